@@ -1,0 +1,42 @@
+# `make help` lists the targets. Everything happens in .venv; delete it to start afresh.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+export HF_HUB_OFFLINE ?= 1
+
+.DEFAULT_GOAL := help
+.PHONY: help install run test test-fast lint bench report clean
+
+help:  ## this list
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /|/' | awk -F'|' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+$(STAMP): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or later is needed; try: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --editable '.[dev]'
+	@touch $@
+
+install: $(STAMP)  ## make .venv and install the project with its tools
+
+run: $(STAMP)  ## the main job: every method on the embedded default, then the table
+	$(BIN)/secfpp run $(ARGS)
+
+test: $(STAMP)  ## all tests
+	$(BIN)/pytest
+
+test-fast: $(STAMP)  ## the tests that take seconds
+	$(BIN)/pytest -m 'not slow'
+
+lint: $(STAMP)  ## ruff, mypy, import contracts, codespell
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/codespell
+
+bench: $(STAMP)  ## benchmarks, with provenance in their extra_info
+	$(BIN)/pytest benchmarks --benchmark-enable --benchmark-only
+
+clean:  ## remove the environment and the caches of tools
+	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache
