@@ -1,0 +1,247 @@
+"""All settings of a run: a tree of frozen dataclasses, checked when made.
+
+Reading from and writing to JSON is in `secfpp.config_json`; nothing here is global, and every
+function downstream takes the branch it needs, not the tree.
+"""
+
+import math
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from secfpp.data.partition import PartitionConfig
+from secfpp.errors import ConfigError
+
+__all__ = [
+    "ClusteringConfig",
+    "DescriptorName",
+    "DeviceName",
+    "MethodName",
+    "PartitionConfig",
+    "PrivacyConfig",
+    "RevealPolicy",
+    "RunConfig",
+    "SecureConfig",
+    "TrainingConfig",
+]
+
+MethodName = Literal[
+    "zero-shot",
+    "local-only",
+    "promptfl",
+    "dp-promptfl",
+    "one-cluster",
+    "random-clusters",
+    "oracle",
+    "secfpp-plain",
+    "secfpp",
+]
+DescriptorName = Literal[
+    "text-features", "update", "prompt", "projected-update", "projected-prompt", "mean-image"
+]
+RevealPolicy = Literal["own-mean", "assignments", "distances"]
+DeviceName = Literal["cpu", "cuda", "auto"]
+
+
+def _require(condition: bool, name: str, value: object, limit: str) -> None:
+    """Raise ConfigError naming the setting, its value and what it must be."""
+    if not condition:
+        raise ConfigError(f"{name}={value!r} but it must be {limit}; change {name}")
+
+
+def _require_positive(name: str, value: float, *, zero: bool = False) -> None:
+    """Refuse a number that is not finite and positive (or zero, where allowed)."""
+    ok = math.isfinite(value) and (value > 0 or (zero and value == 0))
+    _require(ok, name, value, "finite and at least 0" if zero else "finite and above 0")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingConfig:
+    """How prompts are trained. Every method spends the same local steps a round."""
+
+    rounds: int = 10
+    """Rounds of communication."""
+    local_steps: int = 30
+    """Optimiser steps a client takes each round, over all parts of its prompt together."""
+    shared_steps: int = 20
+    """Of `local_steps`, those spent on the shared part P_G by two-level methods; the rest go to
+    P_L."""
+    num_context: int = 8
+    """Context tokens T of a prompt."""
+    lr: float = 0.01
+    """Adam's learning rate of methods with one prompt a client (local-only, PromptFL)."""
+    lr_shared: float = 0.02
+    """Adam's learning rate of P_G in two-level methods."""
+    lr_local: float = 0.004
+    """Adam's learning rate of P_L in two-level methods."""
+    alignment_weight: float = 5.0
+    """Weight of mean(1 - cos(image, text of its own class)) in the loss of P_G."""
+    local_pull: float = 0.0
+    """Weight of the squared length of P_L in its own loss."""
+
+    def __post_init__(self) -> None:
+        """Refuse values out of range."""
+        _require(self.rounds >= 1, "training.rounds", self.rounds, "at least 1")
+        _require(self.local_steps >= 1, "training.local_steps", self.local_steps, "at least 1")
+        _require(
+            0 <= self.shared_steps <= self.local_steps,
+            "training.shared_steps",
+            self.shared_steps,
+            f"between 0 and training.local_steps={self.local_steps}",
+        )
+        _require(
+            1 <= self.num_context <= 64, "training.num_context", self.num_context, "in 1..64"
+        )
+        for name in ("lr", "lr_shared", "lr_local"):
+            _require_positive(f"training.{name}", getattr(self, name))
+        for name in ("alignment_weight", "local_pull"):
+            _require_positive(f"training.{name}", getattr(self, name), zero=True)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClusteringConfig:
+    """How clients are grouped."""
+
+    k: int | None = 5
+    """Clusters. None (`none` on the command line): chosen by silhouette, which needs
+    `reveal=distances`."""
+    iterations: int = 10
+    """Iterations of k-means."""
+    reveal: RevealPolicy = "own-mean"
+    """What is opened: each client its own cluster's mean; labels too; distances too."""
+    min_cluster_size: int = 3
+    """Members of a smaller cluster get the mean of all clients instead."""
+    descriptor: DescriptorName = "text-features"
+    """What of a client is clustered."""
+    projection_dim: int = 64
+    """Dimensions kept by the projected descriptors."""
+    evaluate: bool = True
+    """Open the labels to an evaluator, who knows the true domains, for the ARI. A simulation's
+    privilege: it stands in the ledger, and is off in deployment."""
+
+    def __post_init__(self) -> None:
+        """Refuse values out of range or in contradiction."""
+        if self.k is None and self.reveal != "distances":
+            raise ConfigError(
+                f"clustering.k=none needs clustering.reveal=distances, not {self.reveal!r}: "
+                "choosing k by silhouette opens distances; give k or change the policy"
+            )
+        _require(self.k is None or self.k >= 1, "clustering.k", self.k, "at least 1")
+        _require(
+            1 <= self.iterations <= 1000,
+            "clustering.iterations",
+            self.iterations,
+            "in 1..1000",
+        )
+        _require(
+            self.min_cluster_size >= 1,
+            "clustering.min_cluster_size",
+            self.min_cluster_size,
+            "at least 1",
+        )
+        _require(
+            self.projection_dim >= 1, "clustering.projection_dim", self.projection_dim, "at least 1"
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class SecureConfig:
+    """How the computing parties are run."""
+
+    parties: int = 2
+    """Computing parties; any `parties - 1` of them may pool what they see."""
+    timeout_s: float = 60.0
+    """Seconds after which a silent party counts as dead."""
+    insecure_dev: bool = False
+    """Allow the provider that makes correlated randomness in the open. Never with real data."""
+
+    def __post_init__(self) -> None:
+        """Refuse values out of range."""
+        _require(2 <= self.parties <= 16, "secure.parties", self.parties, "in 2..16")
+        _require_positive("secure.timeout_s", self.timeout_s)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PrivacyConfig:
+    """The differentially private baseline: central, client-level Gaussian noise."""
+
+    epsilon: float = 8.0
+    """Budget of the whole run."""
+    delta: float = 1e-3
+    """Probability with which the budget may fail; below 1 over the number of clients."""
+    clip_norm: float = 1.0
+    """Bound on the L2 norm of one client's update in one round."""
+
+    def __post_init__(self) -> None:
+        """Refuse values out of range."""
+        _require_positive("privacy.epsilon", self.epsilon)
+        _require(0 < self.delta < 1, "privacy.delta", self.delta, "between 0 and 1")
+        _require_positive("privacy.clip_norm", self.clip_norm)
+
+
+DEFAULT_METHODS: tuple[MethodName, ...] = (
+    "zero-shot",
+    "local-only",
+    "promptfl",
+    "dp-promptfl",
+    "one-cluster",
+    "random-clusters",
+    "oracle",
+    "secfpp-plain",
+    "secfpp",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunConfig:
+    """Everything that decides what a run computes and where it leaves it."""
+
+    data: str = "digits"
+    """`digits`, the embedded domains, or a folder `domain/class/*.jpg|png`."""
+    cache_dir: Path | None = None
+    """Where built data and image features are kept. None: the user's cache folder."""
+    model: str = "embedded"
+    """`embedded`, an open_clip name, or `local-dir:PATH`."""
+    pretrained: str | None = None
+    """Weights of an open_clip name."""
+    partition: PartitionConfig = field(default_factory=PartitionConfig)
+    """How images are dealt to clients."""
+    training: TrainingConfig = field(default_factory=TrainingConfig)
+    """How prompts are trained."""
+    clustering: ClusteringConfig = field(default_factory=ClusteringConfig)
+    """How clients are grouped."""
+    secure: SecureConfig = field(default_factory=SecureConfig)
+    """How the computing parties are run."""
+    privacy: PrivacyConfig = field(default_factory=PrivacyConfig)
+    """The budget of the differentially private baseline."""
+    methods: tuple[MethodName, ...] = DEFAULT_METHODS
+    """Methods to run, in this order."""
+    seeds: int = 1
+    """How many seeds; each repeats everything, partition included."""
+    first_seed: int = 0
+    """The first of them; the others follow by one."""
+    participation: float = 1.0
+    """Fraction of clients that take part in a round, drawn anew each round."""
+    device: DeviceName = "auto"
+    """Where prompts are trained."""
+    out: Path | None = None
+    """Run folder to make. None: `runs/` and the date and time."""
+    resume: Path | None = None
+    """Run folder to go on with; its own settings are then used."""
+
+    def __post_init__(self) -> None:
+        """Refuse values out of range or in contradiction."""
+        _require(bool(self.methods), "methods", self.methods, "at least one method")
+        _require(
+            len(set(self.methods)) == len(self.methods), "methods", self.methods, "named once each"
+        )
+        _require(self.seeds >= 1, "seeds", self.seeds, "at least 1")
+        _require(self.first_seed >= 0, "first_seed", self.first_seed, "at least 0")
+        _require(
+            0 < self.participation <= 1, "participation", self.participation, "above 0, at most 1"
+        )
+
+    @property
+    def seed_list(self) -> tuple[int, ...]:
+        """The seeds of this run, in order."""
+        return tuple(range(self.first_seed, self.first_seed + self.seeds))

@@ -1,0 +1,62 @@
+"""What can go wrong in `secfpp`, and the exit code of each.
+
+SecfppError                 1
+|-- ConfigError             2   a setting is unknown, out of range, or contradicts another
+|-- DataError               2   a folder, an image or a partition cannot be used
+|-- ModelError              2   a model cannot be found, loaded or prompted
+|-- RunError                1   a run failed after it had started
+|   `-- RunFolderError      1   a run folder is missing, foreign or damaged
+`-- RunInterruptedError   130   stopped by the user; what was done is saved
+
+Messages name the value, the limit and the remedy.
+"""
+
+from typing import ClassVar
+
+__all__ = [
+    "ConfigError",
+    "DataError",
+    "ModelError",
+    "RunError",
+    "RunFolderError",
+    "RunInterruptedError",
+    "SecfppError",
+]
+
+
+class SecfppError(Exception):
+    """Base of all errors that `secfpp` raises on purpose."""
+
+    exit_code: ClassVar[int] = 1
+
+
+class ConfigError(SecfppError):
+    """A setting is unknown, out of range, or contradicts another."""
+
+    exit_code = 2
+
+
+class DataError(SecfppError):
+    """A folder, an image or a partition cannot be used."""
+
+    exit_code = 2
+
+
+class ModelError(SecfppError):
+    """A model cannot be found, loaded or prompted."""
+
+    exit_code = 2
+
+
+class RunError(SecfppError):
+    """A run failed after it had started."""
+
+
+class RunFolderError(RunError):
+    """A run folder is missing, foreign or damaged."""
+
+
+class RunInterruptedError(SecfppError):
+    """The user stopped the run; what was done is saved."""
+
+    exit_code = 130
