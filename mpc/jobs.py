@@ -1,0 +1,137 @@
+"""What can be asked of a session, and what comes back.
+
+Shape letters: N points, K clusters, D dimensions of a point, M of a payload.
+"""
+
+from dataclasses import asdict, dataclass
+from typing import Final, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from mpc.errors import InputError, PolicyError
+from mpc.fixedpoint import FloatArray, precision_for
+from mpc.traffic import Traffic
+
+RevealPolicy = Literal["own-mean", "assignments", "distances"]
+REVEAL_POLICIES: Final[tuple[RevealPolicy, ...]] = ("own-mean", "assignments", "distances")
+"""From least to most is opened; see `mpc.reveal`."""
+
+K_CANDIDATES_MAX: Final = 8
+"""The largest number of clusters that is tried when none is given."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ClusterJob:
+    """Public description of one job: cluster the points, give each its own cluster's mean payload."""
+
+    k: int | None
+    """Number of clusters; None chooses by silhouette, which needs `reveal="distances"`."""
+    iterations: int = 20
+    """Most reassignments; the job ends earlier when one changes nothing (that bit is public)."""
+    reveal: RevealPolicy = "own-mean"
+    """What is opened besides each data owner's own mean and size."""
+    min_cluster_size: int = 3
+    """Members of a smaller cluster get the mean of all, so that no mean is one neighbour's value."""
+    evaluate: bool = False
+    """Open the labels to an `evaluator`: for simulations that know the truth, never in deployment."""
+    init_rows: tuple[int, ...] | None = None
+    """Public start: these points are the first centres. None: farthest-first under sharing."""
+    norm_bound: float = 1.0
+    """Public bound on the Euclidean norm of a point."""
+    label: str = ""
+    """Copied to every ledger line, e.g. "round 3"."""
+
+    def __post_init__(self) -> None:
+        if self.k is not None and self.k < 1:
+            raise InputError(f"k={self.k} but at least one cluster is needed")
+        if self.iterations < 1:
+            raise InputError(f"iterations={self.iterations} but at least 1 is needed")
+        if self.reveal not in REVEAL_POLICIES:
+            raise InputError(f"reveal={self.reveal!r} is none of {', '.join(REVEAL_POLICIES)}")
+        if self.min_cluster_size < 1:
+            raise InputError(f"min_cluster_size={self.min_cluster_size} but at least 1 is needed")
+        if not (np.isfinite(self.norm_bound) and self.norm_bound > 0):
+            raise InputError(f"norm_bound={self.norm_bound} but a positive number is needed")
+        if self.k is None and self.reveal != "distances":
+            raise PolicyError(
+                f"choosing k by silhouette opens distances, which reveal={self.reveal!r} does not; "
+                "give k, or allow --reveal distances"
+            )
+        if self.init_rows is not None:
+            self._check_init_rows(self.init_rows)
+
+    def _check_init_rows(self, rows: tuple[int, ...]) -> None:
+        if self.k is None:
+            raise InputError("init_rows needs a given k")
+        if len(rows) != self.k or len(set(rows)) != len(rows):
+            raise InputError(
+                f"init_rows has {len(rows)} entries {rows}; k={self.k} distinct are needed"
+            )
+
+    def check_points(self, points_ND: FloatArray, payload_NM: FloatArray) -> None:
+        """Refuse what the job cannot work on, before anything is shared.
+
+        Parameters
+        ----------
+        points_ND : ndarray of float64, (N, D)
+        payload_NM : ndarray of float64, (N, M)
+
+        Raises
+        ------
+        InputError
+            Wrong rank or dtype, empty, NaN or infinity, different N, k > N, start out of range.
+        """
+        for name, array in (("points", points_ND), ("payload", payload_NM)):
+            if not isinstance(array, np.ndarray) or array.dtype != np.float64:
+                raise InputError(f"{name} must be a float64 array")
+            if array.ndim != 2 or 0 in array.shape:
+                raise InputError(f"{name} has shape {array.shape}; a non-empty (N, D) is needed")
+            if not np.isfinite(array).all():
+                raise InputError(f"{name} contain NaN or infinity; clean them before sharing")
+        n = len(points_ND)
+        if len(payload_NM) != n:
+            raise InputError(f"{n} points but {len(payload_NM)} payload rows")
+        if self.k is not None and self.k > n:
+            raise InputError(f"k={self.k} but only {n} points; lower --k or add points")
+        if self.init_rows is not None and not all(0 <= row < n for row in self.init_rows):
+            raise InputError(f"init_rows {self.init_rows} must lie in 0..{n - 1}")
+        precision_for(n)
+
+    def as_json(self) -> dict[str, object]:
+        """Return the job as plain values for a control message."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LedgerEntry:
+    """One opening: who learned what, and why."""
+
+    to: str
+    """Who learns: `server`, `parties and server`, `each client` or `evaluator`."""
+    what: str
+    shape: tuple[int, ...]
+    why: str
+    policy: str
+    job: str = ""
+
+    def as_json(self) -> dict[str, object]:
+        """Return the entry as plain values."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class ClusterResult:
+    """What came of a job. Simulation holds every owner's part; in deployment each has its own row."""
+
+    k: int
+    iterations: int
+    """Reassignments done."""
+    means_NM: FloatArray
+    """Row i is what owner of point i reconstructed: the mean payload of its own group."""
+    sizes_N: npt.NDArray[np.int64]
+    """Size of each point's own group (N for members of clusters below the minimum size)."""
+    labels_N: npt.NDArray[np.int64] | None
+    """0..K-1, if the policy or `evaluate` opens them; else None."""
+    ledger: tuple[LedgerEntry, ...]
+    traffic: Traffic

@@ -1,0 +1,107 @@
+"""What a job cost: bytes and frames by role and phase, rounds, seconds.
+
+Bytes are counted where they enter and leave a socket, framing headers included, TCP/IP headers not.
+A round is one step of the longest chain of dependent messages: all parties speaking at once are one.
+"""
+
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+Phase = Literal["online", "offline", "input", "output", "control"]
+"""online: party to party; offline: dealer to party; input, output: data owner and party; control: server."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RoleTraffic:
+    """Bytes through the sockets of one role in one phase."""
+
+    role: str
+    phase: Phase
+    bytes_sent: int
+    bytes_received: int
+    frames_sent: int
+    frames_received: int
+
+    @property
+    def bytes_total(self) -> int:
+        """Bytes sent and received."""
+        return self.bytes_sent + self.bytes_received
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StepCost:
+    """One step of a protocol as party 0 saw it."""
+
+    name: str
+    rounds: int
+    bytes_sent: int
+    """Online bytes sent by one party."""
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Traffic:
+    """The cost of one job.
+
+    `seconds_online` is party 0's time in the protocol less its waiting for the dealer, which is
+    `seconds_offline`; `seconds_share` is the data owners' encoding, splitting and sending.
+    """
+
+    roles: tuple[RoleTraffic, ...]
+    steps: tuple[StepCost, ...]
+    rounds_online: int
+    rounds_offline: int
+    seconds_share: float
+    seconds_online: float
+    seconds_offline: float
+    seconds_total: float
+    insecure: tuple[str, ...] = ()
+    """What makes this job unfit for real secrets; empty when nothing does."""
+
+    def bytes_of(self, role_prefix: str, *phases: Phase) -> tuple[int, ...]:
+        """Bytes sent and received by each role whose name starts so, over the given phases (or all)."""
+        sums: dict[str, int] = {}
+        for entry in self.roles:
+            if entry.role.startswith(role_prefix) and (not phases or entry.phase in phases):
+                sums[entry.role] = sums.get(entry.role, 0) + entry.bytes_total
+        return tuple(sums.values())
+
+    @property
+    def bytes_party_max(self) -> int:
+        """Bytes sent and received by the busiest computing party, all phases but control."""
+        return max(
+            self.bytes_of("party:", "online", "offline", "input", "output"),
+            default=0,
+        )
+
+    @property
+    def bytes_client_max(self) -> int:
+        """Bytes sent and received by the busiest data owner."""
+        return max(self.bytes_of("client:"), default=0)
+
+    @property
+    def bytes_online(self) -> int:
+        """Bytes that all parties together sent one another."""
+        return sum(r.bytes_sent for r in self.roles if r.phase == "online")
+
+    def as_json(self) -> dict[str, object]:
+        """Return plain numbers, lists and strings for a JSON file."""
+        return {
+            **asdict(self),
+            "bytes_party_max": self.bytes_party_max,
+            "bytes_client_max": self.bytes_client_max,
+            "bytes_online": self.bytes_online,
+        }
+
+
+NO_TRAFFIC = Traffic(
+    roles=(),
+    steps=(),
+    rounds_online=0,
+    rounds_offline=0,
+    seconds_share=0.0,
+    seconds_online=0.0,
+    seconds_offline=0.0,
+    seconds_total=0.0,
+)
+"""The cost of computing in the clear in one process."""
