@@ -89,9 +89,7 @@ class TrainingConfig:
             self.shared_steps,
             f"between 0 and training.local_steps={self.local_steps}",
         )
-        _require(
-            1 <= self.num_context <= 64, "training.num_context", self.num_context, "in 1..64"
-        )
+        _require(1 <= self.num_context <= 64, "training.num_context", self.num_context, "in 1..64")
         for name in ("lr", "lr_shared", "lr_local"):
             _require_positive(f"training.{name}", getattr(self, name))
         for name in ("alignment_weight", "local_pull"):

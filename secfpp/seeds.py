@@ -1,0 +1,50 @@
+"""Named random generators for experiments, all grown from one root seed.
+
+Two names never share a stream, and adding a name moves no other: each stream is a
+`numpy.random.SeedSequence` of the root seed and a digest of the name. For experiments only:
+masks, shares and privacy noise come from the operating system.
+"""
+
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from secfpp.errors import ConfigError
+
+__all__ = ["Seeds"]
+
+
+@dataclass(frozen=True)
+class Seeds:
+    """Generators of one run, by name.
+
+    Parameters
+    ----------
+    root : int
+        Root seed, at least 0; it is what a run records.
+    """
+
+    root: int
+
+    def __post_init__(self) -> None:
+        """Refuse a negative root."""
+        if self.root < 0:
+            raise ConfigError(f"seed {self.root} is below 0; give a seed of 0 or more")
+
+    def sequence(self, name: str) -> np.random.SeedSequence:
+        """Return the seed sequence of a name."""
+        digest = hashlib.sha256(name.encode()).digest()
+        words = np.frombuffer(digest[:16], dtype="<u4")
+        return np.random.SeedSequence(self.root, spawn_key=tuple(int(word) for word in words))
+
+    def numpy(self, name: str) -> np.random.Generator:
+        """Return a fresh NumPy generator, the same at each call with the same name."""
+        return np.random.default_rng(self.sequence(name))
+
+    def torch(self, name: str, device: torch.device | str = "cpu") -> torch.Generator:
+        """Return a fresh torch generator, the same at each call with the same name."""
+        generator = torch.Generator(device=device)
+        state = self.sequence(name).generate_state(1, dtype=np.uint64)
+        return generator.manual_seed(int(state[0] >> np.uint64(1)))
