@@ -1,0 +1,163 @@
+"""`secfpp cluster`: the secure clustering alone, on anybody's vectors.
+
+Shape letters: N points, D dimensions.
+"""
+
+from __future__ import annotations
+
+import math
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from rich.console import RenderableType
+from rich.text import Text
+
+from mpc.jobs import ClusterJob, ClusterResult, RevealPolicy
+from secfpp.cli.console import say
+from secfpp.cli.outcome import Outcome
+from secfpp.cli.tables import cost_table, ledger_table
+from secfpp.cli.vectors import FloatArray, read_vectors
+from secfpp.cli.verb import Verb
+from secfpp.errors import DataError
+
+
+class Session(Protocol):
+    """What the secure session and its plaintext twin have in common here."""
+
+    def cluster(
+        self, job: ClusterJob, points_ND: FloatArray, payload_NM: FloatArray
+    ) -> ClusterResult:
+        """Cluster points and average payloads inside clusters."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cluster(Verb):
+    """Cluster the rows of a file by k-means over secret shares.
+
+    Stands in for N data owners with one row each: every row is split into shares before it
+    leaves this process, and the parties see shares only.
+    """
+
+    input: Path
+    """File of vectors, one row a point: .npy, .csv or .safetensors."""
+    k: int | None = 4
+    """Clusters. `none`: chosen by silhouette, which needs `--reveal distances`."""
+    parties: int = 2
+    """Computing parties; any `parties - 1` of them may pool what they see."""
+    reveal: RevealPolicy = "own-mean"
+    """What is opened: each owner's own mean; the labels too; the distances too."""
+    iterations: int = 20
+    """Most iterations of k-means."""
+    init_rows: tuple[int, ...] | None = None
+    """Rows that are the first centres, k of them, public. None: farthest-first, under sharing."""
+    min_cluster_size: int = 1
+    """Owners in a smaller cluster get the mean of all. 1 never does; 3 hides a lone neighbour."""
+    norm_bound: float | None = None
+    """Public bound on the length of a vector. Default: the power of two above the longest one."""
+    tensor: str | None = None
+    """Name of the tensor in a safetensors file that holds several."""
+    out: Path | None = None
+    """Save what owners reconstruct, row by row: each one's own cluster's mean, as .npy."""
+    plain: bool = False
+    """Compute in the clear in this process instead: the twin, for comparison."""
+    timeout_s: float = 60.0
+    """Seconds after which a silent party counts as dead."""
+    insecure_dev: bool = False
+    """Allow the provider that makes correlated randomness in the open. Never with real data."""
+
+    def execute(self) -> Outcome:
+        """Share, cluster, and say what the policy opens."""
+        points_ND = read_vectors(self.input, tensor=self.tensor)
+        _check_writable(self.out)
+        job = self._job(points_ND)
+        job.check_points(points_ND, points_ND)
+        with self._session() as session:
+            result = session.cluster(job, points_ND, points_ND)
+        if self.out is not None:
+            np.save(self.out, result.means_NM)
+            say(f"means saved in {self.out}")
+        opened = result.labels_N is not None and self.reveal != "own-mean"
+        return Outcome(record=_record(result, opened), shown=_shown(result, points_ND, opened))
+
+    def _job(self, points_ND: FloatArray) -> ClusterJob:
+        """Return the public description of the job."""
+        bound = self.norm_bound if self.norm_bound is not None else public_bound(points_ND)
+        return ClusterJob(
+            k=self.k,
+            iterations=self.iterations,
+            reveal=self.reveal,
+            min_cluster_size=self.min_cluster_size,
+            init_rows=self.init_rows,
+            norm_bound=bound,
+            label=f"cluster {self.input.name}",
+        )
+
+    def _session(self) -> AbstractContextManager[Session]:
+        """Open parties and dealer, or the plaintext twin."""
+        if self.plain:
+            from mpc.plain import PlainSession
+
+            return PlainSession()
+        from mpc.session import open_session
+
+        say(f"starting {self.parties} parties and a dealer")
+        return open_session(
+            parties=self.parties, timeout_s=self.timeout_s, insecure_dev=self.insecure_dev
+        )
+
+
+def public_bound(points_ND: FloatArray) -> float:
+    """Return the smallest power of two that no row's length exceeds; 1 for rows of zeros."""
+    longest = float(np.linalg.norm(points_ND, axis=1).max())
+    if not math.isfinite(longest):
+        raise DataError("rows too long for float64: scale them down")
+    return 2.0 ** math.ceil(math.log2(longest)) if longest > 0 else 1.0
+
+
+def _check_writable(out: Path | None) -> None:
+    """Refuse an output file that could not be written, before any work is done."""
+    if out is None:
+        return
+    if out.suffix != ".npy":
+        raise DataError(f"--out {out}: must end in .npy")
+    if not out.absolute().parent.is_dir():
+        raise DataError(f"--out {out}: no such folder; make it first")
+
+
+def _record(result: ClusterResult, opened: bool) -> dict[str, object]:
+    """Return the JSON object; labels are in it only when the policy opens them."""
+    traffic = result.traffic
+    record: dict[str, object] = {
+        "k": result.k,
+        "iterations": result.iterations,
+        "rounds": traffic.rounds_online,
+        "bytes": sum(role.bytes_sent for role in traffic.roles),
+        "seconds": traffic.seconds_total,
+        "traffic": traffic.as_json(),
+        "ledger": [entry.as_json() for entry in result.ledger],
+    }
+    if opened:
+        record["labels"] = result.labels_N
+    return record
+
+
+def _shown(
+    result: ClusterResult, points_ND: FloatArray, opened: bool
+) -> tuple[RenderableType, ...]:
+    """Return what a person sees: a summary, labels if opened, cost, ledger."""
+    n, d = points_ND.shape
+    parts: list[RenderableType] = [
+        f"{n} points of {d} dimensions, k = {result.k}, {result.iterations} iterations"
+    ]
+    if result.traffic.insecure:
+        parts.append(Text(f"not secure: {', '.join(result.traffic.insecure)}", style="bold red"))
+    if opened and result.labels_N is not None:
+        parts.append("labels: " + " ".join(map(str, result.labels_N.tolist())))
+    else:
+        parts.append("labels stay with their owners (--reveal assignments opens them)")
+    parts.extend([cost_table(result.traffic), ledger_table(result.ledger)])
+    return tuple(parts)

@@ -1,0 +1,93 @@
+"""From command-line words to a verb with its flags filled in."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from functools import reduce
+from operator import or_
+from pathlib import Path
+from typing import Annotated, cast
+
+import tyro
+
+from secfpp import __version__
+from secfpp.cli.cluster import Cluster
+from secfpp.cli.descriptors import Descriptors
+from secfpp.cli.doctor import Doctor
+from secfpp.cli.pretrain import Pretrain
+from secfpp.cli.report import Report
+from secfpp.cli.run import Run
+from secfpp.cli.verb import Verb
+
+VERBS: dict[str, type[Verb]] = {
+    "run": Run,
+    "cluster": Cluster,
+    "descriptors": Descriptors,
+    "pretrain": Pretrain,
+    "report": Report,
+    "doctor": Doctor,
+}
+DESCRIPTION = (
+    f"SecFPP {__version__}: CLIP prompts learned together by clients that show them to nobody, "
+    "grouped by k-means over secret-shared vectors."
+)
+
+
+def parse(words: Sequence[str]) -> Verb:
+    """Return the verb that `words` ask for.
+
+    Parameters
+    ----------
+    words
+        Command-line words after the program's name.
+
+    Raises
+    ------
+    SystemExit
+        With 0 after `--help`, with 2 when the words make no sense.
+    ConfigError
+        If a value is out of range, or the file named by `--config` cannot be used.
+    """
+    if list(words) == ["--version"]:
+        sys.stdout.write(f"secfpp {__version__}\n")
+        raise SystemExit(0)
+    branches = [_branch(name, verb, words) for name, verb in VERBS.items()]
+    anything = cast(type[Verb], reduce(or_, branches))
+    return tyro.cli(
+        anything,
+        args=[*_none_spelled(words)] or ["--help"],
+        prog="secfpp",
+        description=DESCRIPTION,
+        config=(tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff),
+    )
+
+
+def _none_spelled(words: Sequence[str]) -> Iterator[str]:
+    """Yield the words with `--k none`, as the help spells it, turned into what tyro reads."""
+    for before, word in zip(["", *words], words, strict=False):
+        if before == "--k" and word.lower() == "none":
+            yield "None"
+        elif word.lower() == "--k=none":
+            yield "--k=None"
+        else:
+            yield word
+
+
+def _branch(name: str, verb: type[Verb], words: Sequence[str]) -> object:
+    """Return the annotated type of one subcommand; `run` starts from the file it is given."""
+    file = _file_of_settings(words) if verb is Run and words[:1] == [name] else None
+    if file is None:
+        return Annotated[verb, tyro.conf.subcommand(name)]
+    return Annotated[verb, tyro.conf.subcommand(name, default=Run.from_file(file))]
+
+
+def _file_of_settings(words: Sequence[str]) -> Path | None:
+    """Return what `--config` names; the last one wins."""
+    found = None
+    for word, following in zip(words, [*words[1:], ""], strict=True):
+        if word == "--config" and following:
+            found = Path(following)
+        elif word.startswith("--config="):
+            found = Path(word.removeprefix("--config="))
+    return found

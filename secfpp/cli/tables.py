@@ -1,0 +1,72 @@
+"""Tables of the terminal that more than one verb draws."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.console import RenderableType
+from rich.table import Table
+
+from mpc.jobs import LedgerEntry
+from mpc.traffic import Phase, Traffic
+from secfpp.report.text import megabytes, seconds
+
+PHASES: tuple[Phase, ...] = ("input", "online", "offline", "output", "control")
+
+
+def table(title: str, *columns: str) -> Table:
+    """Return an empty table of the house: no frame, first column left, numbers right."""
+    drawn = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
+    for index, column in enumerate(columns):
+        drawn.add_column(column, justify="right" if index else "left", overflow="fold")
+    return drawn
+
+
+def cost_table(traffic: Traffic) -> RenderableType:
+    """Return rounds, bytes by role and phase, and seconds of one job."""
+    if not traffic.roles:
+        return f"in the clear, {seconds(traffic.seconds_total)} s; no traffic"
+    present = [phase for phase in PHASES if any(role.phase == phase for role in traffic.roles)]
+    drawn = table("Traffic, MB sent and received", "role", *present)
+    for role in dict.fromkeys(role_group(entry.role) for entry in traffic.roles):
+        drawn.add_row(role, *(megabytes(_busiest(traffic, role, phase)) for phase in present))
+    drawn.caption = (
+        f"{traffic.rounds_online} rounds online, {traffic.rounds_offline} offline; seconds: "
+        f"sharing {seconds(traffic.seconds_share)}, online {seconds(traffic.seconds_online)}, "
+        f"waiting for the dealer {seconds(traffic.seconds_offline)}, "
+        f"in all {seconds(traffic.seconds_total)}"
+    )
+    drawn.caption_justify = "left"
+    return drawn
+
+
+def role_group(role: str) -> str:
+    """Return the kind of a role: clients are shown together, by the busiest."""
+    return "client (busiest)" if role.startswith("client") else role
+
+
+def _busiest(traffic: Traffic, group: str, phase: Phase) -> float | None:
+    """Return the most bytes that one role of the group moved in a phase; None for no part in it."""
+    moved = [
+        entry.bytes_total
+        for entry in traffic.roles
+        if role_group(entry.role) == group and entry.phase == phase
+    ]
+    return max(moved, default=None)
+
+
+def ledger_table(ledger: Sequence[LedgerEntry]) -> RenderableType:
+    """Return who learned what in one job; equal lines are counted, not repeated."""
+    if not ledger:
+        return "ledger: empty, since nothing was shared"
+    counts: dict[tuple[str, str, str, str], int] = {}
+    for entry in ledger:
+        key = (entry.to, entry.what, str(list(entry.shape)), entry.why)
+        counts[key] = counts.get(key, 0) + 1
+    drawn = Table(title="Ledger: who learned what", title_justify="left", title_style="bold")
+    drawn.box = None
+    for column in ("who", "what", "shape", "times", "why"):
+        drawn.add_column(column, overflow="fold")
+    for (to, what, shape, why), times in counts.items():
+        drawn.add_row(to, what, shape, str(times), why)
+    return drawn

@@ -1,0 +1,25 @@
+"""What every verb of the command line has in common."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from secfpp.cli.outcome import Outcome
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verb:
+    """One verb: its flags are its fields, its help their docstrings, its work `execute`."""
+
+    json: bool = False
+    """Print one JSON object on standard output, and nothing else there."""
+
+    def execute(self) -> Outcome:
+        """Do the work; heavy imports belong in here, so that `--help` is quick.
+
+        Returns
+        -------
+        Outcome
+            What to print, for machines and for people.
+        """
+        raise NotImplementedError(type(self).__name__)

@@ -1,0 +1,89 @@
+"""Typed reading of JSON objects: a wrong or absent value reads as None, never as an exception."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+
+class Fields:
+    """A JSON object with typed getters.
+
+    Parameters
+    ----------
+    value
+        What `json.loads` returned; anything that is not an object reads as an empty one.
+    """
+
+    def __init__(self, value: object) -> None:
+        self._items: Mapping[str, object] = value if isinstance(value, Mapping) else {}
+
+    def __bool__(self) -> bool:
+        return bool(self._items)
+
+    def number(self, *names: str) -> float | None:
+        """Return the first of `names` that holds a finite number."""
+        for name in names:
+            value = self._items.get(name)
+            if isinstance(value, int | float) and not isinstance(value, bool):
+                return float(value) if math.isfinite(value) else None
+        return None
+
+    def whole(self, name: str, default: int = 0) -> int:
+        """Return an integer, or `default`."""
+        value = self.number(name)
+        return default if value is None else int(value)
+
+    def text(self, name: str, default: str = "") -> str:
+        """Return a string, or `default`."""
+        value = self._items.get(name)
+        return value if isinstance(value, str) else default
+
+    def flag(self, name: str) -> bool:
+        """Return whether `name` holds true."""
+        return self._items.get(name) is True
+
+    def child(self, name: str) -> Fields:
+        """Return the object under `name`, empty when there is none."""
+        return Fields(self._items.get(name))
+
+    def children(self, name: str) -> tuple[Fields, ...]:
+        """Return the objects of the list under `name`."""
+        return tuple(Fields(item) for item in self.items(name))
+
+    def items(self, name: str) -> Sequence[object]:
+        """Return the list under `name`, empty when there is none."""
+        value = self._items.get(name)
+        return value if isinstance(value, list) else []
+
+    def numbers(self, name: str) -> tuple[float, ...]:
+        """Return the numbers of the list under `name`; empty when one of them is not a number."""
+        values = self.items(name)
+        if all(isinstance(value, int | float) for value in values):
+            return tuple(float(value) for value in values if isinstance(value, int | float))
+        return ()
+
+    def names(self) -> tuple[str, ...]:
+        """Return the keys, in their order."""
+        return tuple(self._items)
+
+    def flattened(self, prefix: str = "") -> tuple[tuple[str, str], ...]:
+        """Return every leaf as (dotted name, printed value)."""
+        rows: list[tuple[str, str]] = []
+        for name, value in self._items.items():
+            if isinstance(value, Mapping):
+                rows.extend(Fields(value).flattened(f"{prefix}{name}."))
+            else:
+                rows.append((prefix + name, _printed(value)))
+        return tuple(rows)
+
+
+def _printed(value: object) -> str:
+    """Return a leaf as a reader would write it."""
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list):
+        return ", ".join(_printed(item) for item in value)
+    return str(value)

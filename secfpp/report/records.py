@@ -1,0 +1,81 @@
+"""A run folder as the report sees it: frozen records, read once, tolerant of what is absent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from secfpp.report.fields import Fields
+
+
+@dataclass(frozen=True, kw_only=True)
+class RoundPoint:
+    """One line of metrics.jsonl, reduced to what the curves show (accuracies in 0..1)."""
+
+    method: str
+    seed: int
+    round: int
+    own_mix: float | None
+    uniform: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Estimate:
+    """A mean over seeds, with its standard error when there is more than one seed."""
+
+    mean: float | None
+    standard_error: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class MethodResult:
+    """One row of results.json: accuracies in 0..1, bytes and seconds of the whole run."""
+
+    name: str
+    title: str
+    own_mix: Estimate
+    uniform: Estimate
+    worst_client: Estimate
+    ari: Estimate
+    epsilon: float | None
+    rounds: float | None
+    bytes_client: float | None
+    bytes_party: float | None
+    seconds_train: float | None
+    seconds_share: float | None
+    seconds_online: float | None
+    seconds_dealer: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reveal:
+    """One line of ledger.jsonl: somebody learned something."""
+
+    learner: str
+    what: str
+    why: str
+    shape: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClusterMap:
+    """The simulation's view of one clustering: places, true domains, found labels of clients."""
+
+    title: str
+    points: tuple[tuple[float, float], ...]
+    domains: tuple[str, ...]
+    labels: tuple[int, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunRecord:
+    """All that a page is made of."""
+
+    folder: Path
+    config: Fields
+    versions: Fields
+    rounds: tuple[RoundPoint, ...]
+    results: tuple[MethodResult, ...]
+    reveals: tuple[Reveal, ...]
+    traffic: Fields
+    clusters: ClusterMap | None
