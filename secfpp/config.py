@@ -103,7 +103,7 @@ class ClusteringConfig:
     k: int | None = 5
     """Clusters. None (`none` on the command line): chosen by silhouette, which needs
     `reveal=distances`."""
-    iterations: int = 10
+    iterations: int = 20
     """Iterations of k-means."""
     reveal: RevealPolicy = "own-mean"
     """What is opened: each client its own cluster's mean; labels too; distances too."""
@@ -165,7 +165,7 @@ class PrivacyConfig:
 
     epsilon: float = 8.0
     """Budget of the whole run."""
-    delta: float = 1e-3
+    delta: float = 1e-5
     """Probability with which the budget may fail; below 1 over the number of clients."""
     clip_norm: float = 1.0
     """Bound on the L2 norm of one client's update in one round."""

@@ -1,1 +1,1 @@
-"""."""
+"""Methods of prompt personalisation, one file each, with one interface."""

@@ -1,1 +1,1 @@
-"""."""
+"""Differential privacy: clipping, noise, accounting."""

@@ -1,0 +1,139 @@
+"""All clients of one seed, as tensors: cached image features, labels, label mixes.
+
+Shape letters: N clients, B images of a client (padded), G domains, S test images of a domain
+(padded), C classes, E embedding.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from secfpp.data.domains import DomainSet
+from secfpp.data.partition import ClientShard
+from secfpp.errors import DataError
+from secfpp.losses import Shards
+
+__all__ = ["Cohort", "build_cohort"]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Cohort:
+    """What the clients of one seed own; a simulation's view, no client has more than its row."""
+
+    domain_names: tuple[str, ...]
+    """Names of the G domains."""
+    class_names: tuple[str, ...]
+    """Names of the C classes."""
+    domain_N: npt.NDArray[np.int64]
+    """True domain of each client; for evaluation and the oracle only."""
+    label_mix_NC: torch.Tensor
+    """Each client's own label mix, float64, rows sum to 1."""
+    train: Shards
+    """Training images."""
+    test_features_GSE: torch.Tensor
+    """Test images of each domain as unit-norm features, float32."""
+    test_labels_GS: torch.Tensor
+    """Their classes, int64; -1 where padded."""
+
+    @property
+    def num_clients(self) -> int:
+        """Number of clients N."""
+        return len(self.domain_N)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the tensors lie."""
+        return self.train.features_NBE.device
+
+
+def build_cohort(
+    domain_set: DomainSet,
+    features: Sequence[npt.NDArray[np.float32]],
+    shards: Sequence[ClientShard],
+    device: torch.device | str = "cpu",
+) -> Cohort:
+    """Gather cached image features into one cohort.
+
+    Parameters
+    ----------
+    domain_set : DomainSet
+        The G domains that `shards` index.
+    features : sequence of ndarray of float32, (images of the domain, E)
+        Unit-norm image features of each domain, in its own order.
+    shards : sequence of ClientShard
+        One a client.
+    device : torch.device or str
+        Where the tensors go.
+
+    Returns
+    -------
+    Cohort
+
+    Raises
+    ------
+    DataError
+        If there is no client, or features do not match the images of a domain.
+    """
+    if not shards:
+        raise DataError("there are no clients; raise partition.clients_per_domain")
+    for domain, rows in zip(domain_set.domains, features, strict=True):
+        if len(rows) != len(domain):
+            raise DataError(
+                f"domain {domain.name!r} has {len(domain)} images but {len(rows)} feature rows; "
+                "delete the feature cache and run again"
+            )
+    test_features_GSE, test_labels_GS = _pad_test(domain_set, features, shards)
+    return Cohort(
+        domain_names=tuple(domain.name for domain in domain_set.domains),
+        class_names=domain_set.class_names,
+        domain_N=np.array([shard.domain for shard in shards], dtype=np.int64),
+        label_mix_NC=torch.tensor(np.stack([shard.label_mix_C for shard in shards])).to(device),
+        train=_pad_train(domain_set, features, shards, device),
+        test_features_GSE=test_features_GSE.to(device),
+        test_labels_GS=test_labels_GS.to(device),
+    )
+
+
+def _pad_train(
+    domain_set: DomainSet,
+    features: Sequence[npt.NDArray[np.float32]],
+    shards: Sequence[ClientShard],
+    device: torch.device | str,
+) -> Shards:
+    """Stack the clients' training features, padded to the largest."""
+    longest = max(len(shard.train_index) for shard in shards)
+    features_NBE = torch.zeros(len(shards), longest, features[0].shape[1])
+    labels_NB = torch.zeros(len(shards), longest, dtype=torch.int64)
+    mask_NB = torch.zeros(len(shards), longest, dtype=torch.bool)
+    for i, shard in enumerate(shards):
+        count = len(shard.train_index)
+        features_NBE[i, :count] = torch.from_numpy(features[shard.domain][shard.train_index])
+        labels = domain_set.domains[shard.domain].labels_N[shard.train_index]
+        labels_NB[i, :count] = torch.from_numpy(labels)
+        mask_NB[i, :count] = True
+    return Shards(
+        features_NBE=features_NBE.to(device),
+        labels_NB=labels_NB.to(device),
+        mask_NB=mask_NB.to(device),
+    )
+
+
+def _pad_test(
+    domain_set: DomainSet,
+    features: Sequence[npt.NDArray[np.float32]],
+    shards: Sequence[ClientShard],
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Stack the domains' test features, padded to the largest; labels -1 where padded."""
+    index = {shard.domain: shard.test_index for shard in shards}
+    longest = max(len(rows) for rows in index.values())
+    num_domains = len(domain_set.domains)
+    features_GSE = torch.zeros(num_domains, longest, features[0].shape[1])
+    labels_GS = torch.full((num_domains, longest), -1, dtype=torch.int64)
+    for domain, rows in index.items():
+        features_GSE[domain, : len(rows)] = torch.from_numpy(features[domain][rows])
+        labels = domain_set.domains[domain].labels_N[rows]
+        labels_GS[domain, : len(rows)] = torch.from_numpy(labels)
+    return features_GSE, labels_GS

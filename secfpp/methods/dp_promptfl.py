@@ -1,0 +1,69 @@
+"""PromptFL under central, client-level differential privacy.
+
+Each round every participant's step is clipped, the server adds Gaussian noise to the sum and
+releases the mean. The first DP baseline: the server is trusted with every clipped step.
+
+Shape letters: n participants, M numbers of a prompt.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+from secfpp.config import PrivacyConfig, RunConfig
+from secfpp.methods.averaging import broadcast
+from secfpp.methods.interface import Card, Contribution, Method, Outcome, Setting
+from secfpp.methods.plans import one_level_shared
+from secfpp.privacy.accounting import calibrate_gaussian
+from secfpp.privacy.noise import clip_rows, gaussian_noise
+from secfpp.privacy.statement import PrivacyStatement
+
+__all__ = ["METHOD", "NoisedMean"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class NoisedMean:
+    """Clip every participant's step, add noise to the sum, divide by the number of participants."""
+
+    clip_norm: float
+    noise_multiplier: float
+
+    def __call__(self, contribution: Contribution) -> Outcome:
+        """Move the common prompt by the noised mean of the clipped steps; all clients get it."""
+        step_nM = contribution.update_nM - contribution.before_nM
+        total_M = clip_rows(step_nM, self.clip_norm).sum(axis=0)
+        noise_M = gaussian_noise(len(total_M), self.noise_multiplier * self.clip_norm)
+        common_M = contribution.before_nM[0]
+        return broadcast(contribution, common_M + (total_M + noise_M) / len(step_nM))
+
+
+@lru_cache(maxsize=8)
+def _calibrate(privacy: PrivacyConfig, rounds: int) -> PrivacyStatement:
+    """Calibrate once a budget, not once a seed."""
+    return calibrate_gaussian(privacy, rounds)
+
+
+def statement(config: RunConfig) -> PrivacyStatement:
+    """Say what the run guarantees."""
+    return _calibrate(config.privacy, config.training.rounds)
+
+
+def begin(setting: Setting) -> NoisedMean:
+    """Calibrate the noise to the budget over all rounds."""
+    said = statement(setting.config)
+    return NoisedMean(clip_norm=said.clip_norm, noise_multiplier=said.noise_multiplier)
+
+
+METHOD = Method(
+    card=Card(
+        name="dp-promptfl",
+        title="PromptFL + central DP",
+        sends="its prompt's step, in the clear, to a trusted server",
+        gets="the noised mean prompt",
+        keeps="its images",
+        privacy="client-level differential privacy of what is released; none against the server",
+        source="DP-FedAvg (McMahan et al., ICLR 2018) on the shared prompt",
+    ),
+    plan=one_level_shared,
+    begin=begin,
+    statement=statement,
+)

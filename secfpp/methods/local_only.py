@@ -1,0 +1,21 @@
+"""Local-only: every client trains its own prompt by itself."""
+
+from secfpp.methods.averaging import keep
+from secfpp.methods.interface import Card, Method
+from secfpp.methods.plans import one_level_local
+
+__all__ = ["METHOD"]
+
+METHOD = Method(
+    card=Card(
+        name="local-only",
+        title="Local only",
+        sends="nothing",
+        gets="nothing",
+        keeps="its prompt",
+        privacy="nothing is sent",
+        source="CoOp (Zhou et al., IJCV 2022), once a client",
+    ),
+    plan=one_level_local,
+    begin=lambda setting: keep,
+)

@@ -1,0 +1,21 @@
+"""One cluster: P_G + P_L with a single P_G for all; what clustering is worth."""
+
+from secfpp.methods.averaging import average_all
+from secfpp.methods.interface import Card, Method
+from secfpp.methods.plans import two_level
+
+__all__ = ["METHOD"]
+
+METHOD = Method(
+    card=Card(
+        name="one-cluster",
+        title="P_G + P_L, one cluster",
+        sends="its P_G, in the clear, to the server",
+        gets="the mean P_G of the participants",
+        keeps="P_L and its images",
+        privacy="none: the server sees every P_G",
+        source="ablation: k = 1",
+    ),
+    plan=two_level,
+    begin=lambda setting: average_all,
+)

@@ -1,0 +1,29 @@
+"""Oracle: P_G + P_L with the true domains as clusters; the most that clustering can give."""
+
+from secfpp.methods.fixed_groups import FixedGroups
+from secfpp.methods.interface import Card, Method, Setting
+from secfpp.methods.plans import two_level
+
+__all__ = ["METHOD"]
+
+
+def true_domains(setting: Setting) -> FixedGroups:
+    """Group clients by the domain that only a simulation knows."""
+    return FixedGroups(
+        group_N=setting.domain_N, min_cluster_size=setting.config.clustering.min_cluster_size
+    )
+
+
+METHOD = Method(
+    card=Card(
+        name="oracle",
+        title="P_G + P_L, true domains",
+        sends="its P_G and its domain, in the clear, to the server",
+        gets="the mean P_G of its domain",
+        keeps="P_L and its images",
+        privacy="none: the server sees every P_G and is told every domain",
+        source="ceiling of clustering; cannot be deployed",
+    ),
+    plan=two_level,
+    begin=true_domains,
+)

@@ -1,0 +1,21 @@
+"""PromptFL: one prompt for all, averaged by the server each round."""
+
+from secfpp.methods.averaging import average_all
+from secfpp.methods.interface import Card, Method
+from secfpp.methods.plans import one_level_shared
+
+__all__ = ["METHOD"]
+
+METHOD = Method(
+    card=Card(
+        name="promptfl",
+        title="PromptFL",
+        sends="its prompt, in the clear, to the server",
+        gets="the mean prompt of the participants",
+        keeps="its images",
+        privacy="none: the server sees every prompt",
+        source="PromptFL (Guo et al., IEEE TMC 2024), FedAvg unweighted",
+    ),
+    plan=one_level_shared,
+    begin=lambda setting: average_all,
+)

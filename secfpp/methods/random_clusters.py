@@ -1,0 +1,33 @@
+"""Random clusters: P_G + P_L with groups drawn by lot; what the right groups are worth."""
+
+import numpy as np
+
+from secfpp.methods.fixed_groups import FixedGroups
+from secfpp.methods.interface import Card, Method, Setting
+from secfpp.methods.plans import two_level
+
+__all__ = ["METHOD"]
+
+
+def draw_groups(setting: Setting) -> FixedGroups:
+    """Deal the clients into k groups of nearly equal size."""
+    count = len(setting.domain_N)
+    k = min(setting.config.clustering.k or len(np.unique(setting.domain_N)), count)
+    dealt_N = np.arange(count, dtype=np.int64) % k
+    group_N = setting.seeds.numpy("random clusters").permutation(dealt_N)
+    return FixedGroups(group_N=group_N, min_cluster_size=setting.config.clustering.min_cluster_size)
+
+
+METHOD = Method(
+    card=Card(
+        name="random-clusters",
+        title="P_G + P_L, random clusters",
+        sends="its P_G, in the clear, to the server",
+        gets="the mean P_G of a random group",
+        keeps="P_L and its images",
+        privacy="none: the server sees every P_G",
+        source="ablation: k groups by lot",
+    ),
+    plan=two_level,
+    begin=draw_groups,
+)

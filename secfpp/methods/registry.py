@@ -1,0 +1,37 @@
+"""All methods by name."""
+
+from typing import Final, get_args
+
+from secfpp.config import MethodName
+from secfpp.methods import (
+    dp_promptfl,
+    local_only,
+    one_cluster,
+    oracle,
+    promptfl,
+    random_clusters,
+    secfpp,
+    secfpp_plain,
+    zero_shot,
+)
+from secfpp.methods.interface import Method
+
+__all__ = ["METHODS"]
+
+_ALL: Final = (
+    zero_shot.METHOD,
+    local_only.METHOD,
+    promptfl.METHOD,
+    dp_promptfl.METHOD,
+    one_cluster.METHOD,
+    random_clusters.METHOD,
+    oracle.METHOD,
+    secfpp_plain.METHOD,
+    secfpp.METHOD,
+)
+
+METHODS: Final[dict[MethodName, Method]] = {method.card.name: method for method in _ALL}
+"""In the order of the table; one entry for every `MethodName`."""
+
+if set(METHODS) != set(get_args(MethodName)):
+    raise RuntimeError("secfpp.config.MethodName and the registry of methods disagree")

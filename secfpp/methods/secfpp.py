@@ -1,0 +1,31 @@
+"""SecFPP: clusters found and P_G averaged under secret sharing."""
+
+from secfpp.methods.clustered import ClusteredExchange
+from secfpp.methods.interface import Card, Method, Setting
+from secfpp.methods.plans import two_level
+
+__all__ = ["METHOD"]
+
+
+def begin(setting: Setting) -> ClusteredExchange:
+    """Use the run's computing parties, starting them on first use."""
+    return ClusteredExchange(
+        session=setting.open_session(),
+        clustering=setting.config.clustering,
+        label=f"secfpp, seed {setting.seeds.root}",
+    )
+
+
+METHOD = Method(
+    card=Card(
+        name="secfpp",
+        title="SecFPP",
+        sends="additive shares of its descriptor and of P_G, one to each computing party",
+        gets="shares of its own cluster's mean P_G and size",
+        keeps="P_L and its images",
+        privacy="secret sharing: nobody sees a P_G, a mean of others or a label (own-mean policy)",
+        source="SecFPP (arXiv 2505.22447), by our own protocol and losses: docs/methods.md",
+    ),
+    plan=two_level,
+    begin=begin,
+)

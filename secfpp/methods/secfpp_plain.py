@@ -1,0 +1,32 @@
+"""SecFPP in the clear: the same algorithm on the plaintext twin; what secrecy costs."""
+
+from mpc.plain import PlainSession
+from secfpp.methods.clustered import ClusteredExchange
+from secfpp.methods.interface import Card, Method, Setting
+from secfpp.methods.plans import two_level
+
+__all__ = ["METHOD"]
+
+
+def begin(setting: Setting) -> ClusteredExchange:
+    """Cluster in this process."""
+    return ClusteredExchange(
+        session=PlainSession(),
+        clustering=setting.config.clustering,
+        label=f"secfpp-plain, seed {setting.seeds.root}",
+    )
+
+
+METHOD = Method(
+    card=Card(
+        name="secfpp-plain",
+        title="SecFPP in the clear",
+        sends="its descriptor and its P_G, in the clear, to the server",
+        gets="its own cluster's mean P_G and size",
+        keeps="P_L and its images",
+        privacy="none: the server sees every P_G and label",
+        source="plaintext twin of SecFPP",
+    ),
+    plan=two_level,
+    begin=begin,
+)

@@ -1,0 +1,21 @@
+"""Zero-shot: the public start of the prompt, as it is."""
+
+from secfpp.methods.averaging import keep
+from secfpp.methods.interface import Card, Method
+from secfpp.methods.plans import no_steps
+
+__all__ = ["METHOD"]
+
+METHOD = Method(
+    card=Card(
+        name="zero-shot",
+        title="Zero-shot",
+        sends="nothing",
+        gets="nothing",
+        keeps="everything",
+        privacy="nothing is sent",
+        source="CLIP (Radford et al., ICML 2021)",
+    ),
+    plan=no_steps,
+    begin=lambda setting: keep,
+)

@@ -1,0 +1,67 @@
+"""Gaussian noise from the operating system's randomness, and clipping.
+
+Not seedable on purpose: whoever knows the seed can subtract the noise. Double precision leaves the
+low bits of a noised value distinguishable in principle (Mironov, CCS 2012); a deployment against
+adversaries who read those bits needs a discrete mechanism.
+
+Shape letters: n clients, M numbers of an update.
+"""
+
+import secrets
+
+import numpy as np
+
+from secfpp.errors import ConfigError
+from secfpp.prompts import FloatArray
+
+__all__ = ["clip_rows", "gaussian_noise"]
+
+_UNIT = 2.0**-53
+
+
+def gaussian_noise(size: int, stddev: float) -> FloatArray:
+    """Draw independent Gaussian noise by Box and Muller's method.
+
+    Parameters
+    ----------
+    size : int
+        Numbers to draw.
+    stddev : float
+        Standard deviation, at least 0.
+
+    Returns
+    -------
+    ndarray of float64, (size,)
+
+    Raises
+    ------
+    ConfigError
+        If `stddev` is negative or not finite.
+    """
+    if not (np.isfinite(stddev) and stddev >= 0):
+        raise ConfigError(f"noise stddev={stddev} but it must be finite and at least 0")
+    half = (size + 1) // 2
+    words = np.frombuffer(secrets.token_bytes(16 * half), dtype=np.uint64) >> np.uint64(11)
+    uniform = (words.astype(np.float64) + 0.5) * _UNIT
+    radius = np.sqrt(-2.0 * np.log(uniform[:half]))
+    angle = 2.0 * np.pi * uniform[half:]
+    pairs = np.concatenate([radius * np.cos(angle), radius * np.sin(angle)])
+    return np.asarray(stddev * pairs[:size], dtype=np.float64)
+
+
+def clip_rows(values_nM: FloatArray, bound: float) -> FloatArray:
+    """Scale down the rows whose L2 norm is above a bound.
+
+    Parameters
+    ----------
+    values_nM : ndarray of float64, (n, M)
+    bound : float
+        Largest norm, above 0.
+
+    Returns
+    -------
+    ndarray of float64, (n, M)
+        Directions as they were; rows within the bound unchanged.
+    """
+    norm_n1 = np.linalg.norm(values_nM, axis=1, keepdims=True)
+    return np.asarray(values_nM / np.maximum(norm_n1 / bound, 1.0), dtype=np.float64)

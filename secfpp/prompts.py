@@ -1,0 +1,105 @@
+"""Two-level prompts: P_i = P_G[cluster of i] + P_L,i.
+
+Shape letters: N clients, T context tokens, W width of the text tower, M = T W.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from secfpp.errors import ConfigError
+
+__all__ = ["FloatArray", "PromptState"]
+
+FloatArray = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class PromptState:
+    """The prompts of all clients between two rounds.
+
+    Simulation holds every client's; in deployment client i holds row i and nothing else.
+    """
+
+    initial_TW: torch.Tensor
+    """Public start of the shared part, float32; updates are counted from it."""
+    shared_NTW: torch.Tensor
+    """P_G as each client holds it, float32."""
+    local_NTW: torch.Tensor
+    """P_L, which never leaves its client, float32."""
+    rounds_done: int = 0
+    """Rounds behind this state."""
+
+    def __post_init__(self) -> None:
+        """Refuse shapes that do not fit one another."""
+        expected = (len(self.shared_NTW), *self.initial_TW.shape)
+        for name in ("shared_NTW", "local_NTW"):
+            shape = tuple(getattr(self, name).shape)
+            if shape != expected:
+                raise ConfigError(f"{name} has shape {shape} but {expected} is needed")
+
+    @classmethod
+    def start(cls, initial_TW: torch.Tensor, num_clients: int) -> "PromptState":
+        """Give every client the public start and no local part."""
+        shared_NTW = initial_TW.detach().expand(num_clients, -1, -1).clone()
+        return cls(
+            initial_TW=initial_TW.detach().clone(),
+            shared_NTW=shared_NTW,
+            local_NTW=torch.zeros_like(shared_NTW),
+        )
+
+    @property
+    def num_clients(self) -> int:
+        """Number of clients N."""
+        return len(self.shared_NTW)
+
+    def prompts(self) -> torch.Tensor:
+        """Return P_G + P_L of each client, (N, T, W) float32."""
+        return self.shared_NTW + self.local_NTW
+
+    def updates(self) -> FloatArray:
+        """Return P_G less the public start, flattened, (N, M) float64.
+
+        Counted from the start and not from the last round, so that a client that sat out
+        some rounds adds the same kind of vector as the others.
+        """
+        difference_NTW = self.shared_NTW.double() - self.initial_TW.double()
+        return np.asarray(difference_NTW.flatten(1).cpu().numpy(), dtype=np.float64)
+
+    def with_updates(self, rows_n: npt.NDArray[np.int64], update_nM: FloatArray) -> "PromptState":
+        """Set P_G of some clients to the public start plus an update.
+
+        Parameters
+        ----------
+        rows_n : ndarray of int64, (n,)
+            Clients that received an update.
+        update_nM : ndarray of float64, (n, M)
+
+        Returns
+        -------
+        PromptState
+            The other clients, and every P_L, as they were.
+        """
+        update = torch.from_numpy(update_nM).to(self.initial_TW.device)
+        rows = torch.from_numpy(rows_n).to(self.initial_TW.device)
+        values = self.initial_TW.double() + update.reshape(-1, *self.initial_TW.shape)
+        shared_NTW = self.shared_NTW.clone()
+        shared_NTW[rows] = values.to(shared_NTW.dtype)
+        return self.replace(shared_NTW=shared_NTW)
+
+    def replace(
+        self,
+        *,
+        shared_NTW: torch.Tensor | None = None,
+        local_NTW: torch.Tensor | None = None,
+        rounds_done: int | None = None,
+    ) -> "PromptState":
+        """Return a copy with the given parts exchanged."""
+        return PromptState(
+            initial_TW=self.initial_TW,
+            shared_NTW=self.shared_NTW if shared_NTW is None else shared_NTW,
+            local_NTW=self.local_NTW if local_NTW is None else local_NTW,
+            rounds_done=self.rounds_done if rounds_done is None else rounds_done,
+        )
