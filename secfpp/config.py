@@ -19,6 +19,7 @@ __all__ = [
     "MethodName",
     "PartitionConfig",
     "PrivacyConfig",
+    "ProviderName",
     "RevealPolicy",
     "RunConfig",
     "SecureConfig",
@@ -40,6 +41,7 @@ DescriptorName = Literal[
     "text-features", "update", "prompt", "projected-update", "projected-prompt", "mean-image"
 ]
 RevealPolicy = Literal["own-mean", "assignments", "distances"]
+ProviderName = Literal["dealer", "tfp"]
 DeviceName = Literal["cpu", "cuda", "auto"]
 
 
@@ -150,13 +152,21 @@ class SecureConfig:
     """Computing parties; any `parties - 1` of them may pool what they see."""
     timeout_s: float = 60.0
     """Seconds after which a silent party counts as dead."""
+    provider: ProviderName = "dealer"
+    """Where correlated randomness comes from: `dealer`, a process of its own, or `tfp`, CrypTen's
+    own provider, whose party 0 can unmask everything: for debugging, with `insecure_dev` only."""
     insecure_dev: bool = False
-    """Allow the provider that makes correlated randomness in the open. Never with real data."""
+    """Allow `provider=tfp`. Never with real data."""
 
     def __post_init__(self) -> None:
-        """Refuse values out of range."""
-        _require(2 <= self.parties <= 16, "secure.parties", self.parties, "in 2..16")
+        """Refuse values out of range or in contradiction."""
+        _require(2 <= self.parties <= 5, "secure.parties", self.parties, "in 2..5")
         _require_positive("secure.timeout_s", self.timeout_s)
+        if self.provider == "tfp" and not self.insecure_dev:
+            raise ConfigError(
+                "secure.provider=tfp lets party 0 unmask every secret; use dealer, or set "
+                "secure.insecure_dev for debugging"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,14 +14,14 @@ from typing import Literal, TypeAlias, TypeVar, Union, get_args, get_origin, get
 from secfpp.config import RunConfig
 from secfpp.errors import ConfigError
 
-__all__ = ["JsonValue", "config_from_json", "config_to_json", "load_config"]
+__all__ = ["JsonValue", "from_json", "to_json", "load_config"]
 
 JsonValue: TypeAlias = "None | bool | int | float | str | list[JsonValue] | dict[str, JsonValue]"
 ConfigT = TypeVar("ConfigT")
 
 
-def config_to_json(value: object) -> JsonValue:
-    """Turn a tree of dataclasses into plain JSON values.
+def to_json(value: object) -> JsonValue:
+    """Turn a tree of dataclasses, mappings and sequences into plain JSON values.
 
     Parameters
     ----------
@@ -40,9 +40,11 @@ def config_to_json(value: object) -> JsonValue:
     """
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         fields = dataclasses.fields(value)
-        return {f.name: config_to_json(getattr(value, f.name)) for f in fields}
+        return {f.name: to_json(getattr(value, f.name)) for f in fields}
     if isinstance(value, (tuple, list)):
-        return [config_to_json(item) for item in value]
+        return [to_json(item) for item in value]
+    if isinstance(value, Mapping):
+        return {str(key): to_json(item) for key, item in value.items()}
     if isinstance(value, Path):
         return str(value)
     if value is None or isinstance(value, (bool, int, float, str)):
@@ -50,7 +52,7 @@ def config_to_json(value: object) -> JsonValue:
     raise ConfigError(f"{value!r} of type {type(value).__name__} cannot be written as JSON")
 
 
-def config_from_json(kind: type[ConfigT], value: JsonValue, *, where: str = "") -> ConfigT:
+def from_json(kind: type[ConfigT], value: JsonValue, *, where: str = "") -> ConfigT:
     """Build a dataclass from JSON values; fields left out take their defaults.
 
     Parameters
@@ -95,7 +97,7 @@ def load_config(path: Path) -> RunConfig:
     Raises
     ------
     ConfigError
-        If the file cannot be read, is not JSON, or holds what `config_from_json` refuses.
+        If the file cannot be read, is not JSON, or holds what `from_json` refuses.
     """
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
@@ -103,13 +105,13 @@ def load_config(path: Path) -> RunConfig:
         raise ConfigError(f"cannot read settings from {path}: {error.strerror}") from error
     except ValueError as error:
         raise ConfigError(f"{path} is not valid JSON: {error}") from error
-    return config_from_json(RunConfig, value)
+    return from_json(RunConfig, value)
 
 
 def _read(hint: object, value: JsonValue, where: str) -> object:
     """Read one value as the annotated type says."""
     if dataclasses.is_dataclass(hint) and isinstance(hint, type):
-        return config_from_json(hint, value, where=where)
+        return from_json(hint, value, where=where)
     origin = get_origin(hint)
     if origin is Literal:
         return _read_literal(get_args(hint), value, where)

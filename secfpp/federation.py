@@ -27,7 +27,14 @@ from secfpp.prompts import FloatArray, PromptState
 from secfpp.seeds import Seeds
 from secfpp.training import TextTower, TrainedPart, train_part
 
-__all__ = ["Federation", "RoundRecord", "RoundResult", "draw_participants", "run_round"]
+__all__ = [
+    "Federation",
+    "RoundRecord",
+    "RoundResult",
+    "draw_participants",
+    "run_round",
+    "score_start",
+]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -175,6 +182,20 @@ def run_round(federation: Federation, state: PromptState, clients_n: IntArray) -
         descriptor_nD=contribution.descriptor_nD,
         train_loss=local_loss if federation.plan.local.steps else shared_loss,
         seconds_train=seconds_train,
+    )
+
+
+def score_start(federation: Federation, state: PromptState) -> RoundResult:
+    """Evaluate prompts that no round trains: round 0."""
+    nobody = np.empty(0, dtype=np.int64)
+    return RoundResult(
+        state=state,
+        scores=score(federation, state),
+        outcome=Outcome(clients_r=nobody, update_rM=state.updates()[:0]),
+        clients_n=nobody,
+        descriptor_nD=np.empty((0, 0)),
+        train_loss=0.0,
+        seconds_train=0.0,
     )
 
 

@@ -89,6 +89,15 @@ class PromptState:
         shared_NTW[rows] = values.to(shared_NTW.dtype)
         return self.replace(shared_NTW=shared_NTW)
 
+    def to(self, device: torch.device) -> "PromptState":
+        """Return the same prompts on another device."""
+        return PromptState(
+            initial_TW=self.initial_TW.to(device),
+            shared_NTW=self.shared_NTW.to(device),
+            local_NTW=self.local_NTW.to(device),
+            rounds_done=self.rounds_done,
+        )
+
     def replace(
         self,
         *,

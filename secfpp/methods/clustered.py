@@ -21,7 +21,10 @@ class ClusteredExchange:
     def __call__(self, contribution: Contribution) -> Outcome:
         """Hand descriptors and updates to the session; each participant gets its own mean."""
         result = self.session.cluster(
-            self._job(contribution), contribution.descriptor_nD, contribution.update_nM
+            self._job(contribution),
+            contribution.descriptor_nD,
+            contribution.update_nM,
+            owners=contribution.clients_n.tolist(),
         )
         return Outcome(
             clients_r=contribution.clients_n,

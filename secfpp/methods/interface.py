@@ -4,7 +4,7 @@ Shape letters: n participants, r receivers, N clients, D dimensions of a descrip
 shared prompt.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -127,9 +127,13 @@ class ClusterSession(Protocol):
     """A secure session, or its plaintext twin."""
 
     def cluster(
-        self, job: ClusterJob, points_ND: FloatArray, payload_NM: FloatArray
+        self,
+        job: ClusterJob,
+        points_ND: FloatArray,
+        payload_NM: FloatArray,
+        owners: Sequence[int] | None = None,
     ) -> ClusterResult:
-        """Cluster points, average payloads inside clusters."""
+        """Cluster points, average payloads inside clusters; row i is of client `owners[i]`."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -1,0 +1,66 @@
+"""What a run is about, loaded once: images, model, image features."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from secfpp.clip.features import encode_domains
+from secfpp.clip.model import load_clip
+from secfpp.clip.text import PromptedText
+from secfpp.cohort import Cohort, build_cohort
+from secfpp.config import PartitionConfig, RunConfig
+from secfpp.data.domains import DomainSet
+from secfpp.data.load import load_domains
+from secfpp.data.partition import partition
+from secfpp.seeds import Seeds
+from secfpp.training import TextTower, pick_device
+
+__all__ = ["World", "load_world"]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class World:
+    """Frozen model and cached features; the same for all seeds and methods."""
+
+    domain_set: DomainSet
+    features: tuple[npt.NDArray[np.float32], ...]
+    """Unit-norm image features of each domain, (images, E)."""
+    tower: TextTower
+    logit_scale: float
+    initial_TW: torch.Tensor
+    """Public start of every prompt, float32."""
+    device: torch.device
+
+    def cohort(self, config: PartitionConfig, seeds: Seeds) -> Cohort:
+        """Deal the images to clients."""
+        shards = partition(self.domain_set, config, seeds.numpy("partition"))
+        return build_cohort(self.domain_set, self.features, shards, self.device)
+
+
+def load_world(config: RunConfig) -> World:
+    """Load data and model, encode all images.
+
+    Raises
+    ------
+    DataError
+        If the data cannot be used.
+    ModelError
+        If the model cannot be found or prompted.
+    ConfigError
+        If the device is not there.
+    """
+    device = pick_device(config.device)
+    domain_set = load_domains(config.data, config.cache_dir)
+    clip = load_clip(config.model, config.pretrained, config.device)
+    features = encode_domains(clip, domain_set, config.cache_dir)
+    tower = PromptedText(clip, domain_set.class_names, config.training.num_context)
+    return World(
+        domain_set=domain_set,
+        features=tuple(features),
+        tower=tower,
+        logit_scale=float(clip.logit_scale),
+        initial_TW=tower.initial_context(domain_set.phrase).to(device),
+        device=device,
+    )
