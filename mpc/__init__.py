@@ -1,1 +1,23 @@
-"""Secure computation on secret-shared vectors, on CrypTen tensors; knows nothing of prompts."""
+"""Secure computation on secret-shared vectors, on CrypTen tensors; knows nothing of prompts.
+
+>>> from mpc import ClusterJob, open_session
+>>> with open_session(num_parties=2) as session:
+...     result = session.cluster(ClusterJob(k=3, norm_bound=8.0), points_ND, payload_NM)
+"""
+
+from mpc.errors import MpcError
+from mpc.jobs import ClusterJob, ClusterResult, LedgerEntry
+from mpc.plain import PlainSession
+from mpc.session import SecureSession, open_session
+from mpc.traffic import Traffic
+
+__all__ = [
+    "ClusterJob",
+    "ClusterResult",
+    "LedgerEntry",
+    "MpcError",
+    "PlainSession",
+    "SecureSession",
+    "Traffic",
+    "open_session",
+]

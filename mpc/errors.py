@@ -3,7 +3,7 @@
 ::
 
     MpcError                    exit code 1
-     +-- InputError             2   what a data owner or caller handed in is refused; nothing was shared
+     +-- InputError             2   an input is refused; nothing was shared
      |    +-- BudgetError       2   a value, or a sum of them, would leave the fixed-point range
      |    +-- PolicyError       2   the reveal policy does not allow what was asked
      |    +-- InsecureError     2   a shortcut for debugging was asked for without saying so

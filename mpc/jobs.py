@@ -4,18 +4,21 @@ Shape letters: N points, K clusters, D dimensions of a point, M of a payload.
 """
 
 from dataclasses import asdict, dataclass
-from typing import Final, Literal
+from typing import Final, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
 
-from mpc.errors import InputError, PolicyError
-from mpc.fixedpoint import FloatArray, precision_for
+from mpc.errors import BudgetError, InputError, PolicyError
+from mpc.fixedpoint import FloatArray
 from mpc.traffic import Traffic
 
 RevealPolicy = Literal["own-mean", "assignments", "distances"]
 REVEAL_POLICIES: Final[tuple[RevealPolicy, ...]] = ("own-mean", "assignments", "distances")
 """From least to most is opened; see `mpc.reveal`."""
+
+MAX_POINTS: Final = 8191
+"""More would overflow the ring (squared cluster sizes) and no memory would hold the distances."""
 
 K_CANDIDATES_MAX: Final = 8
 """The largest number of clusters that is tried when none is given."""
@@ -23,7 +26,7 @@ K_CANDIDATES_MAX: Final = 8
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ClusterJob:
-    """Public description of one job: cluster the points, give each its own cluster's mean payload."""
+    """Public description of one job: cluster points, give each its cluster's mean payload."""
 
     k: int | None
     """Number of clusters; None chooses by silhouette, which needs `reveal="distances"`."""
@@ -32,9 +35,9 @@ class ClusterJob:
     reveal: RevealPolicy = "own-mean"
     """What is opened besides each data owner's own mean and size."""
     min_cluster_size: int = 3
-    """Members of a smaller cluster get the mean of all, so that no mean is one neighbour's value."""
+    """Members of a smaller cluster get the mean of all, lest a mean be one neighbour's value."""
     evaluate: bool = False
-    """Open the labels to an `evaluator`: for simulations that know the truth, never in deployment."""
+    """Open the labels to an `evaluator`: for simulations, never in deployment."""
     init_rows: tuple[int, ...] | None = None
     """Public start: these points are the first centres. None: farthest-first under sharing."""
     norm_bound: float = 1.0
@@ -92,15 +95,24 @@ class ClusterJob:
         n = len(points_ND)
         if len(payload_NM) != n:
             raise InputError(f"{n} points but {len(payload_NM)} payload rows")
+        if n > MAX_POINTS:
+            raise BudgetError(f"{n} points, but at most {MAX_POINTS} fit the fixed-point budget")
         if self.k is not None and self.k > n:
             raise InputError(f"k={self.k} but only {n} points; lower --k or add points")
         if self.init_rows is not None and not all(0 <= row < n for row in self.init_rows):
             raise InputError(f"init_rows {self.init_rows} must lie in 0..{n - 1}")
-        precision_for(n)
 
     def as_json(self) -> dict[str, object]:
         """Return the job as plain values for a control message."""
         return asdict(self)
+
+    @classmethod
+    def from_json(cls, values: object) -> Self:
+        """Rebuild, and check again, a job that came in a control message."""
+        if not isinstance(values, dict):
+            raise InputError("a job must be a JSON object")
+        rows = values.get("init_rows")
+        return cls(**{**values, "init_rows": None if rows is None else tuple(rows)})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -119,10 +131,16 @@ class LedgerEntry:
         """Return the entry as plain values."""
         return asdict(self)
 
+    @classmethod
+    def from_json(cls, values: dict[str, object]) -> Self:
+        """Rebuild an entry that came in a control message."""
+        shape = values["shape"]
+        return cls(**{**values, "shape": tuple(shape)})  # type: ignore[arg-type]
+
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class ClusterResult:
-    """What came of a job. Simulation holds every owner's part; in deployment each has its own row."""
+    """What came of a job. In deployment each owner has its own row only."""
 
     k: int
     iterations: int

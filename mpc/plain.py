@@ -15,7 +15,6 @@ from typing import Self
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.metrics import silhouette_score
 
 from mpc.fixedpoint import FloatArray
 from mpc.jobs import K_CANDIDATES_MAX, ClusterJob, ClusterResult
@@ -27,7 +26,9 @@ Labels = npt.NDArray[np.int64]
 def squared_distances(gram_NN: FloatArray) -> FloatArray:
     """Return squared distances between all pairs, (N, N), from the Gram matrix."""
     diagonal_N = np.diag(gram_NN)
-    return np.maximum(diagonal_N[:, None] + diagonal_N[None, :] - 2 * gram_NN, 0.0)
+    dist_NN: FloatArray = diagonal_N[:, None] + diagonal_N[None, :] - 2 * gram_NN
+    dist_NN[dist_NN < 0] = 0.0  # rounding
+    return dist_NN
 
 
 def gram_of_distances(dist_NN: FloatArray) -> FloatArray:
@@ -38,7 +39,7 @@ def gram_of_distances(dist_NN: FloatArray) -> FloatArray:
 
 
 def farthest_first(gram_NN: FloatArray, k: int) -> Labels:
-    """Choose k rows: the first, then always the one farthest from those chosen (lowest index on ties)."""
+    """Choose k rows: the first, then always the farthest from those chosen (ties: lowest)."""
     dist_NN = squared_distances(gram_NN)
     rows = [0]
     nearest_N = dist_NN[0].copy()
@@ -57,7 +58,7 @@ def centre_distances(gram_NN: FloatArray, onehot_NK: FloatArray) -> FloatArray:
     safe_K = np.maximum(counts_K, 1)
     u_NK = gram_NN @ onehot_NK
     v_K = (onehot_NK * u_NK).sum(axis=0)
-    dist_NK = v_K / safe_K**2 - 2 * u_NK / safe_K
+    dist_NK: FloatArray = v_K / safe_K**2 - 2 * u_NK / safe_K
     dist_NK[:, counts_K == 0] = np.inf
     return dist_NK
 
@@ -73,18 +74,18 @@ def lloyd(gram_NN: FloatArray, rows: Sequence[int] | Labels, iterations: int) ->
     """
     onehot_NK = np.zeros((len(gram_NN), len(rows)))
     onehot_NK[np.asarray(rows), np.arange(len(rows))] = 1.0
-    labels_N = np.full(len(gram_NN), -1, dtype=np.int64)
-    for done in range(1, iterations + 1):
-        new_N = np.argmin(centre_distances(gram_NN, onehot_NK), axis=1).astype(np.int64)
-        if np.array_equal(new_N, labels_N):
-            return labels_N, done
-        labels_N = new_N
-        onehot_NK = np.eye(len(rows))[labels_N]
-    return labels_N, iterations
+    done, changed = 0, True
+    while changed and done < iterations:
+        labels_N = np.argmin(centre_distances(gram_NN, onehot_NK), axis=1).astype(np.int64)
+        previous_NK, onehot_NK = onehot_NK, np.eye(len(rows))[labels_N]
+        done, changed = done + 1, not np.array_equal(onehot_NK, previous_NK)
+    return labels_N, done
 
 
 def choose_k_by_silhouette(gram_NN: FloatArray, iterations: int) -> int:
     """Return the k in 2..8 with the best silhouette; 1 when there are too few distinct points."""
+    from sklearn.metrics import silhouette_score  # heavy; parties import this package too
+
     dist_NN = np.sqrt(squared_distances(gram_NN))
     np.fill_diagonal(dist_NN, 0.0)
     best_k, best_score = 1, -np.inf
@@ -98,7 +99,7 @@ def choose_k_by_silhouette(gram_NN: FloatArray, iterations: int) -> int:
 
 
 def cluster_gram(gram_NN: FloatArray, job: ClusterJob) -> tuple[Labels, int, int]:
-    """Do a job's clustering on a Gram matrix in the clear; returns labels, k and iterations done."""
+    """Do a job's clustering on a Gram matrix in the clear; return labels, k, iterations done."""
     k = job.k or choose_k_by_silhouette(gram_NN, job.iterations)
     rows = job.init_rows if job.init_rows is not None else farthest_first(gram_NN, k)
     labels_N, iterations = lloyd(gram_NN, rows, job.iterations)
@@ -106,7 +107,7 @@ def cluster_gram(gram_NN: FloatArray, job: ClusterJob) -> tuple[Labels, int, int
 
 
 def averaging_groups(labels_N: Labels, min_cluster_size: int) -> npt.NDArray[np.bool_]:
-    """Return who is averaged with whom, (N, N): own cluster, or all when it is below the minimum."""
+    """Return who is averaged with whom, (N, N): own cluster, or all when it is too small."""
     same_NN = labels_N[:, None] == labels_N[None, :]
     small_N = same_NN.sum(axis=1) < min_cluster_size
     return np.asarray(same_NN | small_N[:, None])

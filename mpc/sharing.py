@@ -71,5 +71,5 @@ def encode_payload(payload_RM: FloatArray, *, num_rows_in_job: int) -> Int64Arra
 
 
 def decode_mean(sums_RM: Int64Array, sizes_R: Int64Array) -> FloatArray:
-    """Divide reconstructed sums by their sizes: the mean of each row's own group, (R, M) float64."""
+    """Divide sums by sizes: the mean of each row's own group, (R, M) float64."""
     return decode(sums_RM, bits=PAYLOAD_BITS) / sizes_R[:, None]

@@ -1,14 +1,15 @@
 """What a job cost: bytes and frames by role and phase, rounds, seconds.
 
-Bytes are counted where they enter and leave a socket, framing headers included, TCP/IP headers not.
-A round is one step of the longest chain of dependent messages: all parties speaking at once are one.
+Bytes are counted where they enter and leave a socket, with our framing headers, without TCP/IP's.
+A round is one step of the longest chain of dependent messages: parties speaking at once are one.
 """
 
 from dataclasses import asdict, dataclass
 from typing import Literal
 
 Phase = Literal["online", "offline", "input", "output", "control"]
-"""online: party to party; offline: dealer to party; input, output: data owner and party; control: server."""
+"""online: party to party; offline: dealer and party; input, output: data owner and party;
+control: server and party."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -59,7 +60,7 @@ class Traffic:
     """What makes this job unfit for real secrets; empty when nothing does."""
 
     def bytes_of(self, role_prefix: str, *phases: Phase) -> tuple[int, ...]:
-        """Bytes sent and received by each role whose name starts so, over the given phases (or all)."""
+        """Bytes sent and received by each role with this prefix, over the given phases (or all)."""
         sums: dict[str, int] = {}
         for entry in self.roles:
             if entry.role.startswith(role_prefix) and (not phases or entry.phase in phases):

@@ -1,0 +1,214 @@
+"""Parties and dealer as child processes: start them, notice the first death, end them all.
+
+Children are spawned, not forked; settings and the session's token go through standard input, ports
+come back on standard output, last words on standard error. A child ends when its input closes, so
+the death of this process leaves no orphan either.
+"""
+
+import contextlib
+import json
+import os
+import secrets
+import select
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from mpc.child import FAILED_EXIT_CODE
+from mpc.errors import ProcessDiedError, SessionError
+from mpc.transport import Link, connect
+
+_LAST_LINES: Final = 5
+_ECHOES: Final = ("closed its connection", "broke: ")
+
+
+class Child:
+    """One child process and its last words."""
+
+    def __init__(self, role: str, module: str, settings: dict[str, object]) -> None:
+        self.role = role
+        self._process = subprocess.Popen(  # noqa: S603
+            [sys.executable, "-m", module],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=_environment(),
+            start_new_session=True,
+        )
+        self._words: deque[str] = deque(maxlen=_LAST_LINES)
+        self._listener = threading.Thread(target=self._listen, daemon=True)
+        self._listener.start()
+        self.tell(settings)
+
+    @property
+    def pid(self) -> int:
+        """Process number."""
+        return self._process.pid
+
+    @property
+    def exit_code(self) -> int | None:
+        """None while it runs; minus the signal's number when one killed it."""
+        return self._process.poll()
+
+    def tell(self, value: object) -> None:
+        """Write one JSON line to its standard input."""
+        pipe = self._process.stdin
+        if pipe is not None:
+            try:
+                pipe.write(json.dumps(value).encode() + b"\n")
+                pipe.flush()
+            except OSError as error:
+                raise SessionError(f"{self.role} did not take its settings: {error}") from None
+
+    def read_port(self, deadline: float) -> int:
+        """Wait for the port on its standard output."""
+        pipe = self._process.stdout
+        left = max(deadline - time.monotonic(), 0.0)
+        if pipe is None or not select.select([pipe], [], [], left)[0]:
+            raise SessionError(f"{self.role} named no port in time")
+        line = pipe.readline()
+        if not line.strip():
+            self._process.wait(timeout=5)
+            raise ProcessDiedError(self.obituary())
+        return int(line)
+
+    def obituary(self) -> str:
+        """Say who ended, how, and its last words."""
+        self._listener.join(timeout=1.0)
+        code = self.exit_code
+        if code is not None and code < 0:
+            how = f"was killed by {signal.Signals(-code).name}"
+        else:
+            how = f"ended with exit code {code}"
+        words = " | ".join(self._words)
+        return f"{self.role} (pid {self.pid}) {how}" + (f"; last words: {words}" if words else "")
+
+    def is_echo(self) -> bool:
+        """Tell whether it ended only because another one did."""
+        self._listener.join(timeout=1.0)
+        return self.exit_code == FAILED_EXIT_CODE and any(
+            echo in line for line in self._words for echo in _ECHOES
+        )
+
+    def end(self, grace_s: float) -> None:
+        """Close its input, which ends it; kill it after the grace."""
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe is not None:
+                with contextlib.suppress(OSError):  # the other end may be gone already
+                    pipe.close()
+        try:
+            self._process.wait(timeout=grace_s)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait(timeout=10)
+        self._listener.join(timeout=1.0)
+
+    def _listen(self) -> None:
+        pipe = self._process.stderr
+        if pipe is not None:
+            with pipe:
+                self._words.extend(line.decode(errors="replace").rstrip() for line in pipe)
+
+
+class ProcessGroup:
+    """P parties and, unless CrypTen's insecure provider is used, a dealer.
+
+    Parameters
+    ----------
+    num_parties : int
+    timeout_s : float
+        Longest silence of a peer that any process bears.
+    provider : {"dealer", "tfp"}
+    party_module : str
+        What a party runs; tests put other programs here.
+    """
+
+    def __init__(
+        self,
+        num_parties: int,
+        *,
+        timeout_s: float,
+        provider: str,
+        party_module: str = "mpc.party",
+    ) -> None:
+        self.token = secrets.token_hex(32)
+        self.timeout_s = timeout_s
+        self.children: list[Child] = []
+        settings: dict[str, object] = {
+            "token": self.token,
+            "num_parties": num_parties,
+            "timeout_s": timeout_s,
+            "provider": provider,
+        }
+        roles = [(f"party:{rank}", party_module) for rank in range(num_parties)]
+        if provider == "dealer":
+            roles.append(("dealer", "mpc.dealer"))
+        try:
+            for rank, (role, module) in enumerate(roles):
+                self.children.append(Child(role, module, {**settings, "rank": rank}))
+            deadline = time.monotonic() + timeout_s
+            self.ports = [child.read_port(deadline) for child in self.children]
+            for child in self.children:
+                child.tell(self.ports)
+        except BaseException:
+            self.end()
+            raise
+
+    def connect(self, me: str, rank: int) -> Link:
+        """Open a link from this process, in a role, to a party."""
+        return connect(
+            self.ports[rank],
+            me=me,
+            peer=f"party:{rank}",
+            token=self.token,
+            timeout_s=self.timeout_s,
+        )
+
+    def wait_readable(self, link: Link, deadline: float) -> None:
+        """Wait until a link has something, watching the children meanwhile.
+
+        Raises
+        ------
+        ProcessDiedError
+            A child ended; named within a fraction of a second.
+        SessionError
+            The deadline (monotonic seconds) passed.
+        """
+        while not select.select([link], [], [], 0.1)[0]:
+            self.check()
+            if time.monotonic() > deadline:
+                raise SessionError(f"{link.peer} gave no answer to {link.me} in time")
+
+    def check(self) -> None:
+        """Raise `ProcessDiedError` if a child has ended, naming the one that was first at fault."""
+        if any(child.exit_code is not None for child in self.children):
+            time.sleep(0.2)  # the others notice too; then the one that is no mere echo is to blame
+            dead = [child for child in self.children if child.exit_code is not None]
+            first = sorted(dead, key=lambda child: child.is_echo())[0]
+            raise ProcessDiedError(first.obituary())
+
+    def blame(self, within_s: float = 2.0) -> None:
+        """After a link broke: raise `ProcessDiedError` if a child ends within moments."""
+        deadline = time.monotonic() + within_s
+        while time.monotonic() < deadline:
+            self.check()
+            time.sleep(0.05)
+
+    def end(self, grace_s: float = 2.0) -> None:
+        """End every child; none is left when this returns."""
+        deadline = time.monotonic() + grace_s
+        for child in self.children:
+            child.end(max(deadline - time.monotonic(), 0.1))
+
+
+def _environment() -> dict[str, str]:
+    """Return this process's environment, where `mpc` can be imported and one thread is used."""
+    here = str(Path(__file__).parent.parent)
+    paths: Sequence[str] = [here, *filter(None, [os.environ.get("PYTHONPATH")])]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1"}

@@ -1,0 +1,58 @@
+"""Real parties in real processes: single operations, and whole sessions, for 2 and 3 parties."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from mpc.launch import ProcessGroup
+from mpc.plain import PlainSession
+from mpc.session import SecureSession, open_session
+from mpc.sharing import reconstruct, split
+
+
+class Parties:
+    """Runs one operation of `tests.mpc.operations` on shares of an integer array."""
+
+    def __init__(self, num_parties: int, provider: str = "dealer") -> None:
+        self.group = ProcessGroup(
+            num_parties, timeout_s=60, provider=provider, party_module="tests.mpc.operations"
+        )
+        self.links = [self.group.connect("server", rank) for rank in range(num_parties)]
+        self.rounds = 0
+
+    def __call__(self, operation: str, x: np.ndarray) -> np.ndarray:
+        x = np.asarray(x, dtype=np.int64)
+        for link, share in zip(self.links, split(x, len(self.links)), strict=True):
+            link.send_json(b"CTRL", {"operation": operation, "shape": list(x.shape)})
+            link.send_ring(b"SHAR", share)
+        shares = []
+        for link in self.links:
+            reply = link.recv_json(b"CTRL")
+            shares.append(link.recv_ring(b"OPEN", reply["shape"]))
+        self.rounds = reply["rounds"]
+        return reconstruct(shares)
+
+    def close(self) -> None:
+        for link in self.links:
+            link.close()
+        self.group.end()
+
+
+@pytest.fixture(scope="session", params=[2, 3], ids=["2-party", "3-party"])
+def parties(request: pytest.FixtureRequest) -> Iterator[Parties]:
+    group = Parties(request.param)
+    yield group
+    group.close()
+
+
+@pytest.fixture(scope="session", params=[2, 3], ids=["2-party", "3-party"])
+def secure_session(request: pytest.FixtureRequest) -> Iterator[SecureSession]:
+    with open_session(request.param) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session", params=[0, 2, 3], ids=["plain", "2-party", "3-party"])
+def session(request: pytest.FixtureRequest) -> Iterator[PlainSession | SecureSession]:
+    with PlainSession() if request.param == 0 else open_session(request.param) as opened:
+        yield opened
