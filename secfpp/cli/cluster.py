@@ -9,7 +9,7 @@ import math
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 from rich.console import RenderableType
@@ -66,19 +66,22 @@ class Cluster(Verb):
     """Compute in the clear in this process instead: the twin, for comparison."""
     timeout_s: float = 60.0
     """Seconds after which a silent party counts as dead."""
+    provider: Literal["dealer", "tfp"] = "dealer"
+    """Who makes correlated randomness. `tfp`, for debugging, lets party 0 unmask everything."""
     insecure_dev: bool = False
-    """Allow the provider that makes correlated randomness in the open. Never with real data."""
+    """Allow what is insecure. Never with real data."""
 
     def execute(self) -> Outcome:
         """Share, cluster, and say what the policy opens."""
         points_ND = read_vectors(self.input, tensor=self.tensor)
         _check_writable(self.out)
         job = self._job(points_ND)
-        job.check_points(points_ND, points_ND)
+        payload_ND = points_ND / job.norm_bound  # in the range where fixed point is precise
+        job.check_points(points_ND, payload_ND)
         with self._session() as session:
-            result = session.cluster(job, points_ND, points_ND)
+            result = session.cluster(job, points_ND, payload_ND)
         if self.out is not None:
-            np.save(self.out, result.means_NM)
+            np.save(self.out, result.means_NM * job.norm_bound)
             say(f"means saved in {self.out}")
         opened = result.labels_N is not None and self.reveal != "own-mean"
         return Outcome(record=_record(result, opened), shown=_shown(result, points_ND, opened))
@@ -106,7 +109,10 @@ class Cluster(Verb):
 
         say(f"starting {self.parties} parties and a dealer")
         return open_session(
-            parties=self.parties, timeout_s=self.timeout_s, insecure_dev=self.insecure_dev
+            self.parties,
+            timeout_s=self.timeout_s,
+            provider=self.provider,
+            insecure_dev=self.insecure_dev,
         )
 
 

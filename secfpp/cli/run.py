@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
+from secfpp.cli.console import say
 from secfpp.cli.outcome import Outcome
 from secfpp.cli.verb import Verb
 from secfpp.config import RunConfig
 from secfpp.config_json import load_config
+
+if TYPE_CHECKING:
+    from secfpp.experiment import RunSummary
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,9 +32,41 @@ class Run(Verb):
 
     @classmethod
     def from_file(cls, path: Path) -> Run:
-        """Return the verb with the settings of a file as its defaults."""
-        return cls(config=path, settings=load_config(path))
+        """Return the verb with the settings of a file as its defaults; `out` must be given anew."""
+        return cls(config=path, settings=replace(load_config(path), out=None, resume=None))
 
     def execute(self) -> Outcome:
-        """Run and return the table."""
-        raise NotImplementedError
+        """Run, with a progress bar, and return the table."""
+        from secfpp.experiment import run_experiment
+        from secfpp.progress import TerminalProgress
+
+        _warn_of_ignored_flags(self.settings)
+        with TerminalProgress() as progress:
+            summary = run_experiment(self.settings, progress)
+        return _outcome(summary)
+
+
+def _warn_of_ignored_flags(settings: RunConfig) -> None:
+    """Say that a resumed run keeps its own settings, when others were given beside it."""
+    if settings.resume is not None and replace(settings, resume=None) != RunConfig():
+        say(f"secfpp: the settings of {settings.resume} are used; other flags are ignored")
+
+
+def _outcome(summary: RunSummary) -> Outcome:
+    """Return the table and the run folder, for both kinds of readers."""
+    from secfpp.cli.result_tables import cost_table, result_table
+    from secfpp.config_json import to_json
+
+    record = {
+        "folder": str(summary.folder),
+        "results": {row.name: to_json(row) for row in summary.results},
+    }
+    shown = (
+        result_table(summary.results),
+        "",
+        cost_table(summary.results),
+        "",
+        f"run folder: {summary.folder}",
+        f"page: secfpp report {summary.folder}",
+    )
+    return Outcome(record=record, shown=shown)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rich.console import RenderableType
+from rich.console import Group, RenderableType
 from rich.table import Table
 
 from mpc.jobs import LedgerEntry
 from mpc.traffic import Phase, Traffic
-from secfpp.report.text import megabytes, seconds
+from secfpp.report.cost import role_group
+from secfpp.report.text import seconds, size
 
 PHASES: tuple[Phase, ...] = ("input", "online", "offline", "output", "control")
 
@@ -27,32 +28,29 @@ def cost_table(traffic: Traffic) -> RenderableType:
     if not traffic.roles:
         return f"in the clear, {seconds(traffic.seconds_total)} s; no traffic"
     present = [phase for phase in PHASES if any(role.phase == phase for role in traffic.roles)]
-    drawn = table("Traffic, MB sent and received", "role", *present)
+    drawn = table("Traffic, sent and received", "role", *present)
     for role in dict.fromkeys(role_group(entry.role) for entry in traffic.roles):
-        drawn.add_row(role, *(megabytes(_busiest(traffic, role, phase)) for phase in present))
-    drawn.caption = (
+        drawn.add_row(role, *(size(_busiest(traffic, role, phase)) for phase in present))
+    return Group(drawn, _rounds_and_seconds(traffic))
+
+
+def _rounds_and_seconds(traffic: Traffic) -> str:
+    """Return the line under the traffic of one job."""
+    return (
         f"{traffic.rounds_online} rounds online, {traffic.rounds_offline} offline; seconds: "
         f"sharing {seconds(traffic.seconds_share)}, online {seconds(traffic.seconds_online)}, "
         f"waiting for the dealer {seconds(traffic.seconds_offline)}, "
         f"in all {seconds(traffic.seconds_total)}"
     )
-    drawn.caption_justify = "left"
-    return drawn
-
-
-def role_group(role: str) -> str:
-    """Return the kind of a role: clients are shown together, by the busiest."""
-    return "client (busiest)" if role.startswith("client") else role
 
 
 def _busiest(traffic: Traffic, group: str, phase: Phase) -> float | None:
     """Return the most bytes that one role of the group moved in a phase; None for no part in it."""
-    moved = [
-        entry.bytes_total
-        for entry in traffic.roles
-        if role_group(entry.role) == group and entry.phase == phase
-    ]
-    return max(moved, default=None)
+    moved: dict[str, int] = {}
+    for entry in traffic.roles:
+        if role_group(entry.role) == group and entry.phase == phase:
+            moved[entry.role] = moved.get(entry.role, 0) + entry.bytes_total
+    return max(moved.values(), default=None)
 
 
 def ledger_table(ledger: Sequence[LedgerEntry]) -> RenderableType:
@@ -64,7 +62,7 @@ def ledger_table(ledger: Sequence[LedgerEntry]) -> RenderableType:
         key = (entry.to, entry.what, str(list(entry.shape)), entry.why)
         counts[key] = counts.get(key, 0) + 1
     drawn = Table(title="Ledger: who learned what", title_justify="left", title_style="bold")
-    drawn.box = None
+    drawn.box, drawn.pad_edge = None, False
     for column in ("who", "what", "shape", "times", "why"):
         drawn.add_column(column, overflow="fold")
     for (to, what, shape, why), times in counts.items():

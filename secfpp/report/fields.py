@@ -63,6 +63,10 @@ class Fields:
             return tuple(float(value) for value in values if isinstance(value, int | float))
         return ()
 
+    def texts(self, name: str) -> tuple[str, ...]:
+        """Return the strings of the list under `name`."""
+        return tuple(value for value in self.items(name) if isinstance(value, str))
+
     def names(self) -> tuple[str, ...]:
         """Return the keys, in their order."""
         return tuple(self._items)

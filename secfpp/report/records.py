@@ -7,6 +7,9 @@ from pathlib import Path
 
 from secfpp.report.fields import Fields
 
+HERO = "secfpp"
+TWIN = "secfpp-plain"
+
 
 @dataclass(frozen=True, kw_only=True)
 class RoundPoint:
@@ -61,10 +64,39 @@ class Reveal:
 class ClusterMap:
     """The simulation's view of one clustering: places, true domains, found labels of clients."""
 
-    title: str
+    method: str
+    seed: int
+    round: int
     points: tuple[tuple[float, float], ...]
     domains: tuple[str, ...]
     labels: tuple[int, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RoleBytes:
+    """Bytes sent and received by one role in one phase of one job."""
+
+    role: str
+    phase: str
+    bytes_moved: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """One step of the protocol as party 0 saw it."""
+
+    name: str
+    rounds: int
+    bytes_sent: int
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class SecureJob:
+    """The cost of one round of federation of the secure method."""
+
+    roles: tuple[RoleBytes, ...]
+    steps: tuple[Step, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,5 +109,8 @@ class RunRecord:
     rounds: tuple[RoundPoint, ...]
     results: tuple[MethodResult, ...]
     reveals: tuple[Reveal, ...]
-    traffic: Fields
+    jobs: tuple[SecureJob, ...]
     clusters: ClusterMap | None
+    num_clients: int
+    insecure: tuple[str, ...]
+    """What made the run unfit for real secrets, as the secure part said itself."""

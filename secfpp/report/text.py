@@ -5,6 +5,7 @@ from __future__ import annotations
 NOTHING = "\N{EN DASH}"
 PLUS_MINUS = "\N{PLUS-MINUS SIGN}"
 NO_BREAK = "\N{NO-BREAK SPACE}"
+MINUS = "\N{MINUS SIGN}"
 MEGABYTE = 1e6
 
 
@@ -35,6 +36,16 @@ def megabytes(value: float | None) -> str:
     size = value / MEGABYTE
     places = 0 if size >= 100 else 1 if size >= 10 else 2 if size >= 0.1 else 3
     return f"{size:.{places}f}"
+
+
+def size(value: float | None) -> str:
+    """Return bytes in the unit that suits them."""
+    if value is None:
+        return NOTHING
+    for unit, scale in (("MB", MEGABYTE), ("kB", 1e3)):
+        if value >= scale:
+            return f"{value / scale:.{0 if value >= 100 * scale else 1}f} {unit}"
+    return f"{value:.0f} B"
 
 
 def seconds(value: float | None) -> str:

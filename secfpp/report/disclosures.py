@@ -1,0 +1,52 @@
+"""The ledger, counted: one line for each kind of opening, however often it happened."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from secfpp.report.fields import Fields
+from secfpp.report.records import Reveal
+from secfpp.report.text import count
+
+POLICY_SENTENCES = {
+    "own-mean": "Under the policy own-mean each client learns the mean and the size of its own "
+    "cluster; the computing parties and the server learn neither labels nor distances.",
+    "assignments": "Under the policy assignments the server also learns who is grouped with whom.",
+    "distances": "Under the policy distances the server also learns how far clients lie from "
+    "one another: kept for comparison, not for deployment.",
+}
+COUNTED = "Each line below is one kind of opening, counted over the whole run."
+
+
+@dataclass(frozen=True, kw_only=True)
+class Disclosure:
+    """One kind of opening."""
+
+    learner: str
+    what: str
+    shape: str
+    times: str
+    why: str
+
+
+def disclosures(reveals: Sequence[Reveal]) -> tuple[Disclosure, ...]:
+    """Return the kinds of openings, in the order in which they first happened."""
+    counted = Counter(reveals)
+    return tuple(
+        Disclosure(
+            learner=reveal.learner,
+            what=reveal.what,
+            shape=reveal.shape,
+            times=count(times),
+            why=reveal.why,
+        )
+        for reveal, times in counted.items()
+    )
+
+
+def policy_sentence(config: Fields) -> str:
+    """Say what the policy of the run opens."""
+    policy = config.child("clustering").text("reveal")
+    return f"{POLICY_SENTENCES.get(policy, '')} {COUNTED}".strip()

@@ -1,0 +1,184 @@
+"""Read a run folder into the records of the report."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from secfpp.errors import RunFolderError
+from secfpp.report.fields import Fields
+from secfpp.report.records import (
+    HERO,
+    TWIN,
+    ClusterMap,
+    Estimate,
+    MethodResult,
+    Reveal,
+    RoleBytes,
+    RoundPoint,
+    RunRecord,
+    SecureJob,
+    Step,
+)
+
+
+def load_run(folder: Path) -> RunRecord:
+    """Read a run folder, finished or not.
+
+    Raises
+    ------
+    RunFolderError
+        If `folder` is not a run folder, or one of its files is damaged.
+    """
+    if not (folder / "config.json").is_file():
+        raise RunFolderError(f"{folder} is not a run folder: it has no config.json; see runs/")
+    metrics = tuple(_lines(folder / "metrics.jsonl"))
+    jobs = tuple(_secure_jobs(_object(folder / "traffic.json")))
+    return RunRecord(
+        folder=folder.resolve(),
+        config=_object(folder / "config.json"),
+        versions=_object(folder / "versions.json"),
+        rounds=tuple(_round_point(line) for line in metrics),
+        results=_results(_object(folder / "results.json")),
+        reveals=tuple(_reveal(line) for line in _lines(folder / "ledger.jsonl")),
+        jobs=tuple(_secure_job(job) for job in jobs),
+        clusters=_first_clusters(_object(folder / "clusters.json")),
+        num_clients=max((line.whole("num_participants") for line in metrics), default=0),
+        insecure=tuple(dict.fromkeys(r for job in jobs for r in job.texts("insecure"))),
+    )
+
+
+def _secure_jobs(traffic: Fields) -> Iterator[Fields]:
+    """Yield the cost of every round of the secure method; keys are `method/seedS`."""
+    for key in traffic.names():
+        if key.startswith(f"{HERO}/"):
+            yield from traffic.children(key)
+
+
+def _object(path: Path) -> Fields:
+    """Read a JSON object; an absent file reads as an empty one."""
+    if not path.is_file():
+        return Fields({})
+    try:
+        return Fields(json.loads(path.read_text(encoding="utf-8")))
+    except (ValueError, OSError) as error:
+        raise RunFolderError(f"{path} is damaged: {error}; delete it or run again") from error
+
+
+def _lines(path: Path) -> Iterator[Fields]:
+    """Read JSON lines; a last line cut short by an interruption is left out."""
+    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+    for number, line in enumerate(lines, start=1):
+        try:
+            yield Fields(json.loads(line))
+        except ValueError as error:
+            if number < len(lines):
+                raise RunFolderError(f"{path}, line {number} is damaged: {error}") from error
+
+
+def _round_point(line: Fields) -> RoundPoint:
+    """Read one line of metrics.jsonl."""
+    return RoundPoint(
+        method=line.text("method"),
+        seed=line.whole("seed"),
+        round=line.whole("round"),
+        own_mix=line.number("own_mix"),
+        uniform=line.number("uniform"),
+    )
+
+
+def _reveal(line: Fields) -> Reveal:
+    """Read one line of ledger.jsonl; openings of one kind differ by their iteration only."""
+    shape = " x ".join(f"{size:.0f}" for size in line.numbers("shape"))
+    return Reveal(
+        learner=line.text("to"),
+        what=line.text("what"),
+        why=re.sub(r"^iteration \d+: ", "", line.text("why")),
+        shape=shape or "1",
+    )
+
+
+def _results(results: Fields) -> tuple[MethodResult, ...]:
+    """Read results.json."""
+    methods = results.child("methods") if results.child("methods") else results
+    return tuple(_method_result(name, methods.child(name)) for name in methods.names())
+
+
+def _method_result(name: str, row: Fields) -> MethodResult:
+    """Read one method's totals."""
+    return MethodResult(
+        name=name,
+        title=row.text("title", name),
+        own_mix=_estimate(row, "own_mix"),
+        uniform=_estimate(row, "uniform"),
+        worst_client=_estimate(row, "worst_client"),
+        ari=_estimate(row, "ari_first"),
+        epsilon=row.number("epsilon"),
+        rounds=row.number("rounds"),
+        bytes_client=row.number("bytes_client_max"),
+        bytes_party=row.number("bytes_party_max"),
+        seconds_train=row.number("seconds_train"),
+        seconds_share=row.number("seconds_share"),
+        seconds_online=row.number("seconds_online"),
+        seconds_dealer=row.number("seconds_dealer"),
+    )
+
+
+def _estimate(row: Fields, name: str) -> Estimate:
+    """Read a mean and its standard error, or a bare number."""
+    value = row.child(name)
+    if not value:
+        return Estimate(mean=row.number(name), standard_error=None)
+    return Estimate(mean=value.number("mean"), standard_error=value.number("standard_error"))
+
+
+def _secure_job(job: Fields) -> SecureJob:
+    """Read the cost of one round of the secure method."""
+    return SecureJob(
+        roles=tuple(
+            RoleBytes(
+                role=role.text("role"),
+                phase=role.text("phase"),
+                bytes_moved=role.whole("bytes_sent") + role.whole("bytes_received"),
+            )
+            for role in job.children("roles")
+        ),
+        steps=tuple(
+            Step(
+                name=step.text("name"),
+                rounds=step.whole("rounds"),
+                bytes_sent=step.whole("bytes_sent"),
+                seconds=step.number("seconds") or 0.0,
+            )
+            for step in job.children("steps")
+        ),
+    )
+
+
+def _first_clusters(pictures: Fields) -> ClusterMap | None:
+    """Read the first clustering of the secure method, or of its twin, from clusters.json."""
+    found = [drawn for entry in pictures.children("maps") if (drawn := _clusters(entry))]
+    order = {HERO: 0, TWIN: 1}
+    return min(
+        found,
+        key=lambda drawn: (order.get(drawn.method, 2), drawn.seed, drawn.round),
+        default=None,
+    )
+
+
+def _clusters(entry: Fields) -> ClusterMap | None:
+    """Read one picture; None when its lists do not fit together."""
+    places = [point for point in entry.items("points") if isinstance(point, list)]
+    domains, labels = entry.texts("domains"), entry.numbers("labels")
+    if not places or not len(places) == len(domains) == len(labels):
+        return None
+    return ClusterMap(
+        method=entry.text("method"),
+        seed=entry.whole("seed"),
+        round=entry.whole("round"),
+        points=tuple((float(x), float(y)) for x, y in places),
+        domains=domains,
+        labels=tuple(int(label) for label in labels),
+    )

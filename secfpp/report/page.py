@@ -1,0 +1,161 @@
+"""What stands on the page, as frozen records: every number formatted, every choice made."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from secfpp.report.clusters import ClusterSection, cluster_section
+from secfpp.report.cost import CostRow, StepRow, TrafficTable, cost_rows, step_rows, traffic_table
+from secfpp.report.disclosures import Disclosure, disclosures, policy_sentence
+from secfpp.report.figures import Look, both_measures, curves, looks, swatch
+from secfpp.report.headline import QUESTION, Fact, Stamp, Tile, answer, facts, stamps, tiles
+from secfpp.report.records import HERO, Estimate, MethodResult, RunRecord
+from secfpp.report.text import decimal, percent, spread
+
+MEASURES = {"own_mix": "Own label mix", "uniform": "Uniform classes"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cell:
+    """One number of the result table."""
+
+    text: str
+    spread: str = ""
+    best: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResultRow:
+    """One method of the result table."""
+
+    title: str
+    key: Markup
+    hero: bool
+    cells: tuple[Cell, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SettingsGroup:
+    """A foldable list of settings or versions."""
+
+    title: str
+    facts: tuple[Fact, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Page:
+    """Everything the template prints."""
+
+    title: str
+    run_name: str
+    command: str
+    question: str
+    answer: str
+    seeds_note: str
+    cost_note: str
+    reveal_text: str
+    spread_shown: bool
+    stamps: tuple[Stamp, ...]
+    tiles: tuple[Tile, ...]
+    facts: tuple[Fact, ...]
+    rows: tuple[ResultRow, ...]
+    panels: tuple[Markup, ...]
+    clusters: ClusterSection | None
+    reveals: tuple[Disclosure, ...]
+    costs: tuple[CostRow, ...]
+    traffic: TrafficTable | None
+    steps: tuple[StepRow, ...]
+    settings: tuple[SettingsGroup, ...]
+
+
+def compose(run: RunRecord) -> Page:
+    """Turn a run into a page."""
+    known = looks([result.name for result in run.results], level=_levels(run))
+    num_seeds = len({point.seed for point in run.rounds})
+    return Page(
+        title=f"SecFPP: {run.folder.name}",
+        run_name=run.folder.name,
+        command=f"secfpp report {run.folder.name}",
+        question=QUESTION,
+        answer=answer(run.results),
+        seeds_note=f" and {num_seeds} seeds" if num_seeds > 1 else " of one seed",
+        cost_note=", mean over seeds" if num_seeds > 1 else "",
+        reveal_text=policy_sentence(run.config),
+        spread_shown=any(result.own_mix.standard_error for result in run.results),
+        stamps=stamps(run),
+        tiles=tiles(run.results),
+        facts=facts(run),
+        rows=result_rows(run.results, known),
+        panels=_panels(run, known),
+        clusters=cluster_section(run.clusters) if run.clusters else None,
+        reveals=disclosures(run.reveals),
+        costs=cost_rows(run.results, HERO),
+        traffic=traffic_table(run.jobs),
+        steps=step_rows(run.jobs),
+        settings=_settings(run),
+    )
+
+
+def _levels(run: RunRecord) -> set[str]:
+    """Return the methods that do not learn over rounds: all their lines are of round 0."""
+    later = {point.method for point in run.rounds if point.round > 0}
+    return {result.name for result in run.results} - later
+
+
+def result_rows(results: Sequence[MethodResult], known: dict[str, Look]) -> tuple[ResultRow, ...]:
+    """Return the result table with the best of each column marked."""
+    columns = [
+        _percent_column([result.own_mix for result in results]),
+        _percent_column([result.uniform for result in results]),
+        _percent_column([result.worst_client for result in results]),
+        [Cell(text=decimal(result.ari.mean)) for result in results],
+        [Cell(text=decimal(result.epsilon, 1)) for result in results],
+    ]
+    return tuple(
+        ResultRow(
+            title=result.title,
+            key=Markup(swatch(known[result.name], name=result.name)),  # noqa: S704  drawn here
+            hero=result.name == HERO,
+            cells=tuple(column[index] for column in columns),
+        )
+        for index, result in enumerate(results)
+    )
+
+
+def _percent_column(estimates: Sequence[Estimate]) -> list[Cell]:
+    """Return one column of accuracies; what prints like the highest is marked too."""
+    best = percent(max((e.mean for e in estimates if e.mean is not None), default=None))
+    return [
+        Cell(
+            text=percent(estimate.mean),
+            spread=spread(estimate.standard_error),
+            best=estimate.mean is not None and percent(estimate.mean) == best,
+        )
+        for estimate in estimates
+    ]
+
+
+def _panels(run: RunRecord, known: dict[str, Look]) -> tuple[Markup, ...]:
+    """Return the three accuracy pictures; none when nothing was trained."""
+    if not run.rounds:
+        return ()
+    drawn = [
+        curves(run.rounds, known, measure=measure, title=title)
+        for measure, title in MEASURES.items()
+    ]
+    return tuple(Markup(svg) for svg in [*drawn, both_measures(run.results, known)])  # noqa: S704
+
+
+def _settings(run: RunRecord) -> tuple[SettingsGroup, ...]:
+    """Return the resolved configuration and the versions."""
+    groups = {"Configuration": run.config, "Versions": run.versions}
+    return tuple(
+        SettingsGroup(
+            title=title,
+            facts=tuple(Fact(name=name, value=value) for name, value in fields.flattened()),
+        )
+        for title, fields in groups.items()
+    )

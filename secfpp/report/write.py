@@ -1,0 +1,56 @@
+"""Write the page and its numbers next to the run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import jinja2
+from markupsafe import Markup
+
+from secfpp.report.load import load_run
+from secfpp.report.numbers import numbers_json
+from secfpp.report.page import Page, compose
+
+PAGE_NAME = "report.html"
+NUMBERS_NAME = "report.json"
+TEMPLATE_NAME = "page.html.j2"
+STYLE_NAME = "page.css"
+
+
+def write_report(folder: Path, out: Path | None = None) -> tuple[Path, Path]:
+    """Write `report.html` and `report.json` of a run.
+
+    Parameters
+    ----------
+    folder
+        A run folder.
+    out
+        Folder to write to; the run folder by default.
+
+    Returns
+    -------
+    tuple of Path
+        The page and the numbers.
+
+    Raises
+    ------
+    RunFolderError
+        If `folder` is not a run folder or is damaged.
+    """
+    run = load_run(folder)
+    target = out or folder
+    target.mkdir(parents=True, exist_ok=True)
+    page, numbers = target / PAGE_NAME, target / NUMBERS_NAME
+    page.write_text(render(compose(run)), encoding="utf-8")
+    numbers.write_text(numbers_json(run), encoding="utf-8")
+    return page, numbers
+
+
+def render(page: Page) -> str:
+    """Return the page as HTML that needs nothing from anywhere else."""
+    loader = jinja2.PackageLoader("secfpp.report", package_path="")
+    environment = jinja2.Environment(
+        loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True
+    )
+    style = Markup(loader.get_source(environment, STYLE_NAME)[0])  # noqa: S704  ships with us
+    return environment.get_template(TEMPLATE_NAME).render(page=page, css=style)
