@@ -119,7 +119,7 @@ class Link:
         limit = _MAX_CONTROL_BYTES if num_bytes is None else num_bytes
         if length != num_bytes and (num_bytes is not None or length > limit):
             raise FrameError(
-            raise FrameError(f"{self.me} expected {tag!r} from {self.peer}, got {got_tag!r}")
+                f"{self.me} expected {limit} bytes of {tag!r} from {self.peer}, got {length}"
             )
         payload = self._recv_exactly(length)
         self.count.bytes_received += _HEADER.size + length
