@@ -1,1 +1,14 @@
 """Labelled images by domain, and how they are dealt to clients."""
+
+from secfpp.data.domains import Domain, DomainSet
+from secfpp.data.load import load_domains
+from secfpp.data.partition import ClientShard, PartitionConfig, partition
+
+__all__ = [
+    "ClientShard",
+    "Domain",
+    "DomainSet",
+    "PartitionConfig",
+    "load_domains",
+    "partition",
+]

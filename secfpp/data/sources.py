@@ -121,7 +121,7 @@ def federation_sources() -> tuple[Source, ...]:
 
 
 def pretraining_sources() -> tuple[Source, ...]:
-    """List every file from which the pre-training pool is built; MNIST is split, the rest differ."""
+    """List every file of the pre-training pool; MNIST is dealt, all others are not shared."""
     photographs = tuple(photograph(name) for name in PRETRAINING_PHOTOGRAPHS)
     return (MNIST, *photographs, *(font(name) for name in PRETRAINING_FONTS))
 

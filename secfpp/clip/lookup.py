@@ -1,0 +1,131 @@
+"""Turn what a user calls a model into something that open_clip can build, or say why not.
+
+Everything that can be known without a network is checked before one is touched, and a hub that
+cannot be reached is noticed within `PROBE_TIMEOUT_S`.
+"""
+
+from __future__ import annotations
+
+import difflib
+import socket
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import open_clip
+from huggingface_hub import constants
+
+from secfpp.clip.architecture import CONFIG_FILE
+from secfpp.errors import ModelError
+
+LOCAL_DIR = "local-dir:"
+HUB = "hf-hub:"
+PROBE_TIMEOUT_S = 3.0
+_LOCAL_REMEDY = (
+    "use --model embedded, --model local-dir:PATH (a folder with open_clip_config.json and "
+    "weights), --pretrained FILE, or load the model once on a machine with a network and copy "
+    "its Hugging Face cache here"
+)
+
+
+def check_local_dir(folder: Path) -> None:
+    """Refuse a folder without config or weights.
+
+    Raises
+    ------
+    ModelError
+        Names what is missing.
+    """
+    if not folder.is_dir():
+        raise ModelError(f"model folder {str(folder)!r} does not exist; check local-dir:PATH")
+    if not (folder / CONFIG_FILE).is_file():
+        raise ModelError(
+            f"model folder {str(folder)!r} has no {CONFIG_FILE}; save the model in open_clip's "
+            "format, for example with `secfpp pretrain`"
+        )
+    if not any(path.suffix in (".safetensors", ".bin", ".pth") for path in folder.iterdir()):
+        raise ModelError(
+            f"model folder {str(folder)!r} has {CONFIG_FILE} but no weights "
+            "(*.safetensors, *.bin or *.pth); prompts need a trained model"
+        )
+
+
+def check_name(model: str, pretrained: str | None) -> None:
+    """Refuse an architecture or a tag that open_clip does not know, naming near ones.
+
+    Raises
+    ------
+    ModelError
+    """
+    name = model.replace("/", "-")
+    known = open_clip.list_models()
+    if name not in known:
+        raise ModelError(
+            f"model {model!r} is neither 'embedded', local-dir:PATH, hf-hub:ORG/NAME nor one of "
+            f"open_clip's {len(known)} names{_near(name, known)}"
+        )
+    tags = open_clip.list_pretrained_tags_by_model(name)
+    if pretrained is None:
+        raise ModelError(
+            f"model {model!r} without weights would be random; add --pretrained TAG, "
+            f"one of {_listed(tags)}, or --pretrained FILE"
+        )
+    if not open_clip.is_pretrained_cfg(name, pretrained) and not Path(pretrained).is_file():
+        raise ModelError(
+            f"--pretrained {pretrained!r} is neither a file nor a tag of {model!r}"
+            f"{_near(pretrained, tags)}; its tags: {_listed(tags)}"
+        )
+
+
+@contextmanager
+def offline_when_unreachable() -> Iterator[bool]:
+    """Make the hub's client read its cache only when the hub cannot be reached.
+
+    Yields
+    ------
+    bool
+        Whether the hub can be asked. Without this, its client would retry for minutes.
+    """
+    if constants.HF_HUB_OFFLINE or _hub_answers():
+        yield not constants.HF_HUB_OFFLINE
+        return
+    constants.HF_HUB_OFFLINE = True
+    try:
+        yield False
+    finally:
+        constants.HF_HUB_OFFLINE = False
+
+
+def explain_failure(model: str, pretrained: str | None, error: Exception, *, online: bool) -> str:
+    """Say why a model could not be loaded, and what to do."""
+    full_name = model if pretrained is None else f"{model} with weights {pretrained}"
+    if online:
+        return f"cannot load {full_name}: {error}"
+    why = "HF_HUB_OFFLINE is set" if constants.HF_HUB_OFFLINE else "the hub cannot be reached"
+    return f"cannot load {full_name}: {why} and it is not in the local cache; {_LOCAL_REMEDY}"
+
+
+def _hub_answers() -> bool:
+    """Open and close one connection to the hub, or to the proxy that stands before it."""
+    endpoint = urlsplit(constants.ENDPOINT)
+    proxy = urllib.request.getproxies().get(endpoint.scheme)
+    target = urlsplit(proxy) if proxy else endpoint
+    port = target.port or (443 if target.scheme == "https" else 80)
+    try:
+        socket.create_connection((target.hostname or "", port), PROBE_TIMEOUT_S).close()
+    except OSError:
+        return False
+    return True
+
+
+def _near(name: str, known: list[str]) -> str:
+    """Return ``"; did you mean ...?"`` or nothing."""
+    lower = {candidate.lower(): candidate for candidate in known}
+    matches = difflib.get_close_matches(name.lower(), list(lower), n=3, cutoff=0.5)
+    return f"; did you mean {' or '.join(lower[match] for match in matches)}?" if matches else ""
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(names) if names else "(none known)"

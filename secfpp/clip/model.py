@@ -1,0 +1,261 @@
+"""Load an open_clip model and freeze it."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.resources import as_file, files
+from pathlib import Path
+
+import numpy as np
+import open_clip
+import torch
+from numpy.typing import NDArray
+from open_clip.model import CLIP, CustomTextCLIP
+from open_clip.tokenizer import SimpleTokenizer
+from torch.nn import functional
+
+from secfpp.clip.lookup import (
+    HUB,
+    LOCAL_DIR,
+    check_local_dir,
+    check_name,
+    explain_failure,
+    offline_when_unreachable,
+)
+from secfpp.clip.tower import TextTower, text_tower
+from secfpp.clip.vocabulary import VOCABULARY_FILE
+from secfpp.errors import ConfigError, ModelError
+
+# Legend: N images, H height, W width, E embedding.
+
+EMBEDDED = "embedded"
+BATCH_SIZE = 256
+
+
+def load_clip(
+    model: str = EMBEDDED, pretrained: str | None = None, device: str = "auto"
+) -> FrozenClip:
+    """Load a CLIP model and freeze it.
+
+    Parameters
+    ----------
+    model : str
+        ``"embedded"``, ``"local-dir:PATH"``, ``"hf-hub:ORG/NAME"`` or a name of open_clip's.
+    pretrained : str, optional
+        A tag of open_clip's or a file of weights; needed for a name, refused otherwise.
+    device : str
+        ``"cpu"``, ``"cuda"``, ``"cuda:1"``, ...; ``"auto"`` is a GPU if there is one.
+
+    Returns
+    -------
+    FrozenClip
+
+    Raises
+    ------
+    ModelError
+        The model is unknown, incomplete, out of reach, or its text tower cannot be prompted.
+    ConfigError
+        The device is not there.
+    """
+    place = _resolve_device(device)
+    if model == EMBEDDED or model.startswith((LOCAL_DIR, HUB)):
+        if pretrained is not None:
+            raise ModelError(
+                f"--pretrained {pretrained!r} has no meaning with --model {model}, which brings "
+                "its own weights; leave it out"
+            )
+    else:
+        check_name(model, pretrained)
+    if model == EMBEDDED:
+        with as_file(files("secfpp") / "assets" / "digits-clip") as folder:
+            return _load_local(EMBEDDED, folder, place)
+    if model.startswith(LOCAL_DIR):
+        return _load_local(model, Path(model.removeprefix(LOCAL_DIR)).expanduser(), place)
+    if pretrained is not None and Path(pretrained).is_file():
+        return _build(model, model, pretrained, {}, place)
+    with offline_when_unreachable() as online:
+        try:
+            return _build(model, model, pretrained, {}, place)
+        except ModelError:
+            raise
+        except Exception as error:  # open_clip wraps the hub's failures in many types
+            raise ModelError(explain_failure(model, pretrained, error, online=online)) from error
+
+
+def _load_local(name: str, folder: Path, device: torch.device) -> FrozenClip:
+    """Load a model from a folder, with its own vocabulary if it has one."""
+    check_local_dir(folder)
+    vocabulary = folder / VOCABULARY_FILE
+    settings = {"bpe_path": str(vocabulary)} if vocabulary.is_file() else {}
+    try:
+        return _build(name, f"{LOCAL_DIR}{folder}", None, settings, device)
+    except ModelError:
+        raise
+    except Exception as error:  # json, safetensors, torch and open_clip each raise their own
+        raise ModelError(
+            f"cannot load the model in {str(folder)!r}: {error}; is it a complete copy?"
+        ) from error
+
+
+def _build(
+    name: str,
+    identifier: str,
+    pretrained: str | None,
+    tokenizer_settings: dict[str, str],
+    device: torch.device,
+) -> FrozenClip:
+    """Let open_clip build model and tokenizer, then freeze and check them."""
+    with _quiet_root_logger():
+        tokenizer = open_clip.get_tokenizer(identifier, **tokenizer_settings)
+    if not isinstance(tokenizer, SimpleTokenizer):
+        raise ModelError(
+            f"model {name!r} splits text with a {type(tokenizer).__name__}; prompts are placed "
+            "for CLIP's byte-pair tokenizer only, for example that of ViT-B-32"
+        )
+    with _quiet_root_logger():
+        model = open_clip.create_model(identifier, pretrained=pretrained, require_pretrained=True)
+    model.requires_grad_(False).eval().to(device)
+    full_name = name if pretrained is None else f"{name}/{pretrained}"
+    return FrozenClip(
+        name=full_name,
+        model=model,
+        tower=text_tower(model, full_name),
+        tokenizer=tokenizer,
+        device=device,
+    )
+
+
+@contextmanager
+def _quiet_root_logger() -> Iterator[None]:
+    """Keep open_clip's reports of failures, which are raised as well, off the terminal."""
+    root = logging.getLogger()
+    was_disabled = root.disabled
+    root.disabled = True
+    try:
+        yield
+    finally:
+        root.disabled = was_disabled
+
+
+def _resolve_device(device: str) -> torch.device:
+    """Map a device flag to a device that exists."""
+    if device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        place = torch.device(device)
+    except RuntimeError as error:
+        raise ConfigError(f"device {device!r} is not one; use cpu, cuda or auto") from error
+    if place.type == "cuda" and (place.index or 0) >= torch.cuda.device_count():
+        raise ConfigError(
+            f"device {device!r} but torch sees {torch.cuda.device_count()} GPUs; "
+            "use --device cpu or auto, or install a torch built for this machine's driver"
+        )
+    return place
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class FrozenClip:
+    """A CLIP model whose weights never change.
+
+    Parameters
+    ----------
+    name : str
+        As given to `load_clip`, e.g. ``"embedded"`` or ``"ViT-B-32/openai"``.
+    model : open_clip.CLIP or open_clip.CustomTextCLIP
+        In evaluation mode, gradients off.
+    tower : TextTower
+        Its text side.
+    tokenizer : SimpleTokenizer
+    device : torch.device
+    """
+
+    name: str
+    model: CLIP | CustomTextCLIP
+    tower: TextTower
+    tokenizer: SimpleTokenizer
+    device: torch.device
+
+    @property
+    def width(self) -> int:
+        """Width W of a token of the text tower."""
+        return self.tower.width
+
+    @property
+    def context_length(self) -> int:
+        """Tokens that the text tower can read, the two at the ends included."""
+        return self.tower.context_length
+
+    @property
+    def embed_dim(self) -> int:
+        """Dimensions E that images and texts share."""
+        return self.tower.embed_dim
+
+    @property
+    def logit_scale(self) -> float:
+        """Factor on cosines, already exponentiated."""
+        return float(self.model.logit_scale.exp())
+
+    @property
+    def image_size(self) -> int:
+        """Side of the square images that the image tower reads, in pixels."""
+        size = self.model.visual.image_size
+        return int(size[0] if isinstance(size, tuple) else size)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Sha256 (hex) of the names and values of all weights."""
+        digest = hashlib.sha256()
+        for name, value in sorted(self.model.state_dict().items()):
+            digest.update(f"{name} {tuple(value.shape)} {value.dtype}\n".encode())
+            digest.update(value.detach().cpu().contiguous().numpy().data)
+        return digest.hexdigest()
+
+    def encode_images(self, images_NHW3: NDArray[np.uint8]) -> torch.Tensor:
+        """Return unit-norm image features.
+
+        Images of another size than the model's are resized to it, squarely, and normalised as the
+        model was trained.
+
+        Parameters
+        ----------
+        images_NHW3 : ndarray of uint8, shape (N, H, W, 3)
+
+        Returns
+        -------
+        torch.Tensor of float32, shape (N, E)
+            On the device of the model.
+        """
+        features = [torch.empty((0, self.embed_dim), device=self.device)]
+        with torch.no_grad():
+            for start in range(0, len(images_NHW3), BATCH_SIZE):
+                pixels = torch.from_numpy(images_NHW3[start : start + BATCH_SIZE].copy())
+                raw = self.model.encode_image(self._preprocess(pixels.to(self.device)))
+                features.append(functional.normalize(raw.float(), dim=-1))
+        return torch.cat(features)
+
+    def encode_text(self, texts: tuple[str, ...]) -> torch.Tensor:
+        """Return unit-norm features, float32 (len(texts), E), of ordinary texts."""
+        with torch.no_grad():
+            tokens = self.tokenizer(list(texts), context_length=self.context_length)
+            raw = self.model.encode_text(tokens.to(self.device))
+        return functional.normalize(raw.float(), dim=-1)
+
+    def _preprocess(self, pixels_NHW3: torch.Tensor) -> torch.Tensor:
+        """Resize and normalise: uint8 (N, H, W, 3) to float32 (N, 3, size, size)."""
+        pixels = pixels_NHW3.permute(0, 3, 1, 2).float() / 255
+        size = (self.image_size, self.image_size)
+        if pixels.shape[2:] != size:
+            pixels = functional.interpolate(
+                pixels, size, mode="bicubic", align_corners=False, antialias=True
+            ).clamp(0, 1)
+        config = self.model.visual.preprocess_cfg
+        mean, std = (
+            torch.tensor(config[key], device=pixels.device).view(1, 3, 1, 1)
+            for key in ("mean", "std")
+        )
+        return (pixels - mean) / std

@@ -1,0 +1,113 @@
+"""Class names under learned prompts, read by the frozen text tower.
+
+A sequence is: start of text, T context vectors, the tokens of a class name, end of text. With a
+causal text tower nothing after the end of text matters, so sequences are as long as the longest
+class name makes them and not as long as the tower could read; the result is the same.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch.nn import functional
+
+from secfpp.errors import ModelError
+
+if TYPE_CHECKING:
+    from secfpp.clip.model import FrozenClip
+
+# Legend: B prompts, C classes, T context tokens, L tokens of a sequence, W width, E embedding.
+
+
+class PromptedText:
+    """Text features of class names under any number of prompts.
+
+    Parameters
+    ----------
+    clip : FrozenClip
+    class_names : sequence of str
+        What stands after the prompt; underscores are read as spaces.
+    num_context : int
+        T, context vectors in a prompt.
+
+    Raises
+    ------
+    ModelError
+        Prompt and longest class name do not fit into what the text tower can read.
+    """
+
+    def __init__(self, clip: FrozenClip, class_names: tuple[str, ...], num_context: int) -> None:
+        tokens = [clip.tokenizer.encode(name.replace("_", " ")) for name in class_names]
+        longest = max(len(ids) for ids in tokens)
+        if num_context < 1 or num_context + longest + 2 > clip.context_length:
+            name = class_names[max(range(len(tokens)), key=lambda c: len(tokens[c]))]
+            raise ModelError(
+                f"a prompt of {num_context} tokens, the {longest} of class {name!r} and 2 at the "
+                f"ends do not fit: the text tower of {clip.name!r} reads {clip.context_length}; "
+                f"give between 1 and {clip.context_length - longest - 2} context tokens"
+            )
+        self._clip = clip
+        self._tower = clip.tower
+        self.num_classes = len(class_names)
+        self.num_context = num_context
+        room = longest + 1 if self._tower.is_causal else clip.context_length - 1 - num_context
+        suffix = torch.zeros((len(tokens), room), dtype=torch.int64)
+        for row, ids in zip(suffix, tokens, strict=True):
+            row[: len(ids) + 1] = torch.tensor([*ids, clip.tokenizer.eot_token_id])
+        start = torch.tensor([clip.tokenizer.sot_token_id])
+        self._start_1W = self._embed(start)
+        self._suffix_CSW = self._embed(suffix)
+        end_C = 1 + num_context + torch.tensor([len(ids) for ids in tokens])
+        self._end_C = end_C.to(clip.device)
+
+    def __call__(self, context_BTW: torch.Tensor) -> torch.Tensor:
+        """Return unit-norm text features.
+
+        Parameters
+        ----------
+        context_BTW : torch.Tensor of float32, shape (B, T, W)
+            Prompts; gradients flow into these and nowhere else.
+
+        Returns
+        -------
+        torch.Tensor of float32, shape (B, C, E)
+            On the device of the model.
+        """
+        context_BTW = context_BTW.to(self._clip.device)
+        num_prompts = len(context_BTW)
+        shape = (num_prompts, self.num_classes, -1, self._clip.width)
+        sequence_BCLW = torch.cat(
+            [
+                self._start_1W.expand(shape),
+                context_BTW[:, None].expand(shape),
+                self._suffix_CSW.expand(shape),
+            ],
+            dim=2,
+        )
+        features = self._tower.read(sequence_BCLW.flatten(0, 1), self._end_C.repeat(num_prompts))
+        features_BCE = features.view(num_prompts, self.num_classes, -1)
+        return functional.normalize(features_BCE, dim=-1)
+
+    def initial_context(self, phrase: str) -> torch.Tensor:
+        """Return the context that says `phrase` right before the class name.
+
+        A phrase longer than the prompt loses its first words. A shorter one is preceded by copies
+        of the start-of-text embedding, which the tower has learned to read past.
+
+        Parameters
+        ----------
+        phrase : str
+            E.g. ``"a photo of the digit"``.
+
+        Returns
+        -------
+        torch.Tensor of float32, shape (T, W)
+        """
+        tokens = self._clip.tokenizer.encode(phrase)[-self.num_context :]
+        padding = [self._clip.tokenizer.sot_token_id] * (self.num_context - len(tokens))
+        return self._embed(torch.tensor([*padding, *tokens], dtype=torch.int64)).clone()
+
+    def _embed(self, tokens: torch.Tensor) -> torch.Tensor:
+        weight = self._tower.token_embedding.weight.detach()
+        return weight[tokens.to(self._clip.device)].float()

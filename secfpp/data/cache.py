@@ -1,0 +1,99 @@
+"""The embedded domains on disk: built once, checked whenever they are read."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import tempfile
+import zipfile
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+
+from secfpp.data.digits import CLASS_NAMES, PHRASE, RECIPE, build_digits
+from secfpp.data.domains import Domain, DomainSet
+from secfpp.data.sources import checksum, federation_sources
+from secfpp.errors import DataError
+
+_LOG = logging.getLogger(__name__)
+_DRAWING_PACKAGES = ("numpy", "pillow")
+
+
+def default_cache_dir() -> Path:
+    """Return ``$XDG_CACHE_HOME/secfpp``, or ``~/.cache/secfpp`` where that is not set."""
+    base = os.environ.get("XDG_CACHE_HOME", "")
+    return (Path(base) if Path(base).is_absolute() else Path.home() / ".cache") / "secfpp"
+
+
+def load_digits(cache_dir: Path | None = None) -> DomainSet:
+    """Return the embedded domains, from the cache if it holds them.
+
+    A cache that cannot be read, or whose content does not have the checksum written beside it, is
+    built afresh; one that cannot be written costs time and a warning, nothing else.
+
+    Parameters
+    ----------
+    cache_dir : Path, optional
+        None: `default_cache_dir`.
+
+    Returns
+    -------
+    DomainSet
+    """
+    path = (default_cache_dir() if cache_dir is None else cache_dir) / f"digits-{_key()}.npz"
+    if path.is_file():
+        try:
+            return _read(path)
+        except (DataError, OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+            _LOG.warning("%s is damaged (%s); building it afresh", path, error)
+    domain_set = build_digits()
+    try:
+        _write(path, domain_set)
+    except OSError as error:
+        _LOG.warning("cannot keep the built images in %s: %s", path.parent, error)
+    return domain_set
+
+
+def _key() -> str:
+    """Digest of all that the images depend on: recipe, source files, drawing packages."""
+    parts = [
+        f"recipe {RECIPE}",
+        *(f"{name} {version(name)}" for name in _DRAWING_PACKAGES),
+        *(f"{source.label} {checksum(source)}" for source in federation_sources()),
+    ]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+
+
+def _read(path: Path) -> DomainSet:
+    """Read a cache file and compare its content with its checksums."""
+    with np.load(path, allow_pickle=False) as file:
+        names, expected = file["names"].tolist(), file["checksums"].tolist()
+        domains = tuple(
+            Domain(name=name, images_NHW3=file[f"{name}_images"], labels_N=file[f"{name}_labels"])
+            for name in names
+        )
+    for domain, value in zip(domains, expected, strict=True):
+        if domain.checksum != value:
+            raise DataError(f"domain {domain.name!r} has checksum {domain.checksum}, not {value}")
+    return DomainSet(name="digits", class_names=CLASS_NAMES, domains=domains, phrase=PHRASE)
+
+
+def _write(path: Path, domain_set: DomainSet) -> None:
+    """Write a cache file under another name, then rename it: readers see all of it or none."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    arrays = {
+        "names": np.array(list(domain_set.checksums)),
+        "checksums": np.array(list(domain_set.checksums.values())),
+        **{f"{d.name}_images": d.images_NHW3 for d in domain_set.domains},
+        **{f"{d.name}_labels": d.labels_N for d in domain_set.domains},
+    }
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.stem, suffix=".tmp")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            np.savez(file, **arrays)  # type: ignore[arg-type]
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
