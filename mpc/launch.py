@@ -180,7 +180,7 @@ class ProcessGroup:
         SessionError
             The deadline (monotonic seconds) passed.
         """
-        while not select.select([link], [], [], 0.1)[0]:
+        while not link.readable_within(0.1):
             self.check()
             if time.monotonic() > deadline:
                 raise SessionError(f"{link.peer} gave no answer to {link.me} in time")

@@ -16,7 +16,7 @@ from mpc.jobs import ClusterJob
 from mpc.protocol import Network, run_job
 from mpc.provider import DealerProvider, FirstPartyProvider
 from mpc.randomness import KEY_BYTES, AesCtrStream, new_key
-from mpc.transport import Link, accept, connect
+from mpc.transport import Link, accept, allow_open_files, connect
 
 CONTROL = b"CTRL"
 _RING_KEY = b"RKEY"
@@ -87,6 +87,7 @@ def serve(start: Bootstrap, network: Network) -> None:
             return
         job = ClusterJob.from_json(request["job"])
         rows = {str(name): list(held) for name, held in request["owners"].items()}  # type: ignore[attr-defined]
+        allow_open_files(len(rows))
         owners |= accept(
             start.listener,
             me=f"party:{start.rank}",

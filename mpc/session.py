@@ -22,7 +22,7 @@ from mpc.launch import ProcessGroup
 from mpc.plain import cluster_gram, gram_of_distances
 from mpc.sharing import decode_mean, encode_payload, encode_point, reconstruct, split
 from mpc.traffic import Phase, RoleTraffic, StepCost, Traffic
-from mpc.transport import Link, LinkCount
+from mpc.transport import Link, LinkCount, allow_open_files
 
 MAX_PARTIES: Final = 5
 START_TIMEOUT_S: Final = 180.0
@@ -256,6 +256,7 @@ class _Run:
     def run(self, encoded: Mapping[str, Int64Array]) -> ClusterResult:
         """Send the job and the shares, serve the policy, collect everybody's results."""
         server_before = [link.count.copy() for link in self._session.server_links]
+        allow_open_files(len(self._held) * self._session.num_parties)
         self._announce()
         sharing = time.perf_counter()
         owners = {name: self._session.owner(name) for name in self._held}

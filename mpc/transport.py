@@ -10,6 +10,7 @@ Links are neither encrypted nor authenticated beyond that token, so they bind to
 
 import hmac
 import json
+import resource
 import select
 import socket
 import struct
@@ -26,6 +27,7 @@ from mpc.fixedpoint import Int64Array
 LOOPBACK: Final = "127.0.0.1"
 _HEADER: Final = struct.Struct("<4sQ")
 _MAX_CONTROL_BYTES: Final = 1 << 26
+_SPARE_FILES: Final = 256
 
 
 @dataclass(slots=True)
@@ -85,7 +87,13 @@ class Link:
 
         The one wait without a time-out, for a child between jobs: its parent's end ends it too.
         """
-        select.select([self._sock], [], [])
+        self.readable_within(None)
+
+    def readable_within(self, seconds: float | None) -> bool:
+        """Tell whether the peer speaks or hangs up within some seconds."""
+        poller = select.poll()  # select() itself cannot watch descriptors above 1023
+        poller.register(self._sock, select.POLLIN)
+        return bool(poller.poll(None if seconds is None else 1000 * seconds))
 
     def send(self, tag: bytes, payload: bytes | memoryview) -> None:
         """Send one frame; blocks until the kernel took it."""
@@ -170,6 +178,25 @@ class Link:
         return PeerClosedError(
             f"the connection of {self.me} to {self.peer} broke: {error.strerror or error}"
         )
+
+
+def allow_open_files(count: int) -> None:
+    """Raise this process's soft limit on open files, if it must be, to hold `count` sockets more.
+
+    Raises
+    ------
+    TransportError
+        The hard limit does not allow it.
+    """
+    needed = count + _SPARE_FILES
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and needed > hard:
+        raise TransportError(
+            f"{count} sockets are needed but only {hard} files may be open; raise `ulimit -Hn`, "
+            "or let fewer data owners hold more rows each"
+        )
+    if soft != resource.RLIM_INFINITY and needed > soft:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
 
 
 def listen() -> socket.socket:
