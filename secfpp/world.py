@@ -1,4 +1,7 @@
-"""What a run is about, loaded once: images, model, image features."""
+"""What a run is about, loaded once: images, model, image features.
+
+open_clip is imported when a world is loaded, for it takes seconds.
+"""
 
 from dataclasses import dataclass
 
@@ -6,13 +9,9 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from secfpp.clip.features import encode_domains
-from secfpp.clip.model import load_clip
-from secfpp.clip.text import PromptedText
 from secfpp.cohort import Cohort, build_cohort
 from secfpp.config import PartitionConfig, RunConfig
 from secfpp.data.domains import DomainSet
-from secfpp.data.load import load_domains
 from secfpp.data.partition import partition
 from secfpp.seeds import Seeds
 from secfpp.training import TextTower, pick_device
@@ -51,6 +50,11 @@ def load_world(config: RunConfig) -> World:
     ConfigError
         If the device is not there.
     """
+    from secfpp.clip.features import encode_domains
+    from secfpp.clip.model import load_clip
+    from secfpp.clip.text import PromptedText
+    from secfpp.data.load import load_domains
+
     device = pick_device(config.device)
     domain_set = load_domains(config.data, config.cache_dir)
     clip = load_clip(config.model, config.pretrained, config.device)

@@ -5,17 +5,18 @@ z the noise multiplier and C the clipping norm. Under the zero-out relation (one
 are replaced by zero; in dp-accounting's words REPLACE_SPECIAL) the sum moves by at most C.
 """
 
+import math
+
 import dp_accounting
 from dp_accounting import pld, rdp
 
 from secfpp.config import PrivacyConfig
-from secfpp.errors import ConfigError
 from secfpp.privacy.statement import PrivacyStatement
 
 __all__ = ["calibrate_gaussian", "epsilon_pld", "epsilon_rdp"]
 
 _ZERO_OUT = dp_accounting.NeighboringRelation.REPLACE_SPECIAL
-_TOLERANCE = 1e-3
+_MARGIN = 1.0005
 
 
 def epsilon_pld(noise_multiplier: float, compositions: int, delta: float) -> float:
@@ -64,32 +65,47 @@ def calibrate_gaussian(privacy: PrivacyConfig, compositions: int) -> PrivacyStat
     PrivacyStatement
         Its `epsilon_pld` is at most the target.
 
-    Raises
-    ------
-    ConfigError
-        If no noise multiplier below 1e6 keeps the budget.
+    References
+    ----------
+    Composed Gaussians are one Gaussian of multiplier z / sqrt(T) (Dong, Roth, Su, JRSS-B 2022);
+    its exact delta is theorem 8 of Balle and Wang (ICML 2018). The accountant then has the last
+    word: the multiplier grows until it agrees.
     """
-    low, high = 0.0, 1.0
-    while epsilon_pld(high, compositions, privacy.delta) > privacy.epsilon:
-        low, high = high, 2.0 * high
-        if high > 1e6:
-            raise ConfigError(
-                f"privacy.epsilon={privacy.epsilon} over {compositions} rounds needs noise "
-                "beyond 1e6 times the clipping norm; raise epsilon or lower training.rounds"
-            )
-    while high - low > _TOLERANCE * high:
-        middle = (low + high) / 2
-        kept = epsilon_pld(middle, compositions, privacy.delta) <= privacy.epsilon
-        low, high = (low, middle) if kept else (middle, high)
+    multiplier = math.sqrt(compositions) * _least_multiplier(privacy.epsilon, privacy.delta)
+    while (epsilon := epsilon_pld(multiplier, compositions, privacy.delta)) > privacy.epsilon:
+        multiplier *= _MARGIN
     return PrivacyStatement(
         epsilon_target=privacy.epsilon,
-        epsilon_pld=epsilon_pld(high, compositions, privacy.delta),
-        epsilon_rdp=epsilon_rdp(high, compositions, privacy.delta),
+        epsilon_pld=epsilon,
+        epsilon_rdp=epsilon_rdp(multiplier, compositions, privacy.delta),
         delta=privacy.delta,
-        noise_multiplier=high,
+        noise_multiplier=multiplier,
         clip_norm=privacy.clip_norm,
         compositions=compositions,
     )
+
+
+def _least_multiplier(epsilon: float, delta: float) -> float:
+    """Return the least noise multiplier of one Gaussian release, to six digits."""
+    low, high = 1e-3, 1e9
+    while high > low * (1 + 1e-6):
+        middle = math.sqrt(low * high)
+        if _exact_delta(epsilon, middle) > delta:
+            low = middle
+        else:
+            high = middle
+    return high
+
+
+def _exact_delta(epsilon: float, noise_multiplier: float) -> float:
+    """Return delta of one Gaussian release (Balle and Wang, theorem 8)."""
+    half, shift = 0.5 / noise_multiplier, epsilon * noise_multiplier
+    return _normal_cdf(half - shift) - math.exp(min(epsilon, 700.0)) * _normal_cdf(-half - shift)
+
+
+def _normal_cdf(x: float) -> float:
+    """Return the standard normal's distribution function, accurate in its lower tail."""
+    return 0.5 * math.erfc(-x / math.sqrt(2.0))
 
 
 def _event(noise_multiplier: float, compositions: int) -> dp_accounting.DpEvent:

@@ -1,0 +1,54 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from scipy import stats
+
+from secfpp.errors import ConfigError
+from secfpp.privacy.noise import clip_rows, gaussian_noise
+
+
+def test_noise_is_gaussian_with_the_stated_deviation() -> None:
+    """Fails by chance once in a million runs."""
+    drawn = gaussian_noise(100_001, 3.0)
+    assert drawn.shape == (100_001,)
+    assert stats.kstest(drawn, stats.norm(scale=3.0).cdf).pvalue > 1e-6
+    variance_ratio = (drawn / 3.0) @ (drawn / 3.0) / len(drawn)
+    assert abs(variance_ratio - 1) < 5 * np.sqrt(2 / len(drawn))
+
+
+def test_halves_are_not_correlated() -> None:
+    drawn = gaussian_noise(100_000, 1.0)
+    assert abs(np.corrcoef(drawn[:50_000], drawn[50_000:])[0, 1]) < 5 / np.sqrt(50_000)
+
+
+def test_noise_is_not_repeated() -> None:
+    np.random.seed(0)  # noqa: NPY002
+    first = gaussian_noise(8, 1.0)
+    np.random.seed(0)  # noqa: NPY002
+    assert not np.array_equal(first, gaussian_noise(8, 1.0))
+
+
+def test_zero_deviation_is_zero() -> None:
+    assert (gaussian_noise(5, 0.0) == 0).all()
+
+
+@pytest.mark.parametrize("stddev", [-1.0, float("nan"), float("inf")])
+def test_bad_deviation_is_refused(stddev: float) -> None:
+    with pytest.raises(ConfigError, match="noise stddev"):
+        gaussian_noise(3, stddev)
+
+
+@given(
+    arrays(np.float64, (4, 3), elements=st.floats(-1e6, 1e6)),
+    st.floats(1e-3, 1e3),
+)
+def test_clipping_bounds_norms_and_keeps_directions(values: np.ndarray, bound: float) -> None:
+    clipped = clip_rows(values, bound)
+    before, after = np.linalg.norm(values, axis=1), np.linalg.norm(clipped, axis=1)
+    assert (after <= bound * (1 + 1e-12)).all()
+    inside = before <= bound
+    assert np.array_equal(clipped[inside], values[inside])
+    assert np.allclose(after[~inside], bound)
+    assert np.allclose(clipped * before[:, None], values * after[:, None], rtol=1e-9, atol=1e-6)
