@@ -6,6 +6,7 @@ Shape letters: N points, D dimensions.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,14 +22,18 @@ from secfpp.cli.outcome import Outcome
 from secfpp.cli.tables import cost_table, ledger_table
 from secfpp.cli.vectors import FloatArray, read_vectors
 from secfpp.cli.verb import Verb
-from secfpp.errors import DataError
+from secfpp.errors import ConfigError, DataError
 
 
 class Session(Protocol):
     """What the secure session and its plaintext twin have in common here."""
 
     def cluster(
-        self, job: ClusterJob, points_ND: FloatArray, payload_NM: FloatArray
+        self,
+        job: ClusterJob,
+        points_ND: FloatArray,
+        payload_NM: FloatArray,
+        owners: Sequence[int] | None = None,
     ) -> ClusterResult:
         """Cluster points and average payloads inside clusters."""
         ...
@@ -38,8 +43,8 @@ class Session(Protocol):
 class Cluster(Verb):
     """Cluster the rows of a file by k-means over secret shares.
 
-    Stands in for N data owners with one row each: every row is split into shares before it
-    leaves this process, and the parties see shares only.
+    Stands in for the data owners: every row is split into shares before it leaves this process,
+    and the parties see shares only.
     """
 
     input: Path
@@ -58,6 +63,8 @@ class Cluster(Verb):
     """Owners in a smaller cluster get the mean of all. 1 never does; 3 hides a lone neighbour."""
     norm_bound: float | None = None
     """Public bound on the length of a vector. Default: the power of two above the longest one."""
+    owners: int = 64
+    """Data owners to stand in for, each with links of its own; rows are dealt to them in turn."""
     tensor: str | None = None
     """Name of the tensor in a safetensors file that holds several."""
     out: Path | None = None
@@ -75,11 +82,13 @@ class Cluster(Verb):
         """Share, cluster, and say what the policy opens."""
         points_ND = read_vectors(self.input, tensor=self.tensor)
         _check_writable(self.out)
+        if self.owners < 1:
+            raise ConfigError(f"--owners {self.owners}: at least 1 is needed")
         job = self._job(points_ND)
         payload_ND = points_ND / job.norm_bound  # in the range where fixed point is precise
         job.check_points(points_ND, payload_ND)
         with self._session() as session:
-            result = session.cluster(job, points_ND, payload_ND)
+            result = session.cluster(job, points_ND, payload_ND, self._owners(len(points_ND)))
         if self.out is not None:
             np.save(self.out, result.means_NM * job.norm_bound)
             say(f"means saved in {self.out}")
@@ -98,6 +107,10 @@ class Cluster(Verb):
             norm_bound=bound,
             label=f"cluster {self.input.name}",
         )
+
+    def _owners(self, num_points: int) -> tuple[int, ...]:
+        """Return which owner holds each row."""
+        return tuple(row % self.owners for row in range(num_points))
 
     def _session(self) -> AbstractContextManager[Session]:
         """Open parties and dealer, or the plaintext twin."""

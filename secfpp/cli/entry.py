@@ -15,6 +15,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import threading
 import traceback
 from collections.abc import Sequence
 from types import FrameType
@@ -45,7 +46,8 @@ def main(words: Sequence[str] | None = None) -> int:
     int
         One of the codes in this module's table, or the exit code of the error raised.
     """
-    signal.signal(signal.SIGTERM, _end_in_order)
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, _end_in_order)
     try:
         return perform(parse(sys.argv[1:] if words is None else words))
     except BrokenPipeError:

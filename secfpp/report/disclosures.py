@@ -12,8 +12,10 @@ from secfpp.report.text import count
 
 POLICY_SENTENCES = {
     "own-mean": "Under the policy own-mean each client learns the mean and the size of its own "
-    "cluster; the computing parties and the server learn neither labels nor distances.",
-    "assignments": "Under the policy assignments the server also learns who is grouped with whom.",
+    "cluster; the computing parties and the server learn one bit an iteration, whether anything "
+    "changed, and neither labels nor distances.",
+    "assignments": "Under the policy assignments the computing parties and the server also learn "
+    "who is grouped with whom.",
     "distances": "Under the policy distances the server also learns how far clients lie from "
     "one another: kept for comparison, not for deployment.",
 }

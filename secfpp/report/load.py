@@ -147,7 +147,7 @@ def _secure_job(job: Fields) -> SecureJob:
         ),
         steps=tuple(
             Step(
-                name=step.text("name"),
+                name=re.sub(r"^iteration \d+$", "iterations", step.text("name")),
                 rounds=step.whole("rounds"),
                 bytes_sent=step.whole("bytes_sent"),
                 seconds=step.number("seconds") or 0.0,
