@@ -1,0 +1,126 @@
+"""Which descriptor shows the domains: ARI and the silhouette's k of each, over seeds.
+
+Taken after the local steps of the first round, from the common start: before any averaging, so
+that no cluster has made its members alike.
+"""
+
+from dataclasses import dataclass
+from typing import get_args
+
+import numpy as np
+import torch
+
+from mpc.jobs import ClusterJob
+from mpc.plain import PlainSession
+from secfpp.cohort import Cohort
+from secfpp.config import DescriptorName, RunConfig
+from secfpp.descriptors import ClientView, describe
+from secfpp.evaluation import rand_index
+from secfpp.methods.interface import IntArray
+from secfpp.methods.plans import two_level
+from secfpp.prompts import FloatArray, PromptState
+from secfpp.results import Estimate, estimate
+from secfpp.seeds import Seeds
+from secfpp.training import train_part
+from secfpp.world import World, load_world
+
+__all__ = ["DescriptorScore", "descriptor_report"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class DescriptorScore:
+    """How well one descriptor shows the domains."""
+
+    name: DescriptorName
+    dimensions: int
+    """Numbers D that a client shares."""
+    seeds: tuple[int, ...]
+    ari: Estimate
+    """ARI of k-means with k = number of domains, by the plaintext twin."""
+    silhouette_k: tuple[int, ...]
+    """The k in 2..8 that the silhouette chooses, one a seed."""
+
+
+def descriptor_report(config: RunConfig, world: World | None = None) -> tuple[DescriptorScore, ...]:
+    """Compare all descriptors on the seeds of a configuration.
+
+    Parameters
+    ----------
+    config : RunConfig
+        Data, model, partition, training and seeds are used; methods are not.
+    world : World, optional
+        Data and model, where the caller has loaded them already.
+
+    Returns
+    -------
+    tuple of DescriptorScore
+        In the order of `DescriptorName`.
+
+    Raises
+    ------
+    SecfppError
+        See `load_world` and `train_part`.
+    """
+    world = world or load_world(config)
+    views: list[tuple[ClientView, IntArray]] = []
+    for seed in config.seed_list:
+        cohort = world.cohort(config.partition, Seeds(seed))
+        views.append((_first_round(config, world, cohort), cohort.domain_N))
+    return tuple(_score(name, config, views) for name in get_args(DescriptorName))
+
+
+def _first_round(config: RunConfig, world: World, cohort: Cohort) -> ClientView:
+    """Train every client's P_G from the common start, as in the first round."""
+    work = two_level(config.training).shared
+    state = PromptState.start(world.initial_TW, cohort.num_clients)
+    trained = train_part(
+        world.tower,
+        cohort.train,
+        part_NTW=state.shared_NTW,
+        other_NTW=torch.zeros_like(state.shared_NTW),
+        logit_scale=world.logit_scale,
+        terms=work.terms,
+        steps=work.steps,
+        lr=work.lr,
+    )
+    state = state.replace(shared_NTW=trained.part_NTW)
+    return ClientView(
+        tower=world.tower,
+        shared_NTW=state.shared_NTW,
+        update_NM=state.updates(),
+        shards=cohort.train,
+    )
+
+
+def _score(
+    name: DescriptorName, config: RunConfig, views: list[tuple[ClientView, IntArray]]
+) -> DescriptorScore:
+    """Cluster by one descriptor on every seed."""
+    scores, chosen, dimensions = [], [], 0
+    for view, domain_N in views:
+        points_ND = describe(name, view, config.clustering.projection_dim)
+        dimensions = points_ND.shape[1]
+        scores.append(_ari(points_ND, domain_N, config.clustering.iterations))
+        chosen.append(_silhouette_k(points_ND, config.clustering.iterations))
+    return DescriptorScore(
+        name=name,
+        dimensions=dimensions,
+        seeds=config.seed_list,
+        ari=estimate(scores),
+        silhouette_k=tuple(chosen),
+    )
+
+
+def _ari(points_ND: FloatArray, domain_N: IntArray, iterations: int) -> float:
+    """Cluster with k = number of domains and compare with them."""
+    k = min(len(np.unique(domain_N)), len(points_ND))
+    result = PlainSession().cluster(ClusterJob(k=k, iterations=iterations), points_ND, points_ND)
+    if result.labels_N is None:
+        raise RuntimeError("the plaintext twin returned no labels")
+    return rand_index(domain_N, result.labels_N)
+
+
+def _silhouette_k(points_ND: FloatArray, iterations: int) -> int:
+    """Return the k that the silhouette chooses."""
+    job = ClusterJob(k=None, reveal="distances", iterations=iterations)
+    return PlainSession().cluster(job, points_ND, points_ND).k
