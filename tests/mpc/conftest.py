@@ -20,6 +20,7 @@ class Parties:
         )
         self.links = [self.group.connect("server", rank) for rank in range(num_parties)]
         self.rounds = 0
+        self.num_parties = num_parties
 
     def __call__(self, operation: str, x: np.ndarray) -> np.ndarray:
         x = np.asarray(x, dtype=np.int64)

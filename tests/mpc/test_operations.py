@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from mpc.plain import farthest_first
 from tests.mpc.conftest import Parties
 
 EDGES = np.array([0, 1, -1, 2, -2, 1 << 40, -(1 << 40), (1 << 62) - 1, -(1 << 62)], dtype=np.int64)
@@ -57,3 +58,21 @@ def test_reciprocals_of_secret_counts(parties: Parties) -> None:
     expected = np.rint(2.0**24 / np.maximum(counts, 1)) * (counts > 0)
     assert np.array_equal(parties("reciprocals", counts), expected.astype(np.int64))
     assert np.array_equal(parties("empty", counts), counts == 0)
+
+
+def test_crypten_s_own_division_works_on_our_dealer(parties: Parties, numbers: np.ndarray) -> None:
+    error = parties("crypten_division", numbers << 20) - numbers
+    assert np.abs(error).max() <= parties.num_parties
+
+
+def test_farthest_first_is_the_twin_s(parties: Parties) -> None:
+    points = np.random.default_rng(8).integers(-1000, 1000, size=(12, 3))
+    gram = points @ points.T
+    rows = farthest_first(gram.astype(np.float64), 4)
+    assert np.array_equal(parties("farthest_first", gram).argmax(axis=0), rows)
+
+
+def test_a_round_is_one_exchange(parties: Parties, numbers: np.ndarray) -> None:
+    before = parties.rounds
+    parties("gram", numbers)
+    assert parties.rounds == before + 1
