@@ -46,6 +46,7 @@ def save_model(model: CLIP, vocab_size: int, folder: Path) -> None:
         for name, value in model.state_dict().items()
     }
     save_file(weights, folder / WEIGHTS_FILE)
+    (folder / WEIGHTS_FILE).chmod(0o644)
     config = {
         "model_cfg": model_config(vocab_size),
         "preprocess_cfg": {"mean": list(PIXEL_MEAN), "std": list(PIXEL_STD)},
@@ -55,5 +56,7 @@ def save_model(model: CLIP, vocab_size: int, folder: Path) -> None:
 
 def normalise(images_N3HW: torch.Tensor) -> torch.Tensor:
     """Map uint8 pixels to what the image tower was trained on."""
-    mean, std = (torch.tensor(v).view(1, 3, 1, 1) for v in (PIXEL_MEAN, PIXEL_STD))
+    mean, std = (
+        torch.tensor(v, device=images_N3HW.device).view(1, 3, 1, 1) for v in (PIXEL_MEAN, PIXEL_STD)
+    )
     return (images_N3HW.float() / 255 - mean) / std

@@ -62,7 +62,7 @@ def load_clip(
     ConfigError
         The device is not there.
     """
-    place = _resolve_device(device)
+    place = resolve_device(device)
     if model == EMBEDDED or model.startswith((LOCAL_DIR, HUB)):
         if pretrained is not None:
             raise ModelError(
@@ -142,7 +142,7 @@ def _quiet_root_logger() -> Iterator[None]:
         root.disabled = was_disabled
 
 
-def _resolve_device(device: str) -> torch.device:
+def resolve_device(device: str) -> torch.device:
     """Map a device flag to a device that exists."""
     if device == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")

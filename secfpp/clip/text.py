@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING
 import torch
 from torch.nn import functional
 
+from secfpp.clip.shared_prefix import can_share_prefix, read_shared_prefix
 from secfpp.errors import ModelError
 
 if TYPE_CHECKING:
     from secfpp.clip.model import FrozenClip
 
-# Legend: B prompts, C classes, T context tokens, L tokens of a sequence, W width, E embedding.
+# Legend: B prompts, C classes, T context tokens, P = T + 1 of the prefix, S of the suffix (class
+# name and end of text), L = P + S, W width, E embedding.
 
 
 class PromptedText:
@@ -58,8 +60,8 @@ class PromptedText:
         start = torch.tensor([clip.tokenizer.sot_token_id])
         self._start_1W = self._embed(start)
         self._suffix_CSW = self._embed(suffix)
-        end_C = 1 + num_context + torch.tensor([len(ids) for ids in tokens])
-        self._end_C = end_C.to(clip.device)
+        self._end_C = torch.tensor([len(ids) for ids in tokens], device=clip.device)
+        self._shares_prefix = can_share_prefix(self._tower)
 
     def __call__(self, context_BTW: torch.Tensor) -> torch.Tensor:
         """Return unit-norm text features.
@@ -75,19 +77,26 @@ class PromptedText:
             On the device of the model.
         """
         context_BTW = context_BTW.to(self._clip.device)
-        num_prompts = len(context_BTW)
-        shape = (num_prompts, self.num_classes, -1, self._clip.width)
-        sequence_BCLW = torch.cat(
-            [
-                self._start_1W.expand(shape),
-                context_BTW[:, None].expand(shape),
-                self._suffix_CSW.expand(shape),
-            ],
-            dim=2,
-        )
-        features = self._tower.read(sequence_BCLW.flatten(0, 1), self._end_C.repeat(num_prompts))
-        features_BCE = features.view(num_prompts, self.num_classes, -1)
+        start_B1W = self._start_1W.expand(len(context_BTW), -1, -1)
+        prefix_BPW = torch.cat([start_B1W, context_BTW], dim=1)
+        if self._shares_prefix:
+            features_BCE = read_shared_prefix(
+                self._tower, prefix_BPW, self._suffix_CSW, self._end_C
+            )
+        else:
+            features_BCE = self._read_whole(prefix_BPW)
         return functional.normalize(features_BCE, dim=-1)
+
+    def _read_whole(self, prefix_BPW: torch.Tensor) -> torch.Tensor:
+        """Read every prompt with every class name as a sequence of its own: (B, C, E)."""
+        num_prompts, num_prefix, _ = prefix_BPW.shape
+        shape = (num_prompts, self.num_classes, -1, -1)
+        sequence_BCLW = torch.cat(
+            [prefix_BPW[:, None].expand(shape), self._suffix_CSW.expand(shape)], dim=2
+        )
+        end = (num_prefix + self._end_C).repeat(num_prompts)
+        features = self._tower.read(sequence_BCLW.flatten(0, 1), end)
+        return features.view(num_prompts, self.num_classes, -1)
 
     def initial_context(self, phrase: str) -> torch.Tensor:
         """Return the context that says `phrase` right before the class name.

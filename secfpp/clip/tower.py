@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import torch
 from open_clip.model import CLIP, CustomTextCLIP
-from open_clip.transformer import TextTransformer
+from open_clip.transformer import TextTransformer, Transformer
 from torch import nn
 
 from secfpp.errors import ModelError
@@ -26,7 +26,7 @@ class TextTower:
     ----------
     token_embedding : torch.nn.Embedding
     positional_embedding : torch.Tensor, shape (context length, W)
-    transformer : torch.nn.Module
+    transformer : open_clip.transformer.Transformer
         Maps (B, L, W) and a mask (L, L) to (B, L, W).
     ln_final : torch.nn.Module
     projection : torch.nn.Linear, torch.Tensor of shape (W, E), or None
@@ -37,7 +37,7 @@ class TextTower:
 
     token_embedding: nn.Embedding
     positional_embedding: torch.Tensor
-    transformer: nn.Module
+    transformer: Transformer
     ln_final: nn.Module
     projection: nn.Linear | torch.Tensor | None
     is_causal: bool

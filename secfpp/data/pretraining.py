@@ -41,7 +41,8 @@ TEMPLATES = (
 )
 UNSTATED = -1
 _FREQUENCIES = ((0.5, 0.25, 0.25), (0.5, 0.2, 0.3), (0.4, 0.15, 0.2, 0.25), (0.6, 0.4))
-_QUALITY, _TURN, _GROUND, _INK = range(4)
+_QUALITY, TURN, _GROUND, _INK = range(4)
+UPSIDE_DOWN = 2
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -100,7 +101,7 @@ def _draw_ink(
     of_digit = [pad_mnist(images[pool[labels[pool] == d]]) for d in range(10)]
     ink_NHW = np.empty((len(digits_N), IMAGE_SIZE, IMAGE_SIZE), dtype=np.uint8)
     for i, (digit, attributes_A) in enumerate(zip(digits_N, attributes_NA, strict=True)):
-        degrees = _draw_degrees(attributes_A[_TURN], rng)
+        degrees = _draw_degrees(attributes_A[TURN], rng)
         if attributes_A[_INK] == 0:
             drawing = _vary(of_digit[digit][rng.integers(len(of_digit[digit]))], degrees, rng)
         else:
@@ -115,7 +116,7 @@ def _draw_degrees(turn: int, rng: np.random.Generator) -> float:
     """Draw a rotation: a little when upright or upside down, 15 to 35 degrees when tilted."""
     if turn == 1:
         return float(rng.choice([-1, 1]) * rng.uniform(15, 35))
-    return float(rng.uniform(-10, 10)) + (180.0 if turn == 2 else 0.0)
+    return float(rng.uniform(-10, 10)) + (180.0 if turn == UPSIDE_DOWN else 0.0)
 
 
 def _print_digit(digit: int, degrees: float, rng: np.random.Generator) -> NDArray[np.uint8]:
@@ -179,9 +180,8 @@ def _paint_ground(
 def _add_noise(
     images_NHW3: NDArray[np.uint8], noisy_N: NDArray[np.bool_], rng: np.random.Generator
 ) -> NDArray[np.uint8]:
-    """Add Gaussian noise of 10 to 35 grey levels to the noisy images."""
+    """Add Gaussian noise of 10 to 35 grey levels to the noisy images, in place."""
     noisy = images_NHW3[noisy_N].astype(np.float64)
     scale = rng.uniform(10, 35, (len(noisy), 1, 1, 1))
-    images_NHW3 = images_NHW3.copy()
     images_NHW3[noisy_N] = quantise(noisy + scale * rng.normal(size=noisy.shape))
     return images_NHW3
