@@ -11,7 +11,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib import metadata, resources
+from importlib import metadata
 from pathlib import Path
 from typing import Literal
 
@@ -162,9 +162,10 @@ def _writable(name: str, folder: Path, remedy: str) -> Check:
 
 def _cache(name: str) -> Check:
     """Built data and image features can be kept."""
-    home = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    remedy = "make room or point XDG_CACHE_HOME to a folder you may write"
-    return _writable(name, Path(home) / "secfpp", remedy)
+    from secfpp.data.cache import default_cache_dir
+
+    remedy = "make room, or point XDG_CACHE_HOME to a folder you may write"
+    return _writable(name, default_cache_dir(), remedy)
 
 
 def _run_folders(name: str) -> Check:
@@ -173,15 +174,11 @@ def _run_folders(name: str) -> Check:
 
 
 def _embedded_model(name: str) -> Check:
-    """Find the files of the model that ships with the package."""
-    folder = resources.files("secfpp") / "assets" / "digits-clip"
-    wanted = ("open_clip_config.json", "open_clip_model.safetensors")
-    missing = [entry for entry in wanted if not (folder / entry).is_file()]
-    if missing:
-        detail = f"{', '.join(missing)} missing in {folder}"
-        remedy = "reinstall the package, or train it anew: secfpp pretrain"
-        return Check(name=name, status="fail", detail=detail, remedy=remedy)
-    return Check(name=name, status="ok", detail="digits-clip")
+    """Load the model that ships with the package."""
+    from secfpp.clip.model import load_clip
+
+    clip = load_clip("embedded", device="cpu")
+    return Check(name=name, status="ok", detail=f"digits-clip, {clip.embed_dim} dimensions")
 
 
 CHECKS: dict[str, Callable[[str], Check]] = {

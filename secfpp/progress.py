@@ -1,4 +1,4 @@
-"""A run's progress on the terminal: bar, round, last accuracies, remaining time.
+"""Progress on the terminal: of a run by rounds, of a training by steps, of anything by a spinner.
 
 On standard error; silent when that is not a terminal.
 """
@@ -6,6 +6,8 @@ On standard error; silent when that is not a terminal.
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Self
 
@@ -26,6 +28,69 @@ from secfpp.units import Unit
 SPEED_WINDOW_S = 30.0  # remaining time follows the speed of the last half minute
 
 
+def _bar(console: Console | None, unit: str) -> Progress:
+    """Return a bar with elapsed and remaining time, drawn only on a terminal."""
+    console = console or Console(file=sys.stderr)
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn(unit),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+        console=console,
+        disable=not console.is_terminal,
+        transient=True,
+        speed_estimate_period=SPEED_WINDOW_S,
+    )
+
+
+@contextmanager
+def working(text: str, console: Console | None = None) -> Iterator[None]:
+    """Show a spinner with `text` while something runs that cannot tell how far it is."""
+    console = console or Console(file=sys.stderr)
+    if not console.is_terminal:
+        yield
+        return
+    with console.status(text):
+        yield
+
+
+class StepProgress:
+    """A callable that draws a bar over the steps of one training while it is entered.
+
+    Parameters
+    ----------
+    text
+        Shown until the first step is done.
+    console
+        Where to draw; standard error by default. Nothing is drawn when it is no terminal.
+    """
+
+    def __init__(self, text: str, console: Console | None = None) -> None:
+        self._bar = _bar(console, "steps")
+        self._task = self._bar.add_task(text, total=None)
+
+    def __enter__(self) -> Self:
+        """Start drawing."""
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Stop drawing and leave the terminal as it was."""
+        self._bar.stop()
+
+    def __call__(self, done: int, total: int, loss: float) -> None:
+        """Show that `done` of `total` steps are done, and the loss."""
+        self._bar.update(self._task, completed=done, total=total, description=f"loss {loss:.3f}")
+
+
 class TerminalProgress:
     """An observer of a run that draws a bar while it is entered.
 
@@ -36,20 +101,7 @@ class TerminalProgress:
     """
 
     def __init__(self, console: Console | None = None) -> None:
-        console = console or Console(file=sys.stderr)
-        self._bar = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("rounds"),
-            TimeElapsedColumn(),
-            TextColumn("left"),
-            TimeRemainingColumn(),
-            console=console,
-            disable=not console.is_terminal,
-            transient=True,
-            speed_estimate_period=SPEED_WINDOW_S,
-        )
+        self._bar = _bar(console, "rounds")
         self._task: TaskID | None = None
         self._unit = ""
 

@@ -7,7 +7,7 @@ import math
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 
 from rich.console import Console
 
@@ -70,7 +70,8 @@ def only_json_on_stdout() -> Iterator[int]:
     true_stdout = os.dup(1)
     os.dup2(2, 1)
     try:
-        yield true_stdout
+        with redirect_stdout(sys.stderr):
+            yield true_stdout
     finally:
         sys.stdout.flush()
         os.dup2(true_stdout, 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -80,8 +81,7 @@ def _read_csv(path: Path, tensor: str | None) -> Array:
     with path.open(encoding="utf-8-sig") as lines:
         first = lines.readline()
     skipped = 0 if _is_numbers(first) else 1
-    with np.testing.suppress_warnings() as quiet:
-        quiet.filter(UserWarning)
+    with warnings.catch_warnings(action="ignore"):  # of an empty file; it is refused later
         matrix: FloatArray = np.loadtxt(
             path, delimiter=",", skiprows=skipped, ndmin=2, encoding="utf-8-sig"
         )

@@ -1,0 +1,157 @@
+"""`secfpp cluster`: correct answers, clear refusals, labels only where the policy opens them."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.cluster import KMeans
+from sklearn.datasets import load_digits, load_iris, load_wine
+
+from secfpp.cli import main
+from secfpp.cli.cluster import public_bound
+from tests.cli.command import secfpp
+
+NUM_BLOBS, BLOB_SIZE, DIMENSIONS = 3, 6, 5
+ISSUE_KEYS = {"k", "rounds", "bytes", "seconds", "ledger"}
+ENGINES = [("--plain",), pytest.param(("--parties", "2"), marks=pytest.mark.slow)]
+
+
+@pytest.fixture(scope="module")
+def blobs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three blobs far from one another and from the origin."""
+    rng = np.random.default_rng(0)
+    centres = 20.0 * np.eye(NUM_BLOBS, DIMENSIONS) + 7.0
+    file = tmp_path_factory.mktemp("vectors") / "blobs.npy"
+    np.save(file, np.repeat(centres, BLOB_SIZE, axis=0) + rng.normal(size=(18, DIMENSIONS)))
+    return file
+
+
+def record_of(capfd: pytest.CaptureFixture[str], *words: str | Path) -> dict[str, object]:
+    """Run in this process and return the JSON object."""
+    code = main(["cluster", "--json", *map(str, words)])
+    streams = capfd.readouterr()
+    assert code == 0, streams.err
+    record: dict[str, object] = json.loads(streams.out)
+    return record
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_assignments_open_the_labels(blobs, engine, capfd):
+    record = record_of(capfd, "--input", blobs, "--k", "3", "--reveal", "assignments", *engine)
+    assert set(record) >= ISSUE_KEYS | {"labels"}
+    labels = np.reshape(record["labels"], (NUM_BLOBS, BLOB_SIZE))
+    assert (labels == labels[:, :1]).all()
+    assert len(set(labels[:, 0])) == NUM_BLOBS
+
+
+@pytest.mark.slow
+def test_own_mean_gives_means_to_owners_and_labels_to_nobody(blobs, tmp_path):
+    means = tmp_path / "means.npy"
+    done = secfpp("cluster", "--input", blobs, "--k", "3", "--json", "--out", means)
+    assert done.returncode == 0, done.stderr
+    record = json.loads(done.stdout)
+    assert "labels" not in record
+    assert record["rounds"] > 0
+    assert record["bytes"] > 0
+    assert {line["what"] for line in record["ledger"]}
+    points = np.load(blobs).reshape(NUM_BLOBS, BLOB_SIZE, DIMENSIONS)
+    expected = np.repeat(points.mean(axis=1), BLOB_SIZE, axis=0)
+    np.testing.assert_allclose(np.load(means), expected, atol=public_bound(np.load(blobs)) * 1e-5)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("load", "k"),
+    [(load_iris, 3), (load_wine, 3), (load_digits, 10)],
+    ids=["iris", "wine", "digits"],
+)
+def test_agrees_with_scikit_learn_from_the_same_start(load, k, tmp_path):
+    points = load().data
+    rows = np.random.default_rng(0).choice(len(points), k, replace=False)
+    np.save(tmp_path / "x.npy", points)
+    done = secfpp(
+        *("cluster", "--json", "--input", tmp_path / "x.npy", "--k", str(k), "--iterations", "30"),
+        *("--reveal", "assignments", "--init-rows", *map(str, rows)),
+    )
+    assert done.returncode == 0, done.stderr
+    reference = KMeans(k, init=points[rows], n_init=1, max_iter=30, tol=0).fit(points)
+    assert np.mean(np.array(json.loads(done.stdout)["labels"]) == reference.labels_) > 0.98
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("value", [0.0, 3.5])
+def test_identical_points_are_one_cluster(value, engine, tmp_path, capfd):
+    np.save(tmp_path / "x.npy", np.full((5, 2), value))
+    out = tmp_path / "means.npy"
+    record_of(capfd, "--input", tmp_path / "x.npy", "--k", "2", "--out", out, *engine)
+    np.testing.assert_allclose(np.load(out), value, atol=1e-4)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_one_point_is_its_own_mean(engine, tmp_path, capfd):
+    np.save(tmp_path / "x.npy", np.array([[1.0, -2.0]]))
+    out = tmp_path / "means.npy"
+    record = record_of(capfd, "--input", tmp_path / "x.npy", "--k", "1", "--out", out, *engine)
+    assert record["k"] == 1
+    np.testing.assert_allclose(np.load(out), [[1.0, -2.0]], atol=1e-4)
+
+
+def test_k_by_silhouette_finds_the_blobs(blobs, capfd):
+    record = record_of(capfd, "--input", blobs, "--k", "none", "--reveal", "distances", "--plain")
+    assert record["k"] == NUM_BLOBS
+
+
+def test_small_clusters_get_the_mean_of_all_when_asked(tmp_path, capfd):
+    np.save(tmp_path / "x.npy", np.array([[0.0], [0.1], [9.0]]))
+    words = ("--input", tmp_path / "x.npy", "--k", "2", "--plain", "--out", tmp_path / "m.npy")
+    record_of(capfd, *words, "--min-cluster-size", "2")
+    np.testing.assert_allclose(np.load(tmp_path / "m.npy").ravel(), [0.05, 0.05, 9.1 / 3])
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--k", "19"), "k=19 but only 18 points"),
+        (("--k", "0"), "k=0"),
+        (("--k", "none"), "--reveal distances"),
+        (("--k", "3", "--init-rows", "0", "1"), "k=3 distinct"),
+        (("--k", "2", "--init-rows", "0", "18"), "0..17"),
+        (("--k", "3", "--iterations", "0"), "iterations=0"),
+        (("--k", "3", "--parties", "1"), "1 parties"),
+        (("--k", "3", "--parties", "9"), "9 parties"),
+        (("--k", "3", "--provider", "tfp"), "insecure-dev"),
+        (("--k", "3", "--norm-bound", "1"), "over the public bound"),
+        (("--k", "3", "--owners", "0"), "--owners 0"),
+        (("--k", "3", "--out", "means.txt"), ".npy"),
+        (("--k", "3", "--out", "absent/means.npy"), "no such folder"),
+    ],
+)
+def test_what_cannot_be_done_is_refused_in_one_line(blobs, words, said, capfd):
+    assert main(["cluster", "--input", str(blobs), *words]) == 2
+    streams = capfd.readouterr()
+    assert streams.out == ""
+    assert said in streams.err
+    assert "Traceback" not in streams.err
+
+
+def test_missing_file_by_the_real_command(tmp_path):
+    done = secfpp("cluster", "--input", tmp_path / "absent.npy", "--k", "2", "--json")
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr.count("\n") == 1
+
+
+def test_nan_by_the_real_command(tmp_path):
+    np.save(tmp_path / "x.npy", np.array([[0.0], [np.nan]]))
+    done = secfpp("cluster", "--input", tmp_path / "x.npy", "--k", "2")
+    assert done.returncode == 2
+    assert "first in row 1" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("rows", "bound"),
+    [([[0.0]], 1.0), ([[1.0]], 1.0), ([[3.0, 4.0]], 8.0), ([[1e-9]], 2.0**-29), ([[2.0]], 2.0)],
+)
+def test_public_bound_is_the_power_of_two_above(rows, bound):
+    assert public_bound(np.array(rows)) == bound
