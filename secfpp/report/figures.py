@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from secfpp.report.hull import convex_hull
 from secfpp.report.records import HERO, TWIN, ClusterMap, MethodResult, RoundPoint
 from secfpp.report.svg import MUTED, PAPER, RULE, house_style, inline_svg, series_colour
 
@@ -194,7 +195,7 @@ def _draw_method(axes: Axes, series: list[tuple[int, float]], look: Look) -> Non
 
 def _draw_blob(axes: Axes, places: list[tuple[float, float]], label: int) -> None:
     """Draw a soft shape round the members of one cluster, with its number."""
-    hull = _convex_hull(places)
+    hull = convex_hull(places)
     closed = [*hull, hull[0]]
     xs, ys = zip(*closed, strict=True)
     axes.fill(xs, ys, facecolor=RULE, edgecolor=RULE, lw=34, joinstyle="round", zorder=0)
@@ -217,26 +218,3 @@ def _draw_domain(axes: Axes, clusters: ClusterMap, domain: str, look: Look) -> N
     if mine:
         xs, ys = zip(*mine, strict=True)
         _marks(axes, xs, ys, look, 8)
-
-
-def _convex_hull(places: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
-    """Return the corners of the convex hull, counter-clockwise (Andrew's monotone chain)."""
-    ordered = sorted(set(places))
-    if len(ordered) < 3:
-        return ordered
-    lower = _half_hull(ordered)
-    upper = _half_hull(ordered[::-1])
-    return lower[:-1] + upper[:-1]
-
-
-def _half_hull(ordered: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
-    """Return the chain of left turns through places in order."""
-    chain: list[tuple[float, float]] = []
-    for x, y in ordered:
-        while len(chain) > 1:
-            (ax, ay), (bx, by) = chain[-2:]
-            if (bx - ax) * (y - ay) - (by - ay) * (x - ax) > 0:
-                break
-            chain.pop()
-        chain.append((x, y))
-    return chain

@@ -33,6 +33,8 @@ class ResultRow:
 
     title: str
     key: Markup
+    legend_key: Markup
+    """The same picture once more, with ids of its own."""
     hero: bool
     cells: tuple[Cell, ...]
 
@@ -117,12 +119,18 @@ def result_rows(results: Sequence[MethodResult], known: dict[str, Look]) -> tupl
     return tuple(
         ResultRow(
             title=result.title,
-            key=Markup(swatch(known[result.name], name=result.name)),  # noqa: S704  drawn here
+            key=_key(known[result.name], f"row-{result.name}"),
+            legend_key=_key(known[result.name], f"legend-{result.name}"),
             hero=result.name == HERO,
             cells=tuple(column[index] for column in columns),
         )
         for index, result in enumerate(results)
     )
+
+
+def _key(look: Look, name: str) -> Markup:
+    """Return the picture before a method's name."""
+    return Markup(swatch(look, name=name))  # noqa: S704  drawn here
 
 
 def _percent_column(estimates: Sequence[Estimate]) -> list[Cell]:

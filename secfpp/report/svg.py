@@ -93,8 +93,13 @@ def _page_colours(body: str) -> str:
 
 
 def _unique_ids(body: str, name: str) -> str:
-    """Prefix every id and every reference to one."""
-    body = re.sub(r'\bid="', f'id="{name}-', body)
+    """Prefix the ids that are referred to, and every reference; drop the other ids."""
+    used = set(re.findall(r'href="#([^"]+)"', body)) | set(re.findall(r"url\(#([^)]+)\)", body))
+    body = re.sub(
+        r' \bid="([^"]*)"',
+        lambda found: f' id="{name}-{found[1]}"' if found[1] in used else "",
+        body,
+    )
     body = re.sub(r'href="#', f'href="#{name}-', body)
     return re.sub(r"url\(#", f"url(#{name}-", body)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 ROUNDS = 10
+STOPPING = ("parties and server", "one bit: assignments unchanged", [1])
 DOMAINS = ("mnist", "mnistm", "rot180", "optdigits", "synth")
 CLIENTS_PER_DOMAIN = 4
 # name: title, own mix and uniform accuracy at the end, whether it uses the secure part
@@ -88,9 +89,9 @@ def _ledger(seeds: Sequence[int]) -> Iterable[dict[str, object]]:
         for number in range(1, ROUNDS + 1):
             job = f"secfpp, seed {seed}, round {number}"
             for to, what, shape, why in (
-                ("each client", "mean update of its own cluster", [512], "the result"),
-                ("each client", "size of its own cluster", [1], "to know whom it is averaged with"),
-                ("server", "whether any label changed", [1], "to stop early"),
+                (*STOPPING, "iteration 1: when to stop"),
+                (*STOPPING, "iteration 2: when to stop"),
+                ("each client", "own group's sum and size", [20, 513], "own mean, one row each"),
                 ("evaluator", "labels", [20], "ARI against known domains; simulation only"),
             ):
                 yield {

@@ -1,0 +1,149 @@
+"""The parts of the page: numbers in words, fields of JSON, looks, headline, hulls."""
+
+import pytest
+
+from secfpp.report.cost import role_group, step_rows, traffic_table
+from secfpp.report.fields import Fields
+from secfpp.report.figures import looks
+from secfpp.report.headline import answer, tiles
+from secfpp.report.hull import convex_hull
+from secfpp.report.records import Estimate, MethodResult, RoleBytes, SecureJob, Step
+from secfpp.report.text import NOTHING, count, megabytes, percent, seconds, size, spread
+
+
+def result(name: str, own_mix: float, uniform: float) -> MethodResult:
+    nothing = Estimate(mean=None, standard_error=None)
+    return MethodResult(
+        name=name,
+        title=name.title(),
+        own_mix=Estimate(mean=own_mix, standard_error=None),
+        uniform=Estimate(mean=uniform, standard_error=None),
+        worst_client=nothing,
+        ari=nothing,
+        epsilon=None,
+        rounds=None,
+        bytes_client=None,
+        bytes_party=None,
+        seconds_train=None,
+        seconds_share=None,
+        seconds_online=None,
+        seconds_dealer=None,
+    )
+
+
+@pytest.mark.parametrize(
+    ("written", "wanted"),
+    [
+        (percent(0.7256), "72.6"),
+        (percent(None), NOTHING),
+        (spread(0.011), "\N{PLUS-MINUS SIGN}\N{NO-BREAK SPACE}1.1"),
+        (spread(None), ""),
+        (count(12345), "12\N{NO-BREAK SPACE}345"),
+        (megabytes(361_000), "0.36"),
+        (megabytes(36_000), "0.036"),
+        (megabytes(14_800_000), "14.8"),
+        (megabytes(148_000_000), "148"),
+        (size(999), "999 B"),
+        (size(36_100), "36.1 kB"),
+        (size(14_800_000), "14.8 MB"),
+        (seconds(0.123), "0.12"),
+        (seconds(8.34), "8.3"),
+        (seconds(123.4), "123"),
+    ],
+)
+def test_numbers_in_words(written, wanted):
+    assert written == wanted
+
+
+def test_fields_of_the_wrong_type_read_as_nothing():
+    fields = Fields({"a": "text", "b": True, "c": [1, "x"], "d": float("nan"), "e": 2})
+    assert fields.number("a") is None
+    assert fields.number("b") is None
+    assert fields.number("d") is None
+    assert fields.numbers("c") == ()
+    assert fields.whole("e") == 2
+    assert fields.text("e", "default") == "default"
+    assert not fields.child("a")
+    assert not Fields([1, 2])
+
+
+def test_fields_flatten_for_the_configuration():
+    nested = Fields({"a": {"b": None, "c": [1, 2]}, "d": False})
+    assert nested.flattened() == (("a.b", "none"), ("a.c", "1, 2"), ("d", "no"))
+
+
+def test_the_hero_is_heavy_its_twin_dashed_in_the_same_colour():
+    known = looks(["zero-shot", "secfpp-plain", "secfpp"], level={"zero-shot"})
+    assert list(known) == ["zero-shot", "secfpp-plain", "secfpp"]
+    assert known["secfpp"].heavy
+    assert known["secfpp-plain"].dashed
+    assert known["secfpp-plain"].colour == known["secfpp"].colour != known["zero-shot"].colour
+    assert known["zero-shot"].level
+
+
+def test_no_two_of_many_methods_look_the_same():
+    known = looks([f"method {index}" for index in range(16)])
+    assert len({(look.colour, look.marker) for look in known.values()}) == 16
+
+
+def test_headline_claims_no_more_than_the_numbers():
+    results = [
+        result("zero-shot", 0.60, 0.60),
+        result("local-only", 0.80, 0.50),
+        result("promptfl", 0.90, 0.90),
+        result("secfpp", 0.70, 0.70),
+    ]
+    said = answer(results)
+    assert "above Zero-Shot on both" in said
+    assert "above Local-Only on one of the two" in said
+    assert "above Promptfl on neither" in said
+
+
+def test_a_tie_is_not_a_win():
+    said = answer([result("promptfl", 0.7, 0.6), result("secfpp", 0.7, 0.7)])
+    assert "above Promptfl on one of the two" in said
+
+
+def test_differences_in_points():
+    (tile,) = tiles([result("promptfl", 0.75, 0.7), result("secfpp", 0.7, 0.7)])
+    assert tile.own_mix == "\N{MINUS SIGN}5.0"
+    assert tile.uniform == "0.0"
+
+
+def test_traffic_takes_the_busiest_client_and_adds_a_role_up():
+    def entry(role: str, moved: int) -> RoleBytes:
+        return RoleBytes(role=role, phase="input", bytes_moved=moved)
+
+    entries = [("client:0", 1_000_000), ("client:1", 3_000_000), ("party:0", 1_000_000)]
+    job = SecureJob(roles=tuple(entry(*e) for e in [*entries, ("party:0", 1_000_000)]), steps=())
+    table = traffic_table([job, job])
+    assert table is not None
+    assert [(line.title, line.cells) for line in table.lines] == [
+        ("busiest client", ("3.00",)),
+        ("party 0", ("2.00",)),
+    ]
+    assert traffic_table([]) is None
+    assert role_group("dealer") == "dealer"
+
+
+def test_steps_are_averaged_over_jobs_and_added_up_within():
+    step = Step(name="iterations", rounds=10, bytes_sent=1_000_000, seconds=0.5)
+    (row,) = step_rows(
+        [SecureJob(roles=(), steps=(step, step)), SecureJob(roles=(), steps=(step, step))]
+    )
+    assert row.cells == ("20.0", "2.00", "1.0")
+
+
+@pytest.mark.parametrize(
+    ("places", "corners"),
+    [
+        ([(0, 0), (4, 0), (4, 4), (0, 4), (2, 2), (1, 3)], 4),
+        ([(0, 0), (1, 1), (2, 2)], 2),
+        ([(1, 1), (1, 1)], 1),
+        ([(0, 0), (1, 0)], 2),
+    ],
+)
+def testconvex_hull(places, corners):
+    hull = convex_hull([(float(x), float(y)) for x, y in places])
+    assert len(hull) == corners
+    assert set(hull) <= set(places)

@@ -1,0 +1,149 @@
+"""The page stands alone, says what the run folder says, and survives what a run folder lacks."""
+
+import json
+import re
+
+import pytest
+
+from secfpp.cli import main
+from secfpp.errors import RunFolderError
+from secfpp.report.write import write_report
+from tests.report.fixture_run import METHODS, write_fixture
+from tests.report.page_reader import read_page
+
+
+def test_page_needs_nothing_from_anywhere(run_folder):
+    page, _ = write_report(run_folder)
+    read = read_page(page)
+    assert all(reference.startswith("#") for reference in read.references)
+    assert not {"script", "link", "iframe", "img"} & read.tags
+    source = page.read_text()
+    assert not re.search(r"@import|url\((?!#)", source)
+    assert "font-family: 'DejaVu" not in source
+
+
+def test_page_is_well_formed_and_its_ids_are_unique(run_folder):
+    page, _ = write_report(run_folder)
+    read = read_page(page)
+    assert read.mismatched == []
+    assert read.open == []
+    assert len(read.ids) == len(set(read.ids))
+    assert {r.removeprefix("#") for r in read.references} <= set(read.ids)
+
+
+def test_style_sheet_is_not_escaped(run_folder):
+    page, _ = write_report(run_folder)
+    style = page.read_text().split("<style>")[1].split("</style>")[0]
+    assert "&#34;" not in style
+    assert '"Segoe UI"' in style
+
+
+def test_page_shows_what_the_folder_says(run_folder):
+    words = read_page(write_report(run_folder)[0]).words
+    for title, own_mix, uniform, _ in METHODS.values():
+        assert title in words
+        assert f"{100 * own_mix:.1f}" in words
+        assert f"{100 * uniform:.1f}" in words
+    assert "own-mean" in words
+    assert "20 in 5 domains" in words
+    assert "Simulation only" in words
+    assert "distances 1.0" in words, "the steps of the protocol"
+
+
+def test_colours_are_left_to_the_style_sheet(run_folder):
+    source = write_report(run_folder)[0].read_text()
+    drawn = "".join(re.findall(r"<svg.*?</svg>", source, flags=re.DOTALL))
+    assert re.findall(r"#0a0a0\d|#0[1-4]0\d0\d\b", drawn) == []
+    assert "var(--c0)" in drawn
+    defined = set(re.findall(r"(--\w+):", source))
+    assert set(re.findall(r"var\((--\w+)\)", drawn)) <= defined
+
+
+def test_ledger_is_counted(run_folder):
+    _, numbers = write_report(run_folder)
+    lines = json.loads(numbers.read_text())["disclosures"]
+    by_what = {line["what"]: line for line in lines}
+    assert by_what["labels"]["learner"] == "evaluator"
+    assert by_what["labels"]["times"] == "30"
+    assert by_what["one bit: assignments unchanged"]["times"] == "60"
+
+
+def test_insecure_run_is_stamped_in_red(tmp_path):
+    page, numbers = write_report(write_fixture(tmp_path / "run", insecure=True))
+    source = page.read_text()
+    assert re.search(r'class="stamp alarm">insecure-dev', source)
+    assert "party 0 can unmask everything" in source
+    assert any(stamp["alarm"] for stamp in json.loads(numbers.read_text())["stamps"])
+
+
+def test_secure_run_is_not_stamped(run_folder):
+    assert "stamp alarm" not in write_report(run_folder)[0].read_text()
+
+
+def test_unfinished_run_says_so(run_folder):
+    results = json.loads((run_folder / "results.json").read_text())
+    results["complete"] = False
+    del results["methods"]["secfpp"]
+    (run_folder / "results.json").write_text(json.dumps(results))
+    words = read_page(write_report(run_folder)[0]).words
+    assert "Unfinished" in words
+    assert "SecFPP is not among the finished methods" in words
+
+
+@pytest.mark.parametrize(
+    "absent",
+    ["metrics.jsonl", "results.json", "ledger.jsonl", "traffic.json", "clusters.json"],
+)
+def test_what_is_absent_is_left_out(run_folder, absent):
+    (run_folder / absent).unlink()
+    read = read_page(write_report(run_folder)[0])
+    assert read.mismatched == []
+    assert "Who learned what" in read.words
+
+
+def test_a_run_stopped_before_its_first_round(run_folder):
+    for path in run_folder.iterdir():
+        if path.name not in ("config.json", "versions.json"):
+            path.unlink()
+    assert "Nothing was opened" in read_page(write_report(run_folder)[0]).words
+
+
+def test_last_line_cut_short_is_left_out(run_folder):
+    with (run_folder / "metrics.jsonl").open("a") as file:
+        file.write('{"seed": 0, "meth')
+    assert write_report(run_folder)[0].is_file()
+
+
+def test_line_damaged_in_the_middle_is_named(run_folder):
+    lines = (run_folder / "ledger.jsonl").read_text().splitlines()
+    lines[2] = "{"
+    (run_folder / "ledger.jsonl").write_text("\n".join(lines))
+    with pytest.raises(RunFolderError, match=r"ledger\.jsonl, line 3"):
+        write_report(run_folder)
+
+
+def test_text_from_the_folder_cannot_break_the_page(run_folder):
+    results = json.loads((run_folder / "results.json").read_text())
+    results["methods"]["promptfl"]["title"] = "<script>alert(1)</script>"
+    (run_folder / "results.json").write_text(json.dumps(results))
+    read = read_page(write_report(run_folder)[0])
+    assert "script" not in read.tags
+    assert "<script>alert(1)</script>" in read.words
+
+
+def test_same_run_same_page(run_folder, tmp_path):
+    first, _ = write_report(run_folder, tmp_path / "a")
+    second, _ = write_report(run_folder, tmp_path / "b")
+    assert first.read_bytes() == second.read_bytes()
+
+
+def test_command(run_folder, capfd):
+    assert main(["report", str(run_folder), "--json"]) == 0
+    record = json.loads(capfd.readouterr().out)
+    assert record["page"] == str(run_folder / "report.html")
+    assert (run_folder / "report.json").is_file()
+
+
+def test_command_on_what_is_no_run_folder(tmp_path, capfd):
+    assert main(["report", str(tmp_path)]) == 1
+    assert "not a run folder" in capfd.readouterr().err
