@@ -46,8 +46,8 @@ def cluster_section(clusters: ClusterMap) -> ClusterSection:
     labels = sorted(set(clusters.labels))
     counted = Counter(zip(clusters.domains, clusters.labels, strict=True))
     return ClusterSection(
-        text=f"Round {clusters.round} of {clusters.method}, seed {clusters.seed}: descriptors on "
-        "their two principal axes.",
+        text=f"Descriptors of the clients on their two principal axes, with the clusters found in "
+        f"round {clusters.round} of {clusters.method}, seed {clusters.seed}.",
         picture=Markup(cluster_map(clusters, known)),  # noqa: S704  drawn here
         legend=tuple(
             LegendKey(
