@@ -23,7 +23,7 @@ from secfpp.errors import ModelError
 LOCAL_DIR = "local-dir:"
 HUB = "hf-hub:"
 PROBE_TIMEOUT_S = 3.0
-_LOCAL_REMEDY = (
+_REMEDY = (
     "use --model embedded, --model local-dir:PATH (a folder with open_clip_config.json and "
     "weights), --pretrained FILE, or load the model once on a machine with a network and copy "
     "its Hugging Face cache here"
@@ -80,31 +80,34 @@ def check_name(model: str, pretrained: str | None) -> None:
 
 
 @contextmanager
-def offline_when_unreachable() -> Iterator[bool]:
+def offline_when_unreachable() -> Iterator[str]:
     """Make the hub's client read its cache only when the hub cannot be reached.
+
+    Without this, the client would retry for minutes.
 
     Yields
     ------
-    bool
-        Whether the hub can be asked. Without this, its client would retry for minutes.
+    str
+        Why the hub is not asked; empty when it is.
     """
-    if constants.HF_HUB_OFFLINE or _hub_answers():
-        yield not constants.HF_HUB_OFFLINE
+    if constants.HF_HUB_OFFLINE:
+        yield "HF_HUB_OFFLINE is set"
+        return
+    if _hub_answers():
+        yield ""
         return
     constants.HF_HUB_OFFLINE = True
     try:
-        yield False
+        yield f"{constants.ENDPOINT} does not answer"
     finally:
         constants.HF_HUB_OFFLINE = False
 
 
-def explain_failure(model: str, pretrained: str | None, error: Exception, *, online: bool) -> str:
+def explain_failure(full_name: str, error: Exception, why_offline: str) -> str:
     """Say why a model could not be loaded, and what to do."""
-    full_name = model if pretrained is None else f"{model} with weights {pretrained}"
-    if online:
+    if not why_offline:
         return f"cannot load {full_name}: {error}"
-    why = "HF_HUB_OFFLINE is set" if constants.HF_HUB_OFFLINE else "the hub cannot be reached"
-    return f"cannot load {full_name}: {why} and it is not in the local cache; {_LOCAL_REMEDY}"
+    return f"cannot load {full_name}: {why_offline} and it is not in the local cache; {_REMEDY}"
 
 
 def _hub_answers() -> bool:

@@ -78,13 +78,14 @@ def load_clip(
         return _load_local(model, Path(model.removeprefix(LOCAL_DIR)).expanduser(), place)
     if pretrained is not None and Path(pretrained).is_file():
         return _build(model, model, pretrained, {}, place)
-    with offline_when_unreachable() as online:
+    with offline_when_unreachable() as why_offline:
         try:
             return _build(model, model, pretrained, {}, place)
         except ModelError:
             raise
         except Exception as error:  # open_clip wraps the hub's failures in many types
-            raise ModelError(explain_failure(model, pretrained, error, online=online)) from error
+            full_name = model if pretrained is None else f"{model}/{pretrained}"
+            raise ModelError(explain_failure(full_name, error, why_offline)) from error
 
 
 def _load_local(name: str, folder: Path, device: torch.device) -> FrozenClip:

@@ -11,7 +11,8 @@ import hashlib
 import io
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
+from importlib.util import find_spec
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -78,13 +79,16 @@ class Source:
         DataError
             The package is not installed or no longer carries the file.
         """
-        try:
-            return files(self.package).joinpath(self.path).read_bytes()
-        except (ModuleNotFoundError, OSError) as error:
-            raise DataError(
-                f"cannot read {self.label}, part of the embedded data ({error}); "
-                f"install or downgrade the package {self.package!r}"
-            ) from error
+        spec = find_spec(self.package)  # finds without importing, which would take seconds
+        folders = (spec.submodule_search_locations if spec else None) or []
+        for folder in folders:
+            path = Path(folder) / self.path
+            if path.is_file():
+                return path.read_bytes()
+        raise DataError(
+            f"cannot find {self.label}, part of the embedded data, in "
+            f"{list(folders) or 'any installed package'}; install or downgrade {self.package!r}"
+        )
 
 
 MNIST = Source(

@@ -1,0 +1,173 @@
+import json
+import shutil
+import socket
+import subprocess
+import sys
+import time
+
+import numpy as np
+import open_clip
+import pytest
+import torch
+from open_clip.transform import PreprocessCfg, image_transform_v2
+from PIL import Image
+
+from secfpp.clip import load_clip
+from secfpp.clip.vocabulary import VOCABULARY_FILE, cut_merges, write_vocabulary
+from secfpp.errors import ConfigError, ModelError
+from tests.clip.conftest import TEXT, VISION, save_random
+
+EMBEDDED = "secfpp/assets/digits-clip"
+
+
+def test_plain_open_clip_loads_the_embedded_model(embedded):
+    model = open_clip.create_model(f"local-dir:{EMBEDDED}").eval()
+    tokenizer = open_clip.get_tokenizer(
+        f"local-dir:{EMBEDDED}", bpe_path=f"{EMBEDDED}/{VOCABULARY_FILE}"
+    )
+    texts = ["a photo of the digit seven", "the noisy digit two"]
+    with torch.no_grad():
+        expected = model.encode_text(tokenizer(texts), normalize=True)
+    torch.testing.assert_close(embedded.encode_text(tuple(texts)), expected)
+
+
+def test_the_model_is_frozen_and_described(embedded):
+    assert not embedded.model.training
+    assert not any(p.requires_grad for p in embedded.model.parameters())
+    assert (embedded.embed_dim, embedded.width, embedded.context_length) == (128, 64, 24)
+    assert (embedded.image_size, embedded.device.type) == (32, "cpu")
+    assert 1 < embedded.logit_scale <= 100
+
+
+def test_fingerprint_is_of_the_weights(embedded):
+    again = load_clip(f"local-dir:{EMBEDDED}", device="cpu")
+    assert again.fingerprint == embedded.fingerprint
+    again = load_clip(f"local-dir:{EMBEDDED}", device="cpu")
+    again.model.logit_scale.data += 1e-6
+    assert again.fingerprint != embedded.fingerprint
+
+
+def test_images_equal_open_clips_own_path(other_clip):
+    rng = np.random.default_rng(0)
+    images_NHW3 = rng.integers(0, 256, (300, 32, 32, 3), dtype=np.uint8)
+    transform = image_transform_v2(
+        PreprocessCfg(**other_clip.model.visual.preprocess_cfg), is_train=False
+    )
+    pixels = torch.stack([transform(Image.fromarray(image)) for image in images_NHW3])
+    with torch.no_grad():
+        expected = other_clip.model.encode_image(pixels, normalize=True)
+    torch.testing.assert_close(other_clip.encode_images(images_NHW3), expected, atol=1e-5, rtol=0)
+
+
+def test_images_of_another_size_are_resized(embedded):
+    small = np.full((2, 32, 32, 3), 100, dtype=np.uint8)
+    large = np.full((2, 70, 70, 3), 100, dtype=np.uint8)
+    torch.testing.assert_close(embedded.encode_images(large), embedded.encode_images(small))
+
+
+def test_no_images_give_no_features(embedded):
+    none = embedded.encode_images(np.zeros((0, 32, 32, 3), dtype=np.uint8))
+    assert none.shape == (0, 128)
+
+
+@pytest.mark.parametrize(
+    ("model", "pretrained", "message"),
+    [
+        ("ViT-B-23", None, "did you mean .*ViT-B-32"),
+        ("ViT-B-32", None, "would be random; add --pretrained TAG, one of openai"),
+        ("ViT-B-32", "openay", "did you mean openai"),
+        ("embedded", "openai", "leave it out"),
+        ("local-dir:/nowhere/at/all", None, "does not exist"),
+    ],
+)
+def test_what_is_not_there_is_named(model, pretrained, message):
+    with pytest.raises(ModelError, match=message):
+        load_clip(model, pretrained)
+
+
+def test_incomplete_folders_are_named(tmp_path):
+    with pytest.raises(ModelError, match=r"has no open_clip_config\.json"):
+        load_clip(f"local-dir:{tmp_path}")
+    shutil.copy(f"{EMBEDDED}/open_clip_config.json", tmp_path)
+    with pytest.raises(ModelError, match="but no weights"):
+        load_clip(f"local-dir:{tmp_path}")
+    (tmp_path / "open_clip_model.safetensors").write_bytes(b"not weights")
+    with pytest.raises(ModelError, match="is it a complete copy"):
+        load_clip(f"local-dir:{tmp_path}")
+    (tmp_path / "open_clip_config.json").write_text("{")
+    with pytest.raises(ModelError, match="is it a complete copy"):
+        load_clip(f"local-dir:{tmp_path}")
+
+
+def test_text_towers_that_cannot_be_prompted_are_refused(tmp_path):
+    last = {"embed_dim": 24, "vision_cfg": VISION, "text_cfg": {**TEXT, "pool_type": "last"}}
+    with pytest.raises(ModelError, match="end-of-text token .*'last'"):
+        load_clip(save_random(tmp_path / "last", last))
+
+
+@pytest.mark.parametrize("device", ["cuda:99", "abacus"])
+def test_a_device_that_is_not_there_is_refused(device):
+    with pytest.raises(ConfigError, match=r"use (--device )?cpu"):
+        load_clip(device=device)
+
+
+@pytest.mark.parametrize("model", [("ViT-B-32", "openai"), ("hf-hub:org/no-such-model", None)])
+def test_offline_hub_names_fail_at_once(model, monkeypatch, tmp_path):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    began_s = time.monotonic()
+    with pytest.raises(ModelError, match=r"HF_HUB_OFFLINE is set .*use --model embedded"):
+        load_clip(*model)
+    assert time.monotonic() - began_s < 5
+
+
+@pytest.mark.slow
+def test_a_hub_that_does_not_answer_is_given_up_within_seconds(tmp_path):
+    with socket.socket() as full:
+        full.bind(("127.0.0.1", 0))  # bound but not listening: connections are refused
+        code = (
+            "import time; from secfpp.clip import load_clip; from secfpp.errors import ModelError\n"
+            "began = time.monotonic()\n"
+            "try: load_clip('ViT-B-32', 'openai')\n"
+            "except ModelError as error: print(error, time.monotonic() - began)\n"
+        )
+        environment = {
+            "HF_ENDPOINT": f"http://127.0.0.1:{full.getsockname()[1]}",
+            "PATH": "",
+            "HOME": str(tmp_path),
+        }
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=True,
+        )
+    message, _, seconds = done.stdout.strip().rpartition(" ")
+    assert "does not answer and it is not in the local cache" in message
+    assert float(seconds) < 8
+
+
+def test_cut_vocabulary_splits_its_words_as_the_full_one(tmp_path):
+    full = open_clip.tokenizer.SimpleTokenizer()
+    words = ["seven", "handwritten", "unquestionably", "o"]
+    size = write_vocabulary(tmp_path / "v.txt.gz", words)
+    cut = open_clip.tokenizer.SimpleTokenizer(str(tmp_path / "v.txt.gz"))
+    assert size == cut.vocab_size == 514 + len(cut_merges(words))
+    assert cut.eot_token_id == size - 1
+    for word in words:
+        pieces = [full.decoder[t] for t in full.encode(word)]
+        assert [cut.decoder[t] for t in cut.encode(word)] == pieces
+
+
+def test_vocabulary_file_is_the_same_every_time(tmp_path):
+    for name in ("a", "b"):
+        write_vocabulary(tmp_path / name, ["six"])
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+def test_card_of_the_embedded_model_describes_it(embedded):
+    with open(f"{EMBEDDED}/card.json") as file:
+        card = json.load(file)
+    assert card["fingerprint"] == embedded.fingerprint

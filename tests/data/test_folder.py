@@ -1,0 +1,127 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+from secfpp.data import Domain, DomainSet, load_domains
+from secfpp.errors import DataError
+
+
+def save(path, colour=(200, 10, 10), size=(40, 30)):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", size, colour).save(path)
+    return path
+
+
+@pytest.fixture
+def tree(tmp_path):
+    for domain in ("photo", "sketch"):
+        for name in ("cat", "dog"):
+            save(tmp_path / domain / name / "1.png")
+            save(tmp_path / domain / name / "2.JPG")
+    return tmp_path
+
+
+def test_reads_domains_and_classes_in_alphabetical_order(tree):
+    save(tree / "photo" / "ant" / "x.jpeg")
+    (tree / ".git").mkdir()
+    (tree / "photo" / "cat" / "notes.txt").write_text("not an image")
+    domain_set = load_domains(str(tree), image_size=16)
+    assert domain_set.class_names == ("ant", "cat", "dog")
+    assert [d.name for d in domain_set.domains] == ["photo", "sketch"]
+    assert [d.labels_N.tolist() for d in domain_set.domains] == [[0, 1, 1, 2, 2], [1, 1, 2, 2]]
+    assert domain_set.domains[0].images_NHW3.shape == (5, 16, 16, 3)
+    assert domain_set.domains[1].images_NHW3[0, 8, 8].tolist() == [200, 10, 10]
+
+
+def test_one_domain_is_enough(tree):
+    for file in (tree / "sketch").rglob("*.*"):
+        file.unlink()
+    for name in ("cat", "dog", "."):
+        (tree / "sketch" / name).rmdir()
+    assert len(load_domains(str(tree), image_size=8).domains) == 1
+
+
+def test_the_shorter_side_is_fitted_and_the_rest_cropped(tmp_path):
+    for name in ("cat", "dog"):
+        wide = np.zeros((10, 30, 3), dtype=np.uint8)
+        wide[:, 10:20] = 255
+        path = save(tmp_path / "d" / name / "1.png")
+        Image.fromarray(wide).save(path)
+    image = load_domains(str(tmp_path), image_size=10).domains[0].images_NHW3[0]
+    assert (image == 255).all()
+
+
+@pytest.mark.parametrize("mode", ["L", "P", "RGBA", "LA", "CMYK", "I;16"])
+def test_every_colour_mode_becomes_rgb(tree, mode):
+    path = tree / "photo" / "cat" / ("1.jpg" if mode == "CMYK" else "1.png")
+    Image.new(mode, (20, 20)).save(path)
+    assert load_domains(str(tree), image_size=8).domains[0].images_NHW3.shape[1:] == (8, 8, 3)
+
+
+def test_truncated_image_is_named(tree):
+    path = save(tree / "photo" / "cat" / "big.jpg", size=(300, 300))
+    path.write_bytes(path.read_bytes()[:600])
+    with pytest.raises(DataError, match=r"cannot read .*photo/cat/big\.jpg"):
+        load_domains(str(tree), image_size=8)
+
+
+def test_text_called_png_is_named(tree):
+    (tree / "photo" / "cat" / "fake.png").write_text("hello")
+    with pytest.raises(DataError, match=r"cannot read .*fake\.png.* repair or remove"):
+        load_domains(str(tree), image_size=8)
+
+
+def test_empty_class_folder_is_named(tree):
+    (tree / "photo" / "eel").mkdir()
+    with pytest.raises(DataError, match=r"class folder .*photo/eel.* holds no image"):
+        load_domains(str(tree), image_size=8)
+
+
+def test_empty_domain_folder_is_named(tree):
+    (tree / "clipart").mkdir()
+    with pytest.raises(DataError, match=r"domain folder .*clipart.* holds no class folders"):
+        load_domains(str(tree), image_size=8)
+
+
+def test_one_class_is_refused(tmp_path):
+    save(tmp_path / "photo" / "cat" / "1.png")
+    with pytest.raises(DataError, match=r"1 class\(es\) \['cat'\]"):
+        load_domains(str(tmp_path), image_size=8)
+
+
+def test_missing_folder_and_file_instead_of_folder(tmp_path):
+    file = save(tmp_path / "a.png")
+    for path in (tmp_path / "nowhere", file):
+        with pytest.raises(DataError, match="does not exist; give 'digits' or a folder"):
+            load_domains(str(path), image_size=8)
+
+
+def test_folder_of_loose_images_is_refused(tmp_path):
+    save(tmp_path / "a.png")
+    with pytest.raises(DataError, match="holds no folders"):
+        load_domains(str(tmp_path), image_size=8)
+
+
+@pytest.mark.parametrize(
+    ("images", "labels"),
+    [
+        (np.zeros((2, 4, 4, 3)), np.zeros(2, dtype=np.int64)),
+        (np.zeros((2, 4, 4), dtype=np.uint8), np.zeros(2, dtype=np.int64)),
+        (np.zeros((2, 4, 4, 3), dtype=np.uint8), np.zeros(3, dtype=np.int64)),
+        (np.zeros((2, 4, 4, 3), dtype=np.uint8), np.zeros(2)),
+    ],
+)
+def test_domain_of_wrong_shape_or_type_is_refused(images, labels):
+    with pytest.raises(DataError, match="expected"):
+        Domain(name="d", images_NHW3=images, labels_N=labels)
+
+
+@pytest.mark.parametrize("label", [-1, 2])
+def test_label_without_a_class_is_refused(label):
+    domain = Domain(
+        name="d",
+        images_NHW3=np.zeros((1, 4, 4, 3), dtype=np.uint8),
+        labels_N=np.array([label], dtype=np.int64),
+    )
+    with pytest.raises(DataError, match="but there are 2 classes"):
+        DomainSet(name="s", class_names=("a", "b"), domains=(domain,), phrase="a")
