@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from rich.console import Console
 from rich.progress import (
@@ -22,8 +22,9 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from secfpp.federation import RoundRecord
-from secfpp.units import Unit
+if TYPE_CHECKING:
+    from secfpp.federation import RoundRecord
+    from secfpp.units import Unit
 
 SPEED_WINDOW_S = 30.0  # remaining time follows the speed of the last half minute
 

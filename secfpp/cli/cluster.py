@@ -23,6 +23,7 @@ from secfpp.cli.tables import cost_table, ledger_table
 from secfpp.cli.vectors import FloatArray, read_vectors
 from secfpp.cli.verb import Verb
 from secfpp.errors import ConfigError, DataError
+from secfpp.progress import working
 
 
 class Session(Protocol):
@@ -87,7 +88,7 @@ class Cluster(Verb):
         job = self._job(points_ND)
         payload_ND = points_ND / job.norm_bound  # in the range where fixed point is precise
         job.check_points(points_ND, payload_ND)
-        with self._session() as session:
+        with working(self._doing()), self._session() as session:
             result = session.cluster(job, points_ND, payload_ND, self._owners(len(points_ND)))
         if self.out is not None:
             np.save(self.out, result.means_NM * job.norm_bound)
@@ -108,6 +109,12 @@ class Cluster(Verb):
             label=f"cluster {self.input.name}",
         )
 
+    def _doing(self) -> str:
+        """Say what takes its time."""
+        if self.plain:
+            return "clustering in the clear"
+        return f"clustering under secret shares, {self.parties} parties and a dealer"
+
     def _owners(self, num_points: int) -> tuple[int, ...]:
         """Return which owner holds each row."""
         return tuple(row % self.owners for row in range(num_points))
@@ -120,7 +127,6 @@ class Cluster(Verb):
             return PlainSession()
         from mpc.session import open_session
 
-        say(f"starting {self.parties} parties and a dealer")
         return open_session(
             self.parties,
             timeout_s=self.timeout_s,
