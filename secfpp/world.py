@@ -56,15 +56,15 @@ def load_world(config: RunConfig) -> World:
     from secfpp.data.load import load_domains
 
     device = pick_device(config.device)
-    domain_set = load_domains(config.data, config.cache_dir)
-    clip = load_clip(config.model, config.pretrained, config.device)
+    clip = load_clip(config.model, config.pretrained, str(device))
+    domain_set = load_domains(config.data, config.cache_dir, image_size=clip.image_size)
     features = encode_domains(clip, domain_set, config.cache_dir)
     tower = PromptedText(clip, domain_set.class_names, config.training.num_context)
     return World(
         domain_set=domain_set,
-        features=tuple(features),
+        features=features,
         tower=tower,
-        logit_scale=float(clip.logit_scale),
-        initial_TW=tower.initial_context(domain_set.phrase).to(device),
+        logit_scale=clip.logit_scale,
+        initial_TW=tower.initial_context(domain_set.phrase),
         device=device,
     )
