@@ -1,0 +1,89 @@
+"""Image features of whole domains, kept on disk.
+
+The image tower is frozen: a model and an image always give the same feature. What is kept is
+keyed by the checksums of both, so that a stale file is never found.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
+
+from secfpp.clip.model import FrozenClip
+from secfpp.data.cache import default_cache_dir
+from secfpp.data.domains import Domain, DomainSet
+
+# Legend: N images, E embedding.
+
+_LOG = logging.getLogger(__name__)
+_FORMAT = 1
+_KEY = "features"
+
+
+def encode_domains(
+    clip: FrozenClip, domain_set: DomainSet, cache_dir: Path | None = None
+) -> tuple[NDArray[np.float32], ...]:
+    """Return the features of every image of every domain.
+
+    Parameters
+    ----------
+    clip : FrozenClip
+    domain_set : DomainSet
+    cache_dir : Path, optional
+        None: the user's cache folder.
+
+    Returns
+    -------
+    tuple of ndarray of float32, each of shape (N, E)
+        Unit norm, in the order of the domains.
+    """
+    folder = (default_cache_dir() if cache_dir is None else cache_dir) / "features"
+    return tuple(_features(clip, domain, folder) for domain in domain_set.domains)
+
+
+def _features(clip: FrozenClip, domain: Domain, folder: Path) -> NDArray[np.float32]:
+    """Return one domain's features, from the cache if it holds them."""
+    path = folder / f"{_digest(clip, domain)}.safetensors"
+    shape = (len(domain), clip.embed_dim)
+    if path.is_file():
+        try:
+            kept_NE: NDArray[np.float32] = load_file(path)[_KEY]
+            if kept_NE.shape == shape:
+                return kept_NE
+            _LOG.warning("%s holds shape %s, not %s", path, kept_NE.shape, shape)
+        except (OSError, KeyError, SafetensorError) as error:
+            _LOG.warning("%s is damaged (%s); computing it afresh", path, error)
+    features_NE = clip.encode_images(domain.images_NHW3).cpu().numpy()
+    try:
+        _write(path, features_NE)
+    except OSError as error:
+        _LOG.warning("cannot keep image features in %s: %s", folder, error)
+    return features_NE
+
+
+def _digest(clip: FrozenClip, domain: Domain) -> str:
+    """Digest of all that features depend on; devices round differently and are kept apart."""
+    preprocessing = sorted(clip.model.visual.preprocess_cfg.items())
+    parts = (_FORMAT, clip.fingerprint, clip.device.type, preprocessing, domain.checksum)
+    return hashlib.sha256(repr(parts).encode()).hexdigest()[:32]
+
+
+def _write(path: Path, features_NE: NDArray[np.float32]) -> None:
+    """Write under another name, then rename: readers see all of it or none."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
+    os.close(handle)
+    try:
+        save_file({_KEY: features_NE}, temporary)
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise

@@ -1,0 +1,68 @@
+import dataclasses
+
+import numpy as np
+import pytest
+
+from secfpp.clip import FrozenClip, load_clip
+from secfpp.clip.features import encode_domains
+from secfpp.data import Domain, DomainSet
+
+
+@pytest.fixture
+def toy():
+    rng = np.random.default_rng(0)
+    domains = tuple(
+        Domain(
+            name=name,
+            images_NHW3=rng.integers(0, 256, (count, 32, 32, 3), dtype=np.uint8),
+            labels_N=np.zeros(count, dtype=np.int64),
+        )
+        for name, count in (("few", 3), ("more", 5))
+    )
+    return DomainSet(name="toy", class_names=("a", "b"), domains=domains, phrase="a")
+
+
+def forbid(monkeypatch):
+    monkeypatch.setattr(FrozenClip, "encode_images", lambda *_: pytest.fail("computed again"))
+
+
+def test_kept_features_are_the_computed_ones(embedded, toy, tmp_path, monkeypatch):
+    first = encode_domains(embedded, toy, tmp_path)
+    assert [f.shape for f in first] == [(3, 128), (5, 128)]
+    forbid(monkeypatch)
+    for kept, computed in zip(encode_domains(embedded, toy, tmp_path), first, strict=True):
+        np.testing.assert_array_equal(kept, computed)
+        np.testing.assert_allclose(np.linalg.norm(kept, axis=1), 1, rtol=1e-6)
+
+
+def test_another_image_or_model_is_computed(embedded, toy, tmp_path, monkeypatch):
+    encode_domains(embedded, toy, tmp_path)
+    other_model = load_clip(device="cpu")
+    other_model.model.logit_scale.data += 1
+    brighter = toy.domains[0].images_NHW3.copy()
+    brighter[0, 0, 0, 0] ^= 1
+    changed = dataclasses.replace(toy.domains[0], images_NHW3=brighter)
+    other_data = dataclasses.replace(toy, domains=(changed,))
+    forbid(monkeypatch)
+    for clip, data in ((other_model, toy), (embedded, other_data)):
+        with pytest.raises(pytest.fail.Exception, match="computed again"):
+            encode_domains(clip, data, tmp_path)
+
+
+def test_damaged_files_are_computed_afresh(embedded, toy, tmp_path, caplog):
+    first = encode_domains(embedded, toy, tmp_path)
+    files = sorted((tmp_path / "features").iterdir())
+    assert len(files) == 2
+    for file in files:
+        file.write_bytes(file.read_bytes()[:40])
+    again = encode_domains(embedded, toy, tmp_path)
+    for a, b in zip(again, first, strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-6)
+    assert caplog.text.count("computing it afresh") == 2
+
+
+def test_a_folder_that_cannot_be_written_is_only_a_warning(embedded, toy, tmp_path, caplog):
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+    assert len(encode_domains(embedded, toy, blocked)) == 2
+    assert "cannot keep image features" in caplog.text
