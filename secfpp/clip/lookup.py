@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import difflib
 import socket
+import threading
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -111,16 +112,26 @@ def explain_failure(full_name: str, error: Exception, why_offline: str) -> str:
 
 
 def _hub_answers() -> bool:
-    """Open and close one connection to the hub, or to the proxy that stands before it."""
+    """Open and close one connection to the hub, or to the proxy that stands before it.
+
+    In a thread of its own, because looking up a host name obeys no time-out.
+    """
     endpoint = urlsplit(constants.ENDPOINT)
     proxy = urllib.request.getproxies().get(endpoint.scheme)
     target = urlsplit(proxy) if proxy else endpoint
     port = target.port or (443 if target.scheme == "https" else 80)
-    try:
-        socket.create_connection((target.hostname or "", port), PROBE_TIMEOUT_S).close()
-    except OSError:
-        return False
-    return True
+    answered = threading.Event()
+    failed_or_answered = threading.Event()
+
+    def probe() -> None:
+        with suppress(OSError):
+            socket.create_connection((target.hostname or "", port), PROBE_TIMEOUT_S).close()
+            answered.set()
+        failed_or_answered.set()
+
+    threading.Thread(target=probe, daemon=True, name="hub probe").start()
+    failed_or_answered.wait(PROBE_TIMEOUT_S)
+    return answered.is_set()
 
 
 def _near(name: str, known: list[str]) -> str:

@@ -12,9 +12,15 @@ from pathlib import Path
 
 import numpy as np
 
-from secfpp.data.digits import CLASS_NAMES, PHRASE, RECIPE, build_digits
+from secfpp.data.digits import (
+    CLASS_NAMES,
+    PHRASE,
+    RECIPE,
+    build_digits,
+    differs_from_reference,
+)
 from secfpp.data.domains import Domain, DomainSet
-from secfpp.data.sources import checksum, federation_sources
+from secfpp.data.sources import changed, checksum, federation_sources
 from secfpp.errors import DataError
 
 _LOG = logging.getLogger(__name__)
@@ -43,6 +49,19 @@ def load_digits(cache_dir: Path | None = None) -> DomainSet:
     DomainSet
     """
     path = (default_cache_dir() if cache_dir is None else cache_dir) / f"digits-{_key()}.npz"
+    domain_set = _read_or_build(path)
+    if different := differs_from_reference(domain_set):
+        _LOG.warning(
+            "domains %s are not byte for byte the recorded ones (changed files: %s; another "
+            "Pillow draws a little differently): results will be close to the published, not equal",
+            ", ".join(different),
+            ", ".join(changed(federation_sources())) or "none",
+        )
+    return domain_set
+
+
+def _read_or_build(path: Path) -> DomainSet:
+    """Read the cache file, or build the domains and leave them there."""
     if path.is_file():
         try:
             return _read(path)

@@ -12,7 +12,7 @@ import torch
 from open_clip.transform import PreprocessCfg, image_transform_v2
 from PIL import Image
 
-from secfpp.clip import load_clip
+from secfpp.clip import PromptedText, load_clip
 from secfpp.clip.vocabulary import VOCABULARY_FILE, cut_merges, write_vocabulary
 from secfpp.errors import ConfigError, ModelError
 from tests.clip.conftest import TEXT, VISION, save_random
@@ -171,3 +171,25 @@ def test_card_of_the_embedded_model_describes_it(embedded):
     with open(f"{EMBEDDED}/card.json") as file:
         card = json.load(file)
     assert card["fingerprint"] == embedded.fingerprint
+
+
+@pytest.mark.cuda
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_a_gpu_gives_the_same_features(embedded):
+    on_gpu = load_clip(device="cuda")
+    images_NHW3 = np.random.default_rng(0).integers(0, 256, (64, 32, 32, 3), dtype=np.uint8)
+    context_BTW = torch.randn(3, 4, embedded.width, generator=torch.Generator().manual_seed(0))
+    for clip in (embedded, on_gpu):
+        assert clip.encode_images(images_NHW3).device.type == clip.device.type
+    torch.testing.assert_close(
+        on_gpu.encode_images(images_NHW3).cpu(),
+        embedded.encode_images(images_NHW3),
+        atol=5e-3,  # convolutions in TF32
+        rtol=0,
+    )
+    torch.testing.assert_close(
+        PromptedText(on_gpu, ("one", "two"), 4)(context_BTW).cpu(),
+        PromptedText(embedded, ("one", "two"), 4)(context_BTW),
+        atol=1e-5,
+        rtol=0,
+    )

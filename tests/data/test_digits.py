@@ -7,6 +7,7 @@ from secfpp.data.digits import (
     CLASS_NAMES,
     IMAGES_PER_CLASS,
     PRETRAINING_PER_CLASS,
+    REFERENCE_CHECKSUMS,
     build_digits,
     deal_mnist,
     differs_from_reference,
@@ -102,6 +103,15 @@ def test_cache_that_cannot_be_written_is_only_a_warning(tmp_path, built, caplog)
     blocked.write_text("")
     assert load_digits(blocked / "below") is built
     assert "cannot keep" in caplog.text
+
+
+def test_content_that_is_not_the_recorded_one_is_reported(tmp_path, built, caplog, monkeypatch):
+    load_digits(tmp_path)
+    assert "synth" not in caplog.text or differs_from_reference(built)
+    monkeypatch.setitem(REFERENCE_CHECKSUMS, "synth", "another")
+    assert "synth" in differs_from_reference(built)
+    load_digits(tmp_path)
+    assert "synth are not byte for byte the recorded" in caplog.text
 
 
 def test_cache_follows_xdg(tmp_path, built, monkeypatch):
