@@ -6,7 +6,7 @@ import hashlib
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.resources import as_file, files
 from pathlib import Path
@@ -77,7 +77,7 @@ def load_clip(
     if model.startswith(LOCAL_DIR):
         return _load_local(model, Path(model.removeprefix(LOCAL_DIR)).expanduser(), place)
     if pretrained is not None and Path(pretrained).is_file():
-        return _build(model, model, pretrained, {}, place)
+        return _load_file(model, pretrained, place)
     with offline_when_unreachable() as why_offline:
         try:
             return _build(model, model, pretrained, {}, place)
@@ -100,6 +100,18 @@ def _load_local(name: str, folder: Path, device: torch.device) -> FrozenClip:
     except Exception as error:  # json, safetensors, torch and open_clip each raise their own
         raise ModelError(
             f"cannot load the model in {str(folder)!r}: {error}; is it a complete copy?"
+        ) from error
+
+
+def _load_file(name: str, weights: str, device: torch.device) -> FrozenClip:
+    """Load a file of weights into one of open_clip's architectures."""
+    try:
+        return _build(name, name, weights, {}, device)
+    except ModelError:
+        raise
+    except Exception as error:  # torch, safetensors and pickle each raise their own
+        raise ModelError(
+            f"cannot load {weights!r} into {name}: {error}; is it a checkpoint of this model?"
         ) from error
 
 
@@ -176,9 +188,9 @@ class FrozenClip:
     """
 
     name: str
-    model: CLIP | CustomTextCLIP
-    tower: TextTower
-    tokenizer: SimpleTokenizer
+    model: CLIP | CustomTextCLIP = field(repr=False)
+    tower: TextTower = field(repr=False)
+    tokenizer: SimpleTokenizer = field(repr=False)
     device: torch.device
 
     @property

@@ -68,7 +68,7 @@ class PromptedText:
 
         Parameters
         ----------
-        context_BTW : torch.Tensor of float32, shape (B, T, W)
+        context_BTW : torch.Tensor, shape (B, T, W)
             Prompts; gradients flow into these and nowhere else.
 
         Returns
@@ -76,7 +76,7 @@ class PromptedText:
         torch.Tensor of float32, shape (B, C, E)
             On the device of the model.
         """
-        context_BTW = context_BTW.to(self._clip.device)
+        context_BTW = context_BTW.to(self._clip.device, torch.float32)
         start_B1W = self._start_1W.expand(len(context_BTW), -1, -1)
         prefix_BPW = torch.cat([start_B1W, context_BTW], dim=1)
         if self._shares_prefix:

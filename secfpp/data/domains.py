@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -29,8 +29,8 @@ class Domain:
     """
 
     name: str
-    images_NHW3: NDArray[np.uint8]
-    labels_N: NDArray[np.int64]
+    images_NHW3: NDArray[np.uint8] = field(repr=False)
+    labels_N: NDArray[np.int64] = field(repr=False)
 
     def __post_init__(self) -> None:
         if self.images_NHW3.dtype != np.uint8 or self.images_NHW3.shape[3:] != (3,):

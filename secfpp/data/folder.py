@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,14 @@ from secfpp.errors import DataError
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png"})
 PHRASE = "a photo of a"
+_UNREADABLE = (  # what Pillow raises on files that are not what they claim to be
+    OSError,
+    SyntaxError,
+    ValueError,
+    TypeError,
+    struct.error,
+    Image.DecompressionBombError,
+)
 
 
 def read_folder(root: Path, *, image_size: int) -> DomainSet:
@@ -61,8 +70,16 @@ def read_folder(root: Path, *, image_size: int) -> DomainSet:
     )
 
 
+def _entries(folder: Path) -> list[Path]:
+    """List a folder in alphabetical order, without hidden names."""
+    try:
+        return sorted(p for p in folder.iterdir() if not p.name.startswith("."))
+    except OSError as error:
+        raise DataError(f"cannot list {str(folder)!r} ({error}); check its permissions") from error
+
+
 def _folders(parent: Path) -> list[Path]:
-    return sorted(p for p in parent.iterdir() if p.is_dir() and not p.name.startswith("."))
+    return [p for p in _entries(parent) if p.is_dir()]
 
 
 def _read_domain(folder: Path, class_names: tuple[str, ...], image_size: int) -> Domain:
@@ -76,7 +93,7 @@ def _read_domain(folder: Path, class_names: tuple[str, ...], image_size: int) ->
     images: list[NDArray[np.uint8]] = []
     labels: list[int] = []
     for class_folder in class_folders:
-        paths = sorted(p for p in class_folder.iterdir() if p.suffix.lower() in SUFFIXES)
+        paths = [p for p in _entries(class_folder) if p.suffix.lower() in SUFFIXES]
         if not paths:
             raise DataError(
                 f"class folder {str(class_folder)!r} holds no image "
@@ -94,7 +111,7 @@ def _read_image(path: Path, image_size: int) -> NDArray[np.uint8]:
     try:
         with Image.open(path) as file:
             image = ImageOps.exif_transpose(file).convert("RGB")
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except _UNREADABLE as error:
         raise DataError(
             f"cannot read {str(path)!r} as an image ({error}); repair or remove it"
         ) from error

@@ -99,6 +99,13 @@ def test_incomplete_folders_are_named(tmp_path):
         load_clip(f"local-dir:{tmp_path}")
 
 
+def test_weights_of_another_model_are_named(tmp_path):
+    weights = tmp_path / "weights.safetensors"
+    shutil.copy(f"{EMBEDDED}/open_clip_model.safetensors", weights)
+    with pytest.raises(ModelError, match="is it a checkpoint of this model"):
+        load_clip("ViT-S-32", str(weights))
+
+
 def test_text_towers_that_cannot_be_prompted_are_refused(tmp_path):
     last = {"embed_dim": 24, "vision_cfg": VISION, "text_cfg": {**TEXT, "pool_type": "last"}}
     with pytest.raises(ModelError, match="end-of-text token .*'last'"):
