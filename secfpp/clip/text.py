@@ -102,8 +102,8 @@ class PromptedText:
         """Return the context that says `phrase` right before the class name.
 
         A phrase longer than the prompt loses its first words. A shorter one is preceded by copies
-        of the start-of-text embedding; the embedded model was trained to read past those, and zero-shot
-        accuracy stays within half a point from 5 to 12 tokens.
+        of the start-of-text embedding, past which the embedded model was trained to read: from 5 to
+        12 tokens its zero-shot accuracy changes by less than one point on every domain.
 
         Parameters
         ----------
