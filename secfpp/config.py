@@ -78,6 +78,8 @@ class TrainingConfig:
     """Adam's learning rate of P_L in two-level methods."""
     alignment_weight: float = 5.0
     """Weight of mean(1 - cos(image, text of its own class)) in the loss of P_G."""
+    local_memory: float = 0.0
+    """What P_L keeps of itself when a new P_G has come: 0 starts it anew, 1 goes on."""
     local_pull: float = 0.0
     """Weight of the squared length of P_L in its own loss."""
 
@@ -96,6 +98,7 @@ class TrainingConfig:
             _require_positive(f"training.{name}", getattr(self, name))
         for name in ("alignment_weight", "local_pull"):
             _require_positive(f"training.{name}", getattr(self, name), zero=True)
+        _require(0 <= self.local_memory <= 1, "training.local_memory", self.local_memory, "in 0..1")
 
 
 @dataclass(frozen=True, kw_only=True)

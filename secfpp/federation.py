@@ -221,8 +221,9 @@ def _train_local(
 ) -> tuple[PromptState, float]:
     """Take the participants' steps on P_L, on top of their P_G."""
     rows_n = torch.from_numpy(clients_n).to(state.shared_NTW.device)
-    part = _train(federation, federation.plan.local, rows_n, state.local_NTW, state.shared_NTW)
     local_NTW = state.local_NTW.clone()
+    local_NTW[rows_n] *= federation.plan.local_memory
+    part = _train(federation, federation.plan.local, rows_n, local_NTW, state.shared_NTW)
     local_NTW[rows_n] = part.part_NTW
     return state.replace(local_NTW=local_NTW), float(part.loss_N.mean())
 

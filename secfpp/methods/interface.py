@@ -73,6 +73,8 @@ class RoundPlan:
     """On P_G, before the exchange."""
     local: TrainedSteps
     """On P_L, after it."""
+    local_memory: float = 1.0
+    """What P_L keeps of itself before its steps."""
 
     @property
     def steps(self) -> int:

@@ -33,4 +33,5 @@ def two_level(training: TrainingConfig) -> RoundPlan:
     return RoundPlan(
         shared=TrainedSteps(steps=training.shared_steps, lr=training.lr_shared, terms=shared),
         local=TrainedSteps(steps=local_steps, lr=training.lr_local, terms=local),
+        local_memory=training.local_memory,
     )

@@ -120,3 +120,15 @@ def test_prompt_state_refuses_foreign_shapes() -> None:
     state = PromptState.start(torch.zeros(T, W), 2)
     with pytest.raises(Exception, match="local_NTW has shape"):
         replace(state, local_NTW=torch.zeros(3, T, W))
+
+
+def test_local_part_starts_anew_on_a_new_shared_part() -> None:
+    federated = federation("one-cluster")
+    start = PromptState.start(torch.zeros(T, W), 9)
+    used = start.replace(local_NTW=torch.ones(9, T, W))
+    everyone = np.arange(9, dtype=np.int64)
+    forgetful = replace(federated, plan=replace(federated.plan, local_memory=0.0))
+    faithful = replace(federated, plan=replace(federated.plan, local_memory=1.0))
+    fresh = run_round(forgetful, start, everyone).state
+    assert torch.equal(run_round(forgetful, used, everyone).state.local_NTW, fresh.local_NTW)
+    assert not torch.equal(run_round(faithful, used, everyone).state.local_NTW, fresh.local_NTW)
