@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
+from math import cos, hypot, pi, sin
 from statistics import fmean
 
 from matplotlib.axes import Axes
@@ -17,7 +18,11 @@ from secfpp.report.svg import MUTED, PAPER, RULE, house_style, inline_svg, serie
 PANEL_INCHES = (4.2, 3.3)
 MAP_INCHES = (4.8, 4.0)
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "h")
-MARGIN = 0.12  # of the data's width, left free around the map
+BLOB_POINTS = 34  # thickness of the shape round a cluster, a point a side
+LABEL_POINTS = (40.0, 25.0)  # from the outermost member to the middle of its cluster's name
+NUM_DIRECTIONS = 16  # tried for the name of a cluster
+MAP_POINTS = (220.0, 190.0)  # about the room that the clients take on the map
+MARGIN = 0.16  # of the data's width, left free around the map
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -149,8 +154,8 @@ def cluster_map(clusters: ClusterMap, known: dict[str, Look]) -> str:
         for spine in axes.spines.values():
             spine.set_visible(False)
         for label in sorted(set(clusters.labels)):
-            places = zip(clusters.points, clusters.labels, strict=True)
-            _draw_blob(axes, [point for point, found in places if found == label], label)
+            _draw_blob(axes, clusters.members(label))
+            _name_blob(axes, clusters, label)
         for domain, look in known.items():
             _draw_domain(axes, clusters, domain, look)
         axes.margins(MARGIN)
@@ -193,22 +198,48 @@ def _draw_method(axes: Axes, series: list[tuple[int, float]], look: Look) -> Non
         _marks(axes, numbers, values, look, 5.5 if look.heavy else 4.5)
 
 
-def _draw_blob(axes: Axes, places: list[tuple[float, float]], label: int) -> None:
-    """Draw a soft shape round the members of one cluster, with its number."""
-    hull = convex_hull(places)
-    closed = [*hull, hull[0]]
-    xs, ys = zip(*closed, strict=True)
-    axes.fill(xs, ys, facecolor=RULE, edgecolor=RULE, lw=34, joinstyle="round", zorder=0)
-    top = max(hull, key=lambda place: place[1])
+def _draw_blob(axes: Axes, places: list[tuple[float, float]]) -> None:
+    """Draw a soft shape round the members of one cluster, rimmed where it meets another."""
+    xs, ys = zip(*convex_hull(places), strict=True)
+    for colour, width in ((PAPER, BLOB_POINTS + 4), (RULE, BLOB_POINTS)):
+        axes.fill(xs, ys, facecolor=colour, edgecolor=colour, lw=width, joinstyle="round", zorder=0)
+
+
+def _name_blob(axes: Axes, clusters: ClusterMap, label: int) -> None:
+    """Write a cluster's number beside it, on the side where there is most room."""
     axes.annotate(
         f"cluster {label}",
-        top,
-        xytext=(0, 20),
+        *_roomiest_place(clusters, label),
         textcoords="offset points",
         ha="center",
+        va="center",
         fontsize=8,
         color=MUTED,
     )
+
+
+def _roomiest_place(
+    clusters: ClusterMap, label: int
+) -> tuple[tuple[float, float], tuple[float, float]]:
+    """Return a member of the cluster and an offset in points, farthest from all clients."""
+    xs, ys = zip(*clusters.points, strict=True)
+    scale_x = (max(xs) - min(xs) or 1.0) / MAP_POINTS[0]
+    scale_y = (max(ys) - min(ys) or 1.0) / MAP_POINTS[1]
+    best, best_room = (clusters.points[0], (0.0, 0.0)), -1.0
+    for turn in range(NUM_DIRECTIONS):
+        dx, dy = (f(2 * pi * turn / NUM_DIRECTIONS) for f in (cos, sin))
+        anchor = max(
+            clusters.members(label), key=lambda p: p[0] * dx / scale_x + p[1] * dy / scale_y
+        )
+        offset = (LABEL_POINTS[0] * dx, LABEL_POINTS[1] * dy)
+        place = (anchor[0] + offset[0] * scale_x, anchor[1] + offset[1] * scale_y)
+        room = min(
+            hypot((x - place[0]) / scale_x, (y - place[1]) / scale_y)
+            for x, y in zip(xs, ys, strict=True)
+        )
+        if room > best_room:
+            best, best_room = (anchor, offset), room
+    return best
 
 
 def _draw_domain(axes: Axes, clusters: ClusterMap, domain: str, look: Look) -> None:

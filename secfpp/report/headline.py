@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from secfpp.report.records import HERO, MethodResult, RunRecord
-from secfpp.report.text import MINUS, NOTHING, percent
+from secfpp.report.differences import difference, points, points_spread
+from secfpp.report.records import HERO, TWIN, MethodResult, RunRecord
+from secfpp.report.text import percent
 
 QUESTION = "Do clients who learn together, showing their prompts to nobody, do better?"
 RIVALS = ("zero-shot", "promptfl", "local-only", "one-cluster", "secfpp-plain")
@@ -26,7 +27,9 @@ class Tile:
 
     title: str
     own_mix: str
+    own_mix_spread: str
     uniform: str
+    uniform_spread: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,9 +45,7 @@ def answer(results: Sequence[MethodResult]) -> str:
     by_name = {result.name: result for result in results}
     hero = by_name.get(HERO)
     if hero is None or hero.own_mix.mean is None or hero.uniform.mean is None:
-        return (
-            "SecFPP is not among the finished methods of this run; the table shows those that are."
-        )
+        return "SecFPP itself is not in this run, or not yet; the table shows the methods that are."
     return (
         f"SecFPP reaches {percent(hero.own_mix.mean)} % on a client's own label mix and "
         f"{percent(hero.uniform.mean)} % on uniform classes. {_standing(hero, by_name)}"
@@ -53,25 +54,35 @@ def answer(results: Sequence[MethodResult]) -> str:
 
 def _standing(hero: MethodResult, by_name: dict[str, MethodResult]) -> str:
     """Say which of the rivals are beaten on both measures, on one, on none."""
-    won: dict[int, list[str]] = {2: [], 1: [], 0: []}
-    for name in RIVALS[:-1]:
-        rival = by_name.get(name)
-        if rival is not None:
-            won[_measures_won(hero, rival)].append(rival.title)
+    rivals = [by_name[name] for name in RIVALS if name in by_name and name != TWIN]
     phrases = {2: "above {} on both", 1: "above {} on one of the two", 0: "above {} on neither"}
-    said = [phrases[number].format(_listed(titles)) for number, titles in won.items() if titles]
-    return f"It stands {'; '.join(said)}." if said else ""
+    said = []
+    for number, phrase in phrases.items():
+        beaten = [rival.title for rival in rivals if _measures_won(hero, rival) == number]
+        if beaten:
+            said.append(phrase.format(_listed(beaten)))
+    if not said:
+        return ""
+    several = len(hero.own_mix.per_seed) > 1
+    margin = ", counting only what exceeds the standard error over seeds" if several else ""
+    return f"{'It' if several else 'On this one seed it'} stands {'; '.join(said)}{margin}."
 
 
 def _measures_won(hero: MethodResult, rival: MethodResult) -> int:
-    """Count the measures on which the hero's mean is higher."""
-    pairs = ((hero.own_mix, rival.own_mix), (hero.uniform, rival.uniform))
-    return sum((left.mean or 0.0) > (right.mean or 0.0) for left, right in pairs)
+    """Count the measures on which the hero is ahead."""
+    gaps = (difference(hero.own_mix, rival.own_mix), difference(hero.uniform, rival.uniform))
+    return sum(gap is not None and gap.is_win for gap in gaps)
 
 
 def _listed(names: Sequence[str]) -> str:
-    """Return names as prose lists them."""
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+    """Return names as prose lists them; one with a comma in it is quoted."""
+    quoted = [
+        f"\N{LEFT DOUBLE QUOTATION MARK}{name}\N{RIGHT DOUBLE QUOTATION MARK}"
+        if "," in name
+        else name
+        for name in names
+    ]
+    return quoted[0] if len(quoted) == 1 else f"{', '.join(quoted[:-1])} and {quoted[-1]}"
 
 
 def tiles(results: Sequence[MethodResult]) -> tuple[Tile, ...]:
@@ -80,22 +91,20 @@ def tiles(results: Sequence[MethodResult]) -> tuple[Tile, ...]:
     hero = by_name.get(HERO)
     if hero is None:
         return ()
-    return tuple(
-        Tile(
-            title=f"against {rival.title}",
-            own_mix=_points(hero.own_mix.mean, rival.own_mix.mean),
-            uniform=_points(hero.uniform.mean, rival.uniform.mean),
-        )
-        for rival in (by_name[name] for name in RIVALS if name in by_name)
+    return tuple(_tile(hero, by_name[name]) for name in RIVALS if name in by_name)
+
+
+def _tile(hero: MethodResult, rival: MethodResult) -> Tile:
+    """Return the distance to one rival on both measures."""
+    own_mix = difference(hero.own_mix, rival.own_mix)
+    uniform = difference(hero.uniform, rival.uniform)
+    return Tile(
+        title=f"against {rival.title}",
+        own_mix=points(own_mix),
+        own_mix_spread=points_spread(own_mix),
+        uniform=points(uniform),
+        uniform_spread=points_spread(uniform),
     )
-
-
-def _points(left: float | None, right: float | None) -> str:
-    """Return a signed difference in points."""
-    if left is None or right is None:
-        return NOTHING
-    shown = f"{100 * (left - right):+.1f}".replace("-", MINUS)
-    return "0.0" if shown[1:] == "0.0" else shown
 
 
 def stamps(run: RunRecord) -> tuple[Stamp, ...]:
@@ -104,17 +113,18 @@ def stamps(run: RunRecord) -> tuple[Stamp, ...]:
     if run.config.child("secure").flag("insecure_dev"):
         found.append(Stamp(text="insecure-dev: masks were made in the open", alarm=True))
     found.extend(Stamp(text=f"Not secure: {reason}", alarm=True) for reason in run.insecure)
-    missing = [name for name in run.config.texts("methods") if name not in _finished(run)]
-    if missing:
-        found.append(Stamp(text=f"Unfinished: {', '.join(missing)}", alarm=True))
+    if not run.complete:
+        found.append(Stamp(text=_unfinished(run), alarm=True))
     if run.config.child("clustering").flag("evaluate"):
         found.append(Stamp(text="Simulation: labels opened to an evaluator"))
     return tuple(found)
 
 
-def _finished(run: RunRecord) -> set[str]:
-    """Return the methods that have a result."""
-    return {result.name for result in run.results}
+def _unfinished(run: RunRecord) -> str:
+    """Say that a run did not come to its end, and which methods did not even begin."""
+    begun = {result.name for result in run.results}
+    missing = [name for name in run.config.texts("methods") if name not in begun]
+    return "Unfinished run" + (f"; not begun: {', '.join(missing)}" if missing else "")
 
 
 def facts(run: RunRecord) -> tuple[Fact, ...]:
@@ -131,7 +141,7 @@ def facts(run: RunRecord) -> tuple[Fact, ...]:
         "Clusters": "by silhouette" if k is None else f"{k:.0f}",
         "Computing parties": f"{secure.whole('parties', 2)} and a dealer",
         "Reveal policy": clustering.text("reveal"),
-        "Device": run.versions.text("device") or config.text("device"),
+        "Device": _device(run),
     }
     return tuple(Fact(name=name, value=value) for name, value in pairs.items() if value)
 
@@ -141,3 +151,9 @@ def _clients(run: RunRecord) -> str:
     if run.clusters is not None:
         return f"{len(run.clusters.domains)} in {len(set(run.clusters.domains))} domains"
     return f"{run.num_clients}" if run.num_clients else ""
+
+
+def _device(run: RunRecord) -> str:
+    """Return where prompts were trained; `auto` is a GPU where there is one."""
+    asked, gpu = run.config.text("device"), run.versions.text("gpu", "none")
+    return "cpu" if asked == "cpu" or gpu == "none" else gpu

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from secfpp.errors import RunFolderError
+from secfpp.errors import ConfigError, RunFolderError
 from secfpp.report.fields import Fields
 from secfpp.report.records import (
     HERO,
@@ -35,13 +35,15 @@ def load_run(folder: Path) -> RunRecord:
     if not (folder / "config.json").is_file():
         raise RunFolderError(f"{folder} is not a run folder: it has no config.json; see runs/")
     metrics = tuple(_lines(folder / "metrics.jsonl"))
+    table = _object(folder / "results.json")
     jobs = tuple(_secure_jobs(_object(folder / "traffic.json")))
     return RunRecord(
         folder=folder.resolve(),
         config=_object(folder / "config.json"),
         versions=_object(folder / "versions.json"),
         rounds=tuple(_round_point(line) for line in metrics),
-        results=_results(_object(folder / "results.json")),
+        results=_results(table or _table_so_far(folder)),
+        complete=table.flag("complete"),
         reveals=tuple(_reveal(line) for line in _lines(folder / "ledger.jsonl")),
         jobs=tuple(_secure_job(job) for job in jobs),
         clusters=_first_clusters(_object(folder / "clusters.json")),
@@ -100,9 +102,27 @@ def _reveal(line: Fields) -> Reveal:
     )
 
 
-def _results(results: Fields) -> tuple[MethodResult, ...]:
+def _table_so_far(folder: Path) -> Fields:
+    """Make the table of a run that was killed before it wrote one."""
+    from secfpp.config_json import from_json, to_json  # with torch: slow, and rarely needed
+    from secfpp.federation import RoundRecord
+    from secfpp.results import summarise
+    from secfpp.run_folder import RunFolder
+
+    run = RunFolder(folder)
+    lines = run.lines("metrics.jsonl")
+    if not lines:
+        return Fields({})
+    try:
+        rows = summarise(run.config(), [from_json(RoundRecord, line) for line in lines])
+    except ConfigError as error:
+        raise RunFolderError(f"{folder}/metrics.jsonl is damaged: {error}") from error
+    return Fields({"methods": {row.name: to_json(row) for row in rows}})
+
+
+def _results(table: Fields) -> tuple[MethodResult, ...]:
     """Read results.json."""
-    methods = results.child("methods") if results.child("methods") else results
+    methods = table.child("methods")
     return tuple(_method_result(name, methods.child(name)) for name in methods.names())
 
 
@@ -131,7 +151,11 @@ def _estimate(row: Fields, name: str) -> Estimate:
     value = row.child(name)
     if not value:
         return Estimate(mean=row.number(name), standard_error=None)
-    return Estimate(mean=value.number("mean"), standard_error=value.number("standard_error"))
+    return Estimate(
+        mean=value.number("mean"),
+        standard_error=value.number("standard_error"),
+        per_seed=value.numbers("per_seed"),
+    )
 
 
 def _secure_job(job: Fields) -> SecureJob:

@@ -57,6 +57,7 @@ class Page:
     question: str
     answer: str
     seeds_note: str
+    tiles_note: str
     cost_note: str
     reveal_text: str
     spread_shown: bool
@@ -84,6 +85,11 @@ def compose(run: RunRecord) -> Page:
         question=QUESTION,
         answer=answer(run.results),
         seeds_note=f" and {num_seeds} seeds" if num_seeds > 1 else " of one seed",
+        tiles_note=(
+            ", with the standard error of the paired difference over seeds"
+            if num_seeds > 1
+            else "; one seed, so no error can be given"
+        ),
         cost_note=", mean over seeds" if num_seeds > 1 else "",
         reveal_text=policy_sentence(run.config),
         spread_shown=any(result.own_mix.standard_error for result in run.results),
@@ -148,7 +154,7 @@ def _percent_column(estimates: Sequence[Estimate]) -> list[Cell]:
 
 def _panels(run: RunRecord, known: dict[str, Look]) -> tuple[Markup, ...]:
     """Return the three accuracy pictures; none when nothing was trained."""
-    if not run.rounds:
+    if not run.results or not run.rounds:
         return ()
     drawn = [
         curves(run.rounds, known, measure=measure, title=title)

@@ -28,6 +28,7 @@ class Estimate:
 
     mean: float | None
     standard_error: float | None
+    per_seed: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,6 +72,11 @@ class ClusterMap:
     domains: tuple[str, ...]
     labels: tuple[int, ...]
 
+    def members(self, label: int) -> list[tuple[float, float]]:
+        """Return the places of one cluster's members."""
+        placed = zip(self.points, self.labels, strict=True)
+        return [point for point, found in placed if found == label]
+
 
 @dataclass(frozen=True, kw_only=True)
 class RoleBytes:
@@ -111,6 +117,8 @@ class RunRecord:
     reveals: tuple[Reveal, ...]
     jobs: tuple[SecureJob, ...]
     clusters: ClusterMap | None
+    complete: bool
+    """Whether every method ran to its end on every seed."""
     num_clients: int
     insecure: tuple[str, ...]
     """What made the run unfit for real secrets, as the secure part said itself."""

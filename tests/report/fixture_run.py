@@ -80,7 +80,18 @@ def _metrics(rng: np.random.Generator, seeds: Sequence[int]) -> Iterable[dict[st
                     "round": number,
                     "own_mix": 0.6 + (own - 0.6) * rise + noise[0],
                     "uniform": 0.61 + (uniform - 0.61) * rise + noise[1],
+                    "worst_client": own - 0.17,
+                    "train_loss": 1.0,
+                    "ari": 1.0 if name.startswith("secfpp") else None,
+                    "k": 5,
                     "num_participants": 20,
+                    "seconds_train": 0.83,
+                    "seconds_share": 0.0,
+                    "seconds_online": 0.0,
+                    "seconds_dealer": 0.0,
+                    "rounds": 0,
+                    "bytes_client_max": 0,
+                    "bytes_party_max": 0,
                 }
 
 
@@ -111,10 +122,20 @@ def _results(rng: np.random.Generator, seeds: Sequence[int]) -> dict[str, object
 def _result(rng: np.random.Generator, name: str, seeds: int) -> dict[str, object]:
     title, own, uniform, secure = METHODS[name]
     error = None if seeds == 1 else float(rng.uniform(0.004, 0.012))
+    gaps = rng.normal(0, 0.008, seeds)
+    gaps -= gaps.mean()
     return {
         "title": title,
-        "own_mix": {"mean": own, "standard_error": error},
-        "uniform": {"mean": uniform, "standard_error": error},
+        "own_mix": {
+            "mean": own,
+            "standard_error": error,
+            "per_seed": [own + gap for gap in gaps],
+        },
+        "uniform": {
+            "mean": uniform,
+            "standard_error": error,
+            "per_seed": [uniform - gap for gap in gaps],
+        },
         "worst_client": {"mean": own - 0.17, "standard_error": None},
         "ari_first": {"mean": 0.99, "standard_error": None} if name.startswith("secfpp") else None,
         "epsilon": 8.0 if name == "dp-promptfl" else None,

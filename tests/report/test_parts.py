@@ -1,8 +1,12 @@
 """The parts of the page: numbers in words, fields of JSON, looks, headline, hulls."""
 
+from dataclasses import replace
+from statistics import fmean
+
 import pytest
 
 from secfpp.report.cost import role_group, step_rows, traffic_table
+from secfpp.report.differences import difference
 from secfpp.report.fields import Fields
 from secfpp.report.figures import looks
 from secfpp.report.headline import answer, tiles
@@ -108,6 +112,32 @@ def test_differences_in_points():
     (tile,) = tiles([result("promptfl", 0.75, 0.7), result("secfpp", 0.7, 0.7)])
     assert tile.own_mix == "\N{MINUS SIGN}5.0"
     assert tile.uniform == "0.0"
+
+
+def estimate(*per_seed: float) -> Estimate:
+    return Estimate(mean=fmean(per_seed), standard_error=None, per_seed=per_seed)
+
+
+def test_differences_are_paired_over_seeds():
+    found = difference(estimate(0.5, 0.7, 0.9), estimate(0.4, 0.6, 0.8))
+    assert found is not None
+    assert found.mean == pytest.approx(0.1)
+    assert found.standard_error == pytest.approx(0.0, abs=1e-12)
+    assert found.is_win
+    noisy = difference(estimate(0.5, 0.9, 0.7), estimate(0.6, 0.6, 0.8))
+    assert noisy is not None
+    assert noisy.mean > 0
+    assert not noisy.is_win, "within its standard error"
+    assert difference(estimate(0.5), Estimate(mean=None, standard_error=None)) is None
+
+
+def test_headline_of_several_seeds_says_how_it_counts():
+    plain, hero = result("promptfl", 0.6, 0.6), result("secfpp", 0.7, 0.7)
+    assert "On this one seed" in answer([plain, hero])
+    seeds = {"own_mix": estimate(0.7, 0.72), "uniform": estimate(0.7, 0.72)}
+    rival = {"own_mix": estimate(0.6, 0.62), "uniform": estimate(0.6, 0.8)}
+    said = answer([replace(plain, **rival), replace(hero, **seeds)])
+    assert "above Promptfl on one of the two, counting only" in said
 
 
 def test_traffic_takes_the_busiest_client_and_adds_a_role_up():

@@ -86,8 +86,8 @@ def test_unfinished_run_says_so(run_folder):
     del results["methods"]["secfpp"]
     (run_folder / "results.json").write_text(json.dumps(results))
     words = read_page(write_report(run_folder)[0]).words
-    assert "Unfinished" in words
-    assert "SecFPP is not among the finished methods" in words
+    assert "Unfinished run; not begun: secfpp" in words
+    assert "SecFPP itself is not in this run" in words
 
 
 @pytest.mark.parametrize(
@@ -99,6 +99,13 @@ def test_what_is_absent_is_left_out(run_folder, absent):
     read = read_page(write_report(run_folder)[0])
     assert read.mismatched == []
     assert "Who learned what" in read.words
+
+
+def test_a_run_killed_before_its_table_shows_what_was_done(run_folder):
+    (run_folder / "results.json").unlink()
+    words = read_page(write_report(run_folder)[0]).words
+    assert "Unfinished run" in words
+    assert "SecFPP reaches" in words
 
 
 def test_a_run_stopped_before_its_first_round(run_folder):
