@@ -93,6 +93,7 @@ def _one_line(error: BaseException) -> str:
 
 def _end_in_order(signum: int, frame: FrameType | None) -> None:
     """Unwind on SIGTERM, so that parties and dealer are ended too."""
+    say("secfpp: ended by SIGTERM")
     raise SystemExit(EXIT_TERMINATED)
 
 
