@@ -65,7 +65,7 @@ class TrainingConfig:
     """Rounds of communication."""
     local_steps: int = 30
     """Optimiser steps a client takes each round, over all parts of its prompt together."""
-    shared_steps: int = 20
+    shared_steps: int = 25
     """Of `local_steps`, those spent on the shared part P_G by two-level methods; the rest go to
     P_L."""
     num_context: int = 8
@@ -74,10 +74,12 @@ class TrainingConfig:
     """Adam's learning rate of methods with one prompt a client (local-only, PromptFL)."""
     lr_shared: float = 0.02
     """Adam's learning rate of P_G in two-level methods."""
-    lr_local: float = 0.004
+    lr_local: float = 0.001
     """Adam's learning rate of P_L in two-level methods."""
-    alignment_weight: float = 5.0
+    alignment_weight: float = 8.0
     """Weight of mean(1 - cos(image, text of its own class)) in the loss of P_G."""
+    alignment_weight_alone: float = 1.0
+    """The same weight in the loss of local-only, tuned for it."""
     local_memory: float = 0.0
     """What P_L keeps of itself when a new P_G has come: 0 starts it anew, 1 goes on."""
     local_pull: float = 0.0
@@ -96,7 +98,7 @@ class TrainingConfig:
         _require(1 <= self.num_context <= 64, "training.num_context", self.num_context, "in 1..64")
         for name in ("lr", "lr_shared", "lr_local"):
             _require_positive(f"training.{name}", getattr(self, name))
-        for name in ("alignment_weight", "local_pull"):
+        for name in ("alignment_weight", "alignment_weight_alone", "local_pull"):
             _require_positive(f"training.{name}", getattr(self, name), zero=True)
         _require(0 <= self.local_memory <= 1, "training.local_memory", self.local_memory, "in 0..1")
 
