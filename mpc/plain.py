@@ -130,6 +130,9 @@ class PlainSession:
     def close(self) -> None:
         """Do nothing: there is no process to end."""
 
+    def check(self) -> None:
+        """Do nothing: there is no process that could have ended."""
+
     def cluster(
         self,
         job: ClusterJob,

@@ -179,6 +179,15 @@ class SecureSession:
             self.close()
             raise
 
+    def check(self) -> None:
+        """Raise `ProcessDiedError` if a process has ended; cheap, for long idle times."""
+        try:
+            self._group.check()
+        except SessionError as error:
+            self._broken = str(error)
+            self.close()
+            raise
+
     def owners(self, names: Sequence[str]) -> Mapping[str, DataOwner]:
         """Return data owners, connecting to the parties those that are new."""
         allow_open_files(len(names) * self.num_parties)

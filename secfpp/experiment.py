@@ -32,6 +32,9 @@ __all__ = ["OpenedSession", "RunSummary", "SessionOpener", "run_experiment"]
 class OpenedSession(ClusterSession, AbstractContextManager["OpenedSession"], Protocol):
     """A session that ends with its context."""
 
+    def check(self) -> None:
+        """Raise if one of its processes has ended."""
+
 
 class SessionOpener(Protocol):
     """Start the computing parties."""
@@ -186,7 +189,13 @@ class _Run:
             exchange=method.begin(setting),
             descriptor=self.config.clustering.descriptor,
             projection_dim=self.config.clustering.projection_dim,
+            pulse=self._pulse,
         )
+
+    def _pulse(self) -> None:
+        """End the run as soon as a computing party has died, also while clients train."""
+        if self.session is not None:
+            self.session.check()
 
     def _open(self, stack: ExitStack) -> ClusterSession:
         """Start the computing parties once a run."""

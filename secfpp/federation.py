@@ -6,6 +6,7 @@ Shape letters: n participants, N clients, M numbers of a shared prompt.
 """
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -49,6 +50,8 @@ class Federation:
     exchange: Exchange
     descriptor: DescriptorName
     projection_dim: int
+    pulse: Callable[[], None] = lambda: None
+    """Called before each local step: raises if a computing party has died meanwhile."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -246,6 +249,7 @@ def _train(
         terms=work.terms,
         steps=work.steps,
         lr=work.lr,
+        pulse=federation.pulse,
     )
 
 

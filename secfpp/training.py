@@ -55,6 +55,7 @@ def train_part(
     terms: LossTerms,
     steps: int,
     lr: float,
+    pulse: Callable[[], None] = lambda: None,
 ) -> TrainedPart:
     """Train one part of every client's prompt by full-batch Adam, the other part fixed.
 
@@ -76,6 +77,9 @@ def train_part(
     lr : float
         Adam's learning rate; its state is new at each call and lies with the client.
 
+    pulse : callable
+        Called before each step; raises when going on is of no use.
+
     Returns
     -------
     TrainedPart
@@ -90,6 +94,7 @@ def train_part(
     optimiser = torch.optim.Adam([part], lr=lr)
     loss_N = torch.zeros(len(part), device=part.device)
     for step in range(steps):
+        pulse()
         text_NCE = tower(part + fixed_NTW)
         loss_N = prompt_loss(text_NCE, shards, logit_scale, terms)
         if terms.pull_weight:
