@@ -13,7 +13,7 @@ from secfpp.cli.verb import Verb
 
 @dataclass(frozen=True, kw_only=True)
 class Report(Verb):
-    """Make one self-contained HTML page of a run, and report.json beside it."""
+    """Make one self-contained HTML page of a run, with report.json and figure.svg beside it."""
 
     run: tyro.conf.Positional[Path]
     """Run folder, as `secfpp run` printed it."""

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from secfpp.report.figures import cluster_map, looks, swatch
+from secfpp.report.cluster_picture import cluster_map
+from secfpp.report.figures import looks, swatch
 from secfpp.report.records import ClusterMap
 from secfpp.report.text import NOTHING
 

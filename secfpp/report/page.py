@@ -76,7 +76,7 @@ class Page:
 
 def compose(run: RunRecord) -> Page:
     """Turn a run into a page."""
-    known = looks([result.name for result in run.results], level=_levels(run))
+    known = looks([result.name for result in run.results], level=methods_without_rounds(run))
     num_seeds = len({point.seed for point in run.rounds})
     return Page(
         title=f"SecFPP: {run.folder.name}",
@@ -107,7 +107,7 @@ def compose(run: RunRecord) -> Page:
     )
 
 
-def _levels(run: RunRecord) -> set[str]:
+def methods_without_rounds(run: RunRecord) -> set[str]:
     """Return the methods that do not learn over rounds: all their lines are of round 0."""
     later = {point.method for point in run.rounds if point.round > 0}
     return {result.name for result in run.results} - later

@@ -9,16 +9,18 @@ from markupsafe import Markup
 
 from secfpp.report.load import load_run
 from secfpp.report.numbers import numbers_json
-from secfpp.report.page import Page, compose
+from secfpp.report.page import Page, compose, methods_without_rounds
+from secfpp.report.standalone import figure_svg
 
 PAGE_NAME = "report.html"
 NUMBERS_NAME = "report.json"
+FIGURE_NAME = "figure.svg"
 TEMPLATE_NAME = "page.html.j2"
 STYLE_NAME = "page.css"
 
 
 def write_report(folder: Path, out: Path | None = None) -> tuple[Path, Path]:
-    """Write `report.html` and `report.json` of a run.
+    """Write `report.html`, `report.json` and, once there is a result, `figure.svg` of a run.
 
     Parameters
     ----------
@@ -43,6 +45,9 @@ def write_report(folder: Path, out: Path | None = None) -> tuple[Path, Path]:
     page, numbers = target / PAGE_NAME, target / NUMBERS_NAME
     page.write_text(render(compose(run)), encoding="utf-8")
     numbers.write_text(numbers_json(run), encoding="utf-8")
+    if run.results:
+        drawn = figure_svg(run, methods_without_rounds(run))
+        (target / FIGURE_NAME).write_text(drawn, encoding="utf-8")
     return page, numbers
 
 

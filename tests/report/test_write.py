@@ -59,6 +59,15 @@ def test_colours_are_left_to_the_style_sheet(run_folder):
     assert set(re.findall(r"var\((--\w+)\)", drawn)) <= defined
 
 
+def test_figure_for_elsewhere_has_colours_of_its_own(run_folder):
+    write_report(run_folder)
+    drawn = (run_folder / "figure.svg").read_text()
+    assert drawn.startswith("<?xml")
+    assert "var(" not in drawn
+    assert re.findall(r"#0a0a0\d|#0[1-4]0\d0\d\b", drawn) == []
+    assert "#0b5a9d" in drawn
+
+
 def test_ledger_is_counted(run_folder):
     _, numbers = write_report(run_folder)
     lines = json.loads(numbers.read_text())["disclosures"]
