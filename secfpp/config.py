@@ -76,7 +76,7 @@ class TrainingConfig:
     """Adam's learning rate of P_G in two-level methods."""
     lr_local: float = 0.001
     """Adam's learning rate of P_L in two-level methods."""
-    alignment_weight: float = 8.0
+    alignment_weight: float = 12.0
     """Weight of mean(1 - cos(image, text of its own class)) in the loss of P_G."""
     alignment_weight_alone: float = 1.0
     """The same weight in the loss of local-only, tuned for it."""
@@ -182,7 +182,7 @@ class PrivacyConfig:
     """Budget of the whole run."""
     delta: float = 1e-5
     """Probability with which the budget may fail; below 1 over the number of clients."""
-    clip_norm: float = 1.0
+    clip_norm: float = 0.3
     """Bound on the L2 norm of one client's update in one round."""
 
     def __post_init__(self) -> None:

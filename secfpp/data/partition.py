@@ -20,7 +20,7 @@ class PartitionConfig:
 
     clients_per_domain: int = 4
     """Clients that share a domain."""
-    images_per_client: int = 50
+    images_per_client: int = 30
     """Training images of a client."""
     label_mix: float = 3.0
     """Dirichlet concentration of a client's label mix; larger is nearer to uniform."""
