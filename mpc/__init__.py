@@ -6,7 +6,7 @@
 """
 
 from mpc.errors import MpcError
-from mpc.jobs import ClusterJob, ClusterResult, LedgerEntry
+from mpc.jobs import ClusterJob, ClusterResult, LedgerEntry, Session
 from mpc.plain import PlainSession
 from mpc.session import SecureSession, open_session
 from mpc.traffic import Traffic
@@ -18,6 +18,7 @@ __all__ = [
     "MpcError",
     "PlainSession",
     "SecureSession",
+    "Session",
     "Traffic",
     "open_session",
 ]

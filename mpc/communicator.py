@@ -1,6 +1,6 @@
 """CrypTen's communicator on a full mesh of our own links.
 
-CrypTen's protocols ask for `all_reduce`, `reduce`, `gather` and `scatter` on int64 tensors. All
+The protocols in use ask for `all_reduce`, `gather` and `scatter` on int64 tensors. All
 parties run the same program, so in each call every party sends to every other at once: one round.
 """
 
@@ -12,11 +12,10 @@ import torch
 
 from mpc._crypten import BXOR
 from mpc.fixedpoint import Int64Array
-from mpc.transport import Link
+from mpc.transport import MASKED, Link
 
 _SMALL_BYTES: Final = 1 << 16
 """Frames up to this size fit the kernel's buffers, so both ends may send before receiving."""
-_TAG: Final = b"MESH"
 
 
 class MeshCommunicator:
@@ -56,33 +55,15 @@ class MeshCommunicator:
         parts = torch.split(self._combine(flat, op), [tensor.numel() for tensor in value])
         return [part.reshape(tensor.shape) for part, tensor in zip(parts, value, strict=True)]
 
-    def reduce(
-        self,
-        value: torch.Tensor | list[torch.Tensor],
-        dst: int,
-        op: object = None,
-        batched: bool = False,
-    ) -> torch.Tensor | list[torch.Tensor] | None:
-        """Combine everybody's tensor at party `dst` only; the others get None."""
-        if isinstance(value, list):
-            raise NotImplementedError("reduce of a batch is not used by the protocols in hand")
-        gathered = self.gather(value, dst)
-        if gathered is None:
-            return None
-        total = gathered[0].clone()
-        for tensor in gathered[1:]:
-            total = _apply(total, tensor, op)
-        return total
-
     def gather(self, value: torch.Tensor, dst: int) -> list[torch.Tensor] | None:
         """Collect everybody's tensor at party `dst`; one round."""
         self.rounds += 1
         if self.rank != dst:
-            self.peers[dst].send_ring(_TAG, value.numpy())
+            self.peers[dst].send_ring(MASKED, value.numpy())
             return None
         shape = tuple(value.shape)
         return [
-            value if rank == dst else torch.from_numpy(self.peers[rank].recv_ring(_TAG, shape))
+            value if rank == dst else torch.from_numpy(self.peers[rank].recv_ring(MASKED, shape))
             for rank in range(self.get_world_size())
         ]
 
@@ -93,9 +74,9 @@ class MeshCommunicator:
         self.rounds += 1
         if self.rank != src:
             shape = tuple(size if size is not None else values[self.rank].shape)
-            return torch.from_numpy(self.peers[src].recv_ring(_TAG, shape))
+            return torch.from_numpy(self.peers[src].recv_ring(MASKED, shape))
         for rank, link in self.peers.items():
-            link.send_ring(_TAG, values[rank].numpy())
+            link.send_ring(MASKED, values[rank].numpy())
         return values[src]
 
     def _combine(self, tensor: torch.Tensor, op: object) -> torch.Tensor:
@@ -110,10 +91,10 @@ class MeshCommunicator:
         links = list(self.peers.values())
         if mine.nbytes <= _SMALL_BYTES:
             for link in links:
-                link.send_ring(_TAG, mine)
-            return [link.recv_ring(_TAG, mine.shape) for link in links]
+                link.send_ring(MASKED, mine)
+            return [link.recv_ring(MASKED, mine.shape) for link in links]
         sender = _Sender(links, mine)
-        received = [link.recv_ring(_TAG, mine.shape) for link in links]
+        received = [link.recv_ring(MASKED, mine.shape) for link in links]
         sender.finish()
         return received
 
@@ -131,7 +112,7 @@ class _Sender(threading.Thread):
     def run(self) -> None:
         try:
             for link in self._links:
-                link.send_ring(_TAG, self._array)
+                link.send_ring(MASKED, self._array)
         except Exception as error:  # handed to the caller by finish()
             self._error = error
 

@@ -9,7 +9,7 @@ Shape letters: N points, D dimensions of a point, M of a payload, R rows of one 
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Protocol
 
 import numpy as np
 
@@ -19,12 +19,7 @@ from mpc.jobs import ClusterJob, ClusterResult, LedgerEntry
 from mpc.plain import cluster_gram, gram_of_distances
 from mpc.sharing import decode_mean, encode_payload, encode_point, reconstruct, split
 from mpc.traffic import Phase, RoleTraffic, StepCost, Traffic
-from mpc.transport import Link, LinkCount
-
-CONTROL: Final = b"CTRL"
-_SHARE: Final = b"SHAR"
-_OPENED: Final = b"OPEN"
-_DECISION: Final = b"DCSN"
+from mpc.transport import CONTROL, DECISION, OPENED, SHARE, Link, LinkCount
 
 Reply = dict[str, object]
 
@@ -39,7 +34,7 @@ class DataOwner:
     def send(self, ring_RX: Int64Array) -> None:
         """Split ring elements and send share p to party p."""
         for link, share in zip(self.links, split(ring_RX, len(self.links)), strict=True):
-            link.send_ring(_SHARE, share)
+            link.send_ring(SHARE, share)
 
     def count(self) -> LinkCount:
         """Return what went through this owner's sockets so far."""
@@ -181,7 +176,7 @@ def _decide(group: Group, job: ClusterJob, num_points: int, deadline: float) -> 
     labels_N, k, iterations = cluster_gram(gram_of_distances(dist_NN), job)
     decision = {"labels": labels_N.tolist(), "k": k, "iterations": iterations}
     for link in group.server_links:
-        link.send_json(_DECISION, decision)
+        link.send_json(DECISION, decision)
 
 
 def _collect(
@@ -191,7 +186,7 @@ def _collect(
     shares = []
     for link in links:
         group.wait_readable(link, deadline)
-        shares.append(link.recv_ring(_OPENED, shape))
+        shares.append(link.recv_ring(OPENED, shape))
     return reconstruct(shares)
 
 

@@ -26,13 +26,10 @@ import torch
 from mpc.child import Bootstrap, serve_process
 from mpc.errors import FrameError, PeerClosedError
 from mpc.randomness import AesCtrStream, new_key
-from mpc.transport import Link, accept
+from mpc.transport import CORRECTION, DEALER_KEY, REQUEST, Link, accept
 
 TupleKind = Literal["mul", "matmul", "square", "binary", "wraps", "bit", "truncation"]
 Shape = tuple[int, ...]
-REQUEST = b"DREQ"
-CORRECTION = b"DCOR"
-KEY = b"DKEY"
 
 
 class Expander:
@@ -124,7 +121,7 @@ def serve(links: dict[str, Link]) -> None:
     ranks = sorted(links, key=lambda role: int(role.split(":")[1]))
     keys = [new_key() for _ in ranks]
     for role, key in zip(ranks, keys, strict=True):
-        links[role].send(KEY, key)
+        links[role].send(DEALER_KEY, key)
     expander = Expander([AesCtrStream(key) for key in keys])
     client = links["party:0"]
     while True:

@@ -3,8 +3,9 @@
 Shape letters: N points, K clusters, D dimensions of a point, M of a payload.
 """
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Final, Literal, Self
+from typing import Final, Literal, Protocol, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -153,3 +154,22 @@ class ClusterResult:
     """0..K-1, if the policy or `evaluate` opens them; else None."""
     ledger: tuple[LedgerEntry, ...]
     traffic: Traffic
+
+
+class Session(Protocol):
+    """What `mpc.open_session` and its plaintext twin have in common."""
+
+    def cluster(
+        self,
+        job: ClusterJob,
+        points_ND: FloatArray,
+        payload_NM: FloatArray,
+        owners: Sequence[int] | None = None,
+    ) -> ClusterResult:
+        """Cluster points, average payloads inside clusters; row i is of client `owners[i]`."""
+
+    def check(self) -> None:
+        """Raise if a process of the session has ended."""
+
+    def close(self) -> None:
+        """End the session."""

@@ -16,10 +16,7 @@ from mpc.jobs import ClusterJob
 from mpc.protocol import Network, run_job
 from mpc.provider import DealerProvider, FirstPartyProvider
 from mpc.randomness import KEY_BYTES, AesCtrStream, new_key
-from mpc.transport import Link, accept, allow_open_files, connect
-
-CONTROL = b"CTRL"
-_RING_KEY = b"RKEY"
+from mpc.transport import CONTROL, RING_KEY, Link, accept, allow_open_files, connect
 
 
 def meet(start: Bootstrap) -> Network:
@@ -67,8 +64,8 @@ def _ring_keys(rank: int, peers: dict[int, Link]) -> tuple[bytes, bytes]:
     """Give the next party a key for zero sharings, get one from the previous."""
     num_parties = len(peers) + 1
     following = new_key()
-    peers[(rank + 1) % num_parties].send(_RING_KEY, following)
-    previous = peers[(rank - 1) % num_parties].recv(_RING_KEY, num_bytes=KEY_BYTES)
+    peers[(rank + 1) % num_parties].send(RING_KEY, following)
+    previous = peers[(rank - 1) % num_parties].recv(RING_KEY, num_bytes=KEY_BYTES)
     return bytes(previous), following
 
 

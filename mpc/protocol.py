@@ -28,10 +28,7 @@ from mpc.kmeans import (
 from mpc.provider import DealerProvider, FirstPartyProvider
 from mpc.reveal import Door
 from mpc.traffic import Phase, RoleTraffic, StepCost
-from mpc.transport import Link, LinkCount
-
-SHARE = b"SHAR"
-DECISION = b"DCSN"
+from mpc.transport import DECISION, SHARE, Link, LinkCount
 
 
 @dataclass(frozen=True, kw_only=True)

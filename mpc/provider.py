@@ -14,9 +14,9 @@ import torch
 
 from mpc._crypten import ArithmeticSharedTensor, BinarySharedTensor, TrustedFirstParty
 from mpc.communicator import MeshCommunicator
-from mpc.dealer import CORRECTION, KEY, REQUEST, Shape, TupleKind, truncation_pair
+from mpc.dealer import Shape, TupleKind, truncation_pair
 from mpc.randomness import KEY_BYTES, AesCtrStream
-from mpc.transport import Link
+from mpc.transport import CORRECTION, DEALER_KEY, REQUEST, Link
 
 Triple = tuple[Any, Any, Any]
 Pair = tuple[Any, Any]
@@ -49,7 +49,7 @@ class DealerProvider:
     def __init__(self, rank: int, link: Link) -> None:
         self._rank = rank
         self._link = link
-        self._stream = AesCtrStream(bytes(link.recv(KEY, num_bytes=KEY_BYTES)))
+        self._stream = AesCtrStream(bytes(link.recv(DEALER_KEY, num_bytes=KEY_BYTES)))
         self.rounds = 0
         self.seconds = 0.0
         """Time spent waiting for the dealer."""

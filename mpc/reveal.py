@@ -15,7 +15,7 @@ Under `distances` the server computes k and the labels from what it learned and 
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -23,10 +23,9 @@ from mpc._crypten import share_of
 from mpc.communicator import MeshCommunicator
 from mpc.fixedpoint import Int64Array
 from mpc.jobs import LedgerEntry
-from mpc.transport import Link
+from mpc.transport import OPENED, Link
 
 Audience = Literal["parties and server", "server", "evaluator", "each client"]
-OPENED: Final = b"OPEN"
 
 
 class Door:

@@ -12,12 +12,12 @@ from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Final, Self
 
-from mpc.coordinate import CONTROL, DataOwner, encode_input, run_job
+from mpc.coordinate import DataOwner, encode_input, run_job
 from mpc.errors import InputError, InsecureError, SessionError, TransportError
 from mpc.fixedpoint import FloatArray
 from mpc.jobs import ClusterJob, ClusterResult
 from mpc.launch import ProcessGroup
-from mpc.transport import Link, allow_open_files
+from mpc.transport import CONTROL, Link, allow_open_files
 
 MAX_PARTIES: Final = 5
 START_TIMEOUT_S: Final = 180.0

@@ -25,6 +25,19 @@ from mpc.errors import FrameError, PeerClosedError, PeerTimeoutError, TransportE
 from mpc.fixedpoint import Int64Array
 
 LOOPBACK: Final = "127.0.0.1"
+
+# What a frame holds.
+HELLO: Final = b"HELO"  # JSON: role and token of whoever connects
+CONTROL: Final = b"CTRL"  # JSON: jobs and replies, between server and party
+DECISION: Final = b"DCSN"  # JSON: k and labels, from the server under policy `distances`
+SHARE: Final = b"SHAR"  # a data owner's share, to one party
+OPENED: Final = b"OPEN"  # a party's share of something revealed, to its audience
+MASKED: Final = b"MASK"  # a party's share of something masked, to the other parties
+RING_KEY: Final = b"RKEY"  # key of zero sharings, to the next party
+DEALER_KEY: Final = b"DKEY"  # a party's key, from the dealer
+REQUEST: Final = b"DREQ"  # JSON: kind and shapes of a tuple, to the dealer
+CORRECTION: Final = b"DCOR"  # a tuple's last part, to party 0
+
 _HEADER: Final = struct.Struct("<4sQ")
 _MAX_CONTROL_BYTES: Final = 1 << 26
 _SPARE_FILES: Final = 256
@@ -217,7 +230,7 @@ def connect(port: int, *, me: str, peer: str, token: str, timeout_s: float) -> L
     except OSError as error:
         raise TransportError(f"{me} cannot reach {peer} on port {port}: {error}") from None
     link = Link(sock, me=me, peer=peer, timeout_s=timeout_s)
-    link.send_json(b"HELO", {"role": me, "token": token})
+    link.send_json(HELLO, {"role": me, "token": token})
     return link
 
 
@@ -254,7 +267,7 @@ def accept(
 
 def _role_of(link: Link, token: str) -> str:
     try:
-        hello = link.recv_json(b"HELO")
+        hello = link.recv_json(HELLO)
     except TransportError:
         return ""
     if not hmac.compare_digest(str(hello.get("token", "")).encode(), token.encode()):

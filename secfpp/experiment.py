@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from mpc.jobs import Session
 from secfpp.cohort import Cohort
 from secfpp.config import RunConfig, SecureConfig
 from secfpp.errors import RunInterruptedError
 from secfpp.federation import Federation, RoundResult, draw_participants, run_round, score_start
-from secfpp.methods.interface import ClusterSession, Setting
+from secfpp.methods.interface import Setting
 from secfpp.methods.registry import METHODS
 from secfpp.prompts import PromptState
 from secfpp.recorder import Recorder
@@ -29,11 +30,8 @@ from secfpp.world import World, load_world
 __all__ = ["OpenedSession", "RunSummary", "SessionOpener", "run_experiment"]
 
 
-class OpenedSession(ClusterSession, AbstractContextManager["OpenedSession"], Protocol):
+class OpenedSession(Session, AbstractContextManager["OpenedSession"], Protocol):
     """A session that ends with its context."""
-
-    def check(self) -> None:
-        """Raise if one of its processes has ended."""
 
 
 class SessionOpener(Protocol):
@@ -197,7 +195,7 @@ class _Run:
         if self.session is not None:
             self.session.check()
 
-    def _open(self, stack: ExitStack) -> ClusterSession:
+    def _open(self, stack: ExitStack) -> Session:
         """Start the computing parties once a run."""
         if self.session is None:
             self.session = stack.enter_context(self.opener(self.config.secure))

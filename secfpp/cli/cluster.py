@@ -6,17 +6,16 @@ Shape letters: N points, D dimensions.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal
 
 import numpy as np
 from rich.console import RenderableType
 from rich.text import Text
 
-from mpc.jobs import ClusterJob, ClusterResult, RevealPolicy
+from mpc.jobs import ClusterJob, ClusterResult, RevealPolicy, Session
 from secfpp.cli.console import say
 from secfpp.cli.outcome import Outcome
 from secfpp.cli.tables import cost_table, ledger_table
@@ -24,20 +23,6 @@ from secfpp.cli.vectors import FloatArray, read_vectors
 from secfpp.cli.verb import Verb
 from secfpp.errors import ConfigError, DataError
 from secfpp.progress import working
-
-
-class Session(Protocol):
-    """What the secure session and its plaintext twin have in common here."""
-
-    def cluster(
-        self,
-        job: ClusterJob,
-        points_ND: FloatArray,
-        payload_NM: FloatArray,
-        owners: Sequence[int] | None = None,
-    ) -> ClusterResult:
-        """Cluster points and average payloads inside clusters."""
-        ...
 
 
 @dataclass(frozen=True, kw_only=True)

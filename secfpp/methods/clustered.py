@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from mpc.jobs import ClusterJob
+from mpc.jobs import ClusterJob, Session
 from secfpp.config import ClusteringConfig
-from secfpp.methods.interface import ClusterSession, Contribution, Outcome
+from secfpp.methods.interface import Contribution, Outcome
 
 __all__ = ["ClusteredExchange"]
 
@@ -13,7 +13,7 @@ __all__ = ["ClusteredExchange"]
 class ClusteredExchange:
     """Group clients by descriptor, average P_G inside groups."""
 
-    session: ClusterSession
+    session: Session
     clustering: ClusteringConfig
     label: str
     """Name of the run, copied to every ledger line with the round."""

@@ -4,14 +4,14 @@ Shape letters: n participants, r receivers, N clients, D dimensions of a descrip
 shared prompt.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from mpc.jobs import ClusterJob, ClusterResult, LedgerEntry
+from mpc.jobs import LedgerEntry, Session
 from mpc.traffic import NO_TRAFFIC, Traffic
 from secfpp.config import MethodName, RunConfig, TrainingConfig
 from secfpp.losses import LossTerms
@@ -21,7 +21,6 @@ from secfpp.seeds import Seeds
 
 __all__ = [
     "Card",
-    "ClusterSession",
     "Contribution",
     "Exchange",
     "IntArray",
@@ -125,19 +124,6 @@ class Exchange(Protocol):
         """Turn contributions into what each client gets."""
 
 
-class ClusterSession(Protocol):
-    """A secure session, or its plaintext twin."""
-
-    def cluster(
-        self,
-        job: ClusterJob,
-        points_ND: FloatArray,
-        payload_NM: FloatArray,
-        owners: Sequence[int] | None = None,
-    ) -> ClusterResult:
-        """Cluster points, average payloads inside clusters; row i is of client `owners[i]`."""
-
-
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Setting:
     """What a method may use when it begins one seed."""
@@ -146,7 +132,7 @@ class Setting:
     seeds: Seeds
     domain_N: IntArray
     """True domains: for the oracle, which says so in its card."""
-    open_session: Callable[[], ClusterSession]
+    open_session: Callable[[], Session]
     """Start the computing parties, or return those that run already."""
 
 
