@@ -38,5 +38,8 @@ lint: $(STAMP)  ## ruff, mypy, import contracts, codespell
 bench: $(STAMP)  ## benchmarks, with provenance in their extra_info
 	$(BIN)/pytest benchmarks --benchmark-enable --benchmark-only
 
+report: $(STAMP)  ## the page of the newest run
+	$(BIN)/secfpp report "$$(ls -td runs/*/ | head -n 1)"
+
 clean:  ## remove the environment and the caches of tools
 	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache
