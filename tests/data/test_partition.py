@@ -91,8 +91,8 @@ def test_a_class_that_a_domain_lacks_has_no_share():
 
 
 def test_too_few_images_names_the_domain_and_the_count():
-    with pytest.raises(DataError, match=r"'d1' has 799 images but 800 are needed \(4 clients x 50"):
-        partition(make_set([800, 799]), PartitionConfig(), np.random.default_rng(0))
+    with pytest.raises(DataError, match=r"'d1' has 719 images but 720 are needed \(4 clients x 30"):
+        partition(make_set([720, 719]), PartitionConfig(), np.random.default_rng(0))
 
 
 @pytest.mark.parametrize(
