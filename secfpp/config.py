@@ -77,9 +77,8 @@ class TrainingConfig:
     lr_local: float = 0.001
     """Adam's learning rate of P_L in two-level methods."""
     alignment_weight: float = 12.0
-    """Weight of mean(1 - cos(image, text of its own class)) in the loss of P_G."""
-    alignment_weight_alone: float = 1.0
-    """The same weight in the loss of local-only, tuned for it."""
+    """Weight of mean(1 - cos(image, text of its own class)) in the loss of P_G, and in that of
+    local-only, which gains by it too."""
     local_memory: float = 0.0
     """What P_L keeps of itself when a new P_G has come: 0 starts it anew, 1 goes on."""
     local_pull: float = 0.0
@@ -98,7 +97,7 @@ class TrainingConfig:
         _require(1 <= self.num_context <= 64, "training.num_context", self.num_context, "in 1..64")
         for name in ("lr", "lr_shared", "lr_local"):
             _require_positive(f"training.{name}", getattr(self, name))
-        for name in ("alignment_weight", "alignment_weight_alone", "local_pull"):
+        for name in ("alignment_weight", "local_pull"):
             _require_positive(f"training.{name}", getattr(self, name), zero=True)
         _require(0 <= self.local_memory <= 1, "training.local_memory", self.local_memory, "in 0..1")
 

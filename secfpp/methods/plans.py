@@ -21,7 +21,7 @@ def one_level_shared(training: TrainingConfig) -> RoundPlan:
 
 def one_level_local(training: TrainingConfig) -> RoundPlan:
     """Spend all steps on one private prompt, by the balanced and aligned loss."""
-    terms = LossTerms(balanced=True, alignment_weight=training.alignment_weight_alone)
+    terms = LossTerms(balanced=True, alignment_weight=training.alignment_weight)
     work = TrainedSteps(steps=training.local_steps, lr=training.lr, terms=terms)
     return RoundPlan(shared=no_steps(training).shared, local=work)
 
