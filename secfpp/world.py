@@ -3,6 +3,7 @@
 open_clip is imported when a world is loaded, for it takes seconds.
 """
 
+import os
 from dataclasses import dataclass
 
 import numpy as np
@@ -56,6 +57,7 @@ def load_world(config: RunConfig) -> World:
     from secfpp.data.load import load_domains
 
     device = pick_device(config.device)
+    _leave_cores_free()
     clip = load_clip(config.model, config.pretrained, str(device))
     domain_set = load_domains(config.data, config.cache_dir, image_size=clip.image_size)
     features = encode_domains(clip, domain_set, config.cache_dir)
@@ -68,3 +70,12 @@ def load_world(config: RunConfig) -> World:
         initial_TW=tower.initial_context(domain_set.phrase),
         device=device,
     )
+
+
+def _leave_cores_free() -> None:
+    """Let torch use half of the processors it sees.
+
+    Its threads wait for one another by spinning, so that a thread short of a core of its own (a
+    sibling hyper-thread, a computing party at work) slows every small product down many times.
+    """
+    torch.set_num_threads(max(1, (os.cpu_count() or 1) // 2))
