@@ -21,6 +21,8 @@ from mpc.transport import CONTROL, Link, allow_open_files
 
 MAX_PARTIES: Final = 5
 START_TIMEOUT_S: Final = 180.0
+TFP_STAMP: Final = "provider tfp: party 0 can unmask everything"
+"""What every result that CrypTen's first-party provider had a part in says of itself."""
 
 
 def open_session(
@@ -78,7 +80,7 @@ class SecureSession:
         self, num_parties: int, *, timeout_s: float, job_timeout_s: float, provider: str
     ) -> None:
         self.num_parties = num_parties
-        self.insecure = ("provider tfp: party 0 can unmask everything",) * (provider == "tfp")
+        self.insecure = (TFP_STAMP,) if provider == "tfp" else ()
         self._job_timeout_s = job_timeout_s
         self._owners: dict[str, DataOwner] = {}
         self._broken = ""

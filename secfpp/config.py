@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from mpc.session import TFP_STAMP
 from secfpp.data.partition import PartitionConfig
 from secfpp.errors import ConfigError
 
@@ -171,6 +172,11 @@ class SecureConfig:
                 "secure.provider=tfp lets party 0 unmask every secret; use dealer, or set "
                 "secure.insecure_dev for debugging"
             )
+
+    @property
+    def insecure(self) -> tuple[str, ...]:
+        """What makes these settings unfit for real secrets; empty when nothing does."""
+        return (TFP_STAMP,) if self.provider == "tfp" else ()
 
 
 @dataclass(frozen=True, kw_only=True)

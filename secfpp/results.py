@@ -51,6 +51,8 @@ class MethodResult:
     privacy: PrivacyStatement | None
     epsilon: float | None
     """Short for `privacy.epsilon_pld`."""
+    insecure: tuple[str, ...] = ()
+    """Why the secure part was not secure; empty when it was, or when there was none."""
 
 
 def estimate(values: Sequence[float]) -> Estimate:
@@ -116,6 +118,7 @@ def _summarise_method(
         bytes_party_max=_total(runs, "bytes_party_max"),
         privacy=privacy,
         epsilon=privacy.epsilon_pld if privacy else None,
+        insecure=config.secure.insecure if name == "secfpp" else (),
     )
 
 

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import tyro
+from rich.console import RenderableType
+from rich.text import Text
 
 from secfpp.cli.console import say
 from secfpp.cli.outcome import Outcome
@@ -61,7 +63,9 @@ def _outcome(summary: RunSummary) -> Outcome:
         "folder": str(summary.folder),
         "results": {row.name: to_json(row) for row in summary.results},
     }
-    shown = (
+    reasons = dict.fromkeys(reason for row in summary.results for reason in row.insecure)
+    shown: tuple[RenderableType, ...] = (
+        *(Text(f"not secure: {reason}", style="bold red") for reason in reasons),
         result_table(summary.results),
         "",
         cost_table(summary.results),

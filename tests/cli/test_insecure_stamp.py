@@ -1,0 +1,33 @@
+"""An insecure shortcut is refused without its word, and stamps what it had a part in."""
+
+import json
+
+import pytest
+
+from secfpp.config import RunConfig, SecureConfig
+from secfpp.errors import ConfigError
+from tests.cli.command import secfpp
+from tests.cli.test_run import SMALL
+
+
+def test_first_party_provider_needs_a_word() -> None:
+    with pytest.raises(ConfigError, match="insecure_dev"):
+        SecureConfig(provider="tfp")
+
+
+def test_settings_say_what_is_not_secure() -> None:
+    assert RunConfig().secure.insecure == ()
+    (reason,) = SecureConfig(provider="tfp", insecure_dev=True).insecure
+    assert "party 0 can unmask everything" in reason
+
+
+@pytest.mark.slow
+def test_a_run_says_that_it_was_not_secure(tmp_path) -> None:
+    folder = tmp_path / "run"
+    flags = ("--methods", "secfpp", "--provider", "tfp", "--insecure-dev", "--out", folder)
+    done = secfpp("run", *SMALL, *flags)
+    assert done.returncode == 0, done.stderr
+    assert "not secure: provider tfp" in done.stdout
+    results = json.loads((folder / "results.json").read_text())
+    assert results["methods"]["secfpp"]["insecure"]
+    assert "insecure" in (folder / "traffic.json").read_text()
