@@ -36,7 +36,8 @@ lint: $(STAMP)  ## ruff, mypy, import contracts, codespell
 	$(BIN)/codespell
 
 bench: $(STAMP)  ## benchmarks, with provenance in their extra_info
-	$(BIN)/pytest benchmarks --benchmark-enable --benchmark-only
+	$(BIN)/pytest benchmarks --benchmark-enable --benchmark-only \
+		--benchmark-columns=median,iqr,rounds --benchmark-json=$(VENV)/benchmarks.json
 
 report: $(STAMP)  ## the page of the newest run
 	$(BIN)/secfpp report "$$(ls -td runs/*/ | head -n 1)"

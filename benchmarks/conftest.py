@@ -116,3 +116,20 @@ def provenance() -> dict[str, object]:
         "distance_bits": DISTANCE_BITS,
         "network": "loopback, all processes on one machine",
     }
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what is exact, rounds and bytes, and medians as ratios within this run."""
+    measured = terminalreporter.config._benchmarksession.benchmarks
+    medians = {bench.name: bench.stats.median for bench in measured}
+    terminalreporter.section("rounds, bytes, and time against CrypTen as it comes")
+    for bench in measured:
+        naive = medians.get(f"test_crypten_as_it_comes[{bench.group}]")
+        sent = bench.extra_info.get(
+            "bytes_online", bench.extra_info.get("bytes_counted_by_crypten")
+        )
+        ratio = f"{bench.stats.median / naive:.2f} of its time" if naive else ""
+        terminalreporter.write_line(
+            f"{bench.name:42} {bench.extra_info['rounds_online']:5} rounds "
+            f"{sent / 1e6:7.2f} MB  {ratio}"
+        )

@@ -1,6 +1,8 @@
 """Real parties in real processes: single operations, and whole sessions, for 2 and 3 parties."""
 
-from collections.abc import Iterator
+import functools
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 
 import numpy as np
 import pytest
@@ -47,13 +49,22 @@ def parties(request: pytest.FixtureRequest) -> Iterator[Parties]:
     group.close()
 
 
+@pytest.fixture(scope="session")
+def opened() -> Iterator[Callable[[int], SecureSession]]:
+    """Open a session of some parties once, and end all of them after the tests."""
+    with ExitStack() as stack:
+        yield functools.cache(lambda parties: stack.enter_context(open_session(parties)))
+
+
 @pytest.fixture(scope="session", params=[2, 3], ids=["2-party", "3-party"])
-def secure_session(request: pytest.FixtureRequest) -> Iterator[SecureSession]:
-    with open_session(request.param) as opened:
-        yield opened
+def secure_session(
+    request: pytest.FixtureRequest, opened: Callable[[int], SecureSession]
+) -> SecureSession:
+    return opened(request.param)
 
 
 @pytest.fixture(scope="session", params=[0, 2, 3], ids=["plain", "2-party", "3-party"])
-def session(request: pytest.FixtureRequest) -> Iterator[PlainSession | SecureSession]:
-    with PlainSession() if request.param == 0 else open_session(request.param) as opened:
-        yield opened
+def session(
+    request: pytest.FixtureRequest, opened: Callable[[int], SecureSession]
+) -> PlainSession | SecureSession:
+    return opened(request.param) if request.param else PlainSession()

@@ -48,6 +48,7 @@ def test_first_party_provider_works_and_stamps_its_results() -> None:
     assert result.traffic.insecure
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("victim", ["party:0", "party:1", "dealer"])
 def test_a_killed_process_ends_the_group_and_is_named(victim: str) -> None:
     session = open_session(2)
@@ -69,6 +70,7 @@ def test_a_killed_process_ends_the_group_and_is_named(victim: str) -> None:
         session.close()
 
 
+@pytest.mark.slow
 def test_the_parent_s_death_leaves_no_orphan() -> None:
     program = (
         "import time\n"
@@ -100,6 +102,7 @@ def test_strangers_do_not_disturb() -> None:
         assert session.cluster(ClusterJob(k=2), POINTS[:20], POINTS[:20]).k == 2
 
 
+@pytest.mark.slow
 def test_secrets_are_not_in_argv_or_environment() -> None:
     with open_session(2) as session:
         token = session._group.token
