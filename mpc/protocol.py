@@ -26,7 +26,7 @@ from mpc.kmeans import (
     rows_as_centres,
 )
 from mpc.provider import DealerProvider, FirstPartyProvider
-from mpc.reveal import Door
+from mpc.reveal import DISTANCES, EVALUATION, LABELS, OWN_MEAN, UNCHANGED, Door
 from mpc.traffic import Phase, RoleTraffic, StepCost
 from mpc.transport import DECISION, SHARE, Link, LinkCount
 
@@ -136,7 +136,7 @@ def run_job(
     """
     meter = Meter(network, list(owners))
     points_enc_ND, payload_enc_NM = receive_shares(owners, dim=dim, payload=payload)
-    door = Door(network.communicator, network.server, owners, policy=job.reveal, job=job.label)
+    door = Door(network.communicator, network.server, owners, job)
     with meter.step("distances"):
         gram_enc_NN = gram_matrix(points_enc_ND)
     if job.reveal == "distances":
@@ -149,9 +149,7 @@ def run_job(
     with meter.step("means"):
         groups_NN = averaging_groups(onehot_NK, job.min_cluster_size)
         sums_enc = group_sums(groups_NN, payload_enc_NM)
-    door.reveal(
-        sums_enc, to="each client", what="own group's sum and size", why="own mean, one row each"
-    )
+    door.reveal(sums_enc, OWN_MEAN, why="own mean, one row each")
     labels = None if _is_secret(onehot_NK) else onehot_NK.argmax(1).tolist()
     ledger = [entry.as_json() for entry in door.ledger]
     report = {"k": k, "iterations": iterations, "labels": labels, "ledger": ledger}
@@ -193,12 +191,8 @@ def _lloyd(
 
 
 def _open_assignments(door: Door, onehot_enc_NK: Any, iteration: int) -> torch.Tensor:
-    opened = door.reveal(
-        onehot_enc_NK,
-        to="parties and server",
-        what="labels",
-        why=f"iteration {iteration}: later distances need no interaction",
-    )
+    why = f"iteration {iteration}: later distances need no interaction"
+    opened = door.reveal(onehot_enc_NK, LABELS, why=why)
     return torch.from_numpy(opened)
 
 
@@ -206,23 +200,15 @@ def _unchanged(door: Door, onehot_NK: Any, previous_NK: Any, iteration: int) -> 
     if not _is_secret(onehot_NK) and not _is_secret(previous_NK):
         return bool(torch.equal(onehot_NK, previous_NK))
     secret, other = (onehot_NK, previous_NK) if _is_secret(onehot_NK) else (previous_NK, onehot_NK)
-    opened = door.reveal(
-        agreement(secret, other),
-        to="parties and server",
-        what="one bit: assignments unchanged",
-        why=f"iteration {iteration}: when to stop",
-    )
+    same = agreement(secret, other)
+    opened = door.reveal(same, UNCHANGED, why=f"iteration {iteration}: when to stop")
     return opened is not None and bool(opened[0])
 
 
 def _decided_by_server(server: Link, door: Door, gram_enc_NN: Any) -> tuple[torch.Tensor, int, int]:
     """Open all distances to the server and take labels and k from it."""
-    door.reveal(
-        squared_distances(gram_enc_NN),
-        to="server",
-        what="squared distances of all pairs",
-        why="the server chooses k and the labels",
-    )
+    distances = squared_distances(gram_enc_NN)
+    door.reveal(distances, DISTANCES, why="the server chooses k and the labels")
     decision = server.recv_json(DECISION)
     labels = torch.tensor(decision["labels"], dtype=torch.int64)
     k = int(str(decision["k"]))
@@ -235,7 +221,7 @@ def _reveal_to_evaluator(door: Door, onehot_NK: Any) -> None:
         onehot_NK = from_share(zeros) + onehot_NK
     clusters = torch.arange(onehot_NK.size(1), dtype=torch.int64)
     labels_enc_N = local(onehot_NK, lambda s: (s * clusters).sum(1))
-    door.reveal(labels_enc_N, to="evaluator", what="labels", why="simulation: compared with truth")
+    door.reveal(labels_enc_N, EVALUATION, why="simulation: compared with truth")
 
 
 def _is_secret(assignments: Any) -> bool:

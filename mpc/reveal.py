@@ -1,31 +1,46 @@
 """The one door: whatever leaves secret sharing passes `Door.reveal` and stands in the ledger.
 
-What each policy opens, besides each data owner's own mean and group size:
-
-============ ============================================== ================================
-policy       to the server and the computing parties         to the server alone
-============ ============================================== ================================
-own-mean     one bit an iteration: did anything change
-assignments  labels after every iteration
-distances                                                    squared distances of all pairs
-============ ============================================== ================================
+`OPENINGS` is all that each policy allows; the door refuses anything else. ARCHITECTURE.md shows the
+same table, and a test holds the two together.
 
 Under `distances` the server computes k and the labels from what it learned and tells the parties.
-`evaluate` opens the final labels to an evaluator: for simulations only.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import numpy as np
 
 from mpc._crypten import share_of
 from mpc.communicator import MeshCommunicator
+from mpc.errors import PolicyError
 from mpc.fixedpoint import Int64Array
-from mpc.jobs import LedgerEntry
+from mpc.jobs import ClusterJob, LedgerEntry, RevealPolicy
 from mpc.transport import OPENED, Link
 
 Audience = Literal["parties and server", "server", "evaluator", "each client"]
+Opening = Literal[
+    "one bit: assignments unchanged",
+    "labels",
+    "squared distances of all pairs",
+    "own group's sum and size",
+]
+
+OWN_MEAN: Final[tuple[Audience, Opening]] = ("each client", "own group's sum and size")
+UNCHANGED: Final[tuple[Audience, Opening]] = (
+    "parties and server",
+    "one bit: assignments unchanged",
+)
+LABELS: Final[tuple[Audience, Opening]] = ("parties and server", "labels")
+DISTANCES: Final[tuple[Audience, Opening]] = ("server", "squared distances of all pairs")
+EVALUATION: Final[tuple[Audience, Opening]] = ("evaluator", "labels")
+"""Allowed by a job's `evaluate`, under any policy: for simulations."""
+
+OPENINGS: Final[Mapping[RevealPolicy, frozenset[tuple[Audience, Opening]]]] = {
+    "own-mean": frozenset({OWN_MEAN, UNCHANGED}),
+    "assignments": frozenset({OWN_MEAN, UNCHANGED, LABELS}),
+    "distances": frozenset({OWN_MEAN, DISTANCES}),
+}
 
 
 class Door:
@@ -38,8 +53,8 @@ class Door:
         To the server, in whose process a simulation's evaluator lives.
     owners : mapping of link to rows
         To each data owner, with the rows that are its own.
-    policy, job : str
-        Written to every ledger line.
+    job : ClusterJob
+        Its policy says what may be opened; its label stands in every ledger line.
     """
 
     def __init__(
@@ -47,26 +62,25 @@ class Door:
         communicator: MeshCommunicator,
         server: Link,
         owners: Mapping[Link, Sequence[int]],
-        *,
-        policy: str,
-        job: str,
+        job: ClusterJob,
     ) -> None:
         self._communicator = communicator
         self._server = server
         self._owners = owners
-        self._policy = policy
         self._job = job
         self.ledger: list[LedgerEntry] = []
 
-    def reveal(self, x_enc: Any, *, to: Audience, what: str, why: str) -> Int64Array | None:
-        """Open a secret-shared tensor to an audience, and write it down first.
+    def reveal(
+        self, x_enc: Any, opening: tuple[Audience, Opening], *, why: str
+    ) -> Int64Array | None:
+        """Open a secret-shared tensor to an audience, if the policy allows, and write it down.
 
         Parameters
         ----------
         x_enc : MPCTensor
-        to : Audience
-            `each client` opens row i to the owner of point i only.
-        what, why : str
+        opening : (Audience, Opening)
+            To whom and what. `each client` gets row i of its own points only.
+        why : str
             For the ledger.
 
         Returns
@@ -74,10 +88,18 @@ class Door:
         ndarray of int64, or None
             The value for `parties and server`; None when the parties do not learn it.
 
+        Raises
+        ------
+        PolicyError
+            The policy does not allow it; nothing was opened.
+
         Notes
         -----
         Cost: one round; 8 bytes an element from each party to each of the audience.
         """
+        to, what = opening
+        if not self._allows(opening):
+            raise PolicyError(f"policy {self._job.reveal!r} does not open {what} to {to}")
         share = share_of(x_enc)
         self.ledger.append(
             LedgerEntry(
@@ -85,8 +107,8 @@ class Door:
                 what=what,
                 shape=share.shape,
                 why=why,
-                policy=self._policy,
-                job=self._job,
+                policy=self._job.reveal,
+                job=self._job.label,
             )
         )
         if to == "parties and server":
@@ -99,3 +121,8 @@ class Door:
         else:
             self._server.send_ring(OPENED, share)
         return None
+
+    def _allows(self, opening: tuple[Audience, Opening]) -> bool:
+        if opening == EVALUATION:
+            return self._job.evaluate
+        return opening in OPENINGS[self._job.reveal]
