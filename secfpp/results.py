@@ -51,6 +51,8 @@ class MethodResult:
     privacy: PrivacyStatement | None
     epsilon: float | None
     """Short for `privacy.epsilon_pld`."""
+    privacy_in_words: str = ""
+    """Whose privacy, against whom, by which accounting; empty without a guarantee."""
     insecure: tuple[str, ...] = ()
     """Why the secure part was not secure; empty when it was, or when there was none."""
 
@@ -118,6 +120,7 @@ def _summarise_method(
         bytes_party_max=_total(runs, "bytes_party_max"),
         privacy=privacy,
         epsilon=privacy.epsilon_pld if privacy else None,
+        privacy_in_words=privacy.in_words if privacy else "",
         insecure=config.secure.insecure if name == "secfpp" else (),
     )
 

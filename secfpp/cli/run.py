@@ -67,6 +67,7 @@ def _outcome(summary: RunSummary) -> Outcome:
     shown: tuple[RenderableType, ...] = (
         *(Text(f"not secure: {reason}", style="bold red") for reason in reasons),
         result_table(summary.results),
+        *(f"{row.title}: {row.privacy_in_words}" for row in summary.results if row.epsilon),
         "",
         cost_table(summary.results),
         "",

@@ -31,3 +31,12 @@ class PrivacyStatement:
     """Amplification by client sampling."""
     trust: str = "a central server sees every clipped update and adds the noise"
     """Who must be trusted."""
+
+    @property
+    def in_words(self) -> str:
+        """One sentence to stand wherever the epsilon does."""
+        return (
+            f"epsilon {self.epsilon_pld:.2f} at delta {self.delta:g} (by Renyi DP "
+            f"{self.epsilon_rdp:.2f}), {self.compositions} releases; unit: {self.unit}; "
+            f"neighbours: {self.neighbours}; trust: {self.trust}"
+        )

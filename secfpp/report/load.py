@@ -136,6 +136,7 @@ def _method_result(name: str, row: Fields) -> MethodResult:
         worst_client=_estimate(row, "worst_client"),
         ari=_estimate(row, "ari_first"),
         epsilon=row.number("epsilon"),
+        privacy_in_words=row.text("privacy_in_words", ""),
         rounds=row.number("rounds"),
         bytes_client=row.number("bytes_client_max"),
         bytes_party=row.number("bytes_party_max"),

@@ -61,6 +61,8 @@ class Page:
     cost_note: str
     reveal_text: str
     spread_shown: bool
+    privacy_notes: tuple[str, ...]
+    """What stands behind every epsilon of the table."""
     stamps: tuple[Stamp, ...]
     tiles: tuple[Tile, ...]
     facts: tuple[Fact, ...]
@@ -93,6 +95,11 @@ def compose(run: RunRecord) -> Page:
         cost_note=", mean over seeds" if num_seeds > 1 else "",
         reveal_text=policy_sentence(run.config),
         spread_shown=any(result.own_mix.standard_error for result in run.results),
+        privacy_notes=tuple(
+            f"{result.title}: {result.privacy_in_words}"
+            for result in run.results
+            if result.privacy_in_words
+        ),
         stamps=stamps(run),
         tiles=tiles(run.results),
         facts=facts(run),

@@ -42,6 +42,7 @@ class MethodResult:
     worst_client: Estimate
     ari: Estimate
     epsilon: float | None
+    privacy_in_words: str
     rounds: float | None
     bytes_client: float | None
     bytes_party: float | None

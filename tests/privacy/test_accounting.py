@@ -58,3 +58,9 @@ def test_more_rounds_need_more_noise() -> None:
     budget = PrivacyConfig(epsilon=2.0)
     few, many = (calibrate_gaussian(budget, rounds).noise_multiplier for rounds in (5, 20))
     assert many == pytest.approx(2 * few, rel=0.01)
+
+
+def test_no_epsilon_goes_without_its_unit_delta_and_trust() -> None:
+    words = calibrate_gaussian(PrivacyConfig(epsilon=8.0), 10).in_words
+    for needed in ("unit: client", "delta 1e-05", "neighbours:", "10 releases", "trust:"):
+        assert needed in words

@@ -25,6 +25,7 @@ def result(name: str, own_mix: float, uniform: float) -> MethodResult:
         worst_client=nothing,
         ari=nothing,
         epsilon=None,
+        privacy_in_words="",
         rounds=None,
         bytes_client=None,
         bytes_party=None,
