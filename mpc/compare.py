@@ -2,7 +2,8 @@
 
 All tensors here are ring integers (CrypTen scale 1): the caller keeps track of fractional bits.
 Comparisons are CrypTen's: additive to xor shares, a carry tree, and the sign bit back to additive
-shares: R_lt = 8 rounds with two parties, 15 with three. Ties go to the lowest index, always.
+shares. R_lt, the rounds of one batch of comparisons, is 8 with two parties and 15 with three or
+four; R_eq, of equality tests, is 7 and 15. Ties go to the lowest index, always.
 
 Shape letters: B batch, L candidates.
 """
@@ -33,7 +34,7 @@ def is_zero(x_enc: Any) -> Any:
 
     Notes
     -----
-    Cost: one batch of equality tests (about R_lt rounds). Leakage: none.
+    Cost: R_eq rounds. Leakage: none.
     """
     return x_enc.eq(0)
 

@@ -72,7 +72,19 @@ def test_farthest_first_is_the_twin_s(parties: Parties) -> None:
     assert np.array_equal(parties("farthest_first", gram).argmax(axis=0), rows)
 
 
-def test_a_round_is_one_exchange(parties: Parties, numbers: np.ndarray) -> None:
+@pytest.mark.parametrize(
+    ("operation", "rounds"),
+    [
+        ("gram", (1, 1)),
+        ("truncate", (1, 1)),
+        ("less_than_zero", (8, 15)),
+        ("is_zero", (7, 15)),
+        ("one_hot_min", (8 + 2, 15 + 2)),
+    ],
+)
+def test_rounds_are_those_of_the_docstrings(
+    parties: Parties, operation: str, rounds: tuple[int, int]
+) -> None:
     before = parties.rounds
-    parties("gram", numbers)
-    assert parties.rounds == before + 1
+    parties(operation, np.arange(10).reshape(2, 5))
+    assert parties.rounds - before == rounds[parties.num_parties - 2]

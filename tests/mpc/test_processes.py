@@ -13,7 +13,7 @@ import numpy as np
 import psutil
 import pytest
 
-from mpc import ClusterJob, SecureSession, open_session
+from mpc import ClusterJob, PlainSession, SecureSession, open_session
 from mpc.errors import InputError, InsecureError, ProcessDiedError, SessionError
 from mpc.transport import LOOPBACK
 
@@ -110,3 +110,15 @@ def test_secrets_are_not_in_argv_or_environment() -> None:
             process = psutil.Process(pid)
             assert token not in " ".join(process.cmdline())
             assert token not in " ".join(process.environ().values())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("num_parties", [4, 5])
+def test_more_parties_give_the_same(num_parties: int) -> None:
+    job = ClusterJob(k=3, evaluate=True)
+    twin = PlainSession().cluster(job, POINTS[:12], POINTS[:12])
+    with open_session(num_parties) as session:
+        assert len(session.pids) == num_parties + 1
+        result = session.cluster(job, POINTS[:12], POINTS[:12])
+    assert np.array_equal(result.labels_N, twin.labels_N)
+    assert np.allclose(result.means_NM, twin.means_NM, atol=2.0**-24)
