@@ -7,7 +7,7 @@ function downstream takes the branch it needs, not the tree.
 import math
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from mpc.session import TFP_STAMP
 from secfpp.data.partition import PartitionConfig
@@ -197,17 +197,8 @@ class PrivacyConfig:
         _require_positive("privacy.clip_norm", self.clip_norm)
 
 
-DEFAULT_METHODS: tuple[MethodName, ...] = (
-    "zero-shot",
-    "local-only",
-    "promptfl",
-    "dp-promptfl",
-    "one-cluster",
-    "random-clusters",
-    "oracle",
-    "secfpp-plain",
-    "secfpp",
-)
+DEFAULT_METHODS: tuple[MethodName, ...] = get_args(MethodName)
+"""All of them, in the order of the table."""
 
 
 @dataclass(frozen=True, kw_only=True)
