@@ -24,6 +24,8 @@ from mpc.child import FAILED_EXIT_CODE
 from mpc.errors import ProcessDiedError, SessionError
 from mpc.transport import Link, connect
 
+START_TIMEOUT_S: Final = 180.0
+"""Longest time from a child's start to its port: it loads torch and CrypTen meanwhile."""
 _LAST_LINES: Final = 5
 _ECHOES: Final = ("closed its connection", "broke: ")
 
@@ -152,7 +154,7 @@ class ProcessGroup:
         try:
             for rank, (role, module) in enumerate(roles):
                 self.children.append(Child(role, module, {**settings, "rank": rank}))
-            deadline = time.monotonic() + timeout_s
+            deadline = time.monotonic() + START_TIMEOUT_S
             self.ports = [child.read_port(deadline) for child in self.children]
             for child in self.children:
                 child.tell(self.ports)

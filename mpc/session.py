@@ -16,11 +16,10 @@ from mpc.coordinate import DataOwner, encode_input, run_job
 from mpc.errors import InputError, InsecureError, SessionError, TransportError
 from mpc.fixedpoint import FloatArray
 from mpc.jobs import ClusterJob, ClusterResult
-from mpc.launch import ProcessGroup
+from mpc.launch import START_TIMEOUT_S, ProcessGroup
 from mpc.transport import CONTROL, Link, allow_open_files
 
 MAX_PARTIES: Final = 5
-START_TIMEOUT_S: Final = 180.0
 TFP_STAMP: Final = "provider tfp: party 0 can unmask everything"
 """What every result that CrypTen's first-party provider had a part in says of itself."""
 

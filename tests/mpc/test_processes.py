@@ -122,3 +122,8 @@ def test_more_parties_give_the_same(num_parties: int) -> None:
         result = session.cluster(job, POINTS[:12], POINTS[:12])
     assert np.array_equal(result.labels_N, twin.labels_N)
     assert np.allclose(result.means_NM, twin.means_NM, atol=2.0**-24)
+
+
+def test_a_short_time_out_for_silence_leaves_time_to_start() -> None:
+    with open_session(2, timeout_s=1.5) as session:
+        assert session.cluster(ClusterJob(k=2), POINTS[:20], POINTS[:20]).k == 2
