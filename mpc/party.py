@@ -13,7 +13,8 @@ from mpc.child import Bootstrap, serve_process
 from mpc.communicator import MeshCommunicator
 from mpc.errors import PeerClosedError
 from mpc.jobs import ClusterJob
-from mpc.protocol import Network, run_job
+from mpc.meter import Network
+from mpc.protocol import run_job
 from mpc.provider import DealerProvider, FirstPartyProvider
 from mpc.randomness import KEY_BYTES, AesCtrStream, new_key
 from mpc.transport import CONTROL, RING_KEY, Link, accept, allow_open_files, connect

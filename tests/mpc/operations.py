@@ -12,8 +12,8 @@ from mpc._crypten import from_share, share_of
 from mpc.child import Bootstrap, serve_process
 from mpc.distance import gram_matrix
 from mpc.errors import PeerClosedError
+from mpc.meter import Network
 from mpc.party import meet
-from mpc.protocol import Network
 
 Operation = Callable[[Any, Network], Any]
 
