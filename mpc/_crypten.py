@@ -8,7 +8,8 @@ up gloo and seed torch's 32-bit generators.
 import importlib.metadata
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Final, Protocol
 
 import torch
@@ -70,6 +71,7 @@ __all__ = [
     "from_share",
     "install",
     "open_masked",
+    "plugged",
     "share_of",
 ]
 
@@ -110,13 +112,55 @@ def install(
     _communicator.is_initialized = lambda: True
     _mpc.get_default_provider = lambda: provider
     cpu = torch.device("cpu")
-    crypten.generators.update(
-        {"prev": {cpu: previous}, "next": {cpu: following}, "local": {cpu: local}, "global": {}}
-    )
+    crypten.generators = {
+        "prev": {cpu: previous},
+        "next": {cpu: following},
+        "local": {cpu: local},
+        "global": {},
+    }
     _cfg.mpc.protocol = "beaver"  # its replicated products are not re-randomised
     _cfg.encoder.precision_bits = 0  # ring integers: its equality test would return 2^16 for 1
     crypten.set_grad_enabled(False)
     _replace_generators(local)
+
+
+@contextmanager
+def plugged(
+    communicator: Communicator,
+    provider: Provider,
+    *,
+    local: AesCtrStream,
+    previous: AesCtrStream,
+    following: AesCtrStream,
+) -> Iterator[None]:
+    """Put other plug-ins under CrypTen for a while, then the former ones back, whatever happens.
+
+    For a rehearsal: the same job on zero shares, with a communicator that sends nothing. Parameters
+    are those of `install`. Not for threads: there is one set of plug-ins in a process.
+    """
+    former = [(owner, name, getattr(owner, name)) for owner, name in _PLUG_POINTS]
+    try:
+        install(communicator, provider, local=local, previous=previous, following=following)
+        yield
+    finally:
+        for owner, name, value in former:
+            setattr(owner, name, value)
+
+
+_DRAWN_BY: Final = tuple(
+    (module, name)
+    for module in (_rng, _arithmetic, _binary, _tfp)
+    for name in ("generate_random_ring_element", "generate_kbit_random_tensor")
+    if hasattr(module, name)
+)
+"""CrypTen's functions that draw masks, wherever they were imported to."""
+_PLUG_POINTS: Final = (
+    (_communicator, "get"),
+    (_communicator, "is_initialized"),
+    (_mpc, "get_default_provider"),
+    (crypten, "generators"),
+    *_DRAWN_BY,
+)
 
 
 def _replace_generators(local: AesCtrStream) -> None:
@@ -132,9 +176,12 @@ def _replace_generators(local: AesCtrStream) -> None:
         drawn = stream.ring(size) if bitlength in (None, 64) else stream.bits(size, bitlength)
         return torch.from_numpy(drawn)
 
-    for module in (_rng, _arithmetic, _binary, _tfp):
-        module.generate_random_ring_element = ring_element
-        module.generate_kbit_random_tensor = kbit_element
+    ours: dict[str, object] = {
+        "generate_random_ring_element": ring_element,
+        "generate_kbit_random_tensor": kbit_element,
+    }
+    for module, name in _DRAWN_BY:
+        setattr(module, name, ours[name])
 
 
 def from_share(share: Int64Array | torch.Tensor) -> Any:

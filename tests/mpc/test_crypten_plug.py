@@ -1,0 +1,118 @@
+"""Plug-ins under CrypTen: put in, exchanged for a while, put back."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import pytest
+import torch
+
+from mpc import _crypten
+from mpc._crypten import ArithmeticSharedTensor, from_share, open_masked, plugged
+from mpc.randomness import AesCtrStream
+
+
+class Alone:
+    """A communicator that sends nothing and adds a constant, so that one can tell who answered."""
+
+    def __init__(self, rank: int, added: int) -> None:
+        self.rank = rank
+        self.added = added
+
+    def get_rank(self) -> int:
+        return self.rank
+
+    def get_world_size(self) -> int:
+        return 2
+
+    def all_reduce(self, value: Any, op: object = None, batched: bool = False) -> Any:
+        if isinstance(value, torch.Tensor):
+            return value + self.added
+        return [tensor + self.added for tensor in value]
+
+
+class Zeros:
+    """A provider of triples and pairs of zeros that counts what it was asked for."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def generate_additive_triple(
+        self, size0: Sequence[int], size1: Sequence[int], op: str, device: object = None
+    ) -> tuple[Any, Any, Any]:
+        self.asked.append(op)
+        a, b = torch.zeros(*size0, dtype=torch.int64), torch.zeros(*size1, dtype=torch.int64)
+        parts = (a, b, getattr(torch, op)(a, b))
+        made = [ArithmeticSharedTensor.from_shares(part, precision=0) for part in parts]
+        return made[0], made[1], made[2]
+
+    def truncation(self, size: Sequence[int], shift: int) -> tuple[Any, Any, Any]:
+        raise NotImplementedError
+
+
+def streams(first: int) -> dict[str, AesCtrStream]:
+    return {
+        name: AesCtrStream(bytes([first + n]) * 16)
+        for n, name in enumerate(("local", "previous", "following"))
+    }
+
+
+@pytest.fixture
+def installed() -> Iterator[tuple[Alone, Zeros]]:
+    """Plug-ins of the first kind, taken out again after the test."""
+    communicator, provider = Alone(0, 0), Zeros()
+    with plugged(communicator, provider, **streams(10)):
+        yield communicator, provider
+
+
+def points() -> list[object]:
+    return [getattr(owner, name) for owner, name in _crypten._PLUG_POINTS]
+
+
+def drawn_by_crypten() -> list[int]:
+    share = ArithmeticSharedTensor.PRZS((3,)).share
+    return [int(value) for value in share]
+
+
+def test_others_answer_while_plugged_and_the_former_ones_afterwards(
+    installed: tuple[Alone, Zeros],
+) -> None:
+    x_enc = from_share(torch.tensor([3]))
+    rehearsed = Zeros()
+    with plugged(Alone(1, 100), rehearsed, **streams(20)):
+        assert int(open_masked(x_enc, from_share(torch.tensor([4])))) == 107
+        x_enc * x_enc
+        assert rehearsed.asked == ["mul"]
+    assert installed[1].asked == []
+    assert int(open_masked(x_enc, from_share(torch.tensor([4])))) == 7
+    assert int((x_enc * x_enc).share) == 9
+    assert installed[1].asked == ["mul"]
+
+
+def test_every_plug_in_point_is_put_back(installed: tuple[Alone, Zeros]) -> None:
+    before = points()
+    with plugged(Alone(1, 100), Zeros(), **streams(20)):
+        assert all(now is not then for now, then in zip(points(), before, strict=True))
+    assert all(now is then for now, then in zip(points(), before, strict=True))
+
+
+def test_plug_ins_are_put_back_after_an_error(installed: tuple[Alone, Zeros]) -> None:
+    before = points()
+    with (
+        pytest.raises(RuntimeError, match="rehearsal"),
+        plugged(Alone(1, 1), Zeros(), **streams(20)),
+    ):
+        raise RuntimeError("rehearsal")
+    assert all(now is then for now, then in zip(points(), before, strict=True))
+
+
+def test_a_rehearsal_takes_nothing_from_the_streams_in_use() -> None:
+    with plugged(Alone(0, 0), Zeros(), **streams(10)):
+        undisturbed = drawn_by_crypten() + drawn_by_crypten()
+    with plugged(Alone(0, 0), Zeros(), **streams(10)):
+        disturbed = drawn_by_crypten()
+        with plugged(Alone(0, 0), Zeros(), **streams(20)):
+            other = drawn_by_crypten()
+            _crypten._rng.generate_random_ring_element((4,))
+        disturbed += drawn_by_crypten()
+    assert disturbed == undisturbed
+    assert other != undisturbed[:3]
