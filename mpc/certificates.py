@@ -1,0 +1,270 @@
+"""Who is who: names, keys and certificates of the roles, for TLS with mutual authentication.
+
+A role's certificate carries one DNS name, `party-0.secfpp` for `party:0`. It is a name, not a
+place: addresses are in the network file, and a host may move without a new certificate.
+
+`Authority` is a test authority. Whoever holds its key can impersonate every role, and so undo
+secret sharing altogether. In a real deployment each role makes its own key, which never leaves its
+host, and an authority that all organisations trust signs a certificate with the same name.
+"""
+
+import datetime as dt
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Final, Self
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from mpc.errors import InputError
+
+DOMAIN: Final = "secfpp"
+VALID_DAYS_MAX: Final = 3650
+DATE: Final = "%Y-%m-%d %H:%M UTC"
+CLOCK_SKEW: Final = dt.timedelta(minutes=5)
+"""Certificates are valid from this long before their making, since a peer's clock may be behind."""
+
+_ROLE: Final = re.compile(r"server|dealer|party:(0|[1-9][0-9]{0,2})|client:[A-Za-z0-9_-]{1,50}")
+"""With 50 letters a client's name has 64, the most that a certificate's common name may have."""
+_BOTH_ENDS: Final = (ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.SERVER_AUTH)
+_OURS: Final = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "SecFPP test authority")])
+
+
+def certificate_name(role: str) -> str:
+    """Return the DNS name in a role's certificate.
+
+    Parameters
+    ----------
+    role : str
+        `party:R`, `client:ID` (1 to 50 ASCII letters, digits, `-`, `_`), `dealer` or `server`.
+
+    Returns
+    -------
+    str
+        E.g. `party-0.secfpp`. Letters keep their case.
+
+    Raises
+    ------
+    InputError
+        No such role.
+    """
+    if not _ROLE.fullmatch(role):
+        raise InputError(
+            f"{role!r} is no role: needed is party:R, client:ID (1 to 50 letters, digits, - or _), "
+            "dealer or server"
+        )
+    return f"{role.replace(':', '-', 1)}.{DOMAIN}"
+
+
+def role_of(name: str) -> str:
+    """Return the role that a certificate's DNS name stands for; undoes `certificate_name`.
+
+    Raises
+    ------
+    InputError
+        It is not the name of a role.
+    """
+    role = name.removesuffix(f".{DOMAIN}").replace("-", ":", 1)
+    if not _ROLE.fullmatch(role) or certificate_name(role) != name:
+        raise InputError(f"{name!r} is not the name of a role, such as party-0.{DOMAIN}")
+    return role
+
+
+def utc_now() -> dt.datetime:
+    """Return the time that certificates are made and judged by."""
+    return dt.datetime.now(dt.UTC)
+
+
+def check_validity(certificate: x509.Certificate, whose: str) -> None:
+    """Refuse a certificate that is not valid now.
+
+    Parameters
+    ----------
+    certificate : x509.Certificate
+    whose : str
+        What the message calls it.
+
+    Raises
+    ------
+    InputError
+        Names the date.
+    """
+    now = utc_now()
+    if now < certificate.not_valid_before_utc:
+        raise InputError(
+            f"{whose} is not valid before {certificate.not_valid_before_utc:{DATE}}, and this "
+            f"machine's clock says {now:{DATE}}: wait, or set the clock"
+        )
+    if now > certificate.not_valid_after_utc:
+        raise InputError(
+            f"{whose} expired on {certificate.not_valid_after_utc:{DATE}}, and this machine's "
+            f"clock says {now:{DATE}}: make new ones, or set the clock"
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Credentials:
+    """What one role shows to its peers, and what it believes of theirs; all PEM text."""
+
+    role: str
+    certificate_pem: str
+    key_pem: str = field(repr=False)
+    """The private key: never in a log, a message or argv."""
+    authority_pem: str
+    """Certificates of the authorities whose word about peers is taken."""
+
+    def __post_init__(self) -> None:
+        certificate_name(self.role)
+
+    def as_json(self) -> dict[str, str]:
+        """Return plain strings, the private key among them, for a child's standard input."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, value: object) -> Self:
+        """Return what `as_json` was called on.
+
+        Raises
+        ------
+        InputError
+            Something else; the message has no value in it.
+        """
+        names = [entry.name for entry in fields(cls)]
+        if not isinstance(value, Mapping) or set(value) != set(names):
+            raise InputError(f"credentials must be an object with exactly {', '.join(names)}")
+        for name in names:
+            if not isinstance(value[name], str):
+                raise InputError(f"{name} of credentials must be a string")
+        return cls(**{name: value[name] for name in names})
+
+
+class Authority:
+    """A test authority: ECDSA P-256, in memory.
+
+    Parameters
+    ----------
+    certificate : x509.Certificate
+    key : ec.EllipticCurvePrivateKey
+        The certificate's own.
+    """
+
+    def __init__(self, certificate: x509.Certificate, key: ec.EllipticCurvePrivateKey) -> None:
+        self._certificate = certificate
+        self._key = key
+        self.certificate_pem = _pem(certificate)
+        identifier = certificate.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
+        self._identifier = x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(
+            identifier
+        )
+
+    @classmethod
+    def create(cls, *, valid_days: int = 30) -> Self:
+        """Make a new authority.
+
+        Parameters
+        ----------
+        valid_days : int
+            1 to 3650; no certificate of this authority lasts longer.
+
+        Raises
+        ------
+        InputError
+        """
+        if not 1 <= valid_days <= VALID_DAYS_MAX:
+            raise InputError(
+                f"{valid_days} days of validity asked for; 1 to {VALID_DAYS_MAX} are possible"
+            )
+        key = ec.generate_private_key(ec.SECP256R1())
+        until = utc_now() + dt.timedelta(days=valid_days)
+        builder = _builder(_OURS, _OURS, key.public_key(), until)
+        for extension, critical in (
+            (x509.BasicConstraints(ca=True, path_length=0), True),
+            (_key_usage(for_certificates=True), True),
+        ):
+            builder = builder.add_extension(extension, critical)
+        return cls(builder.sign(key, hashes.SHA256()), key)
+
+    @property
+    def valid_until(self) -> dt.datetime:
+        """End of validity, UTC; that of every certificate it issues, too."""
+        return self._certificate.not_valid_after_utc
+
+    @property
+    def key_pem(self) -> str:
+        """The private key, unencrypted: as secret as everybody's keys together."""
+        return _private_pem(self._key)
+
+    def issue(self, role: str) -> Credentials:
+        """Make a new key and certificate for a role.
+
+        Raises
+        ------
+        InputError
+            No such role, or the authority has expired.
+        """
+        name = certificate_name(role)
+        check_validity(self._certificate, "the authority")
+        key = ec.generate_private_key(ec.SECP256R1())
+        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+        issuer = self._certificate.subject
+        builder = _builder(issuer, subject, key.public_key(), self.valid_until)
+        for extension, critical in (
+            (x509.BasicConstraints(ca=False, path_length=None), True),
+            (_key_usage(for_certificates=False), True),
+            (x509.ExtendedKeyUsage(_BOTH_ENDS), False),
+            (x509.SubjectAlternativeName([x509.DNSName(name)]), False),
+            (self._identifier, False),
+        ):
+            builder = builder.add_extension(extension, critical)
+        return Credentials(
+            role=role,
+            certificate_pem=_pem(builder.sign(self._key, hashes.SHA256())),
+            key_pem=_private_pem(key),
+            authority_pem=self.certificate_pem,
+        )
+
+
+def _builder(
+    issuer: x509.Name, subject: x509.Name, key: ec.EllipticCurvePublicKey, until: dt.datetime
+) -> x509.CertificateBuilder:
+    """Return what certificates of authority and roles have in common."""
+    return (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer)
+        .public_key(key)
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(utc_now() - CLOCK_SKEW)
+        .not_valid_after(until)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
+    )
+
+
+def _key_usage(*, for_certificates: bool) -> x509.KeyUsage:
+    """Return keyCertSign alone, or digitalSignature alone."""
+    return x509.KeyUsage(
+        digital_signature=not for_certificates,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        key_cert_sign=for_certificates,
+        crl_sign=False,
+        encipher_only=False,
+        decipher_only=False,
+    )
+
+
+def _pem(certificate: x509.Certificate) -> str:
+    return certificate.public_bytes(serialization.Encoding.PEM).decode()
+
+
+def _private_pem(key: ec.EllipticCurvePrivateKey) -> str:
+    return key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    ).decode()
