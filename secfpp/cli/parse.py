@@ -12,6 +12,7 @@ from typing import Annotated, cast
 import tyro
 
 from secfpp import __version__
+from secfpp.cli.certs import Certs
 from secfpp.cli.cluster import Cluster
 from secfpp.cli.descriptors import Descriptors
 from secfpp.cli.doctor import Doctor
@@ -26,6 +27,7 @@ VERBS: dict[str, type[Verb]] = {
     "descriptors": Descriptors,
     "pretrain": Pretrain,
     "report": Report,
+    "certs": Certs,
     "doctor": Doctor,
 }
 DESCRIPTION = (
