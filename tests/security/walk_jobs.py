@@ -35,7 +35,9 @@ def vectors() -> tuple[np.ndarray, np.ndarray]:
 def agree(result: ClusterResult, twin: ClusterResult) -> bool:
     """Tell whether labels and sizes are equal, and means up to fixed point."""
     return bool(
-        np.array_equal(result.labels_N, twin.labels_N)
+        result.labels_N is not None
+        and twin.labels_N is not None
+        and np.array_equal(result.labels_N, twin.labels_N)
         and np.array_equal(result.sizes_N, twin.sizes_N)
         and np.abs(result.means_NM - twin.means_NM).max() <= TOLERANCE
     )
