@@ -8,8 +8,10 @@ up gloo and seed torch's 32-bit generators.
 import importlib.metadata
 import sys
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import reduce
+from types import SimpleNamespace
 from typing import Any, Final, Protocol
 
 import torch
@@ -70,8 +72,11 @@ __all__ = [
     "count_wraps",
     "from_share",
     "install",
+    "open_bits",
     "open_masked",
     "plugged",
+    "provider",
+    "rank_and_parties",
     "share_of",
 ]
 
@@ -87,6 +92,10 @@ class Provider(Protocol):
     """What our protocols ask of a source of correlated randomness, beyond CrypTen's."""
 
     def truncation(self, size: Sequence[int], shift: int) -> tuple[Any, Any, Any]: ...  # noqa: D102
+    def generate_binary_triple(  # noqa: D102
+        self, size0: Sequence[int], size1: Sequence[int]
+    ) -> tuple[Any, Any, Any]: ...
+    def B2A_rng(self, size: Sequence[int]) -> tuple[Any, Any]: ...  # noqa: D102, N802
 
 
 def install(
@@ -118,6 +127,7 @@ def install(
         "local": {cpu: local},
         "global": {},
     }
+    _quicken()
     _cfg.mpc.protocol = "beaver"  # its replicated products are not re-randomised
     _cfg.encoder.precision_bits = 0  # ring integers: its equality test would return 2^16 for 1
     crypten.set_grad_enabled(False)
@@ -187,7 +197,77 @@ def _replace_generators(local: AesCtrStream) -> None:
 def from_share(share: Int64Array | torch.Tensor) -> Any:
     """Wrap this party's share as an `MPCTensor` of ring integers; products never truncate."""
     tensor = share if isinstance(share, torch.Tensor) else torch.from_numpy(share)
-    return MPCTensor.from_shares(tensor, precision=0)
+    return _wrap(ArithmeticSharedTensor.from_shares(tensor, precision=0), crypten.mpc.arithmetic)
+
+
+class _PlainConfig(type(_cfg)):  # type: ignore[misc]
+    """CrypTen's settings as plain attributes; through OmegaConf one look-up takes some 20 us."""
+
+    __getattribute__ = object.__getattribute__
+    __setattr__ = object.__setattr__
+
+    def __getitem__(self, name: str) -> Any:
+        return reduce(getattr, name.split("."), self)
+
+    def load_config(self, config_file: object) -> None:
+        """Refuse: what is loaded now would not be looked at."""
+        raise SessionError("CrypTen's settings are fixed once our plug-ins are under it")
+
+    set_config = load_config
+
+    @contextmanager
+    def temp_override(self, override_dict: Mapping[str, object]) -> Iterator[None]:
+        """Change settings, named with dots, for a while."""
+        groups = {name.rpartition(".")[0] for name in override_dict}
+        former = {group: vars(self[group]).copy() for group in groups}
+        try:
+            for name, value in override_dict.items():
+                group, _, key = name.rpartition(".")
+                setattr(self[group], key, value)
+            yield
+        finally:
+            for group, values in former.items():
+                vars(self[group]).clear()
+                vars(self[group]).update(values)
+
+
+def _quicken() -> None:
+    """Replace what CrypTen spends most of its time on by equals that are faster."""
+    if isinstance(_cfg, _PlainConfig):
+        return
+    groups = {name: SimpleNamespace(**values) for name, values in _cfg.config.items()}
+    _cfg.__class__ = _PlainConfig
+    _cfg.__dict__.update(groups)
+    MPCTensor.shallow_copy = lambda x_enc: _wrap(x_enc._tensor, x_enc.ptype)
+    MPCTensor.clone = lambda x_enc: _wrap(x_enc._tensor.clone(), x_enc.ptype)
+
+
+def _wrap(tensor: Any, ptype: Any) -> Any:
+    """Make an `MPCTensor`; its constructor would draw a zero sharing first and throw it away."""
+    x_enc = object.__new__(MPCTensor)
+    crypten.CrypTensor.__init__(x_enc)
+    x_enc._tensor = tensor
+    x_enc.ptype = ptype
+    return x_enc
+
+
+def provider() -> Provider:
+    """Return the source of correlated randomness that is plugged in."""
+    plugged_in: Provider = _mpc.get_default_provider()
+    return plugged_in
+
+
+def rank_and_parties() -> tuple[int, int]:
+    """Return this party's number and the number of parties."""
+    communicator = _communicator.get()
+    return communicator.get_rank(), communicator.get_world_size()
+
+
+def open_bits(masked: Sequence[Int64Array]) -> list[Int64Array]:
+    """Open words of xor-shared bits inside a protocol, each masked as for `open_masked`."""
+    tensors = [torch.from_numpy(words) for words in masked]
+    opened = _communicator.get().all_reduce(tensors, op=BXOR, batched=True)
+    return [tensor.numpy() for tensor in opened]
 
 
 def open_masked(x_enc: Any, mask_enc: Any) -> torch.Tensor:

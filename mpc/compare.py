@@ -1,20 +1,25 @@
 """Comparisons, argmin and exact truncation on secret-shared ring integers.
 
 All tensors here are ring integers (CrypTen scale 1): the caller keeps track of fractional bits.
-Comparisons are CrypTen's: additive to xor shares, a carry tree, and the sign bit back to additive
-shares. R_lt, the rounds of one batch of comparisons, is 8 with two parties and 15 with three or
-four; R_eq, of equality tests, is 7 and 15. Ties go to the lowest index, always.
+Comparisons are circuits on packed bits, see `mpc.boolean`. R_lt, the rounds of one batch of
+comparisons, is 6 with two parties and 9, 10, 11 with three, four, five; R_eq, of equality tests,
+is 6 and 8, 9, 10. A caller who knows that its numbers are short says so and pays fewer: R_eq(7)
+is 3 with two parties. Ties go to the lowest index, always.
 
-Shape letters: B batch, L candidates.
+Shape letters: B batch, L candidates, n comparisons.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any, Final
 
+import numpy as np
 import torch
 
-from mpc._crypten import from_share, open_masked
+from mpc import boolean
+from mpc._crypten import from_share, open_masked, rank_and_parties, share_of
+from mpc.fixedpoint import Int64Array
 from mpc.provider import TruncationSource
 
 ALL_PAIRS_MAX: Final = 1 << 18
@@ -29,24 +34,44 @@ def local(x_enc: Any, linear: Callable[[torch.Tensor], torch.Tensor]) -> Any:
     return from_share(linear(x_enc.share))
 
 
-def is_zero(x_enc: Any) -> Any:
+def is_zero(x_enc: Any, bit_length: int = 64) -> Any:
     """Return shares of [x == 0] as integers 0 or 1, same shape.
 
-    Notes
-    -----
-    Cost: R_eq rounds. Leakage: none.
-    """
-    return x_enc.eq(0)
-
-
-def less_than_zero(x_enc: Any) -> Any:
-    """Return shares of [x < 0] as integers 0 or 1, same shape; |x| < 2^63.
+    Parameters
+    ----------
+    x_enc : MPCTensor
+    bit_length : int
+        |x| < 2^bit_length, 1 to 64: the fewer, the fewer rounds and bytes.
 
     Notes
     -----
-    Cost: R_lt rounds. Leakage: none.
+    Cost: R_eq(bit_length) rounds. Leakage: none.
     """
-    return x_enc < 0
+    share = share_of(x_enc)
+    plane = boolean.zero(share.reshape(-1), bit_length)
+    return _from_bits(boolean.unpack(plane, share.size), share.shape)
+
+
+def less_than_zero(x_enc: Any, bit_length: int = 64) -> Any:
+    """Return shares of [x < 0] as integers 0 or 1, same shape.
+
+    Parameters
+    ----------
+    x_enc : MPCTensor
+    bit_length : int
+        |x| < 2^(bit_length - 1), 2 to 64: the fewer, the fewer rounds and bytes.
+
+    Notes
+    -----
+    Cost: R_lt(bit_length) rounds. Leakage: none.
+    """
+    share = share_of(x_enc)
+    plane = boolean.negative(share.reshape(-1), bit_length)
+    return _from_bits(boolean.unpack(plane, share.size), share.shape)
+
+
+def _from_bits(bits: boolean.Bits, shape: Sequence[int]) -> Any:
+    return from_share(boolean.to_ring(bits.reshape(-1)).reshape(tuple(shape)))
 
 
 def truncate(x_enc: Any, shift: int, source: TruncationSource) -> Any:
@@ -109,27 +134,29 @@ def one_hot_min(x_enc_BL: Any) -> Any:
 
 
 def _one_hot_min_all_pairs(x_enc_BL: Any) -> Any:
-    candidates = x_enc_BL.size(1)
-    low, high = torch.triu_indices(candidates, candidates, offset=1)
-    high_wins_enc = less_than_zero(local(x_enc_BL, lambda x: x[:, high] - x[:, low]))
-    low_wins_enc = 1 - high_wins_enc
-    duels = torch.zeros(candidates, candidates, dtype=torch.int64)
-    duels[low, high] = torch.arange(len(low))
-    duels[high, low] = torch.arange(len(low)) + len(low)
-    opponents = ~torch.eye(candidates, dtype=torch.bool)
-    order_LO = duels[opponents].reshape(candidates, candidates - 1)
-    both = torch.cat([low_wins_enc.share, high_wins_enc.share], dim=1)
-    return _product_over_last(from_share(both[:, order_LO]))
+    """Win all duels: the bits stay xor shares until one is left a candidate."""
+    share_BL = share_of(x_enc_BL)
+    batch, candidates = share_BL.shape
+    low, high = np.triu_indices(candidates, k=1)
+    differences = share_BL[:, high] - share_BL[:, low]
+    plane = boolean.negative(differences.reshape(-1), 64)
+    high_wins = boolean.unpack(plane, differences.size).reshape(batch, len(low))
+    low_wins = high_wins ^ 1 if rank_and_parties()[0] == 0 else high_wins
+    both = np.concatenate([low_wins, high_wins], axis=1)
+    wins_BLO = both[:, _duels(candidates)]
+    planes_OW = boolean.pack(np.moveaxis(wins_BLO, 2, 0).reshape(candidates - 1, -1))
+    won = boolean.unpack(boolean.all_of(planes_OW), share_BL.size)
+    return _from_bits(won, share_BL.shape)
 
 
-def _product_over_last(bits_enc: Any) -> Any:
-    """Multiply along the last axis by a tree of Beaver products."""
-    while (length := bits_enc.size(-1)) > 1:
-        half = length // 2
-        left, right, rest = torch.split(bits_enc.share, [half, half, length % 2], dim=-1)
-        product_enc = from_share(left.contiguous()) * from_share(right.contiguous())
-        bits_enc = from_share(torch.cat([product_enc.share, rest], dim=-1))
-    return local(bits_enc, lambda x: x[..., 0].clone())
+@lru_cache(maxsize=64)
+def _duels(candidates: int) -> Int64Array:
+    """Return (L, L - 1): where each candidate's duels are among low wins, then high wins."""
+    low, high = np.triu_indices(candidates, k=1)
+    duels = np.zeros((candidates, candidates), dtype=np.int64)
+    duels[low, high] = np.arange(len(low))
+    duels[high, low] = np.arange(len(low)) + len(low)
+    return duels[~np.eye(candidates, dtype=np.bool_)].reshape(candidates, candidates - 1)
 
 
 def _one_hot_min_tournament(x_enc_BL: Any) -> Any:

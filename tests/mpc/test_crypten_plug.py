@@ -1,5 +1,6 @@
 """Plug-ins under CrypTen: put in, exchanged for a while, put back."""
 
+import contextlib
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -8,6 +9,7 @@ import torch
 
 from mpc import _crypten
 from mpc._crypten import ArithmeticSharedTensor, from_share, open_masked, plugged
+from mpc.errors import SessionError
 from mpc.randomness import AesCtrStream
 
 
@@ -116,3 +118,43 @@ def test_a_rehearsal_takes_nothing_from_the_streams_in_use() -> None:
         disturbed += drawn_by_crypten()
     assert disturbed == undisturbed
     assert other != undisturbed[:3]
+
+
+def test_settings_are_crypten_s_own_and_can_be_changed_for_a_while(
+    installed: tuple[Alone, Zeros],
+) -> None:
+    cfg = _crypten._cfg
+    before = cfg.functions.exp_iterations
+    assert (before, cfg["functions.exp_iterations"]) == (8, 8)
+    changed = {"functions.exp_iterations": 3, "functions.new": 1}
+    with contextlib.suppress(ZeroDivisionError), cfg.temp_override(changed):
+        assert (cfg.functions.exp_iterations, cfg.functions.new) == (3, 1)
+        cfg.functions.exp_iterations / 0
+    assert cfg.functions.exp_iterations == before
+    assert not hasattr(cfg.functions, "new")
+    with pytest.raises(SessionError, match="fixed"):
+        cfg.set_config(None)
+
+
+def test_all_of_crypten_s_settings_are_kept(installed: tuple[Alone, Zeros]) -> None:
+    fresh = _crypten.crypten.config.config.CrypTenConfig().config
+    kept = {group: vars(getattr(_crypten._cfg, group)) for group in fresh}
+    changed = {
+        f"{group}.{name}"
+        for group in fresh
+        for name in fresh[group]
+        if kept[group][name] != fresh[group][name]
+    }
+    assert changed <= {"mpc.protocol", "encoder.precision_bits"}
+
+
+def test_copies_are_those_of_crypten(installed: tuple[Alone, Zeros]) -> None:
+    x_enc = from_share(torch.tensor([1, 2]))
+    shallow, deep = x_enc.shallow_copy(), x_enc.clone()
+    assert shallow._tensor is x_enc._tensor
+    assert deep.share.data_ptr() != x_enc.share.data_ptr()
+    whole = type(x_enc).from_shares(torch.tensor([1, 2]), precision=0)
+    for copy in (x_enc, shallow, deep):
+        assert set(vars(copy)) == set(vars(whole))
+        assert copy.ptype == whole.ptype
+        assert copy.encoder._scale == whole.encoder._scale == 1

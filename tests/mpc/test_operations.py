@@ -77,9 +77,9 @@ def test_farthest_first_is_the_twin_s(parties: Parties) -> None:
     [
         ("gram", (1, 1)),
         ("truncate", (1, 1)),
-        ("less_than_zero", (8, 15)),
-        ("is_zero", (7, 15)),
-        ("one_hot_min", (8 + 2, 15 + 2)),
+        ("less_than_zero", (6, 9)),
+        ("is_zero", (6, 8)),
+        ("one_hot_min", (6 + 2, 9 + 2)),
     ],
 )
 def test_rounds_are_those_of_the_docstrings(
