@@ -5,14 +5,12 @@ import sys
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
 from mpc.errors import BudgetError, InputError
 from mpc.fixedpoint import decode, encode
-from mpc.randomness import AesCtrStream
 from mpc.sharing import encode_point, reconstruct, split
 
 reals = st.floats(-1e6, 1e6, allow_nan=False)
@@ -40,21 +38,6 @@ def test_no_two_splits_are_alike() -> None:
     assert not np.array_equal(split(ring, 2)[0], split(ring, 2)[0])
 
 
-def test_aes_stream_is_that_of_the_standard() -> None:
-    # NIST SP 800-38A F.5.1 gives other counters; FIPS 197 C.1 fixes AES-128 itself at counter zero.
-    key = bytes.fromhex("000102030405060708090a0b0c0d0e0f")
-    first = AesCtrStream(key).ring([2]).tobytes()
-    assert first.hex() == "c6a13b37878f5b826f4f8162a1c8d879"
-
-
-def test_two_holders_of_a_key_draw_the_same() -> None:
-    key = bytes(range(16))
-    a, b = AesCtrStream(key), AesCtrStream(key)
-    assert np.array_equal(a.ring((3, 4)), b.ring((3, 4)))
-    assert np.array_equal(a.bits((100,), 5), b.bits((100,), 5))
-    assert a.bits((1000,), 5).max() < 32
-
-
 def test_values_beyond_the_budget_are_named_with_the_limit() -> None:
     with pytest.raises(BudgetError, match=r"over the limit of 2.749e\+11"):
         encode(np.array([1e12]), bits=24)
@@ -72,17 +55,3 @@ def test_a_data_owner_needs_neither_torch_nor_crypten() -> None:
         "sys.exit(any(name in sys.modules for name in ('torch', 'crypten')))"
     )
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
-
-
-def test_protocol_masks_never_come_from_torch(monkeypatch: pytest.MonkeyPatch) -> None:
-    from mpc import _crypten
-
-    def refuse(*args: object, **kwargs: object) -> None:
-        raise AssertionError("a mask was drawn from torch's generator")
-
-    stream = AesCtrStream(bytes(16))
-    _crypten._replace_generators(stream)
-    monkeypatch.setattr(torch, "randint", refuse)
-    drawn = _crypten._arithmetic.generate_random_ring_element((4,), generator=stream)
-    assert drawn.dtype == torch.int64
-    assert _crypten._binary.generate_kbit_random_tensor((9,), bitlength=1).max() <= 1
