@@ -1,6 +1,6 @@
 """The first and last moments of a child process: a party or the dealer.
 
-A child gets its settings and the session's token on standard input (never in argv), opens a
+A child gets its settings and credentials on standard input (never in argv), opens a
 listener, prints the port, and reads everybody's ports. When standard input closes, its parent is
 gone and it ends at once: no orphans. Its standard error is its last words, which the parent keeps.
 """
@@ -14,29 +14,37 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from mpc.certificates import Credentials
 from mpc.errors import MpcError
-from mpc.transport import listen
+from mpc.network_file import Address
+from mpc.reception import LOOPBACK, Identity, listen
 
 FAILED_EXIT_CODE: Final = 3
+START_TIMEOUT_S: Final = 180.0
+"""Longest time until all processes of a session have met: they load torch and CrypTen meanwhile."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Bootstrap:
-    """What a child knows before it meets the others."""
+class Start:
+    """What a party or the dealer knows before it meets the others."""
 
     listener: socket.socket
-    token: str
+    identity: Identity
     rank: int
     """0 .. P - 1 for a party; P for the dealer."""
     num_parties: int
     timeout_s: float
+    """Longest silence of a peer."""
+    job_timeout_s: float
+    """Longest time that one job may take."""
     provider: str
     """`dealer`, or `tfp`: CrypTen's insecure first-party provider."""
-    ports: tuple[int, ...]
+    addresses: tuple[Address, ...]
     """Of the parties in rank order, then of the dealer if there is one."""
+    start_timeout_s: float = START_TIMEOUT_S
 
 
-def bootstrap() -> Bootstrap:
+def bootstrap() -> Start:
     """Exchange settings and ports with the parent, then watch for its end."""
     settings = json.loads(sys.stdin.readline())
     listener = listen()
@@ -44,7 +52,21 @@ def bootstrap() -> Bootstrap:
     sys.stdout.flush()
     ports = json.loads(sys.stdin.readline())
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    return Bootstrap(listener=listener, ports=tuple(ports), **settings)
+    credentials = settings["credentials"]
+    return Start(
+        listener=listener,
+        identity=Identity(
+            role=settings["role"],
+            session=settings["session"],
+            credentials=None if credentials is None else Credentials.from_json(credentials),
+        ),
+        rank=settings["rank"],
+        num_parties=settings["num_parties"],
+        timeout_s=settings["timeout_s"],
+        job_timeout_s=settings["job_timeout_s"],
+        provider=settings["provider"],
+        addresses=tuple(Address(LOOPBACK, port) for port in ports),
+    )
 
 
 def _end_with_parent() -> None:
@@ -53,7 +75,7 @@ def _end_with_parent() -> None:
     os._exit(0)
 
 
-def serve_process(role: str, body: Callable[[Bootstrap], None]) -> int:
+def serve_process(role: str, body: Callable[[Start], None]) -> int:
     """Run a child's life; return its exit code.
 
     Errors of this package become one line on standard error: they never hold a secret, which a

@@ -4,18 +4,12 @@ The protocols in use ask for `all_reduce`, `gather` and `scatter` on int64 tenso
 parties run the same program, so in each call every party sends to every other at once: one round.
 """
 
-import threading
-from typing import Final
-
-import numpy as np
 import torch
 
 from mpc._crypten import BXOR
-from mpc.fixedpoint import Int64Array
-from mpc.transport import MASKED, Link
-
-_SMALL_BYTES: Final = 1 << 16
-"""Frames up to this size fit the kernel's buffers, so both ends may send before receiving."""
+from mpc.exchange import exchange
+from mpc.frames import GATHERED, MASKED_SUM, MASKED_XOR, SCATTERED, Chain
+from mpc.transport import Link
 
 
 class MeshCommunicator:
@@ -26,13 +20,26 @@ class MeshCommunicator:
     rank : int
         This party, 0 .. P - 1.
     peers : dict of int to Link
-        A link to every other party.
+        A link to every other party; all of them note depths in `chain`.
+    chain : Chain
+        Depth of the messages between parties.
     """
 
-    def __init__(self, rank: int, peers: dict[int, Link]) -> None:
+    def __init__(self, rank: int, peers: dict[int, Link], chain: Chain) -> None:
         self.rank = rank
         self.peers = peers
-        self.rounds = 0
+        self._links = list(peers.values())
+        self._chain = chain
+        self._calls = 0
+
+    @property
+    def rounds(self) -> int:
+        """The longest chain of dependent messages since `begin`, as far as this party knows."""
+        return self._chain.depth
+
+    def begin(self) -> None:
+        """Count rounds from here."""
+        self._chain.depth = 0
 
     def get_rank(self) -> int:
         """Return this party's number."""
@@ -57,13 +64,13 @@ class MeshCommunicator:
 
     def gather(self, value: torch.Tensor, dst: int) -> list[torch.Tensor] | None:
         """Collect everybody's tensor at party `dst`; one round."""
-        self.rounds += 1
+        number = self._next_call()
         if self.rank != dst:
-            self.peers[dst].send_ring(MASKED, value.numpy())
+            self.peers[dst].send_ring(GATHERED, value.numpy(), number=number)
             return None
         shape = tuple(value.shape)
         return [
-            value if rank == dst else torch.from_numpy(self.peers[rank].recv_ring(MASKED, shape))
+            value if rank == dst else self._receive(rank, GATHERED, shape, number)
             for rank in range(self.get_world_size())
         ]
 
@@ -71,57 +78,24 @@ class MeshCommunicator:
         self, values: list[torch.Tensor], src: int, size: torch.Size | None = None
     ) -> torch.Tensor:
         """Hand each party its tensor from party `src`; used by CrypTen's first-party provider."""
-        self.rounds += 1
+        number = self._next_call()
         if self.rank != src:
             shape = tuple(size if size is not None else values[self.rank].shape)
-            return torch.from_numpy(self.peers[src].recv_ring(MASKED, shape))
+            return self._receive(src, SCATTERED, shape, number)
         for rank, link in self.peers.items():
-            link.send_ring(MASKED, values[rank].numpy())
+            link.send_ring(SCATTERED, values[rank].numpy(), number=number)
         return values[src]
 
+    def _receive(self, rank: int, tag: bytes, shape: tuple[int, ...], number: int) -> torch.Tensor:
+        return torch.from_numpy(self.peers[rank].recv_ring(tag, shape, number=number))
+
     def _combine(self, tensor: torch.Tensor, op: object) -> torch.Tensor:
-        total = tensor.clone()
-        for other in self._exchange(tensor.contiguous().numpy()):
-            total = _apply(total, torch.from_numpy(other), op)
-        return total
+        tag, merge = (MASKED_XOR, torch.bitwise_xor) if op == BXOR else (MASKED_SUM, torch.add)
+        mine = tensor.contiguous().numpy()
+        for other in exchange(self._links, tag, mine, number=self._next_call()):
+            tensor = merge(tensor, torch.from_numpy(other))
+        return tensor
 
-    def _exchange(self, mine: Int64Array) -> list[Int64Array]:
-        """Send `mine` to every other party and receive theirs, of the same shape."""
-        self.rounds += 1
-        links = list(self.peers.values())
-        if mine.nbytes <= _SMALL_BYTES:
-            for link in links:
-                link.send_ring(MASKED, mine)
-            return [link.recv_ring(MASKED, mine.shape) for link in links]
-        sender = _Sender(links, mine)
-        received = [link.recv_ring(MASKED, mine.shape) for link in links]
-        sender.finish()
-        return received
-
-
-class _Sender(threading.Thread):
-    """Sends while the main thread receives: two ends that both send first would block."""
-
-    def __init__(self, links: list[Link], array: Int64Array) -> None:
-        super().__init__(daemon=True)
-        self._links = links
-        self._array = np.ascontiguousarray(array)
-        self._error: Exception | None = None
-        self.start()
-
-    def run(self) -> None:
-        try:
-            for link in self._links:
-                link.send_ring(MASKED, self._array)
-        except Exception as error:  # handed to the caller by finish()
-            self._error = error
-
-    def finish(self) -> None:
-        """Wait for the sends; every one of them ends at its link's time-out."""
-        self.join()
-        if self._error is not None:
-            raise self._error
-
-
-def _apply(total: torch.Tensor, other: torch.Tensor, op: object) -> torch.Tensor:
-    return total.bitwise_xor_(other) if op == BXOR else total.add_(other)
+    def _next_call(self) -> int:
+        self._calls += 1
+        return self._calls

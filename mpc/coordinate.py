@@ -9,46 +9,28 @@ Shape letters: N points, D dimensions of a point, M of a payload, R rows of one 
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
-from mpc.errors import PartyError
+from mpc.errors import OwnerError, PartyError, TransportError
 from mpc.fixedpoint import GRAM_BITS, FloatArray, Int64Array, decode
+from mpc.frames import CONTROL, DECISION, OPENED
 from mpc.jobs import ClusterJob, ClusterResult, LedgerEntry
+from mpc.link_meter import LinkMeter
 from mpc.plain import cluster_gram, gram_of_distances
-from mpc.sharing import decode_mean, encode_payload, encode_point, reconstruct, split
-from mpc.traffic import Phase, RoleTraffic, StepCost, Traffic
-from mpc.transport import CONTROL, DECISION, OPENED, SHARE, Link, LinkCount
+from mpc.sharing import DataOwner, decode_mean, encode_payload, encode_point, reconstruct
+from mpc.traffic import OperationTraffic, RoleTraffic, StepCost, Traffic
+from mpc.transport import Link
 
 Reply = dict[str, object]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class DataOwner:
-    """One data owner's links, to each party in rank order."""
-
-    name: str
-    links: tuple[Link, ...]
-
-    def send(self, ring_RX: Int64Array) -> None:
-        """Split ring elements and send share p to party p."""
-        for link, share in zip(self.links, split(ring_RX, len(self.links)), strict=True):
-            link.send_ring(SHARE, share)
-
-    def count(self) -> LinkCount:
-        """Return what went through this owner's sockets so far."""
-        total = LinkCount()
-        for link in self.links:
-            total.bytes_sent += link.count.bytes_sent
-            total.bytes_received += link.count.bytes_received
-            total.frames_sent += link.count.frames_sent
-            total.frames_received += link.count.frames_received
-        return total
-
-
 class Group(Protocol):
     """What a job needs of the running session."""
+
+    control: LinkMeter
+    """Of the server's links."""
 
     @property
     def server_links(self) -> Sequence[Link]:
@@ -56,6 +38,9 @@ class Group(Protocol):
 
     def owners(self, names: Sequence[str]) -> Mapping[str, DataOwner]:
         """Return data owners, connecting those that are new."""
+
+    def forget(self, name: str) -> None:
+        """Close a data owner's links; it has to connect anew."""
 
     def wait_readable(self, link: Link, deadline: float) -> None:
         """Wait for a link until a deadline (monotonic seconds), watching the processes."""
@@ -98,113 +83,166 @@ def encode_input(
     return EncodedInput(rows=rows, ring=ring, dim=points_ND.shape[1], payload=payload_NM.shape[1])
 
 
-def run_job(
-    group: Group,
-    job: ClusterJob,
-    given: EncodedInput,
-    *,
-    timeout_s: float,
-    insecure: tuple[str, ...],
-) -> ClusterResult:
-    """Send the job and the shares, serve the policy, collect everybody's results.
+class Coordination:
+    """One job, from its announcement to its result.
 
-    Raises
-    ------
-    SessionError, TransportError
-        A process or a link failed, or the parties do not agree.
+    Parameters
+    ----------
+    group : Group
+    job : ClusterJob
+    given : EncodedInput
+    number : int
+        1, 2, ... in the order of the session's jobs; stands in every frame.
+    timeout_s : float
+        Longest time that the job may take.
     """
-    started, deadline = time.perf_counter(), time.monotonic() + timeout_s
-    control_before = [link.count.copy() for link in group.server_links]
-    _announce(group, job, given)
-    owners = group.owners(list(given.rows))
-    before = {name: owner.count() for name, owner in owners.items()}
-    sharing = time.perf_counter()
-    for name, owner in owners.items():
-        owner.send(given.ring[name])
-    seconds_share = time.perf_counter() - sharing
-    if job.reveal == "distances":
-        _decide(group, job, given.num_points, deadline)
-    evaluated = None
-    if job.evaluate:
-        evaluated = _collect(group, group.server_links, (given.num_points,), deadline)
-    means_NM, sizes_N = _collect_means(group, owners, given, deadline)
-    replies = [_receive(group, link, deadline) for link in group.server_links]
-    reply = _agreed(replies)
-    roles = _counted_by_parties(replies)
-    for name, owner in owners.items():
-        roles.append(_role(name, "input", owner.count().minus(before[name])))
-    for link, earlier in zip(group.server_links, control_before, strict=True):
-        roles.append(_role("server", "control", link.count.minus(earlier)))
-    labels = evaluated if evaluated is not None else reply["labels"]
-    return ClusterResult(
-        k=int(str(reply["k"])),
-        iterations=int(str(reply["iterations"])),
-        means_NM=means_NM,
-        sizes_N=sizes_N,
-        labels_N=None if labels is None else np.asarray(labels, dtype=np.int64),
-        ledger=tuple(LedgerEntry.from_json(line) for line in _dicts(reply["ledger"])),
-        traffic=Traffic(
-            roles=tuple(roles),
-            steps=tuple(StepCost(**step) for step in _dicts(reply["steps"])),  # type: ignore[arg-type]
-            rounds_online=int(str(reply["rounds_online"])),
-            rounds_offline=int(str(reply["rounds_offline"])),
+
+    def __init__(
+        self, group: Group, job: ClusterJob, given: EncodedInput, *, number: int, timeout_s: float
+    ) -> None:
+        self._group, self._job, self._given, self._number = group, job, given, number
+        self._started = time.perf_counter()
+        self._deadline = time.monotonic() + timeout_s
+        self._owners = group.owners(list(given.rows))
+
+    def run(self, insecure: tuple[str, ...]) -> ClusterResult:
+        """Send the job and the shares, serve the policy, collect everybody's results.
+
+        Parameters
+        ----------
+        insecure : tuple of str
+            Stamps for the record of what it cost.
+
+        Raises
+        ------
+        OwnerError
+            Data owners failed; the session stays usable.
+        SessionError, TransportError
+            A process or a link failed, or the parties do not agree.
+        """
+        self._announce()
+        sharing = time.perf_counter()
+        failed = self._share()
+        seconds_share = time.perf_counter() - sharing
+        self._settle_inputs(failed)
+        if self._job.reveal == "distances":
+            self._decide()
+        evaluated = None
+        if self._job.evaluate:
+            evaluated = self._collect_from_parties((self._given.num_points,))
+        means_NM, sizes_N = self._collect_means()
+        replies = [self._receive(link) for link in self._group.server_links]
+        reply = _agreed(replies)
+        labels = evaluated if evaluated is not None else reply["labels"]
+        return ClusterResult(
+            k=int(str(reply["k"])),
+            iterations=int(str(reply["iterations"])),
+            means_NM=means_NM,
+            sizes_N=sizes_N,
+            labels_N=None if labels is None else np.asarray(labels, dtype=np.int64),
+            ledger=tuple(LedgerEntry.from_json(line) for line in _dicts(reply["ledger"])),
+            traffic=self._traffic(replies, seconds_share, insecure),
+        )
+
+    def _announce(self) -> None:
+        message = {
+            "do": "cluster",
+            "job": self._job.as_json(),
+            "rows": self._given.rows,
+            "dim": self._given.dim,
+            "payload": self._given.payload,
+        }
+        self._tell(message)
+
+    def _tell(self, message: Mapping[str, object]) -> None:
+        for link in self._group.server_links:
+            link.send_json(CONTROL, message, number=self._number)
+
+    def _share(self) -> dict[str, str]:
+        """Let every owner send its shares; return who could not, and why."""
+        failed = {}
+        for name, owner in self._owners.items():
+            try:
+                owner.send(self._given.ring[name], job=self._number)
+            except TransportError as error:
+                failed[name] = str(error)
+        return failed
+
+    def _settle_inputs(self, failed: dict[str, str]) -> None:
+        """Go on if every party has a share of everybody, else give the job up."""
+        for link in self._group.server_links:
+            refused = self._receive(link)["refused"]
+            if isinstance(refused, dict):
+                failed |= {str(name): f"{link.peer}: {why}" for name, why in refused.items()}
+        self._tell({"go": not failed})
+        if failed:
+            for name in failed:
+                self._group.forget(name)
+            reasons = "; ".join(f"{name}: {why}" for name, why in sorted(failed.items()))
+            raise OwnerError(f"data owners failed the job, which nobody learned from: {reasons}")
+
+    def _decide(self) -> None:
+        """Choose k and the labels from the opened distances, and tell the parties."""
+        n = self._given.num_points
+        dist_NN = decode(self._collect_from_parties((n, n)), bits=GRAM_BITS)
+        labels_N, k, iterations = cluster_gram(gram_of_distances(dist_NN), self._job)
+        decision = {"labels": labels_N.tolist(), "k": k, "iterations": iterations}
+        for link in self._group.server_links:
+            link.send_json(DECISION, decision, number=self._number)
+
+    def _collect_from_parties(self, shape: tuple[int, ...]) -> Int64Array:
+        """Receive one share from each party and reconstruct."""
+        shares = []
+        for link in self._group.server_links:
+            self._wait(link)
+            shares.append(link.recv_ring(OPENED, shape, number=self._number))
+        return reconstruct(shares)
+
+    def _collect_means(self) -> tuple[FloatArray, Int64Array]:
+        """Let each owner reconstruct its own rows: group means (N, M) and sizes (N,)."""
+        given = self._given
+        whole = np.empty((given.num_points, given.payload + 1), dtype=np.int64)
+        for name, rows in given.rows.items():
+            shape = (len(rows), given.payload + 1)
+            whole[np.asarray(rows)] = self._owners[name].receive(
+                shape, job=self._number, wait=self._wait
+            )
+        sizes_N = whole[:, -1].copy()
+        return decode_mean(whole[:, :-1], sizes_N), sizes_N
+
+    def _wait(self, link: Link) -> None:
+        self._group.wait_readable(link, self._deadline)
+
+    def _receive(self, link: Link) -> Reply:
+        self._wait(link)
+        return link.recv_json(CONTROL, number=self._number)
+
+    def _traffic(
+        self, replies: Sequence[Reply], seconds_share: float, insecure: tuple[str, ...]
+    ) -> Traffic:
+        reply = replies[0]
+        roles = [RoleTraffic(**line) for each in replies for line in _dicts(each["roles"])]
+        operations = [
+            OperationTraffic(**line) for each in replies for line in _dicts(each["operations"])
+        ]
+        total = time.perf_counter() - self._started
+        counted = [
+            owner.meter.since_last(owner.links, seconds_share / len(self._owners))
+            for owner in self._owners.values()
+        ]
+        counted.append(self._group.control.since_last(self._group.server_links, total))
+        return Traffic(
+            roles=(*roles, *(role for role, _ in counted)),
+            operations=(*operations, *(entry for _, entries in counted for entry in entries)),
+            steps=tuple(StepCost(**step) for step in _dicts(reply["steps"])),
+            rounds_online=max(int(str(each["rounds_online"])) for each in replies),
+            rounds_offline=max(int(str(each["rounds_offline"])) for each in replies),
             seconds_share=seconds_share,
             seconds_online=float(str(reply["seconds_online"])),
             seconds_offline=float(str(reply["seconds_offline"])),
-            seconds_total=time.perf_counter() - started,
+            seconds_total=total,
             insecure=insecure,
-        ),
-    )
-
-
-def _announce(group: Group, job: ClusterJob, given: EncodedInput) -> None:
-    message = {
-        "do": "cluster",
-        "job": job.as_json(),
-        "owners": given.rows,
-        "dim": given.dim,
-        "payload": given.payload,
-    }
-    for link in group.server_links:
-        link.send_json(CONTROL, message)
-
-
-def _decide(group: Group, job: ClusterJob, num_points: int, deadline: float) -> None:
-    """Choose k and the labels from the opened distances, and tell the parties."""
-    opened_NN = _collect(group, group.server_links, (num_points, num_points), deadline)
-    dist_NN = decode(opened_NN, bits=GRAM_BITS)
-    labels_N, k, iterations = cluster_gram(gram_of_distances(dist_NN), job)
-    decision = {"labels": labels_N.tolist(), "k": k, "iterations": iterations}
-    for link in group.server_links:
-        link.send_json(DECISION, decision)
-
-
-def _collect(
-    group: Group, links: Sequence[Link], shape: tuple[int, ...], deadline: float
-) -> Int64Array:
-    """Receive one share from each party and reconstruct."""
-    shares = []
-    for link in links:
-        group.wait_readable(link, deadline)
-        shares.append(link.recv_ring(OPENED, shape))
-    return reconstruct(shares)
-
-
-def _collect_means(
-    group: Group, owners: Mapping[str, DataOwner], given: EncodedInput, deadline: float
-) -> tuple[FloatArray, Int64Array]:
-    """Let each owner reconstruct its own rows: group means (N, M) and sizes (N,)."""
-    whole = np.empty((given.num_points, given.payload + 1), dtype=np.int64)
-    for name, rows in given.rows.items():
-        shape = (len(rows), given.payload + 1)
-        whole[np.asarray(rows)] = _collect(group, owners[name].links, shape, deadline)
-    sizes_N = whole[:, -1].copy()
-    return decode_mean(whole[:, :-1], sizes_N), sizes_N
-
-
-def _receive(group: Group, link: Link, deadline: float) -> Reply:
-    group.wait_readable(link, deadline)
-    return link.recv_json(CONTROL)
+        )
 
 
 def _agreed(replies: Sequence[Reply]) -> Reply:
@@ -215,36 +253,7 @@ def _agreed(replies: Sequence[Reply]) -> Reply:
     return replies[0]
 
 
-def _counted_by_parties(replies: Sequence[Reply]) -> list[RoleTraffic]:
-    """Return what the parties counted, and the dealer's side as their mirror image."""
-    roles = [RoleTraffic(**entry) for reply in replies for entry in _dicts(reply["roles"])]  # type: ignore[arg-type]
-    offline = [entry for entry in roles if entry.phase == "offline"]
-    if offline:
-        roles.append(
-            RoleTraffic(
-                role="dealer",
-                phase="offline",
-                bytes_sent=sum(entry.bytes_received for entry in offline),
-                bytes_received=sum(entry.bytes_sent for entry in offline),
-                frames_sent=sum(entry.frames_received for entry in offline),
-                frames_received=sum(entry.frames_sent for entry in offline),
-            )
-        )
-    return roles
-
-
-def _role(role: str, phase: Phase, count: LinkCount) -> RoleTraffic:
-    return RoleTraffic(
-        role=role,
-        phase=phase,
-        bytes_sent=count.bytes_sent,
-        bytes_received=count.bytes_received,
-        frames_sent=count.frames_sent,
-        frames_received=count.frames_received,
-    )
-
-
-def _dicts(value: object) -> list[dict[str, object]]:
+def _dicts(value: object) -> list[dict[str, Any]]:
     if not isinstance(value, list):
         raise PartyError("a party's reply is malformed")
     return value

@@ -1,13 +1,15 @@
 """The dealer: correlated randomness from seeds, in a process of its own that never gets a share.
 
-Each party and the dealer share one AES stream. A party expands its own parts of every tuple from
+Each party and the dealer share one AES key. A party expands its own parts of every tuple from
 it; the dealer expands everybody's, computes what the last part must be, and sends that correction
-to party 0. It learns shapes and the number of operations only. It must not collude with a party.
+to party 0, which asks for it ahead of need. The dealer learns shapes and the number of operations
+only. It must not collude with a party.
 
 Kinds of tuples (all additive shares mod 2^64 unless said otherwise):
 
 ========== =========================== =====================================================
-triple     a, b, c = a * b or a @ b    one product
+mul        a, b, c = a * b             one elementwise product
+matmul     a, b, c = a @ b             one matrix product
 square     r, r^2                      one square
 binary     a, b, c = a & b (xor)       one AND
 wraps      r, wraps of its shares      CrypTen's truncation with three or more parties
@@ -17,23 +19,31 @@ truncation r, r >> m, top bit of r     exact truncation, see `mpc.compare.trunca
 """
 
 import json
+import math
 import sys
+import time
 from collections.abc import Sequence
-from typing import Literal
+from dataclasses import asdict
+from typing import Final
 
-import torch
+import numpy as np
 
-from mpc.child import Bootstrap, serve_process
+from mpc.child import Start, serve_process
 from mpc.errors import FrameError, PeerClosedError
+from mpc.fixedpoint import Int64Array
+from mpc.frames import CORRECTIONS, DEALER_KEY, DEALER_REPORT, REQUEST, Chain
+from mpc.link_meter import LinkMeter
 from mpc.randomness import AesCtrStream, new_key
-from mpc.transport import CORRECTION, DEALER_KEY, REQUEST, Link, accept
+from mpc.reception import Reception
+from mpc.transport import MAX_CONTROL_BYTES, Link
+from mpc.tuples import TupleRequest, matmul_shape, requests_of
 
-TupleKind = Literal["mul", "matmul", "square", "binary", "wraps", "bit", "truncation"]
-Shape = tuple[int, ...]
+_SMALL_PRODUCT: Final = 1 << 24
+"""Multiplications up to which NumPy's integer product (1 ns each) beats loading torch (2 s)."""
 
 
 class Expander:
-    """The dealer's view of all parties' streams.
+    """The dealer's view of all parties' streams, in one segment.
 
     Parameters
     ----------
@@ -44,116 +54,160 @@ class Expander:
     def __init__(self, streams: Sequence[AesCtrStream]) -> None:
         self._streams = streams
 
-    def correction(self, kind: TupleKind, shapes: Sequence[Shape], shift: int) -> torch.Tensor:
-        """Return party 0's last part of the next tuple.
-
-        Parameters
-        ----------
-        kind : TupleKind
-        shapes : sequence of shapes
-            Of both factors for products, else of the one tensor.
-        shift : int
-            Bits cut off by a truncation; 0 for other kinds.
-
-        Returns
-        -------
-        Tensor of int64
-            Shape of the product; (2, ...) for a truncation.
-        """
+    def correction(self, request: TupleRequest) -> Int64Array:
+        """Return party 0's last part of the next tuple, of `request.out_shape`."""
+        shapes, kind = request.shapes, request.kind
         if kind in ("mul", "matmul"):
             a, b = self._sum(shapes[0]), self._sum(shapes[1])
-            c = torch.matmul(a, b) if kind == "matmul" else a * b
+            c = ring_matmul(a, b) if kind == "matmul" else a * b
             return c - self._sum(c.shape, skip_first=True)
-        if kind == "square":
-            r = self._sum(shapes[0])
-            return r * r - self._sum(shapes[0], skip_first=True)
         if kind == "binary":
             a, b = self._xor(shapes[0]), self._xor(shapes[1])
             c = a & b
             return c ^ self._xor(c.shape, skip_first=True)
-        if kind == "wraps":
-            parts = [torch.from_numpy(stream.ring(shapes[0])) for stream in self._streams]
-            return _count_wraps(parts) - self._sum(shapes[0], skip_first=True)
-        if kind == "bit":
-            r = self._xor(shapes[0], bit_length=1)
-            return r - self._sum(shapes[0], skip_first=True)
-        return self._truncation(shapes[0], shift)
+        return self._unary(request) - self._sum(request.out_shape, skip_first=True)
 
-    def _truncation(self, shape: Shape, shift: int) -> torch.Tensor:
-        pair = torch.stack(truncation_pair(self._sum(shape), shift))
-        return pair - self._sum(pair.shape, skip_first=True)
+    def _unary(self, request: TupleRequest) -> Int64Array:
+        """Draw r and return what of it is to be shared."""
+        shape = request.shapes[0]
+        if request.kind == "square":
+            r = self._sum(shape)
+            return r * r
+        if request.kind == "wraps":
+            return count_wraps([stream.ring(shape) for stream in self._streams])
+        if request.kind == "bit":
+            return self._xor(shape, bit_length=1)
+        return np.stack(truncation_pair(self._sum(shape), request.shift))
 
-    def _sum(self, shape: Sequence[int], *, skip_first: bool = False) -> torch.Tensor:
-        total = torch.zeros(tuple(shape), dtype=torch.int64)
+    def _sum(self, shape: Sequence[int], *, skip_first: bool = False) -> Int64Array:
+        total = np.zeros(tuple(shape), dtype=np.int64)
         for stream in self._streams[skip_first:]:
-            total += torch.from_numpy(stream.ring(shape))
+            total += stream.ring(shape)
         return total
 
     def _xor(
         self, shape: Sequence[int], *, skip_first: bool = False, bit_length: int = 64
-    ) -> torch.Tensor:
-        total = torch.zeros(tuple(shape), dtype=torch.int64)
+    ) -> Int64Array:
+        total = np.zeros(tuple(shape), dtype=np.int64)
         for stream in self._streams[skip_first:]:
-            drawn = stream.ring(shape) if bit_length == 64 else stream.bits(shape, bit_length)
-            total ^= torch.from_numpy(drawn)
+            total ^= stream.ring(shape) if bit_length == 64 else stream.bits(shape, bit_length)
         return total
 
 
-def truncation_pair(r: torch.Tensor, shift: int) -> tuple[torch.Tensor, torch.Tensor]:
+def ring_matmul(a: Int64Array, b: Int64Array) -> Int64Array:
+    """Multiply matrices mod 2^64; torch is loaded when the product is large enough to pay."""
+    if math.prod(matmul_shape(a.shape, b.shape)) * a.shape[-1] <= _SMALL_PRODUCT:
+        small: Int64Array = np.matmul(a, b)
+        return small
+    import torch  # seconds to load: most dealers never need it
+
+    torch.set_num_threads(1)
+    product: Int64Array = torch.matmul(torch.from_numpy(a), torch.from_numpy(b)).numpy()
+    return product
+
+
+def truncation_pair(r: Int64Array, shift: int) -> tuple[Int64Array, Int64Array]:
     """Return r >> shift as a logical shift, and r's top bit; the shift is 1..63."""
     # int64 shifts arithmetically, so the copies of the sign are masked away.
-    return (r >> shift) & ((1 << (64 - shift)) - 1), (r >> 63) & 1
+    return (r >> shift) & np.int64((1 << (64 - shift)) - 1), (r >> 63) & 1
 
 
-def _count_wraps(parts: Sequence[torch.Tensor]) -> torch.Tensor:
+def count_wraps(parts: Sequence[Int64Array]) -> Int64Array:
     """Count how often the signed sum of the parts wraps around, with sign."""
-    total, wraps = torch.zeros_like(parts[0]), torch.zeros_like(parts[0])
+    total, wraps = np.zeros_like(parts[0]), np.zeros_like(parts[0])
     for part in parts:
         new = total + part
-        wraps += ((total > 0) & (part > 0) & (new < 0)).long()
-        wraps -= ((total < 0) & (part < 0) & (new >= 0)).long()
+        wraps += (total > 0) & (part > 0) & (new < 0)
+        wraps -= ((total < 0) & (part < 0) & (new >= 0)).astype(np.int64)
         total = new
     return wraps
 
 
-def serve(links: dict[str, Link]) -> None:
-    """Hand every party its key, then answer party 0's requests until it hangs up."""
-    ranks = sorted(links, key=lambda role: int(role.split(":")[1]))
-    keys = [new_key() for _ in ranks]
-    for role, key in zip(ranks, keys, strict=True):
-        links[role].send(DEALER_KEY, key)
-    expander = Expander([AesCtrStream(key) for key in keys])
-    client = links["party:0"]
-    while True:
-        client.wait_readable()
-        try:
-            request = json.loads(client.recv(REQUEST))
-        except PeerClosedError:
-            return
-        try:
-            shapes = [tuple(shape) for shape in request["shapes"]]
-            correction = expander.correction(request["kind"], shapes, request["shift"])
-        except (KeyError, TypeError, RuntimeError) as error:
-            raise FrameError(f"dealer cannot serve a request of party:0: {error}") from error
-        client.send_ring(CORRECTION, correction.numpy())
+class Dealer:
+    """Serves party 0's requests with everybody's keys.
+
+    Parameters
+    ----------
+    links : sequence of Link
+        To each party, in rank order.
+
+    Notes
+    -----
+    Cost: a key to each party; then one request a segment and 8 bytes an element of each tuple's
+    last part, to party 0. Leakage: the dealer sees kinds and shapes of tuples.
+    """
+
+    def __init__(self, links: Sequence[Link]) -> None:
+        self._client = links[0]
+        self._links = links
+        self._meter = LinkMeter(role="dealer", phase="offline")
+        self._keys = [new_key() for _ in links]
+        self._sent = 0
+        self._seconds = 0.0
+        for link, key in zip(links, self._keys, strict=True):
+            link.send(DEALER_KEY, key)
+            link.start_counting()
+
+    def serve(self) -> None:
+        """Answer until party 0 hangs up."""
+        while True:
+            self._client.readable_within(None)
+            try:
+                header, payload = self._client.recv_any(max_bytes=MAX_CONTROL_BYTES)
+            except PeerClosedError:
+                return
+            if header.tag == DEALER_REPORT:
+                self._report()
+                continue
+            self._client.check(header, REQUEST, header.number, header.length)
+            self._deal(_segment_in(payload))
+
+    def _deal(self, wanted: tuple[int, list[TupleRequest]]) -> None:
+        segment, requests = wanted
+        expander = Expander([AesCtrStream(key, nonce=segment) for key in self._keys])
+        for request in requests:
+            started = time.perf_counter()
+            try:
+                correction = expander.correction(request)
+            except ValueError as error:
+                raise FrameError(f"dealer cannot serve a request of party:0: {error}") from None
+            self._seconds += time.perf_counter() - started
+            self._sent += 1
+            self._client.send_ring(CORRECTIONS[request.kind], correction, number=self._sent)
+
+    def _report(self) -> None:
+        seconds, self._seconds = self._seconds, 0.0
+        role, operations = self._meter.since_last(self._links, seconds)
+        report = {"role": asdict(role), "operations": [asdict(entry) for entry in operations]}
+        self._client.send_json(DEALER_REPORT, report)
+
+
+def _segment_in(payload: bytearray) -> tuple[int, list[TupleRequest]]:
+    try:
+        request = json.loads(payload)
+        return int(request["segment"]), requests_of(request["tuples"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise FrameError(f"dealer got a malformed request of party:0: {error}") from None
+
+
+def serve(start: Start) -> None:
+    """Let every party in, then deal until party 0 hangs up."""
+    roles = [f"party:{rank}" for rank in range(start.num_parties)]
+    chain = Chain()
+    reception = Reception(
+        start.listener,
+        me=start.identity,
+        admits=lambda role: role in roles,
+        timeout_s=start.job_timeout_s,  # party 0 may be waiting for data owners
+        chain_of=lambda role: chain,
+    )
+    links = reception.wait_for(roles, timeout_s=start.start_timeout_s)
+    Dealer([links[role] for role in roles]).serve()
 
 
 def main() -> None:
     """Run the dealer's process; see `mpc.launch`."""
-
-    def body(start: Bootstrap) -> None:
-        torch.set_num_threads(1)
-        roles = [f"party:{rank}" for rank in range(start.num_parties)]
-        links = accept(
-            start.listener,
-            me="dealer",
-            token=start.token,
-            expected=roles,
-            timeout_s=start.timeout_s,
-        )
-        serve(links)
-
-    sys.exit(serve_process("dealer", body))
+    sys.exit(serve_process("dealer", serve))
 
 
 if __name__ == "__main__":

@@ -11,9 +11,11 @@
      |    +-- PeerClosedError   3   the other end closed its socket
      |    +-- PeerTimeoutError  3   the other end stayed silent past the time-out
      |    +-- FrameError        3   the other end sent something else than expected
+ |    +-- RefusedError      3   one end does not let the other in: certificate, session or role
      +-- SessionError           3   a group of processes could not start or go on
           +-- ProcessDiedError  3   a party or the dealer ended; says which, and its last words
           +-- PartyError        3   a party refused or failed a job; says which, and why
+      +-- OwnerError        3   data owners did not hand in what the job needs; says who and what
 """
 
 from typing import ClassVar
@@ -61,6 +63,10 @@ class FrameError(TransportError):
     """Raise when a frame has the wrong tag, size or content."""
 
 
+class RefusedError(TransportError):
+    """Raise when one end does not let the other in."""
+
+
 class SessionError(MpcError):
     """Raise when a session cannot start or go on."""
 
@@ -73,3 +79,7 @@ class ProcessDiedError(SessionError):
 
 class PartyError(SessionError):
     """Raise when a party reports that it could not do a job."""
+
+
+class OwnerError(SessionError):
+    """Raise when data owners fail a job; the session stays usable without them."""

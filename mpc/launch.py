@@ -1,6 +1,6 @@
 """Parties and dealer as child processes: start them, notice the first death, end them all.
 
-Children are spawned, not forked; settings and the session's token go through standard input, ports
+Children are spawned, not forked; settings and credentials go through standard input, ports
 come back on standard output, last words on standard error. A child ends when its input closes, so
 the death of this process leaves no orphan either.
 """
@@ -20,12 +20,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from mpc.child import FAILED_EXIT_CODE
+from mpc.certificates import Authority, Credentials
+from mpc.child import FAILED_EXIT_CODE, START_TIMEOUT_S
 from mpc.errors import ProcessDiedError, SessionError
-from mpc.transport import Link, connect
+from mpc.network_file import Address
+from mpc.reception import LOOPBACK, Identity, connect
+from mpc.transport import Link
 
-START_TIMEOUT_S: Final = 180.0
-"""Longest time from a child's start to its port: it loads torch and CrypTen meanwhile."""
 _LAST_LINES: Final = 5
 _ECHOES: Final = ("closed its connection", "broke: ")
 
@@ -126,7 +127,11 @@ class ProcessGroup:
     num_parties : int
     timeout_s : float
         Longest silence of a peer that any process bears.
+    job_timeout_s : float
+        Longest time that one job may take.
     provider : {"dealer", "tfp"}
+    tls : bool
+        Whether links are TLS 1.3, with an authority minted for this group alone; else plain TCP.
     party_module : str
         What a party runs; tests put other programs here.
     """
@@ -136,16 +141,21 @@ class ProcessGroup:
         num_parties: int,
         *,
         timeout_s: float,
-        provider: str,
+        job_timeout_s: float = 600.0,
+        provider: str = "dealer",
+        tls: bool = True,
         party_module: str = "mpc.party",
     ) -> None:
-        self.token = secrets.token_hex(32)
+        self.num_parties = num_parties
+        self.session = secrets.token_hex(32)
         self.timeout_s = timeout_s
         self.children: list[Child] = []
+        self._authority = Authority.create() if tls else None
         settings: dict[str, object] = {
-            "token": self.token,
+            "session": self.session,
             "num_parties": num_parties,
             "timeout_s": timeout_s,
+            "job_timeout_s": job_timeout_s,
             "provider": provider,
         }
         roles = [(f"party:{rank}", party_module) for rank in range(num_parties)]
@@ -153,7 +163,8 @@ class ProcessGroup:
             roles.append(("dealer", "mpc.dealer"))
         try:
             for rank, (role, module) in enumerate(roles):
-                self.children.append(Child(role, module, {**settings, "rank": rank}))
+                own = {"role": role, "rank": rank, "credentials": self._credentials_json(role)}
+                self.children.append(Child(role, module, {**settings, **own}))
             deadline = time.monotonic() + START_TIMEOUT_S
             self.ports = [child.read_port(deadline) for child in self.children]
             for child in self.children:
@@ -165,12 +176,28 @@ class ProcessGroup:
     def connect(self, me: str, rank: int) -> Link:
         """Open a link from this process, in a role, to a party."""
         return connect(
-            self.ports[rank],
-            me=me,
+            Address(LOOPBACK, self.ports[rank]),
+            me=self.identity(me),
             peer=f"party:{rank}",
-            token=self.token,
             timeout_s=self.timeout_s,
+            within_s=START_TIMEOUT_S,
         )
+
+    @property
+    def pids(self) -> dict[str, int]:
+        """Process number of each role."""
+        return {child.role: child.pid for child in self.children}
+
+    def identity(self, role: str) -> Identity:
+        """Return what proves a role to the group's parties."""
+        return Identity(role=role, session=self.session, credentials=self._credentials(role))
+
+    def _credentials(self, role: str) -> Credentials | None:
+        return None if self._authority is None else self._authority.issue(role)
+
+    def _credentials_json(self, role: str) -> dict[str, str] | None:
+        credentials = self._credentials(role)
+        return None if credentials is None else credentials.as_json()
 
     def wait_readable(self, link: Link, deadline: float) -> None:
         """Wait until a link has something, watching the children meanwhile.

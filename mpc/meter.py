@@ -2,93 +2,150 @@
 
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import asdict, dataclass
+from typing import Protocol
 
 from mpc.communicator import MeshCommunicator
+from mpc.link_meter import LinkMeter
 from mpc.provider import DealerProvider, FirstPartyProvider
-from mpc.traffic import Phase, RoleTraffic, StepCost
-from mpc.transport import Link, LinkCount
+from mpc.traffic import OperationTraffic, RoleTraffic, StepCost
+from mpc.transport import Link
+
+Counted = tuple[RoleTraffic, list[OperationTraffic]]
 
 
-@dataclass(frozen=True, kw_only=True)
+class Steps(Protocol):
+    """Whatever is told which step of a job begins and ends."""
+
+    def step(self, name: str) -> AbstractContextManager[None]:
+        """Surround one step."""
+
+
 class Network:
-    """A party's links and what runs on them."""
+    """A party's links, what runs on them, and what they have carried.
 
-    communicator: MeshCommunicator
-    provider: DealerProvider | FirstPartyProvider
-    server: Link
-    dealer: Link | None
+    Parameters
+    ----------
+    communicator : MeshCommunicator
+    provider : DealerProvider or FirstPartyProvider
+    server : Link
+    dealer : Link, optional
+    """
+
+    def __init__(
+        self,
+        *,
+        communicator: MeshCommunicator,
+        provider: DealerProvider | FirstPartyProvider,
+        server: Link,
+        dealer: Link | None,
+    ) -> None:
+        self.communicator = communicator
+        self.provider = provider
+        self.server = server
+        self._peers = list(communicator.peers.values())
+        self._dealer = dealer
+        me = f"party:{communicator.rank}"
+        self._online = LinkMeter(role=me, phase="online")
+        self._offline = LinkMeter(role=me, phase="offline")
+        self._input = LinkMeter(role=me, phase="input")
+
+    @property
+    def online_bytes_sent(self) -> int:
+        """Bytes sent to the other parties since the session began."""
+        return sum(link.count.bytes_sent for link in self._peers)
+
+    def traffic(
+        self, owners: Sequence[Link], *, online_s: float, offline_s: float, input_s: float
+    ) -> list[Counted]:
+        """Return what was carried since this was last asked, with the seconds it took.
+
+        The dealer's own count is among it at party 0, which asks for it.
+        """
+        counted = [
+            self._online.since_last(self._peers, online_s),
+            self._input.since_last(owners, input_s),
+        ]
+        dealer = self.provider.finish()
+        if self._dealer is not None:
+            counted.append(self._offline.since_last([self._dealer], offline_s))
+        return counted + ([dealer] if dealer is not None else [])
 
 
-@dataclass
+@dataclass(frozen=True, slots=True)
+class _Moment:
+    seconds: float
+    rounds_offline: int
+    seconds_offline: float
+
+
 class Meter:
-    """Rounds, bytes and seconds of one job at this party."""
+    """Rounds, bytes and seconds of one job at this party.
 
-    network: Network
-    owners: Sequence[Link]
-    steps: list[StepCost] = field(default_factory=list)
+    Parameters
+    ----------
+    network : Network
+    job : int
+        Its number; tells the provider's segments of one job from those of another.
+    """
 
-    def __post_init__(self) -> None:
-        self._before = {id(link): link.count.copy() for _, link in self._links()}
-        self._rounds = self.network.communicator.rounds
-        self._offline = (self.network.provider.rounds, self.network.provider.seconds)
-        self._started = time.perf_counter()
+    def __init__(self, network: Network, *, job: int) -> None:
+        self._network = network
+        self._job = job
+        self._steps: list[StepCost] = []
+        self._opened = self._started = self._moment()
 
     def inputs_are_in(self) -> None:
         """Start the clock of the protocol: waiting for data owners is not its time."""
-        self._started = time.perf_counter()
+        self._network.communicator.begin()
+        self._started = self._moment()
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
-        """Count what happens inside as one step."""
-        rounds, sent, started = self.network.communicator.rounds, self._sent(), time.perf_counter()
+        """Count what happens inside as one step, with randomness of its own segment."""
+        communicator = self._network.communicator
+        self._network.provider.begin(self._job, name)
+        rounds, sent = communicator.rounds, self._network.online_bytes_sent
+        started = time.perf_counter()
         yield
-        self.steps.append(
+        self._steps.append(
             StepCost(
                 name=name,
-                rounds=self.network.communicator.rounds - rounds,
-                bytes_sent=self._sent() - sent,
+                rounds=communicator.rounds - rounds,
+                bytes_sent=self._network.online_bytes_sent - sent,
                 seconds=time.perf_counter() - started,
             )
         )
 
-    def report(self) -> dict[str, object]:
-        """Return everything that was counted since the job began."""
-        offline_seconds = self.network.provider.seconds - self._offline[1]
+    def report(self, owners: Sequence[Link]) -> dict[str, object]:
+        """Return everything that was counted since the job began.
+
+        Parameters
+        ----------
+        owners : sequence of Link
+            To every data owner of the job.
+        """
+        now = self._moment()
+        rounds_online = self._network.communicator.rounds
+        seconds_offline = now.seconds_offline - self._started.seconds_offline
+        seconds_online = now.seconds - self._started.seconds - seconds_offline
+        counted = self._network.traffic(
+            owners,
+            online_s=seconds_online,
+            offline_s=now.seconds_offline - self._opened.seconds_offline,
+            input_s=self._started.seconds - self._opened.seconds,
+        )
         return {
-            "steps": [asdict(step) for step in self.steps],
-            "roles": [asdict(entry) for entry in self._roles()],
-            "rounds_online": self.network.communicator.rounds - self._rounds,
-            "rounds_offline": self.network.provider.rounds - self._offline[0],
-            "seconds_offline": offline_seconds,
-            "seconds_online": time.perf_counter() - self._started - offline_seconds,
+            "steps": [asdict(step) for step in self._steps],
+            "roles": [asdict(role) for role, _ in counted],
+            "operations": [asdict(entry) for _, entries in counted for entry in entries],
+            "rounds_online": rounds_online,
+            "rounds_offline": now.rounds_offline - self._opened.rounds_offline,
+            "seconds_offline": seconds_offline,
+            "seconds_online": seconds_online,
         }
 
-    def _links(self) -> list[tuple[Phase, Link]]:
-        links: list[tuple[Phase, Link]] = [
-            ("online", link) for link in self.network.communicator.peers.values()
-        ]
-        if self.network.dealer is not None:
-            links.append(("offline", self.network.dealer))
-        return links + [("input", link) for link in self.owners]
-
-    def _sent(self) -> int:
-        return sum(link.count.bytes_sent for link in self.network.communicator.peers.values())
-
-    def _roles(self) -> list[RoleTraffic]:
-        me = f"party:{self.network.communicator.rank}"
-        counts: dict[Phase, list[LinkCount]] = {}
-        for phase, link in self._links():
-            counts.setdefault(phase, []).append(link.count.minus(self._before[id(link)]))
-        return [
-            RoleTraffic(
-                role=me,
-                phase=phase,
-                bytes_sent=sum(count.bytes_sent for count in added),
-                bytes_received=sum(count.bytes_received for count in added),
-                frames_sent=sum(count.frames_sent for count in added),
-                frames_received=sum(count.frames_received for count in added),
-            )
-            for phase, added in counts.items()
-        ]
+    def _moment(self) -> _Moment:
+        provider = self._network.provider
+        return _Moment(time.perf_counter(), provider.rounds, provider.seconds)

@@ -4,49 +4,62 @@ A party holds share p of everything and learns nothing but the public schedule a
 policy opens to `parties and server`; see `mpc.reveal`.
 """
 
+import contextlib
 import sys
+from dataclasses import dataclass
 
 import torch
 
 from mpc._crypten import install
-from mpc.child import Bootstrap, serve_process
+from mpc.child import Start, serve_process
 from mpc.communicator import MeshCommunicator
-from mpc.errors import PeerClosedError
-from mpc.jobs import ClusterJob
+from mpc.errors import MpcError, PeerClosedError, TransportError
+from mpc.frames import AGREEMENT, CONTROL, Chain
 from mpc.meter import Network
-from mpc.protocol import run_job
+from mpc.protocol import Order, run_job
 from mpc.provider import DealerProvider, FirstPartyProvider
-from mpc.randomness import KEY_BYTES, AesCtrStream, new_key
-from mpc.transport import CONTROL, RING_KEY, Link, accept, allow_open_files, connect
+from mpc.randomness import AesCtrStream, KeyAgreement, new_key
+from mpc.reception import Reception, connect
+from mpc.transport import Link
+
+PUBLIC_KEY_BYTES = 32
 
 
-def meet(start: Bootstrap) -> Network:
+@dataclass(frozen=True, kw_only=True)
+class Meeting:
+    """A party among the others: its network, and the door for data owners."""
+
+    network: Network
+    reception: Reception
+
+
+def meet(start: Start) -> Meeting:
     """Connect to everybody, agree on keys and put our plug-ins under CrypTen."""
-    me = f"party:{start.rank}"
-    peers: dict[int, Link] = {}
-    for rank in range(start.rank):
-        peers[rank] = _connect(start, me, f"party:{rank}", start.ports[rank])
+    online, offline = Chain(), Chain()
+    reception = Reception(
+        start.listener,
+        me=start.identity,
+        admits=lambda role: _has_business(role, start),
+        timeout_s=start.timeout_s,
+        chain_of=lambda role: online if role.startswith("party:") else Chain(),
+    )
+    peers = {rank: _connect(start, rank, online) for rank in range(start.rank)}
     dealer = None
     if start.provider == "dealer":
-        dealer = _connect(start, me, "dealer", start.ports[start.num_parties])
-    higher = [f"party:{rank}" for rank in range(start.rank + 1, start.num_parties)]
-    came = accept(
-        start.listener,
-        me=me,
-        token=start.token,
-        expected=[*higher, "server"],
-        timeout_s=start.timeout_s,
-    )
-    server = came.pop("server")
-    peers |= {int(role.split(":")[1]): link for role, link in came.items()}
-    communicator = MeshCommunicator(start.rank, peers)
+        dealer = _connect(start, start.num_parties, offline)
+    higher = {f"party:{rank}": rank for rank in range(start.rank + 1, start.num_parties)}
+    came = reception.wait_for([*higher, "server"], timeout_s=start.start_timeout_s)
+    peers |= {rank: came[role] for role, rank in higher.items()}
+    communicator = MeshCommunicator(start.rank, peers, online)
     local = AesCtrStream(new_key())
     provider = (
-        DealerProvider(start.rank, dealer)
+        DealerProvider(start.rank, dealer, offline)
         if dealer is not None
         else FirstPartyProvider(communicator, local)
     )
-    previous, following = _ring_keys(start.rank, peers)
+    previous, following = agree_ring_keys(start.rank, peers, start.identity.session)
+    for link in peers.values():
+        link.start_counting()
     install(
         communicator,
         provider,
@@ -54,60 +67,103 @@ def meet(start: Bootstrap) -> Network:
         previous=AesCtrStream(previous),
         following=AesCtrStream(following),
     )
-    return Network(communicator=communicator, provider=provider, server=server, dealer=dealer)
+    network = Network(
+        communicator=communicator, provider=provider, server=came["server"], dealer=dealer
+    )
+    return Meeting(network=network, reception=reception)
 
 
-def _connect(start: Bootstrap, me: str, peer: str, port: int) -> Link:
-    return connect(port, me=me, peer=peer, token=start.token, timeout_s=start.timeout_s)
+def _has_business(role: str, start: Start) -> bool:
+    """Tell whether a role connects to this party: higher ranks, the server, data owners."""
+    if role.startswith("party:"):
+        return start.rank < int(role.removeprefix("party:")) < start.num_parties
+    return role == "server" or role.startswith("client:")
 
 
-def _ring_keys(rank: int, peers: dict[int, Link]) -> tuple[bytes, bytes]:
-    """Give the next party a key for zero sharings, get one from the previous."""
+def _connect(start: Start, rank: int, chain: Chain) -> Link:
+    peer = "dealer" if rank == start.num_parties else f"party:{rank}"
+    return connect(
+        start.addresses[rank],
+        me=start.identity,
+        peer=peer,
+        timeout_s=start.timeout_s,
+        within_s=start.start_timeout_s,
+        patient=True,
+        chain=chain,
+    )
+
+
+def agree_ring_keys(rank: int, peers: dict[int, Link], session: str) -> tuple[bytes, bytes]:
+    """Agree on keys for zero sharings with the previous and the next party in the ring.
+
+    Parameters
+    ----------
+    rank : int
+    peers : dict of int to Link
+    session : str
+        Bound into the keys.
+
+    Returns
+    -------
+    previous, following : bytes
+        16 bytes each; `following` is what the next party calls `previous`.
+
+    References
+    ----------
+    RFC 7748 (X25519), RFC 5869 (HKDF).
+    """
     num_parties = len(peers) + 1
-    following = new_key()
-    peers[(rank + 1) % num_parties].send(RING_KEY, following)
-    previous = peers[(rank - 1) % num_parties].recv(RING_KEY, num_bytes=KEY_BYTES)
-    return bytes(previous), following
+    after, before = (rank + 1) % num_parties, (rank - 1) % num_parties
+    agreements = {other: KeyAgreement() for other in {after, before}}
+    for other, agreement in agreements.items():
+        peers[other].send(AGREEMENT, agreement.public_bytes())
+    publics = {
+        other: bytes(peers[other].recv(AGREEMENT, num_bytes=PUBLIC_KEY_BYTES))
+        for other in agreements
+    }
+
+    def key(other: int, source: int) -> bytes:
+        context = f"secfpp zero sharing {session} from party:{source}".encode()
+        return agreements[other].shared_key(publics[other], context=context)
+
+    return key(before, before), key(after, rank)
 
 
-def serve(start: Bootstrap, network: Network) -> None:
+def serve(meeting: Meeting, start: Start) -> None:
     """Do jobs until the server says stop or hangs up."""
-    server = network.server
+    server = meeting.network.server
     server.send_json(CONTROL, {"ready": True})
-    owners: dict[str, Link] = {}
+    number = 0
     while True:
-        server.wait_readable()
+        server.readable_within(None)
+        number += 1
         try:
-            request = server.recv_json(CONTROL)
+            message = server.recv_json(CONTROL, number=number)
         except PeerClosedError:
             return
-        if request.get("do") == "stop":
+        if message.get("do") == "stop":
             return
-        job = ClusterJob.from_json(request["job"])
-        rows = {str(name): list(held) for name, held in request["owners"].items()}  # type: ignore[attr-defined]
-        allow_open_files(len(rows))
-        owners |= accept(
-            start.listener,
-            me=f"party:{start.rank}",
-            token=start.token,
-            expected=[name for name in rows if name not in owners],
-            timeout_s=start.timeout_s,
-        )
-        held = {owners[name]: rows_of for name, rows_of in rows.items()}
-        reply = run_job(
-            network, job, held, dim=int(str(request["dim"])), payload=int(str(request["payload"]))
-        )
-        server.send_json(CONTROL, reply)
+        order = Order.from_json(number, message)
+        run_job(meeting.network, meeting.reception, order, timeout_s=start.timeout_s)
+
+
+def run_party(start: Start) -> None:
+    """Live as a party: meet the others, then serve; tell the server what goes wrong."""
+    torch.set_num_threads(1)
+    meeting = meet(start)
+    try:
+        serve(meeting, start)
+    except MpcError as error:
+        with contextlib.suppress(TransportError):  # it may be gone itself
+            meeting.network.server.send_json(CONTROL, {"failed": str(error)})
+        raise
+    finally:
+        meeting.reception.close()
 
 
 def main() -> None:
     """Run a party's process; see `mpc.launch`."""
-
-    def body(start: Bootstrap) -> None:
-        torch.set_num_threads(1)
-        serve(start, meet(start))
-
-    sys.exit(serve_process("party", body))
+    sys.exit(serve_process("party", run_party))
 
 
 if __name__ == "__main__":

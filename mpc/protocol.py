@@ -3,55 +3,119 @@
 Shape letters: N points, D dimensions of a point, M of a payload.
 """
 
+import time
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Any, Self
 
 import numpy as np
 
 from mpc._crypten import from_share
 from mpc.clustering import Decision, cluster_shares
+from mpc.errors import FrameError, PeerTimeoutError
+from mpc.exchange import collect
+from mpc.fixedpoint import Int64Array
+from mpc.frames import CONTROL, DECISION, SHARE
 from mpc.jobs import ClusterJob
 from mpc.meter import Meter, Network
+from mpc.provider import DealerProvider
+from mpc.reception import Reception
+from mpc.rehearsal import JobShape, rehearse
 from mpc.reveal import Door
-from mpc.transport import DECISION, SHARE, Link
+from mpc.schedule import Schedule
+from mpc.transport import Link, allow_open_files
+
+Rows = Sequence[int]
 
 
-def run_job(
-    network: Network,
-    job: ClusterJob,
-    owners: Mapping[Link, Sequence[int]],
-    *,
-    dim: int,
-    payload: int,
-) -> dict[str, object]:
-    """Receive shares, compute, hand out results; return the public report for the server.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Order:
+    """A job as the server announces it to the parties; all of it is public."""
+
+    number: int
+    """1, 2, ... in the order of jobs."""
+    job: ClusterJob
+    rows: Mapping[str, Rows]
+    """Which rows each data owner holds; together 0 .. N - 1."""
+    dim: int
+    payload: int
+
+    @property
+    def num_points(self) -> int:
+        """N."""
+        return sum(len(held) for held in self.rows.values())
+
+    def as_json(self) -> dict[str, object]:
+        """Return plain values for a control message."""
+        return {
+            "do": "cluster",
+            "job": self.job.as_json(),
+            "rows": {name: list(held) for name, held in self.rows.items()},
+            "dim": self.dim,
+            "payload": self.payload,
+        }
+
+    @classmethod
+    def from_json(cls, number: int, message: Mapping[str, object]) -> Self:
+        """Rebuild, and check again, what came in a control message.
+
+        Raises
+        ------
+        FrameError
+            Something is missing, malformed or contradicts itself.
+        """
+        try:
+            rows = {str(name): [int(row) for row in held] for name, held in message["rows"].items()}  # type: ignore[attr-defined]
+            order = cls(
+                number=number,
+                job=ClusterJob.from_json(message["job"]),
+                rows=rows,
+                dim=int(message["dim"]),  # type: ignore[call-overload]
+                payload=int(message["payload"]),  # type: ignore[call-overload]
+            )
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise FrameError(f"the server sent a malformed job: {error}") from None
+        if sorted(row for held in rows.values() for row in held) != list(range(order.num_points)):
+            raise FrameError("the rows of a job must be 0 .. N - 1, each of one owner")
+        return order
+
+
+def run_job(network: Network, reception: Reception, order: Order, *, timeout_s: float) -> None:
+    """Receive shares, compute, hand out results, and report to the server what is public.
+
+    When data owners fail, the job is given up, and the party is ready for the next.
 
     Parameters
     ----------
     network : Network
-    job : ClusterJob
-    owners : mapping of link to rows
-        Every data owner and the numbers of the rows it holds; together 0 .. N - 1.
-    dim, payload : int
-        D and M.
-
-    Returns
-    -------
-    dict
-        `k`, `iterations`, `labels` (or None), `ledger`, and the meter's report.
+    reception : Reception
+        Lets data owners in.
+    order : Order
+    timeout_s : float
+        Longest wait for the data owners.
     """
-    meter = Meter(network, list(owners))
-    points_enc_ND, payload_enc_NM = receive_shares(owners, dim=dim, payload=payload)
+    meter = Meter(network, job=order.number)
+    if network.communicator.rank == 0 and isinstance(network.provider, DealerProvider):
+        network.provider.expect(order.number, _schedule_of(network, order))
+    links, refused = _await_owners(reception, order, timeout_s)
+    shares = _receive_shares(reception, order, links, refused, timeout_s)
+    network.server.send_json(CONTROL, {"refused": refused}, number=order.number)
+    if not network.server.recv_json(CONTROL, number=order.number).get("go"):
+        network.provider.finish()
+        return
+    owners = {link: order.rows[name] for name, link in links.items()}
+    points_enc_ND, payload_enc_NM = assemble(owners, shares, dim=order.dim)
     meter.inputs_are_in()
-    door = Door(network.communicator, network.server, owners, job)
+    door = Door(network.communicator, network.server, owners, order.job, number=order.number)
     done = cluster_shares(
-        job,
+        order.job,
         points_enc_ND,
         payload_enc_NM,
         door=door,
         meter=meter,
         source=network.provider,
-        decide=lambda: _decision_of(network.server),
+        decide=lambda: _decision_of(network.server, order.number),
     )
     report: dict[str, object] = {
         "k": done.k,
@@ -59,23 +123,73 @@ def run_job(
         "labels": None if done.labels is None else list(done.labels),
         "ledger": [entry.as_json() for entry in door.ledger],
     }
-    return report | meter.report()
+    network.server.send_json(CONTROL, report | meter.report(list(owners)), number=order.number)
 
 
-def receive_shares(
-    owners: Mapping[Link, Sequence[int]], *, dim: int, payload: int
+def _await_owners(
+    reception: Reception, order: Order, timeout_s: float
+) -> tuple[dict[str, Link], dict[str, str]]:
+    """Wait for every owner to connect; return links, and who did not come."""
+    allow_open_files(len(order.rows))
+    refused: dict[str, str] = {}
+    try:
+        reception.wait_for(order.rows, timeout_s=timeout_s)
+    except PeerTimeoutError as error:
+        refused = {name: str(error) for name in reception.missing(order.rows)}
+    return reception.present(order.rows), refused
+
+
+def _receive_shares(
+    reception: Reception,
+    order: Order,
+    links: Mapping[str, Link],
+    refused: dict[str, str],
+    timeout_s: float,
+) -> dict[Link, Int64Array]:
+    """Collect the owners' shares; who fails is noted in `refused` and has to connect anew."""
+    width = order.dim + order.payload
+    shapes = {link: (len(order.rows[name]), width) for name, link in links.items()}
+    shares, failures = collect(
+        shapes, SHARE, number=order.number, deadline=time.monotonic() + timeout_s
+    )
+    for name, link in links.items():
+        if link in failures:
+            refused[name] = str(failures[link])
+            reception.drop(name)
+    return shares
+
+
+def assemble(
+    owners: Mapping[Link, Rows], shares: Mapping[Link, Int64Array], *, dim: int
 ) -> tuple[Any, Any]:
-    """Collect every owner's shares of points (N, D) and payload (N, M)."""
+    """Put every owner's rows in place: shares of points (N, D) and of the payload (N, M)."""
     num_points = sum(len(rows) for rows in owners.values())
-    whole = np.empty((num_points, dim + payload), dtype=np.int64)
+    width = next(iter(shares.values())).shape[1]
+    whole = np.empty((num_points, width), dtype=np.int64)
     for link, rows in owners.items():
-        whole[np.asarray(rows)] = link.recv_ring(SHARE, (len(rows), dim + payload))
+        whole[np.asarray(rows)] = shares[link]
     points, rest = np.ascontiguousarray(whole[:, :dim]), np.ascontiguousarray(whole[:, dim:])
     return from_share(points), from_share(rest)
 
 
-def _decision_of(server: Link) -> Decision:
-    decision = server.recv_json(DECISION)
+def _schedule_of(network: Network, order: Order) -> Schedule:
+    """Rehearse a job, or remember one of the same shape."""
+    return _rehearsed(
+        JobShape(
+            job=replace(order.job, label="", norm_bound=1.0),
+            num_points=order.num_points,
+            dim=order.dim,
+            payload=order.payload,
+            num_parties=network.communicator.get_world_size(),
+        )
+    )
+
+
+_rehearsed = lru_cache(maxsize=32)(rehearse)
+
+
+def _decision_of(server: Link, number: int) -> Decision:
+    decision = server.recv_json(DECISION, number=number)
     return Decision(
         labels=tuple(decision["labels"]),  # type: ignore[arg-type]
         k=int(str(decision["k"])),

@@ -1,25 +1,32 @@
 """A party's side of the dealer, in the shape of CrypTen's provider of correlated randomness.
 
-Every party draws its own parts from the AES stream it shares with the dealer; only party 0 asks
-the dealer, and gets the one correction that makes the parts fit. Others send and get nothing.
+Every party draws its own parts from AES streams that it shares with the dealer, one a segment of a
+job. Only party 0 asks the dealer, ahead of need where the schedule is known, and gets the one
+correction that makes the parts fit. Others send and get nothing.
 """
 
-import json
 import time
+from collections import deque
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
-import numpy as np
 import torch
 
 from mpc._crypten import ArithmeticSharedTensor, BinarySharedTensor, TrustedFirstParty
 from mpc.communicator import MeshCommunicator
-from mpc.dealer import Shape, TupleKind, truncation_pair
+from mpc.dealer import truncation_pair
+from mpc.errors import PartyError
+from mpc.fixedpoint import Int64Array
+from mpc.frames import CORRECTIONS, DEALER_KEY, DEALER_REPORT, REQUEST, Chain, TupleKind
 from mpc.randomness import KEY_BYTES, AesCtrStream
-from mpc.transport import CORRECTION, DEALER_KEY, REQUEST, Link
+from mpc.schedule import Schedule
+from mpc.traffic import OperationTraffic, RoleTraffic
+from mpc.transport import Link
+from mpc.tuples import TupleRequest, segment_of
 
 Triple = tuple[Any, Any, Any]
 Pair = tuple[Any, Any]
+_NO_SEGMENT: Final = -1
 
 
 class TruncationSource(Protocol):
@@ -30,7 +37,60 @@ class TruncationSource(Protocol):
         ...
 
 
-class DealerProvider:
+class TupleProvider:
+    """Correlated randomness in the shapes that CrypTen asks for; where it is from is for others."""
+
+    def generate_additive_triple(
+        self, size0: Sequence[int], size1: Sequence[int], op: TupleKind, device: object = None
+    ) -> Triple:
+        """Return shares of a, b and a op b, for op `mul` (broadcasting) or `matmul`."""
+        if op not in ("mul", "matmul"):
+            raise NotImplementedError(f"the dealer has no triples for {op!r}")
+        request = TupleRequest(op, (tuple(size0), tuple(size1)))
+        a, b = self._draw(size0), self._draw(size1)
+        return _arithmetic(a), _arithmetic(b), _arithmetic(self._last_part(request))
+
+    def square(self, size: Sequence[int], device: object = None) -> Pair:
+        """Return shares of r and r^2."""
+        r = self._draw(size)
+        return _arithmetic(r), _arithmetic(self._last_part(TupleRequest("square", (tuple(size),))))
+
+    def generate_binary_triple(
+        self, size0: Sequence[int], size1: Sequence[int], device: object = None
+    ) -> Triple:
+        """Return xor shares of a, b and a & b."""
+        request = TupleRequest("binary", (tuple(size0), tuple(size1)))
+        parts = self._draw(size0), self._draw(size1), self._last_part(request)
+        return tuple(BinarySharedTensor.from_shares(part) for part in parts)
+
+    def wrap_rng(self, size: Sequence[int], device: object = None) -> Pair:
+        """Return shares of r and of the number of wraps in the sum of its shares."""
+        r = self._draw(size)
+        return _arithmetic(r), _arithmetic(self._last_part(TupleRequest("wraps", (tuple(size),))))
+
+    def B2A_rng(self, size: Sequence[int], device: object = None) -> Pair:  # noqa: N802
+        """Return additive and xor shares of one random bit an element."""
+        r_xor = self._draw_bits(size)
+        r_add = self._last_part(TupleRequest("bit", (tuple(size),)))
+        return _arithmetic(r_add), BinarySharedTensor.from_shares(r_xor)
+
+    def truncation(self, size: Sequence[int], shift: int) -> Triple:
+        """Return shares of a uniform r, of r >> shift (logical) and of r's top bit."""
+        r = self._draw(size)
+        shifted, top = self._last_part(TupleRequest("truncation", (tuple(size),), shift))
+        return _arithmetic(r), _arithmetic(shifted), _arithmetic(top)
+
+    def _draw(self, size: Sequence[int]) -> torch.Tensor:
+        raise NotImplementedError
+
+    def _draw_bits(self, size: Sequence[int]) -> torch.Tensor:
+        raise NotImplementedError
+
+    def _last_part(self, request: TupleRequest) -> torch.Tensor:
+        raise NotImplementedError
+
+
+class DealerProvider(TupleProvider):
     """Correlated randomness from a dealer in another process.
 
     Parameters
@@ -39,78 +99,140 @@ class DealerProvider:
         This party.
     link : Link
         To the dealer, whose first frame is this party's key.
+    chain : Chain
+        Depth of the messages between party 0 and the dealer.
 
     Notes
     -----
-    Cost: one request and one reply between party 0 and the dealer a tuple, 8 bytes an element of
-    the product. Leakage: the dealer learns shapes and the number of operations.
+    Cost: party 0 sends one request a segment and gets 8 bytes an element of each tuple's last part.
+    A scheduled iteration is asked for when the one before begins, so that one is asked for in vain
+    when a job ends early. Leakage: the dealer learns kinds and shapes of tuples.
     """
 
-    def __init__(self, rank: int, link: Link) -> None:
+    def __init__(self, rank: int, link: Link, chain: Chain) -> None:
         self._rank = rank
         self._link = link
-        self._stream = AesCtrStream(bytes(link.recv(DEALER_KEY, num_bytes=KEY_BYTES)))
-        self.rounds = 0
+        self._chain = chain
+        self._key = bytes(link.recv(DEALER_KEY, num_bytes=KEY_BYTES))
+        link.start_counting()
+        self._schedule = Schedule()
+        self._job = 0
+        self._begun: set[int] = set()
+        self._unread: deque[tuple[int, TupleRequest]] = deque()
+        self._arrived: dict[int, deque[tuple[TupleRequest, Int64Array]]] = {}
+        self._asked: set[int] = set()
+        self._corrections = 0
+        self._stream = AesCtrStream(self._key, nonce=0)
+        self._segment = 0
         self.seconds = 0.0
-        """Time spent waiting for the dealer."""
+        """Time spent expanding and waiting for the dealer."""
 
-    def generate_additive_triple(
-        self, size0: Sequence[int], size1: Sequence[int], op: TupleKind, device: object = None
-    ) -> Triple:
-        """Return shares of a, b and a op b, for op `mul` (broadcasting) or `matmul`."""
-        if op not in ("mul", "matmul"):
-            raise NotImplementedError(f"the dealer has no triples for {op!r}")
-        a, b = self._draw(size0), self._draw(size1)
-        c = self._last_part(op, [size0, size1], _product_shape(op, size0, size1))
-        return _arithmetic(a), _arithmetic(b), _arithmetic(c)
+    @property
+    def rounds(self) -> int:
+        """The longest chain of messages to and from the dealer so far."""
+        return self._chain.depth
 
-    def square(self, size: Sequence[int], device: object = None) -> Pair:
-        """Return shares of r and r^2."""
-        r = self._draw(size)
-        return _arithmetic(r), _arithmetic(self._last_part("square", [size], size))
+    def expect(self, job: int, schedule: Schedule) -> None:
+        """Ask the dealer for what a job begins with.
 
-    def generate_binary_triple(
-        self, size0: Sequence[int], size1: Sequence[int], device: object = None
-    ) -> Triple:
-        """Return xor shares of a, b and a & b."""
-        a, b = self._draw(size0), self._draw(size1)
-        c = self._last_part(
-            "binary", [size0, size1], np.broadcast_shapes(tuple(size0), tuple(size1))
-        )
-        return tuple(BinarySharedTensor.from_shares(part) for part in (a, b, c))
+        Parameters
+        ----------
+        job : int
+            Number of the job, greater than any before.
+        schedule : Schedule
+        """
+        self._schedule, self._job = schedule, job
+        self._begun.clear()
+        for step in schedule.at_first:
+            self._ask(segment_of(job, step), schedule.tuples_of(step))
 
-    def wrap_rng(self, size: Sequence[int], device: object = None) -> Pair:
-        """Return shares of r and of the number of wraps in the sum of its shares."""
-        r = self._draw(size)
-        return _arithmetic(r), _arithmetic(self._last_part("wraps", [size], size))
+    def begin(self, job: int, step: str) -> None:
+        """Enter a step of a job: draw from its own part of the streams from here on.
 
-    def B2A_rng(self, size: Sequence[int], device: object = None) -> Pair:  # noqa: N802
-        """Return additive and xor shares of one random bit an element."""
-        r_xor = torch.from_numpy(self._stream.bits(size, 1))
-        r_add = self._last_part("bit", [size], size)
-        return _arithmetic(r_add), BinarySharedTensor.from_shares(r_xor)
+        Raises
+        ------
+        PartyError
+            The step has begun before: its masks must not be used twice.
+        """
+        segment = segment_of(job, step)
+        if segment in self._begun or job < self._job:
+            raise PartyError(f"party:{self._rank} would use the masks of {step!r} twice")
+        self._job = job
+        self._begun.add(segment)
+        self._segment = segment
+        self._stream = AesCtrStream(self._key, nonce=segment)
+        following = self._schedule.after(step)
+        if following is not None:
+            self._ask(segment_of(job, following), self._schedule.tuples_of(following))
 
-    def truncation(self, size: Sequence[int], shift: int) -> Triple:
-        """Return shares of a uniform r, of r >> shift (logical) and of r's top bit."""
-        r = self._draw(size)
-        shifted, top = self._last_part("truncation", [size], (2, *size), shift=shift)
-        return _arithmetic(r), _arithmetic(shifted), _arithmetic(top)
+    def finish(self) -> tuple[RoleTraffic, list[OperationTraffic]] | None:
+        """Take in what was asked for in vain; party 0 returns what the dealer counted.
+
+        Returns
+        -------
+        RoleTraffic and list of OperationTraffic, or None
+            The dealer's side since it was last asked; None at other parties.
+        """
+        self._arrived.clear()
+        self._asked.clear()
+        self._schedule = Schedule()
+        if self._rank != 0:
+            return None
+        while self._unread:
+            self._read_next()
+        self._arrived.clear()
+        self._link.send(DEALER_REPORT, b"")
+        report = self._link.recv_json(DEALER_REPORT)
+        operations = [OperationTraffic(**entry) for entry in report["operations"]]  # type: ignore[attr-defined]
+        return RoleTraffic(**report["role"]), operations  # type: ignore[arg-type]
 
     def _draw(self, size: Sequence[int]) -> torch.Tensor:
-        return torch.from_numpy(self._stream.ring(size))
-
-    def _last_part(
-        self, kind: TupleKind, sizes: Sequence[Sequence[int]], out: Sequence[int], shift: int = 0
-    ) -> torch.Tensor:
-        if self._rank != 0:
-            return self._draw(out)
         started = time.perf_counter()
-        request = {"kind": kind, "shapes": [tuple(size) for size in sizes], "shift": shift}
-        self._link.send(REQUEST, json.dumps(request).encode())
-        correction = self._link.recv_ring(CORRECTION, tuple(out))
+        drawn = torch.from_numpy(self._stream.ring(size))
         self.seconds += time.perf_counter() - started
-        self.rounds += 1
+        return drawn
+
+    def _draw_bits(self, size: Sequence[int]) -> torch.Tensor:
+        return torch.from_numpy(self._stream.bits(size, 1))
+
+    def _last_part(self, request: TupleRequest) -> torch.Tensor:
+        if self._rank != 0:
+            return self._draw(request.out_shape)
+        started = time.perf_counter()
+        planned, correction = self._next_of(self._segment, request)
+        if planned != request:
+            raise PartyError(f"the dealer was asked for {planned} where {request} is needed")
+        self.seconds += time.perf_counter() - started
         return torch.from_numpy(correction)
+
+    def _next_of(self, segment: int, request: TupleRequest) -> tuple[TupleRequest, Int64Array]:
+        """Return the next correction of a segment, asking now if nobody did before."""
+        if segment not in self._asked:
+            # On demand the dealer's streams would start over with every request of a segment.
+            raise PartyError(
+                f"nothing was asked of the dealer for this step, but {request} is needed"
+            )
+        while not self._arrived.get(segment):
+            self._read_next()
+        return self._arrived[segment].popleft()
+
+    def _ask(self, segment: int, requests: Sequence[TupleRequest]) -> None:
+        self._asked.add(segment)
+        if self._rank != 0:
+            return
+        message = {"segment": segment, "tuples": [request.as_json() for request in requests]}
+        self._link.send_json(REQUEST, message)
+        self._unread.extend((segment, request) for request in requests)
+
+    def _read_next(self) -> None:
+        if not self._unread:
+            raise PartyError("the schedule has no more tuples for this step")
+        segment, request = self._unread.popleft()
+        self._corrections += 1
+        array = self._link.recv_ring(
+            CORRECTIONS[request.kind], request.out_shape, number=self._corrections
+        )
+        self._arrived.setdefault(segment, deque()).append((request, array))
 
 
 class FirstPartyProvider(TrustedFirstParty):  # type: ignore[misc]
@@ -123,13 +245,23 @@ class FirstPartyProvider(TrustedFirstParty):  # type: ignore[misc]
         self.rounds = 0
         self.seconds = 0.0
 
+    def expect(self, job: int, schedule: Schedule) -> None:
+        """Do nothing: nobody is asked."""
+
+    def begin(self, job: int, step: str) -> None:
+        """Do nothing: masks are never reused."""
+
+    def finish(self) -> None:
+        """Do nothing: nobody was asked."""
+
     def truncation(self, size: Sequence[int], shift: int) -> Triple:
         """Return shares of a uniform r, of r >> shift (logical) and of r's top bit."""
         shape = torch.Size((3, *size))
         parts = None
         if self._communicator.rank == 0:
-            r = torch.from_numpy(self._local.ring(size))
-            whole = torch.stack([r, *truncation_pair(r, shift)])
+            r = self._local.ring(size)
+            pair = [torch.from_numpy(part) for part in truncation_pair(r, shift)]
+            whole = torch.stack([torch.from_numpy(r), *pair])
             others = [
                 torch.from_numpy(self._local.ring(shape))
                 for _ in range(len(self._communicator.peers))
@@ -141,10 +273,3 @@ class FirstPartyProvider(TrustedFirstParty):  # type: ignore[misc]
 
 def _arithmetic(share: torch.Tensor) -> Any:
     return ArithmeticSharedTensor.from_shares(share.clone(), precision=0)
-
-
-def _product_shape(op: str, size0: Sequence[int], size1: Sequence[int]) -> Shape:
-    if op == "mul":
-        return np.broadcast_shapes(tuple(size0), tuple(size1))
-    meta = torch.matmul(torch.empty(size0, device="meta"), torch.empty(size1, device="meta"))
-    return tuple(meta.shape)

@@ -7,7 +7,7 @@ Under `distances` the server computes k and the labels from what it learned and 
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, Protocol
 
 import numpy as np
 
@@ -15,8 +15,9 @@ from mpc._crypten import share_of
 from mpc.communicator import MeshCommunicator
 from mpc.errors import PolicyError
 from mpc.fixedpoint import Int64Array
+from mpc.frames import OPENED
 from mpc.jobs import ClusterJob, LedgerEntry, RevealPolicy
-from mpc.transport import OPENED, Link
+from mpc.transport import Link
 
 Audience = Literal["parties and server", "server", "evaluator", "each client"]
 Opening = Literal[
@@ -43,6 +44,15 @@ OPENINGS: Final[Mapping[RevealPolicy, frozenset[tuple[Audience, Opening]]]] = {
 }
 
 
+class Opener(Protocol):
+    """What a protocol asks of a door."""
+
+    def reveal(
+        self, x_enc: Any, opening: tuple[Audience, Opening], *, why: str
+    ) -> Int64Array | None:
+        """Open a secret-shared tensor to an audience."""
+
+
 class Door:
     """A party's side of every opening.
 
@@ -55,6 +65,8 @@ class Door:
         To each data owner, with the rows that are its own.
     job : ClusterJob
         Its policy says what may be opened; its label stands in every ledger line.
+    number : int
+        Of the job; stands in every frame of an opening.
     """
 
     def __init__(
@@ -63,11 +75,14 @@ class Door:
         server: Link,
         owners: Mapping[Link, Sequence[int]],
         job: ClusterJob,
+        *,
+        number: int = 0,
     ) -> None:
         self._communicator = communicator
         self._server = server
         self._owners = owners
         self._job = job
+        self._number = number
         self.ledger: list[LedgerEntry] = []
 
     def reveal(
@@ -117,9 +132,9 @@ class Door:
             return value
         if to == "each client":
             for link, rows in self._owners.items():
-                link.send_ring(OPENED, share[np.asarray(rows)])
+                link.send_ring(OPENED, share[np.asarray(rows)], number=self._number)
         else:
-            self._server.send_ring(OPENED, share)
+            self._server.send_ring(OPENED, share, number=self._number)
         return None
 
     def _allows(self, opening: tuple[Audience, Opening]) -> bool:

@@ -9,19 +9,54 @@ Shape letters: N points, K clusters, D dimensions of a point, M of a payload, P 
 
 import time
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, Literal, Protocol, Self
 
-from mpc.coordinate import DataOwner, encode_input, run_job
-from mpc.errors import InputError, InsecureError, SessionError, TransportError
+from mpc.child import START_TIMEOUT_S
+from mpc.coordinate import Coordination, encode_input
+from mpc.errors import InputError, InsecureError, OwnerError, SessionError, TransportError
 from mpc.fixedpoint import FloatArray
+from mpc.frames import CONTROL
 from mpc.jobs import ClusterJob, ClusterResult
-from mpc.launch import START_TIMEOUT_S, ProcessGroup
-from mpc.transport import CONTROL, Link, allow_open_files
+from mpc.launch import ProcessGroup
+from mpc.link_meter import LinkMeter
+from mpc.network_file import MAX_PARTIES, read_addresses
+from mpc.remote import RemoteGroup
+from mpc.sharing import DataOwner
+from mpc.transport import Link, allow_open_files
 
-MAX_PARTIES: Final = 5
+Links = Literal["tls", "plain"]
+
 TFP_STAMP: Final = "provider tfp: party 0 can unmask everything"
 """What every result that CrypTen's first-party provider had a part in says of itself."""
+PLAIN_STAMP: Final = "plain TCP: whoever reads the links of a data owner reads its secrets"
+"""What every result that went over links without TLS says of itself."""
+
+
+class PartyGroup(Protocol):
+    """Parties and dealer that a session works with: processes of its own, or on other hosts."""
+
+    num_parties: int
+
+    def connect(self, me: str, rank: int) -> Link:
+        """Open a link from this process, in a role, to a party."""
+
+    def wait_readable(self, link: Link, deadline: float) -> None:
+        """Wait for a link until a deadline (monotonic seconds); raise when one of them died."""
+
+    def check(self) -> None:
+        """Raise if one of them died."""
+
+    def blame(self) -> None:
+        """After a link broke: raise if that is because one of them died."""
+
+    def end(self) -> None:
+        """End what this process started."""
+
+    @property
+    def pids(self) -> dict[str, int]:
+        """Process number of each role that runs on this machine."""
 
 
 def open_session(
@@ -30,9 +65,10 @@ def open_session(
     timeout_s: float = 60.0,
     job_timeout_s: float = 600.0,
     provider: str = "dealer",
+    links: Links = "tls",
     insecure_dev: bool = False,
 ) -> "SecureSession":
-    """Start computing parties and dealer, and wait until they are ready.
+    """Start computing parties and dealer on this machine, and wait until they are ready.
 
     Parameters
     ----------
@@ -45,6 +81,9 @@ def open_session(
     provider : {"dealer", "tfp"}
         Source of correlated randomness. `tfp` is CrypTen's own first-party provider, whose party 0
         can unmask everything: for debugging only, with `insecure_dev`, and every result is stamped.
+    links : {"tls", "plain"}
+        TLS 1.3 with certificates minted for this session, or plain TCP on loopback: for
+        measurements only, with `insecure_dev`, and every result is stamped.
     insecure_dev : bool
 
     Returns
@@ -60,36 +99,70 @@ def open_session(
     """
     if not 2 <= num_parties <= MAX_PARTIES:
         raise InputError(f"{num_parties} parties asked for; 2 to {MAX_PARTIES} are possible")
+    insecure = _stamps(provider, links)
+    if insecure and not insecure_dev:
+        raise InsecureError(f"{'; '.join(insecure)}. To debug with it, say --insecure-dev")
+    group = ProcessGroup(
+        num_parties,
+        timeout_s=timeout_s,
+        job_timeout_s=job_timeout_s,
+        provider=provider,
+        tls=links == "tls",
+    )
+    return SecureSession(group, job_timeout_s=job_timeout_s, insecure=insecure)
+
+
+def join_session(
+    network: Path, certificates: Path, *, timeout_s: float = 60.0, job_timeout_s: float = 600.0
+) -> "SecureSession":
+    """Drive parties and a dealer that run elsewhere, started by `secfpp party` and `secfpp dealer`.
+
+    Parameters
+    ----------
+    network : Path
+        File of addresses; see `mpc.network_file`.
+    certificates : Path
+        Folder with the credentials of `server` and of every data owner that this process plays.
+    timeout_s, job_timeout_s : float
+        As in `open_session`.
+
+    Raises
+    ------
+    InputError
+        A file is missing or malformed.
+    TransportError
+        A party cannot be reached, or refuses us.
+    """
+    group = RemoteGroup(read_addresses(network), certificates, timeout_s=timeout_s)
+    return SecureSession(group, job_timeout_s=job_timeout_s, insecure=())
+
+
+def _stamps(provider: str, links: str) -> tuple[str, ...]:
     if provider not in ("dealer", "tfp"):
         raise InputError(f"provider={provider!r} is none of dealer, tfp")
-    if provider == "tfp" and not insecure_dev:
-        raise InsecureError(
-            "provider 'tfp' lets party 0 unmask every secret; use 'dealer', "
-            "or say --insecure-dev to debug with it"
-        )
-    return SecureSession(
-        num_parties, timeout_s=timeout_s, job_timeout_s=job_timeout_s, provider=provider
-    )
+    if links not in ("tls", "plain"):
+        raise InputError(f"links={links!r} is none of tls, plain")
+    stamps = {TFP_STAMP: provider == "tfp", PLAIN_STAMP: links == "plain"}
+    return tuple(stamp for stamp, holds in stamps.items() if holds)
 
 
 class SecureSession:
-    """An open group of parties; made by `open_session`."""
+    """An open group of parties; made by `open_session` or `join_session`."""
 
     def __init__(
-        self, num_parties: int, *, timeout_s: float, job_timeout_s: float, provider: str
+        self, group: PartyGroup, *, job_timeout_s: float, insecure: tuple[str, ...]
     ) -> None:
-        self.num_parties = num_parties
-        self.insecure = (TFP_STAMP,) if provider == "tfp" else ()
+        self.num_parties = group.num_parties
+        self.insecure = insecure
         self._job_timeout_s = job_timeout_s
         self._owners: dict[str, DataOwner] = {}
+        self._parties: list[Link] = []
         self._broken = ""
-        self._group = ProcessGroup(num_parties, timeout_s=timeout_s, provider=provider)
+        self._jobs = 0
+        self.control = LinkMeter(role="server", phase="control")
+        self._group = group
         try:
-            self._parties = [self._group.connect("server", rank) for rank in range(num_parties)]
-            deadline = time.monotonic() + START_TIMEOUT_S
-            for link in self._parties:
-                self._group.wait_readable(link, deadline)
-                link.recv_json(CONTROL)
+            self._meet_parties()
         except TransportError:
             try:
                 self._group.blame()
@@ -99,6 +172,13 @@ class SecureSession:
         except BaseException:
             self.close()
             raise
+
+    def _meet_parties(self) -> None:
+        self._parties += [self._group.connect("server", rank) for rank in range(self.num_parties)]
+        deadline = time.monotonic() + START_TIMEOUT_S
+        for link in self._parties:
+            self._group.wait_readable(link, deadline)
+            link.recv_json(CONTROL)
 
     def __enter__(self) -> Self:
         return self
@@ -113,16 +193,15 @@ class SecureSession:
 
     @property
     def pids(self) -> dict[str, int]:
-        """Process number of each role."""
-        return {child.role: child.pid for child in self._group.children}
+        """Process number of each role that runs on this machine."""
+        return self._group.pids
 
     def close(self) -> None:
         """End all processes and close all links; harmless when done already."""
         self._broken = self._broken or "it was closed"
         for owner in self._owners.values():
-            for link in owner.links:
-                link.close()
-        for link in getattr(self, "_parties", []):
+            owner.close()
+        for link in self._parties:
             link.close()
         self._group.end()
 
@@ -152,6 +231,8 @@ class SecureSession:
         ------
         InputError
             Refused before anything is shared; the session stays usable.
+        OwnerError
+            Data owners failed; the session stays usable.
         SessionError, TransportError
             A process or a link failed; the session is closed.
 
@@ -165,8 +246,14 @@ class SecureSession:
         job.check_points(points_ND, payload_NM)
         held = _rows_by_owner(owners, len(points_ND))
         given = encode_input(job, points_ND, payload_NM, held)
+        self._jobs += 1
         try:
-            return run_job(self, job, given, timeout_s=self._job_timeout_s, insecure=self.insecure)
+            coordination = Coordination(
+                self, job, given, number=self._jobs, timeout_s=self._job_timeout_s
+            )
+            return coordination.run(self.insecure)
+        except OwnerError:
+            raise
         except (TransportError, SessionError) as error:
             self._broken = str(error)
             try:
@@ -195,8 +282,15 @@ class SecureSession:
         for name in names:
             if name not in self._owners:
                 links = tuple(self._group.connect(name, rank) for rank in range(self.num_parties))
-                self._owners[name] = DataOwner(name=name, links=links)
+                meter = LinkMeter(role=name, phase="input")
+                self._owners[name] = DataOwner(name=name, links=links, meter=meter)
         return {name: self._owners[name] for name in names}
+
+    def forget(self, name: str) -> None:
+        """Close a data owner's links; it connects anew for the next job."""
+        owner = self._owners.pop(name, None)
+        if owner is not None:
+            owner.close()
 
     def wait_readable(self, link: Link, deadline: float) -> None:
         """Wait for a link, watching the processes; see `ProcessGroup.wait_readable`."""

@@ -4,13 +4,17 @@ Needs neither CrypTen nor torch, so that a client installs little. A value x in 
 shares that are uniform on their own and add up to x mod 2^64; any P - 1 of them say nothing.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from mpc.errors import BudgetError, InputError
 from mpc.fixedpoint import PAYLOAD_BITS, POINT_BITS, FloatArray, Int64Array, decode, encode
+from mpc.frames import OPENED, SHARE
+from mpc.link_meter import LinkMeter
 from mpc.randomness import AesCtrStream, new_key
+from mpc.transport import Link
 
 
 def split(ring: Int64Array, num_parties: int) -> list[Int64Array]:
@@ -71,5 +75,46 @@ def encode_payload(payload_RM: FloatArray, *, num_rows_in_job: int) -> Int64Arra
 
 
 def decode_mean(sums_RM: Int64Array, sizes_R: Int64Array) -> FloatArray:
-    """Divide sums by sizes: the mean of each row's own group, (R, M) float64."""
-    return decode(sums_RM, bits=PAYLOAD_BITS) / sizes_R[:, None]
+    """Divide sums by sizes: the mean of each row's own group, (R, M) float64.
+
+    A size of 0 says that the row was left out, its norm being over the bound; its mean is NaN.
+    """
+    sizes_R1 = np.where(sizes_R == 0, np.nan, sizes_R)[:, None]
+    return decode(sums_RM, bits=PAYLOAD_BITS) / sizes_R1
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DataOwner:
+    """One data owner's links, to each party in rank order."""
+
+    name: str
+    links: tuple[Link, ...]
+    meter: LinkMeter
+
+    def send(self, ring_RX: Int64Array, *, job: int) -> None:
+        """Split ring elements and send share p to party p, for a job of some number."""
+        for link, share in zip(self.links, split(ring_RX, len(self.links)), strict=True):
+            link.send_ring(SHARE, share, number=job)
+
+    def receive(
+        self, shape: Sequence[int], *, job: int, wait: Callable[[Link], None]
+    ) -> Int64Array:
+        """Receive a share of the same thing from each party, and add them up.
+
+        Parameters
+        ----------
+        shape : sequence of int
+        job : int
+        wait : callable
+            Waits until a link has something to read, or raises.
+        """
+        shares = []
+        for link in self.links:
+            wait(link)
+            shares.append(link.recv_ring(OPENED, shape, number=job))
+        return reconstruct(shares)
+
+    def close(self) -> None:
+        """Close the links."""
+        for link in self.links:
+            link.close()

@@ -1,6 +1,7 @@
 """What a job cost: bytes and frames by role and phase, rounds, seconds.
 
-Bytes are counted where they enter and leave a socket, with our framing headers, without TCP/IP's.
+Bytes are counted where they enter and leave a socket, with our frame headers, without those of TLS
+and TCP/IP; `bytes_wire` has those too, from the kernel, and varies a little with its timing.
 A round is one step of the longest chain of dependent messages: parties speaking at once are one.
 """
 
@@ -14,7 +15,7 @@ control: server and party."""
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RoleTraffic:
-    """Bytes through the sockets of one role in one phase."""
+    """What went through the sockets of one role in one phase, and how long that took it."""
 
     role: str
     phase: Phase
@@ -22,11 +23,30 @@ class RoleTraffic:
     bytes_received: int
     frames_sent: int
     frames_received: int
+    bytes_wire_sent: int | None = None
+    """With TLS, TCP and IP headers, acknowledgements and repetitions; None: not known."""
+    bytes_wire_received: int | None = None
+    seconds: float = 0.0
+    """Computing and waiting of this role in this phase."""
 
     @property
     def bytes_total(self) -> int:
         """Bytes sent and received."""
         return self.bytes_sent + self.bytes_received
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OperationTraffic:
+    """What went through the sockets of one role in one phase for one kind of message."""
+
+    role: str
+    phase: Phase
+    operation: str
+    """E.g. `masked sum`, `matmul correction`, `share`; see `mpc.frames`."""
+    bytes_sent: int
+    bytes_received: int
+    frames_sent: int
+    frames_received: int
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,11 +64,13 @@ class StepCost:
 class Traffic:
     """The cost of one job.
 
-    `seconds_online` is party 0's time in the protocol less its waiting for the dealer, which is
-    `seconds_offline`; `seconds_share` is the data owners' encoding, splitting and sending.
+    `seconds_online` is party 0's time in the protocol less what it spends on correlated randomness
+    (expanding its own, waiting for the dealer's), which is `seconds_offline`; `seconds_share` is
+    the data owners' encoding, splitting and sending.
     """
 
     roles: tuple[RoleTraffic, ...]
+    operations: tuple[OperationTraffic, ...]
     steps: tuple[StepCost, ...]
     rounds_online: int
     rounds_offline: int
@@ -97,6 +119,7 @@ class Traffic:
 
 NO_TRAFFIC = Traffic(
     roles=(),
+    operations=(),
     steps=(),
     rounds_online=0,
     rounds_offline=0,

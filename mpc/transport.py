@@ -1,193 +1,304 @@
-"""Counted, timed-out links between processes, on plain TCP over loopback.
+"""Links: counted, timed-out frames between two roles.
 
-A frame is a 4-byte tag, an 8-byte length and raw bytes (little-endian int64 ring elements, or
-UTF-8 JSON for control): never pickle. Every wait ends at the link's time-out with an error that
-names both ends. Whoever connects proves that it knows the session's token, which children get on
-standard input.
-
-Links are neither encrypted nor authenticated beyond that token, so they bind to loopback only.
+Every wait ends at the link's time-out with an error that names both ends. A frame of another tag,
+number or size than expected is an error, too, and leaves the link of no more use.
 """
 
-import hmac
 import json
 import resource
 import select
 import socket
-import struct
-import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 
+from mpc.channel import Channel, set_timeout
 from mpc.errors import FrameError, PeerClosedError, PeerTimeoutError, TransportError
 from mpc.fixedpoint import Int64Array
+from mpc.frames import HEADER_BYTES, MAX_NUMBER, OPERATIONS, Chain, Header
+from mpc.wire import WireCount, wire_count
 
-LOOPBACK: Final = "127.0.0.1"
-
-# What a frame holds.
-HELLO: Final = b"HELO"  # JSON: role and token of whoever connects
-CONTROL: Final = b"CTRL"  # JSON: jobs and replies, between server and party
-DECISION: Final = b"DCSN"  # JSON: k and labels, from the server under policy `distances`
-SHARE: Final = b"SHAR"  # a data owner's share, to one party
-OPENED: Final = b"OPEN"  # a party's share of something revealed, to its audience
-MASKED: Final = b"MASK"  # a party's share of something masked, to the other parties
-RING_KEY: Final = b"RKEY"  # key of zero sharings, to the next party
-DEALER_KEY: Final = b"DKEY"  # a party's key, from the dealer
-REQUEST: Final = b"DREQ"  # JSON: kind and shapes of a tuple, to the dealer
-CORRECTION: Final = b"DCOR"  # a tuple's last part, to party 0
-
-_HEADER: Final = struct.Struct("<4sQ")
-_MAX_CONTROL_BYTES: Final = 1 << 26
+SMALL_BYTES: Final = 1 << 16
+"""Frames up to this size fit the kernel's buffers, so both ends may send before receiving."""
+MAX_CONTROL_BYTES: Final = 1 << 26
 _SPARE_FILES: Final = 256
 
 
 @dataclass(slots=True)
 class LinkCount:
-    """Frames and bytes (payload and framing header) that went through one link."""
+    """Frames and bytes (payload and frame header) that went through one link."""
 
     bytes_sent: int = 0
     bytes_received: int = 0
     frames_sent: int = 0
     frames_received: int = 0
 
-    def minus(self, earlier: "LinkCount") -> "LinkCount":
-        """Return what was added since `earlier`."""
+    @property
+    def any(self) -> bool:
+        """Whether anything went through."""
+        return bool(self.frames_sent or self.frames_received)
+
+    def __add__(self, other: "LinkCount") -> "LinkCount":
         return LinkCount(
-            self.bytes_sent - earlier.bytes_sent,
-            self.bytes_received - earlier.bytes_received,
-            self.frames_sent - earlier.frames_sent,
-            self.frames_received - earlier.frames_received,
+            self.bytes_sent + other.bytes_sent,
+            self.bytes_received + other.bytes_received,
+            self.frames_sent + other.frames_sent,
+            self.frames_received + other.frames_received,
         )
 
-    def copy(self) -> "LinkCount":
-        """Return a snapshot."""
-        return self.minus(LinkCount())
+    def __sub__(self, other: "LinkCount") -> "LinkCount":
+        return LinkCount(
+            self.bytes_sent - other.bytes_sent,
+            self.bytes_received - other.bytes_received,
+            self.frames_sent - other.frames_sent,
+            self.frames_received - other.frames_received,
+        )
 
 
 class Link:
-    """One end of a connection.
+    """One end of a connection between two roles.
 
     Parameters
     ----------
-    sock : socket.socket
+    channel : Channel
+        Connected, and authenticated where it is TLS.
     me, peer : str
         Roles at the two ends, e.g. `party:0`, `dealer`, `client:7`, `server`.
     timeout_s : float
         Longest silence of the peer that is borne.
+    chain : Chain, optional
+        Depth of messages, shared by links whose messages depend on one another.
     """
 
-    def __init__(self, sock: socket.socket, *, me: str, peer: str, timeout_s: float) -> None:
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        sock.settimeout(timeout_s)
-        self._sock = sock
+    def __init__(
+        self,
+        channel: Channel,
+        *,
+        me: str,
+        peer: str,
+        timeout_s: float,
+        chain: Chain | None = None,
+    ) -> None:
         self.me = me
         self.peer = peer
         self.timeout_s = timeout_s
-        self.count = LinkCount()
+        self.chain = chain or Chain()
+        self.counts: dict[bytes, LinkCount] = {}
+        """By tag."""
+        self._channel = channel
+        self._wire_before = WireCount()
+        channel.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        set_timeout(channel.sock, timeout_s)
 
     def fileno(self) -> int:
         """Return the socket's descriptor, for selectors."""
-        return self._sock.fileno()
+        return self._channel.sock.fileno()
 
     def close(self) -> None:
         """Close the socket; harmless when closed already."""
-        self._sock.close()
+        self._channel.sock.close()
 
-    def wait_readable(self) -> None:
-        """Idle until the peer speaks or hangs up.
+    @property
+    def count(self) -> LinkCount:
+        """What went through since counting started, all tags together."""
+        return sum(self.counts.values(), start=LinkCount())
 
-        The one wait without a time-out, for a child between jobs: its parent's end ends it too.
-        """
-        self.readable_within(None)
+    @property
+    def wire(self) -> WireCount | None:
+        """Bytes on the wire since counting started; None where the kernel does not say."""
+        now = wire_count(self._channel.sock)
+        return None if now is None else now - self._wire_before
+
+    def start_counting(self) -> None:
+        """Forget what went through so far: greetings and keys are of no job."""
+        self.counts.clear()
+        self._wire_before = wire_count(self._channel.sock) or WireCount()
+
+    def become(self, *, peer: str, chain: Chain) -> None:
+        """Name the peer, once it has proved its role."""
+        self.peer = peer
+        self.chain = chain
+
+    def bear_silence(self, seconds: float) -> None:
+        """Change the time-out."""
+        self.timeout_s = seconds
+        set_timeout(self._channel.sock, seconds)
 
     def readable_within(self, seconds: float | None) -> bool:
-        """Tell whether the peer speaks or hangs up within some seconds."""
+        """Tell whether the peer speaks or hangs up within some seconds; None waits for ever.
+
+        Waiting for ever is for a process between jobs: its parent's end, or its peer's, ends it.
+        """
+        if self._channel.has_buffered:
+            return True
         poller = select.poll()  # select() itself cannot watch descriptors above 1023
-        poller.register(self._sock, select.POLLIN)
+        poller.register(self._channel.sock, select.POLLIN)
         return bool(poller.poll(None if seconds is None else 1000 * seconds))
 
-    def send(self, tag: bytes, payload: bytes | memoryview) -> None:
-        """Send one frame; blocks until the kernel took it."""
-        header = _HEADER.pack(tag, len(payload))
+    def hung_up(self) -> bool:
+        """Tell, without waiting or reading, whether the peer closed its end."""
+        if self._channel.has_buffered:
+            return False
         try:
-            sent = self._sock.sendmsg([header, payload])
-            if sent < len(header):
-                self._sock.sendall(header[sent:])
-                sent = len(header)
-            if sent < len(header) + len(payload):
-                self._sock.sendall(memoryview(payload)[sent - len(header) :])
-        except OSError as error:
-            raise self._failure(error) from None
-        self.count.bytes_sent += len(header) + len(payload)
-        self.count.frames_sent += 1
+            return not self._channel.sock.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True
 
-    def recv(self, tag: bytes, *, num_bytes: int | None = None) -> bytearray:
-        """Receive one frame of the given tag and, if known, size.
+    def send(self, tag: bytes, payload: bytes | memoryview, *, number: int = 0) -> None:
+        """Send one frame; blocks until the kernel took it.
+
+        Parameters
+        ----------
+        tag : bytes
+            One of `mpc.frames`.
+        payload : bytes-like
+        number : int
+            Round, job or tuple that it belongs to; the receiver checks it.
+        """
+        for piece in self.pieces(tag, payload, number=number):
+            view = memoryview(piece)
+            while view:
+                view = view[self._send_some(view, flags=0) :]
+
+    def recv(self, tag: bytes, *, num_bytes: int, number: int = 0) -> bytearray:
+        """Receive one frame of the given tag, number and size.
 
         Raises
         ------
         FrameError
-            Another tag or size; the payload is then left unread and the link is of no more use.
+            Another tag, number or size; the payload is then left unread.
         PeerClosedError, PeerTimeoutError
         """
-        got_tag, length = _HEADER.unpack(self._recv_exactly(_HEADER.size))
-        if got_tag != tag:
-            raise FrameError(
-                f"{self.me} expected a {tag!r} frame from {self.peer}, got {got_tag!r}"
-            )
-        limit = _MAX_CONTROL_BYTES if num_bytes is None else num_bytes
-        if length != num_bytes and (num_bytes is not None or length > limit):
-            raise FrameError(
-                f"{self.me} expected {limit} bytes of {tag!r} from {self.peer}, got {length}"
-            )
-        payload = self._recv_exactly(length)
-        self.count.bytes_received += _HEADER.size + length
-        self.count.frames_received += 1
+        header = Header.unpack(self._recv_exactly(HEADER_BYTES))
+        self.check(header, tag, number, num_bytes)
+        payload = self._recv_exactly(header.length)
+        self.note_received(header)
         return payload
 
-    def send_ring(self, tag: bytes, array: Int64Array) -> None:
+    def recv_any(self, *, max_bytes: int) -> tuple[Header, bytearray]:
+        """Receive one frame of whatever tag, of at most some size."""
+        header = Header.unpack(self._recv_exactly(HEADER_BYTES))
+        self.check(header, header.tag, header.number, min(header.length, max_bytes))
+        payload = self._recv_exactly(header.length)
+        self.note_received(header)
+        return header, payload
+
+    def send_ring(self, tag: bytes, array: Int64Array, *, number: int = 0) -> None:
         """Send ring elements, raw."""
-        self.send(tag, np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
+        self.send(tag, raw_view(array), number=number)
 
-    def recv_ring(self, tag: bytes, shape: Sequence[int]) -> Int64Array:
+    def recv_ring(self, tag: bytes, shape: Sequence[int], *, number: int = 0) -> Int64Array:
         """Receive ring elements of a shape known beforehand."""
-        count = int(np.prod(shape, dtype=np.int64))
-        return np.frombuffer(self.recv(tag, num_bytes=8 * count), dtype=np.int64).reshape(shape)
+        num_bytes = 8 * int(np.prod(shape, dtype=np.int64))
+        payload = self.recv(tag, number=number, num_bytes=num_bytes)
+        return np.frombuffer(payload, dtype=np.int64).reshape(shape)
 
-    def send_json(self, tag: bytes, value: object) -> None:
+    def send_json(self, tag: bytes, value: object, *, number: int = 0) -> None:
         """Send a control message."""
-        self.send(tag, json.dumps(value).encode())
+        self.send(tag, json.dumps(value).encode(), number=number)
 
-    def recv_json(self, tag: bytes) -> dict[str, object]:
+    def recv_json(
+        self, tag: bytes, *, number: int = 0, max_bytes: int = MAX_CONTROL_BYTES
+    ) -> dict[str, object]:
         """Receive a control message, which is always a JSON object."""
+        header, payload = self.recv_any(max_bytes=max_bytes)
+        self.check(header, tag, number, header.length)
         try:
-            value = json.loads(self.recv(tag))
+            value = json.loads(payload)
         except ValueError:
             raise FrameError(f"{self.me} got malformed JSON from {self.peer}") from None
         if not isinstance(value, dict):
             raise FrameError(f"{self.me} expected a JSON object from {self.peer}")
         return value
 
+    def pieces(
+        self, tag: bytes, payload: bytes | memoryview, *, number: int
+    ) -> Iterator[bytes | bytearray | memoryview]:
+        """Yield what goes to the socket for one frame, and count it."""
+        header = Header(tag, number, self.chain.depth, len(payload)).pack()
+        count = self.counts.setdefault(tag, LinkCount())
+        count.bytes_sent += len(header) + len(payload)
+        count.frames_sent += 1
+        start = payload[: SMALL_BYTES - HEADER_BYTES]
+        yield from self._channel.encode(header + bytes(start))
+        if len(start) < len(payload):
+            yield from self._channel.encode(payload[len(start) :])
+
+    def send_some(self, view: memoryview) -> int:
+        """Send what the kernel takes at once; 0 when it takes nothing now."""
+        try:
+            return self._send_some(view, flags=socket.MSG_DONTWAIT)
+        except PeerTimeoutError:
+            return 0
+
+    def read_some(self, view: memoryview) -> int:
+        """Read what is there; 0 when nothing is now.
+
+        Raises
+        ------
+        PeerClosedError
+        """
+        try:
+            count = self._channel.read_into(view, wait=False)
+        except BlockingIOError:
+            return 0
+        except OSError as error:
+            raise self._failure(error) from None
+        if count == 0:
+            raise self._closed()
+        return count
+
+    def check(self, header: Header, tag: bytes, number: int, num_bytes: int) -> None:
+        """Raise `FrameError` unless a header is as expected."""
+        expected = (tag, number % MAX_NUMBER, num_bytes)
+        got = (header.tag, header.number, header.length)
+        if got != expected:
+            raise FrameError(
+                f"{self.me} expected {_in_words(*expected)} from {self.peer}, got {_in_words(*got)}"
+            )
+
+    def note_received(self, header: Header) -> None:
+        """Count a frame that has arrived."""
+        count = self.counts.setdefault(header.tag, LinkCount())
+        count.bytes_received += HEADER_BYTES + header.length
+        count.frames_received += 1
+        self.chain.received(header.depth)
+
+    def silence(self) -> PeerTimeoutError:
+        """Return the error that says that the peer was silent."""
+        return PeerTimeoutError(
+            f"{self.peer} was silent towards {self.me} for {self.timeout_s:g} s"
+        )
+
+    def _send_some(self, view: memoryview, *, flags: int) -> int:
+        try:
+            return self._channel.sock.send(view, flags)
+        except OSError as error:
+            raise self._failure(error) from None
+
     def _recv_exactly(self, num_bytes: int) -> bytearray:
         buffer = bytearray(num_bytes)
-        view, have = memoryview(buffer), 0
-        while have < num_bytes:
+        view = memoryview(buffer)
+        while view:
             try:
-                step = self._sock.recv_into(view[have:])
+                step = self._channel.read_into(view, wait=True)
             except OSError as error:
                 raise self._failure(error) from None
             if step == 0:
-                raise PeerClosedError(f"{self.peer} closed its connection to {self.me}")
-            have += step
+                raise self._closed()
+            view = view[step:]
         return buffer
 
+    def _closed(self) -> PeerClosedError:
+        return PeerClosedError(f"{self.peer} closed its connection to {self.me}")
+
     def _failure(self, error: OSError) -> TransportError:
-        if isinstance(error, TimeoutError):
-            return PeerTimeoutError(
-                f"{self.peer} was silent towards {self.me} for {self.timeout_s:g} s"
-            )
+        if isinstance(error, BlockingIOError):
+            return self.silence()
         return PeerClosedError(
             f"the connection of {self.me} to {self.peer} broke: {error.strerror or error}"
         )
@@ -212,64 +323,11 @@ def allow_open_files(count: int) -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
 
 
-def listen() -> socket.socket:
-    """Open a listening socket on a free loopback port."""
-    return socket.create_server((LOOPBACK, 0), backlog=512)
+def raw_view(array: Int64Array) -> memoryview:
+    """Return the bytes of ring elements, without a copy where they are contiguous."""
+    return np.ascontiguousarray(array).reshape(-1).view(np.uint8).data
 
 
-def connect(port: int, *, me: str, peer: str, token: str, timeout_s: float) -> Link:
-    """Connect to a listener of this session and say who we are.
-
-    Raises
-    ------
-    TransportError
-        Nobody listens there within the time-out.
-    """
-    try:
-        sock = socket.create_connection((LOOPBACK, port), timeout=timeout_s)
-    except OSError as error:
-        raise TransportError(f"{me} cannot reach {peer} on port {port}: {error}") from None
-    link = Link(sock, me=me, peer=peer, timeout_s=timeout_s)
-    link.send_json(HELLO, {"role": me, "token": token})
-    return link
-
-
-def accept(
-    listener: socket.socket, *, me: str, token: str, expected: Sequence[str], timeout_s: float
-) -> dict[str, Link]:
-    """Accept one connection from each expected role.
-
-    Strangers (wrong token, unknown or repeated role, garbage) are dropped and waiting goes on.
-
-    Raises
-    ------
-    PeerTimeoutError
-        Names those who did not come within the time-out.
-    """
-    links: dict[str, Link] = {}
-    deadline = time.monotonic() + timeout_s
-    while missing := [role for role in expected if role not in links]:
-        listener.settimeout(max(deadline - time.monotonic(), 0.001))
-        try:
-            sock, _ = listener.accept()
-        except TimeoutError:
-            raise PeerTimeoutError(
-                f"{', '.join(missing)} did not connect to {me} within {timeout_s:g} s"
-            ) from None
-        link = Link(sock, me=me, peer="a stranger", timeout_s=min(timeout_s, 5.0))
-        role = _role_of(link, token)
-        if role in missing:
-            links[role] = Link(sock, me=me, peer=role, timeout_s=timeout_s)
-        else:
-            link.close()
-    return links
-
-
-def _role_of(link: Link, token: str) -> str:
-    try:
-        hello = link.recv_json(HELLO)
-    except TransportError:
-        return ""
-    if not hmac.compare_digest(str(hello.get("token", "")).encode(), token.encode()):
-        return ""
-    return str(hello.get("role", ""))
+def _in_words(tag: bytes, number: int, num_bytes: int) -> str:
+    name = OPERATIONS.get(tag, repr(tag))
+    return f"{name} {number} of {num_bytes} bytes"

@@ -1,0 +1,213 @@
+"""Many links at once: exchanges that cannot dead-lock, and inputs from many who may fail.
+
+When both ends send megabytes before they read, both wait for ever. Here one thread sends what each
+kernel buffer takes and reads what has come, link by link, until all is through.
+"""
+
+import select
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final, Protocol
+
+import numpy as np
+
+from mpc.errors import TransportError
+from mpc.fixedpoint import Int64Array
+from mpc.frames import HEADER_BYTES, Header
+from mpc.transport import SMALL_BYTES, Link, raw_view
+
+_SKIP_BYTES: Final = 1 << 16
+
+
+class Task(Protocol):
+    """Something that goes on as far as a link allows."""
+
+    link: Link
+    events: int
+    """What to poll for: POLLIN or POLLOUT."""
+
+    def step(self) -> bool:
+        """Go on without waiting; True when done."""
+
+
+class Outgoing:
+    """One frame on its way out."""
+
+    events: int = select.POLLOUT
+
+    def __init__(self, link: Link, tag: bytes, payload: memoryview, *, number: int) -> None:
+        self.link = link
+        self._pieces = link.pieces(tag, payload, number=number)
+        self._view = memoryview(b"")
+
+    def step(self) -> bool:
+        """Send what the kernel takes."""
+        while True:
+            while self._view:
+                sent = self.link.send_some(self._view)
+                if not sent:
+                    return False
+                self._view = self._view[sent:]
+            piece = next(self._pieces, None)
+            if piece is None:
+                return True
+            self._view = memoryview(piece)
+
+
+class Incoming:
+    """One frame of ring elements on its way in.
+
+    Parameters
+    ----------
+    link : Link
+    tag : bytes
+    shape : sequence of int
+    number : int
+    skip_older : bool
+        Throw away frames of this tag with a smaller number: they came too late for their job.
+    """
+
+    events: int = select.POLLIN
+
+    def __init__(
+        self,
+        link: Link,
+        tag: bytes,
+        shape: Sequence[int],
+        *,
+        number: int,
+        skip_older: bool = False,
+    ) -> None:
+        self.link = link
+        self.array: Int64Array = np.empty(tuple(shape), dtype=np.int64)
+        self._tag, self._number, self._skip_older = tag, number, skip_older
+        self._begin()
+
+    def _begin(self) -> None:
+        self._header: Header | None = None
+        self._raw = bytearray(HEADER_BYTES)
+        self._view = memoryview(self._raw)
+        self._left_to_skip: int | None = None
+
+    def step(self) -> bool:
+        """Read what is there."""
+        while True:
+            while self._view:
+                count = self.link.read_some(self._view)
+                if not count:
+                    return False
+                self._view = self._view[count:]
+            if self._left_to_skip is not None:
+                self._skip(self._left_to_skip)
+            elif self._header is None:
+                self._read_header()
+            else:
+                self.link.note_received(self._header)
+                return True
+
+    def _read_header(self) -> None:
+        header = Header.unpack(self._raw)
+        if self._skip_older and header.tag == self._tag and header.number < self._number:
+            self._skip(header.length)
+            return
+        self.link.check(header, self._tag, self._number, self.array.nbytes)
+        self._header = header
+        self._view = raw_view(self.array)
+
+    def _skip(self, num_bytes: int) -> None:
+        if num_bytes == 0:
+            self._begin()
+            return
+        step = min(num_bytes, _SKIP_BYTES)
+        self._view = memoryview(bytearray(step))
+        self._left_to_skip = num_bytes - step
+
+
+def exchange(
+    links: Sequence[Link], tag: bytes, mine: Int64Array, *, number: int
+) -> list[Int64Array]:
+    """Send ring elements to every peer and receive theirs, of the same shape; one round.
+
+    Raises
+    ------
+    TransportError
+        One of the peers failed or stayed silent.
+    """
+    if mine.nbytes <= SMALL_BYTES - HEADER_BYTES:
+        for link in links:
+            link.send_ring(tag, mine, number=number)
+        return [link.recv_ring(tag, mine.shape, number=number) for link in links]
+    payload = raw_view(mine)
+    incoming = [Incoming(link, tag, mine.shape, number=number) for link in links]
+    outgoing = [Outgoing(link, tag, payload, number=number) for link in links]
+    # Sends first: what is read meanwhile must not make them look as if they depended on it.
+    failures = drive([*outgoing, *incoming], patience=lambda: links[0].timeout_s)
+    for error in failures.values():
+        raise error
+    return [task.array for task in incoming]
+
+
+def collect(
+    shapes: Mapping[Link, Sequence[int]], tag: bytes, *, number: int, deadline: float
+) -> tuple[dict[Link, Int64Array], dict[Link, TransportError]]:
+    """Receive one frame from each of many links, until a deadline (monotonic seconds).
+
+    Returns
+    -------
+    arrays : dict of Link to ndarray of int64
+        Of those that sent what was expected.
+    failures : dict of Link to TransportError
+        Of all others.
+    """
+    tasks = [
+        Incoming(link, tag, shape, number=number, skip_older=True) for link, shape in shapes.items()
+    ]
+    failures = drive(tasks, patience=lambda: deadline - time.monotonic())
+    return {task.link: task.array for task in tasks if task.link not in failures}, failures
+
+
+def drive(tasks: Sequence[Task], *, patience: Callable[[], float]) -> dict[Link, TransportError]:
+    """Run tasks to their ends, as their links allow.
+
+    Parameters
+    ----------
+    tasks : sequence of Task
+    patience : callable
+        Seconds of silence on all links that are borne from now on.
+
+    Returns
+    -------
+    dict of Link to TransportError
+        What went wrong, by link; the other tasks of such a link are given up.
+    """
+    failures: dict[Link, TransportError] = {}
+    pending = _go_on(tasks, failures)
+    while pending:
+        poller = select.poll()
+        by_fd: dict[int, int] = {}
+        for task in pending:
+            fd = task.link.fileno()
+            by_fd[fd] = by_fd.get(fd, 0) | task.events
+        for fd, events in by_fd.items():
+            poller.register(fd, events)
+        ready = {fd for fd, _ in poller.poll(max(1000 * patience(), 0))}
+        if not ready:
+            failures.update({task.link: task.link.silence() for task in pending})
+            return failures
+        waiting = [task for task in pending if task.link.fileno() not in ready]
+        moving = [task for task in pending if task.link.fileno() in ready]
+        pending = [*waiting, *_go_on(moving, failures)]
+        pending = [task for task in pending if task.link not in failures]
+    return failures
+
+
+def _go_on(tasks: Sequence[Task], failures: dict[Link, TransportError]) -> list[Task]:
+    """Step each task once; return those that are not through."""
+    unfinished = []
+    for task in tasks:
+        try:
+            if task.link not in failures and not task.step():
+                unfinished.append(task)
+        except TransportError as error:
+            failures[task.link] = error
+    return unfinished

@@ -1,0 +1,275 @@
+"""Who is let in: connecting to a role, and receiving those who connect.
+
+With TLS both ends show a certificate of the same authority whose name is their role, so neither a
+stranger nor a swapped rank gets in. Without it (`--insecure-dev`, loopback only) whoever knows the
+session's token is believed. Either way a refusal is told to the one who is refused.
+"""
+
+import contextlib
+import hmac
+import socket
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from mpc.certificates import Credentials, certificate_name, role_of
+from mpc.channel import Channel, PlainChannel, handshake, set_timeout
+from mpc.errors import InputError, PeerTimeoutError, RefusedError, TransportError
+from mpc.frames import HELLO, REFUSED, WELCOME, Chain
+from mpc.network_file import Address
+from mpc.tls import context_of
+from mpc.transport import Link
+
+LOOPBACK: Final = "127.0.0.1"
+HANDSHAKE_TIMEOUT_S: Final = 15.0
+"""Longest time that one newcomer may take to prove its role."""
+_MAX_HELLO_BYTES: Final = 4096
+_MAX_AT_ONCE: Final = 128
+_RETRY_S: Final = 0.1
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Identity:
+    """What one process or data owner shows of itself in one session."""
+
+    role: str
+    session: str
+    """Name of the session; in one without TLS it is the token, and secret."""
+    credentials: Credentials | None
+    """None: plain TCP."""
+
+
+def listen(host: str = LOOPBACK, port: int = 0) -> socket.socket:
+    """Open a listening socket; port 0 takes a free one."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=512)
+    except OSError as error:
+        raise TransportError(f"cannot listen on {host}:{port}: {error.strerror}") from None
+
+
+def connect(
+    address: Address,
+    *,
+    me: Identity,
+    peer: str,
+    timeout_s: float,
+    within_s: float = HANDSHAKE_TIMEOUT_S,
+    patient: bool = False,
+    chain: Chain | None = None,
+) -> Link:
+    """Connect to a role and be let in.
+
+    Parameters
+    ----------
+    address : Address
+    me : Identity
+    peer : str
+        The role that must answer there.
+    timeout_s : float
+        Longest silence of the peer, once it has let us in.
+    within_s : float
+        Longest time until then.
+    patient : bool
+        Try again while nobody listens there yet.
+    chain : Chain, optional
+        See `mpc.transport.Link`.
+
+    Raises
+    ------
+    RefusedError
+        The peer refuses us, or we refuse the peer; the message names both and says why.
+    TransportError
+        Nobody listens there.
+    PeerTimeoutError
+    """
+    deadline = time.monotonic() + within_s
+    sock = _reach(address, deadline if patient else 0.0, within_s, f"{me.role} cannot reach {peer}")
+    try:
+        channel = _secured(sock, me, peer, max(deadline - time.monotonic(), 0.1))
+        link = Link(channel, me=me.role, peer=peer, timeout_s=within_s, chain=chain)
+        link.send_json(HELLO, {"role": me.role, "session": me.session})
+        _await_welcome(link)
+        link.bear_silence(timeout_s)
+        link.start_counting()
+    except TransportError as error:
+        sock.close()
+        kind = PeerTimeoutError if isinstance(error, PeerTimeoutError) else RefusedError
+        raise kind(f"{me.role} and {peer} at {address} do not meet: {error}") from None
+    return link
+
+
+def _reach(address: Address, try_until: float, timeout_s: float, complaint: str) -> socket.socket:
+    while True:
+        try:
+            sock = socket.create_connection((address.host, address.port), timeout=timeout_s)
+        except OSError as error:
+            if time.monotonic() < try_until:
+                time.sleep(_RETRY_S)
+                continue
+            raise TransportError(f"{complaint} at {address}: {error}") from None
+        set_timeout(sock, timeout_s)
+        return sock
+
+
+def _secured(sock: socket.socket, me: Identity, peer: str, timeout_s: float) -> Channel:
+    if me.credentials is None:
+        return PlainChannel(sock)
+    context = context_of(me.credentials, server_side=False)
+    name = certificate_name(peer)
+    return handshake(sock, context, server_side=False, peer_name=name, timeout_s=timeout_s)
+
+
+def _await_welcome(link: Link) -> None:
+    header, payload = link.recv_any(max_bytes=_MAX_HELLO_BYTES)
+    if header.tag == REFUSED:
+        raise TransportError(f"{link.peer} says: {bytes(payload).decode(errors='replace')}")
+    link.check(header, WELCOME, 0, 0)
+
+
+class Reception:
+    """Lets in, from the first moment to the last, whoever proves a role that is expected here.
+
+    Parameters
+    ----------
+    listener : socket.socket
+    me : Identity
+    admits : callable
+        Tells whether a role has business here.
+    timeout_s : float
+        Longest silence of an admitted peer.
+    chain_of : callable
+        The chain of depths that a role's messages belong to.
+    """
+
+    def __init__(
+        self,
+        listener: socket.socket,
+        *,
+        me: Identity,
+        admits: Callable[[str], bool],
+        timeout_s: float,
+        chain_of: Callable[[str], Chain] = lambda role: Chain(),
+    ) -> None:
+        self._listener = listener
+        self._me = me
+        self._admits = admits
+        self._timeout_s = timeout_s
+        self._chain_of = chain_of
+        self._links: dict[str, Link] = {}
+        self._refusals: deque[str] = deque(maxlen=4)
+        self._changed = threading.Condition()
+        self._places = threading.BoundedSemaphore(_MAX_AT_ONCE)
+        threading.Thread(target=self._receive, daemon=True).start()
+
+    def wait_for(self, roles: Collection[str], *, timeout_s: float) -> dict[str, Link]:
+        """Return a link to each role, waiting for those that are not there yet.
+
+        Raises
+        ------
+        PeerTimeoutError
+            Names those who did not come, and the last refusals.
+        """
+        with self._changed:
+            complete = self._changed.wait_for(
+                lambda: all(role in self._links for role in roles), timeout=timeout_s
+            )
+            if not complete:
+                raise PeerTimeoutError(self._absence(self.missing(roles), timeout_s))
+            return {role: self._links[role] for role in roles}
+
+    def present(self, roles: Collection[str]) -> dict[str, Link]:
+        """Return links to those of the roles that are there."""
+        with self._changed:
+            return {role: self._links[role] for role in roles if role in self._links}
+
+    def missing(self, roles: Collection[str]) -> list[str]:
+        """Return those of the roles that are not there."""
+        return [role for role in roles if role not in self._links]
+
+    def drop(self, role: str) -> None:
+        """Close and forget a role's link; it may connect again."""
+        with self._changed:
+            link = self._links.pop(role, None)
+        if link is not None:
+            link.close()
+
+    def close(self) -> None:
+        """Stop listening."""
+        with contextlib.suppress(OSError):  # wakes the thread that accepts
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+
+    def _absence(self, missing: Sequence[str], timeout_s: float) -> str:
+        text = f"{', '.join(missing)} did not connect to {self._me.role} within {timeout_s:g} s"
+        if self._refusals:
+            text += f"; refused meanwhile: {'; '.join(self._refusals)}"
+        return text
+
+    def _receive(self) -> None:
+        self._listener.settimeout(None)
+        while True:
+            try:
+                sock, _ = self._listener.accept()
+            except OSError:
+                return
+            self._places.acquire()
+            threading.Thread(target=self._meet, args=(sock,), daemon=True).start()
+
+    def _meet(self, sock: socket.socket) -> None:
+        try:
+            set_timeout(sock, HANDSHAKE_TIMEOUT_S)
+            self._admit(sock)
+        except (TransportError, OSError) as error:
+            sock.close()
+            self._refusals.append(str(error))
+        finally:
+            self._places.release()
+
+    def _admit(self, sock: socket.socket) -> None:
+        channel, certified = self._channel(sock)
+        link = Link(channel, me=self._me.role, peer="a newcomer", timeout_s=HANDSHAKE_TIMEOUT_S)
+        hello = link.recv_json(HELLO, max_bytes=_MAX_HELLO_BYTES)
+        role = str(hello.get("role", ""))
+        with self._changed:
+            why_not = self._objection(role, certified, str(hello.get("session", "")))
+            if why_not:
+                link.send(REFUSED, why_not.encode())
+                raise RefusedError(why_not)
+            link.become(peer=role, chain=self._chain_of(role))
+            link.bear_silence(self._timeout_s)
+            link.send(WELCOME, b"")
+            link.start_counting()
+            self._links[role] = link
+            self._changed.notify_all()
+
+    def _channel(self, sock: socket.socket) -> tuple[Channel, str | None]:
+        """Return the channel, and the role that the newcomer's certificate names."""
+        if self._me.credentials is None:
+            return PlainChannel(sock), None
+        context = context_of(self._me.credentials, server_side=True)
+        channel = handshake(sock, context, server_side=True, timeout_s=HANDSHAKE_TIMEOUT_S)
+        return channel, _role_in(channel.peer_names)
+
+    def _objection(self, role: str, certified: str | None, session: str) -> str:
+        """Say why a newcomer is not let in; empty when it is."""
+        if self._me.credentials is not None and certified != role:
+            return f"it calls itself {role!r} but its certificate is of {certified!r}"
+        if not hmac.compare_digest(session.encode(), self._me.session.encode()):
+            return f"{role!r} is of another session"
+        if not self._admits(role):
+            return f"{role!r} has no business with {self._me.role}"
+        old = self._links.get(role)
+        if old is not None and not old.hung_up():
+            return f"{role!r} is connected already"
+        return ""
+
+
+def _role_in(names: Sequence[str]) -> str:
+    try:
+        return role_of(names[0]) if len(names) == 1 else ""
+    except InputError:
+        return ""

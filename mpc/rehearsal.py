@@ -1,0 +1,149 @@
+"""A job run through on zero shares, alone and silently, to learn which tuples it will need.
+
+The sequence of tuples depends on public settings and shapes only, and it is CrypTen's protocols
+that decide it: running them says more surely than a formula what they ask for.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+
+from mpc._crypten import from_share, plugged
+from mpc.clustering import Decision, cluster_shares
+from mpc.communicator import MeshCommunicator
+from mpc.fixedpoint import Int64Array
+from mpc.frames import Chain
+from mpc.jobs import ClusterJob
+from mpc.provider import TupleProvider
+from mpc.randomness import AesCtrStream, new_key
+from mpc.reveal import Audience, Opening
+from mpc.schedule import Schedule, Tuples, schedule_of
+from mpc.tuples import TupleRequest
+
+_ITERATIONS = 2
+"""The first starts from a public or secret choice of centres; all later ones are alike."""
+
+
+class SilentCommunicator(MeshCommunicator):
+    """One party of P, with no links: what it would hear is as if the others' shares were zero."""
+
+    def __init__(self, num_parties: int) -> None:
+        super().__init__(0, {}, Chain())
+        self._num_parties = num_parties
+
+    def get_world_size(self) -> int:
+        """Return the number of computing parties P."""
+        return self._num_parties
+
+    def gather(self, value: torch.Tensor, dst: int) -> list[torch.Tensor] | None:
+        """Return as many tensors as there are parties."""
+        return [value] * self._num_parties
+
+    def scatter(
+        self, values: list[torch.Tensor], src: int, size: torch.Size | None = None
+    ) -> torch.Tensor:
+        """Return party 0's tensor."""
+        return values[0]
+
+
+class RecordingProvider(TupleProvider):
+    """Gives zeros and writes down what was asked for."""
+
+    def __init__(self) -> None:
+        self.recorded: list[TupleRequest] = []
+
+    def _draw(self, size: Sequence[int]) -> torch.Tensor:
+        return torch.zeros(tuple(size), dtype=torch.int64)
+
+    _draw_bits = _draw
+
+    def _last_part(self, request: TupleRequest) -> torch.Tensor:
+        self.recorded.append(request)
+        return torch.zeros(request.out_shape, dtype=torch.int64)
+
+
+class _Steps:
+    """Sorts what is recorded by step; in place of a meter."""
+
+    def __init__(self, provider: RecordingProvider) -> None:
+        self._provider = provider
+        self.recorded: dict[str, Tuples] = {}
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        self._provider.recorded.clear()
+        yield
+        self.recorded[name] = tuple(self._provider.recorded)
+
+
+class _ShutDoor:
+    """Opens nothing: what the parties would learn is zero, so that no iteration is the last."""
+
+    def reveal(
+        self, x_enc: Any, opening: tuple[Audience, Opening], *, why: str
+    ) -> Int64Array | None:
+        shape = tuple(x_enc.size())
+        return torch.zeros(shape, dtype=torch.int64).numpy()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class JobShape:
+    """All that the sequence of tuples of a job depends on."""
+
+    job: ClusterJob
+    num_points: int
+    dim: int
+    payload: int
+    num_parties: int
+
+
+def rehearse(shape: JobShape) -> Schedule:
+    """Return which tuples each step of a job needs.
+
+    Parameters
+    ----------
+    shape : JobShape
+
+    Returns
+    -------
+    Schedule
+    """
+    provider = RecordingProvider()
+    steps, job = _Steps(provider), shape.job
+    n, k = shape.num_points, job.k or 1
+    with _alone(shape.num_parties, provider):
+        cluster_shares(
+            replace(job, iterations=min(job.iterations, _ITERATIONS)),
+            from_share(torch.zeros(n, shape.dim, dtype=torch.int64)),
+            from_share(torch.zeros(n, shape.payload, dtype=torch.int64)),
+            door=_ShutDoor(),
+            meter=steps,
+            source=provider,
+            decide=lambda: Decision(labels=(0,) * n, k=k, iterations=1),
+        )
+    return schedule_of(steps.recorded, limit=job.iterations)
+
+
+def record(num_parties: int, operation: Callable[[RecordingProvider], object]) -> Tuples:
+    """Return which tuples a single operation needs; it is given the provider to work with."""
+    provider = RecordingProvider()
+    with _alone(num_parties, provider):
+        operation(provider)
+    return tuple(provider.recorded)
+
+
+@contextmanager
+def _alone(num_parties: int, provider: RecordingProvider) -> Iterator[None]:
+    """Put a silent party under CrypTen; its masks are thrown away."""
+    streams = [AesCtrStream(new_key()) for _ in range(3)]
+    with plugged(
+        SilentCommunicator(num_parties),
+        provider,
+        local=streams[0],
+        previous=streams[1],
+        following=streams[2],
+    ):
+        yield

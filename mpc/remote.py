@@ -1,0 +1,101 @@
+"""Parties and a dealer on other hosts, started there by `secfpp party` and `secfpp dealer`."""
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from mpc.credential_folder import read_credentials
+from mpc.errors import PartyError, ProcessDiedError, SessionError, TransportError
+from mpc.frames import CONTROL
+from mpc.network_file import Addresses
+from mpc.reception import Identity, connect
+from mpc.transport import MAX_CONTROL_BYTES, Link
+
+
+class RemoteGroup:
+    """Parties that are reached through their addresses and known by their certificates.
+
+    Parameters
+    ----------
+    addresses : Addresses
+    certificates : Path
+        Folder with the credentials of every role that this process plays.
+    timeout_s : float
+        Longest silence of a party, and longest wait for it to be let in.
+    """
+
+    def __init__(self, addresses: Addresses, certificates: Path, *, timeout_s: float) -> None:
+        self.num_parties = len(addresses.parties)
+        self._addresses = addresses
+        self._certificates = certificates
+        self._timeout_s = timeout_s
+        self._servers: list[Link] = []
+
+    def connect(self, me: str, rank: int) -> Link:
+        """Open a link from this process, in a role, to a party."""
+        credentials = read_credentials(self._certificates, me)
+        link = connect(
+            self._addresses.parties[rank],
+            me=Identity(role=me, session=self._addresses.session, credentials=credentials),
+            peer=f"party:{rank}",
+            timeout_s=self._timeout_s,
+            within_s=self._timeout_s,
+            patient=me == "server",
+        )
+        if me == "server":
+            self._servers.append(link)
+        return link
+
+    @property
+    def pids(self) -> dict[str, int]:
+        """Nothing runs on this machine for us."""
+        return {}
+
+    def wait_readable(self, link: Link, deadline: float) -> None:
+        """Wait for a link, watching all parties' links to the server meanwhile.
+
+        Raises
+        ------
+        ProcessDiedError
+            A party hung up.
+        SessionError
+            The deadline (monotonic seconds) passed.
+        """
+        while not link.readable_within(0.1):
+            self.check()
+            if time.monotonic() > deadline:
+                raise SessionError(f"{link.peer} gave no answer to {link.me} in time")
+
+    def check(self) -> None:
+        """Raise if a party has hung up, with what it said last."""
+        for link in self._servers:
+            if link.hung_up():
+                raise ProcessDiedError(f"{link.peer} ended or lost its connection to the server")
+
+    def blame(self) -> None:
+        """After a link broke: raise with the last words of a party that failed, if one did."""
+        words = [word for link in self._servers if (word := _last_words(link))]
+        if words:
+            raise PartyError(_first_cause(words))
+
+    def end(self) -> None:
+        """Hang up: parties that only serve one session end themselves."""
+        for link in self._servers:
+            link.close()
+
+
+def _last_words(link: Link) -> str:
+    """Return what a party said before it ended, if it did."""
+    try:
+        if not link.readable_within(1.0):
+            return ""
+        header, payload = link.recv_any(max_bytes=MAX_CONTROL_BYTES)
+    except TransportError:
+        return ""
+    failed = header.tag == CONTROL and payload.startswith(b'{"failed"')
+    return bytes(payload).decode(errors="replace") if failed else ""
+
+
+def _first_cause(words: Sequence[str]) -> str:
+    """Prefer what is no echo of another's end."""
+    return sorted(words, key=lambda word: "closed its connection" in word)[0]

@@ -1,0 +1,90 @@
+"""Requests for correlated randomness: what party 0 asks the dealer for, and in which segment.
+
+A job is cut into segments (a step of its protocol each). Every segment has its own counter range of
+the AES streams that parties share with the dealer, so that a segment that turns out not to be
+needed can be skipped by all without a word.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, Self, cast
+
+import numpy as np
+
+from mpc.errors import FrameError
+from mpc.frames import CORRECTIONS, TupleKind
+
+Shape = tuple[int, ...]
+
+STEPS: Final = ("distances", "norms", "start", "assignments", "means")
+"""Steps of a job that are done once."""
+_SEGMENT_BITS: Final = 24
+
+
+def segment_of(job: int, step: str) -> int:
+    """Return the number of a job's step, different from all others of the session.
+
+    Parameters
+    ----------
+    job : int
+        1, 2, ... in the order of jobs.
+    step : str
+        One of `STEPS`, or "iteration i" with i from 1.
+    """
+    if step in STEPS:
+        index = STEPS.index(step)
+    else:
+        index = len(STEPS) + int(step.removeprefix("iteration "))
+    return (job << _SEGMENT_BITS) + index
+
+
+@dataclass(frozen=True, slots=True)
+class TupleRequest:
+    """One tuple: its kind, the shapes of its factors, and how far a truncation shifts."""
+
+    kind: TupleKind
+    shapes: tuple[Shape, ...]
+    shift: int = 0
+
+    @property
+    def out_shape(self) -> Shape:
+        """Shape of the part that the dealer corrects."""
+        if self.kind in ("mul", "binary"):
+            return np.broadcast_shapes(*self.shapes)
+        if self.kind == "matmul":
+            return matmul_shape(*self.shapes)
+        return (2, *self.shapes[0]) if self.kind == "truncation" else self.shapes[0]
+
+    def as_json(self) -> list[object]:
+        """Return plain values for a control message."""
+        return [self.kind, self.shapes, self.shift]
+
+    @classmethod
+    def from_json(cls, values: object) -> Self:
+        """Rebuild a request that came in a control message.
+
+        Raises
+        ------
+        FrameError
+        """
+        try:
+            kind, shapes, shift = cast(tuple[TupleKind, list[list[int]], int], values)
+            if kind not in CORRECTIONS:
+                raise ValueError(f"no such kind {kind!r}")
+            return cls(kind, tuple(tuple(int(n) for n in shape) for shape in shapes), int(shift))
+        except (TypeError, ValueError) as error:
+            raise FrameError(f"a malformed request for a tuple: {error}") from None
+
+
+def matmul_shape(left: Shape, right: Shape) -> Shape:
+    """Return the shape of a matrix product, with broadcasting of leading axes."""
+    if min(len(left), len(right)) < 2:
+        raise FrameError(f"matrices are needed for a product, got shapes {left} and {right}")
+    return (*np.broadcast_shapes(left[:-2], right[:-2]), left[-2], right[-1])
+
+
+def requests_of(values: object) -> list[TupleRequest]:
+    """Rebuild a list of requests."""
+    if not isinstance(values, Sequence):
+        raise FrameError("a malformed list of requests")
+    return [TupleRequest.from_json(value) for value in values]
