@@ -59,6 +59,12 @@ class Cluster(Verb):
     """Compute in the clear in this process instead: the twin, for comparison."""
     timeout_s: float = 60.0
     """Seconds after which a silent party counts as dead."""
+    network: Path | None = None
+    """Use parties and a dealer that run elsewhere, named in this file; start none here."""
+    certs: Path | None = None
+    """Folder with the credentials of server and clients; needed with `--network`."""
+    links: Literal["tls", "plain"] = "tls"
+    """How processes talk. `plain` TCP, for measurements, is read by whoever watches loopback."""
     provider: Literal["dealer", "tfp"] = "dealer"
     """Who makes correlated randomness. `tfp`, for debugging, lets party 0 unmask everything."""
     insecure_dev: bool = False
@@ -70,6 +76,8 @@ class Cluster(Verb):
         _check_writable(self.out)
         if self.owners < 1:
             raise ConfigError(f"--owners {self.owners}: at least 1 is needed")
+        if (self.network is None) != (self.certs is None):
+            raise ConfigError("--network and --certs go together: addresses and credentials")
         job = self._job(points_ND)
         payload_ND = points_ND / job.norm_bound  # in the range where fixed point is precise
         job.check_points(points_ND, payload_ND)
@@ -98,7 +106,8 @@ class Cluster(Verb):
         """Say what takes its time."""
         if self.plain:
             return "clustering in the clear"
-        return f"clustering under secret shares, {self.parties} parties and a dealer"
+        where = f"{self.parties} parties" if self.network is None else "the parties of the network"
+        return f"clustering under secret shares, {where} and a dealer"
 
     def _owners(self, num_points: int) -> tuple[int, ...]:
         """Return which owner holds each row."""
@@ -110,12 +119,15 @@ class Cluster(Verb):
             from mpc.plain import PlainSession
 
             return PlainSession()
-        from mpc.session import open_session
+        from mpc.session import join_session, open_session
 
+        if self.network is not None and self.certs is not None:
+            return join_session(self.network, self.certs, timeout_s=self.timeout_s)
         return open_session(
             self.parties,
             timeout_s=self.timeout_s,
             provider=self.provider,
+            links=self.links,
             insecure_dev=self.insecure_dev,
         )
 

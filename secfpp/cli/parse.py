@@ -14,8 +14,10 @@ import tyro
 from secfpp import __version__
 from secfpp.cli.certs import Certs
 from secfpp.cli.cluster import Cluster
+from secfpp.cli.dealer import Dealer
 from secfpp.cli.descriptors import Descriptors
 from secfpp.cli.doctor import Doctor
+from secfpp.cli.party import Party
 from secfpp.cli.pretrain import Pretrain
 from secfpp.cli.report import Report
 from secfpp.cli.run import Run
@@ -24,6 +26,8 @@ from secfpp.cli.verb import Verb
 VERBS: dict[str, type[Verb]] = {
     "run": Run,
     "cluster": Cluster,
+    "party": Party,
+    "dealer": Dealer,
     "descriptors": Descriptors,
     "pretrain": Pretrain,
     "report": Report,

@@ -7,6 +7,7 @@ from contextlib import ExitStack
 import numpy as np
 import pytest
 
+from mpc.frames import CONTROL, OPENED, SHARE
 from mpc.launch import ProcessGroup
 from mpc.plain import PlainSession
 from mpc.session import SecureSession, open_session
@@ -27,12 +28,12 @@ class Parties:
     def __call__(self, operation: str, x: np.ndarray) -> np.ndarray:
         x = np.asarray(x, dtype=np.int64)
         for link, share in zip(self.links, split(x, len(self.links)), strict=True):
-            link.send_json(b"CTRL", {"operation": operation, "shape": list(x.shape)})
-            link.send_ring(b"SHAR", share)
+            link.send_json(CONTROL, {"operation": operation, "shape": list(x.shape)})
+            link.send_ring(SHARE, share)
         shares = []
         for link in self.links:
-            reply = link.recv_json(b"CTRL")
-            shares.append(link.recv_ring(b"OPEN", reply["shape"]))
+            reply = link.recv_json(CONTROL)
+            shares.append(link.recv_ring(OPENED, reply["shape"]))
         self.rounds = reply["rounds"]
         return reconstruct(shares)
 

@@ -9,13 +9,17 @@ import torch
 
 from mpc import compare, kmeans
 from mpc._crypten import from_share, share_of
-from mpc.child import Bootstrap, serve_process
+from mpc.child import Start, serve_process
 from mpc.distance import gram_matrix
 from mpc.errors import PeerClosedError
+from mpc.frames import CONTROL, OPENED, SHARE
 from mpc.meter import Network
 from mpc.party import meet
+from mpc.provider import TupleProvider
+from mpc.rehearsal import record
+from mpc.schedule import Schedule
 
-Operation = Callable[[Any, Network], Any]
+Operation = Callable[[Any, Any], Any]
 
 OPERATIONS: dict[str, Operation] = {
     "identity": lambda x, net: x,
@@ -34,22 +38,47 @@ OPERATIONS: dict[str, Operation] = {
 }
 
 
-def serve(start: Bootstrap) -> None:
+class Asker:
+    """What an operation sees of the network: where its tuples come from."""
+
+    def __init__(self, provider: TupleProvider) -> None:
+        self.provider = provider
+
+
+def ask_for_tuples(network: Network, number: int, operation: Operation, shape: list[int]) -> None:
+    """Party 0 learns from a rehearsal what the operation needs, and asks for it."""
+    if network.communicator.rank == 0:
+        zeros = torch.zeros(shape, dtype=torch.int64)
+        needed = record(
+            network.communicator.get_world_size(),
+            lambda provider: operation(from_share(zeros), Asker(provider)),
+        )
+        network.provider.expect(number, Schedule(once={"distances": needed}))
+    network.provider.begin(number, "distances")
+
+
+def serve(start: Start) -> None:
     torch.set_num_threads(1)
-    network = meet(start)
+    network = meet(start).network
     server = network.server
+    number = 0
     while True:
-        server.wait_readable()
+        server.readable_within(None)
+        number += 1
         try:
-            request = server.recv_json(b"CTRL")
+            request = server.recv_json(CONTROL)
         except PeerClosedError:
             return
-        share = server.recv_ring(b"SHAR", request["shape"])
-        result = share_of(OPERATIONS[request["operation"]](from_share(share), network))
+        share = server.recv_ring(SHARE, request["shape"])
+        operation = OPERATIONS[request["operation"]]
+        ask_for_tuples(network, number, operation, request["shape"])
+        network.communicator.begin()
+        result = share_of(operation(from_share(share), network))
         server.send_json(
-            b"CTRL", {"shape": list(result.shape), "rounds": network.communicator.rounds}
+            CONTROL, {"shape": list(result.shape), "rounds": network.communicator.rounds}
         )
-        server.send_ring(b"OPEN", np.asarray(result))
+        server.send_ring(OPENED, np.asarray(result))
+        network.provider.finish()
 
 
 if __name__ == "__main__":

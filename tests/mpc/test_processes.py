@@ -15,7 +15,7 @@ import pytest
 
 from mpc import ClusterJob, PlainSession, SecureSession, open_session
 from mpc.errors import InputError, InsecureError, ProcessDiedError, SessionError
-from mpc.transport import LOOPBACK
+from mpc.reception import LOOPBACK
 
 POINTS = np.random.default_rng(0).normal(size=(300, 64)) / 64
 JOB = ClusterJob(k=6, iterations=200)

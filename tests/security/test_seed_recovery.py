@@ -16,6 +16,7 @@ from mpc._crypten import crypten
 from mpc.dealer import Expander
 from mpc.randomness import KEY_BYTES, AesCtrStream, new_key
 from mpc.sharing import split
+from mpc.tuples import TupleRequest
 from tests.security.crypten_run import CrypTenRun, run_crypten
 from tests.security.mt19937_attack import (
     SLICE_BITS,
@@ -53,7 +54,7 @@ def view_of_our_dealer(keys: list[bytes]) -> PartyView:
     opened = []
     for x in SECRETS:
         parts = [[stream.ring(x.shape) for _ in "ab"] for stream in parties]
-        c_0 = dealer.correction("mul", [x.shape, x.shape], 0).numpy()
+        c_0 = dealer.correction(TupleRequest("mul", (x.shape, x.shape)))
         c_1 = parties[1].ring(x.shape)
         a, b = np.sum(parts, axis=0)
         assert np.array_equal(a * b, c_0 + c_1)  # these are the masks of a product, no others

@@ -1,0 +1,65 @@
+"""What `secfpp party` and `secfpp dealer` have in common: a role on this host, for one session."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from secfpp.cli.console import say
+from secfpp.cli.outcome import Outcome
+from secfpp.cli.verb import Verb
+from secfpp.errors import ConfigError
+
+if TYPE_CHECKING:
+    from mpc.child import Start
+
+
+@dataclass(frozen=True, kw_only=True)
+class Serving(Verb):
+    """Waits for the other roles, does its part of the server's jobs, and ends with the server."""
+
+    network: Path
+    """File of addresses, the same on every host; `secfpp certs init` makes one."""
+    certs: Path
+    """Folder with this role's certificate and key, and ca.pem."""
+    bind: str | None = None
+    """Host to listen on, e.g. 0.0.0.0. Default: this role's host in the network file."""
+    timeout_s: float = 60.0
+    """Seconds after which a silent peer counts as dead."""
+    job_timeout_s: float = 600.0
+    """Longest time that one job may take."""
+    wait_s: float = 600.0
+    """How long to wait for the others to come."""
+
+    def __post_init__(self) -> None:
+        for flag, value in (
+            ("--timeout-s", self.timeout_s),
+            ("--job-timeout-s", self.job_timeout_s),
+            ("--wait-s", self.wait_s),
+        ):
+            if not value > 0:
+                raise ConfigError(f"{flag} {value}: must be positive")
+
+    def serve(self, role: str) -> Outcome:
+        """Serve one session in a role, until the server hangs up."""
+        from mpc.network_file import read_addresses
+        from mpc.standalone import start_of
+
+        start = start_of(
+            role,
+            read_addresses(self.network),
+            self.certs,
+            bind=self.bind,
+            timeout_s=self.timeout_s,
+            job_timeout_s=self.job_timeout_s,
+            start_timeout_s=self.wait_s,
+        )
+        host, port = start.listener.getsockname()[:2]
+        say(f"{role} of session {start.identity.session!r} listens on {host}:{port}")
+        self.live(start)
+        return Outcome(record={"role": role}, shown=(f"{role}: the session is over",))
+
+    def live(self, start: Start) -> None:
+        """Be the role."""
+        raise NotImplementedError(type(self).__name__)
