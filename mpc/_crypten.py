@@ -14,6 +14,7 @@ from functools import reduce
 from types import SimpleNamespace
 from typing import Any, Final, Protocol
 
+import numpy as np
 import torch
 
 from mpc.errors import SessionError
@@ -265,9 +266,13 @@ def rank_and_parties() -> tuple[int, int]:
 
 def open_bits(masked: Sequence[Int64Array]) -> list[Int64Array]:
     """Open words of xor-shared bits inside a protocol, each masked as for `open_masked`."""
-    tensors = [torch.from_numpy(words) for words in masked]
-    opened = _communicator.get().all_reduce(tensors, op=BXOR, batched=True)
-    return [tensor.numpy() for tensor in opened]
+    flat = np.concatenate([words.reshape(-1) for words in masked])
+    opened = _communicator.get().all_reduce(torch.from_numpy(flat), op=BXOR).numpy()
+    ends = np.cumsum([words.size for words in masked])
+    return [
+        opened[end - words.size : end].reshape(words.shape)
+        for words, end in zip(masked, ends, strict=True)
+    ]
 
 
 def open_masked(x_enc: Any, mask_enc: Any) -> torch.Tensor:
