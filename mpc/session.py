@@ -99,7 +99,7 @@ def open_session(
     """
     if not 2 <= num_parties <= MAX_PARTIES:
         raise InputError(f"{num_parties} parties asked for; 2 to {MAX_PARTIES} are possible")
-    insecure = _stamps(provider, links)
+    insecure = insecure_stamps(provider, links)
     if insecure and not insecure_dev:
         raise InsecureError(f"{'; '.join(insecure)}. To debug with it, say --insecure-dev")
     group = ProcessGroup(
@@ -137,7 +137,14 @@ def join_session(
     return SecureSession(group, job_timeout_s=job_timeout_s, insecure=())
 
 
-def _stamps(provider: str, links: str) -> tuple[str, ...]:
+def insecure_stamps(provider: str, links: str) -> tuple[str, ...]:
+    """Return what every result says of itself that came of insecure settings.
+
+    Raises
+    ------
+    InputError
+        No such provider, or no such links.
+    """
     if provider not in ("dealer", "tfp"):
         raise InputError(f"provider={provider!r} is none of dealer, tfp")
     if links not in ("tls", "plain"):

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, get_args
 
-from mpc.session import TFP_STAMP
+from mpc.session import insecure_stamps
 from secfpp.data.partition import PartitionConfig
 from secfpp.errors import ConfigError
 
@@ -17,6 +17,7 @@ __all__ = [
     "ClusteringConfig",
     "DescriptorName",
     "DeviceName",
+    "LinksName",
     "MethodName",
     "PartitionConfig",
     "PrivacyConfig",
@@ -43,6 +44,7 @@ DescriptorName = Literal[
 ]
 RevealPolicy = Literal["own-mean", "assignments", "distances"]
 ProviderName = Literal["dealer", "tfp"]
+LinksName = Literal["tls", "plain"]
 DeviceName = Literal["cpu", "cuda", "auto"]
 
 
@@ -160,23 +162,33 @@ class SecureConfig:
     provider: ProviderName = "dealer"
     """Where correlated randomness comes from: `dealer`, a process of its own, or `tfp`, CrypTen's
     own provider, whose party 0 can unmask everything: for debugging, with `insecure_dev` only."""
+    links: LinksName = "tls"
+    """How processes talk: TLS 1.3, or `plain` TCP on loopback, which whoever watches it reads: for
+    measurements, with `insecure_dev` only."""
+    network: Path | None = None
+    """Use parties and a dealer that run elsewhere, named in this file; start none here."""
+    certs: Path | None = None
+    """Folder with the credentials of server and clients; needed with `network`."""
     insecure_dev: bool = False
-    """Allow `provider=tfp`. Never with real data."""
+    """Allow `provider=tfp` and `links=plain`. Never with real data."""
 
     def __post_init__(self) -> None:
         """Refuse values out of range or in contradiction."""
         _require(2 <= self.parties <= 5, "secure.parties", self.parties, "in 2..5")
         _require_positive("secure.timeout_s", self.timeout_s)
-        if self.provider == "tfp" and not self.insecure_dev:
+        if (self.network is None) != (self.certs is None):
             raise ConfigError(
-                "secure.provider=tfp lets party 0 unmask every secret; use dealer, or set "
-                "secure.insecure_dev for debugging"
+                "secure.network and secure.certs go together: addresses and credentials"
+            )
+        if self.insecure and not self.insecure_dev:
+            raise ConfigError(
+                f"{'; '.join(self.insecure)}. To debug with it, set secure.insecure_dev"
             )
 
     @property
     def insecure(self) -> tuple[str, ...]:
         """What makes these settings unfit for real secrets; empty when nothing does."""
-        return (TFP_STAMP,) if self.provider == "tfp" else ()
+        return insecure_stamps(self.provider, self.links)
 
 
 @dataclass(frozen=True, kw_only=True)

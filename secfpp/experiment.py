@@ -214,12 +214,15 @@ class _Run:
 
 
 def _open_processes(secure: SecureConfig) -> OpenedSession:
-    """Start parties and dealer; imported here, for it loads CrypTen."""
-    from mpc.session import open_session
+    """Start parties and dealer, or join those that run elsewhere."""
+    from mpc.session import join_session, open_session
 
+    if secure.network is not None and secure.certs is not None:
+        return join_session(secure.network, secure.certs, timeout_s=secure.timeout_s)
     return open_session(
         num_parties=secure.parties,
         timeout_s=secure.timeout_s,
         provider=secure.provider,
+        links=secure.links,
         insecure_dev=secure.insecure_dev,
     )

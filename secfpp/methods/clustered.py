@@ -2,9 +2,12 @@
 
 from dataclasses import dataclass
 
-from mpc.jobs import ClusterJob, Session
+import numpy as np
+
+from mpc.jobs import ClusterJob, ClusterResult, Session
 from secfpp.config import ClusteringConfig
 from secfpp.methods.interface import Contribution, Outcome
+from secfpp.prompts import FloatArray
 
 __all__ = ["ClusteredExchange"]
 
@@ -28,7 +31,7 @@ class ClusteredExchange:
         )
         return Outcome(
             clients_r=contribution.clients_n,
-            update_rM=result.means_NM,
+            update_rM=_own_where_left_out(result, contribution),
             k=result.k,
             labels_n=result.labels_N,
             ledger=result.ledger,
@@ -46,3 +49,10 @@ class ClusteredExchange:
             evaluate=self.clustering.evaluate,
             label=f"{self.label}, round {contribution.round_index + 1}",
         )
+
+
+def _own_where_left_out(result: ClusterResult, contribution: Contribution) -> FloatArray:
+    """Return each participant's mean; one whose descriptor was over the bound keeps its own."""
+    left_out_n1 = (result.sizes_N == 0)[:, None]
+    update_nM: FloatArray = np.where(left_out_n1, contribution.update_nM, result.means_NM)
+    return update_nM

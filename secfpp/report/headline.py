@@ -111,7 +111,7 @@ def stamps(run: RunRecord) -> tuple[Stamp, ...]:
     """Return what a reader must know before the numbers."""
     found = []
     if run.config.child("secure").flag("insecure_dev"):
-        found.append(Stamp(text="insecure-dev: masks were made in the open", alarm=True))
+        found.append(Stamp(text="insecure-dev: insecure shortcuts were allowed", alarm=True))
     found.extend(Stamp(text=f"Not secure: {reason}", alarm=True) for reason in run.insecure)
     if not run.complete:
         found.append(Stamp(text=_unfinished(run), alarm=True))
