@@ -16,7 +16,7 @@ from typing import Final
 HEADER_BYTES_PER_SEGMENT: Final = 20 + 20 + 12
 """IPv4, TCP and its time-stamp option; IPv6 takes 20 more, Ethernet 14."""
 
-_RECEIVED_AND_SEGMENTS: Final = struct.Struct("<QII")
+_RECEIVED_SEGMENTS_UNSENT: Final = struct.Struct("<QIII")
 _RECEIVED_OFFSET: Final = 128
 _SENT: Final = struct.Struct("<Q")
 _SENT_OFFSET: Final = 200
@@ -40,6 +40,7 @@ class WireCount:
 def wire_count(sock: socket.socket) -> WireCount | None:
     """Ask the kernel what went through a TCP socket; None where it does not say.
 
+    What waits in the kernel for the peer to make room counts as sent: it was written, and will be.
     Bytes received again because they were sent twice are not in it.
     """
     try:
@@ -48,9 +49,11 @@ def wire_count(sock: socket.socket) -> WireCount | None:
         return None
     if len(info) < _SENT_OFFSET + _SENT.size:  # before Linux 4.19
         return None
-    received, segments_out, segments_in = _RECEIVED_AND_SEGMENTS.unpack_from(info, _RECEIVED_OFFSET)
+    received, segments_out, segments_in, unsent = _RECEIVED_SEGMENTS_UNSENT.unpack_from(
+        info, _RECEIVED_OFFSET
+    )
     (sent,) = _SENT.unpack_from(info, _SENT_OFFSET)
     return WireCount(
-        sent + HEADER_BYTES_PER_SEGMENT * segments_out,
+        sent + unsent + HEADER_BYTES_PER_SEGMENT * segments_out,
         received + HEADER_BYTES_PER_SEGMENT * segments_in,
     )
