@@ -16,7 +16,7 @@ def gram_matrix(points_enc_ND: Any) -> Any:
     Parameters
     ----------
     points_enc_ND : MPCTensor, (N, D)
-        Ring integers with `POINT_BITS` fractional bits; norms at most 1.
+        Ring integers with `POINT_BITS` fractional bits; products of norms over 2^63 wrap.
 
     Notes
     -----

@@ -141,19 +141,31 @@ class LedgerEntry:
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class ClusterResult:
-    """What came of a job. In deployment each owner has its own row only."""
+    """What came of a job. In deployment each owner has its own row only.
+
+    A point over the public bound is left out of everything: its own row of `means_NM` is NaN, its
+    size 0, and that is how its owner, and nobody else, learns of it; under policy `distances` the
+    server does, too. Its label, where labels are opened, is that of the first point that was not
+    left out, and tells nothing.
+    """
 
     k: int
     iterations: int
     """Reassignments done."""
     means_NM: FloatArray
-    """Row i is what owner of point i reconstructed: the mean payload of its own group."""
+    """Row i is what owner of point i reconstructed: the mean payload of its own group, or NaN."""
     sizes_N: npt.NDArray[np.int64]
-    """Size of each point's own group (N for members of clusters below the minimum size)."""
+    """Size of each point's own group (all that count, for members of clusters below the minimum
+    size); 0 for a point that was left out."""
     labels_N: npt.NDArray[np.int64] | None
     """0..K-1, if the policy or `evaluate` opens them; else None."""
     ledger: tuple[LedgerEntry, ...]
     traffic: Traffic
+
+    @property
+    def left_out_N(self) -> npt.NDArray[np.bool_]:
+        """Who was over the public norm bound and left out, (N,)."""
+        return np.asarray(self.sizes_N == 0)
 
 
 class Session(Protocol):

@@ -1,27 +1,36 @@
 """Lloyd's iteration on secret-shared assignments; the twin of the functions in `mpc.plain`.
 
-Assignments S are one-hot rows, secret-shared or, when the policy opens them, a public tensor: the
-same code runs on both, because a product with a public tensor is local. With G the Gram matrix and
-c the counts, the squared distance of point i to the mean of cluster k, up to a term without k, is
-V_k / c_k^2 - 2 U_ik / c_k, where U = G S and V_k = sum_i S_ik U_ik. No centre is ever formed.
+Assignments S are one-hot rows, secret-shared or, when the policy opens them, a public tensor. Only
+kept points count: members P are the rows of S times the secret bits b of `mpc.norms`. With G the
+Gram matrix and c the column sums of P, the squared distance of point i to the mean of cluster k, up
+to a term without k, is V_k / c_k^2 - 2 U_ik / c_k, where U = G P and V_k = sum_i P_ik U_ik. No
+centre is ever formed.
 
 An empty cluster gets a distance beyond all others: it captures nothing and stays empty.
 
-Shape letters: N points, K clusters, M of a payload. R_lt and R_eq are the rounds of one batch of
-comparisons and of equality tests, see `mpc.compare`.
+Shape letters: N points, K clusters, M of a payload. R_lt(b) and R_eq(b) are the rounds of one batch
+of comparisons and of equality tests on b bits, see `mpc.compare`; n is the bit length of N + 1.
 """
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 import torch
 
 from mpc._crypten import from_share
 from mpc.compare import is_zero, less_than_zero, local, one_hot_min, truncate
 from mpc.distance import squared_distances
-from mpc.fixedpoint import DISTANCE_BITS, TABLE_BITS
+from mpc.fixedpoint import DISTANCE_BITS, GRAM_BITS, TABLE_BITS
 from mpc.provider import TruncationSource
+
+_GAIN_BITS: Final = GRAM_BITS + 4
+"""Two squared distances of kept points, at most 4 but for rounding, differ by less than 2^3."""
+
+
+def _bits_of_counts(num_points: int) -> int:
+    """Return n: differences of counts, or of a count and N + 1, are below 2^n."""
+    return (num_points + 1).bit_length()
 
 
 def rows_as_centres(rows: Sequence[int], num_points: int) -> torch.Tensor:
@@ -41,8 +50,8 @@ def farthest_first(gram_enc_NN: Any, k: int) -> Any:
 
     Notes
     -----
-    Cost: (k - 1) times an argmin over N, one product with the distances, one comparison and one
-    product. Leakage: none.
+    Cost: (k - 1) times an argmin over N, and (k - 2) times 2 + R_lt(40)
+    rounds. Leakage: none.
     """
     dist_enc_NN = squared_distances(gram_enc_NN)
     num_points = dist_enc_NN.size(0)
@@ -54,7 +63,7 @@ def farthest_first(gram_enc_NN: Any, k: int) -> Any:
         chosen.append(one_hot_min(-nearest_enc_1N))
         if len(chosen) < k:
             gain_enc_1N = chosen[-1].matmul(dist_enc_NN) - nearest_enc_1N
-            nearest_enc_1N = nearest_enc_1N + less_than_zero(gain_enc_1N) * gain_enc_1N
+            nearest_enc_1N = nearest_enc_1N + less_than_zero(gain_enc_1N, _GAIN_BITS) * gain_enc_1N
     return from_share(torch.cat([row_enc.share for row_enc in chosen]).t().contiguous())
 
 
@@ -70,98 +79,140 @@ def reciprocals(counts_enc_K: Any, num_points: int) -> tuple[Any, Any]:
 
     Notes
     -----
-    Cost: R_eq rounds and K (N + 1) equality tests. Leakage: none.
+    Cost: R_eq(n) rounds and K (N + 1) equality tests. Leakage: none.
     """
     values = torch.arange(num_points + 1, dtype=torch.int64)
     table = torch.round(2.0**TABLE_BITS / values.clamp(min=1).double()).long()
     table[0] = 0
-    hit_enc_KC = is_zero(local(counts_enc_K, lambda c: c[:, None].repeat(1, len(values))) - values)
+    difference_enc_KC = local(counts_enc_K, lambda c: c[:, None].repeat(1, len(values))) - values
+    hit_enc_KC = is_zero(difference_enc_KC, _bits_of_counts(num_points))
     reciprocal_enc_K = local(hit_enc_KC, lambda hit: (hit * table).sum(1))
     return reciprocal_enc_K, local(hit_enc_KC, lambda hit: hit[:, 0].clone())
 
 
-def centre_distances(gram_enc_NN: Any, onehot_NK: Any, source: TruncationSource) -> Any:
+def start_distances(gram_enc_NN: Any, start_NK: Any) -> Any:
+    """Return shares of squared distances to first centres, (N, K), `GRAM_BITS` bits; exact.
+
+    Parameters
+    ----------
+    gram_enc_NN : MPCTensor, (N, N)
+        `GRAM_BITS` fractional bits.
+    start_NK : MPCTensor or Tensor of int64, (N, K)
+        One-hot columns, secret-shared or public: which points are the first centres.
+
+    Notes
+    -----
+    Cost: one round with a secret start, none with a public one. Leakage: none.
+    """
+    return squared_distances(gram_enc_NN).matmul(start_NK)
+
+
+def centre_distances(gram_enc_NN: Any, members_enc_NK: Any, source: TruncationSource) -> Any:
     """Return shares of squared distances to cluster means, less each point's own squared norm.
 
     Parameters
     ----------
     gram_enc_NN : MPCTensor, (N, N)
-        `GRAM_BITS` fractional bits, norms at most 1.
-    onehot_NK : MPCTensor or Tensor of int64, (N, K)
-        Secret-shared or public assignments.
+        `GRAM_BITS` fractional bits, norms at most 1 but for rounding.
+    members_enc_NK : MPCTensor, (N, K)
+        Rows one-hot, or zero for points that do not count.
     source : TruncationSource
 
     Returns
     -------
     MPCTensor, (N, K)
-        `DISTANCE_BITS` fractional bits, between -1 and 4; 4 for an empty cluster.
+        `DISTANCE_BITS` fractional bits, between -1 and 3 but for rounding; 4 for an empty cluster.
 
     Notes
     -----
     The same rounded reciprocal multiplies both terms, so its error moves a centre along its own
     direction and leaves comparisons nearly untouched.
 
-    Cost: 7 + R_eq rounds with secret assignments, 2 with public ones. Leakage: none.
+    Cost: 6 + R_eq(n) rounds. Leakage: none.
     """
     num_points = gram_enc_NN.size(0)
-    u_enc_NK = gram_enc_NN.matmul(onehot_NK)
-    v_enc_K = (u_enc_NK * onehot_NK).sum(0)
-    counts_K = onehot_NK.sum(0)
-    if isinstance(onehot_NK, torch.Tensor):
-        recip_K = torch.round(2.0**TABLE_BITS / counts_K.clamp(min=1).double()).long()
-        empty_K = (counts_K == 0).long()
-        recip_K = recip_K * (1 - empty_K)
-    else:
-        recip_K, empty_K = reciprocals(counts_K, num_points)
-    # V <= c^2: cut log2(N) bits so that V / c fits, restore the scale, divide again.
+    u_enc_NK = gram_enc_NN.matmul(members_enc_NK)
+    v_enc_1K = (u_enc_NK * members_enc_NK).sum(0, keepdim=True)
+    recip_enc_K, empty_enc_K = reciprocals(members_enc_NK.sum(0), num_points)
+    # V <= c^2: cut log2(N) bits so that V / c fits, restore the scale, divide again. Half the range
+    # is taken off meanwhile: with 8191 points and rounding, V may be just over 2^62.
     spare_bits = math.ceil(math.log2(num_points + 1))
-    v_over_c_enc_K = truncate(v_enc_K, spare_bits, source) * recip_K
-    v_over_c_enc_K = truncate(v_over_c_enc_K, TABLE_BITS - spare_bits, source)
-    dist_enc_NK = v_over_c_enc_K * recip_K - local(u_enc_NK * recip_K, lambda u: 2 * u)
-    return dist_enc_NK + empty_K * (4 << DISTANCE_BITS)
+    v_enc_1K = truncate(v_enc_1K - (1 << 61), spare_bits, source) + (1 << (61 - spare_bits))
+    # Both terms over c in one product: a round less.
+    over_c_enc = from_share(torch.cat([v_enc_1K.share, u_enc_NK.share])) * recip_enc_K
+    v_over_c_enc_1K = local(over_c_enc, lambda x: x[:1].clone())
+    v_over_c_enc_1K = truncate(v_over_c_enc_1K, TABLE_BITS - spare_bits, source)
+    twice_u_over_c_enc_NK = local(over_c_enc, lambda x: 2 * x[1:])
+    dist_enc_NK = v_over_c_enc_1K * recip_enc_K - twice_u_over_c_enc_NK
+    return dist_enc_NK + empty_enc_K * (4 << DISTANCE_BITS)
 
 
-def agreement(onehot_NK: Any, other_NK: Any) -> Any:
-    """Return shares of [two assignments are equal], a 0 or 1 of shape (1,).
+def members_of(onehot_NK: Any, kept_enc_N: Any) -> Any:
+    """Return shares of assignments with the rows of left-out points set to zero, (N, K).
 
     Notes
     -----
-    Cost: 1 + R_eq rounds. Leakage: none.
+    Cost: one round with secret assignments, none with public ones. Leakage: none.
     """
-    same_enc = (onehot_NK * other_NK).sum().share.reshape(1)
-    return is_zero(from_share(same_enc) - onehot_NK.size(0))
+    return local(kept_enc_N, lambda b: b[:, None]) * onehot_NK
 
 
-def averaging_groups(onehot_NK: Any, min_cluster_size: int) -> Any:
+def members_and_agreement(
+    onehot_enc_NK: Any, members_before_enc_NK: Any, kept_enc_N: Any
+) -> tuple[Any, Any]:
+    """Return members of new assignments, and whether every kept point stayed where it was.
+
+    Returns
+    -------
+    members_enc_NK : MPCTensor, (N, K)
+    same_enc_1 : MPCTensor, (1,)
+        1 if no kept point moved, else 0.
+
+    Notes
+    -----
+    Cost: 1 + R_eq(n) rounds. Leakage: none.
+    """
+    clusters = onehot_enc_NK.size(1)
+    kept_NK = kept_enc_N.share[:, None].expand(-1, clusters)
+    both_enc_2NK = from_share(torch.stack([kept_NK, members_before_enc_NK.share]))
+    both_enc_2NK = both_enc_2NK * local(onehot_enc_NK, lambda s: s[None])
+    members_enc_NK = local(both_enc_2NK, lambda x: x[0].clone())
+    moved_enc_1 = local(both_enc_2NK, lambda x: -x[1].sum().reshape(1)) + kept_enc_N.sum()
+    return members_enc_NK, is_zero(moved_enc_1, _bits_of_counts(onehot_enc_NK.size(0)))
+
+
+def averaging_groups(members_enc_NK: Any, min_cluster_size: int) -> Any:
     """Return who is averaged with whom, (N, N) of 0 or 1: own cluster, or all when it is too small.
 
+    Parameters
+    ----------
+    members_enc_NK : MPCTensor, (N, K)
+        Rows one-hot, or zero for points that do not count: their row and column become zero.
+    min_cluster_size : int
+
     Notes
     -----
-    Cost: 1 round, and with a minimum size above 1 another 1 + R_lt. Leakage: none.
+    Cost: 1 round, and with a minimum size above 1 another 1 + R_lt(n + 1). Leakage: none.
     """
-    if isinstance(onehot_NK, torch.Tensor):
-        same_NN = onehot_NK @ onehot_NK.t()
-        small_N = same_NN.sum(1) < min_cluster_size
-        return torch.where(small_N[:, None], torch.ones_like(same_NN), same_NN)
-    same_enc_NN = onehot_NK.matmul(local(onehot_NK, lambda s: s.t().contiguous()))
-    if min_cluster_size == 1:
-        return same_enc_NN
-    small_enc_N = less_than_zero(same_enc_NN.sum(1) - min_cluster_size)
-    small_enc_N1 = local(small_enc_N, lambda s: s[:, None])
-    return same_enc_NN + (1 - same_enc_NN) * small_enc_N1
+    reach_enc_NK = members_enc_NK  # the clusters that each point is averaged over
+    if min_cluster_size > 1:
+        num_points = members_enc_NK.size(0)
+        minimum = min(min_cluster_size, num_points + 1)  # more makes every cluster small, too
+        excess_enc_K = members_enc_NK.sum(0) - minimum
+        small_enc_K = less_than_zero(excess_enc_K, _bits_of_counts(num_points) + 1)
+        in_small_enc_NK = members_enc_NK * small_enc_K
+        others_enc_NK = local(in_small_enc_NK, lambda s: s.sum(1, keepdim=True) - s)
+        reach_enc_NK = members_enc_NK + others_enc_NK
+    return reach_enc_NK.matmul(local(members_enc_NK, lambda p: p.t().contiguous()))
 
 
-def group_sums(groups_NN: Any, payload_enc_NM: Any) -> Any:
+def group_sums(groups_enc_NN: Any, payload_enc_NM: Any) -> Any:
     """Return shares of each point's group sum and size side by side, (N, M + 1).
 
     Notes
     -----
-    Cost: 1 round with secret groups, none with public ones. Leakage: none.
+    Cost: 1 round. Leakage: none.
     """
-    if isinstance(groups_NN, torch.Tensor):
-        sums_enc = local(payload_enc_NM, lambda p: groups_NN @ p)
-        sizes_enc = from_share(torch.zeros(len(groups_NN), dtype=torch.int64)) + groups_NN.sum(1)
-    else:
-        sums_enc = groups_NN.matmul(payload_enc_NM)
-        sizes_enc = groups_NN.sum(1)
-    return from_share(torch.cat([sums_enc.share, sizes_enc.share[:, None]], dim=1))
+    sums_enc_NM = groups_enc_NN.matmul(payload_enc_NM)
+    sizes_enc_N1 = groups_enc_NN.sum(1, keepdim=True)
+    return from_share(torch.cat([sums_enc_NM.share, sizes_enc_N1.share], dim=1))

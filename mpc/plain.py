@@ -4,9 +4,13 @@ Lloyd's algorithm on a Gram matrix: with assignments S (N x K, one-hot) and coun
 squared distance to the mean of cluster k, up to a term without k, is V_k / c_k^2 - 2 U_ik / c_k,
 where U = G S and V_k = sum_i S_ik U_ik. No centre is ever formed.
 
+A point over the norm bound is left out as under sharing: a copy of the first kept point stands in
+its place, which counts nowhere.
+
 Shape letters: N points, K clusters, D dimensions of a point, M of a payload.
 """
 
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -16,11 +20,49 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-from mpc.fixedpoint import FloatArray
+from mpc.fixedpoint import POINT_BITS, FloatArray
 from mpc.jobs import K_CANDIDATES_MAX, ClusterJob, ClusterResult
 from mpc.traffic import NO_TRAFFIC
 
 Labels = npt.NDArray[np.int64]
+Kept = npt.NDArray[np.bool_]
+
+
+def squared_norm_limit(dim: int) -> int:
+    """Return the largest squared norm of an encoded point that is kept, in ring units.
+
+    Parameters
+    ----------
+    dim : int
+        D, number of coordinates.
+
+    Returns
+    -------
+    int
+        ceil((2^18 (1 + 2^-28) + sqrt(D) / 2)^2), at `GRAM_BITS` fractional bits.
+
+    Notes
+    -----
+    Rounding moves each of D coordinates by at most half a unit of 2^-18, so the whole point by at
+    most sqrt(D) / 2 units; 2^-28 is for the data owner's own float64 test of its norm
+    (`mpc.sharing.encode_point` allows 1e-9). A point at the bound is therefore never left out, and
+    one over (1 + 2^-28 + sqrt(D) / 2^18) times the bound always is: 1 + 1.4e-4 at D = 1280.
+    """
+    return math.ceil((2.0**POINT_BITS * (1 + 2.0**-28) + math.sqrt(dim) / 2) ** 2)
+
+
+def kept_points(points_ND: FloatArray, norm_bound: float) -> Kept:
+    """Return who is within the bound, (N,), by the same integers that the parties compare."""
+    with np.errstate(over="ignore"):
+        ring_ND = np.rint(points_ND / norm_bound * 2.0**POINT_BITS)
+        squared_norm_N = np.einsum("nd,nd->n", ring_ND, ring_ND)
+    return np.asarray(squared_norm_N <= squared_norm_limit(points_ND.shape[1]))
+
+
+def stand_ins(kept_N: Kept) -> Labels:
+    """Return each point's row, (N,), or the first kept row in the place of a left-out point."""
+    rows_N = np.arange(len(kept_N))
+    return np.asarray(np.where(kept_N, rows_N, np.argmax(kept_N)), dtype=np.int64)
 
 
 def squared_distances(gram_NN: FloatArray) -> FloatArray:
@@ -49,36 +91,44 @@ def farthest_first(gram_NN: FloatArray, k: int) -> Labels:
     return np.asarray(rows, dtype=np.int64)
 
 
-def centre_distances(gram_NN: FloatArray, onehot_NK: FloatArray) -> FloatArray:
+def centre_distances(gram_NN: FloatArray, members_NK: FloatArray) -> FloatArray:
     """Squared distance of every point to every cluster mean, less the point's own squared norm.
 
     An empty cluster is infinitely far: it captures nothing and stays empty.
     """
-    counts_K = onehot_NK.sum(axis=0)
+    counts_K = members_NK.sum(axis=0)
     safe_K = np.maximum(counts_K, 1)
-    u_NK = gram_NN @ onehot_NK
-    v_K = (onehot_NK * u_NK).sum(axis=0)
+    u_NK = gram_NN @ members_NK
+    v_K = (members_NK * u_NK).sum(axis=0)
     dist_NK: FloatArray = v_K / safe_K**2 - 2 * u_NK / safe_K
     dist_NK[:, counts_K == 0] = np.inf
     return dist_NK
 
 
-def lloyd(gram_NN: FloatArray, rows: Sequence[int] | Labels, iterations: int) -> tuple[Labels, int]:
-    """Run Lloyd's iteration from the points `rows` as first centres.
+def lloyd(
+    gram_NN: FloatArray,
+    rows: Sequence[int] | Labels,
+    iterations: int,
+    kept_N: Kept | None = None,
+) -> tuple[Labels, int]:
+    """Run Lloyd's iteration from the points `rows` as first centres; only kept points count.
 
     Returns
     -------
     labels_N : ndarray of int64
     iterations : int
-        Reassignments done; the last changed nothing unless the limit was reached.
+        Reassignments done; the last changed nothing unless the limit was reached. The first is
+        not compared with the start.
     """
-    onehot_NK = np.zeros((len(gram_NN), len(rows)))
-    onehot_NK[np.asarray(rows), np.arange(len(rows))] = 1.0
+    kept_N = np.ones(len(gram_NN), dtype=np.bool_) if kept_N is None else kept_N
+    members_NK = np.zeros((len(gram_NN), len(rows)))
+    members_NK[np.asarray(rows), np.arange(len(rows))] = 1.0
     done, changed = 0, True
     while changed and done < iterations:
-        labels_N = np.argmin(centre_distances(gram_NN, onehot_NK), axis=1).astype(np.int64)
-        previous_NK, onehot_NK = onehot_NK, np.eye(len(rows))[labels_N]
-        done, changed = done + 1, not np.array_equal(onehot_NK, previous_NK)
+        before_NK = members_NK
+        labels_N = np.argmin(centre_distances(gram_NN, members_NK), axis=1).astype(np.int64)
+        members_NK = np.eye(len(rows))[labels_N] * kept_N[:, None]
+        done, changed = done + 1, done == 0 or not np.array_equal(members_NK, before_NK)
     return labels_N, done
 
 
@@ -98,19 +148,54 @@ def choose_k_by_silhouette(gram_NN: FloatArray, iterations: int) -> int:
     return best_k
 
 
-def cluster_gram(gram_NN: FloatArray, job: ClusterJob) -> tuple[Labels, int, int]:
-    """Do a job's clustering on a Gram matrix in the clear; return labels, k, iterations done."""
-    k = job.k or choose_k_by_silhouette(gram_NN, job.iterations)
+def cluster_gram(
+    gram_NN: FloatArray, job: ClusterJob, kept_N: Kept | None = None
+) -> tuple[Labels, int, int]:
+    """Do a job's clustering on a Gram matrix in the clear; return labels, k, iterations done.
+
+    Parameters
+    ----------
+    gram_NN : ndarray of float64, (N, N)
+    job : ClusterJob
+    kept_N : ndarray of bool, (N,), optional
+        Who counts; None for everybody. A left-out point gets the label of the first kept one.
+    """
+    kept_N = np.ones(len(gram_NN), dtype=np.bool_) if kept_N is None else kept_N
+    if not kept_N.any():
+        return np.zeros(len(gram_NN), dtype=np.int64), job.k or 1, min(2, job.iterations)
+    k = job.k or choose_k_by_silhouette(gram_NN[np.ix_(kept_N, kept_N)], job.iterations)
+    rows_N = stand_ins(kept_N)
+    gram_NN = gram_NN[np.ix_(rows_N, rows_N)]
     rows = job.init_rows if job.init_rows is not None else farthest_first(gram_NN, k)
-    labels_N, iterations = lloyd(gram_NN, rows, job.iterations)
-    return labels_N, k, iterations
+    labels_N, iterations = lloyd(gram_NN, rows, job.iterations, kept_N)
+    return labels_N[rows_N], k, iterations
 
 
-def averaging_groups(labels_N: Labels, min_cluster_size: int) -> npt.NDArray[np.bool_]:
-    """Return who is averaged with whom, (N, N): own cluster, or all when it is too small."""
-    same_NN = labels_N[:, None] == labels_N[None, :]
+def cluster_distances(dist_NN: FloatArray, job: ClusterJob) -> tuple[Labels, int, int]:
+    """Do a job's clustering on opened squared distances; return labels, k, iterations done.
+
+    Parameters
+    ----------
+    dist_NN : ndarray of float64, (N, N)
+        A row of zeros is a left-out point, unless all are zero: then it makes no difference.
+    job : ClusterJob
+    """
+    kept_N = np.asarray(dist_NN.any(axis=1))
+    if not kept_N.any():
+        kept_N = ~kept_N
+    rows_N = stand_ins(kept_N)
+    return cluster_gram(gram_of_distances(dist_NN[np.ix_(rows_N, rows_N)]), job, kept_N)
+
+
+def averaging_groups(labels_N: Labels, kept_N: Kept, min_cluster_size: int) -> Kept:
+    """Return who is averaged with whom, (N, N): own cluster, or all when it is too small.
+
+    Only kept points are averaged, and the row of a left-out point is empty.
+    """
+    same_NN = (labels_N[:, None] == labels_N[None, :]) & kept_N[None, :]
     small_N = same_NN.sum(axis=1) < min_cluster_size
-    return np.asarray(same_NN | small_N[:, None])
+    groups_NN = np.where(small_N[:, None], kept_N[None, :], same_NN)
+    return np.asarray(groups_NN & kept_N[:, None])
 
 
 class PlainSession:
@@ -153,7 +238,8 @@ class PlainSession:
         Returns
         -------
         ClusterResult
-            `labels_N` is always there: nothing is hidden from the caller of a plaintext twin.
+            `labels_N` is always there: nothing is hidden from the caller of a plaintext twin. A
+            point over the bound is left out, not refused: the twin of what the parties do.
 
         Raises
         ------
@@ -162,14 +248,19 @@ class PlainSession:
         """
         job.check_points(points_ND, payload_NM)
         started = time.perf_counter()
-        labels_N, k, iterations = cluster_gram(points_ND @ points_ND.T, job)
-        groups_NN = averaging_groups(labels_N, job.min_cluster_size)
+        kept_N = kept_points(points_ND, job.norm_bound)
+        with np.errstate(over="ignore", invalid="ignore"):  # a left-out point may be huge
+            gram_NN = points_ND @ points_ND.T
+        labels_N, k, iterations = cluster_gram(gram_NN, job, kept_N)
+        groups_NN = averaging_groups(labels_N, kept_N, job.min_cluster_size)
         sizes_N = groups_NN.sum(axis=1).astype(np.int64)
+        with np.errstate(invalid="ignore"):  # 0 / 0 is NaN for a left-out point
+            means_NM = groups_NN.astype(np.float64) @ payload_NM / sizes_N[:, None]
         elapsed = time.perf_counter() - started
         return ClusterResult(
             k=k,
             iterations=iterations,
-            means_NM=groups_NN.astype(np.float64) @ payload_NM / sizes_N[:, None],
+            means_NM=means_NM,
             sizes_N=sizes_N,
             labels_N=labels_N,
             ledger=(),

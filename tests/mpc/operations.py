@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from mpc import compare, kmeans
+from mpc import compare, kmeans, norms
 from mpc._crypten import from_share, share_of
 from mpc.child import Start, serve_process
 from mpc.distance import gram_matrix
@@ -20,6 +20,27 @@ from mpc.rehearsal import record
 from mpc.schedule import Schedule
 
 Operation = Callable[[Any, Any], Any]
+
+
+def _columns(x: Any, start: int, stop: int) -> Any:
+    return compare.local(x, lambda whole: whole[:, start:stop].clone())
+
+
+def _gram_and_kept(x: Any) -> tuple[Any, Any]:
+    """Take apart a Gram matrix and, as its last column, who is kept."""
+    last = x.size(1) - 1
+    return _columns(x, 0, last), compare.local(x, lambda whole: whole[:, last].clone())
+
+
+def _members_and_agreement(x: Any) -> Any:
+    """Take new assignments, members before and who is kept; put the bit under the members."""
+    rest, kept = _gram_and_kept(x)
+    half = rest.size(1) // 2
+    members, same = kmeans.members_and_agreement(
+        _columns(rest, 0, half), _columns(rest, half, 2 * half), kept
+    )
+    return from_share(torch.cat([members.share, same.share.expand(1, half)]))
+
 
 OPERATIONS: dict[str, Operation] = {
     "identity": lambda x, net: x,
@@ -35,6 +56,16 @@ OPERATIONS: dict[str, Operation] = {
     "reciprocals": lambda x, net: kmeans.reciprocals(x, 9)[0],
     "empty": lambda x, net: kmeans.reciprocals(x, 9)[1],
     "farthest_first": lambda x, net: kmeans.farthest_first(x, 4),
+    "kept_points": lambda gram, net: norms.kept_points(gram, 5),
+    "first_kept": lambda kept, net: norms.first_kept(kept),
+    "replace_left_out": lambda x, net: norms.replace_left_out(*_gram_and_kept(x)),
+    "distances_of_kept": lambda x, net: norms.distances_of_kept(*_gram_and_kept(x)),
+    "centre_distances": lambda x, net: kmeans.centre_distances(
+        _columns(x, 0, x.size(0)), _columns(x, x.size(0), x.size(1)), net.provider
+    ),
+    "members_and_agreement": lambda x, net: _members_and_agreement(x),
+    "averaging_groups": lambda members, net: kmeans.averaging_groups(members, 3),
+    "clusters": lambda members, net: kmeans.averaging_groups(members, 1),
 }
 
 

@@ -1,0 +1,252 @@
+"""A point over the public bound is left out of everything, and only its owner learns of it."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import mpc.coordinate
+from mpc import ClusterJob, ClusterResult, PlainSession, SecureSession
+from mpc.errors import BudgetError
+from mpc.fixedpoint import PAYLOAD_BITS, POINT_BITS, FloatArray, Int64Array, encode
+from mpc.jobs import REVEAL_POLICIES, RevealPolicy
+from mpc.plain import cluster_distances, kept_points, squared_norm_limit
+from mpc.traffic import StepCost
+from tests.mpc.conftest import Parties
+
+Session = PlainSession | SecureSession
+Rows = tuple[int, ...]
+TOLERANCE = 2.0 ** -(PAYLOAD_BITS + 1) * 1.01
+N, K = 13, 3
+
+
+@pytest.fixture
+def cluster(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[ClusterJob, FloatArray, FloatArray], ClusterResult]:
+    """Run a job whose data owners share whatever they have, without their library's own check."""
+    patch_owners(monkeypatch)
+
+    def run(job: ClusterJob, points_ND: FloatArray, payload_NM: FloatArray) -> ClusterResult:
+        with np.errstate(invalid="ignore"):
+            return session.cluster(job, points_ND, payload_NM)
+
+    return run
+
+
+def patch_owners(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unchecked(points_RD: FloatArray, *, norm_bound: float) -> Int64Array:
+        return encode(points_RD / norm_bound, bits=POINT_BITS)
+
+    monkeypatch.setattr(mpc.coordinate, "encode_point", unchecked)
+    # Until the server calls `cluster_distances` by itself.
+    monkeypatch.setattr(mpc.coordinate, "gram_of_distances", lambda dist: dist, raising=False)
+    monkeypatch.setattr(mpc.coordinate, "cluster_gram", cluster_distances, raising=False)
+
+
+def blobs(seed: int = 0) -> tuple[FloatArray, FloatArray]:
+    """Points within norm 1 in three clouds that overlap a little, so that Lloyd has work."""
+    rng = np.random.default_rng(seed)
+    points = rng.normal(size=(K, 6))[np.arange(N) % K] + 1.5 * rng.normal(size=(N, 6))
+    return points / np.linalg.norm(points, axis=1).max(), rng.normal(size=(N, 2))
+
+
+def push_out(points_ND: FloatArray, rows: Rows, times: float = 1.01) -> FloatArray:
+    """Put some points just over the bound."""
+    points_ND = points_ND.copy()
+    norm_R1 = np.linalg.norm(points_ND[list(rows)], axis=1, keepdims=True)
+    points_ND[list(rows)] *= times / norm_R1
+    return points_ND
+
+
+def assert_as_without(
+    result: ClusterResult, points: FloatArray, payload: FloatArray, job: ClusterJob, rows: Rows
+) -> None:
+    """Hold a result against the twin's on the other rows only."""
+    kept = np.setdiff1d(np.arange(len(points)), rows)
+    without = PlainSession().cluster(job, points[kept], payload[kept])
+    assert result.labels_N is not None
+    assert without.labels_N is not None
+    assert np.array_equal(np.flatnonzero(result.left_out_N), sorted(rows))
+    assert np.isnan(result.means_NM[list(rows)]).all()
+    assert (result.k, result.iterations) == (without.k, without.iterations)
+    assert np.array_equal(result.labels_N[kept], without.labels_N)
+    assert np.array_equal(result.sizes_N[kept], without.sizes_N)
+    assert np.abs(result.means_NM[kept] - without.means_NM).max() <= TOLERANCE
+    assert (result.labels_N[list(rows)] == result.labels_N[kept[0]]).all()
+
+
+@pytest.mark.parametrize("reveal", REVEAL_POLICIES)
+@pytest.mark.parametrize(
+    ("rows", "seed"), [((0,), 5), ((6,), 3), ((N - 1,), 3), ((0, 1, 7), 3)], ids=str
+)
+def test_the_result_is_that_without_the_left_out(
+    cluster: Callable[..., ClusterResult], reveal: RevealPolicy, rows: Rows, seed: int
+) -> None:
+    points, payload = blobs(seed)
+    points = push_out(points, rows)
+    job = ClusterJob(k=K, reveal=reveal, evaluate=True)
+    result = cluster(job, points, payload)
+    assert result.iterations > 2
+    assert_as_without(result, points, payload, job, rows)
+
+
+def test_neither_size_nor_payload_of_the_left_out_matters(
+    cluster: Callable[..., ClusterResult],
+) -> None:
+    points, payload = blobs(seed=3)
+    points, payload[0] = push_out(points, (0,), times=2.0**13), 9000.0
+    job = ClusterJob(k=K, evaluate=True)
+    assert_as_without(cluster(job, points, payload), points, payload, job, (0,))
+
+
+def test_k_is_chosen_without_the_left_out(cluster: Callable[..., ClusterResult]) -> None:
+    points, payload = blobs(seed=4)
+    points = push_out(points, (0, 5))
+    job = ClusterJob(k=None, reveal="distances", evaluate=True)
+    assert_as_without(cluster(job, points, payload), points, payload, job, (0, 5))
+
+
+@pytest.mark.parametrize("reveal", REVEAL_POLICIES)
+def test_everybody_left_out(cluster: Callable[..., ClusterResult], reveal: RevealPolicy) -> None:
+    points, payload = blobs()
+    points = push_out(points, tuple(range(N)))
+    result = cluster(ClusterJob(k=K, reveal=reveal, evaluate=True), points, payload)
+    assert result.left_out_N.all()
+    assert np.isnan(result.means_NM).all()
+    assert np.array_equal(result.labels_N, [0] * N)
+    assert result.iterations == 2
+
+
+@pytest.mark.parametrize("reveal", REVEAL_POLICIES)
+def test_fewer_kept_than_clusters(
+    cluster: Callable[..., ClusterResult], reveal: RevealPolicy
+) -> None:
+    points, payload = blobs()
+    points = push_out(points, tuple(row for row in range(N) if row not in (2, 9)))
+    job = ClusterJob(k=K, reveal=reveal, min_cluster_size=1, evaluate=True)
+    result = cluster(job, points, payload)
+    assert np.flatnonzero(~result.left_out_N).tolist() == [2, 9]
+    assert result.sizes_N[[2, 9]].tolist() == [1, 1]
+    assert np.abs(result.means_NM[[2, 9]] - payload[[2, 9]]).max() <= TOLERANCE
+
+
+def test_a_cluster_is_small_when_its_kept_members_are_few(
+    cluster: Callable[..., ClusterResult],
+) -> None:
+    points = np.array([[0.0, 0.1], [0.0, 0.2], [0.0, 1.5], [0.9, 0.0], [0.91, 0.0], [0.92, 0.0]])
+    payload = np.arange(12.0).reshape(6, 2)
+    result = cluster(ClusterJob(k=2, min_cluster_size=3), points, payload)
+    assert result.sizes_N.tolist() == [5, 5, 0, 3, 3, 3]
+    assert np.allclose(result.means_NM[0], payload[[0, 1, 3, 4, 5]].mean(axis=0), atol=TOLERANCE)
+    assert np.allclose(result.means_NM[5], payload[3:].mean(axis=0), atol=TOLERANCE)
+
+
+@pytest.mark.parametrize("reveal", REVEAL_POLICIES)
+def test_the_first_kept_point_stands_in_for_a_left_out_centre(
+    cluster: Callable[..., ClusterResult], reveal: RevealPolicy
+) -> None:
+    points, payload = blobs(seed=5)
+    points = push_out(points, (0, 4))
+    named, meant = (
+        ClusterJob(k=K, reveal=reveal, init_rows=rows, evaluate=True)
+        for rows in ((4, 2, 3), (1, 2, 3))
+    )
+    result, twin = cluster(named, points, payload), PlainSession().cluster(meant, points, payload)
+    assert np.array_equal(result.labels_N, twin.labels_N)
+    assert result.iterations == twin.iterations
+
+
+@pytest.mark.parametrize("reveal", REVEAL_POLICIES)
+def test_the_transcript_is_the_same_whoever_is_left_out(
+    secure_session: SecureSession, monkeypatch: pytest.MonkeyPatch, reveal: RevealPolicy
+) -> None:
+    patch_owners(monkeypatch)
+    points, payload = blobs()
+
+    def steps(rows: Rows) -> tuple[dict[str, tuple[int, int]], int]:
+        job = ClusterJob(k=K, reveal=reveal, iterations=3)
+        with np.errstate(invalid="ignore"):
+            result = secure_session.cluster(job, push_out(points, rows), payload)
+        assert np.flatnonzero(result.left_out_N).tolist() == list(rows)
+        return {step.name: shape_of(step) for step in result.traffic.steps}, result.iterations
+
+    def shape_of(step: StepCost) -> tuple[int, int]:
+        return step.rounds, step.bytes_sent
+
+    everybody, iterations = steps(())
+    for rows in [(0,), (5, N - 1), tuple(range(N - 1))]:
+        seen, done = steps(rows)
+        common = min(iterations, done)
+        last = max(iterations, done)
+        later = {f"iteration {i}" for i in range(common + 1, last + 1)}
+        assert {n: s for n, s in seen.items() if n not in later} == {
+            n: s for n, s in everybody.items() if n not in later
+        }
+
+
+def test_the_stop_bit_is_opened_from_the_second_iteration_on(
+    secure_session: SecureSession,
+) -> None:
+    points, payload = blobs()
+    for reveal in REVEAL_POLICIES:
+        result = secure_session.cluster(ClusterJob(k=K, reveal=reveal), points, payload)
+        bits = [entry for entry in result.ledger if entry.what.startswith("one bit")]
+        assert len(bits) == (result.iterations - 1 if reveal == "own-mean" else 0)
+
+
+def test_the_owner_s_library_refuses_before_anything_is_shared(
+    secure_session: SecureSession,
+) -> None:
+    points, payload = blobs()
+    with pytest.raises(BudgetError, match="over the public bound"):
+        secure_session.cluster(ClusterJob(k=K), push_out(points, (3,)), payload)
+
+
+def test_the_limit_itself_is_kept(parties: Parties) -> None:
+    limit = squared_norm_limit(5)
+    squares = [0, limit - 1, limit, limit + 1, 1 << 62, (1 << 63) - 1]
+    kept = parties("kept_points", np.diag(np.array(squares, dtype=np.int64)))
+    assert kept.tolist() == [1, 1, 1, 0, 0, 0]
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    direction=st.lists(st.integers(-50, 50), min_size=1, max_size=3000).filter(any),
+    bound=st.floats(1e-6, 1e6),
+)
+def test_a_point_at_the_bound_is_never_left_out(direction: list[int], bound: float) -> None:
+    at_bound = np.array([direction], dtype=np.float64)
+    at_bound *= bound / np.linalg.norm(at_bound)
+    assert kept_points(at_bound, bound).all()
+    slack = 2.0**-28 + np.sqrt(len(direction)) / 2.0**POINT_BITS
+    assert not kept_points(at_bound * (1 + slack) * (1 + 2.0**-30), bound).any()
+
+
+@settings(max_examples=300, deadline=None)
+@given(data=st.data())
+def test_the_twin_gives_what_it_gives_without_them(data: st.DataObject) -> None:
+    """Small integers, so that ties are frequent and sums exact."""
+    n = data.draw(st.integers(2, 9))
+    rows = tuple(sorted(data.draw(st.sets(st.integers(0, n - 1), max_size=n - 1))))
+    small = st.lists(st.integers(-4, 4), min_size=3, max_size=3)
+    points = np.array(data.draw(st.lists(small, min_size=n, max_size=n)), dtype=np.float64)
+    points[list(rows)] += 8.0 * data.draw(st.integers(2, 10**6))
+    payload = np.arange(2.0 * n).reshape(n, 2)
+    job = ClusterJob(
+        k=data.draw(st.integers(1, n - len(rows))),
+        min_cluster_size=data.draw(st.integers(1, 4)),
+        iterations=data.draw(st.integers(1, 5)),
+        norm_bound=8.0,
+    )
+    result = PlainSession().cluster(job, points, payload)
+    assert_as_without(result, points, payload, job, rows)
+
+
+@pytest.mark.parametrize("points", [1e300, -1e200])
+def test_absurd_points_are_left_out_too(points: float) -> None:
+    given_ND = np.array([[points, points], [0.1, 0.0], [0.2, 0.0], [0.3, 0.1]])
+    result = PlainSession().cluster(ClusterJob(k=1), given_ND, given_ND)
+    assert result.sizes_N.tolist() == [0, 3, 3, 3]
