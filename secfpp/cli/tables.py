@@ -28,9 +28,10 @@ def cost_table(traffic: Traffic) -> RenderableType:
     if not traffic.roles:
         return f"in the clear, {seconds(traffic.seconds_total)} s; no traffic"
     present = [phase for phase in PHASES if any(role.phase == phase for role in traffic.roles)]
-    drawn = table("Traffic, sent and received", "role", *present)
+    drawn = table("Traffic, sent and received", "role", *present, "on the wire")
     for role in dict.fromkeys(role_group(entry.role) for entry in traffic.roles):
-        drawn.add_row(role, *(size(_busiest(traffic, role, phase)) for phase in present))
+        moved = [size(_busiest(traffic, role, phase)) for phase in present]
+        drawn.add_row(role, *moved, size(_on_the_wire(traffic, role)))
     return Group(drawn, _rounds_and_seconds(traffic))
 
 
@@ -39,7 +40,7 @@ def _rounds_and_seconds(traffic: Traffic) -> str:
     return (
         f"{traffic.rounds_online} rounds online, {traffic.rounds_offline} offline; seconds: "
         f"sharing {seconds(traffic.seconds_share)}, online {seconds(traffic.seconds_online)}, "
-        f"waiting for the dealer {seconds(traffic.seconds_offline)}, "
+        f"masks and triples {seconds(traffic.seconds_offline)}, "
         f"in all {seconds(traffic.seconds_total)}"
     )
 
@@ -50,6 +51,19 @@ def _busiest(traffic: Traffic, group: str, phase: Phase) -> float | None:
     for entry in traffic.roles:
         if role_group(entry.role) == group and entry.phase == phase:
             moved[entry.role] = moved.get(entry.role, 0) + entry.bytes_total
+    return max(moved.values(), default=None)
+
+
+def _on_the_wire(traffic: Traffic, group: str) -> float | None:
+    """Return the most bytes of all phases, TLS and TCP/IP included; None where not known."""
+    moved: dict[str, int] = {}
+    for entry in traffic.roles:
+        if role_group(entry.role) != group:
+            continue
+        if entry.bytes_wire_sent is None or entry.bytes_wire_received is None:
+            return None
+        wire = entry.bytes_wire_sent + entry.bytes_wire_received
+        moved[entry.role] = moved.get(entry.role, 0) + wire
     return max(moved.values(), default=None)
 
 
