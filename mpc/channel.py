@@ -104,8 +104,12 @@ class TlsChannel:
                 if self._outgoing.pending:
                     self.sock.sendall(self._outgoing.read())
             if not done:
-                set_timeout(self.sock, max(deadline - time.monotonic(), 0.001))
-                self._fill(wait=True)
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    raise BlockingIOError
+                set_timeout(self.sock, left)
+                if not self._fill(wait=True):
+                    raise ConnectionResetError("it hung up during the handshake")
 
     @property
     def peer_names(self) -> tuple[str, ...]:

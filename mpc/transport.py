@@ -139,14 +139,11 @@ class Link:
 
     def hung_up(self) -> bool:
         """Tell, without waiting or reading, whether the peer closed its end."""
-        if self._channel.has_buffered:
-            return False
-        try:
-            return not self._channel.sock.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
-        except BlockingIOError:
-            return False
-        except OSError:
-            return True
+        if self.fileno() < 0:
+            return True  # by us
+        poller = select.poll()  # says so even where something is left to read
+        poller.register(self._channel.sock, select.POLLRDHUP)
+        return bool(poller.poll(0))
 
     def send(self, tag: bytes, payload: bytes | memoryview, *, number: int = 0) -> None:
         """Send one frame; blocks until the kernel took it.
@@ -209,7 +206,7 @@ class Link:
         self.check(header, tag, number, header.length)
         try:
             value = json.loads(payload)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise FrameError(f"{self.me} got malformed JSON from {self.peer}") from None
         if not isinstance(value, dict):
             raise FrameError(f"{self.me} expected a JSON object from {self.peer}")
@@ -219,14 +216,18 @@ class Link:
         self, tag: bytes, payload: bytes | memoryview, *, number: int
     ) -> Iterator[bytes | bytearray | memoryview]:
         """Yield what goes to the socket for one frame, and count it."""
-        header = Header(tag, number, self.chain.depth, len(payload)).pack()
+        depth = min(self.chain.depth, MAX_NUMBER - 1)  # a peer may have made up any
+        header = Header(tag, number, depth, len(payload)).pack()
         count = self.counts.setdefault(tag, LinkCount())
         count.bytes_sent += len(header) + len(payload)
         count.frames_sent += 1
         start = payload[: SMALL_BYTES - HEADER_BYTES]
-        yield from self._channel.encode(header + bytes(start))
-        if len(start) < len(payload):
-            yield from self._channel.encode(payload[len(start) :])
+        try:
+            yield from self._channel.encode(header + bytes(start))
+            if len(start) < len(payload):
+                yield from self._channel.encode(payload[len(start) :])
+        except OSError as error:  # of TLS, once the peer broke it
+            raise self._failure(error) from None
 
     def send_some(self, view: memoryview) -> int:
         """Send what the kernel takes at once; 0 when it takes nothing now."""
