@@ -17,6 +17,8 @@ from mpc.frames import HEADER_BYTES, Header
 from mpc.transport import SMALL_BYTES, Link, raw_view
 
 _SKIP_BYTES: Final = 1 << 16
+_MAX_SKIPPED_BYTES: Final = 1 << 30
+"""Of one link, in frames that came too late: a second's worth, lest they keep us for ever."""
 
 
 class Task(Protocol):
@@ -81,6 +83,7 @@ class Incoming:
         self.link = link
         self.array: Int64Array = np.empty(tuple(shape), dtype=np.int64)
         self._tag, self._number, self._skip_older = tag, number, skip_older
+        self._skipped = 0
         self._begin()
 
     def _begin(self) -> None:
@@ -107,12 +110,17 @@ class Incoming:
 
     def _read_header(self) -> None:
         header = Header.unpack(self._raw)
-        if self._skip_older and header.tag == self._tag and header.number < self._number:
+        if self._is_late(header):
+            self._skipped += HEADER_BYTES + header.length
             self._skip(header.length)
             return
         self.link.check(header, self._tag, self._number, self.array.nbytes)
         self._header = header
         self._view = raw_view(self.array)
+
+    def _is_late(self, header: Header) -> bool:
+        of_older = header.tag == self._tag and header.number < self._number
+        return self._skip_older and of_older and self._skipped + header.length < _MAX_SKIPPED_BYTES
 
     def _skip(self, num_bytes: int) -> None:
         if num_bytes == 0:
@@ -190,8 +198,9 @@ def drive(tasks: Sequence[Task], *, patience: Callable[[], float]) -> dict[Link,
             by_fd[fd] = by_fd.get(fd, 0) | task.events
         for fd, events in by_fd.items():
             poller.register(fd, events)
-        ready = {fd for fd, _ in poller.poll(max(1000 * patience(), 0))}
-        if not ready:
+        left = patience()
+        ready = {fd for fd, _ in poller.poll(max(1000 * left, 0))}
+        if not ready or left < 0:
             failures.update({task.link: task.link.silence() for task in pending})
             return failures
         waiting = [task for task in pending if task.link.fileno() not in ready]
