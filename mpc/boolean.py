@@ -60,7 +60,9 @@ def unpack(words_xW: Int64Array, n: int) -> Bits:
 
 
 def planes_of(ring_n: Int64Array, bit_length: int) -> Int64Array:
-    """Return the low bits of numbers as planes (bit_length, W), lowest first."""
+    """Return the low bits (1 to 64) of numbers as planes (bit_length, W), lowest first."""
+    if not 1 <= bit_length <= WORD_BITS:
+        raise ValueError(f"{bit_length} bits asked for; 1 to {WORD_BITS} are possible")
     as_bytes = np.ascontiguousarray(ring_n).view(np.uint8).reshape(-1, 8)
     used = -(-bit_length // 8)
     bits_nL = np.unpackbits(as_bytes[:, :used], axis=1, count=bit_length, bitorder="little")
@@ -70,10 +72,14 @@ def planes_of(ring_n: Int64Array, bit_length: int) -> Int64Array:
 def negative(share_n: Int64Array, bit_length: int) -> Int64Array:
     """Return the xor-shared plane (W,) of [x < 0] from additive shares; |x| < 2^(bit_length - 1).
 
+    Takes 2 bits or more.
+
     Notes
     -----
     The sign of a sum is the xor of the top bits and of the carry into them.
     """
+    if bit_length < 2:
+        raise ValueError("a number and its sign take 2 bits or more")
     mine_LW = planes_of(share_n, bit_length)
     _, num_parties = rank_and_parties()
     if num_parties == 2:

@@ -119,6 +119,17 @@ def test_all_short_numbers_at_every_length(parties: Parties) -> None:
         assert evaluate(parties, boolean.zero, wide, bits) == (wide == 0).tolist(), bits
 
 
+def test_numbers_of_one_bit(parties: Parties) -> None:
+    x = np.array([0, 1, -1, 0, 1])
+    assert evaluate(parties, boolean.zero, x, 1) == (x == 0).tolist()
+
+
+def test_lengths_that_are_no_lengths_are_refused(parties: Parties) -> None:
+    for circuit, bits in ((boolean.negative, 1), (boolean.negative, 65), (boolean.zero, 0)):
+        with pytest.raises(ValueError, match="bits"):
+            evaluate(parties, circuit, np.arange(3), bits)
+
+
 def test_each_length_at_its_own_edges(parties: Parties) -> None:
     for bits in range(10, 65, 3):
         top = (1 << (bits - 1)) - 1
