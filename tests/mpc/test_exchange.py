@@ -1,6 +1,7 @@
 """Exchanges that cannot dead-lock, and inputs from many of whom some fail."""
 
 import contextlib
+import select
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -11,7 +12,7 @@ import torch
 
 from mpc.communicator import MeshCommunicator
 from mpc.errors import FrameError, PeerClosedError, PeerTimeoutError, TransportError
-from mpc.exchange import collect, exchange
+from mpc.exchange import collect, drive, exchange
 from mpc.fixedpoint import Int64Array
 from mpc.frames import CONTROL, HEADER_BYTES, MASKED_SUM, SHARE, Chain, Header
 from mpc.transport import SMALL_BYTES, Link, raw_view
@@ -288,6 +289,40 @@ def test_who_floods_us_with_late_frames_keeps_nobody_waiting(kind: str) -> None:
         assert time.monotonic() - started < 2.5
         assert list(failed) == [near]
         assert np.array_equal(arrived[far], share)
+
+
+class Idle:
+    """Has something to read for ever, and is never through."""
+
+    events = select.POLLIN
+
+    def __init__(self, link: Link) -> None:
+        self.link = link
+
+    def step(self) -> bool:
+        return False
+
+
+def test_a_deadline_holds_for_links_that_always_have_something(kind: str) -> None:
+    with linked(kind, timeout_s=5) as (near, far):
+        near.send(SHARE, bytes(64))
+        deadline = time.monotonic() + 0.3
+        outcome = at_once(
+            [lambda: drive([Idle(far)], patience=lambda: deadline - time.monotonic())], 5
+        )
+        assert isinstance(outcome[0], dict), outcome
+        assert isinstance(outcome[0][far], PeerTimeoutError)
+
+
+def test_late_frames_are_skipped_up_to_a_limit(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mpc.exchange._MAX_SKIPPED_BYTES", 1000)
+    for size, arrives in ((100, True), (400, False)):
+        with linked(kind, timeout_s=5) as (near, far):
+            for number in (1, 2, 3, 5):
+                near.send(SHARE, bytes(size if number < 5 else 8), number=number)
+            got, failed = collect({far: (1,)}, SHARE, number=5, deadline=time.monotonic() + 5)
+            assert (far in got) == arrives
+            assert (far in failed) != arrives
 
 
 def test_nobody_to_wait_for_is_no_wait() -> None:
