@@ -29,6 +29,7 @@ HANDSHAKE_TIMEOUT_S: Final = 15.0
 _MAX_HELLO_BYTES: Final = 4096
 _MAX_AT_ONCE: Final = 128
 _RETRY_S: Final = 0.1
+_LEAVE_S: Final = 1.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -220,13 +221,17 @@ class Reception:
             threading.Thread(target=self._meet, args=(sock,), daemon=True).start()
 
     def _meet(self, sock: socket.socket) -> None:
+        patience = threading.Timer(HANDSHAKE_TIMEOUT_S, _hang_up, args=(sock,))
+        patience.daemon = True
+        patience.start()  # silence has a limit of its own; this one is for a byte now and then
         try:
             set_timeout(sock, HANDSHAKE_TIMEOUT_S)
             self._admit(sock)
         except (TransportError, OSError) as error:
-            sock.close()
             self._refusals.append(str(error))
+            _take_leave(sock)
         finally:
+            patience.cancel()
             self._places.release()
 
     def _admit(self, sock: socket.socket) -> None:
@@ -258,14 +263,37 @@ class Reception:
         """Say why a newcomer is not let in; empty when it is."""
         if self._me.credentials is not None and certified != role:
             return f"it calls itself {role!r} but its certificate is of {certified!r}"
-        if not hmac.compare_digest(session.encode(), self._me.session.encode()):
+        given = session.encode(errors="surrogatepass")
+        if not hmac.compare_digest(given, self._me.session.encode()):
             return f"{role!r} is of another session"
-        if not self._admits(role):
+        if not _is_role(role) or not self._admits(role):
             return f"{role!r} has no business with {self._me.role}"
         old = self._links.get(role)
         if old is not None and not old.hung_up():
             return f"{role!r} is connected already"
         return ""
+
+
+def _is_role(text: str) -> bool:
+    try:
+        return bool(certificate_name(text))
+    except InputError:
+        return False
+
+
+def _hang_up(sock: socket.socket) -> None:
+    with contextlib.suppress(OSError):  # it may be closed already
+        sock.shutdown(socket.SHUT_RDWR)
+
+
+def _take_leave(sock: socket.socket) -> None:
+    """Close a socket so that our last words arrive: what is left unread would reset it."""
+    with contextlib.suppress(OSError), sock:
+        sock.shutdown(socket.SHUT_WR)
+        set_timeout(sock, _LEAVE_S)
+        left = _MAX_HELLO_BYTES
+        while left > 0 and (unread := sock.recv(left)):
+            left -= len(unread)
 
 
 def _role_in(names: Sequence[str]) -> str:
