@@ -12,6 +12,7 @@ import torch
 from mpc._crypten import from_share
 from mpc.compare import local, one_hot_min
 from mpc.distance import gram_matrix
+from mpc.errors import FrameError
 from mpc.jobs import K_CANDIDATES_MAX, ClusterJob
 from mpc.kmeans import (
     averaging_groups,
@@ -199,8 +200,11 @@ def _decided_by_server(
     """
     door.reveal(dist_enc_NN, DISTANCES, why="the server chooses k and the labels")
     decision = decide()
+    columns = job.k or K_CANDIDATES_MAX
+    if not all(0 <= label < columns for label in decision.labels):
+        raise FrameError(f"the server sent a label outside 0 .. {columns - 1}")
     labels = torch.tensor(decision.labels, dtype=torch.int64)
-    onehot_NK = torch.eye(job.k or K_CANDIDATES_MAX, dtype=torch.int64)[labels]
+    onehot_NK = torch.eye(columns, dtype=torch.int64)[labels]
     return _Assignments(
         onehot_NK=onehot_NK,
         members_enc_NK=members_of(onehot_NK, kept_enc_N),

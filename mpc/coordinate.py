@@ -18,7 +18,7 @@ from mpc.fixedpoint import GRAM_BITS, FloatArray, Int64Array, decode
 from mpc.frames import CONTROL, DECISION, OPENED
 from mpc.jobs import ClusterJob, ClusterResult, LedgerEntry
 from mpc.link_meter import LinkMeter
-from mpc.plain import cluster_gram, gram_of_distances
+from mpc.plain import cluster_distances
 from mpc.sharing import DataOwner, decode_mean, encode_payload, encode_point, reconstruct
 from mpc.traffic import OperationTraffic, RoleTraffic, StepCost, Traffic
 from mpc.transport import Link
@@ -185,7 +185,7 @@ class Coordination:
         """Choose k and the labels from the opened distances, and tell the parties."""
         n = self._given.num_points
         dist_NN = decode(self._collect_from_parties((n, n)), bits=GRAM_BITS)
-        labels_N, k, iterations = cluster_gram(gram_of_distances(dist_NN), self._job)
+        labels_N, k, iterations = cluster_distances(dist_NN, self._job)
         decision = {"labels": labels_N.tolist(), "k": k, "iterations": iterations}
         for link in self._group.server_links:
             link.send_json(DECISION, decision, number=self._number)

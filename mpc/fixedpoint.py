@@ -5,6 +5,7 @@ long as the true result stays below 2^63 in magnitude, so a budget of bits is al
 This module needs neither torch nor CrypTen: a data owner uses it.
 """
 
+import math
 from typing import Final
 
 import numpy as np
@@ -65,3 +66,26 @@ def encode(values: FloatArray, *, bits: int, terms: int = 1) -> Int64Array:
 def decode(ring: Int64Array, *, bits: int) -> FloatArray:
     """Return the reals that ring elements with `bits` fractional bits stand for."""
     return ring.astype(np.float64) / 2.0**bits
+
+
+def squared_norm_limit(dim: int) -> int:
+    """Return the largest squared norm of an encoded point that is kept, in ring units.
+
+    Parameters
+    ----------
+    dim : int
+        D, number of coordinates.
+
+    Returns
+    -------
+    int
+        ceil((2^18 (1 + 2^-28) + sqrt(D) / 2)^2), at `GRAM_BITS` fractional bits.
+
+    Notes
+    -----
+    Rounding moves each of D coordinates by at most half a unit of 2^-18, so the whole point by at
+    most sqrt(D) / 2 units; 2^-28 is for the data owner's own float64 test of its norm
+    (`mpc.sharing.encode_point` allows 1e-9). A point at the bound is therefore never left out, and
+    one over (1 + 2^-28 + sqrt(D) / 2^18) times the bound always is: 1 + 1.4e-4 at D = 1280.
+    """
+    return math.ceil((2.0**POINT_BITS * (1 + 2.0**-28) + math.sqrt(dim) / 2) ** 2)

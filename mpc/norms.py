@@ -30,7 +30,7 @@ import torch
 from mpc._crypten import from_share
 from mpc.compare import less_than_zero, local
 from mpc.distance import squared_distances
-from mpc.plain import squared_norm_limit
+from mpc.fixedpoint import squared_norm_limit
 
 
 def kept_points(gram_enc_NN: Any, dim: int) -> Any:

@@ -10,7 +10,6 @@ its place, which counts nowhere.
 Shape letters: N points, K clusters, D dimensions of a point, M of a payload.
 """
 
-import math
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -20,35 +19,12 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-from mpc.fixedpoint import POINT_BITS, FloatArray
+from mpc.fixedpoint import POINT_BITS, FloatArray, squared_norm_limit
 from mpc.jobs import K_CANDIDATES_MAX, ClusterJob, ClusterResult
 from mpc.traffic import NO_TRAFFIC
 
 Labels = npt.NDArray[np.int64]
 Kept = npt.NDArray[np.bool_]
-
-
-def squared_norm_limit(dim: int) -> int:
-    """Return the largest squared norm of an encoded point that is kept, in ring units.
-
-    Parameters
-    ----------
-    dim : int
-        D, number of coordinates.
-
-    Returns
-    -------
-    int
-        ceil((2^18 (1 + 2^-28) + sqrt(D) / 2)^2), at `GRAM_BITS` fractional bits.
-
-    Notes
-    -----
-    Rounding moves each of D coordinates by at most half a unit of 2^-18, so the whole point by at
-    most sqrt(D) / 2 units; 2^-28 is for the data owner's own float64 test of its norm
-    (`mpc.sharing.encode_point` allows 1e-9). A point at the bound is therefore never left out, and
-    one over (1 + 2^-28 + sqrt(D) / 2^18) times the bound always is: 1 + 1.4e-4 at D = 1280.
-    """
-    return math.ceil((2.0**POINT_BITS * (1 + 2.0**-28) + math.sqrt(dim) / 2) ** 2)
 
 
 def kept_points(points_ND: FloatArray, norm_bound: float) -> Kept:

@@ -39,7 +39,7 @@ EVALUATION: Final[tuple[Audience, Opening]] = ("evaluator", "labels")
 
 OPENINGS: Final[Mapping[RevealPolicy, frozenset[tuple[Audience, Opening]]]] = {
     "own-mean": frozenset({OWN_MEAN, UNCHANGED}),
-    "assignments": frozenset({OWN_MEAN, UNCHANGED, LABELS}),
+    "assignments": frozenset({OWN_MEAN, LABELS}),
     "distances": frozenset({OWN_MEAN, DISTANCES}),
 }
 

@@ -10,9 +10,16 @@ from hypothesis import strategies as st
 import mpc.coordinate
 from mpc import ClusterJob, ClusterResult, PlainSession, SecureSession
 from mpc.errors import BudgetError
-from mpc.fixedpoint import PAYLOAD_BITS, POINT_BITS, FloatArray, Int64Array, encode
+from mpc.fixedpoint import (
+    PAYLOAD_BITS,
+    POINT_BITS,
+    FloatArray,
+    Int64Array,
+    encode,
+    squared_norm_limit,
+)
 from mpc.jobs import REVEAL_POLICIES, RevealPolicy
-from mpc.plain import cluster_distances, kept_points, squared_norm_limit
+from mpc.plain import kept_points
 from mpc.traffic import StepCost
 from tests.mpc.conftest import Parties
 
@@ -41,9 +48,6 @@ def patch_owners(monkeypatch: pytest.MonkeyPatch) -> None:
         return encode(points_RD / norm_bound, bits=POINT_BITS)
 
     monkeypatch.setattr(mpc.coordinate, "encode_point", unchecked)
-    # Until the server calls `cluster_distances` by itself.
-    monkeypatch.setattr(mpc.coordinate, "gram_of_distances", lambda dist: dist, raising=False)
-    monkeypatch.setattr(mpc.coordinate, "cluster_gram", cluster_distances, raising=False)
 
 
 def blobs(seed: int = 0) -> tuple[FloatArray, FloatArray]:
