@@ -3,66 +3,44 @@
 No `__init__.py` and no import of `benchmarks`: CrypTen's wheel installs a package of that name.
 """
 
-import json
-import os
-import platform
-import subprocess
-import sys
-from collections.abc import Iterator
-from importlib.metadata import version
-from pathlib import Path
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from functools import cache
 
 import numpy as np
+import provenance as where
 import pytest
+from peers import Peers, gloo_environments
+from targets import print_targets
 
 from mpc import ClusterJob, PlainSession, SecureSession, open_session
-from mpc.fixedpoint import DISTANCE_BITS, GRAM_BITS
-from mpc.transport import listen
 
 N, D, M, K = 20, 1280, 512, 5
+Answer = dict[str, object]
 
 
 class Naive:
-    """CrypTen's own k-means steps between two processes over gloo, first-party provider."""
+    """CrypTen's own k-means steps between two processes over gloo, with a provider of its own.
 
-    def __init__(self) -> None:
-        with listen() as probe:
-            port = probe.getsockname()[1]
-        self._children = [self._start(rank, port) for rank in range(2)]
+    Parameters
+    ----------
+    provider : {"TFP", "TTP"}
+        First party; or third party, which is a third process.
+    sizes : tuple of int
+        N, D, K.
+    """
 
-    @staticmethod
-    def _start(rank: int, port: int) -> "subprocess.Popen[str]":
-        environment = {
-            **os.environ,
-            "RANK": str(rank),
-            "WORLD_SIZE": "2",
-            "RENDEZVOUS": "env://",
-            "MASTER_ADDR": "127.0.0.1",
-            "MASTER_PORT": str(port),
-            "GLOO_SOCKET_IFNAME": "lo",
-            "PYTHONPATH": str(Path(__file__).parents[1]),
-        }
-        return subprocess.Popen(
-            [sys.executable, str(Path(__file__).parent / "crypten_naive.py"), *map(str, (N, D, K))],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-            env=environment,
+    def __init__(self, provider: str, sizes: tuple[int, int, int]) -> None:
+        processes = 3 if provider == "TTP" else 2
+        self._peers = Peers(
+            "crypten_naive.py",
+            [provider, *map(str, sizes)],
+            gloo_environments(processes, world_size=2),
         )
+        self.close = self._peers.close
 
-    def __call__(self, job: str) -> dict[str, float]:
-        for child in self._children:
-            child.stdin.write(job + "\n")
-            child.stdin.flush()
-        return [json.loads(child.stdout.readline()) for child in self._children][0]
-
-    def close(self) -> None:
-        for child in self._children:
-            child.kill()
-            child.wait(timeout=10)
-            child.stdin.close()
-            child.stdout.close()
+    def __call__(self, job: str, *, count: bool = False) -> Answer:
+        return self._peers.ask((0, 1), job=job, count=count)[0]
 
 
 @pytest.fixture(scope="session")
@@ -93,43 +71,40 @@ def session(request: pytest.FixtureRequest) -> Iterator[PlainSession | SecureSes
 
 
 @pytest.fixture(scope="session")
-def naive() -> Iterator[Naive]:
-    peer = Naive()
-    yield peer
-    peer.close()
+def naive() -> Iterator[Callable[[str, tuple[int, int, int]], Naive]]:
+    """Start CrypTen as it comes, once for each provider and size."""
+    with ExitStack() as stack:
+
+        def start(provider: str, sizes: tuple[int, int, int]) -> Naive:
+            started = Naive(provider, sizes)
+            stack.callback(started.close)
+            return started
+
+        yield cache(start)
 
 
 @pytest.fixture(scope="session")
 def provenance() -> dict[str, object]:
-    """Where and with what a figure was measured."""
-    return {
-        "N": N,
-        "D": D,
-        "M": M,
-        "K": K,
-        "cpu": platform.processor() or platform.machine(),
-        "cores": os.cpu_count(),
-        "python": platform.python_version(),
-        "torch": version("torch"),
-        "crypten": version("crypten"),
-        "gram_bits": GRAM_BITS,
-        "distance_bits": DISTANCE_BITS,
-        "network": "loopback, all processes on one machine",
-    }
+    return where.provenance()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print what is exact, rounds and bytes, and medians as ratios within this run."""
+    """Print rounds, bytes, and medians as ratios within this run; then what has a target."""
     measured = terminalreporter.config._benchmarksession.benchmarks
     medians = {bench.name: bench.stats.median for bench in measured}
     terminalreporter.section("rounds, bytes, and time against CrypTen as it comes")
     for bench in measured:
+        if "bytes_wire" not in bench.extra_info:
+            continue
         naive = medians.get(f"test_crypten_as_it_comes[{bench.group}]")
-        sent = bench.extra_info.get(
-            "bytes_online", bench.extra_info.get("bytes_counted_by_crypten")
-        )
         ratio = f"{bench.stats.median / naive:.2f} of its time" if naive else ""
         terminalreporter.write_line(
-            f"{bench.name:42} {bench.extra_info['rounds_online']:5} rounds "
-            f"{sent / 1e6:7.2f} MB  {ratio}"
+            f"{bench.name:42} {bench.extra_info['rounds_online']:5} rounds  "
+            f"{_megabytes(bench.extra_info['bytes_online'])} with frames  "
+            f"{_megabytes(bench.extra_info['bytes_wire'])} on the wire  {ratio}"
         )
+    print_targets(terminalreporter)
+
+
+def _megabytes(count: int | None) -> str:
+    return f"{'?' if count is None else f'{count / 1e6:.3f}':>8} MB"

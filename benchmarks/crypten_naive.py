@@ -1,14 +1,15 @@
-"""CrypTen as it comes: gloo, its first-party provider, distances by broadcasting, its own argmin.
+"""CrypTen as it comes: gloo, a provider of its own, distances by broadcasting, its own argmin.
 
-Run by `benchmarks/conftest.py` as one process a party: reads the name of a job on standard input,
-does it, prints one JSON line. Its masks are not secure; it is the yardstick.
+Run by `benchmarks/conftest.py` as one process a party, and one more for the provider TTP: gets the
+name of a job, does it, says what it cost. Its masks are not secure; it is the yardstick.
 """
 
-import json
+import os
 import sys
 import time
 
 import torch
+from commands import Commands, reply
 
 from mpc._crypten import crypten
 
@@ -42,10 +43,8 @@ def lloyd(x, c):  # noqa: ANN001, ANN201
     return c
 
 
-def main() -> None:
-    torch.set_num_threads(1)
-    n, d, k = (int(word) for word in sys.argv[1:4])
-    crypten.init()
+def serve(commands: Commands, n: int, d: int, k: int) -> None:
+    """Do jobs as a party."""
     points, centres = vectors(n, d, k)
     x, c = crypten.cryptensor(points, src=0), crypten.cryptensor(centres, src=0)
     jobs = {
@@ -53,22 +52,31 @@ def main() -> None:
         "assignment": lambda: assign(x, c).get_plain_text(),
         "round": lambda: lloyd(x, c).get_plain_text(),
     }
-    for line in sys.stdin:
-        started = time.perf_counter()
+    for command in commands:
         crypten.communicator.get().reset_communication_stats()
-        with (
-            crypten.CrypTensor.no_grad(),
-            crypten.config.cfg.temp_override({"communicator.verbose": True}),
-        ):
-            jobs[line.strip()]()
+        started = time.perf_counter()
+        with crypten.CrypTensor.no_grad(), count_if(command["count"]):
+            jobs[command["job"]]()
+        seconds = time.perf_counter() - started
         stats = crypten.communicator.get().get_communication_stats()
-        done = {
-            "seconds": time.perf_counter() - started,
-            "rounds": stats["rounds"],
-            "bytes": stats["bytes"],
-        }
-        sys.stdout.write(json.dumps(done) + "\n")
-        sys.stdout.flush()
+        reply(seconds=seconds, rounds=stats["rounds"], bytes=stats["bytes"])
+
+
+def count_if(wanted: bool):  # noqa: ANN201
+    """Let CrypTen count rounds and bytes, which takes it some time."""
+    return crypten.config.cfg.temp_override({"communicator.verbose": wanted})
+
+
+def main() -> None:
+    commands = Commands()
+    torch.set_num_threads(1)
+    provider, (n, d, k) = sys.argv[1], (int(word) for word in sys.argv[2:5])
+    crypten.config.cfg.mpc.provider = provider
+    if int(os.environ["RANK"]) == int(os.environ["WORLD_SIZE"]):
+        crypten.mpc.provider.TTPServer()
+        return
+    crypten.init()
+    serve(commands, n, d, k)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,100 @@
+"""A whole secure assignment step, two parties: ours, CrypTen as it comes, ours of an older version.
+
+`SECFPP_BENCH_BEFORE` names a checkout of an older version, e.g. after
+`git worktree add /tmp/before 5096088`; without it that comparison is left out.
+
+CrypTen's time is of the step alone, its inputs being shared already. Of ours, the whole job is
+`session.cluster`: sharing by 100 data owners, the step, a mean to each and its reconstruction;
+online is party 0's time in the protocol, without correlated randomness.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from statistics import median
+
+import pytest
+from peers import HERE, Peers
+from pytest_benchmark.fixture import BenchmarkFixture
+from targets import Samples, Target, by_turns, note
+
+N, D, K = 100, 128, 4
+AT_LEAST = 3.0
+BEFORE = os.environ.get("SECFPP_BENCH_BEFORE", "")
+Answer = dict[str, object]
+
+
+class Driver:
+    """A session of one checkout, in a process of its own; the last answers are kept."""
+
+    def __init__(self, checkout: Path) -> None:
+        self._peers = Peers("session_driver.py", (), [{}], checkout=checkout)
+        self.close = self._peers.close
+        self.answers: list[Answer] = []
+        started = self._peers.ask((0,), N=N, D=D, K=K)[0]
+        if Path(str(started["checkout"])) != checkout:
+            raise RuntimeError(f"{checkout} was to be measured, not {started['checkout']}")
+
+    def __call__(self) -> float:
+        self.answers.append(self._peers.ask((0,), job="assignment")[0])
+        return self.answers[-1]["seconds"]
+
+    def online(self) -> float:
+        """Return the median of party 0's time in the protocol."""
+        return median(answer["seconds_online"] for answer in self.answers[1:])
+
+
+@pytest.fixture
+def ours() -> Iterator[Driver]:
+    driver = Driver(HERE.parent)
+    yield driver
+    driver.close()
+
+
+@pytest.mark.parametrize("provider", ["TTP", "TFP"])
+def test_against_crypten_as_it_comes(
+    benchmark: BenchmarkFixture,
+    ours: Driver,
+    naive: Callable[..., Callable[[str], Answer]],
+    provenance: dict[str, object],
+    provider: str,
+) -> None:
+    run = naive(provider, (N, D, K))
+    mine, theirs = Samples(ours), Samples(lambda: run("assignment")["seconds"])
+    by_turns(benchmark, mine, theirs, rounds=7)
+    benchmark.extra_info.update(provenance, **described(ours), provider_of_crypten=provider)
+    what = f"assignment, CrypTen with gloo and {provider} / ours"
+    note(benchmark, faster(f"{what}, whole job", theirs.median, mine.median))
+    note(benchmark, faster(f"{what}, online", theirs.median, ours.online()))
+
+
+@pytest.mark.skipif(not BEFORE, reason="SECFPP_BENCH_BEFORE names no checkout")
+def test_against_an_older_version(
+    benchmark: BenchmarkFixture, ours: Driver, provenance: dict[str, object]
+) -> None:
+    older = Driver(Path(BEFORE).resolve())
+    try:
+        mine, theirs = Samples(ours), Samples(older)
+        by_turns(benchmark, mine, theirs, rounds=21)
+    finally:
+        older.close()
+    benchmark.extra_info.update(provenance, **described(ours), before=older.answers[-1])
+    what = "assignment, older version / this one"
+    note(benchmark, faster(f"{what}, whole job", theirs.median, mine.median))
+    note(benchmark, faster(f"{what}, online", older.online(), ours.online()))
+
+
+def faster(what: str, theirs: float, ours: float) -> Target:
+    return Target(
+        what=what,
+        ratio=theirs / ours,
+        bound="at least",
+        target=AT_LEAST,
+        figures=f"{1e3 * theirs:.1f} ms / {1e3 * ours:.1f} ms",
+    )
+
+
+def described(driver: Driver) -> dict[str, object]:
+    """Return what was measured, and the cost of the last job."""
+    sizes = {"N": N, "D": D, "M": 1, "K": K}
+    return {"parties": 2, "provider": "dealer", "links": "tls", **sizes, **driver.answers[-1]}
