@@ -35,7 +35,7 @@ lint: $(STAMP)  ## ruff, mypy, import contracts, codespell
 	$(BIN)/lint-imports
 	$(BIN)/codespell
 
-bench: $(STAMP)  ## benchmarks, with provenance in their extra_info
+bench: $(STAMP)  ## benchmarks and speed targets; SECFPP_BENCH_BEFORE=CHECKOUT adds an older version
 	$(BIN)/pytest benchmarks --benchmark-enable --benchmark-only \
 		--benchmark-columns=median,iqr,rounds --benchmark-json=$(VENV)/benchmarks.json
 

@@ -72,17 +72,15 @@ def note(benchmark: BenchmarkFixture, target: Target) -> None:
 
 def print_targets(reporter: pytest.TerminalReporter) -> None:
     """Print `measured ratio (target)` of all that was noted."""
-    noted = [
-        Target(**entry)
-        for bench in reporter.config._benchmarksession.benchmarks
-        for entry in bench.extra_info.get(KEY, ())
-    ]
-    if noted:
-        reporter.section("targets: ratios of medians, measured by turns in this run")
-        where = reporter.config._benchmarksession.benchmarks[0].extra_info
-        reporter.write_line(
-            f"{where['cpu']}, {where['cores']} cores; load {where['load_before']:.1f} before, "
-            f"{os.getloadavg()[0]:.1f} after"
-        )
-    for target in noted:
-        reporter.write_line(target.line)
+    benches = [b for b in reporter.config._benchmarksession.benchmarks if KEY in b.extra_info]
+    if not benches:
+        return
+    where = benches[0].extra_info
+    reporter.section("targets: ratios of medians, measured by turns in this run")
+    reporter.write_line(
+        f"{where['cpu']}, {where['cores']} cores; load {where['load_before']:.1f} before, "
+        f"{os.getloadavg()[0]:.1f} after"
+    )
+    for bench in benches:
+        for entry in bench.extra_info[KEY]:
+            reporter.write_line(Target(**entry).line)

@@ -32,7 +32,7 @@ def test_start_of_a_session(benchmark: BenchmarkFixture, provenance: dict[str, o
             return time.perf_counter() - started
 
         opened = Samples(start)
-        by_turns(benchmark, opened, bare, wrapped, rounds=5)
+        by_turns(benchmark, opened, bare, wrapped, rounds=3)
     benchmark.extra_info.update(provenance, parties=2, provider="dealer", links="tls")
     for name, of in {"import torch, crypten": bare, "import mpc._crypten": wrapped}.items():
         target = Target(
