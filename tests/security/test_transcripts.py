@@ -1,0 +1,272 @@
+"""What a role sees says nothing: uniform numbers, of shapes that do not depend on inputs.
+
+Fixed inputs, many runs, every received frame written down by the parties themselves. Openings
+inside protocols are received as single shares, which must be uniform as well. Each test has its
+control: masks of zero, or links without TLS, where it must find what it looks for.
+"""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import mpc.sharing
+from mpc import ClusterJob, SecureSession
+from mpc.fixedpoint import Int64Array
+from mpc.frames import CONTROL, DEALER_REPORT
+from mpc.launch import ProcessGroup
+from mpc.network_file import Address
+from mpc.randomness import AesCtrStream
+from mpc.reception import LOOPBACK, connect
+from mpc.transport import Link
+from tests.mpc.relay import Relay
+from tests.security.recording_party import FOLDER, ZERO_MASKS, zeros
+
+RUNS = 48
+POINTS = np.array([[0.1, 0.2], [0.1, 0.25], [0.15, 0.2], [-0.5, 0.1], [-0.4, 0.1], [-0.5, 0.2]])
+PAYLOAD = np.arange(6.0)[:, None]
+JOB = ClusterJob(k=2, iterations=1)
+SIGMAS = 6
+MASKED = ("SHAR", "MSUM", "MXOR", "CMUL", "CMAT", "CBIN", "CBIT", "CTRN")
+SPOKEN = (CONTROL.decode(), DEALER_REPORT.decode())
+"""Their length varies with how many digits a time has."""
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    way: str
+    peer: str
+    tag: str
+    number: int
+    length: int
+    payload: bytes
+
+
+def frames_of(folder: Path, rank: int) -> list[Frame]:
+    lines = (folder / f"party-{rank}.jsonl").read_text().splitlines()
+    read = [json.loads(line) for line in lines]
+    return [Frame(*line[:5], payload=bytes.fromhex(line[5])) for line in read]
+
+
+@contextmanager
+def recorded(
+    folder: Path,
+    num_parties: int,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    zero_masks: bool = False,
+) -> Iterator[SecureSession]:
+    """Open a session of parties that write down what they get and send."""
+    with monkeypatch.context() as patch:
+        patch.setenv(FOLDER, str(folder))
+        patch.setenv(ZERO_MASKS, "yes" if zero_masks else "")
+        if zero_masks:
+            patch.setattr(AesCtrStream, "ring", zeros)
+        group = ProcessGroup(
+            num_parties, timeout_s=20, party_module="tests.security.recording_party"
+        )
+        with SecureSession(group, job_timeout_s=60, insecure=()) as session:
+            yield session
+
+
+def by_place(frames: list[Frame], runs: int) -> dict[tuple[str, str], np.ndarray]:
+    """Return (runs, bytes of a run) of uint8, for each peer and tag of masked numbers."""
+    lists: dict[tuple[str, str], list[bytes]] = defaultdict(list)
+    for frame in frames:
+        if frame.way == "got" and frame.tag in MASKED:
+            lists[frame.peer, frame.tag].append(frame.payload)
+    return {
+        place: np.frombuffer(b"".join(payloads), np.uint8).reshape(runs, -1)
+        for place, payloads in lists.items()
+    }
+
+
+def deviations(bytes_RB: np.ndarray, *, padded: bool) -> tuple[float, float]:
+    """Return chi-squares of bits at each place, and of all bytes, in standard deviations.
+
+    Bits that pad the last word of a plane are zero in every run and are left out.
+    """
+    bits = np.unpackbits(bytes_RB, axis=1, bitorder="little")
+    used = bits.any(axis=0) if padded else np.ones(bits.shape[1], dtype=np.bool_)
+    runs = len(bits)
+    z = (bits[:, used].sum(axis=0) - runs / 2) / np.sqrt(runs / 4)
+    places = int(used.sum())
+    of_bits = (float((z**2).sum()) - places) / np.sqrt(2 * places)
+    whole = bytes_RB[:, used.reshape(-1, 8).all(axis=1)]
+    counts = np.bincount(whole.reshape(-1), minlength=256)
+    expected = counts.sum() / 256
+    of_bytes = (((counts - expected) ** 2 / expected).sum() - 255) / np.sqrt(2 * 255)
+    return of_bits, float(of_bytes)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("num_parties", "reveal"), [(2, "own-mean"), (3, "assignments")])
+def test_what_a_party_gets_is_uniform(
+    num_parties: int, reveal: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = ClusterJob(k=2, iterations=1, reveal=reveal)  # type: ignore[arg-type]
+    with recorded(tmp_path, num_parties, monkeypatch) as session:
+        for _ in range(RUNS):
+            session.cluster(job, POINTS, PAYLOAD)
+    seen = set()
+    for rank in range(num_parties):
+        for (peer, tag), bytes_RB in by_place(frames_of(tmp_path, rank), RUNS).items():
+            of_bits, of_bytes = deviations(bytes_RB, padded=tag == "MXOR")
+            assert abs(of_bits) < SIGMAS, (rank, peer, tag, of_bits)
+            assert abs(of_bytes) < SIGMAS, (rank, peer, tag, of_bytes)
+            seen.add(tag)
+    assert {"SHAR", "MSUM", "MXOR", "CMAT", "CBIN", "CBIT"} <= seen
+
+
+@pytest.mark.slow
+def test_without_masks_it_would_not_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    num_parties = 2
+    with recorded(tmp_path, num_parties, monkeypatch, zero_masks=True) as session:
+        for _ in range(RUNS):
+            session.cluster(JOB, POINTS, PAYLOAD)
+    caught = defaultdict(set)
+    for rank in range(num_parties):
+        for (_, tag), bytes_RB in by_place(frames_of(tmp_path, rank), RUNS).items():
+            of_bits, of_bytes = deviations(bytes_RB, padded=False)
+            if of_bits > SIGMAS and of_bytes > SIGMAS:
+                caught[tag].add(rank)
+    for tag in ("SHAR", "MXOR"):
+        assert caught[tag] == set(range(num_parties)), caught
+    assert "MSUM" in caught
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("num_parties", "reveal"), [(2, "distances"), (2, "assignments"), (3, "own-mean")]
+)
+def test_other_inputs_look_the_same(
+    num_parties: int, reveal: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For server, clients, parties and, by what party 0 sends to it, the dealer.
+
+    One iteration each: their number is public.
+    """
+    heard: list[tuple[str, str, str, int, int]] = []
+    note_received = Link.note_received
+    job = ClusterJob(k=2, iterations=1, reveal=reveal)  # type: ignore[arg-type]
+
+    def noting(self: Link, header: object) -> None:
+        tag, number, _, length = header  # type: ignore[misc]
+        heard.append((self.me, self.peer, tag.decode(), number, length))
+        note_received(self, header)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Link, "note_received", noting)
+    inputs = [
+        (POINTS, PAYLOAD),
+        (np.zeros_like(POINTS), np.zeros_like(PAYLOAD)),
+        (POINTS[::-1].copy(), np.full_like(PAYLOAD, -1e9)),
+    ]
+    at_home, marks = [], []
+    with recorded(tmp_path, num_parties, monkeypatch) as session:
+        session.cluster(job, *inputs[0])  # owners connect
+        for given in inputs:
+            heard.clear()
+            marks.append(session._jobs + 1)
+            session.cluster(job, *given)
+            at_home.append([without_length(*line) for line in heard])
+    first = shifted(at_home[0], marks[0])
+    assert len(first) > 6 * num_parties
+    for lines, mark in zip(at_home[1:], marks[1:], strict=True):
+        assert sorted(shifted(lines, mark)) == sorted(first)
+    for rank in range(num_parties):
+        jobs = jobs_of(frames_of(tmp_path, rank))[-len(inputs) :]
+        assert len(jobs[0]) > 20
+        for other in jobs[1:]:
+            assert sorted(other) == sorted(jobs[0])
+
+
+def without_length(
+    me: str, peer: str, tag: str, number: int, length: int
+) -> tuple[str, str, str, int, int]:
+    return me, peer, tag, number, 0 if tag in SPOKEN else length
+
+
+def shifted(
+    lines: list[tuple[str, str, str, int, int]], job: int
+) -> list[tuple[str, str, str, int, int]]:
+    return [(me, peer, tag, number - job, length) for me, peer, tag, number, length in lines]
+
+
+def jobs_of(frames: list[Frame]) -> list[list[tuple[str, str, str, int]]]:
+    """Cut a transcript where the server announces a job; numbers that only count up are left out.
+
+    A number says which job, round or tuple a frame is of: the order says as much.
+    """
+    jobs: list[list[tuple[str, str, str, int]]] = []
+    for frame in frames:
+        announced = frame.way == "got" and frame.tag == "CTRL" and b'"cluster"' in frame.payload
+        if announced:
+            jobs.append([])
+        if jobs:
+            length = 0 if frame.tag in SPOKEN else frame.length
+            jobs[-1].append((frame.way, frame.peer, frame.tag, length))
+    return jobs
+
+
+class ThroughRelay(ProcessGroup):
+    """Client 3 reaches party 0 through a man in the middle."""
+
+    relay: Relay | None = None
+
+    def connect(self, me: str, rank: int) -> Link:
+        if me != "client:3" or rank:
+            return super().connect(me, rank)
+        self.relay = Relay(self.ports[rank])
+        address = Address(LOOPBACK, self.relay.port)
+        return connect(address, me=self.identity(me), peer="party:0", timeout_s=20)
+
+
+def overheard(
+    tls: bool, monkeypatch: pytest.MonkeyPatch
+) -> tuple[bytes, list[Int64Array], Int64Array]:
+    """Return what the man in the middle saw, client 3's shares, and what they are shares of."""
+    split = mpc.sharing.split
+    made: list[tuple[Int64Array, list[Int64Array]]] = []
+
+    def noting(ring: Int64Array, num_parties: int) -> list[Int64Array]:
+        shares = split(ring, num_parties)
+        made.append((ring, shares))
+        return shares
+
+    monkeypatch.setattr(mpc.sharing, "split", noting)
+    payload = np.random.default_rng(0).normal(size=(len(POINTS), 40))
+    group = ThroughRelay(2, timeout_s=20, tls=tls)
+    with SecureSession(group, job_timeout_s=60, insecure=()) as session:
+        session.cluster(JOB, POINTS, payload)
+    assert group.relay is not None
+    group.relay.close()
+    ring, shares = made[3]
+    return bytes(group.relay.seen["there"] + group.relay.seen["back"]), shares, ring
+
+
+def windows(array: Int64Array) -> list[bytes]:
+    raw = array.tobytes()
+    return [raw[start : start + 8] for start in range(len(raw) - 7)]
+
+
+@pytest.mark.slow
+def test_a_man_in_the_middle_sees_no_share(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen, shares, ring = overheard(True, monkeypatch)
+    assert len(seen) > shares[0].nbytes
+    for array in (*shares, ring):
+        assert not [window for window in windows(array) if window in seen]
+    assert b"client:3" not in seen
+    assert b"SHAR" not in seen
+
+
+@pytest.mark.slow
+def test_without_tls_he_sees_them_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen, shares, _ = overheard(False, monkeypatch)
+    assert all(window in seen for window in windows(shares[0]))
+    assert not any(window in seen for window in windows(shares[1]))  # went to party 1
+    assert b"SHAR" in seen
