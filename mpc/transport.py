@@ -121,6 +121,10 @@ class Link:
         self.peer = peer
         self.chain = chain
 
+    def hurry(self, spin_s: float) -> None:
+        """Wait awake for some time before sleeping, for the sake of short rounds."""
+        self._channel.spin_s = spin_s
+
     def bear_silence(self, seconds: float) -> None:
         """Change the time-out."""
         self.timeout_s = seconds
