@@ -28,13 +28,14 @@ from mpc.reception import LOOPBACK, Identity, connect
 from mpc.transport import Link
 
 _LAST_LINES: Final = 5
+_OUR_SILENCE: Final = "server was silent"
 _ECHOES: Final = ("closed its connection", "broke: ")
 
 
 class Child:
     """One child process and its last words."""
 
-    def __init__(self, role: str, module: str, settings: dict[str, object]) -> None:
+    def __init__(self, role: str, module: str) -> None:
         self.role = role
         self._process = subprocess.Popen(  # noqa: S603
             [sys.executable, "-m", module],
@@ -47,7 +48,6 @@ class Child:
         self._words: deque[str] = deque(maxlen=_LAST_LINES)
         self._listener = threading.Thread(target=self._listen, daemon=True)
         self._listener.start()
-        self.tell(settings)
 
     @property
     def pid(self) -> int:
@@ -67,6 +67,7 @@ class Child:
                 pipe.write(json.dumps(value).encode() + b"\n")
                 pipe.flush()
             except OSError as error:
+                self._bury()
                 raise SessionError(f"{self.role} did not take its settings: {error}") from None
 
     def read_port(self, deadline: float) -> int:
@@ -77,9 +78,15 @@ class Child:
             raise SessionError(f"{self.role} named no port in time")
         line = pipe.readline()
         if not line.strip():
+            self._bury()
+            raise SessionError(f"{self.role} closed its output and named no port")
+        return int(line)
+
+    def _bury(self) -> None:
+        """Raise `ProcessDiedError` if it ends within moments."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(timeout=5)
             raise ProcessDiedError(self.obituary())
-        return int(line)
 
     def obituary(self) -> str:
         """Say who ended, how, and its last words."""
@@ -95,6 +102,8 @@ class Child:
     def is_echo(self) -> bool:
         """Tell whether it ended only because another one did."""
         self._listener.join(timeout=1.0)
+        if self.exit_code == 0:
+            return True
         return self.exit_code == FAILED_EXIT_CODE and any(
             echo in line for line in self._words for echo in _ECHOES
         )
@@ -164,7 +173,8 @@ class ProcessGroup:
         try:
             for rank, (role, module) in enumerate(roles):
                 own = {"role": role, "rank": rank, "credentials": self._credentials_json(role)}
-                self.children.append(Child(role, module, {**settings, **own}))
+                self.children.append(Child(role, module))
+                self.children[-1].tell({**settings, **own})
             deadline = time.monotonic() + START_TIMEOUT_S
             self.ports = [child.read_port(deadline) for child in self.children]
             for child in self.children:
@@ -207,12 +217,21 @@ class ProcessGroup:
         ProcessDiedError
             A child ended; named within a fraction of a second.
         SessionError
-            The deadline (monotonic seconds) passed.
+            The deadline (monotonic seconds) passed, or a child lost patience with us meanwhile.
         """
         while not link.readable_within(0.1):
-            self.check()
+            self._check_while_waiting_for(link)
             if time.monotonic() > deadline:
                 raise SessionError(f"{link.peer} gave no answer to {link.me} in time")
+
+    def _check_while_waiting_for(self, link: Link) -> None:
+        """Check; if a child ended because we were silent, name whom we were waiting for."""
+        try:
+            self.check()
+        except ProcessDiedError as error:
+            if _OUR_SILENCE not in str(error):
+                raise
+            raise SessionError(f"{link.peer} was silent towards {link.me}; {error}") from None
 
     def check(self) -> None:
         """Raise `ProcessDiedError` if a child has ended, naming the one that was first at fault."""
@@ -222,7 +241,7 @@ class ProcessGroup:
             first = sorted(dead, key=lambda child: child.is_echo())[0]
             raise ProcessDiedError(first.obituary())
 
-    def blame(self, within_s: float = 2.0) -> None:
+    def blame(self, within_s: float = 4.0) -> None:
         """After a link broke: raise `ProcessDiedError` if a child ends within moments."""
         deadline = time.monotonic() + within_s
         while time.monotonic() < deadline:
