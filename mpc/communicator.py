@@ -13,7 +13,6 @@ from mpc.exchange import exchange
 from mpc.frames import GATHERED, MASKED_SUM, MASKED_XOR, SCATTERED, Chain
 from mpc.transport import Link
 
-
 SPIN_S: Final = 100e-6
 """How long a party waits awake for the others: about a round between two cores of one machine."""
 
