@@ -5,11 +5,16 @@
 ...     result = session.cluster(ClusterJob(k=3, norm_bound=8.0), points_ND, payload_NM)
 """
 
+from typing import TYPE_CHECKING
+
 from mpc.errors import MpcError
 from mpc.jobs import ClusterJob, ClusterResult, LedgerEntry, Session
 from mpc.plain import PlainSession
 from mpc.session import SecureSession, open_session
 from mpc.traffic import Traffic
+
+if TYPE_CHECKING:
+    from mpc.estimator import SecureKMeans
 
 __all__ = [
     "ClusterJob",
@@ -17,8 +22,18 @@ __all__ = [
     "LedgerEntry",
     "MpcError",
     "PlainSession",
+    "SecureKMeans",
     "SecureSession",
     "Session",
     "Traffic",
     "open_session",
 ]
+
+
+def __getattr__(name: str) -> object:
+    """Import the estimator when it is asked for: scikit-learn takes a second."""
+    if name == "SecureKMeans":
+        from mpc.estimator import SecureKMeans
+
+        return SecureKMeans
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,372 @@
+"""scikit-learn's estimator contract over a session of secure clustering.
+
+The process that calls `fit` holds all rows, so it plays server and every data owner: a simulation's
+privilege. The parties see shares only, and what the estimator shows is what the policy opens.
+
+Shape letters: N points, K clusters, D dimensions.
+"""
+
+import copyreg
+import math
+import operator
+import uuid
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import Final, Literal, NoReturn, Self
+from weakref import WeakKeyDictionary, WeakValueDictionary
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.base import BaseEstimator, ClusterMixin
+from sklearn.metrics import pairwise_distances_argmin
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from mpc.errors import BudgetError, InputError, PolicyError
+from mpc.fixedpoint import FloatArray
+from mpc.jobs import ClusterJob, ClusterResult, LedgerEntry, RevealPolicy, Session
+from mpc.session import Links, SecureSession, open_session
+from mpc.traffic import Traffic
+
+LABELS_OPEN: Final[tuple[RevealPolicy, ...]] = ("assignments", "distances")
+"""Policies under which labels, and what follows from them, may be seen."""
+OF_LABELS: Final = ("labels_", "cluster_centers_", "inertia_")
+"""Attributes that are there only when labels are open."""
+
+_TOKENS: Final[WeakKeyDictionary[SecureSession, str]] = WeakKeyDictionary()
+_HERE: Final[WeakValueDictionary[str, SecureSession]] = WeakValueDictionary()
+
+
+class WithheldError(PolicyError, AttributeError):
+    """Raise when an attribute is asked for that the reveal policy keeps secret."""
+
+
+class SecureKMeans(ClusterMixin, BaseEstimator):  # type: ignore[misc]
+    """K-means in which no party sees a row, as a scikit-learn estimator.
+
+    Parameters
+    ----------
+    n_clusters : int or None, default=8
+        K. None chooses it, which needs a policy that allows it.
+    reveal : {"own-mean", "assignments", "distances"}, default="own-mean"
+        What is opened; see `mpc.reveal`. `own-mean` keeps labels secret.
+    parties : int, default=2
+        Computing parties, 2 to 5, when no session is given.
+    session : session, optional
+        An open `SecureSession` or `PlainSession`, used for every fit and never closed here. None
+        opens one a fit. Clones and copies use the same session; a pickle that is read in another
+        process has none, since links and processes belong to the process that opened them.
+    max_iter : int, default=20
+        Most reassignments.
+    init : "farthest-first" or sequence of int, default="farthest-first"
+        Start: chosen under sharing, or the rows (public, K of them) that are the first centres.
+    norm_bound : float, optional
+        Public bound on the length of a row. None takes the power of two at or above the longest
+        row, and thereby tells the parties and the server that power of two.
+    min_cluster_size : int, default=1
+        Members of a smaller cluster get the mean of all. 3 hides a lone neighbour.
+    owners : int, sequence of int or None, default=64
+        Data owners, each with links of its own: how many, rows being dealt to them in turn; or who
+        holds each row; or None for one a row.
+    timeout_s : float, default=60.0
+        Longest silence of a peer, when no session is given.
+    links : {"tls", "plain"}, default="tls"
+    insecure_dev : bool, default=False
+        As in `mpc.open_session`, when no session is given.
+
+    Attributes
+    ----------
+    group_means_ : ndarray of float64, (N, D)
+        Row i: the mean of row i's own group as its owner reconstructed it, within 2^-24 norm_bound.
+    group_sizes_ : ndarray of int64, (N,)
+        Size of that group.
+    n_clusters_ : int
+        K, given or chosen.
+    n_iter_ : int
+        Reassignments done.
+    norm_bound_ : float
+        The bound that was used, public.
+    ledger_ : tuple of LedgerEntry
+        Who learned what.
+    traffic_ : Traffic
+        Rounds, bytes and seconds.
+    n_features_in_ : int
+    feature_names_in_ : ndarray of str, (D,)
+        When X was a data frame with such names.
+    labels_ : ndarray of int64, (N,)
+        When the policy opens them.
+    cluster_centers_ : ndarray of float64, (K, D)
+        When labels are open: for each label, the row of `group_means_` that its members got. NaN
+        where none is known: the cluster is empty, or smaller than `min_cluster_size`.
+    inertia_ : float
+        When labels are open: sum of squared distances of rows to their centres, computed in the
+        clear by the caller, who holds the rows. NaN if the centre of a row is not known.
+
+    Notes
+    -----
+    There are no sample weights, and fits on one session must not run at the same time. Rows are not
+    centred: take a public offset out beforehand if they lie far from the origin, since a point has
+    18 bits below `norm_bound`.
+
+    Leakage: `group_means_` has every owner's mean, so whoever holds the fitted estimator sees whose
+    are equal, under any policy. It is for the process that held the rows anyway.
+    """
+
+    labels_: npt.NDArray[np.int64]
+    cluster_centers_: FloatArray
+    inertia_: float
+
+    def __init__(
+        self,
+        n_clusters: int | None = 8,
+        *,
+        reveal: RevealPolicy = "own-mean",
+        parties: int = 2,
+        session: Session | None = None,
+        max_iter: int = 20,
+        init: Literal["farthest-first"] | Sequence[int] | npt.NDArray[np.int64] = "farthest-first",
+        norm_bound: float | None = None,
+        min_cluster_size: int = 1,
+        owners: int | Sequence[int] | npt.NDArray[np.int64] | None = 64,
+        timeout_s: float = 60.0,
+        links: Links = "tls",
+        insecure_dev: bool = False,
+    ) -> None:
+        self.n_clusters = n_clusters
+        self.reveal = reveal
+        self.parties = parties
+        self.session = session
+        self.max_iter = max_iter
+        self.init = init
+        self.norm_bound = norm_bound
+        self.min_cluster_size = min_cluster_size
+        self.owners = owners
+        self.timeout_s = timeout_s
+        self.links = links
+        self.insecure_dev = insecure_dev
+
+    def fit(self, X: npt.ArrayLike, y: object = None) -> Self:
+        """Share the rows, cluster them, and keep what the policy opens.
+
+        Parameters
+        ----------
+        X : array-like of float, (N, D)
+        y : object
+            Of no account.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            X or a parameter is refused, `InputError` when by this package; nothing was shared.
+        MpcError
+            As `SecureSession.cluster`.
+
+        Notes
+        -----
+        Cost and leakage: those of `SecureSession.cluster`, with a payload of the row itself.
+        """
+        points_ND = validate_data(self, X, dtype=np.float64, order="C")
+        job = self._job(points_ND)
+        owners = self._owners(len(points_ND))
+        payload_ND = points_ND / job.norm_bound  # in the range where fixed point is precise
+        with self._opened() as session:
+            result = session.cluster(job, points_ND, payload_ND, owners)
+        self._keep(points_ND, job, result)
+        return self
+
+    def fit_predict(self, X: npt.ArrayLike, y: object = None) -> npt.NDArray[np.int64]:
+        """Fit, and return the labels of the rows, (N,).
+
+        Raises
+        ------
+        WithheldError
+            The policy keeps labels secret; refused before anything is shared.
+        ValueError, MpcError
+            As `fit`.
+        """
+        if self.reveal not in LABELS_OPEN:
+            raise _withheld("fit_predict", self.reveal)
+        return self.fit(X).labels_
+
+    def predict(self, X: npt.ArrayLike) -> npt.NDArray[np.int64]:
+        """Return the label of the nearest known centre of each row, (N,), in the clear.
+
+        Parameters
+        ----------
+        X : array-like of float, (N, D)
+            Stays in this process.
+
+        Raises
+        ------
+        WithheldError
+            The policy kept labels, and so centres, secret.
+        ValueError
+            Not fitted, X is refused, or no centre is known.
+        """
+        check_is_fitted(self)
+        centres_KD = self.cluster_centers_
+        points_ND = validate_data(self, X, dtype=np.float64, reset=False)
+        known = np.flatnonzero(~np.isnan(centres_KD).any(axis=1))
+        if not len(known):
+            raise InputError(
+                "no centre is known: every cluster was smaller than min_cluster_size="
+                f"{self.min_cluster_size}; lower it, or n_clusters, and fit again"
+            )
+        nearest_N = pairwise_distances_argmin(points_ND, centres_KD[known])
+        return np.asarray(known[nearest_N], dtype=np.int64)
+
+    def __getattr__(self, name: str) -> NoReturn:
+        """Say which policy would open an attribute that is secret."""
+        if name in OF_LABELS and "policy_" in vars(self):
+            raise _withheld(name, self.policy_)
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+    def _job(self, points_ND: FloatArray) -> ClusterJob:
+        """Return the public description of the job, or refuse the parameters."""
+        n = len(points_ND)
+        k = None if self.n_clusters is None else _whole("n_clusters", self.n_clusters)
+        if k is not None and k > n:
+            raise InputError(f"n_samples={n} should be >= n_clusters={k}")
+        job = ClusterJob(
+            k=k,
+            iterations=_whole("max_iter", self.max_iter),
+            reveal=self.reveal,
+            min_cluster_size=_whole("min_cluster_size", self.min_cluster_size),
+            init_rows=_init_rows(self.init),
+            norm_bound=_checked_bound(points_ND, self.norm_bound),
+            label="fit",
+        )
+        job.check_points(points_ND, points_ND)
+        return job
+
+    def _owners(self, n: int) -> tuple[int, ...] | None:
+        """Return who holds each row, (N,), or None for an owner a row."""
+        if self.owners is None:
+            return None
+        if isinstance(self.owners, Sequence | np.ndarray):
+            owners = tuple(_whole("owners", owner, least=0) for owner in self.owners)
+            if len(owners) != n:
+                raise InputError(f"owners names {len(owners)} rows, but X has {n}")
+            return owners
+        num_owners = _whole("owners", self.owners)
+        return tuple(row % num_owners for row in range(n))
+
+    def _opened(self) -> AbstractContextManager[Session]:
+        """Return the given session, to be left open, or one for this fit."""
+        if self.session is not None:
+            return nullcontext(self.session)
+        return open_session(
+            self.parties,
+            timeout_s=self.timeout_s,
+            links=self.links,
+            insecure_dev=self.insecure_dev,
+        )
+
+    def _keep(self, points_ND: FloatArray, job: ClusterJob, result: ClusterResult) -> None:
+        """Set the fitted attributes, and forget what an earlier policy had opened."""
+        for name in OF_LABELS:
+            self.__dict__.pop(name, None)
+        self.policy_: RevealPolicy = job.reveal
+        self.norm_bound_ = job.norm_bound
+        self.n_clusters_ = result.k
+        self.n_iter_ = result.iterations
+        self.group_means_: FloatArray = result.means_NM * job.norm_bound
+        self.group_sizes_ = result.sizes_N
+        self.ledger_: tuple[LedgerEntry, ...] = result.ledger
+        self.traffic_: Traffic = result.traffic
+        if job.reveal in LABELS_OPEN and result.labels_N is not None:
+            self.labels_ = result.labels_N
+            self.cluster_centers_ = self._centres(job.min_cluster_size)
+            gap_ND = points_ND - self.cluster_centers_[self.labels_]
+            self.inertia_ = float(np.einsum("nd,nd->", gap_ND, gap_ND))
+
+    def _centres(self, min_cluster_size: int) -> FloatArray:
+        """Return what the members of each cluster reconstructed, (K, D); NaN if not their mean."""
+        labels_K, first_K, counts_K = np.unique(self.labels_, return_index=True, return_counts=True)
+        centres_KD = np.full((self.n_clusters_, self.group_means_.shape[1]), np.nan)
+        own_K = counts_K >= min_cluster_size
+        centres_KD[labels_K[own_K]] = self.group_means_[first_K[own_K]]
+        return centres_KD
+
+
+def public_bound(points_ND: FloatArray) -> float:
+    """Return the smallest power of two that no row's length exceeds; 1 for rows of zeros.
+
+    Raises
+    ------
+    BudgetError
+        A length does not fit float64.
+
+    Notes
+    -----
+    Leakage: whoever learns the bound learns the longest row's length to within a factor of two.
+    """
+    with np.errstate(over="ignore"):
+        longest = float(np.linalg.norm(points_ND, axis=1).max())
+    if not math.isfinite(longest):
+        raise BudgetError("rows too long for float64: scale them down")
+    mantissa, exponent = math.frexp(longest)
+    return math.ldexp(1.0, exponent - (mantissa == 0.5)) if longest > 0 else 1.0
+
+
+def _checked_bound(points_ND: FloatArray, given: float | None) -> float:
+    """Return the norm bound, refusing rows over one that was given."""
+    needed = public_bound(points_ND)
+    if given is None:
+        return needed
+    longest = float(np.linalg.norm(points_ND, axis=1).max())
+    if longest > given * (1 + 1e-9):
+        raise BudgetError(
+            f"a row of X is over norm_bound={given:.6g}; raise it to {needed:.6g}, or clip the row"
+        )
+    return float(given)
+
+
+def _init_rows(init: object) -> tuple[int, ...] | None:
+    """Return the public start, or None for farthest-first under sharing."""
+    if isinstance(init, str) and init == "farthest-first":
+        return None
+    rows = np.asarray(init)
+    if rows.ndim != 1 or rows.dtype.kind not in "iu":
+        raise InputError(
+            "init must be 'farthest-first' or n_clusters row numbers of X: a centre is public, so "
+            f"none but a row can be one; an array of {rows.dtype}, shape {rows.shape}, was given"
+        )
+    return tuple(rows.tolist())
+
+
+def _whole(name: str, value: object, *, least: int = 1) -> int:
+    """Return a parameter that must be a whole number."""
+    try:
+        number = operator.index(value)  # type: ignore[arg-type]
+    except TypeError:
+        raise InputError(f"{name}={value!r} is not a whole number") from None
+    if number < least:
+        raise InputError(f"{name}={value!r} but at least {least} is needed")
+    return number
+
+
+def _withheld(name: str, policy: RevealPolicy) -> WithheldError:
+    openers = " or ".join(f"reveal={policy!r}" for policy in LABELS_OPEN)
+    return WithheldError(
+        f"{name} needs labels, which reveal={policy!r} keeps secret; fit with {openers} to open "
+        "them, to the parties and the server, too"
+    )
+
+
+def _session_here(token: str) -> SecureSession | None:
+    """Return an open session of this process, or None for one of another process."""
+    return _HERE.get(token)
+
+
+def _by_token(session: SecureSession) -> tuple[Callable[[str], SecureSession | None], tuple[str]]:
+    """Reduce a session to a name that finds it again: what `copy` and `pickle` make of it."""
+    token = _TOKENS.setdefault(session, uuid.uuid4().hex)
+    _HERE[token] = session
+    return _session_here, (token,)
+
+
+copyreg.pickle(SecureSession, _by_token)  # type: ignore[arg-type]
