@@ -91,8 +91,9 @@ def test_an_owner_who_fails_is_named_and_the_session_goes_on(
 @pytest.mark.parametrize("send", [saboteur.nothing, saboteur.garbage, saboteur.hanging_up])
 @pytest.mark.parametrize("rank", [0, 1])
 def test_an_owner_who_fails_one_party_only_fails_the_job_only(
-    session: SecureSession, send: Send, rank: int
+    impatient: Open, send: Send, rank: int
 ) -> None:
+    session = impatient(3)
     works(session)
     sabotage(session, "client:3", send, ranks=[rank])
     with pytest.raises(OwnerError, match=f"client:3: .*party:{rank}"):
@@ -101,7 +102,8 @@ def test_an_owner_who_fails_one_party_only_fails_the_job_only(
 
 
 @pytest.mark.slow
-def test_two_owners_who_fail_differently_are_both_named(session: SecureSession) -> None:
+def test_two_owners_who_fail_differently_are_both_named(impatient: Open) -> None:
+    session = impatient(2)
     works(session)
     sabotage(session, "client:1", saboteur.nothing)
     sabotage(session, "client:6", saboteur.garbage)

@@ -27,7 +27,7 @@ from mpc.transport import Link
 from tests.mpc.relay import Relay
 from tests.security.recording_party import FOLDER, ZERO_MASKS, zeros
 
-RUNS = 48
+RUNS = 32
 POINTS = np.array([[0.1, 0.2], [0.1, 0.25], [0.15, 0.2], [-0.5, 0.1], [-0.4, 0.1], [-0.5, 0.2]])
 PAYLOAD = np.arange(6.0)[:, None]
 JOB = ClusterJob(k=2, iterations=1)
