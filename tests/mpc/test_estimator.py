@@ -2,10 +2,12 @@
 
 import copy
 import pickle
+import re
 import subprocess
 import sys
 import warnings
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import numpy as np
 import psutil
@@ -323,3 +325,15 @@ def test_the_package_loads_scikit_learn_only_when_asked() -> None:
         "assert SecureKMeans is mpc.SecureKMeans; assert not hasattr(mpc, 'KMeans')"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.slow
+def test_the_examples_of_the_guide_run() -> None:
+    guide = Path(__file__).parents[2] / "docs" / "clustering.md"
+    names: dict[str, object] = {}
+    for block in re.findall(r"```python\n(.*?)```", guide.read_text(), re.DOTALL):
+        exec(block, names)  # noqa: S102
+    model, result = names["model"], names["result"]
+    assert isinstance(model, SecureKMeans)
+    assert isinstance(result, ClusterResult)
+    assert len(model.labels_) == len(result.means_NM) == 60
