@@ -42,6 +42,9 @@ class Group(Protocol):
     def forget(self, name: str) -> None:
         """Close a data owner's links; it has to connect anew."""
 
+    def check(self) -> None:
+        """Raise if a process has ended."""
+
     def wait_readable(self, link: Link, deadline: float) -> None:
         """Wait for a link until a deadline (monotonic seconds), watching the processes."""
 
@@ -130,9 +133,10 @@ class Coordination:
         evaluated = None
         if self._job.evaluate:
             evaluated = self._collect_from_parties((self._given.num_points,))
-        means_NM, sizes_N = self._collect_means()
+        means_NM, sizes_N, lost = self._collect_means()
         replies = [self._receive(link) for link in self._group.server_links]
         reply = _agreed(replies)
+        self._settle_results(replies, lost)
         labels = evaluated if evaluated is not None else reply["labels"]
         return ClusterResult(
             k=int(str(reply["k"])),
@@ -176,10 +180,8 @@ class Coordination:
                 failed |= {str(name): f"{link.peer}: {why}" for name, why in refused.items()}
         self._tell({"go": not failed})
         if failed:
-            for name in failed:
-                self._group.forget(name)
-            reasons = "; ".join(f"{name}: {why}" for name, why in sorted(failed.items()))
-            raise OwnerError(f"data owners failed the job, which nobody learned from: {reasons}")
+            what = "data owners failed the job, which nobody learned from"
+            raise self._owners_failed(what, failed)
 
     def _decide(self) -> None:
         """Choose k and the labels from the opened distances, and tell the parties."""
@@ -198,17 +200,39 @@ class Coordination:
             shares.append(link.recv_ring(OPENED, shape, number=self._number))
         return reconstruct(shares)
 
-    def _collect_means(self) -> tuple[FloatArray, Int64Array]:
-        """Let each owner reconstruct its own rows: group means (N, M) and sizes (N,)."""
+    def _collect_means(self) -> tuple[FloatArray, Int64Array, dict[str, str]]:
+        """Let each owner reconstruct its own rows: group means (N, M), sizes (N,); or say why not.
+
+        A party that dies shows as a link that broke, too; `wait_readable` tells it from an owner.
+        """
         given = self._given
-        whole = np.empty((given.num_points, given.payload + 1), dtype=np.int64)
+        whole = np.zeros((given.num_points, given.payload + 1), dtype=np.int64)
+        lost = {}
         for name, rows in given.rows.items():
             shape = (len(rows), given.payload + 1)
-            whole[np.asarray(rows)] = self._owners[name].receive(
-                shape, job=self._number, wait=self._wait
-            )
+            try:
+                received = self._owners[name].receive(shape, job=self._number, wait=self._wait)
+                whole[np.asarray(rows)] = received
+            except TransportError as error:
+                self._group.check()
+                lost[name] = str(error)
         sizes_N = whole[:, -1].copy()
-        return decode_mean(whole[:, :-1], sizes_N), sizes_N
+        return decode_mean(whole[:, :-1], sizes_N), sizes_N, lost
+
+    def _settle_results(self, replies: Sequence[Reply], lost: dict[str, str]) -> None:
+        """Name the owners that did not get their results; they connect anew for the next job."""
+        for reply in replies:
+            undelivered = reply["undelivered"]
+            if isinstance(undelivered, dict):
+                lost |= {str(name): str(why) for name, why in undelivered.items()}
+        if lost:
+            raise self._owners_failed("data owners did not take their results", lost)
+
+    def _owners_failed(self, what: str, why: Mapping[str, str]) -> OwnerError:
+        for name in why:
+            self._group.forget(name)
+        reasons = "; ".join(f"{name}: {reason}" for name, reason in sorted(why.items()))
+        return OwnerError(f"{what}: {reasons}")
 
     def _wait(self, link: Link) -> None:
         self._group.wait_readable(link, self._deadline)

@@ -201,8 +201,11 @@ def serve(start: Start) -> None:
         timeout_s=start.job_timeout_s,  # party 0 may be waiting for data owners
         chain_of=lambda role: chain,
     )
-    links = reception.wait_for(roles, timeout_s=start.start_timeout_s)
-    Dealer([links[role] for role in roles]).serve()
+    try:
+        links = reception.wait_for(roles, timeout_s=start.start_timeout_s)
+        Dealer([links[role] for role in roles]).serve()
+    finally:
+        reception.close()
 
 
 def main() -> None:

@@ -11,6 +11,7 @@
      |    +-- PeerClosedError   3   the other end closed its socket
      |    +-- PeerTimeoutError  3   the other end stayed silent past the time-out
      |    +-- FrameError        3   the other end sent something else than expected
+ |    +-- PeerFailedError   3   the other end said why it cannot go on
  |    +-- RefusedError      3   one end does not let the other in: certificate, session or role
      +-- SessionError           3   a group of processes could not start or go on
           +-- ProcessDiedError  3   a party or the dealer ended; says which, and its last words
@@ -61,6 +62,10 @@ class PeerTimeoutError(TransportError):
 
 class FrameError(TransportError):
     """Raise when a frame has the wrong tag, size or content."""
+
+
+class PeerFailedError(TransportError):
+    """Raise when the peer said, as its last words, why it cannot go on."""
 
 
 class RefusedError(TransportError):

@@ -4,9 +4,10 @@ When both ends send megabytes before they read, both wait for ever. Here one thr
 kernel buffer takes and reads what has come, link by link, until all is through.
 """
 
+import math
 import select
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final, Protocol
 
 import numpy as np
@@ -141,6 +142,8 @@ def exchange(
     TransportError
         One of the peers failed or stayed silent.
     """
+    if not links:
+        return []
     if mine.nbytes <= SMALL_BYTES - HEADER_BYTES:
         for link in links:
             link.send_ring(tag, mine, number=number)
@@ -149,16 +152,31 @@ def exchange(
     incoming = [Incoming(link, tag, mine.shape, number=number) for link in links]
     outgoing = [Outgoing(link, tag, payload, number=number) for link in links]
     # Sends first: what is read meanwhile must not make them look as if they depended on it.
-    failures = drive([*outgoing, *incoming], patience=lambda: links[0].timeout_s)
+    failures = drive([*outgoing, *incoming], silence_s=links[0].timeout_s)
     for error in failures.values():
         raise error
     return [task.array for task in incoming]
 
 
 def collect(
-    shapes: Mapping[Link, Sequence[int]], tag: bytes, *, number: int, deadline: float
+    shapes: Mapping[Link, Sequence[int]],
+    tag: bytes,
+    *,
+    number: int,
+    silence_s: float,
+    within_s: float,
 ) -> tuple[dict[Link, Int64Array], dict[Link, TransportError]]:
-    """Receive one frame from each of many links, until a deadline (monotonic seconds).
+    """Receive one frame from each of many links.
+
+    Parameters
+    ----------
+    shapes : mapping of Link to shape
+    tag : bytes
+    number : int
+    silence_s : float
+        Longest silence of one link while its frame is not complete.
+    within_s : float
+        Longest time that all may take together.
 
     Returns
     -------
@@ -170,44 +188,58 @@ def collect(
     tasks = [
         Incoming(link, tag, shape, number=number, skip_older=True) for link, shape in shapes.items()
     ]
-    failures = drive(tasks, patience=lambda: deadline - time.monotonic())
+    failures = drive(tasks, silence_s=silence_s, within_s=within_s)
     return {task.link: task.array for task in tasks if task.link not in failures}, failures
 
 
-def drive(tasks: Sequence[Task], *, patience: Callable[[], float]) -> dict[Link, TransportError]:
+def drive(
+    tasks: Sequence[Task], *, silence_s: float, within_s: float = math.inf
+) -> dict[Link, TransportError]:
     """Run tasks to their ends, as their links allow.
 
     Parameters
     ----------
     tasks : sequence of Task
-    patience : callable
-        Seconds of silence on all links that are borne from now on.
+    silence_s : float
+        Longest time that a link may not move.
+    within_s : float
+        Longest time in all.
 
     Returns
     -------
     dict of Link to TransportError
         What went wrong, by link; the other tasks of such a link are given up.
     """
+    now = time.monotonic()
+    deadline = now + within_s
+    moved = {task.link: now for task in tasks}
     failures: dict[Link, TransportError] = {}
     pending = _go_on(tasks, failures)
     while pending:
-        poller = select.poll()
-        by_fd: dict[int, int] = {}
+        until = min(deadline, min(moved[task.link] for task in pending) + silence_s)
+        ready = _ready(pending, until - time.monotonic())
+        now = time.monotonic()
+        moved |= {task.link: now for task in pending if task.link.fileno() in ready}
         for task in pending:
-            fd = task.link.fileno()
-            by_fd[fd] = by_fd.get(fd, 0) | task.events
-        for fd, events in by_fd.items():
-            poller.register(fd, events)
-        left = patience()
-        ready = {fd for fd, _ in poller.poll(max(1000 * left, 0))}
-        if not ready or left < 0:
-            failures.update({task.link: task.link.silence() for task in pending})
-            return failures
-        waiting = [task for task in pending if task.link.fileno() not in ready]
+            if now > deadline or now - moved[task.link] > silence_s:
+                failures[task.link] = task.link.silence()
         moving = [task for task in pending if task.link.fileno() in ready]
-        pending = [*waiting, *_go_on(moving, failures)]
+        pending = [task for task in pending if task.link.fileno() not in ready]
+        pending += _go_on(moving, failures)
         pending = [task for task in pending if task.link not in failures]
     return failures
+
+
+def _ready(tasks: Sequence[Task], seconds: float) -> set[int]:
+    """Wait until a link can go on; return the descriptors of those that can."""
+    by_fd: dict[int, int] = {}
+    for task in tasks:
+        fd = task.link.fileno()
+        by_fd[fd] = by_fd.get(fd, 0) | task.events
+    poller = select.poll()
+    for fd, events in by_fd.items():
+        poller.register(fd, events)
+    return {fd for fd, _ in poller.poll(max(1000 * seconds, 0) + 1)}
 
 
 def _go_on(tasks: Sequence[Task], failures: dict[Link, TransportError]) -> list[Task]:

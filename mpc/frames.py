@@ -17,6 +17,7 @@ HELLO: Final = b"HELO"  # JSON: role and session of whoever connects
 WELCOME: Final = b"WELC"  # empty: let in
 REFUSED: Final = b"NOPE"  # JSON: why not
 CONTROL: Final = b"CTRL"  # JSON: jobs and replies, between server and party
+FAILED: Final = b"FAIL"  # text: why a party ends, to the server
 DECISION: Final = b"DCSN"  # JSON: k and labels, from the server under policy `distances`
 SHARE: Final = b"SHAR"  # a data owner's share, to one party
 OPENED: Final = b"OPEN"  # a party's share of something revealed, to its audience
@@ -44,6 +45,7 @@ OPERATIONS: Final[Mapping[bytes, str]] = {
     WELCOME: "greeting",
     REFUSED: "greeting",
     CONTROL: "control",
+    FAILED: "failure",
     DECISION: "decision",
     SHARE: "share",
     OPENED: "opening",

@@ -28,6 +28,7 @@ from mpc.reception import LOOPBACK, Identity, connect
 from mpc.transport import Link
 
 _LAST_LINES: Final = 5
+_ECHO_S: Final = 2.0
 _OUR_SILENCE: Final = "server was silent"
 _ECHOES: Final = ("closed its connection", "broke: ")
 
@@ -235,11 +236,15 @@ class ProcessGroup:
 
     def check(self) -> None:
         """Raise `ProcessDiedError` if a child has ended, naming the one that was first at fault."""
-        if any(child.exit_code is not None for child in self.children):
-            time.sleep(0.2)  # the others notice too; then the one that is no mere echo is to blame
+        if all(child.exit_code is None for child in self.children):
+            return
+        deadline = time.monotonic() + _ECHO_S
+        while True:  # the first to be gone may be an echo of one that is still going
+            time.sleep(0.1)
             dead = [child for child in self.children if child.exit_code is not None]
-            first = sorted(dead, key=lambda child: child.is_echo())[0]
-            raise ProcessDiedError(first.obituary())
+            causes = [child for child in dead if not child.is_echo()]
+            if causes or time.monotonic() > deadline:
+                raise ProcessDiedError((causes or dead)[0].obituary())
 
     def blame(self, within_s: float = 4.0) -> None:
         """After a link broke: raise `ProcessDiedError` if a child ends within moments."""

@@ -14,7 +14,7 @@ from mpc._crypten import install
 from mpc.child import Start, serve_process
 from mpc.communicator import MeshCommunicator
 from mpc.errors import MpcError, PeerClosedError, TransportError
-from mpc.frames import AGREEMENT, CONTROL, Chain
+from mpc.frames import AGREEMENT, CONTROL, FAILED, Chain
 from mpc.meter import Network
 from mpc.protocol import Order, run_job
 from mpc.provider import DealerProvider, FirstPartyProvider
@@ -144,7 +144,13 @@ def serve(meeting: Meeting, start: Start) -> None:
         if message.get("do") == "stop":
             return
         order = Order.from_json(number, message)
-        run_job(meeting.network, meeting.reception, order, timeout_s=start.timeout_s)
+        run_job(
+            meeting.network,
+            meeting.reception,
+            order,
+            timeout_s=start.timeout_s,
+            job_timeout_s=start.job_timeout_s,
+        )
 
 
 def run_party(start: Start) -> None:
@@ -155,7 +161,7 @@ def run_party(start: Start) -> None:
         serve(meeting, start)
     except MpcError as error:
         with contextlib.suppress(TransportError):  # it may be gone itself
-            meeting.network.server.send_json(CONTROL, {"failed": str(error)})
+            meeting.network.server.say_last(FAILED, str(error).encode())
         raise
     finally:
         meeting.reception.close()

@@ -3,7 +3,6 @@
 Shape letters: N points, D dimensions of a point, M of a payload.
 """
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -81,7 +80,14 @@ class Order:
         return order
 
 
-def run_job(network: Network, reception: Reception, order: Order, *, timeout_s: float) -> None:
+def run_job(
+    network: Network,
+    reception: Reception,
+    order: Order,
+    *,
+    timeout_s: float,
+    job_timeout_s: float,
+) -> None:
     """Receive shares, compute, hand out results, and report to the server what is public.
 
     When data owners fail, the job is given up, and the party is ready for the next.
@@ -93,14 +99,17 @@ def run_job(network: Network, reception: Reception, order: Order, *, timeout_s: 
         Lets data owners in.
     order : Order
     timeout_s : float
-        Longest wait for the data owners.
+        Longest wait for a data owner to connect, and longest silence of one while it sends.
+    job_timeout_s : float
+        Longest time that all of them may take to send.
     """
     meter = Meter(network, job=order.number)
     if network.communicator.rank == 0 and isinstance(network.provider, DealerProvider):
         network.provider.expect(order.number, _schedule_of(network, order))
     links, refused = _await_owners(reception, order, timeout_s)
-    shares = _receive_shares(reception, order, links, refused, timeout_s)
+    shares = _receive_shares(reception, order, links, refused, timeout_s, job_timeout_s)
     network.server.send_json(CONTROL, {"refused": refused}, number=order.number)
+    network.server.readable_within(None)  # it may wait for another party, as between jobs
     if not network.server.recv_json(CONTROL, number=order.number).get("go"):
         network.provider.finish()
         return
@@ -122,7 +131,10 @@ def run_job(network: Network, reception: Reception, order: Order, *, timeout_s: 
         "iterations": done.iterations,
         "labels": None if done.labels is None else list(done.labels),
         "ledger": [entry.as_json() for entry in door.ledger],
+        "undelivered": door.undelivered,
     }
+    for name in door.undelivered:
+        reception.drop(name)
     network.server.send_json(CONTROL, report | meter.report(list(owners)), number=order.number)
 
 
@@ -145,12 +157,13 @@ def _receive_shares(
     links: Mapping[str, Link],
     refused: dict[str, str],
     timeout_s: float,
+    job_timeout_s: float,
 ) -> dict[Link, Int64Array]:
     """Collect the owners' shares; who fails is noted in `refused` and has to connect anew."""
     width = order.dim + order.payload
     shapes = {link: (len(order.rows[name]), width) for name, link in links.items()}
     shares, failures = collect(
-        shapes, SHARE, number=order.number, deadline=time.monotonic() + timeout_s
+        shapes, SHARE, number=order.number, silence_s=timeout_s, within_s=job_timeout_s
     )
     for name, link in links.items():
         if link in failures:
@@ -189,6 +202,7 @@ _rehearsed = lru_cache(maxsize=32)(rehearse)
 
 
 def _decision_of(server: Link, number: int) -> Decision:
+    server.readable_within(None)  # choosing k may take it long
     decision = server.recv_json(DECISION, number=number)
     return Decision(
         labels=tuple(decision["labels"]),  # type: ignore[arg-type]

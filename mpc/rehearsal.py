@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from mpc._crypten import from_share, plugged
 from mpc.clustering import Decision, cluster_shares
@@ -135,15 +136,30 @@ def record(num_parties: int, operation: Callable[[RecordingProvider], object]) -
     return tuple(provider.recorded)
 
 
+class _NoProducts(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Gives zeros for matrix products: on zero shares that is what they are, for nothing."""
+
+    def __torch_dispatch__(
+        self,
+        func: Any,
+        types: object,
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
+        if func is torch.ops.aten.mm.default:
+            left, right = args
+            return left.new_zeros(left.shape[0], right.shape[1])
+        return func(*args, **(kwargs or {}))
+
+
 @contextmanager
 def _alone(num_parties: int, provider: RecordingProvider) -> Iterator[None]:
     """Put a silent party under CrypTen; its masks are thrown away."""
     streams = [AesCtrStream(new_key()) for _ in range(3)]
-    with plugged(
-        SilentCommunicator(num_parties),
-        provider,
-        local=streams[0],
-        previous=streams[1],
-        following=streams[2],
+    silent = SilentCommunicator(num_parties)
+    previous, following = streams[1:]
+    with (
+        plugged(silent, provider, local=streams[0], previous=previous, following=following),
+        _NoProducts(),  # type: ignore[no-untyped-call]
     ):
         yield

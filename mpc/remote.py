@@ -5,8 +5,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mpc.credential_folder import read_credentials
-from mpc.errors import PartyError, ProcessDiedError, SessionError, TransportError
-from mpc.frames import CONTROL
+from mpc.errors import (
+    PartyError,
+    PeerFailedError,
+    ProcessDiedError,
+    SessionError,
+    TransportError,
+)
 from mpc.network_file import Addresses
 from mpc.reception import Identity, connect
 from mpc.transport import MAX_CONTROL_BYTES, Link
@@ -70,6 +75,7 @@ class RemoteGroup:
         """Raise if a party has hung up, with what it said last."""
         for link in self._servers:
             if link.hung_up():
+                self.blame()
                 raise ProcessDiedError(f"{link.peer} ended or lost its connection to the server")
 
     def blame(self) -> None:
@@ -87,13 +93,13 @@ class RemoteGroup:
 def _last_words(link: Link) -> str:
     """Return what a party said before it ended, if it did."""
     try:
-        if not link.readable_within(1.0):
-            return ""
-        header, payload = link.recv_any(max_bytes=MAX_CONTROL_BYTES)
+        while link.readable_within(1.0):
+            link.recv_any(max_bytes=MAX_CONTROL_BYTES)
+    except PeerFailedError as error:
+        return str(error)
     except TransportError:
-        return ""
-    failed = header.tag == CONTROL and payload.startswith(b'{"failed"')
-    return bytes(payload).decode(errors="replace") if failed else ""
+        pass
+    return ""
 
 
 def _first_cause(words: Sequence[str]) -> str:

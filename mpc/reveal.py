@@ -13,7 +13,7 @@ import numpy as np
 
 from mpc._crypten import share_of
 from mpc.communicator import MeshCommunicator
-from mpc.errors import PolicyError
+from mpc.errors import PolicyError, TransportError
 from mpc.fixedpoint import Int64Array
 from mpc.frames import OPENED
 from mpc.jobs import ClusterJob, LedgerEntry, RevealPolicy
@@ -84,6 +84,8 @@ class Door:
         self._job = job
         self._number = number
         self.ledger: list[LedgerEntry] = []
+        self.undelivered: dict[str, str] = {}
+        """Owners that did not take their result, and why."""
 
     def reveal(
         self, x_enc: Any, opening: tuple[Audience, Opening], *, why: str
@@ -132,10 +134,16 @@ class Door:
             return value
         if to == "each client":
             for link, rows in self._owners.items():
-                link.send_ring(OPENED, share[np.asarray(rows)], number=self._number)
+                self._deliver(link, share[np.asarray(rows)])
         else:
             self._server.send_ring(OPENED, share, number=self._number)
         return None
+
+    def _deliver(self, link: Link, share: Int64Array) -> None:
+        try:
+            link.send_ring(OPENED, share, number=self._number)
+        except TransportError as error:  # its own loss; the others get theirs
+            self.undelivered[link.peer] = str(error)
 
     def _allows(self, opening: tuple[Audience, Opening]) -> bool:
         if opening == EVALUATION:

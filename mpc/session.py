@@ -15,7 +15,14 @@ from typing import Final, Literal, Protocol, Self
 
 from mpc.child import START_TIMEOUT_S
 from mpc.coordinate import Coordination, encode_input
-from mpc.errors import InputError, InsecureError, OwnerError, SessionError, TransportError
+from mpc.errors import (
+    InputError,
+    InsecureError,
+    OwnerError,
+    RefusedError,
+    SessionError,
+    TransportError,
+)
 from mpc.fixedpoint import FloatArray
 from mpc.frames import CONTROL
 from mpc.jobs import ClusterJob, ClusterResult
@@ -288,10 +295,22 @@ class SecureSession:
         allow_open_files(len(names) * self.num_parties)
         for name in names:
             if name not in self._owners:
-                links = tuple(self._group.connect(name, rank) for rank in range(self.num_parties))
+                self._group.check()  # connecting many takes seconds
+                links = self._links_of(name)
                 meter = LinkMeter(role=name, phase="input")
                 self._owners[name] = DataOwner(name=name, links=links, meter=meter)
         return {name: self._owners[name] for name in names}
+
+    def _links_of(self, name: str) -> tuple[Link, ...]:
+        links: list[Link] = []
+        try:
+            links += (self._group.connect(name, rank) for rank in range(self.num_parties))
+        except RefusedError as error:
+            for link in links:
+                link.close()
+            self._group.check()
+            raise OwnerError(f"a data owner is not let in: {error}") from None
+        return tuple(links)
 
     def forget(self, name: str) -> None:
         """Close a data owner's links; it connects anew for the next job."""

@@ -4,10 +4,12 @@ Every wait ends at the link's time-out with an error that names both ends. A fra
 number or size than expected is an error, too, and leaves the link of no more use.
 """
 
+import contextlib
 import json
 import resource
 import select
 import socket
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -15,15 +17,24 @@ from typing import Final
 import numpy as np
 
 from mpc.channel import Channel, set_timeout
-from mpc.errors import FrameError, PeerClosedError, PeerTimeoutError, TransportError
+from mpc.errors import (
+    FrameError,
+    PeerClosedError,
+    PeerFailedError,
+    PeerTimeoutError,
+    TransportError,
+)
 from mpc.fixedpoint import Int64Array
-from mpc.frames import HEADER_BYTES, MAX_NUMBER, OPERATIONS, Chain, Header
+from mpc.frames import FAILED, HEADER_BYTES, MAX_NUMBER, OPERATIONS, Chain, Header
 from mpc.wire import WireCount, wire_count
 
 SMALL_BYTES: Final = 1 << 16
 """Frames up to this size fit the kernel's buffers, so both ends may send before receiving."""
 MAX_CONTROL_BYTES: Final = 1 << 26
+_MAX_LAST_WORDS: Final = 4096
 _SPARE_FILES: Final = 256
+_LINGER_S: Final = 0.5
+_DRAIN_BYTES: Final = 1 << 16
 
 
 @dataclass(slots=True)
@@ -172,9 +183,11 @@ class Link:
         ------
         FrameError
             Another tag, number or size; the payload is then left unread.
+        PeerFailedError
+            The peer said, instead, why it cannot go on.
         PeerClosedError, PeerTimeoutError
         """
-        header = Header.unpack(self._recv_exactly(HEADER_BYTES))
+        header = self._recv_header()
         self.check(header, tag, number, num_bytes)
         payload = self._recv_exactly(header.length)
         self.note_received(header)
@@ -182,7 +195,7 @@ class Link:
 
     def recv_any(self, *, max_bytes: int) -> tuple[Header, bytearray]:
         """Receive one frame of whatever tag, of at most some size."""
-        header = Header.unpack(self._recv_exactly(HEADER_BYTES))
+        header = self._recv_header()
         self.check(header, header.tag, header.number, min(header.length, max_bytes))
         payload = self._recv_exactly(header.length)
         self.note_received(header)
@@ -232,6 +245,17 @@ class Link:
                 yield from self._channel.encode(payload[len(start) :])
         except OSError as error:  # of TLS, once the peer broke it
             raise self._failure(error) from None
+
+    def say_last(self, tag: bytes, words: bytes) -> None:
+        """Send one frame and hang up, so that it arrives: what is left unread would reset it."""
+        self.send(tag, words)
+        sock = self._channel.sock
+        with contextlib.suppress(OSError):
+            sock.shutdown(socket.SHUT_WR)
+            set_timeout(sock, _LINGER_S)
+            deadline = time.monotonic() + _LINGER_S
+            while time.monotonic() < deadline and sock.recv(_DRAIN_BYTES):
+                pass
 
     def send_some(self, view: memoryview) -> int:
         """Send what the kernel takes at once; 0 when it takes nothing now."""
@@ -297,6 +321,13 @@ class Link:
                 raise self._closed()
             view = view[step:]
         return buffer
+
+    def _recv_header(self) -> Header:
+        header = Header.unpack(self._recv_exactly(HEADER_BYTES))
+        if header.tag == FAILED:
+            words = self._recv_exactly(min(header.length, _MAX_LAST_WORDS))
+            raise PeerFailedError(f"{self.peer} failed: {words.decode(errors='replace')}")
+        return header
 
     def _closed(self) -> PeerClosedError:
         return PeerClosedError(f"{self.peer} closed its connection to {self.me}")

@@ -147,7 +147,6 @@ def test_a_process_killed_while_it_starts_is_named(
 
 
 @pytest.mark.slow
-@pytest.mark.xfail(reason="processes are not watched while data owners connect")
 def test_the_dealer_s_death_is_noticed_while_many_data_owners_connect(empty_folder: Path) -> None:
     with open_session(2) as session:
         signalled = Signal(session.pids["dealer"], signal.SIGKILL, delay_s=0.1)
