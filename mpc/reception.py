@@ -163,6 +163,7 @@ class Reception:
         self._links: dict[str, Link] = {}
         self._refusals: deque[str] = deque(maxlen=4)
         self._changed = threading.Condition()
+        listener.settimeout(None)
         self._places = threading.BoundedSemaphore(_MAX_AT_ONCE)
         threading.Thread(target=self._receive, daemon=True).start()
 
@@ -211,7 +212,6 @@ class Reception:
         return text
 
     def _receive(self) -> None:
-        self._listener.settimeout(None)
         while True:
             try:
                 sock, _ = self._listener.accept()

@@ -66,6 +66,7 @@ def test_interruption_says_what_is_saved(monkeypatch, capfd):
     assert "--resume runs/x" in streams.err
 
 
+@pytest.mark.slow
 def test_no_run_folder_to_resume(tmp_path):
     done = secfpp("run", "--resume", tmp_path, "--json")
     assert done.returncode == 1

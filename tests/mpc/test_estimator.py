@@ -127,6 +127,7 @@ def test_secret_labels_are_no_array_of_the_estimator(session: Session) -> None:
     assert not any(np.array_equal(value, expected) for value in held)
 
 
+@pytest.mark.slow
 def test_ledger_and_traffic_come_along(secure_session: SecureSession) -> None:
     secret, opened = fitted(secure_session, "own-mean"), fitted(secure_session, "assignments")
     assert all(isinstance(entry, LedgerEntry) for entry in secret.ledger_)
@@ -173,6 +174,7 @@ def test_clones_and_copies_use_the_same_session(secure_session: SecureSession) -
     assert clone(model).get_params() == model.get_params()
 
 
+@pytest.mark.slow
 def test_a_pickle_predicts_elsewhere_without_the_session(secure_session: SecureSession) -> None:
     model = fitted(secure_session)
     code = (

@@ -81,6 +81,7 @@ def test_first_party_provider_needs_a_word() -> None:
         open_session(1)
 
 
+@pytest.mark.slow
 def test_first_party_provider_works_and_stamps_its_results() -> None:
     with open_session(2, provider="tfp", insecure_dev=True) as session:
         assert "dealer" not in session.pids
@@ -88,6 +89,7 @@ def test_first_party_provider_works_and_stamps_its_results() -> None:
     assert "provider tfp" in result.traffic.insecure[0]
 
 
+@pytest.mark.slow
 def test_plain_links_work_and_stamp_their_results() -> None:
     with open_session(2, links="plain", insecure_dev=True) as session:
         result = session.cluster(SMALL_JOB, POINTS[:20], POINTS[:20])
@@ -157,6 +159,7 @@ def test_the_dealer_s_death_is_noticed_while_many_data_owners_connect(empty_fold
         assert_nothing_is_left(session, empty_folder)
 
 
+@pytest.mark.slow
 def test_after_a_death_a_new_session_works() -> None:
     with open_session(2) as session:
         os.kill(session.pids["dealer"], signal.SIGKILL)
@@ -214,6 +217,7 @@ def test_the_parent_s_death_leaves_no_orphan() -> None:
     assert alive(pids) == []
 
 
+@pytest.mark.slow
 def test_strangers_do_not_disturb() -> None:
     with open_session(2) as session:
         port = session._group.ports[0]
@@ -262,6 +266,7 @@ def test_more_parties_give_the_same(num_parties: int) -> None:
     assert np.allclose(result.means_NM, twin.means_NM, atol=2.0**-24)
 
 
+@pytest.mark.slow
 def test_a_short_time_out_for_silence_leaves_time_to_start() -> None:
     with open_session(2, timeout_s=1.5) as session:
         assert session.cluster(ClusterJob(k=2), POINTS[:20], POINTS[:20]).k == 2

@@ -255,6 +255,7 @@ GARBAGE = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("noise", GARBAGE.values(), ids=GARBAGE.keys())
 @pytest.mark.parametrize("stays", [True, False], ids=["stays", "leaves"])
 def test_noise_keeps_nobody_out_and_no_thread_busy(house: House, noise: bytes, stays: bool) -> None:

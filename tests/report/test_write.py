@@ -99,6 +99,7 @@ def test_unfinished_run_says_so(run_folder):
     assert "SecFPP itself is not in this run" in words
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "absent",
     ["metrics.jsonl", "results.json", "ledger.jsonl", "traffic.json", "clusters.json"],

@@ -189,6 +189,7 @@ def bits_of(key: int) -> np.ndarray:
     return np.unpackbits(drawn.view(np.uint8))
 
 
+@pytest.mark.slow
 def test_the_attack_s_mersenne_twister_is_torch_s() -> None:
     for seed in slice_of_seeds(3)[:: 1 << 12]:
         drawn = CrypTenStream(np.array([int(seed)]).tobytes()).ring((5,))
