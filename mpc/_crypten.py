@@ -97,6 +97,7 @@ class Provider(Protocol):
         self, size0: Sequence[int], size1: Sequence[int]
     ) -> tuple[Any, Any, Any]: ...
     def B2A_rng(self, size: Sequence[int]) -> tuple[Any, Any]: ...  # noqa: D102, N802
+    def lookup(self, size: Sequence[int], bit_length: int) -> tuple[Any, Any]: ...  # noqa: D102
 
 
 def install(

@@ -3,8 +3,9 @@
 All tensors here are ring integers (CrypTen scale 1): the caller keeps track of fractional bits.
 Comparisons are circuits on packed bits, see `mpc.boolean`. R_lt, the rounds of one batch of
 comparisons, is 6 with two parties and 9, 10, 11 with three, four, five; R_eq, of equality tests,
-is 6 and 8, 9, 10. A caller who knows that its numbers are short says so and pays fewer: R_eq(7)
-is 3 with two parties. Ties go to the lowest index, always.
+is 6 and 8, 9, 10. A caller who knows that its numbers are short says so, and pays one round where
+a look-up in a table of all their values is small enough (`mpc.lookup`). Ties go to the lowest
+index, always.
 
 Shape letters: B batch, L candidates, n comparisons.
 """
@@ -17,7 +18,7 @@ from typing import Any, Final
 import numpy as np
 import torch
 
-from mpc import boolean
+from mpc import boolean, lookup
 from mpc._crypten import from_share, open_masked, rank_and_parties, share_of
 from mpc.fixedpoint import Int64Array
 from mpc.provider import TruncationSource
@@ -47,6 +48,8 @@ def is_zero(x_enc: Any, bit_length: int = 64) -> Any:
     -----
     Cost: R_eq(bit_length) rounds. Leakage: none.
     """
+    if lookup.pays(x_enc.nelement(), bit_length):
+        return lookup.equals_zero(x_enc, bit_length)
     share = share_of(x_enc)
     plane = boolean.zero(share.reshape(-1), bit_length)
     return _from_bits(boolean.unpack(plane, share.size), share.shape)
@@ -65,6 +68,8 @@ def less_than_zero(x_enc: Any, bit_length: int = 64) -> Any:
     -----
     Cost: R_lt(bit_length) rounds. Leakage: none.
     """
+    if lookup.pays(x_enc.nelement(), bit_length):
+        return lookup.is_negative(x_enc, bit_length)
     share = share_of(x_enc)
     plane = boolean.negative(share.reshape(-1), bit_length)
     return _from_bits(boolean.unpack(plane, share.size), share.shape)

@@ -15,6 +15,7 @@ binary     a, b, c = a & b (xor)       one AND
 wraps      r, wraps of its shares      CrypTen's truncation with three or more parties
 bit        r in {0, 1}, both ways      xor share to additive share
 truncation r, r >> m, top bit of r     exact truncation, see `mpc.compare.truncate`
+lookup     r, one-hot row of r mod 2^d look-up in a public table, see `mpc.gates`
 ========== =========================== =====================================================
 """
 
@@ -77,7 +78,9 @@ class Expander:
             return count_wraps([stream.ring(shape) for stream in self._streams])
         if request.kind == "bit":
             return self._xor(shape, bit_length=1)
-        return np.stack(truncation_pair(self._sum(shape), request.shift))
+        if request.kind == "lookup":
+            return one_hot_rows(self._sum(shape), request.bits)
+        return np.stack(truncation_pair(self._sum(shape), request.bits))
 
     def _sum(self, shape: Sequence[int], *, skip_first: bool = False) -> Int64Array:
         total = np.zeros(tuple(shape), dtype=np.int64)
@@ -110,6 +113,13 @@ def truncation_pair(r: Int64Array, shift: int) -> tuple[Int64Array, Int64Array]:
     """Return r >> shift as a logical shift, and r's top bit; the shift is 1..63."""
     # int64 shifts arithmetically, so the copies of the sign are masked away.
     return (r >> shift) & np.int64((1 << (64 - shift)) - 1), (r >> 63) & 1
+
+
+def one_hot_rows(r: Int64Array, bit_length: int) -> Int64Array:
+    """Return rows of length 2^bit_length with a 1 at r mod 2^bit_length; r is of any shape."""
+    size = 1 << bit_length
+    rows: Int64Array = ((r & (size - 1))[..., None] == np.arange(size)).astype(np.int64)
+    return rows
 
 
 def count_wraps(parts: Sequence[Int64Array]) -> Int64Array:

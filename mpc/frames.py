@@ -10,7 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple
 
-TupleKind = Literal["mul", "matmul", "square", "binary", "wraps", "bit", "truncation"]
+TupleKind = Literal[
+    "mul", "matmul", "square", "binary", "wraps", "bit", "truncation", "sign8", "sign64", "lookup"
+]
 """Kinds of correlated randomness; see `mpc.dealer`."""
 
 HELLO: Final = b"HELO"  # JSON: role and session of whoever connects
@@ -37,8 +39,11 @@ CORRECTIONS: Final[Mapping[TupleKind, bytes]] = {
     "wraps": b"CWRP",
     "bit": b"CBIT",
     "truncation": b"CTRN",
+    "sign8": b"CSG8",
+    "sign64": b"CS64",
+    "lookup": b"CLKP",
 }
-"""A tuple's last part, from the dealer to party 0."""
+"""What the dealer sends of a tuple: its last part to party 0, of some kinds to party 1 as well."""
 
 OPERATIONS: Final[Mapping[bytes, str]] = {
     HELLO: "greeting",

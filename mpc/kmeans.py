@@ -22,6 +22,7 @@ from mpc._crypten import from_share
 from mpc.compare import is_zero, less_than_zero, local, one_hot_min, truncate
 from mpc.distance import squared_distances
 from mpc.fixedpoint import DISTANCE_BITS, GRAM_BITS, TABLE_BITS
+from mpc.lookup import look_up
 from mpc.provider import TruncationSource
 
 _GAIN_BITS: Final = GRAM_BITS + 4
@@ -79,15 +80,14 @@ def reciprocals(counts_enc_K: Any, num_points: int) -> tuple[Any, Any]:
 
     Notes
     -----
-    Cost: R_eq(n) rounds and K (N + 1) equality tests. Leakage: none.
+    Cost: one round, K look-ups. Leakage: none.
     """
-    values = torch.arange(num_points + 1, dtype=torch.int64)
+    values = torch.arange(1 << _bits_of_counts(num_points), dtype=torch.int64)
     table = torch.round(2.0**TABLE_BITS / values.clamp(min=1).double()).long()
     table[0] = 0
-    difference_enc_KC = local(counts_enc_K, lambda c: c[:, None].repeat(1, len(values))) - values
-    hit_enc_KC = is_zero(difference_enc_KC, _bits_of_counts(num_points))
-    reciprocal_enc_K = local(hit_enc_KC, lambda hit: (hit * table).sum(1))
-    return reciprocal_enc_K, local(hit_enc_KC, lambda hit: hit[:, 0].clone())
+    empty = (values == 0).long()
+    reciprocal_enc_K, empty_enc_K = look_up(counts_enc_K, [table.numpy(), empty.numpy()])
+    return reciprocal_enc_K, empty_enc_K
 
 
 def start_distances(gram_enc_NN: Any, start_NK: Any) -> Any:
@@ -128,7 +128,7 @@ def centre_distances(gram_enc_NN: Any, members_enc_NK: Any, source: TruncationSo
     The same rounded reciprocal multiplies both terms, so its error moves a centre along its own
     direction and leaves comparisons nearly untouched.
 
-    Cost: 6 + R_eq(n) rounds. Leakage: none.
+    Cost: 7 rounds. Leakage: none.
     """
     num_points = gram_enc_NN.size(0)
     u_enc_NK = gram_enc_NN.matmul(members_enc_NK)

@@ -27,6 +27,7 @@ from typing import Any
 
 import torch
 
+from mpc import lookup
 from mpc._crypten import from_share
 from mpc.compare import less_than_zero, local
 from mpc.distance import squared_distances
@@ -56,21 +57,33 @@ def first_kept(kept_enc_N: Any) -> Any:
 
     Notes
     -----
-    Running products q of 1 - b, each round reaching twice as far; f_j = q_(j-1) - q_j.
+    q_j says that none of the first j is kept, and f_j = q_(j-1) - q_j. It is a comparison of the
+    running sum of b with 1, or a running product of 1 - b, each round reaching twice as far.
 
-    Cost: ceil(log2 N) rounds, less than N products each. Leakage: none.
+    Cost: one round while a look-up pays, up to N of a thousand; else ceil(log2 N) rounds, less than
+    N products each. Leakage: none.
     """
-    none_so_far = (1 - kept_enc_N).share
-    reach = 1
-    while reach < len(none_so_far):
-        left, right = none_so_far[:-reach].contiguous(), none_so_far[reach:].contiguous()
-        product_enc = from_share(left) * from_share(right)
-        none_so_far = torch.cat([none_so_far[:reach], product_enc.share])
-        reach *= 2
+    none_so_far = _none_so_far(kept_enc_N)
     first = from_share(-none_so_far.diff(prepend=none_so_far.new_zeros(1)))
     unit = torch.zeros(len(none_so_far), dtype=torch.int64)
     unit[0] = 1
     return first + unit
+
+
+def _none_so_far(kept_enc_N: Any) -> torch.Tensor:
+    num_points = kept_enc_N.size(0)
+    bit_length = num_points.bit_length()
+    if lookup.pays(num_points, bit_length):
+        so_far_enc_N = local(kept_enc_N, lambda b: b.cumsum(0))
+        none: torch.Tensor = lookup.equals_zero(so_far_enc_N, bit_length).share
+        return none
+    none = (1 - kept_enc_N).share
+    reach = 1
+    while reach < num_points:
+        left, right = none[:-reach].contiguous(), none[reach:].contiguous()
+        none = torch.cat([none[:reach], (from_share(left) * from_share(right)).share])
+        reach *= 2
+    return none
 
 
 def replace_left_out(gram_enc_NN: Any, kept_enc_N: Any) -> Any:

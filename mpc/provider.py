@@ -7,14 +7,15 @@ correction that makes the parts fit. Others send and get nothing.
 
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final, Protocol
 
+import numpy as np
 import torch
 
 from mpc._crypten import ArithmeticSharedTensor, BinarySharedTensor, TrustedFirstParty
 from mpc.communicator import MeshCommunicator
-from mpc.dealer import truncation_pair
+from mpc.dealer import one_hot_rows, truncation_pair
 from mpc.errors import PartyError
 from mpc.fixedpoint import Int64Array
 from mpc.frames import CORRECTIONS, DEALER_KEY, DEALER_REPORT, REQUEST, Chain, TupleKind
@@ -79,6 +80,15 @@ class TupleProvider:
         r = self._draw(size)
         shifted, top = self._last_part(TupleRequest("truncation", (tuple(size),), shift))
         return _arithmetic(r), _arithmetic(shifted), _arithmetic(top)
+
+    def lookup(self, size: Sequence[int], bit_length: int) -> Pair:
+        """Return shares of a uniform r and of the one-hot rows of r mod 2^bit_length.
+
+        The rows have one axis more than `size`, of length 2^bit_length.
+        """
+        r = self._draw(size)
+        rows = self._last_part(TupleRequest("lookup", (tuple(size),), bit_length))
+        return _arithmetic(r), _arithmetic(rows)
 
     def _draw(self, size: Sequence[int]) -> torch.Tensor:
         raise NotImplementedError
@@ -256,19 +266,33 @@ class FirstPartyProvider(TrustedFirstParty):  # type: ignore[misc]
 
     def truncation(self, size: Sequence[int], shift: int) -> Triple:
         """Return shares of a uniform r, of r >> shift (logical) and of r's top bit."""
-        shape = torch.Size((3, *size))
-        parts = None
-        if self._communicator.rank == 0:
+
+        def draw() -> Int64Array:
             r = self._local.ring(size)
-            pair = [torch.from_numpy(part) for part in truncation_pair(r, shift)]
-            whole = torch.stack([torch.from_numpy(r), *pair])
+            return np.stack([r, *truncation_pair(r, shift)])
+
+        return tuple(_arithmetic(part) for part in self._shared(draw, (3, *size)))
+
+    def lookup(self, size: Sequence[int], bit_length: int) -> Pair:
+        """Return shares of a uniform r and of the one-hot rows of r mod 2^bit_length."""
+
+        def draw() -> Int64Array:
+            r = self._local.ring((*size, 1))
+            return np.concatenate([r, one_hot_rows(r[..., 0], bit_length)], axis=-1)
+
+        both = self._shared(draw, (*size, 1 + (1 << bit_length)))
+        return _arithmetic(both[..., 0]), _arithmetic(both[..., 1:])
+
+    def _shared(self, draw: Callable[[], Int64Array], shape: Sequence[int]) -> torch.Tensor:
+        """Let party 0 draw something and hand everybody a share of it."""
+        parts: list[torch.Tensor] = []
+        if self._communicator.rank == 0:
             others = [
                 torch.from_numpy(self._local.ring(shape))
                 for _ in range(len(self._communicator.peers))
             ]
-            parts = [whole - sum(others), *others]
-        mine = self._communicator.scatter(parts or [], 0, shape)
-        return tuple(_arithmetic(part) for part in mine)
+            parts = [torch.from_numpy(draw()) - sum(others), *others]
+        return self._communicator.scatter(parts, 0, torch.Size(shape))
 
 
 def _arithmetic(share: torch.Tensor) -> Any:

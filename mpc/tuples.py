@@ -40,11 +40,12 @@ def segment_of(job: int, step: str) -> int:
 
 @dataclass(frozen=True, slots=True)
 class TupleRequest:
-    """One tuple: its kind, the shapes of its factors, and how far a truncation shifts."""
+    """One tuple: its kind, the shapes of its factors, and a number that some kinds need."""
 
     kind: TupleKind
     shapes: tuple[Shape, ...]
-    shift: int = 0
+    bits: int = 0
+    """How far a truncation shifts; of how many bits a look-up's index, or a compared number, is."""
 
     @property
     def out_shape(self) -> Shape:
@@ -53,11 +54,13 @@ class TupleRequest:
             return np.broadcast_shapes(*self.shapes)
         if self.kind == "matmul":
             return matmul_shape(*self.shapes)
+        if self.kind == "lookup":
+            return (*self.shapes[0], 1 << self.bits)
         return (2, *self.shapes[0]) if self.kind == "truncation" else self.shapes[0]
 
     def as_json(self) -> list[object]:
         """Return plain values for a control message."""
-        return [self.kind, self.shapes, self.shift]
+        return [self.kind, self.shapes, self.bits]
 
     @classmethod
     def from_json(cls, values: object) -> Self:
@@ -68,10 +71,10 @@ class TupleRequest:
         FrameError
         """
         try:
-            kind, shapes, shift = cast(tuple[TupleKind, list[list[int]], int], values)
+            kind, shapes, bits = cast(tuple[TupleKind, list[list[int]], int], values)
             if kind not in CORRECTIONS:
                 raise ValueError(f"no such kind {kind!r}")
-            return cls(kind, tuple(tuple(int(n) for n in shape) for shape in shapes), int(shift))
+            return cls(kind, tuple(tuple(int(n) for n in shape) for shape in shapes), int(bits))
         except (TypeError, ValueError) as error:
             raise FrameError(f"a malformed request for a tuple: {error}") from None
 

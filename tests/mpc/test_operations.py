@@ -144,7 +144,7 @@ def test_groups_have_kept_members_only(parties: Parties) -> None:
         ("less_than_zero", (6, 9)),
         ("is_zero", (6, 8)),
         ("one_hot_min", (6 + 2, 9 + 2)),
-        ("averaging_groups", (2 + 2, 2 + 4)),
+        ("averaging_groups", (3, 3)),
         ("clusters", (1, 1)),
     ],
 )
