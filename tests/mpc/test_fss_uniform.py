@@ -1,9 +1,10 @@
 """What one party sees: correction words and shares that look uniform, whatever is compared.
 
 Every tree has the same alpha, and in the first tests the same root seed of the observing party, so
-that anything which does not depend on the other party's seed would repeat in every tree. Streams have
-fixed keys: a test gives the same answer each time. A byte's statistic is chi-square with 255
-degrees of freedom, mean 255 and standard deviation 22.6; seven of them are the limit.
+that anything which does not depend on the other party's seed would repeat in every tree.
+Streams have fixed keys: a test gives the same answer each time. A byte's
+statistic is chi-square with 255 degrees of freedom, mean 255 and standard deviation 22.6;
+seven of them are the limit.
 """
 
 import numpy as np
