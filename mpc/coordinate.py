@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from mpc.errors import OwnerError, PartyError, TransportError
+from mpc.errors import NoAnswerError, OwnerError, PartyError, SessionError, TransportError
 from mpc.fixedpoint import GRAM_BITS, FloatArray, Int64Array, decode
 from mpc.frames import CONTROL, DECISION, OPENED
 from mpc.jobs import ClusterJob, ClusterResult, LedgerEntry
@@ -97,15 +97,25 @@ class Coordination:
     number : int
         1, 2, ... in the order of the session's jobs; stands in every frame.
     timeout_s : float
+        Longest silence of a party that waits for data owners.
+    job_timeout_s : float
         Longest time that the job may take.
     """
 
     def __init__(
-        self, group: Group, job: ClusterJob, given: EncodedInput, *, number: int, timeout_s: float
+        self,
+        group: Group,
+        job: ClusterJob,
+        given: EncodedInput,
+        *,
+        number: int,
+        timeout_s: float,
+        job_timeout_s: float,
     ) -> None:
         self._group, self._job, self._given, self._number = group, job, given, number
         self._started = time.perf_counter()
-        self._deadline = time.monotonic() + timeout_s
+        self._timeout_s = timeout_s
+        self._deadline = time.monotonic() + job_timeout_s
         self._owners = group.owners(list(given.rows))
 
     def run(self, insecure: tuple[str, ...]) -> ClusterResult:
@@ -175,13 +185,25 @@ class Coordination:
     def _settle_inputs(self, failed: dict[str, str]) -> None:
         """Go on if every party has a share of everybody, else give the job up."""
         for link in self._group.server_links:
-            refused = self._receive(link)["refused"]
+            refused = self._receive_inputs(link)["refused"]
             if isinstance(refused, dict):
                 failed |= {str(name): f"{link.peer}: {why}" for name, why in refused.items()}
         self._tell({"go": not failed})
         if failed:
             what = "data owners failed the job, which nobody learned from"
             raise self._owners_failed(what, failed)
+
+    def _receive_inputs(self, link: Link) -> Reply:
+        """Wait for a party to have its inputs; while it waits for owners it says so."""
+        while True:
+            patience = min(self._deadline, time.monotonic() + self._timeout_s)
+            try:
+                self._group.wait_readable(link, patience)
+            except NoAnswerError:
+                raise SessionError(str(link.silence())) from None
+            message = link.recv_json(CONTROL, number=self._number)
+            if "waiting" not in message:
+                return message
 
     def _decide(self) -> None:
         """Choose k and the labels from the opened distances, and tell the parties."""

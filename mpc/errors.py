@@ -16,6 +16,7 @@
      +-- SessionError           3   a group of processes could not start or go on
           +-- ProcessDiedError  3   a party or the dealer ended; says which, and its last words
           +-- PartyError        3   a party refused or failed a job; says which, and why
+      +-- NoAnswerError     3   a party did not answer in time; says which
       +-- OwnerError        3   data owners did not hand in what the job needs; says who and what
 """
 
@@ -88,3 +89,7 @@ class PartyError(SessionError):
 
 class OwnerError(SessionError):
     """Raise when data owners fail a job; the session stays usable without them."""
+
+
+class NoAnswerError(SessionError):
+    """Raise when a party did not answer the server in time."""

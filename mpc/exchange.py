@@ -7,7 +7,7 @@ kernel buffer takes and reads what has come, link by link, until all is through.
 import math
 import select
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, Protocol
 
 import numpy as np
@@ -165,6 +165,7 @@ def collect(
     number: int,
     silence_s: float,
     within_s: float,
+    pulse: Callable[[], None] = lambda: None,
 ) -> tuple[dict[Link, Int64Array], dict[Link, TransportError]]:
     """Receive one frame from each of many links.
 
@@ -177,6 +178,8 @@ def collect(
         Longest silence of one link while its frame is not complete.
     within_s : float
         Longest time that all may take together.
+    pulse : callable
+        Called every now and then meanwhile.
 
     Returns
     -------
@@ -188,12 +191,16 @@ def collect(
     tasks = [
         Incoming(link, tag, shape, number=number, skip_older=True) for link, shape in shapes.items()
     ]
-    failures = drive(tasks, silence_s=silence_s, within_s=within_s)
+    failures = drive(tasks, silence_s=silence_s, within_s=within_s, pulse=pulse)
     return {task.link: task.array for task in tasks if task.link not in failures}, failures
 
 
 def drive(
-    tasks: Sequence[Task], *, silence_s: float, within_s: float = math.inf
+    tasks: Sequence[Task],
+    *,
+    silence_s: float,
+    within_s: float = math.inf,
+    pulse: Callable[[], None] = lambda: None,
 ) -> dict[Link, TransportError]:
     """Run tasks to their ends, as their links allow.
 
@@ -204,6 +211,8 @@ def drive(
         Longest time that a link may not move.
     within_s : float
         Longest time in all.
+    pulse : callable
+        Called at least four times within `silence_s`.
 
     Returns
     -------
@@ -217,7 +226,8 @@ def drive(
     pending = _go_on(tasks, failures)
     while pending:
         until = min(deadline, min(moved[task.link] for task in pending) + silence_s)
-        ready = _ready(pending, until - time.monotonic())
+        ready = _ready(pending, min(until - time.monotonic(), silence_s / 4))
+        pulse()
         now = time.monotonic()
         moved |= {task.link: now for task in pending if task.link.fileno() in ready}
         for task in pending:

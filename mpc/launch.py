@@ -8,6 +8,7 @@ the death of this process leaves no orphan either.
 import contextlib
 import json
 import os
+import re
 import secrets
 import select
 import signal
@@ -22,13 +23,14 @@ from typing import Final
 
 from mpc.certificates import Authority, Credentials
 from mpc.child import FAILED_EXIT_CODE, START_TIMEOUT_S
-from mpc.errors import ProcessDiedError, SessionError
+from mpc.errors import NoAnswerError, ProcessDiedError, SessionError
 from mpc.network_file import Address
 from mpc.reception import LOOPBACK, Identity, connect
 from mpc.transport import Link
 
 _LAST_LINES: Final = 5
-_ECHO_S: Final = 2.0
+_ECHO_S: Final = 1.0
+_SILENCE: Final = re.compile(r"(\S+) was silent towards")
 _OUR_SILENCE: Final = "server was silent"
 _ECHOES: Final = ("closed its connection", "broke: ")
 
@@ -108,6 +110,12 @@ class Child:
         return self.exit_code == FAILED_EXIT_CODE and any(
             echo in line for line in self._words for echo in _ECHOES
         )
+
+    @property
+    def silent_peer(self) -> str:
+        """The role that was silent towards it, if it ended for that."""
+        found = [_SILENCE.search(line) for line in self._words]
+        return next((match[1] for match in found if match), "")
 
     def end(self, grace_s: float) -> None:
         """Close its input, which ends it; kill it after the grace."""
@@ -223,7 +231,7 @@ class ProcessGroup:
         while not link.readable_within(0.1):
             self._check_while_waiting_for(link)
             if time.monotonic() > deadline:
-                raise SessionError(f"{link.peer} gave no answer to {link.me} in time")
+                raise NoAnswerError(f"{link.peer} gave no answer to {link.me} in time")
 
     def _check_while_waiting_for(self, link: Link) -> None:
         """Check; if a child ended because we were silent, name whom we were waiting for."""
@@ -243,8 +251,9 @@ class ProcessGroup:
             time.sleep(0.1)
             dead = [child for child in self.children if child.exit_code is not None]
             causes = [child for child in dead if not child.is_echo()]
-            if causes or time.monotonic() > deadline:
-                raise ProcessDiedError((causes or dead)[0].obituary())
+            late = time.monotonic() > deadline
+            if late or any(not child.silent_peer for child in causes):
+                raise ProcessDiedError(_first_cause(causes or dead).obituary())
 
     def blame(self, within_s: float = 4.0) -> None:
         """After a link broke: raise `ProcessDiedError` if a child ends within moments."""
@@ -258,6 +267,12 @@ class ProcessGroup:
         deadline = time.monotonic() + grace_s
         for child in self.children:
             child.end(max(deadline - time.monotonic(), 0.1))
+
+
+def _first_cause(ended: Sequence[Child]) -> Child:
+    """Return who ended of itself; else who waited for one that did not wait for another in turn."""
+    waiting = {child.role for child in ended if child.silent_peer}
+    return min(ended, key=lambda child: (bool(child.silent_peer), child.silent_peer in waiting))
 
 
 def _environment() -> dict[str, str]:

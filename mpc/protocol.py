@@ -3,7 +3,9 @@
 Shape letters: N points, D dimensions of a point, M of a payload.
 """
 
-from collections.abc import Mapping, Sequence
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, Self
@@ -12,7 +14,7 @@ import numpy as np
 
 from mpc._crypten import from_share
 from mpc.clustering import Decision, cluster_shares
-from mpc.errors import FrameError, PeerTimeoutError
+from mpc.errors import FrameError, PeerTimeoutError, TransportError
 from mpc.exchange import collect
 from mpc.fixedpoint import Int64Array
 from mpc.frames import CONTROL, DECISION, SHARE
@@ -44,6 +46,10 @@ class Order:
     def num_points(self) -> int:
         """N."""
         return sum(len(held) for held in self.rows.values())
+
+    def share_shape(self, owner: str) -> tuple[int, int]:
+        """Shape of what an owner shares, (R, D + M)."""
+        return len(self.rows[owner]), self.dim + self.payload
 
     def as_json(self) -> dict[str, object]:
         """Return plain values for a control message."""
@@ -104,10 +110,21 @@ def run_job(
         Longest time that all of them may take to send.
     """
     meter = Meter(network, job=order.number)
+    pulse = _Pulse(network.server, order.number, every_s=timeout_s / 4)
+    pulse()
     if network.communicator.rank == 0 and isinstance(network.provider, DealerProvider):
         network.provider.expect(order.number, _schedule_of(network, order))
-    links, refused = _await_owners(reception, order, timeout_s)
-    shares = _receive_shares(reception, order, links, refused, timeout_s, job_timeout_s)
+    pulse()
+    links, refused = _await_owners(reception, order, timeout_s, pulse)
+    shares, failures = collect(
+        {link: order.share_shape(name) for name, link in links.items()},
+        SHARE,
+        number=order.number,
+        silence_s=timeout_s,
+        within_s=job_timeout_s,
+        pulse=pulse,
+    )
+    refused |= _drop_failed(reception, failures)
     network.server.send_json(CONTROL, {"refused": refused}, number=order.number)
     network.server.readable_within(None)  # it may wait for another party, as between jobs
     if not network.server.recv_json(CONTROL, number=order.number).get("go"):
@@ -139,37 +156,39 @@ def run_job(
 
 
 def _await_owners(
-    reception: Reception, order: Order, timeout_s: float
+    reception: Reception, order: Order, timeout_s: float, pulse: Callable[[], None]
 ) -> tuple[dict[str, Link], dict[str, str]]:
     """Wait for every owner to connect; return links, and who did not come."""
     allow_open_files(len(order.rows))
     refused: dict[str, str] = {}
     try:
-        reception.wait_for(order.rows, timeout_s=timeout_s)
+        reception.wait_for(order.rows, timeout_s=timeout_s, pulse=pulse)
     except PeerTimeoutError as error:
         refused = {name: str(error) for name in reception.missing(order.rows)}
     return reception.present(order.rows), refused
 
 
-def _receive_shares(
-    reception: Reception,
-    order: Order,
-    links: Mapping[str, Link],
-    refused: dict[str, str],
-    timeout_s: float,
-    job_timeout_s: float,
-) -> dict[Link, Int64Array]:
-    """Collect the owners' shares; who fails is noted in `refused` and has to connect anew."""
-    width = order.dim + order.payload
-    shapes = {link: (len(order.rows[name]), width) for name, link in links.items()}
-    shares, failures = collect(
-        shapes, SHARE, number=order.number, silence_s=timeout_s, within_s=job_timeout_s
-    )
-    for name, link in links.items():
-        if link in failures:
-            refused[name] = str(failures[link])
-            reception.drop(name)
-    return shares
+def _drop_failed(reception: Reception, failures: Mapping[Link, TransportError]) -> dict[str, str]:
+    """Hang up on owners that failed, who have to connect anew; return who they are and why."""
+    for link in failures:
+        reception.drop(link.peer)
+    return {link.peer: str(error) for link, error in failures.items()}
+
+
+class _Pulse:
+    """Tells the server now and then that this party lives and waits for data owners."""
+
+    def __init__(self, server: Link, number: int, *, every_s: float) -> None:
+        self._server = server
+        self._number = number
+        self._every_s = every_s
+        self._last = -math.inf
+
+    def __call__(self) -> None:
+        now = time.monotonic()
+        if now - self._last >= self._every_s:
+            self._last = now
+            self._server.send_json(CONTROL, {"waiting": True}, number=self._number)
 
 
 def assemble(

@@ -167,19 +167,33 @@ class Reception:
         self._places = threading.BoundedSemaphore(_MAX_AT_ONCE)
         threading.Thread(target=self._receive, daemon=True).start()
 
-    def wait_for(self, roles: Collection[str], *, timeout_s: float) -> dict[str, Link]:
+    def wait_for(
+        self,
+        roles: Collection[str],
+        *,
+        timeout_s: float,
+        pulse: Callable[[], None] = lambda: None,
+    ) -> dict[str, Link]:
         """Return a link to each role, waiting for those that are not there yet.
+
+        Parameters
+        ----------
+        roles : collection of str
+        timeout_s : float
+        pulse : callable
+            Called a few times meanwhile.
 
         Raises
         ------
         PeerTimeoutError
             Names those who did not come, and the last refusals.
         """
+        deadline = time.monotonic() + timeout_s
         with self._changed:
-            complete = self._changed.wait_for(
-                lambda: all(role in self._links for role in roles), timeout=timeout_s
-            )
-            if not complete:
+            while self.missing(roles) and time.monotonic() < deadline:
+                self._changed.wait(min(timeout_s / 4, deadline - time.monotonic()))
+                pulse()
+            if self.missing(roles):
                 raise PeerTimeoutError(self._absence(self.missing(roles), timeout_s))
             return {role: self._links[role] for role in roles}
 

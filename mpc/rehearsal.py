@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
+from unittest.mock import patch
 
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from mpc._crypten import from_share, plugged
 from mpc.clustering import Decision, cluster_shares
@@ -22,7 +22,7 @@ from mpc.provider import TupleProvider
 from mpc.randomness import AesCtrStream, new_key
 from mpc.reveal import Audience, Opening
 from mpc.schedule import Schedule, Tuples, schedule_of
-from mpc.tuples import TupleRequest
+from mpc.tuples import TupleRequest, matmul_shape
 
 _ITERATIONS = 2
 """The first starts from a public or secret choice of centres; all later ones are alike."""
@@ -136,20 +136,10 @@ def record(num_parties: int, operation: Callable[[RecordingProvider], object]) -
     return tuple(provider.recorded)
 
 
-class _NoProducts(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Gives zeros for matrix products: on zero shares that is what they are, for nothing."""
-
-    def __torch_dispatch__(
-        self,
-        func: Any,
-        types: object,
-        args: tuple[Any, ...] = (),
-        kwargs: dict[str, Any] | None = None,
-    ) -> Any:
-        if func is torch.ops.aten.mm.default:
-            left, right = args
-            return left.new_zeros(left.shape[0], right.shape[1])
-        return func(*args, **(kwargs or {}))
+def _no_product(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
+    """Multiply matrices of zeros, for nothing."""
+    shape = matmul_shape(tuple(left.shape), tuple(right.shape))
+    return torch.zeros(shape, dtype=torch.int64)
 
 
 @contextmanager
@@ -160,6 +150,6 @@ def _alone(num_parties: int, provider: RecordingProvider) -> Iterator[None]:
     previous, following = streams[1:]
     with (
         plugged(silent, provider, local=streams[0], previous=previous, following=following),
-        _NoProducts(),  # type: ignore[no-untyped-call]
+        patch.object(torch, "matmul", _no_product),
     ):
         yield

@@ -6,10 +6,10 @@ from pathlib import Path
 
 from mpc.credential_folder import read_credentials
 from mpc.errors import (
+    NoAnswerError,
     PartyError,
     PeerFailedError,
     ProcessDiedError,
-    SessionError,
     TransportError,
 )
 from mpc.network_file import Addresses
@@ -33,7 +33,7 @@ class RemoteGroup:
         self.num_parties = len(addresses.parties)
         self._addresses = addresses
         self._certificates = certificates
-        self._timeout_s = timeout_s
+        self.timeout_s = timeout_s
         self._servers: list[Link] = []
 
     def connect(self, me: str, rank: int) -> Link:
@@ -43,8 +43,8 @@ class RemoteGroup:
             self._addresses.parties[rank],
             me=Identity(role=me, session=self._addresses.session, credentials=credentials),
             peer=f"party:{rank}",
-            timeout_s=self._timeout_s,
-            within_s=self._timeout_s,
+            timeout_s=self.timeout_s,
+            within_s=self.timeout_s,
             patient=me == "server",
         )
         if me == "server":
@@ -69,7 +69,7 @@ class RemoteGroup:
         while not link.readable_within(0.1):
             self.check()
             if time.monotonic() > deadline:
-                raise SessionError(f"{link.peer} gave no answer to {link.me} in time")
+                raise NoAnswerError(f"{link.peer} gave no answer to {link.me} in time")
 
     def check(self) -> None:
         """Raise if a party has hung up, with what it said last."""

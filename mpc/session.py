@@ -45,6 +45,7 @@ class PartyGroup(Protocol):
     """Parties and dealer that a session works with: processes of its own, or on other hosts."""
 
     num_parties: int
+    timeout_s: float
 
     def connect(self, me: str, rank: int) -> Link:
         """Open a link from this process, in a role, to a party."""
@@ -263,7 +264,12 @@ class SecureSession:
         self._jobs += 1
         try:
             coordination = Coordination(
-                self, job, given, number=self._jobs, timeout_s=self._job_timeout_s
+                self,
+                job,
+                given,
+                number=self._jobs,
+                timeout_s=self._group.timeout_s,
+                job_timeout_s=self._job_timeout_s,
             )
             return coordination.run(self.insecure)
         except OwnerError:

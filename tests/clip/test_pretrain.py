@@ -44,6 +44,7 @@ def test_a_right_caption_contradicts_nothing_and_leaves_no_turn_unsaid():
     assert right_captions(batch).tolist() == expected
 
 
+@pytest.mark.slow
 def test_images_are_drawn_alike_and_batches_fit_their_captions():
     first, again = (build_pretraining_set(2000, np.random.default_rng(3)) for _ in range(2))
     np.testing.assert_array_equal(first.images_NHW3, again.images_NHW3)

@@ -320,6 +320,7 @@ def test_bad_data_is_refused_in_scikit_learns_words() -> None:
         model.fit(np.full((4, 2), 1e200))
 
 
+@pytest.mark.slow
 def test_the_package_loads_scikit_learn_only_when_asked() -> None:
     code = (
         "import sys, mpc; assert 'sklearn' not in sys.modules;"

@@ -107,6 +107,7 @@ def test_silence_ends_at_the_time_out_and_names_both_ends(pair: Pair) -> None:
     assert 0.2 < time.monotonic() - started < 1.5
 
 
+@pytest.mark.slow
 def test_a_peer_that_does_not_read_is_silence(pair: Pair) -> None:
     started = time.monotonic()
     with pytest.raises(PeerTimeoutError, match="party:0 was silent towards client:3"):

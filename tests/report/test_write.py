@@ -148,6 +148,7 @@ def test_text_from_the_folder_cannot_break_the_page(run_folder):
     assert "<script>alert(1)</script>" in read.words
 
 
+@pytest.mark.slow
 def test_same_run_same_page(run_folder, tmp_path):
     first, _ = write_report(run_folder, tmp_path / "a")
     second, _ = write_report(run_folder, tmp_path / "b")

@@ -1,0 +1,34 @@
+"""Function secret sharing for two parties and a dealer, as pure array code.
+
+The dealer knows every mask r and both parties' root seeds, and sends correction words; then a party
+turns a public z = x + r into its share of a function of x without another message. Nothing here
+opens a connection, and only NumPy and AES from `cryptography` are needed.
+
+>>> words = generate_sign(masks, seeds_0, seeds_1)  # the dealer
+>>> share = evaluate_sign(0, seeds_0, words, masked)  # party 0, at the public masked = x + masks
+"""
+
+from mpc.fss.comparison import evaluate, generate
+from mpc.fss.one_hot import OneHotTable, prefers_entries
+from mpc.fss.point import PointKeys, generate_point, point_layout
+from mpc.fss.sign import evaluate_sign, generate_sign, sign_layout, xor_shares
+from mpc.fss.speed import Speed, measure_signs
+from mpc.fss.words import CorrectionWords, Layout
+
+__all__ = [
+    "CorrectionWords",
+    "Layout",
+    "OneHotTable",
+    "PointKeys",
+    "Speed",
+    "evaluate",
+    "evaluate_sign",
+    "generate",
+    "generate_point",
+    "generate_sign",
+    "measure_signs",
+    "point_layout",
+    "prefers_entries",
+    "sign_layout",
+    "xor_shares",
+]

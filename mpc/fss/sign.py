@@ -1,0 +1,165 @@
+"""The sign of a masked number from one comparison: shares of [x < 0] at the public z = x + r.
+
+Write n-bit numbers as a top bit (z_top, r_top) and n - 1 low bits. The low parts of x = z - r
+borrow from the top when z_low < r_low, so that
+
+    [x < 0] = z_top xor r_top xor [z_low < r_low].
+
+With g(z_low) = r_top + (1 - 2 r_top) [z_low < r_low], which is the last xor as a number, that is
+g if z_top = 0 and 1 - g otherwise. The tree of g has alpha = r_low, payload 1 - 2 r_top and offset
+r_top, so that a sign costs one comparison over n - 1 bits and nothing else.
+
+Notes
+-----
+Shares are mod 256 or mod 2^64. In Z_256 up to 255 signs can be added before a sum wraps. Their
+lowest bits are shares of the sign under xor, `xor_shares`, as sums mod 2^m are right mod 2.
+
+References
+----------
+Boyle, Chandran, Gilboa, Gupta, Ishai, Kumar, Rathee, Eurocrypt 2021 (eprint 2020/1392), sections 3
+and 4 (gates on the masked input).
+"""
+
+import numpy as np
+
+from mpc.errors import InputError
+from mpc.fss import comparison
+from mpc.fss.comparison import SeedArray
+from mpc.fss.prg import Words
+from mpc.fss.words import CorrectionWords, Layout, RingArray
+
+_ONE = np.uint64(1)
+
+
+def sign_layout(count: int, *, num_bits: int = 64, ring_bits: int = 8) -> Layout:
+    """Return the shape of the correction words of `count` signs.
+
+    Parameters
+    ----------
+    count : int
+        Number of signs.
+    num_bits : int
+        2..64, bit length n of the numbers.
+    ring_bits : int
+        8 or 64.
+
+    Raises
+    ------
+    InputError
+        A number is out of its range.
+    """
+    if not 2 <= num_bits <= 64:
+        raise InputError(f"numbers have {num_bits} bits; signs are for 2..64")
+    return Layout(num_bits=num_bits - 1, count=count, ring_bits=ring_bits, has_values=True)
+
+
+def generate_sign(
+    masks: Words,
+    seeds_0: SeedArray,
+    seeds_1: SeedArray,
+    *,
+    num_bits: int = 64,
+    ring_bits: int = 8,
+    key: bytes | None = None,
+) -> CorrectionWords:
+    """Make the correction words of B signs, as the dealer.
+
+    Parameters
+    ----------
+    masks : uint64 array (B,)
+        r, the sum of both parties' masks; bits from num_bits on are ignored.
+    seeds_0, seeds_1 : int64 or uint64 arrays (B, 2)
+        Root seeds that the parties drew.
+    num_bits : int
+        2..64, bit length n of the numbers in two's complement.
+    ring_bits : int
+        8 or 64, of the shares.
+    key : bytes, optional
+        16 public bytes; drawn by default. Give them in tests only.
+
+    Returns
+    -------
+    CorrectionWords
+        1026 bytes a sign for n = 64 in Z_256, 1504 in Z_2^64; the same for both parties.
+
+    Raises
+    ------
+    InputError
+        A type, shape or value is not as above.
+    """
+    layout = sign_layout(len(masks), num_bits=num_bits, ring_bits=ring_bits)
+    low, top = _split(masks, num_bits)
+    offset = top.astype(layout.dtype)
+    beta = layout.dtype.type(1) - (offset << layout.dtype.type(1))
+    return comparison.generate(
+        low,
+        beta,
+        seeds_0,
+        seeds_1,
+        num_bits=layout.num_bits,
+        ring_bits=ring_bits,
+        offset=offset,
+        key=key,
+    )
+
+
+def evaluate_sign(party: int, seeds: SeedArray, words: CorrectionWords, masked: Words) -> RingArray:
+    """Compute a party's additive shares of [x < 0].
+
+    Parameters
+    ----------
+    party : int
+        0 or 1.
+    seeds : int64 or uint64 array (B, 2)
+        The party's root seeds.
+    words : CorrectionWords
+        From `generate_sign`.
+    masked : uint64 array (B,)
+        The public z = x + r; bits from n on are ignored.
+
+    Returns
+    -------
+    uint8 or uint64 array (B,)
+        They add up to 1 where x is negative as an n-bit number, to 0 elsewhere.
+
+    Raises
+    ------
+    InputError
+        A type, shape or value is not as above.
+
+    Notes
+    -----
+    Cost: one comparison, no communication. Leakage: none, z is uniform as long as r is used once.
+    """
+    low, top = _split(masked, words.layout.num_bits + 1)
+    shares = comparison.evaluate(party, seeds, words, low)
+    flips = top.astype(shares.dtype)
+    # 1 - g where z_top is 1: negate under a mask, and party 0 adds the 1.
+    masks = np.negative(flips)
+    shares ^= masks
+    shares += flips
+    return shares if party else np.add(shares, flips, out=shares)
+
+
+def xor_shares(shares: RingArray) -> RingArray:
+    """Return shares under xor of the bits that `shares` add up to.
+
+    Parameters
+    ----------
+    shares : ring array
+        A party's additive shares of zeros and ones.
+
+    Returns
+    -------
+    ring array
+        Their lowest bits, 0 or 1.
+    """
+    return shares & shares.dtype.type(1)
+
+
+def _split(numbers: Words, num_bits: int) -> tuple[Words, Words]:
+    """Return the num_bits - 1 low bits and the top bit."""
+    if numbers.dtype != np.uint64:
+        raise InputError(f"masked numbers are {numbers.dtype}; view them as uint64")
+    low_bits = np.uint64((1 << (num_bits - 1)) - 1)
+    return numbers & low_bits, (numbers >> np.uint64(num_bits - 1)) & _ONE
