@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import reduce
 from types import SimpleNamespace
-from typing import Any, Final, Protocol
+from typing import Any, Final, Literal, Protocol
 
 import numpy as np
 import torch
@@ -92,12 +92,15 @@ class Communicator(Protocol):
 class Provider(Protocol):
     """What our protocols ask of a source of correlated randomness, beyond CrypTen's."""
 
+    has_signs: bool
+
     def truncation(self, size: Sequence[int], shift: int) -> tuple[Any, Any, Any]: ...  # noqa: D102
     def generate_binary_triple(  # noqa: D102
         self, size0: Sequence[int], size1: Sequence[int]
     ) -> tuple[Any, Any, Any]: ...
     def B2A_rng(self, size: Sequence[int]) -> tuple[Any, Any]: ...  # noqa: D102, N802
     def lookup(self, size: Sequence[int], bit_length: int) -> tuple[Any, Any]: ...  # noqa: D102
+    def signs(self, count: int, num_bits: int, ring_bits: Literal[8, 64]) -> Any: ...  # noqa: D102
 
 
 def install(

@@ -87,13 +87,14 @@ def cluster_shares(
     Cost in rounds, A_N and A_K being those of an argmin over N and over K (`one_hot_min`), the rest
     as in `mpc.kmeans`:
 
-    - distances and norms: 1 + R_lt(64), and 2 more under `distances`, else ceil(log2 N) + 3;
+    - distances and norms: 1 + R_lt(64), and 2 more under `distances`, else 4;
     - start: (k - 1) A_N + (k - 2) (2 + R_lt(40)); none with `init_rows` or under `distances`;
-    - first iteration: 2 + A_K (a round less with `init_rows`); later ones: 8 + 2 R_eq(n) + A_K, or
-      7 + R_eq(n) + A_K under `assignments`, where counts are secret although labels are not;
-    - means: 3 + R_lt(n + 1), or 2 with a minimum size of 1.
+    - first iteration: 2 + A_K (a round less with `init_rows`); later ones: 10 + A_K, or 8 + A_K
+      under `assignments`, where counts are secret although labels are not;
+    - means: 4, or 2 with a minimum size of 1.
 
-    With two parties, N = 20 and k = 5: 9 + 6 + 68 + 10 + 22 a later iteration + 6.
+    This is while look-ups of counts pay (`mpc.lookup`), up to N of a thousand for the norms and of
+    all N for the rest. With two parties, N = 20 and k = 5: 6 + 17 + 4 + 12 a later iteration + 4.
 
     Leakage: what the ledger says. Rounds and bytes depend on the job, N, D, M and the number of
     iterations, never on who is left out; see `mpc.norms` for what can be inferred.

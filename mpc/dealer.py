@@ -15,7 +15,8 @@ binary     a, b, c = a & b (xor)       one AND
 wraps      r, wraps of its shares      CrypTen's truncation with three or more parties
 bit        r in {0, 1}, both ways      xor share to additive share
 truncation r, r >> m, top bit of r     exact truncation, see `mpc.compare.truncate`
-lookup     r, one-hot row of r mod 2^d look-up in a public table, see `mpc.gates`
+lookup     r, one-hot row of r mod 2^d look-up in a public table, see `mpc.lookup`
+sign       r, keys for [z - r < 0]     comparison in one round, two parties only, see `mpc.fss`
 ========== =========================== =====================================================
 """
 
@@ -32,11 +33,12 @@ import numpy as np
 from mpc.child import Start, serve_process
 from mpc.errors import FrameError, PeerClosedError
 from mpc.fixedpoint import Int64Array
-from mpc.frames import CORRECTIONS, DEALER_KEY, DEALER_REPORT, REQUEST, Chain
+from mpc.frames import CORRECTIONS, DEALER_KEY, DEALER_REPORT, REQUEST, SIGN_KINDS, Chain
+from mpc.fss import generate_sign
 from mpc.link_meter import LinkMeter
 from mpc.randomness import AesCtrStream, new_key
 from mpc.reception import Reception
-from mpc.transport import MAX_CONTROL_BYTES, Link
+from mpc.transport import MAX_CONTROL_BYTES, Link, raw_view
 from mpc.tuples import TupleRequest, matmul_shape, requests_of
 
 _SMALL_PRODUCT: Final = 1 << 24
@@ -67,6 +69,16 @@ class Expander:
             c = a & b
             return c ^ self._xor(c.shape, skip_first=True)
         return self._unary(request) - self._sum(request.out_shape, skip_first=True)
+
+    def sign_keys(self, request: TupleRequest) -> memoryview:
+        """Return the correction words of signs, the same for both parties."""
+        count, ring_bits = math.prod(request.shapes[0]), SIGN_KINDS[request.kind]
+        if len(self._streams) != 2:
+            raise FrameError(f"keys for signs are for 2 parties, not {len(self._streams)}")
+        masks = self._sum((count,)).view(np.uint64)
+        seeds_0, seeds_1 = (stream.ring((count, 2)) for stream in self._streams)
+        words = generate_sign(masks, seeds_0, seeds_1, num_bits=request.bits, ring_bits=ring_bits)
+        return words.flat.data
 
     def _unary(self, request: TupleRequest) -> Int64Array:
         """Draw r and return what of it is to be shared."""
@@ -152,7 +164,7 @@ class Dealer:
         self._links = links
         self._meter = LinkMeter(role="dealer", phase="offline")
         self._keys = [new_key() for _ in links]
-        self._sent = 0
+        self._sent = dict.fromkeys(links, 0)
         self._seconds = 0.0
         for link, key in zip(links, self._keys, strict=True):
             link.send(DEALER_KEY, key)
@@ -178,12 +190,19 @@ class Dealer:
         for request in requests:
             started = time.perf_counter()
             try:
-                correction = expander.correction(request)
+                payload, links = self._made(expander, request)
             except ValueError as error:
                 raise FrameError(f"dealer cannot serve a request of party:0: {error}") from None
             self._seconds += time.perf_counter() - started
-            self._sent += 1
-            self._client.send_ring(CORRECTIONS[request.kind], correction, number=self._sent)
+            for link in links:
+                self._sent[link] += 1
+                link.send(CORRECTIONS[request.kind], payload, number=self._sent[link])
+
+    def _made(self, expander: Expander, request: TupleRequest) -> tuple[memoryview, Sequence[Link]]:
+        """Return what is to be sent, and to whom."""
+        if request.kind in SIGN_KINDS:
+            return expander.sign_keys(request), self._links
+        return raw_view(expander.correction(request)), self._links[:1]
 
     def _report(self) -> None:
         seconds, self._seconds = self._seconds, 0.0

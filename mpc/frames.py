@@ -43,7 +43,9 @@ CORRECTIONS: Final[Mapping[TupleKind, bytes]] = {
     "sign64": b"CS64",
     "lookup": b"CLKP",
 }
-"""What the dealer sends of a tuple: its last part to party 0, of some kinds to party 1 as well."""
+"""What the dealer sends of a tuple: its last part to party 0, or keys to both parties."""
+SIGN_KINDS: Final[Mapping[TupleKind, Literal[8, 64]]] = {"sign8": 8, "sign64": 64}
+"""Keys for two parties; bits of the ring that the signs are shared in."""
 
 OPERATIONS: Final[Mapping[bytes, str]] = {
     HELLO: "greeting",

@@ -93,7 +93,7 @@ def replace_left_out(gram_enc_NN: Any, kept_enc_N: Any) -> Any:
     -----
     Products with 0 are exact mod 2^64, so that nothing of a left-out point stays, wrapped or not.
 
-    Cost: ceil(log2 N) + 3 rounds. Leakage: none.
+    Cost: 4 rounds while look-ups pay, else ceil(log2 N) + 3. Leakage: none.
     """
     left_out_enc_N1 = local(1 - kept_enc_N, lambda x: x[:, None])
     first_enc_1N = local(first_kept(kept_enc_N), lambda f: f[None])

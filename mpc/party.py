@@ -53,7 +53,7 @@ def meet(start: Start) -> Meeting:
     communicator = MeshCommunicator(start.rank, peers, online)
     local = AesCtrStream(new_key())
     provider = (
-        DealerProvider(start.rank, dealer, offline)
+        DealerProvider(start.rank, dealer, offline, num_parties=start.num_parties)
         if dealer is not None
         else FirstPartyProvider(communicator, local)
     )

@@ -112,7 +112,7 @@ def run_job(
     meter = Meter(network, job=order.number)
     pulse = _Pulse(network.server, order.number, every_s=timeout_s / 4)
     pulse()
-    if network.communicator.rank == 0 and isinstance(network.provider, DealerProvider):
+    if isinstance(network.provider, DealerProvider):
         network.provider.expect(order.number, _schedule_of(network, order))
     pulse()
     links, refused = _await_owners(reception, order, timeout_s, pulse)

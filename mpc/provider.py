@@ -5,10 +5,12 @@ job. Only party 0 asks the dealer, ahead of need where the schedule is known, an
 correction that makes the parts fit. Others send and get nothing.
 """
 
+import math
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Any, Final, Protocol
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal, Protocol
 
 import numpy as np
 import torch
@@ -18,7 +20,17 @@ from mpc.communicator import MeshCommunicator
 from mpc.dealer import one_hot_rows, truncation_pair
 from mpc.errors import PartyError
 from mpc.fixedpoint import Int64Array
-from mpc.frames import CORRECTIONS, DEALER_KEY, DEALER_REPORT, REQUEST, Chain, TupleKind
+from mpc.frames import (
+    CORRECTIONS,
+    DEALER_KEY,
+    DEALER_REPORT,
+    REQUEST,
+    SIGN_KINDS,
+    Chain,
+    TupleKind,
+)
+from mpc.fss import CorrectionWords, evaluate_sign, sign_layout
+from mpc.fss.words import RingArray
 from mpc.randomness import KEY_BYTES, AesCtrStream
 from mpc.schedule import Schedule
 from mpc.traffic import OperationTraffic, RoleTraffic
@@ -36,6 +48,32 @@ class TruncationSource(Protocol):
     def truncation(self, size: Sequence[int], shift: int) -> tuple[Any, Any, Any]:
         """Return shares of a uniform r, of r >> shift (logical) and of r's top bit."""
         ...
+
+
+class Signs(Protocol):
+    """Keys for signs of masked numbers: each is good for one opening."""
+
+    @property
+    def masks(self) -> Int64Array:
+        """A party's share of r."""
+
+    def evaluate(self, opened: Int64Array) -> RingArray:
+        """Return its additive shares of [x < 0] at the public x + r, mod 256 or 2^64."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class SignKeys:
+    """One party's keys from the dealer."""
+
+    party: int
+    masks: Int64Array = field(repr=False)
+    """Its share of r."""
+    seeds: Int64Array = field(repr=False)
+    words: CorrectionWords = field(repr=False)
+
+    def evaluate(self, opened: Int64Array) -> RingArray:
+        """Return its additive shares of [x < 0] at the public x + r, mod 256 or 2^64."""
+        return evaluate_sign(self.party, self.seeds, self.words, opened.view(np.uint64))
 
 
 class TupleProvider:
@@ -90,6 +128,22 @@ class TupleProvider:
         rows = self._last_part(TupleRequest("lookup", (tuple(size),), bit_length))
         return _arithmetic(r), _arithmetic(rows)
 
+    def signs(self, count: int, num_bits: int, ring_bits: Literal[8, 64]) -> Signs:
+        """Return a party's keys for `count` signs of `num_bits`-bit numbers; two parties only."""
+        kind: TupleKind = "sign8" if ring_bits == 8 else "sign64"
+        masks, seeds = self._draw((count,)), self._draw((count, 2))
+        words = self._keys(TupleRequest(kind, ((count,),), num_bits))
+        layout = sign_layout(count, num_bits=num_bits, ring_bits=ring_bits)
+        return SignKeys(
+            party=self._party,
+            masks=masks.numpy(),
+            seeds=seeds.numpy(),
+            words=CorrectionWords.from_bytes(layout, words),
+        )
+
+    _party: int
+    has_signs: bool
+
     def _draw(self, size: Sequence[int]) -> torch.Tensor:
         raise NotImplementedError
 
@@ -97,6 +151,9 @@ class TupleProvider:
         raise NotImplementedError
 
     def _last_part(self, request: TupleRequest) -> torch.Tensor:
+        raise NotImplementedError
+
+    def _keys(self, request: TupleRequest) -> bytes | bytearray:
         raise NotImplementedError
 
 
@@ -119,8 +176,9 @@ class DealerProvider(TupleProvider):
     when a job ends early. Leakage: the dealer learns kinds and shapes of tuples.
     """
 
-    def __init__(self, rank: int, link: Link, chain: Chain) -> None:
-        self._rank = rank
+    def __init__(self, rank: int, link: Link, chain: Chain, *, num_parties: int) -> None:
+        self._rank = self._party = rank
+        self.has_signs = num_parties == 2
         self._link = link
         self._chain = chain
         self._key = bytes(link.recv(DEALER_KEY, num_bytes=KEY_BYTES))
@@ -129,7 +187,7 @@ class DealerProvider(TupleProvider):
         self._job = 0
         self._begun: set[int] = set()
         self._unread: deque[tuple[int, TupleRequest]] = deque()
-        self._arrived: dict[int, deque[tuple[TupleRequest, Int64Array]]] = {}
+        self._arrived: dict[int, deque[tuple[TupleRequest, bytearray]]] = {}
         self._asked: set[int] = set()
         self._corrections = 0
         self._stream = AesCtrStream(self._key, nonce=0)
@@ -186,11 +244,11 @@ class DealerProvider(TupleProvider):
         self._arrived.clear()
         self._asked.clear()
         self._schedule = Schedule()
-        if self._rank != 0:
-            return None
         while self._unread:
             self._read_next()
         self._arrived.clear()
+        if self._rank != 0:
+            return None
         self._link.send(DEALER_REPORT, b"")
         report = self._link.recv_json(DEALER_REPORT)
         operations = [OperationTraffic(**entry) for entry in report["operations"]]  # type: ignore[attr-defined]
@@ -208,15 +266,20 @@ class DealerProvider(TupleProvider):
     def _last_part(self, request: TupleRequest) -> torch.Tensor:
         if self._rank != 0:
             return self._draw(request.out_shape)
+        sent = np.frombuffer(self._keys(request), dtype=np.int64)
+        return torch.from_numpy(sent.reshape(request.out_shape))
+
+    def _keys(self, request: TupleRequest) -> bytearray:
+        """Return what the dealer sent for the next tuple of this step."""
         started = time.perf_counter()
-        planned, correction = self._next_of(self._segment, request)
+        planned, sent = self._next_of(self._segment, request)
         if planned != request:
             raise PartyError(f"the dealer was asked for {planned} where {request} is needed")
         self.seconds += time.perf_counter() - started
-        return torch.from_numpy(correction)
+        return sent
 
-    def _next_of(self, segment: int, request: TupleRequest) -> tuple[TupleRequest, Int64Array]:
-        """Return the next correction of a segment, asking now if nobody did before."""
+    def _next_of(self, segment: int, request: TupleRequest) -> tuple[TupleRequest, bytearray]:
+        """Return what the dealer sends next for a segment."""
         if segment not in self._asked:
             # On demand the dealer's streams would start over with every request of a segment.
             raise PartyError(
@@ -228,25 +291,29 @@ class DealerProvider(TupleProvider):
 
     def _ask(self, segment: int, requests: Sequence[TupleRequest]) -> None:
         self._asked.add(segment)
-        if self._rank != 0:
-            return
-        message = {"segment": segment, "tuples": [request.as_json() for request in requests]}
-        self._link.send_json(REQUEST, message)
-        self._unread.extend((segment, request) for request in requests)
+        if self._rank == 0:
+            message = {"segment": segment, "tuples": [request.as_json() for request in requests]}
+            self._link.send_json(REQUEST, message)
+        for request in requests:
+            if self._rank == 0 or (self._rank == 1 and request.kind in SIGN_KINDS):
+                self._unread.append((segment, request))
 
     def _read_next(self) -> None:
         if not self._unread:
             raise PartyError("the schedule has no more tuples for this step")
         segment, request = self._unread.popleft()
         self._corrections += 1
-        array = self._link.recv_ring(
-            CORRECTIONS[request.kind], request.out_shape, number=self._corrections
+        num_bytes = request.key_bytes or 8 * math.prod(request.out_shape)
+        sent = self._link.recv(
+            CORRECTIONS[request.kind], num_bytes=num_bytes, number=self._corrections
         )
-        self._arrived.setdefault(segment, deque()).append((request, array))
+        self._arrived.setdefault(segment, deque()).append((request, sent))
 
 
 class FirstPartyProvider(TrustedFirstParty):  # type: ignore[misc]
     """CrypTen's TFP: party 0 draws every tuple and could unmask everything. For debugging only."""
+
+    has_signs = False
 
     def __init__(self, communicator: MeshCommunicator, local: AesCtrStream) -> None:
         super().__init__()

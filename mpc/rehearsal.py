@@ -7,18 +7,20 @@ that decide it: running them says more surely than a formula what they ask for.
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 from unittest.mock import patch
 
+import numpy as np
 import torch
 
 from mpc._crypten import from_share, plugged
 from mpc.clustering import Decision, cluster_shares
 from mpc.communicator import MeshCommunicator
 from mpc.fixedpoint import Int64Array
-from mpc.frames import Chain
+from mpc.frames import Chain, TupleKind
+from mpc.fss.words import RingArray
 from mpc.jobs import ClusterJob
-from mpc.provider import TupleProvider
+from mpc.provider import Signs, TupleProvider
 from mpc.randomness import AesCtrStream, new_key
 from mpc.reveal import Audience, Opening
 from mpc.schedule import Schedule, Tuples, schedule_of
@@ -53,7 +55,10 @@ class SilentCommunicator(MeshCommunicator):
 class RecordingProvider(TupleProvider):
     """Gives zeros and writes down what was asked for."""
 
-    def __init__(self) -> None:
+    _party = 0
+
+    def __init__(self, num_parties: int) -> None:
+        self.has_signs = num_parties == 2
         self.recorded: list[TupleRequest] = []
 
     def _draw(self, size: Sequence[int]) -> torch.Tensor:
@@ -64,6 +69,23 @@ class RecordingProvider(TupleProvider):
     def _last_part(self, request: TupleRequest) -> torch.Tensor:
         self.recorded.append(request)
         return torch.zeros(request.out_shape, dtype=torch.int64)
+
+    def signs(self, count: int, num_bits: int, ring_bits: Literal[8, 64]) -> Signs:
+        """Record, and return keys that evaluate to zeros."""
+        kind: TupleKind = "sign8" if ring_bits == 8 else "sign64"
+        self.recorded.append(TupleRequest(kind, ((count,),), num_bits))
+        return _NoSigns(count, ring_bits)
+
+
+class _NoSigns:
+    """In place of keys for signs: all are 0."""
+
+    def __init__(self, count: int, ring_bits: Literal[8, 64]) -> None:
+        self.masks: Int64Array = np.zeros(count, dtype=np.int64)
+        self._dtype = np.uint8 if ring_bits == 8 else np.uint64
+
+    def evaluate(self, opened: Int64Array) -> RingArray:
+        return np.zeros(opened.shape, dtype=self._dtype)
 
 
 class _Steps:
@@ -112,7 +134,7 @@ def rehearse(shape: JobShape) -> Schedule:
     -------
     Schedule
     """
-    provider = RecordingProvider()
+    provider = RecordingProvider(shape.num_parties)
     steps, job = _Steps(provider), shape.job
     n, k = shape.num_points, job.k or 1
     with _alone(shape.num_parties, provider):
@@ -130,7 +152,7 @@ def rehearse(shape: JobShape) -> Schedule:
 
 def record(num_parties: int, operation: Callable[[RecordingProvider], object]) -> Tuples:
     """Return which tuples a single operation needs; it is given the provider to work with."""
-    provider = RecordingProvider()
+    provider = RecordingProvider(num_parties)
     with _alone(num_parties, provider):
         operation(provider)
     return tuple(provider.recorded)

@@ -5,6 +5,7 @@ the AES streams that parties share with the dealer, so that a segment that turns
 needed can be skipped by all without a word.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Self, cast
@@ -12,7 +13,8 @@ from typing import Final, Self, cast
 import numpy as np
 
 from mpc.errors import FrameError
-from mpc.frames import CORRECTIONS, TupleKind
+from mpc.frames import CORRECTIONS, SIGN_KINDS, TupleKind
+from mpc.fss import sign_layout
 
 Shape = tuple[int, ...]
 
@@ -57,6 +59,15 @@ class TupleRequest:
         if self.kind == "lookup":
             return (*self.shapes[0], 1 << self.bits)
         return (2, *self.shapes[0]) if self.kind == "truncation" else self.shapes[0]
+
+    @property
+    def key_bytes(self) -> int:
+        """Bytes of the keys that both parties get; 0 for tuples with a last part."""
+        ring_bits = SIGN_KINDS.get(self.kind)
+        if ring_bits is None:
+            return 0
+        count = math.prod(self.shapes[0])
+        return sign_layout(count, num_bits=self.bits, ring_bits=ring_bits).num_bytes
 
     def as_json(self) -> list[object]:
         """Return plain values for a control message."""

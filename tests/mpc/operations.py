@@ -77,14 +77,13 @@ class Asker:
 
 
 def ask_for_tuples(network: Network, number: int, operation: Operation, shape: list[int]) -> None:
-    """Party 0 learns from a rehearsal what the operation needs, and asks for it."""
-    if network.communicator.rank == 0:
-        zeros = torch.zeros(shape, dtype=torch.int64)
-        needed = record(
-            network.communicator.get_world_size(),
-            lambda provider: operation(from_share(zeros), Asker(provider)),
-        )
-        network.provider.expect(number, Schedule(once={"distances": needed}))
+    """Learn from a rehearsal what the operation needs, and ask for it."""
+    zeros = torch.zeros(shape, dtype=torch.int64)
+    needed = record(
+        network.communicator.get_world_size(),
+        lambda provider: operation(from_share(zeros), Asker(provider)),
+    )
+    network.provider.expect(number, Schedule(once={"distances": needed}))
     network.provider.begin(number, "distances")
 
 

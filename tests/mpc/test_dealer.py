@@ -4,6 +4,7 @@ import contextlib
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -45,7 +46,8 @@ class Deal:
         self.at_dealer = [far for _, far in pairs]
         self.dealer = Dealer(self.at_dealer)
         self.providers = [
-            DealerProvider(rank, near, self.chain) for rank, (near, _) in enumerate(pairs)
+            DealerProvider(rank, near, self.chain, num_parties=num_parties)
+            for rank, (near, _) in enumerate(pairs)
         ]
         self._first = pairs[0][0]
 
@@ -53,8 +55,7 @@ class Deal:
         """Let every party use the tuples of step `distances` of job 1, the dealer serving."""
 
         def party(provider: DealerProvider) -> object:
-            if provider is self.providers[0]:
-                provider.expect(1, schedule)
+            provider.expect(1, schedule)
             provider.begin(1, "distances")
             got = use(provider)
             if provider is self.providers[0]:
@@ -168,6 +169,43 @@ class TestTuples:
         assert np.array_equal(shifted.view(np.uint64), unsigned >> np.uint64(shift))
         assert np.array_equal(top.view(np.uint64), unsigned >> np.uint64(63))
 
+    @pytest.mark.parametrize("bit_length", [1, 4, 9])
+    def test_lookups(self, num_parties: int, bit_length: int) -> None:
+        parts = dealt(
+            num_parties,
+            TupleRequest("lookup", ((3, 7),), bit_length),
+            lambda provider: provider.lookup((3, 7), bit_length),
+        )
+        r, rows = (added(part) for part in zip(*parts, strict=True))
+        assert rows.shape == (3, 7, 1 << bit_length)
+        assert np.array_equal(rows, np.eye(1 << bit_length, dtype=np.int64)[r % (1 << bit_length)])
+
+
+@pytest.mark.parametrize("ring_bits", [8, 64])
+@pytest.mark.parametrize("num_bits", [2, 40, 64])
+def test_keys_for_signs_give_both_parties_their_shares(
+    ring_bits: Literal[8, 64], num_bits: int
+) -> None:
+    limit = 1 << (num_bits - 1)
+    x = np.array([0, -1, 1 % limit, limit - 1, -limit, -limit // 2, limit // 3], dtype=np.int64)
+    kind: TupleKind = "sign8" if ring_bits == 8 else "sign64"
+    with contextlib.ExitStack() as stack:
+        deal = Deal(stack, 2)
+        schedule = Schedule(once={"distances": (TupleRequest(kind, ((len(x),),), num_bits),)})
+        keys = deal.parts(schedule, lambda provider: provider.signs(len(x), num_bits, ring_bits))
+    opened = x + sum(key.masks for key in keys)  # type: ignore[attr-defined]
+    shares = [key.evaluate(opened) for key in keys]  # type: ignore[attr-defined]
+    assert np.array_equal(shares[0] + shares[1], (x < 0).astype(shares[0].dtype))
+
+
+def test_keys_for_signs_are_for_two_parties() -> None:
+    request = TupleRequest("sign8", ((1,),), 64)
+    with contextlib.ExitStack() as stack:
+        deal = Deal(stack, 3)
+        assert not deal.providers[0].has_signs
+        with pytest.raises(FrameError, match="for 2 parties, not 3"):
+            Expander([AesCtrStream(new_key()) for _ in range(3)]).sign_keys(request)
+
 
 def test_large_matrix_products_are_those_of_small_ones() -> None:
     rng = np.random.default_rng(0)
@@ -193,8 +231,7 @@ def test_no_step_begins_twice(rank: int) -> None:
     with contextlib.ExitStack() as stack:
         provider = Deal(stack, 2).providers[rank]
         for job in (4, 5):
-            if rank == 0:
-                provider.expect(job, schedule)
+            provider.expect(job, schedule)
             for step in ("distances", "iteration 1", "iteration 2"):
                 provider.begin(job, step)
             for step in ("distances", "iteration 1", "iteration 2"):

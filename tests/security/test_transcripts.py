@@ -18,7 +18,7 @@ import pytest
 import mpc.sharing
 from mpc import ClusterJob, SecureSession
 from mpc.fixedpoint import Int64Array
-from mpc.frames import CONTROL, DEALER_REPORT
+from mpc.frames import CONTROL, CORRECTIONS, DEALER_REPORT
 from mpc.launch import ProcessGroup
 from mpc.network_file import Address
 from mpc.randomness import AesCtrStream
@@ -31,8 +31,10 @@ RUNS = 32
 POINTS = np.array([[0.1, 0.2], [0.1, 0.25], [0.15, 0.2], [-0.5, 0.1], [-0.4, 0.1], [-0.5, 0.2]])
 PAYLOAD = np.arange(6.0)[:, None]
 JOB = ClusterJob(k=2, iterations=1)
+PADDED = ("MXOR", "CSG8", "CS64")
+"""Bits are packed into words or bytes, and what is left of the last is zero."""
 SIGMAS = 6
-MASKED = ("SHAR", "MSUM", "MXOR", "CMUL", "CMAT", "CBIN", "CBIT", "CTRN")
+MASKED = ("SHAR", "MSUM", "MXOR", *(tag.decode() for tag in CORRECTIONS.values()))
 SPOKEN = (CONTROL.decode(), DEALER_REPORT.decode())
 """Their length varies with how many digits a time has."""
 
@@ -116,16 +118,19 @@ def test_what_a_party_gets_is_uniform(
     seen = set()
     for rank in range(num_parties):
         for (peer, tag), bytes_RB in by_place(frames_of(tmp_path, rank), RUNS).items():
-            of_bits, of_bytes = deviations(bytes_RB, padded=tag == "MXOR")
+            of_bits, of_bytes = deviations(bytes_RB, padded=tag in PADDED)
             assert abs(of_bits) < SIGMAS, (rank, peer, tag, of_bits)
             assert abs(of_bytes) < SIGMAS, (rank, peer, tag, of_bytes)
             seen.add(tag)
-    assert {"SHAR", "MSUM", "MXOR", "CMAT", "CBIN", "CBIT"} <= seen
+    comparisons = {"CS64", "CSG8"} if num_parties == 2 else {"MXOR", "CBIN", "CBIT"}
+    assert {"SHAR", "MSUM", "CMAT", "CLKP"} | comparisons <= seen
 
 
 @pytest.mark.slow
-def test_without_masks_it_would_not_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    num_parties = 2
+@pytest.mark.parametrize(("num_parties", "masked"), [(2, "MSUM"), (3, "MXOR")])
+def test_without_masks_it_would_not_be(
+    num_parties: int, masked: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with recorded(tmp_path, num_parties, monkeypatch, zero_masks=True) as session:
         for _ in range(RUNS):
             session.cluster(JOB, POINTS, PAYLOAD)
@@ -135,9 +140,8 @@ def test_without_masks_it_would_not_be(tmp_path: Path, monkeypatch: pytest.Monke
             of_bits, of_bytes = deviations(bytes_RB, padded=False)
             if of_bits > SIGMAS and of_bytes > SIGMAS:
                 caught[tag].add(rank)
-    for tag in ("SHAR", "MXOR"):
+    for tag in ("SHAR", masked):
         assert caught[tag] == set(range(num_parties)), caught
-    assert "MSUM" in caught
 
 
 @pytest.mark.slow
