@@ -14,10 +14,11 @@ from mpc.traffic import Traffic
 from tests.mpc.namespaces import bring_loopback_up, loopback_sent
 
 JOBS = {
-    "large": (100, 2048, 4096, 4),
-    "small": (20, 4, 4, 20),
+    "large": (100, 2048, 4096, 4, 4),
+    "small": (6, 4, 4, 6, 2),
 }
-"""N points, D dimensions, M of the payload, data owners."""
+"""N points, D dimensions, M of the payload, data owners, K clusters: so few that keys are small."""
+TIMES = 3
 
 
 def main() -> None:
@@ -28,21 +29,29 @@ def main() -> None:
     sys.stdout.write(json.dumps(costs))
 
 
-def cost_of(session: SecureSession, n: int, d: int, m: int, owners: int) -> dict[str, object]:
-    """Run a job twice, so that the second finds all links open, and count the second."""
+def cost_of(session: SecureSession, n: int, d: int, m: int, owners: int, k: int) -> dict[str, int]:
+    """Run a job, so that all links are open, then count it anew until little is sent twice.
+
+    What finds no room at a busy receiver is sent again, up to 64 kB at a time on this interface.
+    """
     rng = np.random.default_rng(0)
     points_ND = rng.normal(size=(n, d)) / d
     payload_NM = rng.normal(size=(n, m))
     held = [row % owners for row in range(n)]
-    session.cluster(ClusterJob(k=4), points_ND, payload_NM, held)
-    bytes_before, packets_before = when_quiet()
-    traffic = session.cluster(ClusterJob(k=4), points_ND, payload_NM, held).traffic
-    bytes_after, packets_after = when_quiet()
-    return {
-        "interface_bytes": bytes_after - bytes_before,
-        "interface_packets": packets_after - packets_before,
-        **carried(traffic),
-    }
+    session.cluster(ClusterJob(k=k), points_ND, payload_NM, held)
+    costs = []
+    for _ in range(TIMES):
+        bytes_before, packets_before = when_quiet()
+        traffic = session.cluster(ClusterJob(k=k), points_ND, payload_NM, held).traffic
+        bytes_after, packets_after = when_quiet()
+        costs.append(
+            {
+                "interface_bytes": bytes_after - bytes_before,
+                "interface_packets": packets_after - packets_before,
+                **carried(traffic),
+            }
+        )
+    return min(costs, key=lambda cost: cost["interface_bytes"])
 
 
 def carried(traffic: Traffic) -> dict[str, int]:
