@@ -1,7 +1,7 @@
 """A whole secure assignment step, two parties: ours, CrypTen as it comes, ours of an older version.
 
 `SECFPP_BENCH_BEFORE` names a checkout of an older version, e.g. after
-`git worktree add /tmp/before 5096088`; without it that comparison is left out.
+`git worktree add ../before 5096088`; without it that comparison is left out.
 
 CrypTen's time is of the step alone, its inputs being shared already. Of ours, the whole job is
 `session.cluster`: sharing by 100 data owners, the step, a mean to each and its reconstruction; the
