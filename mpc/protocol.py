@@ -126,7 +126,7 @@ def run_job(
     )
     refused |= _drop_failed(reception, failures)
     network.server.send_json(CONTROL, {"refused": refused}, number=order.number)
-    network.server.readable_within(None)  # it may wait for another party, as between jobs
+    _await_word(network.server, job_timeout_s)  # it may be waiting for another party
     if not network.server.recv_json(CONTROL, number=order.number).get("go"):
         network.provider.finish()
         return
@@ -141,7 +141,7 @@ def run_job(
         door=door,
         meter=meter,
         source=network.provider,
-        decide=lambda: _decision_of(network.server, order.number),
+        decide=lambda: _decision_of(network.server, order.number, within_s=job_timeout_s),
     )
     report: dict[str, object] = {
         "k": done.k,
@@ -220,8 +220,16 @@ def _schedule_of(network: Network, order: Order) -> Schedule:
 _rehearsed = lru_cache(maxsize=32)(rehearse)
 
 
-def _decision_of(server: Link, number: int) -> Decision:
-    server.readable_within(None)  # choosing k may take it long
+def _await_word(server: Link, within_s: float) -> None:
+    """Wait longer for the server than for a peer, but no longer than a job may take."""
+    if not server.readable_within(within_s):
+        raise PeerTimeoutError(
+            f"{server.peer} was silent towards {server.me} for {within_s:g} s in a job"
+        )
+
+
+def _decision_of(server: Link, number: int, *, within_s: float) -> Decision:
+    _await_word(server, within_s)  # choosing k may take it long
     decision = server.recv_json(DECISION, number=number)
     return Decision(
         labels=tuple(decision["labels"]),  # type: ignore[arg-type]
