@@ -17,6 +17,7 @@ from typing import Any, Final, Literal, Protocol
 import numpy as np
 import torch
 
+from mpc.bilinear import Formula
 from mpc.errors import SessionError
 from mpc.fixedpoint import Int64Array
 from mpc.randomness import AesCtrStream
@@ -94,12 +95,21 @@ class Provider(Protocol):
 
     has_signs: bool
 
-    def truncation(self, size: Sequence[int], shift: int) -> tuple[Any, Any, Any]: ...  # noqa: D102
+    def mask(self, name: str, size: Sequence[int]) -> torch.Tensor: ...  # noqa: D102
+    def rename(self, old: str, new: str) -> None: ...  # noqa: D102
+    def product(  # noqa: D102
+        self, formula: Formula, names: tuple[str, str], shapes: tuple[Sequence[int], Sequence[int]]
+    ) -> torch.Tensor: ...
+    def truncation(  # noqa: D102
+        self, size: Sequence[int], shift: int, name: str = ""
+    ) -> tuple[Any, Any, Any]: ...
     def generate_binary_triple(  # noqa: D102
         self, size0: Sequence[int], size1: Sequence[int]
     ) -> tuple[Any, Any, Any]: ...
     def B2A_rng(self, size: Sequence[int]) -> tuple[Any, Any]: ...  # noqa: D102, N802
-    def lookup(self, size: Sequence[int], bit_length: int) -> tuple[Any, Any]: ...  # noqa: D102
+    def lookup(  # noqa: D102
+        self, size: Sequence[int], bit_length: int, factor: str = ""
+    ) -> tuple[Any, Any]: ...
     def signs(self, count: int, num_bits: int, ring_bits: Literal[8, 64]) -> Any: ...  # noqa: D102
 
 
@@ -279,12 +289,13 @@ def open_bits(masked: Sequence[Int64Array]) -> list[Int64Array]:
     ]
 
 
-def open_masked(x_enc: Any, mask_enc: Any) -> torch.Tensor:
-    """Open x + mask inside a protocol; the mask is uniform and used once, so nothing is learned.
+def open_masked(masked: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+    """Open sums x + mask inside a protocol, all in one round, from this party's shares of them.
 
-    Results are opened by `mpc.reveal` only.
+    Each mask is uniform and used once, so nothing is learned. Results are opened by `mpc.reveal`
+    only.
     """
-    opened: torch.Tensor = _communicator.get().all_reduce(x_enc.share + mask_enc.share)
+    opened: list[torch.Tensor] = _communicator.get().all_reduce(list(masked))
     return opened
 
 

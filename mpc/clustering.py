@@ -1,6 +1,7 @@
 """The clustering itself, from secret-shared points to each point's secret-shared group sum.
 
-Shape letters: N points, K clusters, D dimensions of a point, M of a payload.
+Shape letters: N points, K clusters, C columns of all groups, D dimensions of a point, M of a
+payload.
 """
 
 from collections.abc import Callable
@@ -9,25 +10,18 @@ from typing import Any
 
 import torch
 
+from mpc import choice, start
 from mpc._crypten import from_share
-from mpc.compare import local, one_hot_min
-from mpc.distance import gram_matrix
+from mpc.compare import local
+from mpc.draws import public_draws
 from mpc.errors import FrameError
 from mpc.jobs import K_CANDIDATES_MAX, ClusterJob
-from mpc.kmeans import (
-    averaging_groups,
-    centre_distances,
-    farthest_first,
-    group_sums,
-    members_and_agreement,
-    members_of,
-    rows_as_centres,
-    start_distances,
-)
+from mpc.lloyd import Found, labels_of, lloyd_in_secret, lloyd_in_sight
+from mpc.masked import masked, multiply, now, together
+from mpc.means import group_sums
 from mpc.meter import Steps
-from mpc.norms import distances_of_kept, kept_points, replace_left_out
-from mpc.provider import TruncationSource
-from mpc.reveal import DISTANCES, EVALUATION, LABELS, OWN_MEAN, UNCHANGED, Opener
+from mpc.points import ByGram, ByRows, ByShares, Inner, Points, gram_matrix, points_within_bound
+from mpc.reveal import DISTANCES, EVALUATION, LABELS, OWN_MEAN, Opener
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -56,7 +50,6 @@ def cluster_shares(
     *,
     door: Opener,
     meter: Steps,
-    source: TruncationSource,
     decide: Callable[[], Decision],
 ) -> Clustering:
     """Cluster the points within the bound, and open to each owner its own group's sum and size.
@@ -72,7 +65,6 @@ def cluster_shares(
         Opens what the job's policy allows.
     meter : Steps
         Surrounds each step.
-    source : TruncationSource
     decide : callable
         Waits for the server's decision; called under policy `distances` only.
 
@@ -82,152 +74,134 @@ def cluster_shares(
 
     Notes
     -----
-    A point over the bound counts nowhere, and its owner gets sum 0 and size 0; see `mpc.norms`.
+    A point over the bound counts nowhere, and its owner gets sum 0 and size 0; see `mpc.points`.
 
-    Cost in rounds, A_N and A_K being those of an argmin over N and over K (`one_hot_min`), the rest
-    as in `mpc.kmeans`:
-
-    - distances and norms: 1 + R_lt(64), and 2 more under `distances`, else 4;
-    - start: (k - 1) A_N + (k - 2) (2 + R_lt(40)); none with `init_rows` or under `distances`;
-    - first iteration: 2 + A_K (a round less with `init_rows`); later ones: 10 + A_K, or 8 + A_K
-      under `assignments`, where counts are secret although labels are not;
-    - means: 4, or 2 with a minimum size of 1.
-
-    This is while look-ups of counts pay (`mpc.lookup`), up to N of a thousand for the norms and of
-    all N for the rest. With two parties, N = 20 and k = 5: 6 + 17 + 4 + 12 a later iteration + 4.
-
-    Leakage: what the ledger says. Rounds and bytes depend on the job, N, D, M and the number of
-    iterations, never on who is left out; see `mpc.norms` for what can be inferred.
+    Cost: see `mpc.costs`, which has rounds and bytes of every step as formulas. Leakage: what the
+    ledger says. Rounds and bytes depend on the job, N, D, M and the number of iterations, never on
+    who is left out; see `mpc.points` for what can be inferred.
     """
-    with meter.step("distances"):
-        gram_enc_NN = gram_matrix(points_enc_ND)
     with meter.step("norms"):
-        kept_enc_N = kept_points(gram_enc_NN, points_enc_ND.size(1))
-        if job.reveal == "distances":
-            dist_enc_NN = distances_of_kept(gram_enc_NN, kept_enc_N)
-        else:
-            gram_enc_NN = replace_left_out(gram_enc_NN, kept_enc_N)
+        points = points_within_bound(points_enc_ND)
     if job.reveal == "distances":
-        with meter.step("assignments"):
-            found = _decided_by_server(job, door, dist_enc_NN, kept_enc_N, decide)
+        found = _decided_by_server(job, points, door, meter, decide)
     else:
-        found = _lloyd(job, door, meter, source, gram_enc_NN, kept_enc_N)
+        found = _found_by_parties(job, points, door, meter)
     if job.evaluate:
-        _reveal_to_evaluator(door, found.onehot_NK)
-    with meter.step("means"):
-        groups_enc_NN = averaging_groups(found.members_enc_NK, job.min_cluster_size)
-        sums_enc = group_sums(groups_enc_NN, payload_enc_NM)
-    door.reveal(sums_enc, OWN_MEAN, why="own mean, one row each")
-    return Clustering(k=found.k, iterations=found.iterations, labels=_public_labels(found))
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Assignments:
-    """Where Lloyd's iteration, or the server, put the points."""
-
-    onehot_NK: Any
-    """Secret-shared, or a public tensor where the policy opens labels."""
-    members_enc_NK: Any
-    """The same, with zero rows for left-out points."""
-    k: int
-    iterations: int
-
-
-def _lloyd(
-    job: ClusterJob,
-    door: Opener,
-    meter: Steps,
-    source: TruncationSource,
-    gram_enc_NN: Any,
-    kept_enc_N: Any,
-) -> _Assignments:
-    """Iterate until nothing changes or the limit is reached.
-
-    The first iteration is not compared with the start, which is no assignment: with more points
-    than clusters they always differ, unless points are left out, which must not show.
-    """
-    k = job.k or 1
-    with meter.step("start"):
-        start_NK = (
-            farthest_first(gram_enc_NN, k)
-            if job.init_rows is None
-            else rows_as_centres(job.init_rows, gram_enc_NN.size(0))
+        now(
+            door.reveal(
+                labels_of(found.members_enc_NK), EVALUATION, why="simulation: compared with truth"
+            )
         )
-    with meter.step("iteration 1"):
-        onehot_NK = _assign(job, door, start_distances(gram_enc_NN, start_NK), 1)
-        members_enc_NK = members_of(onehot_NK, kept_enc_N)
-    done, unchanged = 1, False
-    while done < job.iterations and not unchanged:
-        done += 1
-        with meter.step(f"iteration {done}"):
-            dist_enc_NK = centre_distances(gram_enc_NN, members_enc_NK, source)
-            before_NK, onehot_NK = onehot_NK, _assign(job, door, dist_enc_NK, done)
-            if _is_secret(onehot_NK):
-                members_enc_NK, same_enc_1 = members_and_agreement(
-                    onehot_NK, members_enc_NK, kept_enc_N
-                )
-                unchanged = _open_unchanged(door, same_enc_1, done)
-            else:
-                members_enc_NK = members_of(onehot_NK, kept_enc_N)
-                unchanged = bool(torch.equal(onehot_NK, before_NK))
-    return _Assignments(onehot_NK=onehot_NK, members_enc_NK=members_enc_NK, k=k, iterations=done)
+    with meter.step("means"):
+        sums_enc = group_sums(found.members_enc_NK, payload_enc_NM, job.min_cluster_size)
+    door.reveal(sums_enc, OWN_MEAN, why="own mean, one row each")
+    return Clustering(k=found.k, iterations=found.iterations, labels=found.labels)
 
 
-def _assign(job: ClusterJob, door: Opener, dist_enc_NK: Any, iteration: int) -> Any:
-    """Assign every point to the nearest centre; public under policy `assignments`."""
-    onehot_enc_NK = one_hot_min(dist_enc_NK)
-    if job.reveal != "assignments":
-        return onehot_enc_NK
-    opened = door.reveal(onehot_enc_NK, LABELS, why=f"iteration {iteration}: policy assignments")
-    return torch.from_numpy(opened)
+def _found_by_parties(job: ClusterJob, points: Points, door: Opener, meter: Steps) -> Found:
+    """Start, iterate and choose under sharing."""
+    in_sight = job.reveal == "assignments" and job.restarts == 1 and job.k is not None
+    with meter.step("distances"):
+        inner = _source(points, in_sight=in_sight)
+    k_max = job.k or min(job.k_max, points.num_points)
+    groups = (k_max,) * job.restarts if job.k else tuple(range(1, k_max + 1))
+    with meter.step("start"):
+        dist_enc_NC = _start(job, points, inner, k_max, groups)
+    if in_sight:
+        return lloyd_in_sight(points, inner, dist_enc_NC, job.iterations, door, meter)
+    found = lloyd_in_secret(points, inner, dist_enc_NC, groups, job.iterations, door, meter)
+    if len(groups) > 1:
+        with meter.step("choice"):
+            found = _best(job, points, inner, found, groups, door)
+    if job.reveal == "assignments":
+        labels = now(door.reveal(labels_of(found.members_enc_NK), LABELS, why="policy assignments"))
+        found = found.labelled(labels)
+    return found
 
 
-def _open_unchanged(door: Opener, same_enc_1: Any, iteration: int) -> bool:
-    opened = door.reveal(same_enc_1, UNCHANGED, why=f"iteration {iteration}: when to stop")
-    return opened is not None and bool(opened[0])
+def _source(points: Points, *, in_sight: bool) -> Inner:
+    """Choose where inner products come from; see `mpc.points`."""
+    num_points, dim = points.rows.share.shape
+    if in_sight:
+        return ByShares(gram_matrix(points))
+    if num_points <= 2 * dim:
+        return ByGram(now(masked("gram", gram_matrix(points))))
+    return ByRows(points.rows)
+
+
+def _start(
+    job: ClusterJob, points: Points, inner: Inner, k_max: int, groups: tuple[int, ...]
+) -> Any:
+    """Return shares of squared distances to the first centres of every group, (N, C)."""
+    if job.init_rows is not None:
+        return start.given_rows(points, inner, job.init_rows)
+    of_secrets = ByRows(points.rows) if isinstance(inner, ByShares) else inner
+    if job.init == "k-means++":
+        draws_BK = public_draws(job.seed, points.num_points, job.restarts, k_max)
+        return start.plus_plus(points, of_secrets, k_max, draws_BK)
+    return start.columns_of(start.farthest_first(points, of_secrets, k_max), groups)
+
+
+def _best(
+    job: ClusterJob,
+    points: Points,
+    inner: Inner,
+    found: Found,
+    groups: tuple[int, ...],
+    door: Opener,
+) -> Found:
+    """Take the best of all groups: of restarts the one of least inertia, or the best k."""
+    counts_enc_C = local(found.members_enc_NK, lambda p: p.sum(0))
+    members, tables = together(
+        masked("members", found.members_enc_NK),
+        choice.look_up_explained(counts_enc_C, points.num_points),
+    )
+    explained_enc_G = choice.explained(inner, members, tables, groups)
+    best_enc_NK = choice.best_of(explained_enc_G, members, groups[0])
+    return Found(members_enc_NK=best_enc_NK, k=groups[0], iterations=found.iterations, labels=None)
 
 
 def _decided_by_server(
     job: ClusterJob,
+    points: Points,
     door: Opener,
-    dist_enc_NN: Any,
-    kept_enc_N: Any,
+    meter: Steps,
     decide: Callable[[], Decision],
-) -> _Assignments:
+) -> Found:
     """Open distances to the server and take labels and k from it.
 
     When the server chooses k there are columns for all that it may choose, so that what follows
     needs the same randomness whatever it chooses.
     """
-    door.reveal(dist_enc_NN, DISTANCES, why="the server chooses k and the labels")
-    decision = decide()
+    with meter.step("distances"):
+        dist_enc_NN = _distances_of_kept(points)
+    with meter.step("assignments"):
+        door.reveal(dist_enc_NN, DISTANCES, why="the server chooses k and the labels")
+        decision = decide()
     columns = job.k or K_CANDIDATES_MAX
     if not all(0 <= label < columns for label in decision.labels):
         raise FrameError(f"the server sent a label outside 0 .. {columns - 1}")
-    labels = torch.tensor(decision.labels, dtype=torch.int64)
-    onehot_NK = torch.eye(columns, dtype=torch.int64)[labels]
-    return _Assignments(
-        onehot_NK=onehot_NK,
-        members_enc_NK=members_of(onehot_NK, kept_enc_N),
+    onehot_NK = torch.eye(columns, dtype=torch.int64)[torch.tensor(decision.labels)]
+    return Found(
+        members_enc_NK=local(points.kept.secret, lambda b: b[:, None] * onehot_NK),
         k=decision.k,
         iterations=decision.iterations,
+        labels=decision.labels,
     )
 
 
-def _public_labels(found: _Assignments) -> tuple[int, ...] | None:
-    if _is_secret(found.onehot_NK):
-        return None
-    return tuple(found.onehot_NK.argmax(1).tolist())
+def _distances_of_kept(points: Points) -> Any:
+    """Return shares of squared distances, (N, N), with zeros in left-out rows and columns.
 
+    Notes
+    -----
+    For policy `distances`, whose server must know whom to leave out, and by the zeros does; it
+    learns nothing else of a left-out point. Left-out rows of the Gram matrix are zero already, so
+    that only the lengths of others must be.
 
-def _reveal_to_evaluator(door: Opener, onehot_NK: Any) -> None:
-    if not _is_secret(onehot_NK):
-        zeros = torch.zeros(tuple(onehot_NK.shape), dtype=torch.int64)
-        onehot_NK = from_share(zeros) + onehot_NK
-    clusters = torch.arange(onehot_NK.size(1), dtype=torch.int64)
-    labels_enc_N = local(onehot_NK, lambda s: (s * clusters).sum(1))
-    door.reveal(labels_enc_N, EVALUATION, why="simulation: compared with truth")
-
-
-def _is_secret(assignments: Any) -> bool:
-    return not isinstance(assignments, torch.Tensor)
+    Cost: one round. Leakage: none here.
+    """
+    lengths = now(masked("lengths", points.lengths_enc_N))
+    both_enc_NN = multiply("i,j->ij", points.kept, lengths)
+    both = both_enc_NN.share
+    return from_share(both + both.t() - 2 * gram_matrix(points).share)

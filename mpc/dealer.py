@@ -17,7 +17,13 @@ bit        r in {0, 1}, both ways      xor share to additive share
 truncation r, r >> m, top bit of r     exact truncation, see `mpc.compare.truncate`
 lookup     r, one-hot row of r mod 2^d look-up in a public table, see `mpc.lookup`
 sign       r, keys for [z - r < 0]     comparison in one round, two parties only, see `mpc.fss`
+mask       a                           one opening, reused by products; see `mpc.masked`
+product    f(a, b) of two such masks   any bilinear map of what they mask, no further opening
 ========== =========================== =====================================================
+
+Masks are noted under names, until the next job or another mask of the name. A named truncation
+notes r, its shifted part and its top bit as `name`, `name shifted` and `name top`. A look-up that
+names a mask b gives shares of b times each row, too. `rename` moves a mask to another name.
 """
 
 import json
@@ -30,6 +36,7 @@ from typing import Final
 
 import numpy as np
 
+from mpc.bilinear import Formula, bilinear
 from mpc.child import Start, serve_process
 from mpc.errors import FrameError, PeerClosedError
 from mpc.fixedpoint import Int64Array
@@ -39,7 +46,10 @@ from mpc.link_meter import LinkMeter
 from mpc.randomness import AesCtrStream, new_key
 from mpc.reception import Reception
 from mpc.transport import MAX_CONTROL_BYTES, Link, raw_view
-from mpc.tuples import TupleRequest, matmul_shape, requests_of
+from mpc.tuples import TupleRequest, job_of, matmul_shape, requests_of
+
+Masks = dict[str, Int64Array]
+"""By name: masks that the dealer has noted, the sum of all parties' parts."""
 
 _SMALL_PRODUCT: Final = 1 << 24
 """Multiplications up to which NumPy's integer product (1 ns each) beats loading torch (2 s)."""
@@ -52,10 +62,27 @@ class Expander:
     ----------
     streams : sequence of AesCtrStream
         One a party, in rank order, in step with the party's own copy.
+    masks : dict of str to ndarray of int64, optional
+        Noted earlier in the job; what is noted now is added.
     """
 
-    def __init__(self, streams: Sequence[AesCtrStream]) -> None:
+    def __init__(self, streams: Sequence[AesCtrStream], masks: Masks | None = None) -> None:
         self._streams = streams
+        self._masks: Masks = {} if masks is None else masks
+
+    def note(self, request: TupleRequest) -> None:
+        """Do what a request without an answer asks: note a mask, or move one to another name."""
+        name = request.names[0]
+        if request.kind == "mask":
+            self._masks[name] = self._sum(request.shapes[0])
+        else:
+            self._masks[request.names[1]] = self._noted(name)
+            del self._masks[name]
+
+    def _noted(self, name: str) -> Int64Array:
+        if name not in self._masks:
+            raise ValueError(f"no mask {name!r} was noted")
+        return self._masks[name]
 
     def correction(self, request: TupleRequest) -> Int64Array:
         """Return party 0's last part of the next tuple, of `request.out_shape`."""
@@ -68,7 +95,19 @@ class Expander:
             a, b = self._xor(shapes[0]), self._xor(shapes[1])
             c = a & b
             return c ^ self._xor(c.shape, skip_first=True)
+        if kind == "product":
+            c = self._product(request)
+            return c - self._sum(c.shape, skip_first=True)
         return self._unary(request) - self._sum(request.out_shape, skip_first=True)
+
+    def _product(self, request: TupleRequest) -> Int64Array:
+        shapes = zip(request.names, request.shapes, strict=True)
+        a, b = (self._noted(name).reshape(shape) for name, shape in shapes)
+        if not request.out_shape:
+            raise ValueError(f"no such formula {request.formula!r}")
+        formula: Formula = request.formula  # type: ignore[assignment]
+        product: Int64Array = bilinear(formula, a, b, ring_matmul)
+        return product
 
     def sign_keys(self, request: TupleRequest) -> memoryview:
         """Return the correction words of signs, the same for both parties."""
@@ -91,8 +130,21 @@ class Expander:
         if request.kind == "bit":
             return self._xor(shape, bit_length=1)
         if request.kind == "lookup":
-            return one_hot_rows(self._sum(shape), request.bits)
-        return np.stack(truncation_pair(self._sum(shape), request.bits))
+            return self._lookup(request)
+        r = self._sum(shape)
+        shifted, top = truncation_pair(r, request.bits)
+        for name in request.names:
+            self._masks |= {name: r, f"{name} shifted": shifted, f"{name} top": top}
+        return np.stack([shifted, top])
+
+    def _lookup(self, request: TupleRequest) -> Int64Array:
+        rows = one_hot_rows(self._sum(request.shapes[0]), request.bits)
+        if not request.names:
+            return rows
+        factor = self._noted(request.names[0])
+        if factor.shape != request.shapes[0][:1]:
+            raise ValueError(f"mask {request.names[0]!r} is not of one element a row")
+        return np.stack([rows, rows * factor.reshape(-1, *(1,) * (rows.ndim - 1))])
 
     def _sum(self, shape: Sequence[int], *, skip_first: bool = False) -> Int64Array:
         total = np.zeros(tuple(shape), dtype=np.int64)
@@ -166,6 +218,8 @@ class Dealer:
         self._keys = [new_key() for _ in links]
         self._sent = dict.fromkeys(links, 0)
         self._seconds = 0.0
+        self._job = 0
+        self._masks: Masks = {}
         for link, key in zip(links, self._keys, strict=True):
             link.send(DEALER_KEY, key)
             link.start_counting()
@@ -186,7 +240,10 @@ class Dealer:
 
     def _deal(self, wanted: tuple[int, list[TupleRequest]]) -> None:
         segment, requests = wanted
-        expander = Expander([AesCtrStream(key, nonce=segment) for key in self._keys])
+        if job_of(segment) != self._job:
+            self._job, self._masks = job_of(segment), {}
+        streams = [AesCtrStream(key, nonce=segment) for key in self._keys]
+        expander = Expander(streams, self._masks)
         for request in requests:
             started = time.perf_counter()
             try:
@@ -200,6 +257,9 @@ class Dealer:
 
     def _made(self, expander: Expander, request: TupleRequest) -> tuple[memoryview, Sequence[Link]]:
         """Return what is to be sent, and to whom."""
+        if not request.is_sent:
+            expander.note(request)
+            return memoryview(b""), ()
         if request.kind in SIGN_KINDS:
             return expander.sign_keys(request), self._links
         return raw_view(expander.correction(request)), self._links[:1]

@@ -11,7 +11,19 @@ from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple
 
 TupleKind = Literal[
-    "mul", "matmul", "square", "binary", "wraps", "bit", "truncation", "sign8", "sign64", "lookup"
+    "mul",
+    "matmul",
+    "square",
+    "binary",
+    "wraps",
+    "bit",
+    "truncation",
+    "sign8",
+    "sign64",
+    "lookup",
+    "mask",
+    "rename",
+    "product",
 ]
 """Kinds of correlated randomness; see `mpc.dealer`."""
 
@@ -42,8 +54,11 @@ CORRECTIONS: Final[Mapping[TupleKind, bytes]] = {
     "sign8": b"CSG8",
     "sign64": b"CS64",
     "lookup": b"CLKP",
+    "product": b"CPRD",
 }
 """What the dealer sends of a tuple: its last part to party 0, or keys to both parties."""
+UNSENT_KINDS: Final[frozenset[TupleKind]] = frozenset({"mask", "rename"})
+"""What the dealer notes only: parties draw their masks themselves."""
 SIGN_KINDS: Final[Mapping[TupleKind, Literal[8, 64]]] = {"sign8": 8, "sign64": 64}
 """Keys for two parties; bits of the ring that the signs are shared in."""
 

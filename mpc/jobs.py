@@ -10,7 +10,7 @@ from typing import Final, Literal, Protocol, Self
 import numpy as np
 import numpy.typing as npt
 
-from mpc.errors import BudgetError, InputError, PolicyError
+from mpc.errors import BudgetError, InputError
 from mpc.fixedpoint import FloatArray
 from mpc.traffic import Traffic
 
@@ -22,7 +22,14 @@ MAX_POINTS: Final = 8191
 """More would overflow the ring (squared cluster sizes) and no memory would hold the distances."""
 
 K_CANDIDATES_MAX: Final = 8
-"""The largest number of clusters that is tried when none is given."""
+"""The largest number of clusters that is tried when none is given, unless the job says."""
+
+Init = Literal["farthest-first", "k-means++"]
+INITS: Final[tuple[Init, ...]] = ("farthest-first", "k-means++")
+"""How first centres are chosen; see `mpc.start`."""
+
+MAX_COLUMNS: Final = 1024
+"""Most centres over all restarts or candidates of k."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -30,7 +37,7 @@ class ClusterJob:
     """Public description of one job: cluster points, give each its cluster's mean payload."""
 
     k: int | None
-    """Number of clusters; None chooses by silhouette, which needs `reveal="distances"`."""
+    """Number of clusters; None chooses from 1 to `k_max`, see `mpc.choose_k`."""
     iterations: int = 20
     """Most reassignments; the job ends earlier when one changes nothing (that bit is public)."""
     reveal: RevealPolicy = "own-mean"
@@ -40,7 +47,15 @@ class ClusterJob:
     evaluate: bool = False
     """Open the labels to an `evaluator`: for simulations, never in deployment."""
     init_rows: tuple[int, ...] | None = None
-    """Public start: these points are the first centres. None: farthest-first under sharing."""
+    """Public start: these points are the first centres. None: chosen under sharing, see `init`."""
+    init: Init = "farthest-first"
+    """How first centres are chosen: deterministically, or drawn by `seed`."""
+    restarts: int = 1
+    """Independent starts of k-means++, in the same rounds; the one of least inertia is kept."""
+    seed: int = 0
+    """Of the public draws of k-means++; no mask depends on it."""
+    k_max: int = K_CANDIDATES_MAX
+    """Where k is None: the largest number of clusters to choose."""
     norm_bound: float = 1.0
     """Public bound on the Euclidean norm of a point."""
     label: str = ""
@@ -57,13 +72,32 @@ class ClusterJob:
             raise InputError(f"min_cluster_size={self.min_cluster_size} but at least 1 is needed")
         if not (np.isfinite(self.norm_bound) and self.norm_bound > 0):
             raise InputError(f"norm_bound={self.norm_bound} but a positive number is needed")
-        if self.k is None and self.reveal != "distances":
-            raise PolicyError(
-                f"choosing k by silhouette opens distances, which reveal={self.reveal!r} does not; "
-                "give k, or allow --reveal distances"
-            )
+        self._check_start()
         if self.init_rows is not None:
             self._check_init_rows(self.init_rows)
+
+    def _check_start(self) -> None:
+        if self.init not in INITS:
+            raise InputError(f"init={self.init!r} is none of {', '.join(INITS)}")
+        if self.restarts < 1 or self.k_max < 1:
+            raise InputError(
+                f"restarts={self.restarts}, k_max={self.k_max} but at least 1 is needed of each"
+            )
+        if self.seed < 0:
+            raise InputError(f"seed={self.seed} but a number of at least 0 is needed")
+        drawn = self.init == "k-means++" and self.init_rows is None
+        if self.restarts > 1 and not drawn:
+            raise InputError(
+                f"restarts={self.restarts} but only k-means++ starts differ from one another; "
+                "say init='k-means++' without init_rows, or restarts=1"
+            )
+        if self.k is None and drawn:
+            raise InputError("k=None is chosen from farthest-first starts; give k for k-means++")
+        if (self.k or self.k_max) * self.restarts > MAX_COLUMNS:
+            raise InputError(
+                f"{self.k or self.k_max} clusters in {self.restarts} restarts are more than "
+                f"{MAX_COLUMNS} centres; lower one of them"
+            )
 
     def _check_init_rows(self, rows: tuple[int, ...]) -> None:
         if self.k is None:

@@ -13,8 +13,9 @@ from typing import Any, Final
 import numpy as np
 import torch
 
-from mpc._crypten import from_share, open_masked, provider
+from mpc._crypten import from_share, provider
 from mpc.fixedpoint import Int64Array
+from mpc.masked import Masked, Pending
 
 LARGEST: Final = 1 << 20
 """Entries of one-hot rows up to which a look-up is taken for a comparison: 8 MB from the dealer."""
@@ -25,7 +26,7 @@ def pays(count: int, bit_length: int) -> bool:
     return bit_length < 20 and count << bit_length <= LARGEST
 
 
-def look_up(x_enc: Any, tables: Sequence[Int64Array]) -> list[Any]:
+def look_up(x_enc: Any, tables: Sequence[Int64Array]) -> Pending[list[Any]]:
     """Return shares of each table's entry at x, of x's shape.
 
     Parameters
@@ -37,7 +38,7 @@ def look_up(x_enc: Any, tables: Sequence[Int64Array]) -> list[Any]:
 
     Returns
     -------
-    list of MPCTensor
+    Pending list of MPCTensor
 
     Notes
     -----
@@ -49,28 +50,61 @@ def look_up(x_enc: Any, tables: Sequence[Int64Array]) -> list[Any]:
     Ishai, Kushilevitz, Meldgaard, Orlandi, Paskin-Cherniavsky: On the power of correlated
     randomness in secure computation, TCC 2013, section 3 (one-time truth tables).
     """
-    size = len(tables[0])
-    values, rows = _opened(x_enc, size.bit_length() - 1)
-    return [from_share((rows * torch.from_numpy(table[values])).sum(-1)) for table in tables]
+    bit_length = len(tables[0]).bit_length() - 1
+    mask_enc, rows_enc = provider().lookup(tuple(x_enc.size()), bit_length)
+    rows, places = rows_enc.share, np.arange(1 << bit_length, dtype=np.int64)
+
+    def settle(opened: torch.Tensor) -> list[Any]:
+        values: Int64Array = (opened.numpy()[..., None] - places) & (len(places) - 1)
+        return [from_share((rows * torch.from_numpy(table[values])).sum(-1)) for table in tables]
+
+    return Pending(masked=x_enc.share + mask_enc.share, settle=settle)
 
 
-def equals_zero(x_enc: Any, bit_length: int) -> Any:
+def equals_zero(x_enc: Any, bit_length: int) -> Pending[Any]:
     """Return shares of [x = 0 mod 2^bit_length], as integers 0 or 1; cost as in `look_up`."""
-    values, rows = _opened(x_enc, bit_length)
-    place_of_zero = torch.from_numpy(values[..., :1])  # z itself, which stands at place 0
-    return from_share(rows.gather(-1, place_of_zero).squeeze(-1))
+    mask_enc, rows_enc = provider().lookup(tuple(x_enc.size()), bit_length)
+
+    def settle(opened: torch.Tensor) -> Any:
+        return from_share(_at_zero(rows_enc.share, opened, bit_length))
+
+    return Pending(masked=x_enc.share + mask_enc.share, settle=settle)
 
 
-def is_negative(x_enc: Any, bit_length: int) -> Any:
+def equals_zero_times(x_enc_NC: Any, bit_length: int, factor_N: Masked) -> Pending[Any]:
+    """Return shares of [x = 0 mod 2^bit_length] times a factor that is the same along a row.
+
+    Parameters
+    ----------
+    x_enc_NC : MPCTensor, (N, C)
+    bit_length : int
+    factor_N : Masked, (N,)
+        Opened before: the product takes no further round, as the dealer knows both one-hot rows and
+        the factor's mask.
+
+    Notes
+    -----
+    Cost: one round, 8 N C bytes from each party to each other; from the dealer to party 0,
+    16 * 2^bit_length bytes an element. Leakage: none.
+    """
+    name = factor_N.mask.name
+    mask_enc, rows_enc = provider().lookup(tuple(x_enc_NC.size()), bit_length, name)
+
+    def settle(opened: torch.Tensor) -> Any:
+        plain, times_mask = (_at_zero(rows, opened, bit_length) for rows in rows_enc.share)
+        return from_share(factor_N.opened[:, None] * plain - times_mask)
+
+    return Pending(masked=x_enc_NC.share + mask_enc.share, settle=settle)
+
+
+def is_negative(x_enc: Any, bit_length: int) -> Pending[Any]:
     """Return shares of [x < 0] of numbers in two's complement of `bit_length` bits."""
     table = np.arange(1 << bit_length, dtype=np.int64) >> (bit_length - 1)
-    return look_up(x_enc, [table])[0]
+    pending = look_up(x_enc, [table])
+    return Pending(masked=pending.masked, settle=lambda opened: pending.settle(opened)[0])
 
 
-def _opened(x_enc: Any, bit_length: int) -> tuple[Int64Array, torch.Tensor]:
-    """Open x + r; return which value stands at each place of a row, and the rows' share."""
-    mask_enc, rows_enc = provider().lookup(tuple(x_enc.size()), bit_length)
-    z = open_masked(x_enc, mask_enc).numpy()
-    places = np.arange(1 << bit_length, dtype=np.int64)
-    values: Int64Array = (z[..., None] - places) & ((1 << bit_length) - 1)
-    return values, rows_enc.share
+def _at_zero(rows: torch.Tensor, opened: torch.Tensor, bit_length: int) -> torch.Tensor:
+    """Return what stands at [x = 0]: place z itself."""
+    places = (opened & ((1 << bit_length) - 1))[..., None]
+    return rows.gather(-1, places).squeeze(-1)

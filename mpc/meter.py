@@ -21,6 +21,9 @@ class Steps(Protocol):
     def step(self, name: str) -> AbstractContextManager[None]:
         """Surround one step."""
 
+    def go_on(self) -> None:
+        """Say inside an iteration that another may follow: its tuples are asked for."""
+
 
 class Network:
     """A party's links, what runs on them, and what they have carried.
@@ -117,6 +120,10 @@ class Meter:
                 seconds=time.perf_counter() - started,
             )
         )
+
+    def go_on(self) -> None:
+        """Ask the dealer for what the next iteration will need."""
+        self._network.provider.look_ahead()
 
     def report(self, owners: Sequence[Link]) -> dict[str, object]:
         """Return everything that was counted since the job began.

@@ -4,12 +4,16 @@ Lloyd's algorithm on a Gram matrix: with assignments S (N x K, one-hot) and coun
 squared distance to the mean of cluster k, up to a term without k, is V_k / c_k^2 - 2 U_ik / c_k,
 where U = G S and V_k = sum_i S_ik U_ik. No centre is ever formed.
 
-A point over the norm bound is left out as under sharing: a copy of the first kept point stands in
-its place, which counts nowhere.
+A point over the norm bound is left out as under sharing: it is moved to the origin, counts nowhere,
+and has label 0.
+
+What is equally far but for rounding goes to the lowest index: a later cluster must be nearer by
+more than 2^-TIE_BITS squared bounds for each place that it stands behind.
 
 Shape letters: N points, K clusters, D dimensions of a point, M of a payload.
 """
 
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -19,12 +23,15 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-from mpc.fixedpoint import POINT_BITS, FloatArray, squared_norm_limit
+from mpc.draws import draw_bits, public_draws
+from mpc.fixedpoint import POINT_BITS, TIE_BITS, FloatArray, squared_norm_limit
 from mpc.jobs import K_CANDIDATES_MAX, ClusterJob, ClusterResult
 from mpc.traffic import NO_TRAFFIC
 
 Labels = npt.NDArray[np.int64]
 Kept = npt.NDArray[np.bool_]
+_EXACT = 2.0**-12
+"""How much less than ties of later distances those to first centres need be, which are exact."""
 
 
 def kept_points(points_ND: FloatArray, norm_bound: float) -> Kept:
@@ -33,12 +40,6 @@ def kept_points(points_ND: FloatArray, norm_bound: float) -> Kept:
         ring_ND = np.rint(points_ND / norm_bound * 2.0**POINT_BITS)
         squared_norm_N = np.einsum("nd,nd->n", ring_ND, ring_ND)
     return np.asarray(squared_norm_N <= squared_norm_limit(points_ND.shape[1]))
-
-
-def stand_ins(kept_N: Kept) -> Labels:
-    """Return each point's row, (N,), or the first kept row in the place of a left-out point."""
-    rows_N = np.arange(len(kept_N))
-    return np.asarray(np.where(kept_N, rows_N, np.argmax(kept_N)), dtype=np.int64)
 
 
 def squared_distances(gram_NN: FloatArray) -> FloatArray:
@@ -56,14 +57,39 @@ def gram_of_distances(dist_NN: FloatArray) -> FloatArray:
     return -0.5 * centre_NN @ dist_NN @ centre_NN
 
 
-def farthest_first(gram_NN: FloatArray, k: int) -> Labels:
-    """Choose k rows: the first, then always the farthest from those chosen (ties: lowest)."""
-    dist_NN = squared_distances(gram_NN)
-    rows = [0]
-    nearest_N = dist_NN[0].copy()
+def farthest_first(gram_NN: FloatArray, k: int, kept_N: Kept | None = None) -> Labels:
+    """Choose k rows: the first that counts, then always the farthest from those chosen.
+
+    Ties go to the lowest index; points that do not count are chosen when no others are left.
+    """
+    kept_N = np.ones(len(gram_NN), dtype=np.bool_) if kept_N is None else kept_N
+    dist_NN = np.where(kept_N[:, None], squared_distances(gram_NN), -1.0)
+    rows = [int(np.argmax(kept_N))]
+    nearest_N = dist_NN[:, rows[0]].copy()
     while len(rows) < k:
         rows.append(int(np.argmax(nearest_N)))
-        nearest_N = np.minimum(nearest_N, dist_NN[rows[-1]])
+        nearest_N = np.minimum(nearest_N, dist_NN[:, rows[-1]])
+    return np.asarray(rows, dtype=np.int64)
+
+
+def plus_plus(gram_NN: FloatArray, draws_K: Labels, kept_N: Kept | None = None) -> Labels:
+    """Choose rows by public draws, each in proportion to its distance to those chosen before.
+
+    Parameters
+    ----------
+    gram_NN : ndarray of float64, (N, N)
+    draws_K : ndarray of int64, (K,)
+        From `mpc.draws.public_draws`.
+    kept_N : ndarray of bool, (N,), optional
+    """
+    kept_N = np.ones(len(gram_NN), dtype=np.bool_) if kept_N is None else kept_N
+    dist_NN = squared_distances(gram_NN) * kept_N[:, None]
+    weight_N, rows = kept_N.astype(np.float64), []
+    for draw in draws_K:
+        reached_N = np.cumsum(weight_N) * 2.0 ** draw_bits(len(gram_NN))
+        rows.append(int(np.argmax(draw * weight_N.sum() <= reached_N)))
+        of_row_N = dist_NN[:, rows[-1]]
+        weight_N = of_row_N if len(rows) == 1 else np.minimum(weight_N, of_row_N)
     return np.asarray(rows, dtype=np.int64)
 
 
@@ -86,8 +112,21 @@ def lloyd(
     rows: Sequence[int] | Labels,
     iterations: int,
     kept_N: Kept | None = None,
+    *,
+    tie: float = 0.0,
 ) -> tuple[Labels, int]:
     """Run Lloyd's iteration from the points `rows` as first centres; only kept points count.
+
+    Parameters
+    ----------
+    gram_NN : ndarray of float64, (N, N)
+    rows : sequence of int, (K,)
+    iterations : int
+        Most reassignments.
+    kept_N : ndarray of bool, (N,), optional
+        Who counts; None for everybody.
+    tie : float
+        By how much a later cluster must be nearer, for each place that it stands behind.
 
     Returns
     -------
@@ -97,15 +136,28 @@ def lloyd(
         not compared with the start.
     """
     kept_N = np.ones(len(gram_NN), dtype=np.bool_) if kept_N is None else kept_N
-    members_NK = np.zeros((len(gram_NN), len(rows)))
-    members_NK[np.asarray(rows), np.arange(len(rows))] = 1.0
-    done, changed = 0, True
+    rows, places_K = np.asarray(rows), np.arange(len(rows))
+    dist_NK = np.diag(gram_NN)[rows] - 2 * gram_NN[:, rows] + places_K * tie * _EXACT
+    members_NK, done, changed = np.zeros((len(gram_NN), len(rows))), 0, True
     while changed and done < iterations:
+        if done:
+            dist_NK = centre_distances(gram_NN, members_NK) + places_K * tie
         before_NK = members_NK
-        labels_N = np.argmin(centre_distances(gram_NN, members_NK), axis=1).astype(np.int64)
+        labels_N = np.where(kept_N, np.argmin(dist_NK, axis=1), 0).astype(np.int64)
         members_NK = np.eye(len(rows))[labels_N] * kept_N[:, None]
         done, changed = done + 1, done == 0 or not np.array_equal(members_NK, before_NK)
     return labels_N, done
+
+
+def explained(gram_NN: FloatArray, labels_N: Labels, kept_N: Kept, k: int) -> float:
+    """Return the sum over clusters of the squared length of their sum, over their size.
+
+    The inertia is the sum of squared norms of all points that count, less this.
+    """
+    members_NK = np.eye(k)[labels_N] * kept_N[:, None]
+    counts_K = members_NK.sum(axis=0)
+    lengths_K = np.einsum("nk,nm,mk->k", members_NK, gram_NN, members_NK, optimize=True)
+    return float((lengths_K / np.maximum(counts_K, 1)).sum())
 
 
 def choose_k_by_silhouette(gram_NN: FloatArray, iterations: int) -> int:
@@ -134,17 +186,33 @@ def cluster_gram(
     gram_NN : ndarray of float64, (N, N)
     job : ClusterJob
     kept_N : ndarray of bool, (N,), optional
-        Who counts; None for everybody. A left-out point gets the label of the first kept one.
+        Who counts; None for everybody.
     """
     kept_N = np.ones(len(gram_NN), dtype=np.bool_) if kept_N is None else kept_N
-    if not kept_N.any():
-        return np.zeros(len(gram_NN), dtype=np.int64), job.k or 1, min(2, job.iterations)
+    gram_NN = np.where(kept_N[:, None] & kept_N[None, :], gram_NN, 0.0)
     k = job.k or choose_k_by_silhouette(gram_NN[np.ix_(kept_N, kept_N)], job.iterations)
-    rows_N = stand_ins(kept_N)
-    gram_NN = gram_NN[np.ix_(rows_N, rows_N)]
-    rows = job.init_rows if job.init_rows is not None else farthest_first(gram_NN, k)
-    labels_N, iterations = lloyd(gram_NN, rows, job.iterations, kept_N)
-    return labels_N[rows_N], k, iterations
+    tie = 2.0**-TIE_BITS * job.norm_bound**2
+    runs = [
+        lloyd(gram_NN, rows, job.iterations, kept_N, tie=tie)
+        for rows in _starts(gram_NN, job, k, kept_N)
+    ]
+    iterations = max(done for _, done in runs)
+    groups_tie = tie * 2.0 ** math.ceil(math.log2(len(gram_NN) + 1))
+    gains = [
+        explained(gram_NN, labels_N, kept_N, k) - place * groups_tie
+        for place, (labels_N, _) in enumerate(runs)
+    ]
+    return runs[int(np.argmax(gains))][0], k, iterations
+
+
+def _starts(gram_NN: FloatArray, job: ClusterJob, k: int, kept_N: Kept) -> list[Labels]:
+    """Return the first centres' rows of every restart."""
+    if job.init_rows is not None:
+        return [np.asarray(job.init_rows, dtype=np.int64)]
+    if job.init == "farthest-first":
+        return [farthest_first(gram_NN, k, kept_N)]
+    draws_BK = public_draws(job.seed, len(gram_NN), job.restarts, k)
+    return [plus_plus(gram_NN, draws_K, kept_N) for draws_K in draws_BK]
 
 
 def cluster_distances(dist_NN: FloatArray, job: ClusterJob) -> tuple[Labels, int, int]:
@@ -159,8 +227,10 @@ def cluster_distances(dist_NN: FloatArray, job: ClusterJob) -> tuple[Labels, int
     kept_N = np.asarray(dist_NN.any(axis=1))
     if not kept_N.any():
         kept_N = ~kept_N
-    rows_N = stand_ins(kept_N)
-    return cluster_gram(gram_of_distances(dist_NN[np.ix_(rows_N, rows_N)]), job, kept_N)
+    inside = np.ix_(kept_N, kept_N)
+    gram_NN = np.zeros_like(dist_NN)
+    gram_NN[inside] = gram_of_distances(dist_NN[inside])
+    return cluster_gram(gram_NN, job, kept_N)
 
 
 def averaging_groups(labels_N: Labels, kept_N: Kept, min_cluster_size: int) -> Kept:

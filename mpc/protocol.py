@@ -140,7 +140,6 @@ def run_job(
         payload_enc_NM,
         door=door,
         meter=meter,
-        source=network.provider,
         decide=lambda: _decision_of(network.server, order.number, within_s=job_timeout_s),
     )
     report: dict[str, object] = {

@@ -16,8 +16,9 @@ import numpy as np
 import torch
 
 from mpc._crypten import ArithmeticSharedTensor, BinarySharedTensor, TrustedFirstParty
+from mpc.bilinear import Formula, bilinear, bilinear_shape
 from mpc.communicator import MeshCommunicator
-from mpc.dealer import one_hot_rows, truncation_pair
+from mpc.dealer import Masks, one_hot_rows, ring_matmul, truncation_pair
 from mpc.errors import PartyError
 from mpc.fixedpoint import Int64Array
 from mpc.frames import (
@@ -39,15 +40,8 @@ from mpc.tuples import TupleRequest, segment_of
 
 Triple = tuple[Any, Any, Any]
 Pair = tuple[Any, Any]
-_NO_SEGMENT: Final = -1
-
-
-class TruncationSource(Protocol):
-    """What `mpc.compare.truncate` needs beyond CrypTen's own provider."""
-
-    def truncation(self, size: Sequence[int], shift: int) -> tuple[Any, Any, Any]:
-        """Return shares of a uniform r, of r >> shift (logical) and of r's top bit."""
-        ...
+SIGNS_CHUNK: Final = 1 << 14
+"""Signs whose keys are in flight at once: 10 MB with 40 bits, and as many as a walk takes."""
 
 
 class Signs(Protocol):
@@ -61,19 +55,40 @@ class Signs(Protocol):
         """Return its additive shares of [x < 0] at the public x + r, mod 256 or 2^64."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class SignsPart:
+    """One party's side of a chunk of signs, but for the correction words."""
+
+    request: TupleRequest
+    masks: torch.Tensor = field(repr=False)
+    """Its share of r."""
+    seeds: torch.Tensor = field(repr=False)
+
+
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class SignKeys:
-    """One party's keys from the dealer."""
+    """One party's keys from the dealer; words are read chunk by chunk, as they are used."""
 
     party: int
-    masks: Int64Array = field(repr=False)
-    """Its share of r."""
-    seeds: Int64Array = field(repr=False)
-    words: CorrectionWords = field(repr=False)
+    parts: tuple[SignsPart, ...]
+    words_of: Callable[[TupleRequest], bytes | bytearray]
+
+    @property
+    def masks(self) -> Int64Array:
+        """Its share of r."""
+        return np.concatenate([part.masks.numpy() for part in self.parts])
 
     def evaluate(self, opened: Int64Array) -> RingArray:
         """Return its additive shares of [x < 0] at the public x + r, mod 256 or 2^64."""
-        return evaluate_sign(self.party, self.seeds, self.words, opened.view(np.uint64))
+        points, shares, done = opened.view(np.uint64), [], 0
+        for part in self.parts:
+            request, count = part.request, len(part.masks)
+            layout = sign_layout(count, num_bits=request.bits, ring_bits=SIGN_KINDS[request.kind])
+            words = CorrectionWords.from_bytes(layout, self.words_of(request))
+            seeds = part.seeds.numpy()
+            shares.append(evaluate_sign(self.party, seeds, words, points[done : done + count]))
+            done += count
+        return np.concatenate(shares)
 
 
 class TupleProvider:
@@ -113,33 +128,57 @@ class TupleProvider:
         r_add = self._last_part(TupleRequest("bit", (tuple(size),)))
         return _arithmetic(r_add), BinarySharedTensor.from_shares(r_xor)
 
-    def truncation(self, size: Sequence[int], shift: int) -> Triple:
-        """Return shares of a uniform r, of r >> shift (logical) and of r's top bit."""
-        r = self._draw(size)
-        shifted, top = self._last_part(TupleRequest("truncation", (tuple(size),), shift))
-        return _arithmetic(r), _arithmetic(shifted), _arithmetic(top)
+    def mask(self, name: str, size: Sequence[int]) -> torch.Tensor:
+        """Return a share of a uniform mask, which the dealer notes under a name."""
+        self._note(TupleRequest("mask", (tuple(size),), names=(name,)))
+        return self._draw(size)
 
-    def lookup(self, size: Sequence[int], bit_length: int) -> Pair:
-        """Return shares of a uniform r and of the one-hot rows of r mod 2^bit_length.
+    def rename(self, old: str, new: str) -> None:
+        """Let a noted mask go by another name from here on."""
+        self._note(TupleRequest("rename", (), names=(old, new)))
 
-        The rows have one axis more than `size`, of length 2^bit_length.
+    def product(
+        self, formula: Formula, names: tuple[str, str], shapes: tuple[Sequence[int], Sequence[int]]
+    ) -> torch.Tensor:
+        """Return a share of a bilinear map of two noted masks, whose shapes are given."""
+        left, right = (tuple(shape) for shape in shapes)
+        return self._last_part(TupleRequest("product", (left, right), 0, names, formula))
+
+    def truncation(self, size: Sequence[int], shift: int, name: str = "") -> Triple:
+        """Return shares of a uniform r, of r >> shift (logical) and of r's top bit.
+
+        The dealer notes all three if there is a name: as it, "name shifted" and "name top".
         """
         r = self._draw(size)
-        rows = self._last_part(TupleRequest("lookup", (tuple(size),), bit_length))
+        names = (name,) if name else ()
+        shifted, top = self._last_part(TupleRequest("truncation", (tuple(size),), shift, names))
+        return _arithmetic(r), _arithmetic(shifted), _arithmetic(top)
+
+    def lookup(self, size: Sequence[int], bit_length: int, factor: str = "") -> Pair:
+        """Return shares of a uniform r and of the one-hot rows of r mod 2^bit_length.
+
+        The rows have one axis more than `size`, of length 2^bit_length. With the name of a noted
+        mask of one element along the first axis, rows are given twice, one axis more in front: as
+        they are, and times the mask's element.
+        """
+        r = self._draw(size)
+        names = (factor,) if factor else ()
+        rows = self._last_part(TupleRequest("lookup", (tuple(size),), bit_length, names))
         return _arithmetic(r), _arithmetic(rows)
 
     def signs(self, count: int, num_bits: int, ring_bits: Literal[8, 64]) -> Signs:
-        """Return a party's keys for `count` signs of `num_bits`-bit numbers; two parties only."""
+        """Return a party's keys for `count` signs of `num_bits`-bit numbers; two parties only.
+
+        Correction words are read when the keys are evaluated, which must be before anything else is
+        drawn.
+        """
         kind: TupleKind = "sign8" if ring_bits == 8 else "sign64"
-        masks, seeds = self._draw((count,)), self._draw((count, 2))
-        words = self._keys(TupleRequest(kind, ((count,),), num_bits))
-        layout = sign_layout(count, num_bits=num_bits, ring_bits=ring_bits)
-        return SignKeys(
-            party=self._party,
-            masks=masks.numpy(),
-            seeds=seeds.numpy(),
-            words=CorrectionWords.from_bytes(layout, words),
-        )
+        parts = []
+        for start in range(0, count, SIGNS_CHUNK):
+            size = min(SIGNS_CHUNK, count - start)
+            request = TupleRequest(kind, ((size,),), num_bits)
+            parts.append(SignsPart(request, self._draw((size,)), self._draw((size, 2))))
+        return SignKeys(party=self._party, parts=tuple(parts), words_of=self._keys)
 
     _party: int
     has_signs: bool
@@ -155,6 +194,9 @@ class TupleProvider:
 
     def _keys(self, request: TupleRequest) -> bytes | bytearray:
         raise NotImplementedError
+
+    def _note(self, request: TupleRequest) -> None:
+        """Do nothing: the dealer knows from the schedule what to note."""
 
 
 class DealerProvider(TupleProvider):
@@ -172,7 +214,7 @@ class DealerProvider(TupleProvider):
     Notes
     -----
     Cost: party 0 sends one request a segment and gets 8 bytes an element of each tuple's last part.
-    A scheduled iteration is asked for when the one before begins, so that one is asked for in vain
+    A scheduled iteration is asked for during the one before, so that up to two are made in vain
     when a job ends early. Leakage: the dealer learns kinds and shapes of tuples.
     """
 
@@ -192,6 +234,7 @@ class DealerProvider(TupleProvider):
         self._corrections = 0
         self._stream = AesCtrStream(self._key, nonce=0)
         self._segment = 0
+        self._step = ""
         self.seconds = 0.0
         """Time spent expanding and waiting for the dealer."""
 
@@ -229,9 +272,13 @@ class DealerProvider(TupleProvider):
         self._begun.add(segment)
         self._segment = segment
         self._stream = AesCtrStream(self._key, nonce=segment)
-        following = self._schedule.after(step)
+        self._step = step
+
+    def look_ahead(self) -> None:
+        """Ask the dealer for the next iteration's tuples, if there may be one."""
+        following = self._schedule.after(self._step)
         if following is not None:
-            self._ask(segment_of(job, following), self._schedule.tuples_of(following))
+            self._ask(segment_of(self._job, following), self._schedule.tuples_of(following))
 
     def finish(self) -> tuple[RoleTraffic, list[OperationTraffic]] | None:
         """Take in what was asked for in vain; party 0 returns what the dealer counted.
@@ -295,7 +342,7 @@ class DealerProvider(TupleProvider):
             message = {"segment": segment, "tuples": [request.as_json() for request in requests]}
             self._link.send_json(REQUEST, message)
         for request in requests:
-            if self._rank == 0 or (self._rank == 1 and request.kind in SIGN_KINDS):
+            if request.is_sent and (self._rank == 0 or request.kind in SIGN_KINDS):
                 self._unread.append((segment, request))
 
     def _read_next(self) -> None:
@@ -319,6 +366,7 @@ class FirstPartyProvider(TrustedFirstParty):  # type: ignore[misc]
         super().__init__()
         self._communicator = communicator
         self._local = local
+        self._masks: Masks = {}
         self.rounds = 0
         self.seconds = 0.0
 
@@ -328,27 +376,67 @@ class FirstPartyProvider(TrustedFirstParty):  # type: ignore[misc]
     def begin(self, job: int, step: str) -> None:
         """Do nothing: masks are never reused."""
 
+    def look_ahead(self) -> None:
+        """Do nothing: nobody is asked."""
+
     def finish(self) -> None:
         """Do nothing: nobody was asked."""
 
-    def truncation(self, size: Sequence[int], shift: int) -> Triple:
+    def mask(self, name: str, size: Sequence[int]) -> torch.Tensor:
+        """Return a share of a uniform mask, which party 0 notes under a name."""
+
+        def draw() -> Int64Array:
+            self._masks[name] = self._local.ring(size)
+            return self._masks[name]
+
+        return self._shared(draw, size)
+
+    def rename(self, old: str, new: str) -> None:
+        """Let a noted mask go by another name from here on."""
+        if old in self._masks:
+            self._masks[new] = self._masks.pop(old)
+
+    def product(
+        self, formula: Formula, names: tuple[str, str], shapes: tuple[Sequence[int], Sequence[int]]
+    ) -> torch.Tensor:
+        """Return a share of a bilinear map of two noted masks, whose shapes are given."""
+        left, right = (tuple(shape) for shape in shapes)
+
+        def draw() -> Int64Array:
+            a, b = (
+                self._masks[name].reshape(shape)
+                for name, shape in zip(names, (left, right), strict=True)
+            )
+            product: Int64Array = bilinear(formula, a, b, ring_matmul)
+            return product
+
+        return self._shared(draw, bilinear_shape(formula, left, right))
+
+    def truncation(self, size: Sequence[int], shift: int, name: str = "") -> Triple:
         """Return shares of a uniform r, of r >> shift (logical) and of r's top bit."""
 
         def draw() -> Int64Array:
             r = self._local.ring(size)
-            return np.stack([r, *truncation_pair(r, shift)])
+            shifted, top = truncation_pair(r, shift)
+            self._masks |= {name: r, f"{name} shifted": shifted, f"{name} top": top}
+            return np.stack([r, shifted, top])
 
         return tuple(_arithmetic(part) for part in self._shared(draw, (3, *size)))
 
-    def lookup(self, size: Sequence[int], bit_length: int) -> Pair:
-        """Return shares of a uniform r and of the one-hot rows of r mod 2^bit_length."""
+    def lookup(self, size: Sequence[int], bit_length: int, factor: str = "") -> Pair:
+        """Return shares of a uniform r and of the one-hot rows of r; see `TupleProvider.lookup`."""
+        copies = 2 if factor else 1
 
         def draw() -> Int64Array:
-            r = self._local.ring((*size, 1))
-            return np.concatenate([r, one_hot_rows(r[..., 0], bit_length)], axis=-1)
+            r = self._local.ring(size)
+            rows = [one_hot_rows(r, bit_length)]
+            if factor:
+                rows.append(rows[0] * self._masks[factor].reshape(-1, *(1,) * len(size)))
+            return np.concatenate([r[..., None], *rows], axis=-1)
 
-        both = self._shared(draw, (*size, 1 + (1 << bit_length)))
-        return _arithmetic(both[..., 0]), _arithmetic(both[..., 1:])
+        both = self._shared(draw, (*size, 1 + (copies << bit_length)))
+        r, *rows = torch.split(both, [1, *(1 << bit_length,) * copies], dim=-1)
+        return _arithmetic(r[..., 0]), _arithmetic(torch.stack(rows) if factor else rows[0])
 
     def _shared(self, draw: Callable[[], Int64Array], shape: Sequence[int]) -> torch.Tensor:
         """Let party 0 draw something and hand everybody a share of it."""

@@ -20,14 +20,15 @@ from mpc.fixedpoint import Int64Array
 from mpc.frames import Chain, TupleKind
 from mpc.fss.words import RingArray
 from mpc.jobs import ClusterJob
-from mpc.provider import Signs, TupleProvider
+from mpc.masked import Pending, ready
+from mpc.provider import SIGNS_CHUNK, Signs, TupleProvider
 from mpc.randomness import AesCtrStream, new_key
 from mpc.reveal import Audience, Opening
 from mpc.schedule import Schedule, Tuples, schedule_of
 from mpc.tuples import TupleRequest, matmul_shape
 
-_ITERATIONS = 2
-"""The first starts from a public or secret choice of centres; all later ones are alike."""
+_ITERATIONS = 3
+"""The first starts from chosen points, the second has none before to be compared with."""
 
 
 class SilentCommunicator(MeshCommunicator):
@@ -73,8 +74,13 @@ class RecordingProvider(TupleProvider):
     def signs(self, count: int, num_bits: int, ring_bits: Literal[8, 64]) -> Signs:
         """Record, and return keys that evaluate to zeros."""
         kind: TupleKind = "sign8" if ring_bits == 8 else "sign64"
-        self.recorded.append(TupleRequest(kind, ((count,),), num_bits))
+        for start in range(0, count, SIGNS_CHUNK):
+            size = min(SIGNS_CHUNK, count - start)
+            self.recorded.append(TupleRequest(kind, ((size,),), num_bits))
         return _NoSigns(count, ring_bits)
+
+    def _note(self, request: TupleRequest) -> None:
+        self.recorded.append(request)
 
 
 class _NoSigns:
@@ -101,15 +107,17 @@ class _Steps:
         yield
         self.recorded[name] = tuple(self._provider.recorded)
 
+    def go_on(self) -> None:
+        """Do nothing: nobody is asked."""
+
 
 class _ShutDoor:
     """Opens nothing: what the parties would learn is zero, so that no iteration is the last."""
 
     def reveal(
         self, x_enc: Any, opening: tuple[Audience, Opening], *, why: str
-    ) -> Int64Array | None:
-        shape = tuple(x_enc.size())
-        return torch.zeros(shape, dtype=torch.int64).numpy()
+    ) -> Pending[Int64Array | None]:
+        return ready(np.zeros(tuple(x_enc.size()), dtype=np.int64))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -144,7 +152,6 @@ def rehearse(shape: JobShape) -> Schedule:
             from_share(torch.zeros(n, shape.payload, dtype=torch.int64)),
             door=_ShutDoor(),
             meter=steps,
-            source=provider,
             decide=lambda: Decision(labels=(0,) * n, k=k, iterations=1),
         )
     return schedule_of(steps.recorded, limit=job.iterations)

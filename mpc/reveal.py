@@ -17,12 +17,14 @@ from mpc.errors import PolicyError, TransportError
 from mpc.fixedpoint import Int64Array
 from mpc.frames import OPENED
 from mpc.jobs import ClusterJob, LedgerEntry, RevealPolicy
+from mpc.masked import Pending, ready
 from mpc.transport import Link
 
 Audience = Literal["parties and server", "server", "evaluator", "each client"]
 Opening = Literal[
     "one bit: assignments unchanged",
     "labels",
+    "number of clusters",
     "squared distances of all pairs",
     "own group's sum and size",
 ]
@@ -33,13 +35,14 @@ UNCHANGED: Final[tuple[Audience, Opening]] = (
     "one bit: assignments unchanged",
 )
 LABELS: Final[tuple[Audience, Opening]] = ("parties and server", "labels")
+CHOSEN_K: Final[tuple[Audience, Opening]] = ("parties and server", "number of clusters")
 DISTANCES: Final[tuple[Audience, Opening]] = ("server", "squared distances of all pairs")
 EVALUATION: Final[tuple[Audience, Opening]] = ("evaluator", "labels")
 """Allowed by a job's `evaluate`, under any policy: for simulations."""
 
 OPENINGS: Final[Mapping[RevealPolicy, frozenset[tuple[Audience, Opening]]]] = {
-    "own-mean": frozenset({OWN_MEAN, UNCHANGED}),
-    "assignments": frozenset({OWN_MEAN, LABELS}),
+    "own-mean": frozenset({OWN_MEAN, UNCHANGED, CHOSEN_K}),
+    "assignments": frozenset({OWN_MEAN, UNCHANGED, CHOSEN_K, LABELS}),
     "distances": frozenset({OWN_MEAN, DISTANCES}),
 }
 
@@ -49,7 +52,7 @@ class Opener(Protocol):
 
     def reveal(
         self, x_enc: Any, opening: tuple[Audience, Opening], *, why: str
-    ) -> Int64Array | None:
+    ) -> Pending[Int64Array | None]:
         """Open a secret-shared tensor to an audience."""
 
 
@@ -89,7 +92,7 @@ class Door:
 
     def reveal(
         self, x_enc: Any, opening: tuple[Audience, Opening], *, why: str
-    ) -> Int64Array | None:
+    ) -> Pending[Int64Array | None]:
         """Open a secret-shared tensor to an audience, if the policy allows, and write it down.
 
         Parameters
@@ -102,8 +105,9 @@ class Door:
 
         Returns
         -------
-        ndarray of int64, or None
-            The value for `parties and server`; None when the parties do not learn it.
+        Pending ndarray of int64, or None
+            The value for `parties and server`, which is sent with the other openings of a round;
+            None when the parties do not learn it: then it has been sent already.
 
         Raises
         ------
@@ -129,15 +133,13 @@ class Door:
             )
         )
         if to == "parties and server":
-            opened = self._communicator.all_reduce(x_enc.share)
-            value: Int64Array = opened.numpy()  # type: ignore[union-attr]
-            return value
+            return Pending(masked=x_enc.share, settle=lambda opened: opened.numpy())
         if to == "each client":
             for link, rows in self._owners.items():
                 self._deliver(link, share[np.asarray(rows)])
         else:
             self._server.send_ring(OPENED, share, number=self._number)
-        return None
+        return ready(None)
 
     def _deliver(self, link: Link, share: Int64Array) -> None:
         try:

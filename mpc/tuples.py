@@ -12,15 +12,17 @@ from typing import Final, Self, cast
 
 import numpy as np
 
+from mpc.bilinear import bilinear_shape
 from mpc.errors import FrameError
-from mpc.frames import CORRECTIONS, SIGN_KINDS, TupleKind
+from mpc.frames import CORRECTIONS, SIGN_KINDS, UNSENT_KINDS, TupleKind
 from mpc.fss import sign_layout
 
 Shape = tuple[int, ...]
 
-STEPS: Final = ("distances", "norms", "start", "assignments", "means")
+STEPS: Final = ("norms", "distances", "start", "assignments", "choice", "means")
 """Steps of a job that are done once."""
 _SEGMENT_BITS: Final = 24
+_Json = tuple[TupleKind, list[list[int]], int, list[str], str]
 
 
 def segment_of(job: int, step: str) -> int:
@@ -40,6 +42,11 @@ def segment_of(job: int, step: str) -> int:
     return (job << _SEGMENT_BITS) + index
 
 
+def job_of(segment: int) -> int:
+    """Return the number of the job that a segment is of."""
+    return segment >> _SEGMENT_BITS
+
+
 @dataclass(frozen=True, slots=True)
 class TupleRequest:
     """One tuple: its kind, the shapes of its factors, and a number that some kinds need."""
@@ -48,16 +55,28 @@ class TupleRequest:
     shapes: tuple[Shape, ...]
     bits: int = 0
     """How far a truncation shifts; of how many bits a look-up's index, or a compared number, is."""
+    names: tuple[str, ...] = ()
+    """Of masks that the dealer notes, or noted earlier in the job; see `mpc.dealer`."""
+    formula: str = ""
+    """Of a product of two noted masks; see `mpc.bilinear`."""
+
+    @property
+    def is_sent(self) -> bool:
+        """Whether the dealer sends anything."""
+        return self.kind not in UNSENT_KINDS
 
     @property
     def out_shape(self) -> Shape:
         """Shape of the part that the dealer corrects."""
+        if self.kind == "product":
+            return bilinear_shape(self.formula, *self.shapes)
         if self.kind in ("mul", "binary"):
             return np.broadcast_shapes(*self.shapes)
         if self.kind == "matmul":
             return matmul_shape(*self.shapes)
         if self.kind == "lookup":
-            return (*self.shapes[0], 1 << self.bits)
+            copies = (2,) if self.names else ()
+            return (*copies, *self.shapes[0], 1 << self.bits)
         return (2, *self.shapes[0]) if self.kind == "truncation" else self.shapes[0]
 
     @property
@@ -71,7 +90,7 @@ class TupleRequest:
 
     def as_json(self) -> list[object]:
         """Return plain values for a control message."""
-        return [self.kind, self.shapes, self.bits]
+        return [self.kind, self.shapes, self.bits, self.names, self.formula]
 
     @classmethod
     def from_json(cls, values: object) -> Self:
@@ -82,10 +101,16 @@ class TupleRequest:
         FrameError
         """
         try:
-            kind, shapes, bits = cast(tuple[TupleKind, list[list[int]], int], values)
-            if kind not in CORRECTIONS:
+            kind, shapes, bits, names, formula = cast(_Json, values)
+            if kind not in CORRECTIONS and kind not in UNSENT_KINDS:
                 raise ValueError(f"no such kind {kind!r}")
-            return cls(kind, tuple(tuple(int(n) for n in shape) for shape in shapes), int(bits))
+            return cls(
+                kind,
+                tuple(tuple(int(n) for n in shape) for shape in shapes),
+                int(bits),
+                tuple(str(name) for name in names),
+                str(formula),
+            )
         except (TypeError, ValueError) as error:
             raise FrameError(f"a malformed request for a tuple: {error}") from None
 

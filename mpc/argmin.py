@@ -1,0 +1,173 @@
+"""The smallest of some secret numbers, as secret one-hot rows; ties go to the lowest index.
+
+Numbers have `COMPARED_BITS` bits, and any two of them differ by less than half that range. All
+pairs are compared at once while they are few: every candidate's wins are counted, and a look-up
+says who won all its duels. Candidates that are many run a tournament.
+
+Shape letters: B batch, L candidates, N points, C columns of all groups, K clusters of a group.
+"""
+
+import math
+from collections.abc import Sequence
+from functools import lru_cache
+from itertools import accumulate
+from typing import Any, Final
+
+import numpy as np
+import torch
+
+from mpc._crypten import from_share, rank_and_parties
+from mpc.compare import local, negative_signs
+from mpc.fixedpoint import COMPARED_BITS, Int64Array
+from mpc.lookup import equals_zero, equals_zero_times
+from mpc.masked import Masked, now
+
+GROUP: Final = 16
+"""Candidates whose pairs are all compared at once, however many rows there are."""
+PAIRS_MAX: Final = 1 << 12
+"""Duels up to which all pairs of more candidates are compared at once: their keys are 2.5 MB."""
+_FAR: Final = 3 << (COMPARED_BITS - 3)
+"""Beyond all others, by less than half the range: 6 with 36 of 40 bits fractional."""
+_MOST_WINS: Final = 255
+"""Wins are counted mod 256 where signs are by keys."""
+
+
+def nearest(dist_enc_NC: Any, groups: Sequence[int], kept_N: Masked) -> Any:
+    """Return shares of who is nearest to whom, times who counts, (N, C).
+
+    Parameters
+    ----------
+    dist_enc_NC : MPCTensor, (N, C)
+        Distances to the K_1 + K_2 + ... = C centres of one or more groups.
+    groups : sequence of int
+        How many columns each group has; every point has one nearest centre in each group.
+    kept_N : Masked, (N,)
+        1 for points that count, 0 for others, whose rows are all zeros.
+
+    Returns
+    -------
+    MPCTensor, (N, C)
+        Integers 0 or 1.
+
+    Notes
+    -----
+    A group's first column is what its other columns leave over, so that it takes no look-up.
+
+    Cost with groups of at most 16: R_lt and one round, and another where comparisons are circuits;
+    N K (K - 1) / 2 comparisons of `COMPARED_BITS` bits and N (K - 1) look-ups of the bit length of
+    K - 1 a group. Larger groups run a tournament. Leakage: none.
+    """
+    if max(groups) > GROUP:
+        return _by_tournament(dist_enc_NC, groups, kept_N)
+    if max(groups) == 1:
+        return _with_first_columns(dist_enc_NC.share[:, :0], groups, kept_N)
+    low, high = duels_of(tuple(groups))
+    losses = _losses(dist_enc_NC.share, low, high)
+    first = set(_first_columns(groups))
+    others = [column for column in range(sum(groups)) if column not in first]
+    bits = (max(groups) - 1).bit_length()
+    won_enc = now(equals_zero_times(from_share(losses[:, others]), bits, kept_N))
+    return _with_first_columns(won_enc.share, groups, kept_N)
+
+
+def one_hot_min(x_enc_BL: Any) -> Any:
+    """Return shares of the one-hot row of the smallest candidate.
+
+    Parameters
+    ----------
+    x_enc_BL : MPCTensor, (B, L)
+        Right mod 2^COMPARED_BITS.
+
+    Returns
+    -------
+    MPCTensor, (B, L)
+        Integers 0 or 1, one 1 in each row.
+
+    Notes
+    -----
+    Cost, A_L: all pairs at once, while B L (L - 1) / 2 are few, take R_lt and one round, and
+    another where comparisons are circuits. A tournament takes this for each level, and two products
+    between levels, with groups of 16. Leakage: none.
+    """
+    batch, candidates = x_enc_BL.size()
+    if candidates == 1:
+        return from_share(torch.zeros(batch, 1, dtype=torch.int64)) + 1
+    few = batch * candidates * (candidates - 1) // 2 <= PAIRS_MAX and candidates <= _MOST_WINS
+    if candidates > GROUP and not few:
+        return _tournament(x_enc_BL)
+    low, high = duels_of((candidates,))
+    losses = _losses(x_enc_BL.share, low, high)
+    return now(equals_zero(from_share(losses), (candidates - 1).bit_length()))
+
+
+@lru_cache(maxsize=64)
+def duels_of(groups: tuple[int, ...]) -> tuple[Int64Array, Int64Array]:
+    """Return the columns of all pairs inside groups, the lower of each first."""
+    pairs = [np.triu_indices(size, k=1) for size in groups]
+    offsets = np.cumsum([0, *groups[:-1]])
+    low, high = (
+        np.concatenate([offset + of[side] for offset, of in zip(offsets, pairs, strict=True)])
+        for side in range(2)
+    )
+    return low, high
+
+
+def _losses(share_BL: torch.Tensor, low: Int64Array, high: Int64Array) -> torch.Tensor:
+    """Return shares of how many duels each candidate lost; the higher index wins if smaller."""
+    batch, candidates = share_BL.shape
+    share = share_BL.numpy()
+    differences = from_share(np.ascontiguousarray(share[:, high] - share[:, low]))
+    high_wins = negative_signs(differences, COMPARED_BITS, 8).reshape(batch, len(low))
+    lost = _sums_of(candidates, low, high)(high_wins)
+    if rank_and_parties()[0] == 0:  # the higher of each pair lost, but for its wins
+        lost += np.bincount(high, minlength=candidates).astype(lost.dtype)
+    return torch.from_numpy(lost.astype(np.int64))
+
+
+def _sums_of(candidates: int, low: Int64Array, high: Int64Array) -> Any:
+    """Return the map from wins of the higher indices to losses, less a public constant."""
+
+    def sums(high_wins: Any) -> Any:
+        lost = np.zeros((len(high_wins), candidates), dtype=high_wins.dtype)
+        for column in range(candidates):
+            lost[:, column] = high_wins[:, low == column].sum(1, dtype=high_wins.dtype)
+            lost[:, column] -= high_wins[:, high == column].sum(1, dtype=high_wins.dtype)
+        return lost
+
+    return sums
+
+
+def _first_columns(groups: Sequence[int]) -> list[int]:
+    return [0, *accumulate(groups[:-1])]
+
+
+def _with_first_columns(others: torch.Tensor, groups: Sequence[int], kept_N: Masked) -> Any:
+    """Put each group's first column, what the others leave of who counts, before them."""
+    columns, done = [], 0
+    for size in groups:
+        rest = others[:, done : done + size - 1]
+        columns += [kept_N.share[:, None] - rest.sum(1, keepdim=True), rest]
+        done += size - 1
+    return from_share(torch.cat(columns, dim=1))
+
+
+def _by_tournament(dist_enc_NC: Any, groups: Sequence[int], kept_N: Masked) -> Any:
+    parts = torch.split(dist_enc_NC.share, list(groups), dim=1)
+    onehot = [one_hot_min(from_share(part.contiguous())).share for part in parts]
+    return from_share(torch.cat(onehot, dim=1)) * local(kept_N.secret, lambda b: b[:, None])
+
+
+def _tournament(x_enc_BL: Any) -> Any:
+    batch, candidates = x_enc_BL.size()
+    groups = math.ceil(candidates / GROUP)
+    missing = groups * GROUP - candidates
+    padded = torch.nn.functional.pad(x_enc_BL.share, (0, missing))
+    far = torch.zeros(groups * GROUP, dtype=torch.int64)
+    far[candidates:] = _FAR
+    x_enc = from_share(padded) + far
+    x_enc = local(x_enc, lambda x: x.reshape(batch * groups, GROUP))
+    inside_enc = one_hot_min(x_enc)
+    best_enc = local((inside_enc * x_enc).sum(1), lambda x: x.reshape(batch, groups))
+    group_enc = local(one_hot_min(best_enc), lambda x: x.reshape(batch * groups, 1))
+    winner_enc = inside_enc * group_enc
+    return local(winner_enc, lambda x: x.reshape(batch, groups * GROUP)[:, :candidates].clone())

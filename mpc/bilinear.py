@@ -1,0 +1,76 @@
+"""Bilinear maps by formula, on ring integers: what two masked values are multiplied by.
+
+A party takes them of torch tensors, the dealer of NumPy arrays; both wrap mod 2^64.
+"""
+
+from collections.abc import Callable
+from typing import Any, Final, Literal
+
+Formula = Literal[
+    "ij,jk->ik",
+    "id,jd->ij",
+    "id,ik->dk",
+    "id,id->i",
+    "ik,ik->k",
+    "ik,ik->",
+    "i,id->id",
+    "i,j->ij",
+    "i,ik->k",
+    "ik,k->ik",
+    "k,k->k",
+    "nrk,r->nk",
+]
+"""In the notation of einsum; letters are axes, summed over where the result does not have them."""
+Matmul = Callable[[Any, Any], Any]
+
+_MAPS: Final[dict[Formula, Callable[[Any, Any, Matmul], Any]]] = {
+    "ij,jk->ik": lambda a, b, matmul: matmul(a, b),
+    "id,jd->ij": lambda a, b, matmul: matmul(a, b.T),
+    "id,ik->dk": lambda a, b, matmul: matmul(a.T, b),
+    "id,id->i": lambda a, b, matmul: (a * b).sum(1),
+    "ik,ik->k": lambda a, b, matmul: (a * b).sum(0),
+    "ik,ik->": lambda a, b, matmul: (a * b).sum().reshape(1),
+    "i,id->id": lambda a, b, matmul: a[:, None] * b,
+    "i,j->ij": lambda a, b, matmul: a[:, None] * b,
+    "i,ik->k": lambda a, b, matmul: (a[:, None] * b).sum(0),
+    "ik,k->ik": lambda a, b, matmul: a * b,
+    "k,k->k": lambda a, b, matmul: a * b,
+    "nrk,r->nk": lambda a, b, matmul: (a * b[:, None]).sum(1),
+}
+FORMULAS: Final = frozenset(_MAPS)
+
+
+def bilinear(formula: Formula, left: Any, right: Any, matmul: Matmul) -> Any:
+    """Return the map's value, mod 2^64.
+
+    Parameters
+    ----------
+    formula : Formula
+        A result without axes is given as one of length 1.
+    left, right : int64 tensors or arrays
+        Of the formula's axes.
+    matmul : callable
+        Product of two matrices of the same kind.
+    """
+    return _MAPS[formula](left, right, matmul)
+
+
+def bilinear_shape(formula: str, left: tuple[int, ...], right: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the shape of a map's value.
+
+    Raises
+    ------
+    ValueError
+        No such formula, or shapes that do not fit it.
+    """
+    if formula not in FORMULAS:
+        raise ValueError(f"no such formula {formula!r}")
+    factors, result = formula.split("->")
+    sizes: dict[str, int] = {}
+    for letters, shape in zip(factors.split(","), (left, right), strict=True):
+        if len(letters) != len(shape):
+            raise ValueError(f"shape {shape} does not fit {letters!r} of {formula!r}")
+        for letter, size in zip(letters, shape, strict=True):
+            if sizes.setdefault(letter, size) != size:
+                raise ValueError(f"shapes {left} and {right} do not fit {formula!r}")
+    return tuple(sizes[letter] for letter in result) or (1,)

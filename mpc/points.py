@@ -1,0 +1,158 @@
+"""Secret points and their inner products: the data is opened under a mask once, then reused.
+
+A point whose norm is over the public bound is moved to the origin under sharing, and counts for
+nothing; nobody sees who that is. After that all norms are at most 1 but for rounding.
+
+Inner products with weighted sums of points, U = Y (Y^T S), come from one of three sources,
+whichever costs least for the job: the Gram matrix opened under a mask, the rows opened under a
+mask, or, when assignments S are public, each party's own share of the Gram matrix.
+
+Shape letters: N points, D dimensions, C columns.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+
+from mpc._crypten import from_share
+from mpc.compare import less_than_zero, local
+from mpc.fixedpoint import squared_norm_limit
+from mpc.masked import Masked, Pending, masked, multiply, now, ready, together
+
+_NORM_BITS = 64
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Points:
+    """Points within the bound, and who counts."""
+
+    rows: Masked
+    """(N, D), `POINT_BITS` fractional bits; left-out points are at the origin."""
+    lengths_enc_N: Any
+    """Squared norms, (N,), `GRAM_BITS` fractional bits."""
+    kept: Masked
+    """(N,): 1 for points that count, 0 for those left out."""
+
+    @property
+    def num_points(self) -> int:
+        """N."""
+        return self.rows.share.shape[0]
+
+
+def points_within_bound(points_enc_ND: Any) -> Points:
+    """Move the points that are over the norm bound to the origin, and open all under masks.
+
+    Parameters
+    ----------
+    points_enc_ND : MPCTensor, (N, D)
+        `POINT_BITS` fractional bits; the bound is norm 1.
+
+    Notes
+    -----
+    b_i = [squared norm of point i is within the limit] is computed and never opened; products with
+    0 are exact mod 2^64, so that nothing of a left-out point stays, wrapped or not.
+
+    The check catches every other point of norm below 2^13.5 (11585) times the bound. Beyond, a
+    squared norm is over 2^63 ring units and wraps, so that an owner who crafts ring elements on
+    purpose can pass; nothing here stops that one.
+
+    Cost: 3 + R_lt(64) rounds, N comparisons; 16 N D + 16 N bytes from each party to each other, and
+    8 N with keys. Leakage: none.
+    """
+    limit = squared_norm_limit(points_enc_ND.size(1))
+    given = now(masked("given", points_enc_ND))
+    lengths_enc_N = multiply("id,id->i", given, given)
+    kept_enc_N = less_than_zero(lengths_enc_N - (limit + 1), _NORM_BITS)
+    kept, lengths = together(masked("kept", kept_enc_N), masked("lengths", lengths_enc_N))
+    rows = now(masked("rows", multiply("i,id->id", kept, given)))
+    return Points(rows=rows, lengths_enc_N=multiply("k,k->k", kept, lengths), kept=kept)
+
+
+class Inner(Protocol):
+    """A source of inner products between all points and weighted sums of points."""
+
+    def with_sums(self, weights: Any) -> Any:
+        """Return shares of U = Y (Y^T S), (N, C)."""
+
+    def with_sums_and_lengths(self, weights: Any) -> Pending[tuple[Any, Any]]:
+        """Return U, masked where it has been opened, and shares of diag(S^T U), (C,).
+
+        The latter are the squared lengths of the sums.
+        """
+
+    def with_rows(self, rows: tuple[int, ...]) -> Any:
+        """Return shares of the inner products of all points with those in public rows, (N, K)."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ByGram:
+    """From the Gram matrix, opened under a mask: U takes no round, lengths one, 8 N C bytes."""
+
+    gram: Masked
+
+    def with_sums(self, weights: Masked) -> Any:
+        """Return shares of U."""
+        return multiply("ij,jk->ik", self.gram, weights)
+
+    def with_sums_and_lengths(self, weights: Masked) -> Pending[tuple[Any, Any]]:
+        """Return U, masked, and squared lengths."""
+        inner = masked("inner", self.with_sums(weights))
+        return inner.then(lambda u: (u, multiply("ik,ik->k", weights, u)))
+
+    def with_rows(self, rows: tuple[int, ...]) -> Any:
+        """Return columns of the Gram matrix."""
+        return from_share(self.gram.share[:, list(rows)].contiguous())
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ByRows:
+    """From the rows, opened under a mask: one round, 8 D C bytes; no N x N matrix is formed."""
+
+    rows: Masked
+
+    def with_sums(self, weights: Masked) -> Any:
+        """Return shares of U."""
+        return multiply("ij,jk->ik", self.rows, now(self._sums(weights)))
+
+    def with_sums_and_lengths(self, weights: Masked) -> Pending[tuple[Any, Any]]:
+        """Return U and squared lengths, from the sums Y^T S themselves."""
+
+        def finish(sums: Masked) -> tuple[Any, Any]:
+            return multiply("ij,jk->ik", self.rows, sums), multiply("ik,ik->k", sums, sums)
+
+        return self._sums(weights).then(finish)
+
+    def _sums(self, weights: Masked) -> Pending[Masked]:
+        return masked("sums", multiply("id,ik->dk", self.rows, weights))
+
+    def with_rows(self, rows: tuple[int, ...]) -> Any:
+        """Return inner products of all rows with some."""
+        chosen = self.rows.share[list(rows)].t().contiguous()
+        sums = now(masked("sums", from_share(chosen)))
+        return multiply("ij,jk->ik", self.rows, sums)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ByShares:
+    """From a party's own share of the Gram matrix, with public weights: no message."""
+
+    gram_enc_NN: Any
+
+    def with_sums(self, weights: torch.Tensor) -> Any:
+        """Return shares of U."""
+        return local(self.gram_enc_NN, lambda gram: torch.matmul(gram, weights))
+
+    def with_sums_and_lengths(self, weights: torch.Tensor) -> Pending[tuple[Any, Any]]:
+        """Return U and squared lengths."""
+        inner_enc_NC = self.with_sums(weights)
+        return ready((inner_enc_NC, local(inner_enc_NC, lambda u: (weights * u).sum(0))))
+
+    def with_rows(self, rows: tuple[int, ...]) -> Any:
+        """Return columns of the Gram matrix."""
+        return local(self.gram_enc_NN, lambda gram: gram[:, list(rows)].contiguous())
+
+
+def gram_matrix(points: Points) -> Any:
+    """Return shares of all inner products, (N, N), `GRAM_BITS` fractional bits: exact, no round."""
+    return multiply("id,jd->ij", points.rows, points.rows)

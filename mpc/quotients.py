@@ -1,0 +1,130 @@
+"""Division of secret numbers by secret counts: look-ups, and a product that keeps its precision.
+
+A count c is a secret integer in 0 .. N, so that 1/c is an entry of a public table, exact for any N
+where Newton's iteration diverges. V / c^2 has more bits than the ring: V takes up to 2 log2(N) + 36
+and 1/c^2 as many again. So V is opened under a mask whose high part the dealer knows, which gives
+V = 2^h H + L exactly, and H and L are multiplied by tables of different scales,
+
+    V / c^2 = H T_1 + L T_0 = V T_0 + H (T_1 - 2^h T_0),    T_1 near 2^h / c^2, T_0 near 1/c^2.
+
+H may be one too large; L then makes up for it.
+
+Shape letters: C counts.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import torch
+
+from mpc._crypten import from_share, provider
+from mpc.fixedpoint import DISTANCE_BITS, TABLE_BITS, FloatArray, Int64Array
+from mpc.masked import Mask, Masked, Pending, multiply, times_mask
+
+HIGH_SHIFT: Final = 20
+"""h: the low part has 20 bits."""
+_RING_BITS: Final = 64
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Split:
+    """A secret of at least 0 that was opened under a mask, and its high part H = V >> h or 1 more.
+
+    H is the public `high`, less the dealer's r >> h, plus `wraps` times the top bit of r.
+    """
+
+    value: Masked
+    high: torch.Tensor
+    wraps: torch.Tensor
+    shifted: Mask
+    top: Mask
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Tables:
+    """Public tables T_0 and T_1 - 2^h T_0 of one function of a count, (2^d,) each."""
+
+    low: Int64Array
+    rest: Int64Array
+
+
+def split(name: str, v_enc_C: Any) -> Pending[Split]:
+    """Open a secret in 0 .. 2^63 - 1 under a mask, and split it into a high and a low part.
+
+    Notes
+    -----
+    With z = V + r mod 2^64 open, the sum wrapped if and only if r's top bit is 1 and z's is 0, so
+    V >> h is (z >> h) - (r >> h) + wrapped 2^(64 - h), less a borrow of 0 or 1.
+
+    Cost: one round, 8 bytes an element from each party to each other. Leakage: none.
+
+    References
+    ----------
+    Dalskov, Escudero, Keller: Fantastic Four, USENIX Security 2021, section 5 (probabilistic
+    truncation with a known top bit).
+    """
+    r_enc, shifted_enc, top_enc = provider().truncation(tuple(v_enc_C.size()), HIGH_SHIFT, name)
+    share = v_enc_C.share
+
+    def settle(opened: torch.Tensor) -> Split:
+        may_wrap = 1 - ((opened >> (_RING_BITS - 1)) & 1)
+        return Split(
+            value=Masked(share=share, opened=opened, mask=Mask(name=name, share=r_enc.share)),
+            high=(opened >> HIGH_SHIFT) & ((1 << (_RING_BITS - HIGH_SHIFT)) - 1),
+            wraps=may_wrap << (_RING_BITS - HIGH_SHIFT),
+            shifted=Mask(name=f"{name} shifted", share=shifted_enc.share),
+            top=Mask(name=f"{name} top", share=top_enc.share),
+        )
+
+    return Pending(masked=share + r_enc.share, settle=settle)
+
+
+def quotients(v: Split, low: Masked, rest: Masked) -> Any:
+    """Return shares of V T_0 + H (T_1 - 2^h T_0), (C,), from entries of `Tables`; no round."""
+    high = v.high * rest.share
+    high -= times_mask("k,k->k", v.shifted, rest)
+    high += v.wraps * times_mask("k,k->k", v.top, rest)
+    return multiply("k,k->k", v.value, low) + from_share(high)
+
+
+def tables_of(values: FloatArray) -> Tables:
+    """Return the tables of a function of a count, given as reals in units of the result."""
+    low = np.rint(values)
+    high = np.rint(values * 2.0**HIGH_SHIFT)
+    return Tables(low=low.astype(np.int64), rest=(high - low * 2.0**HIGH_SHIFT).astype(np.int64))
+
+
+def counts_up_to(num_points: int) -> FloatArray:
+    """Return 0 .. 2^d - 1, which has all counts of N points, as reals; d is N's bit length."""
+    return np.arange(1 << num_points.bit_length(), dtype=np.float64)
+
+
+def reciprocals(num_points: int) -> Int64Array:
+    """Return the table of 1/c with `TABLE_BITS` fractional bits; 0 for an empty cluster."""
+    return of_counts(num_points, lambda c: np.rint(2.0**TABLE_BITS / c)).astype(np.int64)
+
+
+def squared_reciprocals(num_points: int) -> Tables:
+    """Return the tables of the square of the rounded 1/c, with `TABLE_BITS` fractional bits.
+
+    Since both terms of a distance are divided by the same rounded c, its error moves a centre
+    along its own direction only.
+    """
+    return tables_of(reciprocals(num_points).astype(np.float64) ** 2 / 2.0**TABLE_BITS)
+
+
+def far_if_empty(num_points: int) -> Int64Array:
+    """Return the table of what is added to the distance of an empty cluster: beyond all others."""
+    table = np.zeros(len(counts_up_to(num_points)), dtype=np.int64)
+    table[0] = 4 << DISTANCE_BITS
+    return table
+
+
+def of_counts(num_points: int, function: Callable[[FloatArray], FloatArray]) -> FloatArray:
+    """Return a table of a function of counts, which is 0 for a count of 0."""
+    counts = counts_up_to(num_points)
+    values = function(np.maximum(counts, 1.0))
+    values[0] = 0.0
+    return values
