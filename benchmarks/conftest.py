@@ -10,7 +10,7 @@ from functools import cache
 import numpy as np
 import provenance as where
 import pytest
-from peers import Peers, gloo_environments
+from companions import Companions, gloo_environments
 from targets import print_targets
 
 from mpc import ClusterJob, PlainSession, SecureSession, open_session
@@ -32,7 +32,7 @@ class Naive:
 
     def __init__(self, provider: str, sizes: tuple[int, int, int]) -> None:
         processes = 3 if provider == "TTP" else 2
-        self._peers = Peers(
+        self._peers = Companions(
             "crypten_naive.py",
             [provider, *map(str, sizes)],
             gloo_environments(processes, world_size=2),

@@ -15,7 +15,7 @@ from pathlib import Path
 from statistics import median
 
 import pytest
-from peers import HERE, Peers
+from companions import HERE, Companions
 from pytest_benchmark.fixture import BenchmarkFixture
 from targets import Samples, Target, by_turns, note
 
@@ -29,7 +29,7 @@ class Driver:
     """A session of one checkout, in a process of its own; the last answers are kept."""
 
     def __init__(self, checkout: Path) -> None:
-        self._peers = Peers("session_driver.py", (), [{}], checkout=checkout)
+        self._peers = Companions("session_driver.py", (), [{}], checkout=checkout)
         self.close = self._peers.close
         self.answers: list[Answer] = []
         started = self._peers.ask((0,), N=N, D=D, K=K)[0]

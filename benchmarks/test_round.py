@@ -11,7 +11,7 @@ from contextlib import ExitStack
 from functools import partial
 
 import pytest
-from peers import Peers, gloo_environments
+from companions import Companions, gloo_environments
 from pytest_benchmark.fixture import BenchmarkFixture
 from targets import Samples, Target, by_turns, note
 
@@ -21,7 +21,7 @@ BLOCK = 100
 """Rounds at a time; a sample is the median of their durations at party 0."""
 SAMPLES = 31
 TARGETS = {"tls": 1 / 3, "plain": 1 / 6}
-Pairs = dict[str, Peers]
+Pairs = dict[str, Companions]
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +30,7 @@ def pairs() -> Iterator[Pairs]:
     environments = {"gloo": gloo_environments(2, world_size=2), "tls": [{}, {}], "plain": [{}, {}]}
     with ExitStack() as stack:
         started = {
-            links: stack.enter_context(Peers("round_trip.py", (), environment))
+            links: stack.enter_context(Companions("round_trip.py", (), environment))
             for links, environment in environments.items()
         }
         started["gloo"].ask((0, 1), links="gloo")
@@ -39,7 +39,7 @@ def pairs() -> Iterator[Pairs]:
         yield started
 
 
-def meet(peers: Peers, links: str) -> None:
+def meet(peers: Companions, links: str) -> None:
     """Hand out credentials and a port, and wait until both are ready."""
     authority = Authority.create() if links == "tls" else None
     session = secrets.token_hex(32)
@@ -92,7 +92,7 @@ def test_round_of_64_bytes(
         note(benchmark, target)
 
 
-def one_round(peers: Peers, cores: list[list[int]]) -> float:
+def one_round(peers: Companions, cores: list[list[int]]) -> float:
     """Return the median of a block of rounds, in seconds."""
     for rank in range(2):
         peers.tell(rank, rounds=BLOCK, cores=cores[rank])

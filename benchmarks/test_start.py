@@ -6,7 +6,7 @@ import time
 from contextlib import ExitStack
 
 import numpy as np
-from peers import HERE
+from companions import HERE
 from pytest_benchmark.fixture import BenchmarkFixture
 from targets import Samples, Target, by_turns, note
 

@@ -1,8 +1,9 @@
 """The smallest of some secret numbers, as secret one-hot rows; ties go to the lowest index.
 
-Numbers have `COMPARED_BITS` bits, and any two of them differ by less than half that range. All
-pairs are compared at once while they are few: every candidate's wins are counted, and a look-up
-says who won all its duels. Candidates that are many run a tournament.
+Numbers of n bits lie between -1 and 5, in units of 2^(n - 4), so that any two of them, and what
+stands for a missing candidate, differ by less than half the range of n bits. All pairs are compared
+at once while they are few: every candidate's wins are counted, and a look-up says who won all its
+duels. Candidates that are many run a tournament.
 
 Shape letters: B batch, L candidates, N points, C columns of all groups, K clusters of a group.
 """
@@ -26,8 +27,8 @@ GROUP: Final = 16
 """Candidates whose pairs are all compared at once, however many rows there are."""
 PAIRS_MAX: Final = 1 << 12
 """Duels up to which all pairs of more candidates are compared at once: their keys are 2.5 MB."""
-_FAR: Final = 3 << (COMPARED_BITS - 3)
-"""Beyond all others, by less than half the range: 6 with 36 of 40 bits fractional."""
+_FAR: Final = 6
+"""Where a missing candidate is, in units of 2^(n - 4)."""
 _MOST_WINS: Final = 255
 """Wins are counted mod 256 where signs are by keys."""
 
@@ -38,7 +39,7 @@ def nearest(dist_enc_NC: Any, groups: Sequence[int], kept_N: Masked) -> Any:
     Parameters
     ----------
     dist_enc_NC : MPCTensor, (N, C)
-        Distances to the K_1 + K_2 + ... = C centres of one or more groups.
+        Distances to the K_1 + K_2 + ... = C centres of one or more groups, of `COMPARED_BITS` bits.
     groups : sequence of int
         How many columns each group has; every point has one nearest centre in each group.
     kept_N : Masked, (N,)
@@ -62,7 +63,7 @@ def nearest(dist_enc_NC: Any, groups: Sequence[int], kept_N: Masked) -> Any:
     if max(groups) == 1:
         return _with_first_columns(dist_enc_NC.share[:, :0], groups, kept_N)
     low, high = duels_of(tuple(groups))
-    losses = _losses(dist_enc_NC.share, low, high)
+    losses = _losses(dist_enc_NC.share, low, high, COMPARED_BITS)
     first = set(_first_columns(groups))
     others = [column for column in range(sum(groups)) if column not in first]
     bits = (max(groups) - 1).bit_length()
@@ -70,13 +71,15 @@ def nearest(dist_enc_NC: Any, groups: Sequence[int], kept_N: Masked) -> Any:
     return _with_first_columns(won_enc.share, groups, kept_N)
 
 
-def one_hot_min(x_enc_BL: Any) -> Any:
+def one_hot_min(x_enc_BL: Any, num_bits: int) -> Any:
     """Return shares of the one-hot row of the smallest candidate.
 
     Parameters
     ----------
     x_enc_BL : MPCTensor, (B, L)
-        Right mod 2^COMPARED_BITS.
+        Right mod 2^num_bits.
+    num_bits : int
+        n, 5 to 64.
 
     Returns
     -------
@@ -94,9 +97,9 @@ def one_hot_min(x_enc_BL: Any) -> Any:
         return from_share(torch.zeros(batch, 1, dtype=torch.int64)) + 1
     few = batch * candidates * (candidates - 1) // 2 <= PAIRS_MAX and candidates <= _MOST_WINS
     if candidates > GROUP and not few:
-        return _tournament(x_enc_BL)
+        return _tournament(x_enc_BL, num_bits)
     low, high = duels_of((candidates,))
-    losses = _losses(x_enc_BL.share, low, high)
+    losses = _losses(x_enc_BL.share, low, high, num_bits)
     return now(equals_zero(from_share(losses), (candidates - 1).bit_length()))
 
 
@@ -112,12 +115,14 @@ def duels_of(groups: tuple[int, ...]) -> tuple[Int64Array, Int64Array]:
     return low, high
 
 
-def _losses(share_BL: torch.Tensor, low: Int64Array, high: Int64Array) -> torch.Tensor:
+def _losses(
+    share_BL: torch.Tensor, low: Int64Array, high: Int64Array, num_bits: int
+) -> torch.Tensor:
     """Return shares of how many duels each candidate lost; the higher index wins if smaller."""
     batch, candidates = share_BL.shape
     share = share_BL.numpy()
     differences = from_share(np.ascontiguousarray(share[:, high] - share[:, low]))
-    high_wins = negative_signs(differences, COMPARED_BITS, 8).reshape(batch, len(low))
+    high_wins = negative_signs(differences, num_bits, 8).reshape(batch, len(low))
     lost = _sums_of(candidates, low, high)(high_wins)
     if rank_and_parties()[0] == 0:  # the higher of each pair lost, but for its wins
         lost += np.bincount(high, minlength=candidates).astype(lost.dtype)
@@ -153,21 +158,21 @@ def _with_first_columns(others: torch.Tensor, groups: Sequence[int], kept_N: Mas
 
 def _by_tournament(dist_enc_NC: Any, groups: Sequence[int], kept_N: Masked) -> Any:
     parts = torch.split(dist_enc_NC.share, list(groups), dim=1)
-    onehot = [one_hot_min(from_share(part.contiguous())).share for part in parts]
+    onehot = [one_hot_min(from_share(part.contiguous()), COMPARED_BITS).share for part in parts]
     return from_share(torch.cat(onehot, dim=1)) * local(kept_N.secret, lambda b: b[:, None])
 
 
-def _tournament(x_enc_BL: Any) -> Any:
+def _tournament(x_enc_BL: Any, num_bits: int) -> Any:
     batch, candidates = x_enc_BL.size()
     groups = math.ceil(candidates / GROUP)
     missing = groups * GROUP - candidates
     padded = torch.nn.functional.pad(x_enc_BL.share, (0, missing))
     far = torch.zeros(groups * GROUP, dtype=torch.int64)
-    far[candidates:] = _FAR
+    far[candidates:] = _FAR << (num_bits - 4)
     x_enc = from_share(padded) + far
     x_enc = local(x_enc, lambda x: x.reshape(batch * groups, GROUP))
-    inside_enc = one_hot_min(x_enc)
+    inside_enc = one_hot_min(x_enc, num_bits)
     best_enc = local((inside_enc * x_enc).sum(1), lambda x: x.reshape(batch, groups))
-    group_enc = local(one_hot_min(best_enc), lambda x: x.reshape(batch * groups, 1))
+    group_enc = local(one_hot_min(best_enc, num_bits), lambda x: x.reshape(batch * groups, 1))
     winner_enc = inside_enc * group_enc
     return local(winner_enc, lambda x: x.reshape(batch, groups * GROUP)[:, :candidates].clone())

@@ -88,8 +88,9 @@ def best_of(explained_enc_G: Any, members: Masked, k: int) -> Any:
     Cost: A_G + 1 rounds, 8 G bytes and G (G - 1) / 2 comparisons. Leakage: none.
     """
     num_groups = explained_enc_G.size(0)
-    losses = -floored(explained_enc_G, _MOST_BITS + 2 - COMPARED_BITS)
+    gains = floored(explained_enc_G, _MOST_BITS + 2 - COMPARED_BITS)
     handicaps = torch.arange(num_groups, dtype=torch.int64) << (COMPARED_BITS - 2 - TIE_BITS)
-    best_enc_1G = one_hot_min(local(losses + handicaps, lambda q: q[None]))
+    losses = -gains + (handicaps + (1 << (COMPARED_BITS - 2)))
+    best_enc_1G = one_hot_min(local(losses, lambda q: q[None]), COMPARED_BITS)
     best = now(masked("best", local(best_enc_1G, lambda e: e[0].clone())))
     return multiply("nrk,r->nk", reshaped(members, (-1, num_groups, k)), best)

@@ -15,7 +15,9 @@ from mpc._crypten import from_share
 from mpc.compare import local
 from mpc.draws import public_draws
 from mpc.errors import FrameError
+from mpc.fixedpoint import GRAM_BITS
 from mpc.jobs import K_CANDIDATES_MAX, ClusterJob
+from mpc.kmeans import comparable
 from mpc.lloyd import Found, labels_of, lloyd_in_secret, lloyd_in_sight
 from mpc.masked import masked, multiply, now, together
 from mpc.means import group_sums
@@ -134,12 +136,16 @@ def _start(
 ) -> Any:
     """Return shares of squared distances to the first centres of every group, (N, C)."""
     if job.init_rows is not None:
-        return start.given_rows(points, inner, job.init_rows)
+        dist_enc_NC = start.given_rows(points, inner, job.init_rows)
+        return comparable(dist_enc_NC, GRAM_BITS, groups)
     of_secrets = ByRows(points.rows) if isinstance(inner, ByShares) else inner
     if job.init == "k-means++":
         draws_BK = public_draws(job.seed, points.num_points, job.restarts, k_max)
-        return start.plus_plus(points, of_secrets, k_max, draws_BK)
-    return start.columns_of(start.farthest_first(points, of_secrets, k_max), groups)
+        dist_enc_NC = start.plus_plus(points, of_secrets, k_max, draws_BK)
+    else:
+        picked_enc_NK = start.farthest_first(points, of_secrets, k_max)
+        dist_enc_NC = start.columns_of(picked_enc_NK, groups)
+    return comparable(dist_enc_NC, GRAM_BITS, groups)
 
 
 def _best(

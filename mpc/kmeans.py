@@ -92,15 +92,26 @@ def centre_distances(
         squared_enc_C = quotients.quotients(lengths, low, rest)
         over_c_enc_NC = multiply("ik,k->ik", opened[0] if opened else inner, reciprocal)
         dist_enc_NC = squared_enc_C + far_enc_C - local(over_c_enc_NC, lambda x: 2 * x)
-        return floored(dist_enc_NC + _handicaps(groups), DISTANCE_BITS - COMPARED_FRACTION)
+        return comparable(dist_enc_NC, DISTANCE_BITS, groups)
 
     return joined(*pending).then(finish)
 
 
-def _handicaps(groups: Sequence[int]) -> torch.Tensor:
-    """Return what makes a later cluster lose ties, (C,), in `DISTANCE_BITS`."""
-    places = torch.cat([torch.arange(size, dtype=torch.int64) for size in groups])
-    return places << (DISTANCE_BITS - TIE_BITS)
+def comparable(dist_enc_NC: Any, fractional_bits: int, groups: Sequence[int]) -> Any:
+    """Return distances as `mpc.argmin.nearest` takes them, (N, C); no message.
+
+    Parameters
+    ----------
+    dist_enc_NC : MPCTensor, (N, C)
+        Between -1 and 4.
+    fractional_bits : int
+        At least `COMPARED_FRACTION`.
+    groups : sequence of int
+        In each of which a later column loses ties.
+    """
+    places_C = torch.cat([torch.arange(size, dtype=torch.int64) for size in groups])
+    handicapped = dist_enc_NC + (places_C << (fractional_bits - TIE_BITS))
+    return floored(handicapped, fractional_bits - COMPARED_FRACTION)
 
 
 def moved(members: Masked, before: Masked) -> Any:

@@ -30,8 +30,6 @@ from mpc.traffic import NO_TRAFFIC
 
 Labels = npt.NDArray[np.int64]
 Kept = npt.NDArray[np.bool_]
-_EXACT = 2.0**-12
-"""How much less than ties of later distances those to first centres need be, which are exact."""
 
 
 def kept_points(points_ND: FloatArray, norm_bound: float) -> Kept:
@@ -137,7 +135,7 @@ def lloyd(
     """
     kept_N = np.ones(len(gram_NN), dtype=np.bool_) if kept_N is None else kept_N
     rows, places_K = np.asarray(rows), np.arange(len(rows))
-    dist_NK = np.diag(gram_NN)[rows] - 2 * gram_NN[:, rows] + places_K * tie * _EXACT
+    dist_NK = np.diag(gram_NN)[rows] - 2 * gram_NN[:, rows] + places_K * tie
     members_NK, done, changed = np.zeros((len(gram_NN), len(rows))), 0, True
     while changed and done < iterations:
         if done:

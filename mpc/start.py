@@ -13,7 +13,7 @@ from mpc._crypten import from_share
 from mpc.argmin import one_hot_min
 from mpc.compare import less_than_zero, local
 from mpc.draws import draw_bits
-from mpc.fixedpoint import COMPARED_BITS, Int64Array
+from mpc.fixedpoint import EXACT_BITS, GRAM_BITS, Int64Array
 from mpc.masked import Masked, masked, multiply, now, together
 from mpc.points import Inner, Points
 
@@ -50,7 +50,8 @@ def farthest_first(points: Points, inner: Inner, k: int) -> Any:
     # A unit more than the distance, and nothing where a point does not count.
     nearest_enc_N1 = _weighted(points.kept, dist_enc_N1 + 1)
     while len(chosen) < k:
-        farthest_enc_1N = one_hot_min(local(nearest_enc_N1, lambda d: -d.t().contiguous()))
+        nearness_enc_1N = (4 << GRAM_BITS) - local(nearest_enc_N1, lambda d: d.t().contiguous())
+        farthest_enc_1N = one_hot_min(nearness_enc_1N, EXACT_BITS)
         pick = now(masked("pick", local(farthest_enc_1N, lambda e: e.t().contiguous())))
         dist_enc_N1 = _distances(points, inner, lengths, pick)
         chosen.append(dist_enc_N1.share)
@@ -75,7 +76,7 @@ def plus_plus(points: Points, inner: Inner, k: int, draws_BK: Int64Array) -> Any
     The j-th cumulative sum of weights is compared with a public fraction of their total; the first
     that reaches it is drawn. Cost, with g as for `farthest_first`: k times R_lt + 1 + g rounds, one
     more to set out and k - 1 times R_lt + 1, less one; B N comparisons of 64 bits and B N of
-    `COMPARED_BITS`. Leakage: none.
+    `EXACT_BITS`. Leakage: none.
 
     References
     ----------
@@ -148,7 +149,7 @@ def _weighted(kept: Masked, dist_enc_NB: Any) -> Any:
 def _lesser(x_enc: Any, y_enc: Any) -> Any:
     """Return shares of the lesser of two distances each; R_lt + 1 rounds."""
     gain_enc = y_enc - x_enc
-    return x_enc + less_than_zero(gain_enc, COMPARED_BITS) * gain_enc
+    return x_enc + less_than_zero(gain_enc, EXACT_BITS) * gain_enc
 
 
 def columns_of(dist_enc_NK: Any, groups: Sequence[int]) -> Any:
