@@ -9,10 +9,11 @@ Shape letters: N points, K clusters, D dimensions.
 import copyreg
 import math
 import operator
+import secrets
 import uuid
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import Final, Literal, NoReturn, Self
+from typing import Final, NoReturn, Self
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
 import numpy as np
@@ -23,7 +24,16 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from mpc.errors import BudgetError, InputError, PolicyError
 from mpc.fixedpoint import FloatArray
-from mpc.jobs import ClusterJob, ClusterResult, LedgerEntry, RevealPolicy, Session
+from mpc.jobs import (
+    INITS,
+    K_CANDIDATES_MAX,
+    ClusterJob,
+    ClusterResult,
+    Init,
+    LedgerEntry,
+    RevealPolicy,
+    Session,
+)
 from mpc.session import Links, SecureSession, open_session
 from mpc.traffic import Traffic
 
@@ -32,6 +42,7 @@ LABELS_OPEN: Final[tuple[RevealPolicy, ...]] = ("assignments", "distances")
 OF_LABELS: Final = ("labels_", "cluster_centers_", "inertia_")
 """Attributes that are there only when labels are open."""
 
+_SEED_BITS: Final = 32
 _TOKENS: Final[WeakKeyDictionary[SecureSession, str]] = WeakKeyDictionary()
 _HERE: Final[WeakValueDictionary[str, SecureSession]] = WeakValueDictionary()
 
@@ -46,7 +57,7 @@ class SecureKMeans(ClusterMixin, BaseEstimator):  # type: ignore[misc]
     Parameters
     ----------
     n_clusters : int or None, default=8
-        K. None chooses it, which needs a policy that allows it.
+        K. None chooses it from 1 to `k_max`; everybody learns which.
     reveal : {"own-mean", "assignments", "distances"}, default="own-mean"
         What is opened; see `mpc.reveal`. `own-mean` keeps labels secret.
     parties : int, default=2
@@ -57,8 +68,14 @@ class SecureKMeans(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         process has none, since links and processes belong to the process that opened them.
     max_iter : int, default=20
         Most reassignments.
-    init : "farthest-first" or sequence of int, default="farthest-first"
+    init : {"farthest-first", "k-means++"} or sequence of int, default="farthest-first"
         Start: chosen under sharing, or the rows (public, K of them) that are the first centres.
+    n_init : int, default=1
+        Starts of k-means++, run in the same rounds; the one of least inertia is kept.
+    random_state : int, RandomState instance or None, default=None
+        Of the public draws of k-means++; no mask depends on it. None draws a fresh seed.
+    k_max : int, default=8
+        With `n_clusters=None`, the largest number of clusters to choose.
     norm_bound : float, optional
         Public bound on the length of a row. None takes the power of two at or above the longest
         row, and thereby tells the parties and the server that power of two.
@@ -123,7 +140,10 @@ class SecureKMeans(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         parties: int = 2,
         session: Session | None = None,
         max_iter: int = 20,
-        init: Literal["farthest-first"] | Sequence[int] | npt.NDArray[np.int64] = "farthest-first",
+        init: Init | Sequence[int] | npt.NDArray[np.int64] = "farthest-first",
+        n_init: int = 1,
+        random_state: int | np.random.RandomState | None = None,
+        k_max: int = K_CANDIDATES_MAX,
         norm_bound: float | None = None,
         min_cluster_size: int = 1,
         owners: int | Sequence[int] | npt.NDArray[np.int64] | None = 64,
@@ -137,6 +157,9 @@ class SecureKMeans(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         self.session = session
         self.max_iter = max_iter
         self.init = init
+        self.n_init = n_init
+        self.random_state = random_state
+        self.k_max = k_max
         self.norm_bound = norm_bound
         self.min_cluster_size = min_cluster_size
         self.owners = owners
@@ -236,6 +259,10 @@ class SecureKMeans(ClusterMixin, BaseEstimator):  # type: ignore[misc]
             reveal=self.reveal,
             min_cluster_size=_whole("min_cluster_size", self.min_cluster_size),
             init_rows=_init_rows(self.init),
+            init="k-means++" if _says(self.init, "k-means++") else "farthest-first",
+            restarts=_whole("n_init", self.n_init),
+            seed=_seed(self.random_state),
+            k_max=_whole("k_max", self.k_max),
             norm_bound=_checked_bound(points_ND, self.norm_bound),
             label="fit",
         )
@@ -326,16 +353,30 @@ def _checked_bound(points_ND: FloatArray, given: float | None) -> float:
 
 
 def _init_rows(init: object) -> tuple[int, ...] | None:
-    """Return the public start, or None for farthest-first under sharing."""
-    if isinstance(init, str) and init == "farthest-first":
+    """Return the public start, or None for one chosen under sharing."""
+    if any(_says(init, name) for name in INITS):
         return None
     rows = np.asarray(init)
     if rows.ndim != 1 or rows.dtype.kind not in "iu":
         raise InputError(
-            "init must be 'farthest-first' or n_clusters row numbers of X: a centre is public, so "
-            f"none but a row can be one; an array of {rows.dtype}, shape {rows.shape}, was given"
+            f"init must be {' or '.join(map(repr, INITS))}, or n_clusters row numbers of X: a "
+            "centre is public, so none but a row can be one; an array of "
+            f"{rows.dtype}, shape {rows.shape}, was given"
         )
     return tuple(rows.tolist())
+
+
+def _says(init: object, name: str) -> bool:
+    return isinstance(init, str) and init == name
+
+
+def _seed(random_state: int | np.random.RandomState | None) -> int:
+    """Return the seed of public draws."""
+    if random_state is None:
+        return secrets.randbits(_SEED_BITS)
+    if isinstance(random_state, np.random.RandomState):
+        return int(random_state.randint(1 << (_SEED_BITS - 1)))
+    return _whole("random_state", random_state, least=0)
 
 
 def _whole(name: str, value: object, *, least: int = 1) -> int:

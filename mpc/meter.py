@@ -7,10 +7,11 @@ from dataclasses import asdict, dataclass
 from typing import Protocol
 
 from mpc.communicator import MeshCommunicator
+from mpc.frames import HEADER_BYTES
 from mpc.link_meter import LinkMeter
 from mpc.provider import DealerProvider, FirstPartyProvider
 from mpc.traffic import OperationTraffic, RoleTraffic, StepCost
-from mpc.transport import Link
+from mpc.transport import Link, LinkCount
 
 Counted = tuple[RoleTraffic, list[OperationTraffic]]
 
@@ -55,9 +56,9 @@ class Network:
         self._input = LinkMeter(role=me, phase="input")
 
     @property
-    def online_bytes_sent(self) -> int:
-        """Bytes sent to the other parties since the session began."""
-        return sum(link.count.bytes_sent for link in self._peers)
+    def online_sent(self) -> LinkCount:
+        """What went to the other parties since the session began."""
+        return sum((link.count for link in self._peers), start=LinkCount())
 
     def traffic(
         self, owners: Sequence[Link], *, online_s: float, offline_s: float, input_s: float
@@ -109,15 +110,17 @@ class Meter:
         """Count what happens inside as one step, with randomness of its own segment."""
         communicator = self._network.communicator
         self._network.provider.begin(self._job, name)
-        rounds, sent = communicator.rounds, self._network.online_bytes_sent
+        rounds, before = communicator.rounds, self._network.online_sent
         started = time.perf_counter()
         yield
+        sent = self._network.online_sent - before
         self._steps.append(
             StepCost(
                 name=name,
                 rounds=communicator.rounds - rounds,
-                bytes_sent=self._network.online_bytes_sent - sent,
+                bytes_sent=sent.bytes_sent,
                 seconds=time.perf_counter() - started,
+                payload_sent=sent.bytes_sent - HEADER_BYTES * sent.frames_sent,
             )
         )
 

@@ -58,6 +58,8 @@ class StepCost:
     bytes_sent: int
     """Online bytes sent by one party."""
     seconds: float
+    payload_sent: int = 0
+    """The same without frame headers."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -15,7 +15,7 @@ import numpy as np
 from rich.console import RenderableType
 from rich.text import Text
 
-from mpc.jobs import ClusterJob, ClusterResult, RevealPolicy, Session
+from mpc.jobs import K_CANDIDATES_MAX, ClusterJob, ClusterResult, Init, RevealPolicy, Session
 from secfpp.cli.console import say
 from secfpp.cli.outcome import Outcome
 from secfpp.cli.tables import cost_table, ledger_table
@@ -36,7 +36,9 @@ class Cluster(Verb):
     input: Path
     """File of vectors, one row a point: .npy, .csv or .safetensors."""
     k: int | None = 4
-    """Clusters. `none`: chosen by silhouette, which needs `--reveal distances`."""
+    """Clusters. `none`: chosen under sharing from 1 to `--k-max`; everybody learns which."""
+    k_max: int = K_CANDIDATES_MAX
+    """With `--k none`, the most clusters to choose."""
     parties: int = 2
     """Computing parties; any `parties - 1` of them may pool what they see."""
     reveal: RevealPolicy = "own-mean"
@@ -44,7 +46,13 @@ class Cluster(Verb):
     iterations: int = 20
     """Most iterations of k-means."""
     init_rows: tuple[int, ...] | None = None
-    """Rows that are the first centres, k of them, public. None: farthest-first, under sharing."""
+    """Rows that are the first centres, k of them, public. None: chosen under sharing."""
+    init: Init = "farthest-first"
+    """How first centres are chosen under sharing."""
+    restarts: int = 1
+    """Starts of k-means++, in the same rounds; the one of least inertia is kept."""
+    seed: int = 0
+    """Of the public draws of k-means++; no mask depends on it."""
     min_cluster_size: int = 1
     """Owners in a smaller cluster get the mean of all. 1 never does; 3 hides a lone neighbour."""
     norm_bound: float | None = None
@@ -98,6 +106,10 @@ class Cluster(Verb):
             reveal=self.reveal,
             min_cluster_size=self.min_cluster_size,
             init_rows=self.init_rows,
+            init=self.init,
+            restarts=self.restarts,
+            seed=self.seed,
+            k_max=self.k_max,
             norm_bound=bound,
             label=f"cluster {self.input.name}",
         )

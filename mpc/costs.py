@@ -1,0 +1,319 @@
+"""What a job costs, as formulas: rounds, online and offline bytes, exactly.
+
+Bytes are of payloads: frame headers, TLS and TCP come on top. For N points of D dimensions, K
+clusters, a payload of M and P parties, a later iteration under the default policy costs
+
+    rounds    3 + R_lt + 1
+    online    8 (2 N K + K + N K (K - 1) / 2 + N (K - 1) + 4 K) + 16      from Gram matrix
+              8 (2 N K + D K + K + N K (K - 1) / 2 + N (K - 1) + 4 K) + 16       from rows
+
+bytes from each party to each other (with P = 2, where R_lt = 1; 16 are for the bit that ends the
+job), and from the dealer 546 bytes a comparison to both parties. `job_cost` adds all steps up.
+
+Shape letters: N points, D dimensions, K clusters, C columns of all groups, M of a payload, B batch,
+L candidates, W words.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from mpc import lookup
+from mpc.argmin import GROUP, PAIRS_MAX
+from mpc.boolean import WORD_BITS
+from mpc.fixedpoint import COMPARED_BITS, EXACT_BITS
+from mpc.fss import sign_layout
+from mpc.jobs import K_CANDIDATES_MAX, ClusterJob
+from mpc.provider import SIGNS_CHUNK
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Of one step or several, one after the other."""
+
+    rounds: int = 0
+    online: int = 0
+    """Bytes that a party sends to each other party."""
+    dealer_to_first: int = 0
+    """Bytes from the dealer to party 0."""
+    dealer_to_others: int = 0
+    """Bytes from the dealer to each other party: keys, with two parties."""
+
+    def __add__(self, other: "Cost") -> "Cost":
+        return Cost(
+            self.rounds + other.rounds,
+            self.online + other.online,
+            self.dealer_to_first + other.dealer_to_first,
+            self.dealer_to_others + other.dealer_to_others,
+        )
+
+    def beside(self, *others: "Cost") -> "Cost":
+        """Return the cost of steps whose messages go together."""
+        total = sum(others, start=self)
+        rounds = max(self.rounds, *(other.rounds for other in others))
+        return Cost(rounds, total.online, total.dealer_to_first, total.dealer_to_others)
+
+    def times(self, count: int) -> "Cost":
+        """Return the cost of doing it so often."""
+        return sum([self] * count, start=NOTHING)
+
+
+NOTHING = Cost()
+
+
+def opening(*sizes: int) -> Cost:
+    """Of opening elements in one round."""
+    return Cost(rounds=1, online=8 * sum(sizes))
+
+
+def corrections(*sizes: int) -> Cost:
+    """Of so many elements that the dealer sends to party 0."""
+    return Cost(dealer_to_first=8 * sum(sizes))
+
+
+def look_up(count: int, bits: int, *, copies: int = 1) -> Cost:
+    """Of looking up so many indices of so many bits; twice as much to multiply by a factor."""
+    return opening(count) + corrections(copies * count << bits)
+
+
+def product(left: int, right: int, result: int) -> Cost:
+    """Of a product by CrypTen's protocol, which opens both factors."""
+    return opening(left, right) + corrections(result)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sizes:
+    """All that the cost of a job depends on, besides the job."""
+
+    num_points: int
+    dim: int
+    payload: int
+    num_parties: int
+
+    @property
+    def by_gram(self) -> bool:
+        """Whether secret assignments are multiplied by a Gram matrix, and not by rows."""
+        return self.num_points <= 2 * self.dim
+
+
+def comparisons(count: int, bits: int, ring_bits: int, num_parties: int) -> Cost:
+    """Of comparing so many numbers of so many bits with zero: keys, or a circuit and its bits."""
+    if num_parties == 2:
+        chunks = [min(SIGNS_CHUNK, count - done) for done in range(0, count, SIGNS_CHUNK)]
+        keys = sum(sign_layout(n, num_bits=bits, ring_bits=ring_bits).num_bytes for n in chunks)
+        return opening(count) + Cost(dealer_to_first=keys, dealer_to_others=keys)
+    words = -(-count // WORD_BITS)
+    low = bits - 1
+    # A carry-save step for each party beyond two, then generated carries; each an AND of planes.
+    cost = (opening(2 * low * words) + corrections(low * words)).times(num_parties - 1)
+    while low > 1:
+        half = low // 2
+        cost += opening(3 * half * words) + corrections(2 * half * words)
+        low -= half
+    return cost + opening(words) + corrections(count)
+
+
+def less_than_zero(count: int, bits: int, num_parties: int) -> Cost:
+    """See `mpc.compare.less_than_zero`."""
+    if lookup.pays(count, bits):
+        return look_up(count, bits)
+    return comparisons(count, bits, 64, num_parties)
+
+
+def one_hot_min(batch: int, candidates: int, bits: int, num_parties: int) -> Cost:
+    """See `mpc.argmin.one_hot_min`."""
+    if candidates == 1:
+        return NOTHING
+    duels = batch * candidates * (candidates - 1) // 2
+    if candidates > GROUP and (duels > PAIRS_MAX or candidates > 255):
+        groups = -(-candidates // GROUP)
+        cost = one_hot_min(batch * groups, GROUP, bits, num_parties)
+        padded = batch * groups * GROUP
+        cost += product(padded, padded, padded)
+        cost += one_hot_min(batch, groups, bits, num_parties)
+        return cost + product(padded, batch * groups, padded)
+    won = look_up(batch * candidates, (candidates - 1).bit_length())
+    return comparisons(duels, bits, 8, num_parties) + won
+
+
+def nearest(num_points: int, groups: Sequence[int], num_parties: int) -> Cost:
+    """See `mpc.argmin.nearest`."""
+    columns, largest = sum(groups), max(groups)
+    if largest == 1:
+        return NOTHING
+    if largest > GROUP:
+        inside = [one_hot_min(num_points, k, COMPARED_BITS, num_parties) for k in groups]
+        factors = num_points * columns, num_points
+        return sum(inside, start=NOTHING) + product(*factors, num_points * columns)
+    duels = num_points * sum(k * (k - 1) // 2 for k in groups)
+    won = num_points * (columns - len(groups))
+    return comparisons(duels, COMPARED_BITS, 8, num_parties) + look_up(
+        won, (largest - 1).bit_length(), copies=2
+    )
+
+
+def norms(sizes: Sizes) -> Cost:
+    """See `mpc.points.points_within_bound`."""
+    n, rows = sizes.num_points, sizes.num_points * sizes.dim
+    return (
+        opening(rows)
+        + corrections(n)
+        + less_than_zero(n, 64, sizes.num_parties)
+        + opening(n, n)
+        + corrections(rows, n)
+        + opening(rows)
+    )
+
+
+def with_sums(sizes: Sizes, columns: int, *, by_gram: bool) -> Cost:
+    """See `mpc.points.Inner.with_sums`."""
+    n, d = sizes.num_points, sizes.dim
+    if by_gram:
+        return corrections(n * columns)
+    return corrections(d * columns) + opening(d * columns) + corrections(n * columns)
+
+
+def picked(sizes: Sizes, batch: int, *, by_gram: bool) -> Cost:
+    """Of distances of all points to picked ones, whose one-hot rows are opened under masks."""
+    return with_sums(sizes, batch, by_gram=by_gram) + corrections(batch)
+
+
+def lesser(count: int, num_parties: int) -> Cost:
+    """Of the lesser of two distances each."""
+    return less_than_zero(count, EXACT_BITS, num_parties) + product(count, count, count)
+
+
+def farthest_first(sizes: Sizes, k: int, *, by_gram: bool) -> Cost:
+    """See `mpc.start.farthest_first`."""
+    n, parties = sizes.num_points, sizes.num_parties
+    to_picked = picked(sizes, 1, by_gram=by_gram)
+    cost = less_than_zero(n, (n + 1).bit_length() + 1, parties) + opening(n, n) + to_picked
+    cost += opening(n) + corrections(n)
+    another = one_hot_min(1, n, EXACT_BITS, parties) + opening(n) + to_picked
+    return cost + another.times(k - 1) + lesser(n, parties).times(max(k - 2, 0))
+
+
+def plus_plus(sizes: Sizes, k: int, restarts: int, *, by_gram: bool) -> Cost:
+    """See `mpc.start.plus_plus`."""
+    n, parties = sizes.num_points, sizes.num_parties
+    weights = n * restarts
+    another = less_than_zero(weights, 64, parties) + opening(weights)
+    another += picked(sizes, restarts, by_gram=by_gram)
+    cost = opening(n) + another.times(k) + opening(weights) + corrections(weights)
+    return cost + lesser(weights, parties).times(max(k - 2, 0))
+
+
+def given_rows(sizes: Sizes, k: int, *, by_rows: bool) -> Cost:
+    """See `mpc.start.given_rows`."""
+    if not by_rows:
+        return NOTHING
+    return opening(sizes.dim * k) + corrections(sizes.num_points * k)
+
+
+def distances(sizes: Sizes, columns: int, *, inner_opened: bool) -> Cost:
+    """See `mpc.kmeans.centre_distances`."""
+    inner = sizes.num_points * columns
+    opened = opening(4 * columns) if inner_opened else opening(4 * columns, inner)
+    return opened + corrections(2 * columns, 3 * columns, inner)
+
+
+def secret_iteration(sizes: Sizes, groups: Sequence[int], number: int, *, ends: bool) -> Cost:
+    """See `mpc.lloyd.lloyd_in_secret`; `ends`: it finds that the one before changed nothing."""
+    if number == 1:
+        return nearest(sizes.num_points, groups, sizes.num_parties)
+    n, columns, compared = sizes.num_points, sum(groups), number > 2
+    cost = opening(n * columns).beside(look_up(columns, n.bit_length()))
+    sums = with_sums(sizes, columns, by_gram=sizes.by_gram) + corrections(columns)
+    if sizes.by_gram:
+        sums += opening(n * columns)
+    to_means = distances(sizes, columns, inner_opened=sizes.by_gram)
+    if compared:
+        cost += corrections(1)
+        sums = sums.beside(look_up(1, (n * len(groups)).bit_length()))
+        to_means = to_means.beside(opening(1))
+    cost += sums + to_means
+    return cost if ends else cost + nearest(n, groups, sizes.num_parties)
+
+
+def open_iteration(sizes: Sizes, k: int, number: int) -> Cost:
+    """See `mpc.lloyd.lloyd_in_sight`."""
+    n = sizes.num_points
+    to_means = distances(sizes, k, inner_opened=False) if number > 1 else NOTHING
+    assigned = nearest(n, (k,), sizes.num_parties)
+    return to_means + assigned + opening(n).beside(look_up(k, n.bit_length()))
+
+
+def choice(sizes: Sizes, groups: Sequence[int]) -> Cost:
+    """Of the best of several restarts; see `mpc.choice`."""
+    n, columns = sizes.num_points, sum(groups)
+    cost = opening(n * columns).beside(look_up(columns, n.bit_length()))
+    cost += with_sums(sizes, columns, by_gram=sizes.by_gram) + corrections(columns)
+    if sizes.by_gram:
+        cost += opening(n * columns)
+    cost += opening(3 * columns) + corrections(5 * columns)
+    best = one_hot_min(1, len(groups), COMPARED_BITS, sizes.num_parties)
+    return cost + best + opening(len(groups)) + corrections(n * groups[0])
+
+
+def means(sizes: Sizes, k: int, min_cluster_size: int) -> Cost:
+    """See `mpc.means.group_sums`."""
+    n, m = sizes.num_points, sizes.payload
+    cost = opening(n * k, n * m)
+    if min_cluster_size > 1:
+        cost = cost.beside(look_up(k, n.bit_length()))
+        cost += opening(k, k * (m + 1)) + corrections(k * (m + 1))
+    return cost + corrections(k * m) + opening(k * (m + 1)) + corrections(n * (m + 1))
+
+
+def job_cost(job: ClusterJob, sizes: Sizes, *, iterations: int, converged: bool) -> dict[str, Cost]:
+    """Return the cost of every step of a job.
+
+    Parameters
+    ----------
+    job : ClusterJob
+    sizes : Sizes
+    iterations : int
+        Reassignments done, as in the result.
+    converged : bool
+        Whether the job ended because the last of them changed nothing.
+
+    Returns
+    -------
+    dict of str to Cost
+        By name of the step; an iteration that finds that the one before changed nothing is there,
+        too, and is cut short.
+    """
+    n = sizes.num_points
+    cost = {"norms": norms(sizes)}
+    if job.reveal == "distances":
+        cost["distances"] = opening(n) + corrections(n * n, n * n)
+        cost["assignments"] = NOTHING
+        return cost | {"means": means(sizes, job.k or K_CANDIDATES_MAX, job.min_cluster_size)}
+    in_sight = job.reveal == "assignments" and job.restarts == 1 and job.k is not None
+    k = job.k or min(job.k_max, n)
+    groups = (k,) * job.restarts if job.k else tuple(range(1, k + 1))
+    gram = corrections(n * n) + (NOTHING if in_sight else opening(n * n))
+    cost["distances"] = gram if in_sight or sizes.by_gram else NOTHING
+    by_gram = sizes.by_gram and not in_sight
+    if job.init_rows is not None:
+        cost["start"] = given_rows(sizes, k, by_rows=not (sizes.by_gram or in_sight))
+    elif job.init == "k-means++":
+        cost["start"] = plus_plus(sizes, k, job.restarts, by_gram=by_gram)
+    else:
+        cost["start"] = farthest_first(sizes, k, by_gram=by_gram)
+    for number in range(1, iterations + 1):
+        cost[f"iteration {number}"] = (
+            open_iteration(sizes, k, number)
+            if in_sight
+            else secret_iteration(sizes, groups, number, ends=False)
+        )
+    if converged and not in_sight and iterations < job.iterations:
+        last = secret_iteration(sizes, groups, iterations + 1, ends=True)
+        cost[f"iteration {iterations + 1}"] = last
+    if len(groups) > 1:
+        cost["choice"] = choice(sizes, groups)
+    return cost | {"means": means(sizes, k, job.min_cluster_size)}
+
+
+def total(steps: Sequence[Cost]) -> Cost:
+    """Add up steps that are done one after the other."""
+    return sum(steps, start=NOTHING)

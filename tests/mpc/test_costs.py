@@ -1,0 +1,79 @@
+"""Rounds and payload bytes of real jobs are those of the formulas in `mpc.costs`, exactly."""
+
+import numpy as np
+import pytest
+
+from mpc import ClusterJob, ClusterResult, SecureSession
+from mpc.costs import Cost, Sizes, job_cost, total
+from mpc.frames import HEADER_BYTES
+
+JOBS = {
+    "gram": (ClusterJob(k=3), 20, 12),
+    "rows": (ClusterJob(k=3), 30, 4),
+    "no minimum size": (ClusterJob(k=2, min_cluster_size=1), 12, 6),
+    "one cluster": (ClusterJob(k=1), 9, 5),
+    "limit": (ClusterJob(k=4, iterations=3), 60, 5),
+    "one iteration": (ClusterJob(k=4, iterations=1), 40, 30),
+    "given rows, gram": (ClusterJob(k=3, init_rows=(4, 2, 9)), 14, 8),
+    "given rows, rows": (ClusterJob(k=3, init_rows=(4, 2, 9)), 33, 8),
+    "restarts, gram": (ClusterJob(k=3, init="k-means++", restarts=4), 20, 12),
+    "restarts, rows": (ClusterJob(k=4, init="k-means++", restarts=3), 40, 6),
+    "more than 16": (ClusterJob(k=18, iterations=3), 40, 6),
+    "tournament of points": (ClusterJob(k=3, iterations=2), 120, 3),
+    "assignments": (ClusterJob(k=3, reveal="assignments"), 25, 7),
+    "assignments, given": (ClusterJob(k=3, reveal="assignments", init_rows=(0, 1, 2)), 25, 7),
+    "distances": (ClusterJob(k=3, reveal="distances"), 15, 9),
+}
+
+
+@pytest.mark.parametrize("name", JOBS)
+def test_a_job_costs_what_its_formulas_say(secure_session: SecureSession, name: str) -> None:
+    job, n, d = JOBS[name]
+    m = 5
+    rng = np.random.default_rng(1)
+    points, payload = rng.normal(size=(n, d)), rng.normal(size=(n, m))
+    points /= np.linalg.norm(points, axis=1).max()
+    result = secure_session.cluster(job, points, payload, owners=[row % 5 for row in range(n)])
+    parties = secure_session.num_parties
+    sizes = Sizes(num_points=n, dim=d, payload=m, num_parties=parties)
+    steps = expected(job, result, sizes)
+    found = {step.name: (step.rounds, step.payload_sent) for step in result.traffic.steps}
+    assert found == {
+        step: (cost.rounds, (parties - 1) * cost.online) for step, cost in steps.items()
+    }
+    assert result.traffic.rounds_online == total(list(steps.values())).rounds
+    assert dealt(result) == asked_for(job, steps, sizes)
+
+
+def expected(job: ClusterJob, result: ClusterResult, sizes: Sizes) -> dict[str, Cost]:
+    names = [step.name for step in result.traffic.steps]
+    converged = f"iteration {result.iterations + 1}" in names
+    return job_cost(job, sizes, iterations=result.iterations, converged=converged)
+
+
+@pytest.mark.parametrize(("n", "d", "k"), [(20, 1280, 5), (1000, 128, 8), (5000, 512, 16)])
+def test_the_closed_form_of_a_later_iteration(n: int, d: int, k: int) -> None:
+    sizes = Sizes(num_points=n, dim=d, payload=1, num_parties=2)
+    cost = job_cost(ClusterJob(k=k, iterations=3), sizes, iterations=3, converged=False)
+    elements = 2 * n * k + k + n * k * (k - 1) // 2 + n * (k - 1) + 4 * k
+    elements += 0 if sizes.by_gram else d * k
+    assert (cost["iteration 3"].rounds, cost["iteration 3"].online) == (5, 8 * elements + 16)
+
+
+def dealt(result: ClusterResult) -> int:
+    """Payload bytes of tuples that the dealer sent to all parties, as it counted."""
+    sent = [
+        (entry.bytes_sent, entry.frames_sent)
+        for entry in result.traffic.operations
+        if entry.role == "dealer" and entry.operation.endswith("correction")
+    ]
+    return sum(n for n, _ in sent) - HEADER_BYTES * sum(frames for _, frames in sent)
+
+
+def asked_for(job: ClusterJob, steps: dict[str, Cost], sizes: Sizes) -> int:
+    """What the dealer was asked for: whole iterations, also one that is cut short or in vain."""
+    count = sum(name.startswith("iteration ") for name in steps)
+    if job.reveal == "assignments":
+        count = min(count + 1, job.iterations)
+    cost = total(list(job_cost(job, sizes, iterations=count, converged=False).values()))
+    return cost.dealer_to_first + (sizes.num_parties - 1) * cost.dealer_to_others
