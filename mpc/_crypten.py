@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import reduce
 from types import SimpleNamespace
-from typing import Any, Final, Literal, Protocol
+from typing import Any, Final, Protocol
 
 import numpy as np
 import torch
@@ -110,7 +110,8 @@ class Provider(Protocol):
     def lookup(  # noqa: D102
         self, size: Sequence[int], bit_length: int, factor: str = ""
     ) -> tuple[Any, Any]: ...
-    def signs(self, count: int, num_bits: int, ring_bits: Literal[8, 64]) -> Any: ...  # noqa: D102
+    def signs(self, count: int, num_bits: int) -> Any: ...  # noqa: D102
+    def duels(self, batch: int, groups: tuple[int, ...], num_bits: int) -> Any: ...  # noqa: D102
 
 
 def install(

@@ -10,7 +10,6 @@ Shape letters: B batch, L candidates, N points, C columns of all groups, K clust
 
 import math
 from collections.abc import Sequence
-from functools import lru_cache
 from itertools import accumulate
 from typing import Any, Final
 
@@ -18,8 +17,9 @@ import numpy as np
 import torch
 
 from mpc._crypten import from_share, rank_and_parties
-from mpc.compare import local, negative_signs
-from mpc.fixedpoint import COMPARED_BITS, Int64Array
+from mpc.compare import later_wins, local
+from mpc.duels import duels_of
+from mpc.fixedpoint import COMPARED_BITS
 from mpc.lookup import equals_zero, equals_zero_times
 from mpc.masked import Masked, now
 
@@ -29,7 +29,7 @@ PAIRS_MAX: Final = 1 << 12
 """Duels up to which all pairs of more candidates are compared at once: their keys are 2.5 MB."""
 _FAR: Final = 6
 """Where a missing candidate is, in units of 2^(n - 4)."""
-_MOST_WINS: Final = 255
+MOST_WINS: Final = 255
 """Wins are counted mod 256 where signs are by keys."""
 
 
@@ -62,8 +62,7 @@ def nearest(dist_enc_NC: Any, groups: Sequence[int], kept_N: Masked) -> Any:
         return _by_tournament(dist_enc_NC, groups, kept_N)
     if max(groups) == 1:
         return _with_first_columns(dist_enc_NC.share[:, :0], groups, kept_N)
-    low, high = duels_of(tuple(groups))
-    losses = _losses(dist_enc_NC.share, low, high, COMPARED_BITS)
+    losses = _losses(dist_enc_NC, tuple(groups), COMPARED_BITS)
     first = set(_first_columns(groups))
     others = [column for column in range(sum(groups)) if column not in first]
     bits = (max(groups) - 1).bit_length()
@@ -95,51 +94,24 @@ def one_hot_min(x_enc_BL: Any, num_bits: int) -> Any:
     batch, candidates = x_enc_BL.size()
     if candidates == 1:
         return from_share(torch.zeros(batch, 1, dtype=torch.int64)) + 1
-    few = batch * candidates * (candidates - 1) // 2 <= PAIRS_MAX and candidates <= _MOST_WINS
+    few = batch * candidates * (candidates - 1) // 2 <= PAIRS_MAX and candidates <= MOST_WINS
     if candidates > GROUP and not few:
         return _tournament(x_enc_BL, num_bits)
-    low, high = duels_of((candidates,))
-    losses = _losses(x_enc_BL.share, low, high, num_bits)
+    losses = _losses(x_enc_BL, (candidates,), num_bits)
     return now(equals_zero(from_share(losses), (candidates - 1).bit_length()))
 
 
-@lru_cache(maxsize=64)
-def duels_of(groups: tuple[int, ...]) -> tuple[Int64Array, Int64Array]:
-    """Return the columns of all pairs inside groups, the lower of each first."""
-    pairs = [np.triu_indices(size, k=1) for size in groups]
-    offsets = np.cumsum([0, *groups[:-1]])
-    low, high = (
-        np.concatenate([offset + of[side] for offset, of in zip(offsets, pairs, strict=True)])
-        for side in range(2)
-    )
-    return low, high
-
-
-def _losses(
-    share_BL: torch.Tensor, low: Int64Array, high: Int64Array, num_bits: int
-) -> torch.Tensor:
+def _losses(x_enc_BL: Any, groups: tuple[int, ...], num_bits: int) -> torch.Tensor:
     """Return shares of how many duels each candidate lost; the higher index wins if smaller."""
-    batch, candidates = share_BL.shape
-    share = share_BL.numpy()
-    differences = from_share(np.ascontiguousarray(share[:, high] - share[:, low]))
-    high_wins = negative_signs(differences, num_bits, 8).reshape(batch, len(low))
-    lost = _sums_of(candidates, low, high)(high_wins)
+    low, high = duels_of(groups)
+    high_wins = later_wins(x_enc_BL, groups, num_bits)
+    lost = np.zeros(tuple(x_enc_BL.size()), dtype=high_wins.dtype)
+    for column in range(lost.shape[1]):
+        lost[:, column] = high_wins[:, low == column].sum(1, dtype=lost.dtype)
+        lost[:, column] -= high_wins[:, high == column].sum(1, dtype=lost.dtype)
     if rank_and_parties()[0] == 0:  # the higher of each pair lost, but for its wins
-        lost += np.bincount(high, minlength=candidates).astype(lost.dtype)
+        lost += np.bincount(high, minlength=lost.shape[1]).astype(lost.dtype)
     return torch.from_numpy(lost.astype(np.int64))
-
-
-def _sums_of(candidates: int, low: Int64Array, high: Int64Array) -> Any:
-    """Return the map from wins of the higher indices to losses, less a public constant."""
-
-    def sums(high_wins: Any) -> Any:
-        lost = np.zeros((len(high_wins), candidates), dtype=high_wins.dtype)
-        for column in range(candidates):
-            lost[:, column] = high_wins[:, low == column].sum(1, dtype=high_wins.dtype)
-            lost[:, column] -= high_wins[:, high == column].sum(1, dtype=high_wins.dtype)
-        return lost
-
-    return sums
 
 
 def _first_columns(groups: Sequence[int]) -> list[int]:

@@ -10,13 +10,15 @@ their values is one round for anybody where it is small enough (`mpc.lookup`).
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
 
 from mpc import boolean, lookup
 from mpc._crypten import from_share, open_masked, provider, share_of
+from mpc.duels import differences
+from mpc.fixedpoint import Int64Array
 from mpc.fss.words import RingArray
 from mpc.masked import now
 
@@ -73,28 +75,51 @@ def less_than_zero(x_enc: Any, bit_length: int = 64) -> Any:
     """
     if lookup.pays(x_enc.nelement(), bit_length):
         return now(lookup.is_negative(x_enc, bit_length))
-    signs = negative_signs(x_enc, bit_length, 64)
-    return from_share(signs.view(np.int64).reshape(tuple(x_enc.size())))
+    share = x_enc.share.reshape(-1)
+    if not provider().has_signs:
+        return from_share(negative_by_circuit(share.numpy(), bit_length).reshape(x_enc.size()))
+    keys = provider().signs(share.numel(), bit_length)
+    opened = open_masked([share + torch.from_numpy(keys.masks)])[0]
+    signs = keys.evaluate(opened.numpy()).view(np.int64)
+    return from_share(signs.reshape(tuple(x_enc.size())))
 
 
-def negative_signs(x_enc: Any, bit_length: int, ring_bits: Literal[8, 64]) -> RingArray:
-    """Return flat shares of [x < 0], mod 2^ring_bits where by keys, else mod 2^64.
+def later_wins(x_enc_BL: Any, groups: tuple[int, ...], bit_length: int) -> RingArray:
+    """Return shares of [higher < lower] of all pairs inside groups, (B, E).
+
+    Parameters
+    ----------
+    x_enc_BL : MPCTensor, (B, L)
+        Candidates of all groups side by side; any two of a group differ by less than half the range
+        of their bits.
+    groups : tuple of int
+    bit_length : int
+
+    Returns
+    -------
+    uint8 array where by keys, whose shares are mod 256, else uint64 array, mod 2^64
 
     Notes
     -----
-    Cost: by keys one round, 8 bytes a number from each party to each other, and keys from the
-    dealer to both parties (`mpc.fss.sign_layout`). Else see `mpc.boolean`. Leakage: none.
+    Cost: by keys one round, 8 B L bytes from each party to each other, since a pair is compared at
+    the difference of two masked candidates. Else a circuit on the differences, R_lt rounds and one.
+    Leakage: none.
     """
+    share_BL = x_enc_BL.share
+    batch = len(share_BL)
     if not provider().has_signs:
-        share = share_of(x_enc).reshape(-1)
-        plane = boolean.negative(share, bit_length)
-        ring = boolean.to_ring(boolean.unpack(plane, share.size))
-        return np.asarray(ring.view(np.uint64))
-    flat = x_enc.share.reshape(-1)
-    keys = provider().signs(flat.numel(), bit_length, ring_bits)
-    opened = open_masked([flat + torch.from_numpy(keys.masks)])[0]
-    signs: RingArray = keys.evaluate(opened.numpy())
-    return signs
+        flat = differences(share_BL.numpy(), groups)
+        return negative_by_circuit(flat, bit_length).view(np.uint64).reshape(batch, -1)
+    keys = provider().duels(batch, groups, bit_length)
+    opened = open_masked([share_BL + torch.from_numpy(keys.masks)])[0]
+    wins: RingArray = keys.evaluate(opened.numpy()).reshape(batch, -1)
+    return wins
+
+
+def negative_by_circuit(share: Int64Array, bit_length: int) -> Int64Array:
+    """Return shares mod 2^64 of [x < 0] of flat numbers; see `mpc.boolean` for rounds and bytes."""
+    plane = boolean.negative(share, bit_length)
+    return boolean.to_ring(boolean.unpack(plane, share.size))
 
 
 def _from_bits(bits: boolean.Bits, shape: Sequence[int]) -> Any:

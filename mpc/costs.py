@@ -4,11 +4,12 @@ Bytes are of payloads: frame headers, TLS and TCP come on top. For N points of D
 clusters, a payload of M and P parties, a later iteration under the default policy costs
 
     rounds    3 + R_lt + 1
-    online    8 (2 N K + K + N K (K - 1) / 2 + N (K - 1) + 4 K) + 16      from Gram matrix
-              8 (2 N K + D K + K + N K (K - 1) / 2 + N (K - 1) + 4 K) + 16       from rows
+    online    8 (4 N K - N + 5 K) + 16             from a Gram matrix, N <= 2 D
+              8 (4 N K - N + 5 K + D K) + 16       from rows
 
 bytes from each party to each other (with P = 2, where R_lt = 1; 16 are for the bit that ends the
-job), and from the dealer 546 bytes a comparison to both parties. `job_cost` adds all steps up.
+job), and from the dealer 546 bytes a comparison, of which there are N K (K - 1) / 2, to both
+parties. `job_cost` adds all steps up.
 
 Shape letters: N points, D dimensions, K clusters, C columns of all groups, M of a payload, B batch,
 L candidates, W words.
@@ -18,12 +19,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mpc import lookup
-from mpc.argmin import GROUP, PAIRS_MAX
+from mpc.argmin import GROUP, MOST_WINS, PAIRS_MAX
 from mpc.boolean import WORD_BITS
+from mpc.duels import num_duels
 from mpc.fixedpoint import COMPARED_BITS, EXACT_BITS
-from mpc.fss import sign_layout
+from mpc.frames import TupleKind
 from mpc.jobs import K_CANDIDATES_MAX, ClusterJob
-from mpc.provider import SIGNS_CHUNK
+from mpc.provider import sign_requests
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,12 +97,21 @@ class Sizes:
         return self.num_points <= 2 * self.dim
 
 
-def comparisons(count: int, bits: int, ring_bits: int, num_parties: int) -> Cost:
-    """Of comparing so many numbers of so many bits with zero: keys, or a circuit and its bits."""
+def duels(batch: int, groups: Sequence[int], bits: int, num_parties: int) -> Cost:
+    """Of comparing all pairs inside groups of candidates: keys, or a circuit and its bits."""
     if num_parties == 2:
-        chunks = [min(SIGNS_CHUNK, count - done) for done in range(0, count, SIGNS_CHUNK)]
-        keys = sum(sign_layout(n, num_bits=bits, ring_bits=ring_bits).num_bytes for n in chunks)
-        return opening(count) + Cost(dealer_to_first=keys, dealer_to_others=keys)
+        return opening(batch * sum(groups)) + keys("sign8", batch, bits, tuple(groups))
+    return circuit(batch * num_duels(groups), bits, num_parties)
+
+
+def keys(kind: TupleKind, count: int, bits: int, groups: tuple[int, ...] = ()) -> Cost:
+    """Of keys for signs, which both parties get."""
+    size = sum(request.key_bytes for request in sign_requests(kind, count, bits, groups))
+    return Cost(dealer_to_first=size, dealer_to_others=size)
+
+
+def circuit(count: int, bits: int, num_parties: int) -> Cost:
+    """Of comparing so many numbers of so many bits with zero by three or more parties."""
     words = -(-count // WORD_BITS)
     low = bits - 1
     # A carry-save step for each party beyond two, then generated carries; each an AND of planes.
@@ -116,15 +127,17 @@ def less_than_zero(count: int, bits: int, num_parties: int) -> Cost:
     """See `mpc.compare.less_than_zero`."""
     if lookup.pays(count, bits):
         return look_up(count, bits)
-    return comparisons(count, bits, 64, num_parties)
+    if num_parties == 2:
+        return opening(count) + keys("sign64", count, bits)
+    return circuit(count, bits, num_parties)
 
 
 def one_hot_min(batch: int, candidates: int, bits: int, num_parties: int) -> Cost:
     """See `mpc.argmin.one_hot_min`."""
     if candidates == 1:
         return NOTHING
-    duels = batch * candidates * (candidates - 1) // 2
-    if candidates > GROUP and (duels > PAIRS_MAX or candidates > 255):
+    few = batch * num_duels((candidates,)) <= PAIRS_MAX and candidates <= MOST_WINS
+    if candidates > GROUP and not few:
         groups = -(-candidates // GROUP)
         cost = one_hot_min(batch * groups, GROUP, bits, num_parties)
         padded = batch * groups * GROUP
@@ -132,7 +145,7 @@ def one_hot_min(batch: int, candidates: int, bits: int, num_parties: int) -> Cos
         cost += one_hot_min(batch, groups, bits, num_parties)
         return cost + product(padded, batch * groups, padded)
     won = look_up(batch * candidates, (candidates - 1).bit_length())
-    return comparisons(duels, bits, 8, num_parties) + won
+    return duels(batch, (candidates,), bits, num_parties) + won
 
 
 def nearest(num_points: int, groups: Sequence[int], num_parties: int) -> Cost:
@@ -144,11 +157,8 @@ def nearest(num_points: int, groups: Sequence[int], num_parties: int) -> Cost:
         inside = [one_hot_min(num_points, k, COMPARED_BITS, num_parties) for k in groups]
         factors = num_points * columns, num_points
         return sum(inside, start=NOTHING) + product(*factors, num_points * columns)
-    duels = num_points * sum(k * (k - 1) // 2 for k in groups)
-    won = num_points * (columns - len(groups))
-    return comparisons(duels, COMPARED_BITS, 8, num_parties) + look_up(
-        won, (largest - 1).bit_length(), copies=2
-    )
+    won = look_up(num_points * (columns - len(groups)), (largest - 1).bit_length(), copies=2)
+    return duels(num_points, groups, COMPARED_BITS, num_parties) + won
 
 
 def norms(sizes: Sizes) -> Cost:

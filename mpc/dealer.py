@@ -16,7 +16,8 @@ wraps      r, wraps of its shares      CrypTen's truncation with three or more p
 bit        r in {0, 1}, both ways      xor share to additive share
 truncation r, r >> m, top bit of r     exact truncation, see `mpc.compare.truncate`
 lookup     r, one-hot row of r mod 2^d look-up in a public table, see `mpc.lookup`
-sign       r, keys for [z - r < 0]     comparison in one round, two parties only, see `mpc.fss`
+sign       r, keys for [z - r < 0]     comparison in one round, two parties only, see `mpc.fss`;
+                                       or r, keys for all pairs of [(z - r)_i < (z - r)_j]
 mask       a                           one opening, reused by products; see `mpc.masked`
 product    f(a, b) of two such masks   any bilinear map of what they mask, no further opening
 ========== =========================== =====================================================
@@ -38,6 +39,7 @@ import numpy as np
 
 from mpc.bilinear import Formula, bilinear
 from mpc.child import Start, serve_process
+from mpc.duels import differences
 from mpc.errors import FrameError, PeerClosedError
 from mpc.fixedpoint import Int64Array
 from mpc.frames import CORRECTIONS, DEALER_KEY, DEALER_REPORT, REQUEST, SIGN_KINDS, Chain
@@ -111,12 +113,15 @@ class Expander:
 
     def sign_keys(self, request: TupleRequest) -> memoryview:
         """Return the correction words of signs, the same for both parties."""
-        count, ring_bits = math.prod(request.shapes[0]), SIGN_KINDS[request.kind]
+        (first, *groups), ring_bits = request.shapes, SIGN_KINDS[request.kind]
         if len(self._streams) != 2:
             raise FrameError(f"keys for signs are for 2 parties, not {len(self._streams)}")
-        masks = self._sum((count,)).view(np.uint64)
-        seeds_0, seeds_1 = (stream.ring((count, 2)) for stream in self._streams)
-        words = generate_sign(masks, seeds_0, seeds_1, num_bits=request.bits, ring_bits=ring_bits)
+        masks = self._sum(first)
+        numbers = differences(masks, groups[0]) if groups else masks.reshape(-1)
+        seeds_0, seeds_1 = (stream.ring((len(numbers), 2)) for stream in self._streams)
+        words = generate_sign(
+            numbers.view(np.uint64), seeds_0, seeds_1, num_bits=request.bits, ring_bits=ring_bits
+        )
         return words.flat.data
 
     def _unary(self, request: TupleRequest) -> Int64Array:
@@ -248,7 +253,7 @@ class Dealer:
             started = time.perf_counter()
             try:
                 payload, links = self._made(expander, request)
-            except ValueError as error:
+            except (ValueError, IndexError) as error:
                 raise FrameError(f"dealer cannot serve a request of party:0: {error}") from None
             self._seconds += time.perf_counter() - started
             for link in links:

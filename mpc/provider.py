@@ -8,9 +8,9 @@ correction that makes the parts fit. Others send and get nothing.
 import math
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal, Protocol
+from typing import Any, Final, Protocol
 
 import numpy as np
 import torch
@@ -19,6 +19,7 @@ from mpc._crypten import ArithmeticSharedTensor, BinarySharedTensor, TrustedFirs
 from mpc.bilinear import Formula, bilinear, bilinear_shape
 from mpc.communicator import MeshCommunicator
 from mpc.dealer import Masks, one_hot_rows, ring_matmul, truncation_pair
+from mpc.duels import differences, num_duels
 from mpc.errors import PartyError
 from mpc.fixedpoint import Int64Array
 from mpc.frames import (
@@ -52,7 +53,7 @@ class Signs(Protocol):
         """A party's share of r."""
 
     def evaluate(self, opened: Int64Array) -> RingArray:
-        """Return its additive shares of [x < 0] at the public x + r, mod 256 or 2^64."""
+        """Return its additive shares of signs, flat, at the public x + r, mod 256 or 2^64."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -79,16 +80,32 @@ class SignKeys:
         return np.concatenate([part.masks.numpy() for part in self.parts])
 
     def evaluate(self, opened: Int64Array) -> RingArray:
-        """Return its additive shares of [x < 0] at the public x + r, mod 256 or 2^64."""
-        points, shares, done = opened.view(np.uint64), [], 0
+        """Return its additive shares of signs, flat, at the public x + r, mod 256 or 2^64."""
+        shares, done = [], 0
         for part in self.parts:
             request, count = part.request, len(part.masks)
-            layout = sign_layout(count, num_bits=request.bits, ring_bits=SIGN_KINDS[request.kind])
+            layout = sign_layout(
+                request.num_signs, num_bits=request.bits, ring_bits=SIGN_KINDS[request.kind]
+            )
             words = CorrectionWords.from_bytes(layout, self.words_of(request))
+            points = opened[done : done + count]
+            if len(request.shapes) > 1:
+                points = differences(points, request.shapes[1])
             seeds = part.seeds.numpy()
-            shares.append(evaluate_sign(self.party, seeds, words, points[done : done + count]))
+            shares.append(evaluate_sign(self.party, seeds, words, points.view(np.uint64)))
             done += count
         return np.concatenate(shares)
+
+
+def sign_requests(
+    kind: TupleKind, count: int, num_bits: int, groups: tuple[int, ...]
+) -> Iterator[TupleRequest]:
+    """Yield requests for keys of so many numbers, or rows of candidates, chunk by chunk."""
+    step = max(1, SIGNS_CHUNK // num_duels(groups)) if groups else SIGNS_CHUNK
+    for start in range(0, count, step):
+        rows = min(step, count - start)
+        shapes = ((rows, sum(groups)), groups) if groups else ((rows,),)
+        yield TupleRequest(kind, shapes, num_bits)
 
 
 class TupleProvider:
@@ -166,18 +183,28 @@ class TupleProvider:
         rows = self._last_part(TupleRequest("lookup", (tuple(size),), bit_length, names))
         return _arithmetic(r), _arithmetic(rows)
 
-    def signs(self, count: int, num_bits: int, ring_bits: Literal[8, 64]) -> Signs:
-        """Return a party's keys for `count` signs of `num_bits`-bit numbers; two parties only.
+    def signs(self, count: int, num_bits: int) -> Signs:
+        """Return a party's keys for signs of `num_bits`-bit numbers, mod 2^64; two parties only.
 
         Correction words are read when the keys are evaluated, which must be before anything else is
         drawn.
         """
-        kind: TupleKind = "sign8" if ring_bits == 8 else "sign64"
+        return self._sign_keys("sign64", count, num_bits, ())
+
+    def duels(self, batch: int, groups: tuple[int, ...], num_bits: int) -> Signs:
+        """Return a party's keys for all pairs inside groups of candidates, mod 256; as `signs`.
+
+        Every candidate has one mask, whatever many pairs it is in; shares are of [higher < lower].
+        """
+        return self._sign_keys("sign8", batch, num_bits, groups)
+
+    def _sign_keys(
+        self, kind: TupleKind, count: int, num_bits: int, groups: tuple[int, ...]
+    ) -> Signs:
         parts = []
-        for start in range(0, count, SIGNS_CHUNK):
-            size = min(SIGNS_CHUNK, count - start)
-            request = TupleRequest(kind, ((size,),), num_bits)
-            parts.append(SignsPart(request, self._draw((size,)), self._draw((size, 2))))
+        for request in sign_requests(kind, count, num_bits, groups):
+            masks, seeds = self._draw(request.shapes[0]), self._draw((request.num_signs, 2))
+            parts.append(SignsPart(request, masks, seeds))
         return SignKeys(party=self._party, parts=tuple(parts), words_of=self._keys)
 
     _party: int

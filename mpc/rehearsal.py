@@ -7,7 +7,7 @@ that decide it: running them says more surely than a formula what they ask for.
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any
 from unittest.mock import patch
 
 import numpy as np
@@ -16,12 +16,13 @@ import torch
 from mpc._crypten import from_share, plugged
 from mpc.clustering import Decision, cluster_shares
 from mpc.communicator import MeshCommunicator
+from mpc.duels import num_duels
 from mpc.fixedpoint import Int64Array
-from mpc.frames import Chain, TupleKind
+from mpc.frames import SIGN_KINDS, Chain, TupleKind
 from mpc.fss.words import RingArray
 from mpc.jobs import ClusterJob
 from mpc.masked import Pending, ready
-from mpc.provider import SIGNS_CHUNK, Signs, TupleProvider
+from mpc.provider import Signs, TupleProvider, sign_requests
 from mpc.randomness import AesCtrStream, new_key
 from mpc.reveal import Audience, Opening
 from mpc.schedule import Schedule, Tuples, schedule_of
@@ -71,13 +72,13 @@ class RecordingProvider(TupleProvider):
         self.recorded.append(request)
         return torch.zeros(request.out_shape, dtype=torch.int64)
 
-    def signs(self, count: int, num_bits: int, ring_bits: Literal[8, 64]) -> Signs:
+    def _sign_keys(
+        self, kind: TupleKind, count: int, num_bits: int, groups: tuple[int, ...]
+    ) -> Signs:
         """Record, and return keys that evaluate to zeros."""
-        kind: TupleKind = "sign8" if ring_bits == 8 else "sign64"
-        for start in range(0, count, SIGNS_CHUNK):
-            size = min(SIGNS_CHUNK, count - start)
-            self.recorded.append(TupleRequest(kind, ((size,),), num_bits))
-        return _NoSigns(count, ring_bits)
+        self.recorded.extend(sign_requests(kind, count, num_bits, groups))
+        rows = (count, sum(groups)) if groups else (count,)
+        return _NoSigns(rows, count * (num_duels(groups) if groups else 1), SIGN_KINDS[kind])
 
     def _note(self, request: TupleRequest) -> None:
         self.recorded.append(request)
@@ -86,12 +87,13 @@ class RecordingProvider(TupleProvider):
 class _NoSigns:
     """In place of keys for signs: all are 0."""
 
-    def __init__(self, count: int, ring_bits: Literal[8, 64]) -> None:
-        self.masks: Int64Array = np.zeros(count, dtype=np.int64)
+    def __init__(self, shape: tuple[int, ...], count: int, ring_bits: int) -> None:
+        self.masks: Int64Array = np.zeros(shape, dtype=np.int64)
+        self._count = count
         self._dtype = np.uint8 if ring_bits == 8 else np.uint64
 
     def evaluate(self, opened: Int64Array) -> RingArray:
-        return np.zeros(opened.shape, dtype=self._dtype)
+        return np.zeros(self._count, dtype=self._dtype)
 
 
 class _Steps:

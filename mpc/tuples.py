@@ -13,6 +13,7 @@ from typing import Final, Self, cast
 import numpy as np
 
 from mpc.bilinear import bilinear_shape
+from mpc.duels import num_duels
 from mpc.errors import FrameError
 from mpc.frames import CORRECTIONS, SIGN_KINDS, UNSENT_KINDS, TupleKind
 from mpc.fss import sign_layout
@@ -85,8 +86,16 @@ class TupleRequest:
         ring_bits = SIGN_KINDS.get(self.kind)
         if ring_bits is None:
             return 0
-        count = math.prod(self.shapes[0])
-        return sign_layout(count, num_bits=self.bits, ring_bits=ring_bits).num_bytes
+        return sign_layout(self.num_signs, num_bits=self.bits, ring_bits=ring_bits).num_bytes
+
+    @property
+    def num_signs(self) -> int:
+        """How many numbers are compared with zero, or pairs with each other.
+
+        The second of two shapes has the sizes of the groups inside which all pairs of a row are.
+        """
+        first, *groups = self.shapes
+        return first[0] * num_duels(groups[0]) if groups else math.prod(first)
 
     def as_json(self) -> list[object]:
         """Return plain values for a control message."""

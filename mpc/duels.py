@@ -1,0 +1,34 @@
+"""Pairs of candidates that are compared with each other, inside groups.
+
+Shape letters: L candidates of all groups side by side, E pairs.
+"""
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+import numpy as np
+
+from mpc.fixedpoint import Int64Array
+
+
+@lru_cache(maxsize=64)
+def duels_of(groups: tuple[int, ...]) -> tuple[Int64Array, Int64Array]:
+    """Return the candidates of all pairs inside groups, (E,) each, the lower of each pair first."""
+    pairs = [np.triu_indices(size, k=1) for size in groups]
+    offsets = np.cumsum([0, *groups[:-1]])
+    low, high = (
+        np.concatenate([offset + of[side] for offset, of in zip(offsets, pairs, strict=True)])
+        for side in range(2)
+    )
+    return low, high
+
+
+def num_duels(groups: Sequence[int]) -> int:
+    """Return E."""
+    return sum(size * (size - 1) // 2 for size in groups)
+
+
+def differences(values_BL: Int64Array, groups: Sequence[int]) -> Int64Array:
+    """Return the higher candidate less the lower one, of every pair, flat (B E,), mod 2^64."""
+    low, high = duels_of(tuple(groups))
+    return np.ascontiguousarray(values_BL[:, high] - values_BL[:, low]).reshape(-1)
