@@ -25,7 +25,8 @@ from mpc.duels import num_duels
 from mpc.fixedpoint import COMPARED_BITS, EXACT_BITS
 from mpc.frames import TupleKind
 from mpc.jobs import K_CANDIDATES_MAX, ClusterJob
-from mpc.provider import sign_requests
+from mpc.provider import by_points, sign_requests
+from mpc.tuples import TupleRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +73,17 @@ def corrections(*sizes: int) -> Cost:
     return Cost(dealer_to_first=8 * sum(sizes))
 
 
-def look_up(count: int, bits: int, *, copies: int = 1) -> Cost:
-    """Of looking up so many indices of so many bits; twice as much to multiply by a factor."""
-    return opening(count) + corrections(copies * count << bits)
+def look_up(count: int, bits: int, num_parties: int) -> Cost:
+    """Of looking up so many indices of so many bits: by one-hot rows, or by keys if shorter."""
+    if by_points(bits, num_parties == 2):
+        size = TupleRequest("point", ((count,),), bits).key_bytes
+        return opening(count) + Cost(dealer_to_first=size, dealer_to_others=size)
+    return opening(count) + corrections(count << bits)
+
+
+def look_up_times(count: int, bits: int) -> Cost:
+    """Of looking up, and multiplying by a factor that is open under a mask."""
+    return opening(count) + corrections(2 * count << bits)
 
 
 def product(left: int, right: int, result: int) -> Cost:
@@ -126,7 +135,7 @@ def circuit(count: int, bits: int, num_parties: int) -> Cost:
 def less_than_zero(count: int, bits: int, num_parties: int) -> Cost:
     """See `mpc.compare.less_than_zero`."""
     if lookup.pays(count, bits):
-        return look_up(count, bits)
+        return look_up(count, bits, num_parties)
     if num_parties == 2:
         return opening(count) + keys("sign64", count, bits)
     return circuit(count, bits, num_parties)
@@ -144,7 +153,7 @@ def one_hot_min(batch: int, candidates: int, bits: int, num_parties: int) -> Cos
         cost += product(padded, padded, padded)
         cost += one_hot_min(batch, groups, bits, num_parties)
         return cost + product(padded, batch * groups, padded)
-    won = look_up(batch * candidates, (candidates - 1).bit_length())
+    won = look_up(batch * candidates, (candidates - 1).bit_length(), num_parties)
     return duels(batch, (candidates,), bits, num_parties) + won
 
 
@@ -157,7 +166,7 @@ def nearest(num_points: int, groups: Sequence[int], num_parties: int) -> Cost:
         inside = [one_hot_min(num_points, k, COMPARED_BITS, num_parties) for k in groups]
         factors = num_points * columns, num_points
         return sum(inside, start=NOTHING) + product(*factors, num_points * columns)
-    won = look_up(num_points * (columns - len(groups)), (largest - 1).bit_length(), copies=2)
+    won = look_up_times(num_points * (columns - len(groups)), (largest - 1).bit_length())
     return duels(num_points, groups, COMPARED_BITS, num_parties) + won
 
 
@@ -231,14 +240,14 @@ def secret_iteration(sizes: Sizes, groups: Sequence[int], number: int, *, ends: 
     if number == 1:
         return nearest(sizes.num_points, groups, sizes.num_parties)
     n, columns, compared = sizes.num_points, sum(groups), number > 2
-    cost = opening(n * columns).beside(look_up(columns, n.bit_length()))
+    cost = opening(n * columns).beside(look_up(columns, n.bit_length(), sizes.num_parties))
     sums = with_sums(sizes, columns, by_gram=sizes.by_gram) + corrections(columns)
     if sizes.by_gram:
         sums += opening(n * columns)
     to_means = distances(sizes, columns, inner_opened=sizes.by_gram)
     if compared:
         cost += corrections(1)
-        sums = sums.beside(look_up(1, (n * len(groups)).bit_length()))
+        sums = sums.beside(look_up(1, (n * len(groups)).bit_length(), sizes.num_parties))
         to_means = to_means.beside(opening(1))
     cost += sums + to_means
     return cost if ends else cost + nearest(n, groups, sizes.num_parties)
@@ -249,13 +258,13 @@ def open_iteration(sizes: Sizes, k: int, number: int) -> Cost:
     n = sizes.num_points
     to_means = distances(sizes, k, inner_opened=False) if number > 1 else NOTHING
     assigned = nearest(n, (k,), sizes.num_parties)
-    return to_means + assigned + opening(n).beside(look_up(k, n.bit_length()))
+    return to_means + assigned + opening(n).beside(look_up(k, n.bit_length(), sizes.num_parties))
 
 
 def choice(sizes: Sizes, groups: Sequence[int]) -> Cost:
     """Of the best of several restarts; see `mpc.choice`."""
     n, columns = sizes.num_points, sum(groups)
-    cost = opening(n * columns).beside(look_up(columns, n.bit_length()))
+    cost = opening(n * columns).beside(look_up(columns, n.bit_length(), sizes.num_parties))
     cost += with_sums(sizes, columns, by_gram=sizes.by_gram) + corrections(columns)
     if sizes.by_gram:
         cost += opening(n * columns)
@@ -269,7 +278,7 @@ def means(sizes: Sizes, k: int, min_cluster_size: int) -> Cost:
     n, m = sizes.num_points, sizes.payload
     cost = opening(n * k, n * m)
     if min_cluster_size > 1:
-        cost = cost.beside(look_up(k, n.bit_length()))
+        cost = cost.beside(look_up(k, n.bit_length(), sizes.num_parties))
         cost += opening(k, k * (m + 1)) + corrections(k * (m + 1))
     return cost + corrections(k * m) + opening(k * (m + 1)) + corrections(n * (m + 1))
 

@@ -16,6 +16,7 @@ wraps      r, wraps of its shares      CrypTen's truncation with three or more p
 bit        r in {0, 1}, both ways      xor share to additive share
 truncation r, r >> m, top bit of r     exact truncation, see `mpc.compare.truncate`
 lookup     r, one-hot row of r mod 2^d look-up in a public table, see `mpc.lookup`
+point      r, keys for the same row    the same for two parties, where keys are shorter
 sign       r, keys for [z - r < 0]     comparison in one round, two parties only, see `mpc.fss`;
                                        or r, keys for all pairs of [(z - r)_i < (z - r)_j]
 mask       a                           one opening, reused by products; see `mpc.masked`
@@ -43,7 +44,7 @@ from mpc.duels import differences
 from mpc.errors import FrameError, PeerClosedError
 from mpc.fixedpoint import Int64Array
 from mpc.frames import CORRECTIONS, DEALER_KEY, DEALER_REPORT, REQUEST, SIGN_KINDS, Chain
-from mpc.fss import generate_sign
+from mpc.fss import generate_point, generate_sign
 from mpc.link_meter import LinkMeter
 from mpc.randomness import AesCtrStream, new_key
 from mpc.reception import Reception
@@ -114,8 +115,7 @@ class Expander:
     def sign_keys(self, request: TupleRequest) -> memoryview:
         """Return the correction words of signs, the same for both parties."""
         (first, *groups), ring_bits = request.shapes, SIGN_KINDS[request.kind]
-        if len(self._streams) != 2:
-            raise FrameError(f"keys for signs are for 2 parties, not {len(self._streams)}")
+        self._check_two()
         masks = self._sum(first)
         numbers = differences(masks, groups[0]) if groups else masks.reshape(-1)
         seeds_0, seeds_1 = (stream.ring((len(numbers), 2)) for stream in self._streams)
@@ -123,6 +123,18 @@ class Expander:
             numbers.view(np.uint64), seeds_0, seeds_1, num_bits=request.bits, ring_bits=ring_bits
         )
         return words.flat.data
+
+    def point_keys(self, request: TupleRequest) -> memoryview:
+        """Return the correction words of point functions, the same for both parties."""
+        self._check_two()
+        points = self._sum(request.shapes[0]).reshape(-1) & ((1 << request.bits) - 1)
+        seeds_0, seeds_1 = (stream.ring((len(points), 2)) for stream in self._streams)
+        words = generate_point(points.view(np.uint64), seeds_0, seeds_1, num_bits=request.bits)
+        return words.flat.data
+
+    def _check_two(self) -> None:
+        if len(self._streams) != 2:
+            raise FrameError(f"keys are for 2 parties, not {len(self._streams)}")
 
     def _unary(self, request: TupleRequest) -> Int64Array:
         """Draw r and return what of it is to be shared."""
@@ -267,6 +279,8 @@ class Dealer:
             return memoryview(b""), ()
         if request.kind in SIGN_KINDS:
             return expander.sign_keys(request), self._links
+        if request.kind == "point":
+            return expander.point_keys(request), self._links
         return raw_view(expander.correction(request)), self._links[:1]
 
     def _report(self) -> None:

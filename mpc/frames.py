@@ -21,6 +21,7 @@ TupleKind = Literal[
     "sign8",
     "sign64",
     "lookup",
+    "point",
     "mask",
     "rename",
     "product",
@@ -54,6 +55,7 @@ CORRECTIONS: Final[Mapping[TupleKind, bytes]] = {
     "sign8": b"CSG8",
     "sign64": b"CS64",
     "lookup": b"CLKP",
+    "point": b"CPNT",
     "product": b"CPRD",
 }
 """What the dealer sends of a tuple: its last part to party 0, or keys to both parties."""
@@ -61,6 +63,8 @@ UNSENT_KINDS: Final[frozenset[TupleKind]] = frozenset({"mask", "rename"})
 """What the dealer notes only: parties draw their masks themselves."""
 SIGN_KINDS: Final[Mapping[TupleKind, Literal[8, 64]]] = {"sign8": 8, "sign64": 64}
 """Keys for two parties; bits of the ring that the signs are shared in."""
+KEY_KINDS: Final[frozenset[TupleKind]] = frozenset({*SIGN_KINDS, "point"})
+"""What the dealer sends to both parties."""
 
 OPERATIONS: Final[Mapping[bytes, str]] = {
     HELLO: "greeting",

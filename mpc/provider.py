@@ -26,12 +26,21 @@ from mpc.frames import (
     CORRECTIONS,
     DEALER_KEY,
     DEALER_REPORT,
+    KEY_KINDS,
     REQUEST,
     SIGN_KINDS,
     Chain,
     TupleKind,
 )
-from mpc.fss import CorrectionWords, evaluate_sign, sign_layout
+from mpc.fss import (
+    CorrectionWords,
+    PointKeys,
+    evaluate_sign,
+    point_layout,
+    prefers_entries,
+    sign_layout,
+)
+from mpc.fss.point import MAX_DOMAIN_BITS
 from mpc.fss.words import RingArray
 from mpc.randomness import KEY_BYTES, AesCtrStream
 from mpc.schedule import Schedule
@@ -95,6 +104,11 @@ class SignKeys:
             shares.append(evaluate_sign(self.party, seeds, words, points.view(np.uint64)))
             done += count
         return np.concatenate(shares)
+
+
+def by_points(bit_length: int, has_keys: bool) -> bool:
+    """Tell whether rows of a look-up come from keys: where those are shorter than the entries."""
+    return has_keys and bit_length <= MAX_DOMAIN_BITS and not prefers_entries(bit_length, 64)
 
 
 def sign_requests(
@@ -179,9 +193,21 @@ class TupleProvider:
         they are, and times the mask's element.
         """
         r = self._draw(size)
+        if not factor and by_points(bit_length, self.has_signs):
+            return _arithmetic(r), _arithmetic(self._expanded(size, bit_length))
         names = (factor,) if factor else ()
         rows = self._last_part(TupleRequest("lookup", (tuple(size),), bit_length, names))
         return _arithmetic(r), _arithmetic(rows)
+
+    def _expanded(self, size: Sequence[int], bit_length: int) -> torch.Tensor:
+        """Return rows from keys of point functions."""
+        count = math.prod(size)
+        seeds = self._draw((count, 2)).numpy()
+        request = TupleRequest("point", (tuple(size),), bit_length)
+        layout = point_layout(count, num_bits=bit_length)
+        words = CorrectionWords.from_bytes(layout, self._keys(request))
+        rows = PointKeys(party=self._party, seeds=seeds, words=words).expand()
+        return torch.from_numpy(rows.view(np.int64).reshape(*size, -1))
 
     def signs(self, count: int, num_bits: int) -> Signs:
         """Return a party's keys for signs of `num_bits`-bit numbers, mod 2^64; two parties only.
@@ -369,7 +395,7 @@ class DealerProvider(TupleProvider):
             message = {"segment": segment, "tuples": [request.as_json() for request in requests]}
             self._link.send_json(REQUEST, message)
         for request in requests:
-            if request.is_sent and (self._rank == 0 or request.kind in SIGN_KINDS):
+            if request.is_sent and (self._rank == 0 or request.kind in KEY_KINDS):
                 self._unread.append((segment, request))
 
     def _read_next(self) -> None:

@@ -72,6 +72,11 @@ class RecordingProvider(TupleProvider):
         self.recorded.append(request)
         return torch.zeros(request.out_shape, dtype=torch.int64)
 
+    def _expanded(self, size: Sequence[int], bit_length: int) -> torch.Tensor:
+        """Record, and return rows of zeros."""
+        self.recorded.append(TupleRequest("point", (tuple(size),), bit_length))
+        return torch.zeros(*size, 1 << bit_length, dtype=torch.int64)
+
     def _sign_keys(
         self, kind: TupleKind, count: int, num_bits: int, groups: tuple[int, ...]
     ) -> Signs:

@@ -16,7 +16,7 @@ from mpc.bilinear import bilinear_shape
 from mpc.duels import num_duels
 from mpc.errors import FrameError
 from mpc.frames import CORRECTIONS, SIGN_KINDS, UNSENT_KINDS, TupleKind
-from mpc.fss import sign_layout
+from mpc.fss import point_layout, sign_layout
 
 Shape = tuple[int, ...]
 
@@ -83,6 +83,8 @@ class TupleRequest:
     @property
     def key_bytes(self) -> int:
         """Bytes of the keys that both parties get; 0 for tuples with a last part."""
+        if self.kind == "point":
+            return point_layout(math.prod(self.shapes[0]), num_bits=self.bits).num_bytes
         ring_bits = SIGN_KINDS.get(self.kind)
         if ring_bits is None:
             return 0
