@@ -5,13 +5,15 @@ payload.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 
 from mpc import choice, start
 from mpc._crypten import from_share
+from mpc.choose_k import largest_candidate
+from mpc.choosing import chosen_k
 from mpc.compare import local
 from mpc.draws import public_draws
 from mpc.errors import FrameError
@@ -105,16 +107,19 @@ def _found_by_parties(job: ClusterJob, points: Points, door: Opener, meter: Step
     in_sight = job.reveal == "assignments" and job.restarts == 1 and job.k is not None
     with meter.step("distances"):
         inner = _source(points, in_sight=in_sight)
-    k_max = job.k or min(job.k_max, points.num_points)
+    k_max = job.k or largest_candidate(points.num_points, job.k_max)
     groups = (k_max,) * job.restarts if job.k else tuple(range(1, k_max + 1))
     with meter.step("start"):
         dist_enc_NC = _start(job, points, inner, k_max, groups)
     if in_sight:
         return lloyd_in_sight(points, inner, dist_enc_NC, job.iterations, door, meter)
     found = lloyd_in_secret(points, inner, dist_enc_NC, groups, job.iterations, door, meter)
-    if len(groups) > 1:
+    if job.k is None:
         with meter.step("choice"):
-            found = _best(job, points, inner, found, groups, door)
+            found = _with_chosen_k(points, inner, found, k_max, door)
+    elif len(groups) > 1:
+        with meter.step("choice"):
+            found = _best(points, inner, found, groups)
     if job.reveal == "assignments":
         labels = now(door.reveal(labels_of(found.members_enc_NK), LABELS, why="policy assignments"))
         found = found.labelled(labels)
@@ -148,23 +153,32 @@ def _start(
     return comparable(dist_enc_NC, GRAM_BITS, groups)
 
 
-def _best(
-    job: ClusterJob,
-    points: Points,
-    inner: Inner,
-    found: Found,
-    groups: tuple[int, ...],
-    door: Opener,
-) -> Found:
-    """Take the best of all groups: of restarts the one of least inertia, or the best k."""
+def _best(points: Points, inner: Inner, found: Found, groups: tuple[int, ...]) -> Found:
+    """Take the restart of least inertia."""
     counts_enc_C = local(found.members_enc_NK, lambda p: p.sum(0))
-    members, tables = together(
+    members, of_counts = together(
         masked("members", found.members_enc_NK),
         choice.look_up_explained(counts_enc_C, points.num_points),
     )
-    explained_enc_G = choice.explained(inner, members, tables, groups)
-    best_enc_NK = choice.best_of(explained_enc_G, members, groups[0])
-    return Found(members_enc_NK=best_enc_NK, k=groups[0], iterations=found.iterations, labels=None)
+    explained_enc_G = choice.explained(inner, members, of_counts, groups)
+    return replace(found, members_enc_NK=choice.best_of(explained_enc_G, members, groups[0]))
+
+
+def _with_chosen_k(points: Points, inner: Inner, found: Found, k_max: int, door: Opener) -> Found:
+    """Take the candidate of the number of clusters that is chosen, and opened.
+
+    There are columns for all that may be chosen, so that what follows needs the same randomness
+    whatever is.
+    """
+    members = now(masked("members", found.members_enc_NK))
+    k = chosen_k(points, inner, members, k_max, door)
+    first = k * (k - 1) // 2
+    missing = k_max - k
+    members_enc_NK = local(
+        found.members_enc_NK,
+        lambda p: torch.nn.functional.pad(p[:, first : first + k], (0, missing)),
+    )
+    return replace(found, members_enc_NK=members_enc_NK, k=k)
 
 
 def _decided_by_server(

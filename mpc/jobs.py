@@ -25,6 +25,9 @@ K_CANDIDATES_MAX: Final = 8
 """The largest number of clusters that is tried when none is given, unless the job says."""
 
 Init = Literal["farthest-first", "k-means++"]
+K_MAX_LIMIT: Final = 16
+"""The largest `k_max`: which candidates are legal is an index into a table of 2^15 entries."""
+
 INITS: Final[tuple[Init, ...]] = ("farthest-first", "k-means++")
 """How first centres are chosen; see `mpc.start`."""
 
@@ -83,6 +86,8 @@ class ClusterJob:
             raise InputError(
                 f"restarts={self.restarts}, k_max={self.k_max} but at least 1 is needed of each"
             )
+        if self.k is None and self.k_max > K_MAX_LIMIT:
+            raise InputError(f"k_max={self.k_max} but k is chosen from {K_MAX_LIMIT} at most")
         if self.seed < 0:
             raise InputError(f"seed={self.seed} but a number of at least 0 is needed")
         drawn = self.init == "k-means++" and self.init_rows is None

@@ -33,8 +33,8 @@ def look_up(x_enc: Any, tables: Sequence[Int64Array]) -> Pending[list[Any]]:
     ----------
     x_enc : MPCTensor
         Taken mod 2^d.
-    tables : sequence of ndarray of int64, (2^d,)
-        Public.
+    tables : sequence of ndarray of int64, (2^d,), or (C, 2^d) for x of shape (C,)
+        Public; the latter has one for each element.
 
     Returns
     -------
@@ -50,13 +50,14 @@ def look_up(x_enc: Any, tables: Sequence[Int64Array]) -> Pending[list[Any]]:
     Ishai, Kushilevitz, Meldgaard, Orlandi, Paskin-Cherniavsky: On the power of correlated
     randomness in secure computation, TCC 2013, section 3 (one-time truth tables).
     """
-    bit_length = len(tables[0]).bit_length() - 1
+    bit_length = tables[0].shape[-1].bit_length() - 1
     mask_enc, rows_enc = provider().lookup(tuple(x_enc.size()), bit_length)
     rows, places = rows_enc.share, np.arange(1 << bit_length, dtype=np.int64)
 
     def settle(opened: torch.Tensor) -> list[Any]:
         values: Int64Array = (opened.numpy()[..., None] - places) & (len(places) - 1)
-        return [from_share((rows * torch.from_numpy(table[values])).sum(-1)) for table in tables]
+        entries = (_entries(table, values) for table in tables)
+        return [from_share((rows * torch.from_numpy(of)).sum(-1)) for of in entries]
 
     return Pending(masked=x_enc.share + mask_enc.share, settle=settle)
 
@@ -102,6 +103,14 @@ def is_negative(x_enc: Any, bit_length: int) -> Pending[Any]:
     table = np.arange(1 << bit_length, dtype=np.int64) >> (bit_length - 1)
     pending = look_up(x_enc, [table])
     return Pending(masked=pending.masked, settle=lambda opened: pending.settle(opened)[0])
+
+
+def _entries(table: Int64Array, values: Int64Array) -> Int64Array:
+    """Return a table's entry, or that of the element's own table, at every value."""
+    entries: Int64Array = (
+        table[values] if table.ndim == 1 else np.take_along_axis(table, values, axis=1)
+    )
+    return entries
 
 
 def _at_zero(rows: torch.Tensor, opened: torch.Tensor, bit_length: int) -> torch.Tensor:

@@ -81,6 +81,9 @@ class Inner(Protocol):
         The latter are the squared lengths of the sums.
         """
 
+    def between_sums(self, weights: Any) -> Pending[Any]:
+        """Return shares of S^T U, (C, C): inner products of the sums with one another."""
+
     def with_rows(self, rows: tuple[int, ...]) -> Any:
         """Return shares of the inner products of all points with those in public rows, (N, K)."""
 
@@ -99,6 +102,11 @@ class ByGram:
         """Return U, masked, and squared lengths."""
         inner = masked("inner", self.with_sums(weights))
         return inner.then(lambda u: (u, multiply("ik,ik->k", weights, u)))
+
+    def between_sums(self, weights: Masked) -> Pending[Any]:
+        """Return inner products of the sums."""
+        inner = masked("inner", self.with_sums(weights))
+        return inner.then(lambda u: multiply("ik,il->kl", weights, u))
 
     def with_rows(self, rows: tuple[int, ...]) -> Any:
         """Return columns of the Gram matrix."""
@@ -122,6 +130,10 @@ class ByRows:
             return multiply("ij,jk->ik", self.rows, sums), multiply("ik,ik->k", sums, sums)
 
         return self._sums(weights).then(finish)
+
+    def between_sums(self, weights: Masked) -> Pending[Any]:
+        """Return inner products of the sums."""
+        return self._sums(weights).then(lambda sums: multiply("ik,il->kl", sums, sums))
 
     def _sums(self, weights: Masked) -> Pending[Masked]:
         return masked("sums", multiply("id,ik->dk", self.rows, weights))
@@ -147,6 +159,11 @@ class ByShares:
         """Return U and squared lengths."""
         inner_enc_NC = self.with_sums(weights)
         return ready((inner_enc_NC, local(inner_enc_NC, lambda u: (weights * u).sum(0))))
+
+    def between_sums(self, weights: torch.Tensor) -> Pending[Any]:
+        """Return inner products of the sums."""
+        inner_enc_NC = self.with_sums(weights)
+        return ready(local(inner_enc_NC, lambda u: torch.matmul(weights.t(), u)))
 
     def with_rows(self, rows: tuple[int, ...]) -> Any:
         """Return columns of the Gram matrix."""

@@ -26,11 +26,12 @@ from mpc.masked import Mask, Masked, Pending, multiply, times_mask
 HIGH_SHIFT: Final = 20
 """h: the low part has 20 bits."""
 _RING_BITS: Final = 64
+_SIGNED_OFFSET: Final = 1 << 62
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Split:
-    """A secret of at least 0 that was opened under a mask, and its high part H = V >> h or 1 more.
+    """A secret that was opened under a mask, and its high part H = V >> h or 1 more.
 
     H is the public `high`, less the dealer's r >> h, plus `wraps` times the top bit of r.
     """
@@ -40,6 +41,8 @@ class Split:
     wraps: torch.Tensor
     shifted: Mask
     top: Mask
+    offset: int
+    """What was added to the secret, to make it at least 0; a multiple of 2^h."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -50,8 +53,10 @@ class Tables:
     rest: Int64Array
 
 
-def split(name: str, v_enc_C: Any) -> Pending[Split]:
+def split(name: str, v_enc_C: Any, *, signed: bool = False) -> Pending[Split]:
     """Open a secret in 0 .. 2^63 - 1 under a mask, and split it into a high and a low part.
+
+    With `signed`, a secret in -2^62 .. 2^62 - 1.
 
     Notes
     -----
@@ -66,7 +71,8 @@ def split(name: str, v_enc_C: Any) -> Pending[Split]:
     truncation with a known top bit).
     """
     r_enc, shifted_enc, top_enc = provider().truncation(tuple(v_enc_C.size()), HIGH_SHIFT, name)
-    share = v_enc_C.share
+    offset = _SIGNED_OFFSET if signed else 0
+    share = (v_enc_C + offset).share if signed else v_enc_C.share
 
     def settle(opened: torch.Tensor) -> Split:
         may_wrap = 1 - ((opened >> (_RING_BITS - 1)) & 1)
@@ -76,6 +82,7 @@ def split(name: str, v_enc_C: Any) -> Pending[Split]:
             wraps=may_wrap << (_RING_BITS - HIGH_SHIFT),
             shifted=Mask(name=f"{name} shifted", share=shifted_enc.share),
             top=Mask(name=f"{name} top", share=top_enc.share),
+            offset=offset,
         )
 
     return Pending(masked=share + r_enc.share, settle=settle)
@@ -86,7 +93,8 @@ def quotients(v: Split, low: Masked, rest: Masked) -> Any:
     high = v.high * rest.share
     high -= times_mask("k,k->k", v.shifted, rest)
     high += v.wraps * times_mask("k,k->k", v.top, rest)
-    return multiply("k,k->k", v.value, low) + from_share(high)
+    of_offset = v.offset * low.share + (v.offset >> HIGH_SHIFT) * rest.share
+    return multiply("k,k->k", v.value, low) + from_share(high - of_offset)
 
 
 def tables_of(values: FloatArray) -> Tables:
