@@ -12,13 +12,12 @@ import torch
 
 from mpc import choice, start
 from mpc._crypten import from_share
-from mpc.choose_k import largest_candidate
-from mpc.choosing import chosen_k
+from mpc.choose_k import chosen_k
 from mpc.compare import local
 from mpc.draws import public_draws
 from mpc.errors import FrameError
 from mpc.fixedpoint import GRAM_BITS
-from mpc.jobs import K_CANDIDATES_MAX, ClusterJob
+from mpc.jobs import ClusterJob
 from mpc.kmeans import comparable
 from mpc.lloyd import Found, labels_of, lloyd_in_secret, lloyd_in_sight
 from mpc.masked import masked, multiply, now, together
@@ -26,6 +25,7 @@ from mpc.means import group_sums
 from mpc.meter import Steps
 from mpc.points import ByGram, ByRows, ByShares, Inner, Points, gram_matrix, points_within_bound
 from mpc.reveal import DISTANCES, EVALUATION, LABELS, OWN_MEAN, Opener
+from mpc.separation import largest_candidate
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -114,15 +114,17 @@ def _found_by_parties(job: ClusterJob, points: Points, door: Opener, meter: Step
     if in_sight:
         return lloyd_in_sight(points, inner, dist_enc_NC, job.iterations, door, meter)
     found = lloyd_in_secret(points, inner, dist_enc_NC, groups, job.iterations, door, meter)
-    if job.k is None:
-        with meter.step("choice"):
+    if len(groups) == 1 and job.k is not None:
+        return found
+    with meter.step("choice"):
+        if job.k is None:
             found = _with_chosen_k(points, inner, found, k_max, door)
-    elif len(groups) > 1:
-        with meter.step("choice"):
+        else:
             found = _best(points, inner, found, groups)
-    if job.reveal == "assignments":
-        labels = now(door.reveal(labels_of(found.members_enc_NK), LABELS, why="policy assignments"))
-        found = found.labelled(labels)
+        if job.reveal == "assignments":
+            labels_enc_N = labels_of(found.members_enc_NK)
+            labels = now(door.reveal(labels_enc_N, LABELS, why="policy assignments"))
+            found = found.labelled(labels)
     return found
 
 
@@ -198,7 +200,7 @@ def _decided_by_server(
     with meter.step("assignments"):
         door.reveal(dist_enc_NN, DISTANCES, why="the server chooses k and the labels")
         decision = decide()
-    columns = job.k or K_CANDIDATES_MAX
+    columns = job.k or job.k_max
     if not all(0 <= label < columns for label in decision.labels):
         raise FrameError(f"the server sent a label outside 0 .. {columns - 1}")
     onehot_NK = torch.eye(columns, dtype=torch.int64)[torch.tensor(decision.labels)]

@@ -209,7 +209,7 @@ class Coordination:
         """Choose k and the labels from the opened distances, and tell the parties."""
         n = self._given.num_points
         dist_NN = decode(self._collect_from_parties((n, n)), bits=GRAM_BITS)
-        labels_N, k, iterations = cluster_distances(dist_NN, self._job)
+        labels_N, k, iterations = cluster_distances(dist_NN, self._job, self._given.dim)
         decision = {"labels": labels_N.tolist(), "k": k, "iterations": iterations}
         for link in self._group.server_links:
             link.send_json(DECISION, decision, number=self._number)

@@ -21,11 +21,13 @@ from dataclasses import dataclass
 from mpc import lookup
 from mpc.argmin import GROUP, MOST_WINS, PAIRS_MAX
 from mpc.boolean import WORD_BITS
+from mpc.choose_k import MARGIN_BITS
 from mpc.duels import num_duels
 from mpc.fixedpoint import COMPARED_BITS, EXACT_BITS
 from mpc.frames import TupleKind
-from mpc.jobs import K_CANDIDATES_MAX, ClusterJob
+from mpc.jobs import ClusterJob
 from mpc.provider import by_points, sign_requests
+from mpc.separation import largest_candidate
 from mpc.tuples import TupleRequest
 
 
@@ -273,6 +275,24 @@ def choice(sizes: Sizes, groups: Sequence[int]) -> Cost:
     return cost + best + opening(len(groups)) + corrections(n * groups[0])
 
 
+def number_chosen(sizes: Sizes, k_max: int) -> Cost:
+    """Of choosing the number of clusters; see `mpc.choose_k`."""
+    n, parties, groups = sizes.num_points, sizes.num_parties, range(1, k_max + 1)
+    columns, pairs = sum(groups), num_duels(groups)
+    cost = opening(n * columns)
+    if k_max == 1:
+        return cost
+    sums = (n if sizes.by_gram else sizes.dim) * columns
+    between = corrections(sums) + opening(sums) + corrections(columns**2)
+    cost += between.beside(look_up(columns, n.bit_length(), parties))
+    for count in (pairs + columns, pairs + 2 * columns):
+        cost += opening(3 * count) + corrections(5 * count)
+    cost += less_than_zero(pairs, MARGIN_BITS, parties)
+    fails = k_max * (k_max - 1) // 2 + k_max
+    cost += look_up(k_max, fails.bit_length(), parties) + look_up(1, k_max - 1, parties)
+    return cost + opening(1)
+
+
 def means(sizes: Sizes, k: int, min_cluster_size: int) -> Cost:
     """See `mpc.means.group_sums`."""
     n, m = sizes.num_points, sizes.payload
@@ -306,9 +326,9 @@ def job_cost(job: ClusterJob, sizes: Sizes, *, iterations: int, converged: bool)
     if job.reveal == "distances":
         cost["distances"] = opening(n) + corrections(n * n, n * n)
         cost["assignments"] = NOTHING
-        return cost | {"means": means(sizes, job.k or K_CANDIDATES_MAX, job.min_cluster_size)}
+        return cost | {"means": means(sizes, job.k or job.k_max, job.min_cluster_size)}
     in_sight = job.reveal == "assignments" and job.restarts == 1 and job.k is not None
-    k = job.k or min(job.k_max, n)
+    k = job.k or largest_candidate(n, job.k_max)
     groups = (k,) * job.restarts if job.k else tuple(range(1, k + 1))
     gram = corrections(n * n) + (NOTHING if in_sight else opening(n * n))
     cost["distances"] = gram if in_sight or sizes.by_gram else NOTHING
@@ -328,8 +348,12 @@ def job_cost(job: ClusterJob, sizes: Sizes, *, iterations: int, converged: bool)
     if converged and not in_sight and iterations < job.iterations:
         last = secret_iteration(sizes, groups, iterations + 1, ends=True)
         cost[f"iteration {iterations + 1}"] = last
-    if len(groups) > 1:
+    if job.k is None:
+        cost["choice"] = number_chosen(sizes, k)
+    elif len(groups) > 1:
         cost["choice"] = choice(sizes, groups)
+    if "choice" in cost and job.reveal == "assignments":
+        cost["choice"] += opening(n)
     return cost | {"means": means(sizes, k, job.min_cluster_size)}
 
 

@@ -1,4 +1,4 @@
-"""Lloyd's iteration on secret-shared assignments; the twin of the functions in `mpc.plain`.
+"""Lloyd's iteration on secret-shared assignments; the twin of the functions in `mpc.plain_kmeans`.
 
 Members P are rows that are one-hot for points that count, and zero for others, secret-shared or,
 when the policy opens labels, known but for who counts. With U the inner products of all points with

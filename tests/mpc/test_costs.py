@@ -20,6 +20,15 @@ JOBS = {
     "restarts, rows": (ClusterJob(k=4, init="k-means++", restarts=3), 40, 6),
     "more than 16": (ClusterJob(k=18, iterations=3), 40, 6),
     "tournament of points": (ClusterJob(k=3, iterations=2), 120, 3),
+    "k chosen, gram": (ClusterJob(k=None, k_max=5), 24, 12),
+    "k chosen, rows": (ClusterJob(k=None, k_max=5), 24, 2),
+    "k chosen of one": (ClusterJob(k=None, k_max=1), 8, 3),
+    "k chosen, assignments": (ClusterJob(k=None, k_max=3, reveal="assignments"), 20, 5),
+    "restarts, assignments": (
+        ClusterJob(k=2, init="k-means++", restarts=2, reveal="assignments"),
+        20,
+        5,
+    ),
     "assignments": (ClusterJob(k=3, reveal="assignments"), 25, 7),
     "assignments, given": (ClusterJob(k=3, reveal="assignments", init_rows=(0, 1, 2)), 25, 7),
     "distances": (ClusterJob(k=3, reveal="distances"), 15, 9),
@@ -72,7 +81,7 @@ def dealt(result: ClusterResult) -> int:
 def asked_for(job: ClusterJob, steps: dict[str, Cost], sizes: Sizes) -> int:
     """What the dealer was asked for: whole iterations, also one that is cut short or in vain."""
     count = sum(name.startswith("iteration ") for name in steps)
-    if job.reveal == "assignments":
+    if job.reveal == "assignments" and job.k is not None and job.restarts == 1:
         count = min(count + 1, job.iterations)
     cost = total(list(job_cost(job, sizes, iterations=count, converged=False).values()))
     return cost.dealer_to_first + (sizes.num_parties - 1) * cost.dealer_to_others
