@@ -110,8 +110,10 @@ class ClusteringConfig:
     """How clients are grouped."""
 
     k: int | None = 5
-    """Clusters. None (`none` on the command line): chosen by silhouette, which needs
-    `reveal=distances`."""
+    """Clusters. None (`none` on the command line): chosen under sharing from 1 to `k_max`, and
+    known to all."""
+    k_max: int = 8
+    """With no k given: the most clusters to choose."""
     iterations: int = 20
     """Iterations of k-means."""
     reveal: RevealPolicy = "own-mean"
@@ -128,12 +130,8 @@ class ClusteringConfig:
 
     def __post_init__(self) -> None:
         """Refuse values out of range or in contradiction."""
-        if self.k is None and self.reveal != "distances":
-            raise ConfigError(
-                f"clustering.k=none needs clustering.reveal=distances, not {self.reveal!r}: "
-                "choosing k by silhouette opens distances; give k or change the policy"
-            )
         _require(self.k is None or self.k >= 1, "clustering.k", self.k, "at least 1")
+        _require(1 <= self.k_max <= 16, "clustering.k_max", self.k_max, "in 1..16")
         _require(
             1 <= self.iterations <= 1000,
             "clustering.iterations",

@@ -1,4 +1,4 @@
-"""Which descriptor shows the domains: ARI and the silhouette's k of each, over seeds.
+"""Which descriptor shows the domains: ARI and the k that each leads to, over seeds.
 
 Taken after the local steps of the first round, from the common start: before any averaging, so
 that no cluster has made its members alike.
@@ -37,8 +37,8 @@ class DescriptorScore:
     seeds: tuple[int, ...]
     ari: Estimate
     """ARI of k-means with k = number of domains, by the plaintext twin."""
-    silhouette_k: tuple[int, ...]
-    """The k in 2..8 that the silhouette chooses, one a seed."""
+    chosen_k: tuple[int, ...]
+    """The k in 1..8 that `mpc.separation` chooses, one a seed."""
 
 
 def descriptor_report(config: RunConfig, world: World | None = None) -> tuple[DescriptorScore, ...]:
@@ -101,13 +101,13 @@ def _score(
         points_ND = describe(name, view, config.clustering.projection_dim)
         dimensions = points_ND.shape[1]
         scores.append(_ari(points_ND, domain_N, config.clustering.iterations))
-        chosen.append(_silhouette_k(points_ND, config.clustering.iterations))
+        chosen.append(_chosen_k(points_ND, config.clustering.iterations))
     return DescriptorScore(
         name=name,
         dimensions=dimensions,
         seeds=config.seed_list,
         ari=estimate(scores),
-        silhouette_k=tuple(chosen),
+        chosen_k=tuple(chosen),
     )
 
 
@@ -120,7 +120,7 @@ def _ari(points_ND: FloatArray, domain_N: IntArray, iterations: int) -> float:
     return rand_index(domain_N, result.labels_N)
 
 
-def _silhouette_k(points_ND: FloatArray, iterations: int) -> int:
-    """Return the k that the silhouette chooses."""
-    job = ClusterJob(k=None, reveal="distances", iterations=iterations)
+def _chosen_k(points_ND: FloatArray, iterations: int) -> int:
+    """Return the k that is chosen when none is given."""
+    job = ClusterJob(k=None, iterations=iterations)
     return PlainSession().cluster(job, points_ND, points_ND).k

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Descriptors(Verb):
-    """Compare what of a client can be clustered: ARI against domains, and the silhouette's k.
+    """Compare what of a client can be clustered: ARI against domains, and the chosen k.
 
     Taken in the clear after the first local steps, before any averaging: a simulation.
     """
@@ -77,11 +77,11 @@ def _table(scores: Sequence[DescriptorScore]) -> RenderableType:
     """Return one line a descriptor."""
     seeds = scores[0].seeds if scores else ()
     title = f"Descriptors after the first local steps, seeds {', '.join(map(str, seeds))}"
-    drawn = table(title, "descriptor", "numbers shared", "ARI", "silhouette's k")
+    drawn = table(title, "descriptor", "numbers shared", "ARI", "k if none is given")
     for score in scores:
         error = score.ari.standard_error
         ari = decimal(score.ari.mean) + (f" {PLUS_MINUS} {error:.2f}" if error is not None else "")
-        drawn.add_row(score.name, str(score.dimensions), ari, _choices(score.silhouette_k))
+        drawn.add_row(score.name, str(score.dimensions), ari, _choices(score.chosen_k))
     return drawn
 
 

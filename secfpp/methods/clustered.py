@@ -43,6 +43,7 @@ class ClusteredExchange:
         k = self.clustering.k
         return ClusterJob(
             k=None if k is None else min(k, len(contribution.clients_n)),
+            k_max=self.clustering.k_max,
             iterations=self.clustering.iterations,
             reveal=self.clustering.reveal,
             min_cluster_size=self.clustering.min_cluster_size,

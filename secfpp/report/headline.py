@@ -138,7 +138,7 @@ def facts(run: RunRecord) -> tuple[Fact, ...]:
         "Clients": _clients(run),
         "Rounds": str(config.child("training").whole("rounds")),
         "Seeds": str(config.whole("seeds", 1)),
-        "Clusters": "by silhouette" if k is None else f"{k:.0f}",
+        "Clusters": "chosen" if k is None else f"{k:.0f}",
         "Computing parties": f"{secure.whole('parties', 2)} and a dealer",
         "Reveal policy": clustering.text("reveal"),
         "Device": _device(run),

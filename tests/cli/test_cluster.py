@@ -97,9 +97,18 @@ def test_one_point_is_its_own_mean(engine, tmp_path, capfd):
     np.testing.assert_allclose(np.load(out), [[1.0, -2.0]], atol=1e-4)
 
 
-def test_k_by_silhouette_finds_the_blobs(blobs, capfd):
-    record = record_of(capfd, "--input", blobs, "--k", "none", "--reveal", "distances", "--plain")
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("reveal", ["own-mean", "assignments", "distances"])
+def test_the_number_of_blobs_is_found(engine, reveal, blobs, capfd):
+    record = record_of(capfd, "--input", blobs, "--k", "none", "--reveal", reveal, *engine)
     assert record["k"] == NUM_BLOBS
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_restarts_of_k_means_plus_plus_find_the_blobs(engine, blobs, capfd):
+    words = ("--init", "k-means++", "--restarts", "4", "--seed", "3", "--reveal", "assignments")
+    record = record_of(capfd, "--input", blobs, "--k", str(NUM_BLOBS), *words, *engine)
+    assert len(set(record["labels"])) == NUM_BLOBS
 
 
 def test_small_clusters_get_the_mean_of_all_when_asked(tmp_path, capfd):
@@ -114,7 +123,10 @@ def test_small_clusters_get_the_mean_of_all_when_asked(tmp_path, capfd):
     [
         (("--k", "19"), "k=19 but only 18 points"),
         (("--k", "0"), "k=0"),
-        (("--k", "none"), "--reveal distances"),
+        (("--k", "none", "--k-max", "17"), "k_max=17"),
+        (("--k", "3", "--restarts", "2"), "k-means++"),
+        (("--k", "none", "--init", "k-means++"), "farthest-first"),
+        (("--k", "3", "--seed", "-1"), "seed=-1"),
         (("--k", "3", "--init-rows", "0", "1"), "k=3 distinct"),
         (("--k", "2", "--init-rows", "0", "18"), "0..17"),
         (("--k", "3", "--iterations", "0"), "iterations=0"),

@@ -86,7 +86,7 @@ def test_file_of_settings_is_the_start_and_flags_override(tmp_path):
     [
         (["run", "--config", "absent.json"], "absent.json"),
         (["run", "--rounds", "0"], "rounds=0"),
-        (["run", "--k", "none"], "reveal=distances"),
+        (["run", "--k", "none", "--k-max", "0"], "k_max"),
         (["run", "--parties", "1"], "parties=1"),
         (["run", "--methods", "secfpp", "secfpp"], "once"),
     ],

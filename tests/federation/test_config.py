@@ -60,7 +60,7 @@ def test_wrong_json_is_refused(value: dict[str, object], message: str) -> None:
         (lambda: TrainingConfig(lr=float("nan")), "training.lr=nan"),
         (lambda: TrainingConfig(alignment_weight=-1.0), "training.alignment_weight"),
         (lambda: TrainingConfig(num_context=0), "training.num_context"),
-        (lambda: ClusteringConfig(k=None), "needs clustering.reveal=distances"),
+        (lambda: ClusteringConfig(k=None, k_max=17), "k_max"),
         (lambda: ClusteringConfig(k=0), "clustering.k=0"),
         (lambda: ClusteringConfig(min_cluster_size=0), "clustering.min_cluster_size=0"),
         (lambda: SecureConfig(parties=1), "secure.parties=1"),

@@ -16,8 +16,8 @@ def test_report_covers_every_descriptor_and_seed() -> None:
     assert [score.name for score in report] == list(get_args(DescriptorName))
     for score in report:
         assert score.seeds == (3, 4)
-        assert len(score.ari.per_seed) == len(score.silhouette_k) == 2
-        assert all(2 <= k <= 8 for k in score.silhouette_k)
+        assert len(score.ari.per_seed) == len(score.chosen_k) == 2
+        assert all(1 <= k <= 8 for k in score.chosen_k)
     by_name = {score.name: score for score in report}
     assert by_name["mean-image"].ari.mean == 1.0
     assert by_name["text-features"].ari.mean > 0.9

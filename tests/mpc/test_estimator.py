@@ -31,6 +31,7 @@ from mpc import (
 )
 from mpc.errors import InputError, PolicyError
 from mpc.estimator import WithheldError, public_bound
+from mpc.jobs import RevealPolicy
 
 Session = PlainSession | SecureSession
 POINTS, TRUTH = make_blobs(n_samples=24, centers=3, n_features=4, cluster_std=0.3, random_state=0)
@@ -255,11 +256,32 @@ def test_an_empty_cluster_has_no_centre(session: Session) -> None:
     assert model.predict(points).tolist() == [0] * 5
 
 
-def test_the_number_of_clusters_can_be_chosen() -> None:
-    model = SecureKMeans(None, reveal="distances", session=PlainSession()).fit(POINTS)
-    assert model.n_clusters_ == len(model.cluster_centers_) == 3
-    with pytest.raises(PolicyError, match="choosing k"):
-        SecureKMeans(None, reveal="own-mean", session=PlainSession()).fit(POINTS)
+@pytest.mark.parametrize("reveal", ["own-mean", "assignments", "distances"])
+def test_the_number_of_clusters_can_be_chosen(session: Session, reveal: RevealPolicy) -> None:
+    model = SecureKMeans(None, reveal=reveal, session=session).fit(POINTS)
+    assert model.n_clusters_ == 3
+    opened = {entry.what for entry in model.ledger_}
+    assert ("number of clusters" in opened) == (
+        isinstance(session, SecureSession) and reveal != "distances"
+    )
+    if reveal != "own-mean":
+        assert len(model.cluster_centers_) == 3
+    with pytest.raises(InputError, match="k_max=17"):
+        SecureKMeans(None, k_max=17, session=session).fit(POINTS)
+
+
+def test_restarts_are_reproducible_and_keep_the_best(session: Session) -> None:
+    rng = np.random.default_rng(3)
+    points = rng.normal(size=(60, 2)) + 4 * rng.normal(size=(6, 2))[np.arange(60) % 6]
+    settings = {"reveal": "assignments", "session": session, "init": "k-means++"}
+    one, many = (
+        SecureKMeans(6, n_init=n_init, random_state=5, **settings).fit(points) for n_init in (1, 8)
+    )
+    again = SecureKMeans(6, n_init=8, random_state=5, **settings).fit(points)
+    assert np.array_equal(many.labels_, again.labels_)
+    assert many.inertia_ <= one.inertia_ * (1 + 1e-6)
+    best = KMeans(6, n_init=20, random_state=0).fit(points).inertia_
+    assert many.inertia_ <= 1.01 * best
 
 
 @pytest.mark.parametrize(
@@ -288,7 +310,11 @@ BAD: list[tuple[dict[str, object], str]] = [
     ({"norm_bound": -1.0}, "norm_bound=-1"),
     ({"norm_bound": float("nan")}, "norm_bound=nan"),
     ({"reveal": "centres"}, "reveal='centres' is none of own-mean"),
-    ({"init": "k-means++"}, "init must be 'farthest-first' or n_clusters row numbers"),
+    ({"init": "random"}, "init must be 'farthest-first' or 'k-means\\+\\+', or n_clusters row"),
+    ({"n_init": 0}, "n_init=0"),
+    ({"n_init": 2}, "only k-means"),
+    ({"init": "k-means++", "random_state": -1}, "random_state=-1"),
+    ({"k_max": 0, "n_clusters": None}, "k_max=0"),
     ({"init": POINTS[:3]}, "none but a row can be one; an array of float64"),
     ({"init": [0, 0, 1]}, "3 distinct are needed"),
     ({"init": [0, 1]}, "k=3 distinct are needed"),
