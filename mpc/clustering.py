@@ -104,7 +104,7 @@ def cluster_shares(
 
 def _found_by_parties(job: ClusterJob, points: Points, door: Opener, meter: Steps) -> Found:
     """Start, iterate and choose under sharing."""
-    in_sight = job.reveal == "assignments" and job.restarts == 1 and job.k is not None
+    in_sight = job.reveal == "assignments" and not job.is_batch
     with meter.step("distances"):
         inner = _source(points, in_sight=in_sight)
     k_max = job.k or largest_candidate(points.num_points, job.k_max)
@@ -114,7 +114,7 @@ def _found_by_parties(job: ClusterJob, points: Points, door: Opener, meter: Step
     if in_sight:
         return lloyd_in_sight(points, inner, dist_enc_NC, job.iterations, door, meter)
     found = lloyd_in_secret(points, inner, dist_enc_NC, groups, job.iterations, door, meter)
-    if len(groups) == 1 and job.k is not None:
+    if not job.is_batch:
         return found
     with meter.step("choice"):
         if job.k is None:

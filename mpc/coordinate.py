@@ -282,7 +282,7 @@ class Coordination:
             operations=(*operations, *(entry for _, entries in counted for entry in entries)),
             steps=tuple(StepCost(**step) for step in _dicts(reply["steps"])),
             rounds_online=max(int(str(each["rounds_online"])) for each in replies),
-            rounds_offline=max(int(str(each["rounds_offline"])) for each in replies),
+            rounds_offline=int(str(reply["rounds_offline"])),  # of party 0, which alone asks
             seconds_share=seconds_share,
             seconds_online=float(str(reply["seconds_online"])),
             seconds_offline=float(str(reply["seconds_offline"])),

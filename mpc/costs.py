@@ -327,7 +327,7 @@ def job_cost(job: ClusterJob, sizes: Sizes, *, iterations: int, converged: bool)
         cost["distances"] = opening(n) + corrections(n * n, n * n)
         cost["assignments"] = NOTHING
         return cost | {"means": means(sizes, job.k or job.k_max, job.min_cluster_size)}
-    in_sight = job.reveal == "assignments" and job.restarts == 1 and job.k is not None
+    in_sight = job.reveal == "assignments" and not job.is_batch
     k = job.k or largest_candidate(n, job.k_max)
     groups = (k,) * job.restarts if job.k else tuple(range(1, k + 1))
     gram = corrections(n * n) + (NOTHING if in_sight else opening(n * n))

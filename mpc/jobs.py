@@ -112,6 +112,11 @@ class ClusterJob:
                 f"init_rows has {len(rows)} entries {rows}; k={self.k} distinct are needed"
             )
 
+    @property
+    def is_batch(self) -> bool:
+        """Whether several clusterings run side by side: restarts, or candidates for k."""
+        return self.k is None or self.restarts > 1
+
     def check_points(self, points_ND: FloatArray, payload_NM: FloatArray) -> None:
         """Refuse what the job cannot work on, before anything is shared.
 

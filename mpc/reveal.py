@@ -1,7 +1,7 @@
 """The one door: whatever leaves secret sharing passes `Door.reveal` and stands in the ledger.
 
-`OPENINGS` is all that each policy allows; the door refuses anything else. ARCHITECTURE.md shows the
-same table, and a test holds the two together.
+`openings_of` is all that a job's policy allows; the door refuses anything else. ARCHITECTURE.md
+shows the same table, and a test holds the two together.
 
 Under `distances` the server computes k and the labels from what it learned and tells the parties.
 """
@@ -41,10 +41,23 @@ EVALUATION: Final[tuple[Audience, Opening]] = ("evaluator", "labels")
 """Allowed by a job's `evaluate`, under any policy: for simulations."""
 
 OPENINGS: Final[Mapping[RevealPolicy, frozenset[tuple[Audience, Opening]]]] = {
-    "own-mean": frozenset({OWN_MEAN, UNCHANGED, CHOSEN_K}),
-    "assignments": frozenset({OWN_MEAN, UNCHANGED, CHOSEN_K, LABELS}),
+    "own-mean": frozenset({OWN_MEAN, UNCHANGED}),
+    "assignments": frozenset({OWN_MEAN, LABELS}),
     "distances": frozenset({OWN_MEAN, DISTANCES}),
 }
+BATCH_OPENINGS: Final[Mapping[RevealPolicy, frozenset[tuple[Audience, Opening]]]] = {
+    **OPENINGS,
+    "assignments": OPENINGS["assignments"] | {UNCHANGED},
+}
+"""With several restarts or candidates, whose labels stay secret until one is chosen."""
+
+
+def openings_of(job: ClusterJob) -> frozenset[tuple[Audience, Opening]]:
+    """Return all that may be opened in a job, to whom."""
+    allowed = (BATCH_OPENINGS if job.is_batch else OPENINGS)[job.reveal]
+    if job.k is None and job.reveal != "distances":
+        allowed |= {CHOSEN_K}
+    return allowed | {EVALUATION} if job.evaluate else allowed
 
 
 class Opener(Protocol):
@@ -148,6 +161,4 @@ class Door:
             self.undelivered[link.peer] = str(error)
 
     def _allows(self, opening: tuple[Audience, Opening]) -> bool:
-        if opening == EVALUATION:
-            return self._job.evaluate
-        return opening in OPENINGS[self._job.reveal]
+        return opening in openings_of(self._job)
