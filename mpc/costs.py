@@ -20,12 +20,12 @@ from dataclasses import dataclass
 
 from mpc import lookup
 from mpc.argmin import GROUP, MOST_WINS, PAIRS_MAX
-from mpc.boolean import WORD_BITS
+from mpc.boolean import BLOCK_BITS, WORD_BITS
 from mpc.choose_k import MARGIN_BITS
 from mpc.duels import num_duels
 from mpc.fixedpoint import COMPARED_BITS, EXACT_BITS
 from mpc.frames import TupleKind
-from mpc.jobs import ClusterJob
+from mpc.jobs import ClusterJob, Comparisons
 from mpc.provider import by_points, sign_requests
 from mpc.separation import largest_candidate
 from mpc.tuples import TupleRequest
@@ -65,6 +65,19 @@ class Cost:
 NOTHING = Cost()
 
 
+@dataclass(frozen=True, slots=True)
+class Parties:
+    """How many there are, and how they compare."""
+
+    number: int
+    comparisons: Comparisons = "keys"
+
+    @property
+    def by_keys(self) -> bool:
+        """Whether comparisons are by keys: two parties only have them."""
+        return self.number == 2 and self.comparisons == "keys"
+
+
 def opening(*sizes: int) -> Cost:
     """Of opening elements in one round."""
     return Cost(rounds=1, online=8 * sum(sizes))
@@ -75,9 +88,9 @@ def corrections(*sizes: int) -> Cost:
     return Cost(dealer_to_first=8 * sum(sizes))
 
 
-def look_up(count: int, bits: int, num_parties: int) -> Cost:
+def look_up(count: int, bits: int, parties: Parties) -> Cost:
     """Of looking up so many indices of so many bits: by one-hot rows, or by keys if shorter."""
-    if by_points(bits, num_parties == 2):
+    if by_points(bits, parties.number == 2):
         size = TupleRequest("point", ((count,),), bits).key_bytes
         return opening(count) + Cost(dealer_to_first=size, dealer_to_others=size)
     return opening(count) + corrections(count << bits)
@@ -100,7 +113,7 @@ class Sizes:
     num_points: int
     dim: int
     payload: int
-    num_parties: int
+    parties: Parties
 
     @property
     def by_gram(self) -> bool:
@@ -108,11 +121,11 @@ class Sizes:
         return self.num_points <= 2 * self.dim
 
 
-def duels(batch: int, groups: Sequence[int], bits: int, num_parties: int) -> Cost:
+def duels(batch: int, groups: Sequence[int], bits: int, parties: Parties) -> Cost:
     """Of comparing all pairs inside groups of candidates: keys, or a circuit and its bits."""
-    if num_parties == 2:
+    if parties.by_keys:
         return opening(batch * sum(groups)) + keys("sign8", batch, bits, tuple(groups))
-    return circuit(batch * num_duels(groups), bits, num_parties)
+    return circuit(batch * num_duels(groups), bits, parties)
 
 
 def keys(kind: TupleKind, count: int, bits: int, groups: tuple[int, ...] = ()) -> Cost:
@@ -121,55 +134,61 @@ def keys(kind: TupleKind, count: int, bits: int, groups: tuple[int, ...] = ()) -
     return Cost(dealer_to_first=size, dealer_to_others=size)
 
 
-def circuit(count: int, bits: int, num_parties: int) -> Cost:
-    """Of comparing so many numbers of so many bits with zero by three or more parties."""
+def circuit(count: int, bits: int, parties: Parties) -> Cost:
+    """Of comparing so many numbers of so many bits with zero by circuits; see `mpc.boolean`."""
     words = -(-count // WORD_BITS)
-    low = bits - 1
-    # A carry-save step for each party beyond two, then generated carries; each an AND of planes.
-    cost = (opening(2 * low * words) + corrections(low * words)).times(num_parties - 1)
-    while low > 1:
-        half = low // 2
+    length = bits - 1
+    if parties.number == 2:
+        length = -(-length // BLOCK_BITS)  # blocks, each added by looking all their values up
+        values = length * words << BLOCK_BITS
+        cost = opening(3 * values) + corrections(2 * values)
+    else:
+        # A carry-save step for each party beyond two, then generated carries: ANDs of planes.
+        each = opening(2 * length * words) + corrections(length * words)
+        cost = each.times(parties.number - 1)
+    while length > 1:
+        half = length // 2
         cost += opening(3 * half * words) + corrections(2 * half * words)
-        low -= half
+        length -= half
     return cost + opening(words) + corrections(count)
 
 
-def less_than_zero(count: int, bits: int, num_parties: int) -> Cost:
+def less_than_zero(count: int, bits: int, parties: Parties) -> Cost:
     """See `mpc.compare.less_than_zero`."""
     if lookup.pays(count, bits):
-        return look_up(count, bits, num_parties)
-    if num_parties == 2:
+        return look_up(count, bits, parties)
+    if parties.by_keys:
         return opening(count) + keys("sign64", count, bits)
-    return circuit(count, bits, num_parties)
+    return circuit(count, bits, parties)
 
 
-def one_hot_min(batch: int, candidates: int, bits: int, num_parties: int) -> Cost:
+def one_hot_min(batch: int, candidates: int, bits: int, parties: Parties) -> Cost:
     """See `mpc.argmin.one_hot_min`."""
     if candidates == 1:
         return NOTHING
     few = batch * num_duels((candidates,)) <= PAIRS_MAX and candidates <= MOST_WINS
     if candidates > GROUP and not few:
         groups = -(-candidates // GROUP)
-        cost = one_hot_min(batch * groups, GROUP, bits, num_parties)
+        cost = one_hot_min(batch * groups, GROUP, bits, parties)
         padded = batch * groups * GROUP
         cost += product(padded, padded, padded)
-        cost += one_hot_min(batch, groups, bits, num_parties)
+        cost += one_hot_min(batch, groups, bits, parties)
         return cost + product(padded, batch * groups, padded)
-    won = look_up(batch * candidates, (candidates - 1).bit_length(), num_parties)
-    return duels(batch, (candidates,), bits, num_parties) + won
+    won = look_up(batch * candidates, (candidates - 1).bit_length(), parties)
+    return duels(batch, (candidates,), bits, parties) + won
 
 
-def nearest(num_points: int, groups: Sequence[int], num_parties: int) -> Cost:
+def nearest(num_points: int, groups: Sequence[int], parties: Parties) -> Cost:
     """See `mpc.argmin.nearest`."""
     columns, largest = sum(groups), max(groups)
     if largest == 1:
         return NOTHING
     if largest > GROUP:
-        inside = [one_hot_min(num_points, k, COMPARED_BITS, num_parties) for k in groups]
+        inside = [one_hot_min(num_points, k, COMPARED_BITS, parties) for k in groups]
         factors = num_points * columns, num_points
         return sum(inside, start=NOTHING) + product(*factors, num_points * columns)
     won = look_up_times(num_points * (columns - len(groups)), (largest - 1).bit_length())
-    return duels(num_points, groups, COMPARED_BITS, num_parties) + won
+    return duels(num_points, groups, COMPARED_BITS, parties) + won
 
 
 def norms(sizes: Sizes) -> Cost:
@@ -178,7 +197,7 @@ def norms(sizes: Sizes) -> Cost:
     return (
         opening(rows)
         + corrections(n)
-        + less_than_zero(n, 64, sizes.num_parties)
+        + less_than_zero(n, 64, sizes.parties)
         + opening(n, n)
         + corrections(rows, n)
         + opening(rows)
@@ -198,14 +217,14 @@ def picked(sizes: Sizes, batch: int, *, by_gram: bool) -> Cost:
     return with_sums(sizes, batch, by_gram=by_gram) + corrections(batch)
 
 
-def lesser(count: int, num_parties: int) -> Cost:
+def lesser(count: int, parties: Parties) -> Cost:
     """Of the lesser of two distances each."""
-    return less_than_zero(count, EXACT_BITS, num_parties) + product(count, count, count)
+    return less_than_zero(count, EXACT_BITS, parties) + product(count, count, count)
 
 
 def farthest_first(sizes: Sizes, k: int, *, by_gram: bool) -> Cost:
     """See `mpc.start.farthest_first`."""
-    n, parties = sizes.num_points, sizes.num_parties
+    n, parties = sizes.num_points, sizes.parties
     to_picked = picked(sizes, 1, by_gram=by_gram)
     cost = less_than_zero(n, (n + 1).bit_length() + 1, parties) + opening(n, n) + to_picked
     cost += opening(n) + corrections(n)
@@ -215,7 +234,7 @@ def farthest_first(sizes: Sizes, k: int, *, by_gram: bool) -> Cost:
 
 def plus_plus(sizes: Sizes, k: int, restarts: int, *, by_gram: bool) -> Cost:
     """See `mpc.start.plus_plus`."""
-    n, parties = sizes.num_points, sizes.num_parties
+    n, parties = sizes.num_points, sizes.parties
     weights = n * restarts
     another = less_than_zero(weights, 64, parties) + opening(weights)
     another += picked(sizes, restarts, by_gram=by_gram)
@@ -240,44 +259,44 @@ def distances(sizes: Sizes, columns: int, *, inner_opened: bool) -> Cost:
 def secret_iteration(sizes: Sizes, groups: Sequence[int], number: int, *, ends: bool) -> Cost:
     """See `mpc.lloyd.lloyd_in_secret`; `ends`: it finds that the one before changed nothing."""
     if number == 1:
-        return nearest(sizes.num_points, groups, sizes.num_parties)
+        return nearest(sizes.num_points, groups, sizes.parties)
     n, columns, compared = sizes.num_points, sum(groups), number > 2
-    cost = opening(n * columns).beside(look_up(columns, n.bit_length(), sizes.num_parties))
+    cost = opening(n * columns).beside(look_up(columns, n.bit_length(), sizes.parties))
     sums = with_sums(sizes, columns, by_gram=sizes.by_gram) + corrections(columns)
     if sizes.by_gram:
         sums += opening(n * columns)
     to_means = distances(sizes, columns, inner_opened=sizes.by_gram)
     if compared:
         cost += corrections(1)
-        sums = sums.beside(look_up(1, (n * len(groups)).bit_length(), sizes.num_parties))
+        sums = sums.beside(look_up(1, (n * len(groups)).bit_length(), sizes.parties))
         to_means = to_means.beside(opening(1))
     cost += sums + to_means
-    return cost if ends else cost + nearest(n, groups, sizes.num_parties)
+    return cost if ends else cost + nearest(n, groups, sizes.parties)
 
 
 def open_iteration(sizes: Sizes, k: int, number: int) -> Cost:
     """See `mpc.lloyd.lloyd_in_sight`."""
     n = sizes.num_points
     to_means = distances(sizes, k, inner_opened=False) if number > 1 else NOTHING
-    assigned = nearest(n, (k,), sizes.num_parties)
-    return to_means + assigned + opening(n).beside(look_up(k, n.bit_length(), sizes.num_parties))
+    assigned = nearest(n, (k,), sizes.parties)
+    return to_means + assigned + opening(n).beside(look_up(k, n.bit_length(), sizes.parties))
 
 
 def choice(sizes: Sizes, groups: Sequence[int]) -> Cost:
     """Of the best of several restarts; see `mpc.choice`."""
     n, columns = sizes.num_points, sum(groups)
-    cost = opening(n * columns).beside(look_up(columns, n.bit_length(), sizes.num_parties))
+    cost = opening(n * columns).beside(look_up(columns, n.bit_length(), sizes.parties))
     cost += with_sums(sizes, columns, by_gram=sizes.by_gram) + corrections(columns)
     if sizes.by_gram:
         cost += opening(n * columns)
     cost += opening(3 * columns) + corrections(5 * columns)
-    best = one_hot_min(1, len(groups), COMPARED_BITS, sizes.num_parties)
+    best = one_hot_min(1, len(groups), COMPARED_BITS, sizes.parties)
     return cost + best + opening(len(groups)) + corrections(n * groups[0])
 
 
 def number_chosen(sizes: Sizes, k_max: int) -> Cost:
     """Of choosing the number of clusters; see `mpc.choose_k`."""
-    n, parties, groups = sizes.num_points, sizes.num_parties, range(1, k_max + 1)
+    n, parties, groups = sizes.num_points, sizes.parties, range(1, k_max + 1)
     columns, pairs = sum(groups), num_duels(groups)
     cost = opening(n * columns)
     if k_max == 1:
@@ -298,7 +317,7 @@ def means(sizes: Sizes, k: int, min_cluster_size: int) -> Cost:
     n, m = sizes.num_points, sizes.payload
     cost = opening(n * k, n * m)
     if min_cluster_size > 1:
-        cost = cost.beside(look_up(k, n.bit_length(), sizes.num_parties))
+        cost = cost.beside(look_up(k, n.bit_length(), sizes.parties))
         cost += opening(k, k * (m + 1)) + corrections(k * (m + 1))
     return cost + corrections(k * m) + opening(k * (m + 1)) + corrections(n * (m + 1))
 

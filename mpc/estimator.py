@@ -29,6 +29,7 @@ from mpc.jobs import (
     K_CANDIDATES_MAX,
     ClusterJob,
     ClusterResult,
+    Comparisons,
     Init,
     LedgerEntry,
     RevealPolicy,
@@ -76,6 +77,8 @@ class SecureKMeans(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         Of the public draws of k-means++; no mask depends on it. None draws a fresh seed.
     k_max : int, default=8
         With `n_clusters=None`, the largest number of clusters to choose.
+    comparisons : {"keys", "circuits"}, default="keys"
+        How two parties compare: in the fewest rounds, or with the fewest bytes in all.
     norm_bound : float, optional
         Public bound on the length of a row. None takes the power of two at or above the longest
         row, and thereby tells the parties and the server that power of two.
@@ -144,6 +147,7 @@ class SecureKMeans(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         n_init: int = 1,
         random_state: int | np.random.RandomState | None = None,
         k_max: int = K_CANDIDATES_MAX,
+        comparisons: Comparisons = "keys",
         norm_bound: float | None = None,
         min_cluster_size: int = 1,
         owners: int | Sequence[int] | npt.NDArray[np.int64] | None = 64,
@@ -160,6 +164,7 @@ class SecureKMeans(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         self.n_init = n_init
         self.random_state = random_state
         self.k_max = k_max
+        self.comparisons = comparisons
         self.norm_bound = norm_bound
         self.min_cluster_size = min_cluster_size
         self.owners = owners
@@ -263,6 +268,7 @@ class SecureKMeans(ClusterMixin, BaseEstimator):  # type: ignore[misc]
             restarts=_whole("n_init", self.n_init),
             seed=_seed(self.random_state),
             k_max=_whole("k_max", self.k_max),
+            comparisons=self.comparisons,
             norm_bound=_checked_bound(points_ND, self.norm_bound),
             label="fit",
         )

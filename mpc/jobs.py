@@ -24,6 +24,10 @@ MAX_POINTS: Final = 8191
 K_CANDIDATES_MAX: Final = 8
 """The largest number of clusters that is tried when none is given, unless the job says."""
 
+Comparisons = Literal["keys", "circuits"]
+COMPARISONS: Final[tuple[Comparisons, ...]] = ("keys", "circuits")
+"""How two parties compare; see `ClusterJob.comparisons`."""
+
 Init = Literal["farthest-first", "k-means++"]
 K_MAX_LIMIT: Final = 16
 """The largest `k_max`: which candidates are legal is an index into a table of 2^15 entries."""
@@ -61,6 +65,9 @@ class ClusterJob:
     """Where k is None: the largest number of clusters to choose."""
     norm_bound: float = 1.0
     """Public bound on the Euclidean norm of a point."""
+    comparisons: Comparisons = "keys"
+    """How two parties compare: by the dealer's keys, in the fewest rounds, or by circuits, with the
+    fewest bytes in all, the dealer's included. Three and more use circuits always."""
     label: str = ""
     """Copied to every ledger line, e.g. "round 3"."""
 
@@ -75,6 +82,10 @@ class ClusterJob:
             raise InputError(f"min_cluster_size={self.min_cluster_size} but at least 1 is needed")
         if not (np.isfinite(self.norm_bound) and self.norm_bound > 0):
             raise InputError(f"norm_bound={self.norm_bound} but a positive number is needed")
+        if self.comparisons not in COMPARISONS:
+            raise InputError(
+                f"comparisons={self.comparisons!r} is none of {', '.join(COMPARISONS)}"
+            )
         self._check_start()
         if self.init_rows is not None:
             self._check_init_rows(self.init_rows)

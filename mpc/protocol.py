@@ -112,6 +112,7 @@ def run_job(
     meter = Meter(network, job=order.number)
     pulse = _Pulse(network.server, order.number, every_s=timeout_s / 4)
     pulse()
+    network.provider.compare_by(order.job.comparisons)
     if isinstance(network.provider, DealerProvider):
         network.provider.expect(order.number, _schedule_of(network, order))
     pulse()

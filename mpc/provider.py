@@ -42,6 +42,7 @@ from mpc.fss import (
 )
 from mpc.fss.point import MAX_DOMAIN_BITS
 from mpc.fss.words import RingArray
+from mpc.jobs import Comparisons
 from mpc.randomness import KEY_BYTES, AesCtrStream
 from mpc.schedule import Schedule
 from mpc.traffic import OperationTraffic, RoleTraffic
@@ -193,7 +194,7 @@ class TupleProvider:
         they are, and times the mask's element.
         """
         r = self._draw(size)
-        if not factor and by_points(bit_length, self.has_signs):
+        if not factor and by_points(bit_length, self.has_keys):
             return _arithmetic(r), _arithmetic(self._expanded(size, bit_length))
         names = (factor,) if factor else ()
         rows = self._last_part(TupleRequest("lookup", (tuple(size),), bit_length, names))
@@ -234,7 +235,14 @@ class TupleProvider:
         return SignKeys(party=self._party, parts=tuple(parts), words_of=self._keys)
 
     _party: int
+    has_keys: bool
+    """Whether the dealer has keys for this number of parties: two."""
     has_signs: bool
+    """Whether comparisons are by keys in this job."""
+
+    def compare_by(self, comparisons: Comparisons) -> None:
+        """Say how a job compares."""
+        self.has_signs = self.has_keys and comparisons == "keys"
 
     def _draw(self, size: Sequence[int]) -> torch.Tensor:
         raise NotImplementedError
@@ -273,7 +281,7 @@ class DealerProvider(TupleProvider):
 
     def __init__(self, rank: int, link: Link, chain: Chain, *, num_parties: int) -> None:
         self._rank = self._party = rank
-        self.has_signs = num_parties == 2
+        self.has_keys = self.has_signs = num_parties == 2
         self._link = link
         self._chain = chain
         self._key = bytes(link.recv(DEALER_KEY, num_bytes=KEY_BYTES))
@@ -414,6 +422,9 @@ class FirstPartyProvider(TrustedFirstParty):  # type: ignore[misc]
     """CrypTen's TFP: party 0 draws every tuple and could unmask everything. For debugging only."""
 
     has_signs = False
+
+    def compare_by(self, comparisons: Comparisons) -> None:
+        """Do nothing: there are no keys."""
 
     def __init__(self, communicator: MeshCommunicator, local: AesCtrStream) -> None:
         super().__init__()

@@ -20,7 +20,7 @@ from mpc.duels import num_duels
 from mpc.fixedpoint import Int64Array
 from mpc.frames import SIGN_KINDS, Chain, TupleKind
 from mpc.fss.words import RingArray
-from mpc.jobs import ClusterJob
+from mpc.jobs import ClusterJob, Comparisons
 from mpc.masked import Pending, ready
 from mpc.provider import Signs, TupleProvider, sign_requests
 from mpc.randomness import AesCtrStream, new_key
@@ -59,8 +59,9 @@ class RecordingProvider(TupleProvider):
 
     _party = 0
 
-    def __init__(self, num_parties: int) -> None:
-        self.has_signs = num_parties == 2
+    def __init__(self, num_parties: int, comparisons: Comparisons = "keys") -> None:
+        self.has_keys = num_parties == 2
+        self.compare_by(comparisons)
         self.recorded: list[TupleRequest] = []
 
     def _draw(self, size: Sequence[int]) -> torch.Tensor:
@@ -149,7 +150,7 @@ def rehearse(shape: JobShape) -> Schedule:
     -------
     Schedule
     """
-    provider = RecordingProvider(shape.num_parties)
+    provider = RecordingProvider(shape.num_parties, shape.job.comparisons)
     steps, job = _Steps(provider), shape.job
     n, k = shape.num_points, job.k or 1
     with _alone(shape.num_parties, provider):

@@ -15,7 +15,15 @@ import numpy as np
 from rich.console import RenderableType
 from rich.text import Text
 
-from mpc.jobs import K_CANDIDATES_MAX, ClusterJob, ClusterResult, Init, RevealPolicy, Session
+from mpc.jobs import (
+    K_CANDIDATES_MAX,
+    ClusterJob,
+    ClusterResult,
+    Comparisons,
+    Init,
+    RevealPolicy,
+    Session,
+)
 from secfpp.cli.console import say
 from secfpp.cli.outcome import Outcome
 from secfpp.cli.tables import cost_table, ledger_table
@@ -45,6 +53,8 @@ class Cluster(Verb):
     """What is opened: each owner's own mean; the labels too; the distances too."""
     iterations: int = 20
     """Most iterations of k-means."""
+    comparisons: Comparisons = "keys"
+    """How two parties compare: in the fewest rounds, or with the fewest bytes in all."""
     init_rows: tuple[int, ...] | None = None
     """Rows that are the first centres, k of them, public. None: chosen under sharing."""
     init: Init = "farthest-first"
@@ -110,6 +120,7 @@ class Cluster(Verb):
             restarts=self.restarts,
             seed=self.seed,
             k_max=self.k_max,
+            comparisons=self.comparisons,
             norm_bound=bound,
             label=f"cluster {self.input.name}",
         )

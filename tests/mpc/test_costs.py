@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mpc import ClusterJob, ClusterResult, SecureSession
-from mpc.costs import Cost, Sizes, job_cost, total
+from mpc.costs import Cost, Parties, Sizes, job_cost, total
 from mpc.frames import HEADER_BYTES
 
 JOBS = {
@@ -31,6 +31,13 @@ JOBS = {
     ),
     "assignments": (ClusterJob(k=3, reveal="assignments"), 25, 7),
     "assignments, given": (ClusterJob(k=3, reveal="assignments", init_rows=(0, 1, 2)), 25, 7),
+    "circuits": (ClusterJob(k=4, iterations=3, comparisons="circuits"), 40, 6),
+    "circuits, restarts": (
+        ClusterJob(k=3, init="k-means++", restarts=2, comparisons="circuits"),
+        20,
+        12,
+    ),
+    "circuits, k chosen": (ClusterJob(k=None, k_max=4, comparisons="circuits"), 24, 2),
     "distances": (ClusterJob(k=3, reveal="distances"), 15, 9),
 }
 
@@ -44,7 +51,7 @@ def test_a_job_costs_what_its_formulas_say(secure_session: SecureSession, name: 
     points /= np.linalg.norm(points, axis=1).max()
     result = secure_session.cluster(job, points, payload, owners=[row % 5 for row in range(n)])
     parties = secure_session.num_parties
-    sizes = Sizes(num_points=n, dim=d, payload=m, num_parties=parties)
+    sizes = Sizes(num_points=n, dim=d, payload=m, parties=Parties(parties, job.comparisons))
     steps = expected(job, result, sizes)
     found = {step.name: (step.rounds, step.payload_sent) for step in result.traffic.steps}
     assert found == {
@@ -62,7 +69,7 @@ def expected(job: ClusterJob, result: ClusterResult, sizes: Sizes) -> dict[str, 
 
 @pytest.mark.parametrize(("n", "d", "k"), [(20, 1280, 5), (1000, 128, 8), (5000, 512, 16)])
 def test_the_closed_form_of_a_later_iteration(n: int, d: int, k: int) -> None:
-    sizes = Sizes(num_points=n, dim=d, payload=1, num_parties=2)
+    sizes = Sizes(num_points=n, dim=d, payload=1, parties=Parties(2))
     cost = job_cost(ClusterJob(k=k, iterations=3), sizes, iterations=3, converged=False)
     elements = 4 * n * k - n + 5 * k + (0 if sizes.by_gram else d * k)
     assert (cost["iteration 3"].rounds, cost["iteration 3"].online) == (5, 8 * elements + 16)
@@ -84,4 +91,4 @@ def asked_for(job: ClusterJob, steps: dict[str, Cost], sizes: Sizes) -> int:
     if job.reveal == "assignments" and job.k is not None and job.restarts == 1:
         count = min(count + 1, job.iterations)
     cost = total(list(job_cost(job, sizes, iterations=count, converged=False).values()))
-    return cost.dealer_to_first + (sizes.num_parties - 1) * cost.dealer_to_others
+    return cost.dealer_to_first + (sizes.parties.number - 1) * cost.dealer_to_others
