@@ -90,7 +90,7 @@ def corrections(*sizes: int) -> Cost:
 
 def look_up(count: int, bits: int, parties: Parties) -> Cost:
     """Of looking up so many indices of so many bits: by one-hot rows, or by keys if shorter."""
-    if by_points(bits, parties.number == 2):
+    if by_points(count, bits, parties.number == 2):
         size = TupleRequest("point", ((count,),), bits).key_bytes
         return opening(count) + Cost(dealer_to_first=size, dealer_to_others=size)
     return opening(count) + corrections(count << bits)

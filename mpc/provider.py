@@ -51,6 +51,8 @@ from mpc.tuples import TupleRequest, segment_of
 
 Triple = tuple[Any, Any, Any]
 Pair = tuple[Any, Any]
+FEW_ENTRIES: Final = 1 << 13
+"""Entries of look-ups that are sent rather than expanded from keys, which takes longer."""
 SIGNS_CHUNK: Final = 1 << 14
 """Signs whose keys are in flight at once: 10 MB with 40 bits, and as many as a walk takes."""
 
@@ -107,9 +109,11 @@ class SignKeys:
         return np.concatenate(shares)
 
 
-def by_points(bit_length: int, has_keys: bool) -> bool:
-    """Tell whether rows of a look-up come from keys: where those are shorter than the entries."""
-    return has_keys and bit_length <= MAX_DOMAIN_BITS and not prefers_entries(bit_length, 64)
+def by_points(count: int, bit_length: int, has_keys: bool) -> bool:
+    """Tell whether rows of look-ups come from keys: where entries are more, and many."""
+    if not has_keys or bit_length > MAX_DOMAIN_BITS or prefers_entries(bit_length, 64):
+        return False
+    return count << bit_length > FEW_ENTRIES
 
 
 def sign_requests(
@@ -194,7 +198,7 @@ class TupleProvider:
         they are, and times the mask's element.
         """
         r = self._draw(size)
-        if not factor and by_points(bit_length, self.has_keys):
+        if not factor and by_points(math.prod(size), bit_length, self.has_keys):
             return _arithmetic(r), _arithmetic(self._expanded(size, bit_length))
         names = (factor,) if factor else ()
         rows = self._last_part(TupleRequest("lookup", (tuple(size),), bit_length, names))
