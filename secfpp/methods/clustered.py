@@ -44,6 +44,7 @@ class ClusteredExchange:
         return ClusterJob(
             k=None if k is None else min(k, len(contribution.clients_n)),
             k_max=self.clustering.k_max,
+            comparisons=self.clustering.comparisons,
             iterations=self.clustering.iterations,
             reveal=self.clustering.reveal,
             min_cluster_size=self.clustering.min_cluster_size,
