@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, get_args
 
+from mpc.jobs import Comparisons
 from mpc.session import insecure_stamps
 from secfpp.data.partition import PartitionConfig
 from secfpp.errors import ConfigError
