@@ -4,8 +4,8 @@ Bytes are of payloads: frame headers, TLS and TCP come on top. For N points of D
 clusters, a payload of M and P parties, a later iteration under the default policy costs
 
     rounds    3 + R_lt + 1
-    online    8 (4 N K - N + 5 K) + 16             from a Gram matrix, N <= 2 D
-              8 (4 N K - N + 5 K + D K) + 16       from rows
+    online    8 (4 N K - N + 6 K) + 16             from a Gram matrix, N <= 2 D
+              8 (4 N K - N + 6 K + D K) + 16       from rows
 
 bytes from each party to each other (with P = 2, where R_lt = 1; 16 are for the bit that ends the
 job), and from the dealer 546 bytes a comparison, of which there are N K (K - 1) / 2, to both
@@ -250,10 +250,12 @@ def given_rows(sizes: Sizes, k: int, *, by_rows: bool) -> Cost:
 
 
 def distances(sizes: Sizes, columns: int, *, inner_opened: bool) -> Cost:
-    """See `mpc.kmeans.centre_distances`."""
+    """See `mpc.kmeans.centre_distances`; `inner_opened`: what it divides was opened before."""
     inner = sizes.num_points * columns
-    opened = opening(4 * columns) if inner_opened else opening(4 * columns, inner)
-    return opened + corrections(2 * columns, 3 * columns, inner)
+    quotients = corrections(5 * columns) + corrections(3 * inner)
+    if inner_opened:
+        return opening(5 * columns) + quotients
+    return opening(5 * columns, inner) + corrections(2 * inner) + quotients
 
 
 def secret_iteration(sizes: Sizes, groups: Sequence[int], number: int, *, ends: bool) -> Cost:
@@ -264,7 +266,7 @@ def secret_iteration(sizes: Sizes, groups: Sequence[int], number: int, *, ends: 
     cost = opening(n * columns).beside(look_up(columns, n.bit_length(), sizes.parties))
     sums = with_sums(sizes, columns, by_gram=sizes.by_gram) + corrections(columns)
     if sizes.by_gram:
-        sums += opening(n * columns)
+        sums += opening(n * columns) + corrections(2 * n * columns)
     to_means = distances(sizes, columns, inner_opened=sizes.by_gram)
     if compared:
         cost += corrections(1)
@@ -288,7 +290,7 @@ def choice(sizes: Sizes, groups: Sequence[int]) -> Cost:
     cost = opening(n * columns).beside(look_up(columns, n.bit_length(), sizes.parties))
     cost += with_sums(sizes, columns, by_gram=sizes.by_gram) + corrections(columns)
     if sizes.by_gram:
-        cost += opening(n * columns)
+        cost += opening(n * columns) + corrections(2 * n * columns)
     cost += opening(3 * columns) + corrections(5 * columns)
     best = one_hot_min(1, len(groups), COMPARED_BITS, sizes.parties)
     return cost + best + opening(len(groups)) + corrections(n * groups[0])

@@ -19,6 +19,7 @@ from mpc._crypten import from_share
 from mpc.compare import less_than_zero, local
 from mpc.fixedpoint import squared_norm_limit
 from mpc.masked import Masked, Pending, masked, multiply, now, ready, together
+from mpc.quotients import split
 
 _NORM_BITS = 64
 
@@ -76,7 +77,7 @@ class Inner(Protocol):
         """Return shares of U = Y (Y^T S), (N, C)."""
 
     def with_sums_and_lengths(self, weights: Any) -> Pending[tuple[Any, Any]]:
-        """Return U, masked where it has been opened, and shares of diag(S^T U), (C,).
+        """Return U, split where it has been opened, and shares of diag(S^T U), (C,).
 
         The latter are the squared lengths of the sums.
         """
@@ -99,9 +100,9 @@ class ByGram:
         return multiply("ij,jk->ik", self.gram, weights)
 
     def with_sums_and_lengths(self, weights: Masked) -> Pending[tuple[Any, Any]]:
-        """Return U, masked, and squared lengths."""
-        inner = masked("inner", self.with_sums(weights))
-        return inner.then(lambda u: (u, multiply("ik,ik->k", weights, u)))
+        """Return U, split, and squared lengths."""
+        inner = split("inner", self.with_sums(weights), signed=True)
+        return inner.then(lambda u: (u, multiply("ik,ik->k", weights, u.value)))
 
     def between_sums(self, weights: Masked) -> Pending[Any]:
         """Return inner products of the sums."""

@@ -1,20 +1,22 @@
 """Division of secret numbers by secret counts: look-ups, and a product that keeps its precision.
 
-A count c is a secret integer in 0 .. N, so that 1/c is an entry of a public table, exact for any N
-where Newton's iteration diverges. V / c^2 has more bits than the ring: V takes up to 2 log2(N) + 36
-and 1/c^2 as many again. So V is opened under a mask whose high part the dealer knows, which gives
-V = 2^h H + L exactly, and H and L are multiplied by tables of different scales,
+A count c is a secret integer in 0 .. N, so that a function f of it, 1/c or 1/c^2, is an entry of a
+public table, for any N, where Newton's iteration diverges. But a product with it has more bits than
+the ring: a squared length V of a sum takes up to 2 log2(N) + 36, and 1/c^2 as many again. So V is
+opened under a mask whose high part the dealer knows, which gives V = 2^h H + L exactly, and H and L
+are multiplied by tables of different scales,
 
-    V / c^2 = H T_1 + L T_0 = V T_0 + H (T_1 - 2^h T_0),    T_1 near 2^h / c^2, T_0 near 1/c^2.
+    V f(c) = H T_1 + L T_0 = V T_0 + H (T_1 - 2^h T_0),    T_1 near 2^h f(c), T_0 near f(c).
 
-H may be one too large; L then makes up for it.
+H may be one too large; L then makes up for it. In units of the result, T_1's rounding weighs
+V 2^-(h + 1), and T_0's 2^(h - 1).
 
-Shape letters: C counts.
+Shape letters: N points, C counts.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import numpy as np
 import torch
@@ -25,6 +27,8 @@ from mpc.masked import Mask, Masked, Pending, multiply, times_mask
 
 HIGH_SHIFT: Final = 20
 """h: the low part has 20 bits."""
+HIGHER_SHIFT: Final = 28
+"""h where the high part is of a number that may be near 2^62."""
 _RING_BITS: Final = 64
 _SIGNED_OFFSET: Final = 1 << 62
 
@@ -33,7 +37,8 @@ _SIGNED_OFFSET: Final = 1 << 62
 class Split:
     """A secret that was opened under a mask, and its high part H = V >> h or 1 more.
 
-    H is the public `high`, less the dealer's r >> h, plus `wraps` times the top bit of r.
+    H is the public `high`, less the dealer's r >> h, plus `wraps` times the top bit of r; of a
+    signed secret, `high` is less by what made it positive.
     """
 
     value: Masked
@@ -41,8 +46,6 @@ class Split:
     wraps: torch.Tensor
     shifted: Mask
     top: Mask
-    offset: int
-    """What was added to the secret, to make it at least 0; a multiple of 2^h."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -53,15 +56,26 @@ class Tables:
     rest: Int64Array
 
 
-def split(name: str, v_enc_C: Any, *, signed: bool = False) -> Pending[Split]:
-    """Open a secret in 0 .. 2^63 - 1 under a mask, and split it into a high and a low part.
+def split(
+    name: str, v_enc: Any, *, signed: bool = False, shift: int = HIGH_SHIFT
+) -> Pending[Split]:
+    """Open secrets in 0 .. 2^63 - 1 under a mask, and split them into high and low parts.
 
-    With `signed`, a secret in -2^62 .. 2^62 - 1.
+    Parameters
+    ----------
+    name : str
+        Of the mask; of its parts, "name shifted" and "name top".
+    v_enc : MPCTensor
+    signed : bool
+        Secrets are in -2^62 .. 2^62 - 1.
+    shift : int
+        h.
 
     Notes
     -----
     With z = V + r mod 2^64 open, the sum wrapped if and only if r's top bit is 1 and z's is 0, so
-    V >> h is (z >> h) - (r >> h) + wrapped 2^(64 - h), less a borrow of 0 or 1.
+    V >> h is (z >> h) - (r >> h) + wrapped 2^(64 - h), less a borrow of 0 or 1. To a signed V, 2^62
+    is added first.
 
     Cost: one round, 8 bytes an element from each party to each other. Leakage: none.
 
@@ -70,38 +84,42 @@ def split(name: str, v_enc_C: Any, *, signed: bool = False) -> Pending[Split]:
     Dalskov, Escudero, Keller: Fantastic Four, USENIX Security 2021, section 5 (probabilistic
     truncation with a known top bit).
     """
-    r_enc, shifted_enc, top_enc = provider().truncation(tuple(v_enc_C.size()), HIGH_SHIFT, name)
-    offset = _SIGNED_OFFSET if signed else 0
-    share = (v_enc_C + offset).share if signed else v_enc_C.share
+    r_enc, shifted_enc, top_enc = provider().truncation(tuple(v_enc.size()), shift, name)
+    share, offset = v_enc.share.contiguous(), _SIGNED_OFFSET if signed else 0
 
     def settle(opened: torch.Tensor) -> Split:
-        may_wrap = 1 - ((opened >> (_RING_BITS - 1)) & 1)
+        positive = opened + offset
+        may_wrap = 1 - ((positive >> (_RING_BITS - 1)) & 1)
+        high = (positive >> shift) & ((1 << (_RING_BITS - shift)) - 1)
         return Split(
             value=Masked(share=share, opened=opened, mask=Mask(name=name, share=r_enc.share)),
-            high=(opened >> HIGH_SHIFT) & ((1 << (_RING_BITS - HIGH_SHIFT)) - 1),
-            wraps=may_wrap << (_RING_BITS - HIGH_SHIFT),
+            high=high - (offset >> shift),
+            wraps=may_wrap << (_RING_BITS - shift),
             shifted=Mask(name=f"{name} shifted", share=shifted_enc.share),
             top=Mask(name=f"{name} top", share=top_enc.share),
-            offset=offset,
         )
 
     return Pending(masked=share + r_enc.share, settle=settle)
 
 
-def quotients(v: Split, low: Masked, rest: Masked) -> Any:
-    """Return shares of V T_0 + H (T_1 - 2^h T_0), (C,), from entries of `Tables`; no round."""
+def quotients(
+    v: Split, low: Masked, rest: Masked, formula: Literal["k,k->k", "ik,k->ik"] = "k,k->k"
+) -> Any:
+    """Return shares of V T_0 + H (T_1 - 2^h T_0) from entries of `Tables`, (C,); no round.
+
+    V is of shape (C,), or (N, C) with the second formula.
+    """
     high = v.high * rest.share
-    high -= times_mask("k,k->k", v.shifted, rest)
-    high += v.wraps * times_mask("k,k->k", v.top, rest)
-    of_offset = v.offset * low.share + (v.offset >> HIGH_SHIFT) * rest.share
-    return multiply("k,k->k", v.value, low) + from_share(high - of_offset)
+    high -= times_mask(formula, v.shifted, rest)
+    high += v.wraps * times_mask(formula, v.top, rest)
+    return multiply(formula, v.value, low) + from_share(high)
 
 
-def tables_of(values: FloatArray) -> Tables:
+def tables_of(values: FloatArray, shift: int = HIGH_SHIFT) -> Tables:
     """Return the tables of a function of a count, given as reals in units of the result."""
     low = np.rint(values)
-    high = np.rint(values * 2.0**HIGH_SHIFT)
-    return Tables(low=low.astype(np.int64), rest=(high - low * 2.0**HIGH_SHIFT).astype(np.int64))
+    high = np.rint(values * 2.0**shift)
+    return Tables(low=low.astype(np.int64), rest=(high - low * 2.0**shift).astype(np.int64))
 
 
 def counts_up_to(num_points: int) -> FloatArray:
@@ -109,18 +127,14 @@ def counts_up_to(num_points: int) -> FloatArray:
     return np.arange(1 << num_points.bit_length(), dtype=np.float64)
 
 
-def reciprocals(num_points: int) -> Int64Array:
-    """Return the table of 1/c with `TABLE_BITS` fractional bits; 0 for an empty cluster."""
-    return of_counts(num_points, lambda c: np.rint(2.0**TABLE_BITS / c)).astype(np.int64)
+def reciprocals(num_points: int, shift: int = HIGH_SHIFT) -> Tables:
+    """Return the tables of 1/c with `TABLE_BITS` fractional bits; 0 for an empty cluster."""
+    return tables_of(of_counts(num_points, lambda c: 2.0**TABLE_BITS / c), shift)
 
 
-def squared_reciprocals(num_points: int) -> Tables:
-    """Return the tables of the square of the rounded 1/c, with `TABLE_BITS` fractional bits.
-
-    Since both terms of a distance are divided by the same rounded c, its error moves a centre
-    along its own direction only.
-    """
-    return tables_of(reciprocals(num_points).astype(np.float64) ** 2 / 2.0**TABLE_BITS)
+def squared_reciprocals(num_points: int, shift: int = HIGH_SHIFT) -> Tables:
+    """Return the tables of 1/c^2 with `TABLE_BITS` fractional bits; 0 for an empty cluster."""
+    return tables_of(of_counts(num_points, lambda c: 2.0**TABLE_BITS / c**2), shift)
 
 
 def far_if_empty(num_points: int) -> Int64Array:
