@@ -1,12 +1,13 @@
 """Real parties in real processes: single operations, and whole sessions, for 2 and 3 parties."""
 
 import functools
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, closing
 
 import numpy as np
 import pytest
 
+from mpc.errors import TransportError
 from mpc.frames import CONTROL, OPENED, SHARE
 from mpc.launch import ProcessGroup
 from mpc.plain import PlainSession
@@ -15,26 +16,46 @@ from mpc.sharing import reconstruct, split
 
 
 class Parties:
-    """Runs one operation of `tests.mpc.operations` on shares of an integer array."""
+    """Runs one operation of `tests.mpc.operations` on shares of integer arrays."""
 
     def __init__(self, num_parties: int, provider: str = "dealer") -> None:
         self.group = ProcessGroup(
             num_parties, timeout_s=60, provider=provider, party_module="tests.mpc.operations"
         )
         self.links = [self.group.connect("server", rank) for rank in range(num_parties)]
-        self.rounds = 0
         self.num_parties = num_parties
+        self.provider = provider
+        self.rounds = 0
+        """Of the last operation."""
+        self.bytes_sent = 0
+        """From party 0 to the other parties in the last operation."""
 
-    def __call__(self, operation: str, x: np.ndarray) -> np.ndarray:
-        x = np.asarray(x, dtype=np.int64)
-        for link, share in zip(self.links, split(x, len(self.links)), strict=True):
-            link.send_json(CONTROL, {"operation": operation, "shape": list(x.shape)})
-            link.send_ring(SHARE, share)
+    def __call__(self, operation: str, *inputs: np.ndarray, **options: object) -> np.ndarray:
+        """Return what the parties' shares of the result add up to.
+
+        Options are public: plain values that go to the operation as keywords.
+        """
+        try:
+            return self._do(operation, [np.asarray(x, dtype=np.int64) for x in inputs], options)
+        except TransportError:
+            self.group.blame()  # says what a party said before it ended
+            raise
+
+    def _do(
+        self, operation: str, given: Sequence[np.ndarray], options: dict[str, object]
+    ) -> np.ndarray:
+        request = {"operation": operation, "shapes": [x.shape for x in given], "options": options}
+        for link in self.links:
+            link.send_json(CONTROL, request)
+        for x in given:
+            for link, share in zip(self.links, split(x, len(self.links)), strict=True):
+                link.send_ring(SHARE, share)
         shares = []
         for link in self.links:
             reply = link.recv_json(CONTROL)
             shares.append(link.recv_ring(OPENED, reply["shape"]))
-        self.rounds = reply["rounds"]
+            if link is self.links[0]:
+                self.rounds, self.bytes_sent = reply["rounds"], reply["bytes_sent"]
         return reconstruct(shares)
 
     def close(self) -> None:
@@ -43,11 +64,27 @@ class Parties:
         self.group.end()
 
 
+@pytest.fixture(scope="session")
+def met() -> Iterator[Callable[[int, str], Parties]]:
+    """Start parties for single operations once, and end all of them after the tests."""
+    with ExitStack() as stack:
+        yield functools.cache(
+            lambda parties, provider: stack.enter_context(closing(Parties(parties, provider)))
+        )
+
+
 @pytest.fixture(scope="session", params=[2, 3], ids=["2-party", "3-party"])
-def parties(request: pytest.FixtureRequest) -> Iterator[Parties]:
-    group = Parties(request.param)
-    yield group
-    group.close()
+def parties(request: pytest.FixtureRequest, met: Callable[[int, str], Parties]) -> Parties:
+    return met(request.param, "dealer")
+
+
+@pytest.fixture(
+    scope="session",
+    params=[(2, "dealer"), (3, "dealer"), (2, "tfp")],
+    ids=["2-party", "3-party", "tfp"],
+)
+def any_parties(request: pytest.FixtureRequest, met: Callable[[int, str], Parties]) -> Parties:
+    return met(*request.param)
 
 
 @pytest.fixture(scope="session")

@@ -1,114 +1,248 @@
-"""A computing party that runs single operations, for tests: `python -m tests.mpc.operations`."""
+"""A computing party that runs single operations, for tests: `python -m tests.mpc.operations`.
+
+Every operation takes shares of one or more integer arrays, and public options.
+"""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
 
-from mpc import compare, kmeans, norms
+from mpc import argmin, choice, clustering, compare, kmeans, lookup, means, quotients, start
 from mpc._crypten import from_share, share_of
+from mpc.bilinear import Formula
 from mpc.child import Start, serve_process
-from mpc.distance import gram_matrix
 from mpc.errors import PeerClosedError
+from mpc.fixedpoint import Int64Array
 from mpc.frames import CONTROL, OPENED, SHARE
+from mpc.masked import Masked, masked, multiply, now, rename, reshaped, together
 from mpc.meter import Network
 from mpc.party import meet
-from mpc.provider import TupleProvider
+from mpc.points import (
+    ByGram,
+    ByRows,
+    ByShares,
+    Inner,
+    Points,
+    gram_matrix,
+    points_within_bound,
+)
+from mpc.quotients import Tables
 from mpc.rehearsal import record
 from mpc.schedule import Schedule
 
-Operation = Callable[[Any, Any], Any]
+
+def _opened(**secrets: Any) -> tuple[Masked, ...]:
+    """Open each secret under a mask of its name, all in one round."""
+    return together(*(masked(name, x_enc) for name, x_enc in secrets.items()))
 
 
-def _columns(x: Any, start: int, stop: int) -> Any:
-    return compare.local(x, lambda whole: whole[:, start:stop].clone())
+def _both(*parts: Any) -> Any:
+    """Put results side by side, flat."""
+    return from_share(torch.cat([part.share.reshape(-1) for part in parts]))
 
 
-def _gram_and_kept(x: Any) -> tuple[Any, Any]:
-    """Take apart a Gram matrix and, as its last column, who is kept."""
-    last = x.size(1) - 1
-    return _columns(x, 0, last), compare.local(x, lambda whole: whole[:, last].clone())
+def _products(x: Any, y: Any, formulas: Sequence[Formula]) -> Any:
+    """Take several products of the same two openings."""
+    left, right = _opened(left=x, right=y)
+    return _both(*(multiply(formula, left, right) for formula in formulas))
 
 
-def _members_and_agreement(x: Any) -> Any:
-    """Take new assignments, members before and who is kept; put the bit under the members."""
-    rest, kept = _gram_and_kept(x)
-    half = rest.size(1) // 2
-    members, same = kmeans.members_and_agreement(
-        _columns(rest, 0, half), _columns(rest, half, 2 * half), kept
+def _square(x: Any, formula: Formula) -> Any:
+    (opened,) = _opened(x=x)
+    return multiply(formula, opened, opened)
+
+
+def _renamed(x: Any, y: Any, z: Any) -> Any:
+    """Give x's mask another name, so that y's has x's: x y, y z and x z must stay apart."""
+    opened_x = rename(now(masked("a", x)), "b")
+    opened_y, opened_z = together(masked("a", y), masked("c", z))
+    opened_z = rename(rename(opened_z, "d"), "c")
+    pairs = [(opened_x, opened_y), (opened_y, opened_z), (opened_x, opened_z)]
+    return _both(*(multiply("k,k->k", left, right) for left, right in pairs))
+
+
+def _reshaped(x: Any, y: Any, shape: list[int], formula: Formula) -> Any:
+    left, right = _opened(left=x, right=y)
+    return multiply(formula, reshaped(left, tuple(shape)), right)
+
+
+def _tables(function: str, num_points: int) -> Tables:
+    if function == "squares":
+        return quotients.squared_reciprocals(num_points)
+    return choice._tables(num_points)
+
+
+def _quotients(v: Any, counts: Any, function: str, num_points: int) -> Any:
+    """Return v divided by secret counts, or by their squares, as the tables have it."""
+    tables = _tables(function, num_points)
+    low_enc, rest_enc = now(lookup.look_up(counts, [tables.low, tables.rest]))
+    low, rest, lengths = together(
+        masked("low", low_enc), masked("rest", rest_enc), quotients.split("v", v)
     )
-    return from_share(torch.cat([members.share, same.share.expand(1, half)]))
+    return quotients.quotients(lengths, low, rest)
 
 
-OPERATIONS: dict[str, Operation] = {
-    "identity": lambda x, net: x,
-    "square": lambda x, net: x.square(),
-    "product": lambda x, net: x * x,
-    "gram": lambda x, net: gram_matrix(x),
-    "less_than_zero": lambda x, net: compare.less_than_zero(x),
-    "is_zero": lambda x, net: compare.is_zero(x),
-    "truncate": lambda x, net: compare.truncate(x, 20, net.provider),
-    "crypten_division": lambda x, net: x.div(1 << 20),
-    "one_hot_min": lambda x, net: compare.one_hot_min(x),
-    "tournament": lambda x, net: compare._one_hot_min_tournament(x),
-    "reciprocals": lambda x, net: kmeans.reciprocals(x, 9)[0],
-    "empty": lambda x, net: kmeans.reciprocals(x, 9)[1],
-    "farthest_first": lambda x, net: kmeans.farthest_first(x, 4),
-    "kept_points": lambda gram, net: norms.kept_points(gram, 5),
-    "first_kept": lambda kept, net: norms.first_kept(kept),
-    "replace_left_out": lambda x, net: norms.replace_left_out(*_gram_and_kept(x)),
-    "distances_of_kept": lambda x, net: norms.distances_of_kept(*_gram_and_kept(x)),
-    "centre_distances": lambda x, net: kmeans.centre_distances(
-        _columns(x, 0, x.size(0)), _columns(x, x.size(0), x.size(1)), net.provider
-    ),
-    "members_and_agreement": lambda x, net: _members_and_agreement(x),
-    "averaging_groups": lambda members, net: kmeans.averaging_groups(members, 3),
-    "clusters": lambda members, net: kmeans.averaging_groups(members, 1),
+def _high_part(v: Any) -> Any:
+    split = now(quotients.split("v", v))
+    high = split.wraps * split.top.share - split.shifted.share
+    return from_share(high) + split.high
+
+
+def _points_of(points: Any, kept: Any) -> Points:
+    """Take points for which somebody has found out who counts."""
+    rows, opened = _opened(rows=points, kept=kept)
+    return Points(rows=rows, lengths_enc_N=multiply("id,id->i", rows, rows), kept=opened)
+
+
+def _source(points: Points, name: str) -> Inner:
+    if name == "rows":
+        return ByRows(points.rows)
+    gram = gram_matrix(points)
+    return ByGram(now(masked("gram", gram))) if name == "gram" else ByShares(gram)
+
+
+def _within_bound(x: Any) -> Any:
+    points = points_within_bound(x)
+    return _both(points.kept.secret, points.lengths_enc_N, points.rows.secret)
+
+
+def _start(points: Any, source: str, **how: Any) -> Any:
+    """Return squared distances of points to first centres, all points within the bound or not."""
+    within = points_within_bound(points)
+    inner = _source(within, source)
+    if "rows" in how:
+        return start.given_rows(within, inner, tuple(how["rows"]))
+    if "draws" in how:
+        return start.plus_plus(within, inner, how["k"], np.array(how["draws"]))
+    return start.farthest_first(within, inner, how["k"])
+
+
+def _centre_distances(rows: Any, members: Any, source: str, labels: list[int]) -> Any:
+    """Return distances to means from one of the three sources, with counts looked up."""
+    points = _points_of(rows, members.sum(1))
+    inner = _source(points, source)
+    groups = [members.size(1)]
+    (opened, of_counts) = together(
+        masked("members", members), kmeans.look_up_counts(members.sum(0), rows.size(0))
+    )
+    public = torch.eye(members.size(1), dtype=torch.int64)[torch.tensor(labels)]
+    weights = public if source == "shares" else opened
+    products, lengths = now(inner.with_sums_and_lengths(weights))
+    return now(kmeans.centre_distances(products, lengths, of_counts, groups))
+
+
+def _best(rows: Any, members: Any, groups: list[int], source: str) -> Any:
+    """Return what each group explains, and the members of the best, flat."""
+    points = _points_of(rows, members[:, : groups[0]].sum(1))
+    inner = _source(points, source)
+    opened, tables = together(
+        masked("members", members), choice.look_up_explained(members.sum(0), rows.size(0))
+    )
+    explained = choice.explained(inner, opened, tables, groups)
+    return _both(explained, choice.best_of(explained, opened, groups[0]))
+
+
+def _choice(explained: Any, members: Any, k: int) -> Any:
+    return choice.best_of(explained, now(masked("members", members)), k)
+
+
+def _nearest(dist: Any, kept: Any, groups: list[int]) -> Any:
+    return argmin.nearest(dist, groups, now(masked("kept", kept)))
+
+
+def _moved(members: Any, before: Any) -> Any:
+    return kmeans.moved(*_opened(members=members, before=before))
+
+
+def _equals_zero_times(x: Any, factor: Any, bit_length: int) -> Any:
+    return now(lookup.equals_zero_times(x, bit_length, now(masked("factor", factor))))
+
+
+def _looked_up(x: Any, table: list[int]) -> Any:
+    return now(lookup.look_up(x, [np.array(table, dtype=np.int64)]))[0]
+
+
+OPERATIONS: dict[str, Callable[..., Any]] = {
+    "identity": lambda x: x,
+    "square": lambda x: x.square(),
+    "product": lambda x: x * x,
+    "crypten_division": lambda x: x.div(1 << 20),
+    "opened": lambda x: now(masked("x", x)).secret,
+    "products": _products,
+    "bilinear_square": _square,
+    "renamed": _renamed,
+    "reshaped": _reshaped,
+    "less_than_zero": lambda x, bits=64: compare.less_than_zero(x, bits),
+    "is_zero": lambda x, bits=64: compare.is_zero(x, bits),
+    "floored": lambda x, bits: compare.floored(x, bits),
+    "look_up": _looked_up,
+    "equals_zero_times": _equals_zero_times,
+    "one_hot_min": lambda x, bits: argmin.one_hot_min(x, bits),
+    "tournament": lambda x, bits: argmin._tournament(x, bits),
+    "nearest": _nearest,
+    "high_part": _high_part,
+    "quotients": _quotients,
+    "within_bound": _within_bound,
+    "first_kept": lambda kept: start._first_kept(now(masked("kept", kept))),
+    "gram": lambda points: gram_matrix(points_within_bound(points)),
+    "start": _start,
+    "centre_distances": _centre_distances,
+    "moved": _moved,
+    "best": _best,
+    "best_of": _choice,
+    "group_sums": lambda members, payload, least: means.group_sums(members, payload, least),
+    "distances_of_kept": lambda points: clustering._distances_of_kept(points_within_bound(points)),
 }
 
 
-class Asker:
-    """What an operation sees of the network: where its tuples come from."""
-
-    def __init__(self, provider: TupleProvider) -> None:
-        self.provider = provider
-
-
-def ask_for_tuples(network: Network, number: int, operation: Operation, shape: list[int]) -> None:
+def ask_for_tuples(
+    network: Network, number: int, operation: Callable[..., Any], shapes: Sequence[list[int]]
+) -> None:
     """Learn from a rehearsal what the operation needs, and ask for it."""
-    zeros = torch.zeros(shape, dtype=torch.int64)
-    needed = record(
-        network.communicator.get_world_size(),
-        lambda provider: operation(from_share(zeros), Asker(provider)),
-    )
+
+    def on_zeros(provider: object) -> object:
+        return operation(*(from_share(torch.zeros(shape, dtype=torch.int64)) for shape in shapes))
+
+    needed = record(network.communicator.get_world_size(), on_zeros)
     network.provider.expect(number, Schedule(once={"distances": needed}))
     network.provider.begin(number, "distances")
 
 
-def serve(start: Start) -> None:
-    torch.set_num_threads(1)
-    network = meet(start).network
+def answer(network: Network, number: int, request: dict[str, Any]) -> None:
+    """Receive shares, do what is asked, and return shares of the result."""
     server = network.server
+    shares: list[Int64Array] = [server.recv_ring(SHARE, shape) for shape in request["shapes"]]
+    operation = partial(OPERATIONS[request["operation"]], **request["options"])
+    ask_for_tuples(network, number, operation, request["shapes"])
+    network.communicator.begin()
+    sent = network.online_sent.bytes_sent
+    result = share_of(operation(*(from_share(share) for share in shares)))
+    reply = {
+        "shape": list(result.shape),
+        "rounds": network.communicator.rounds,
+        "bytes_sent": network.online_sent.bytes_sent - sent,
+    }
+    server.send_json(CONTROL, reply)
+    server.send_ring(OPENED, np.asarray(result))
+    network.provider.finish()
+
+
+def serve(begun: Start) -> None:
+    torch.set_num_threads(1)
+    network = meet(begun).network
     number = 0
     while True:
-        server.readable_within(None)
+        network.server.readable_within(None)
         number += 1
         try:
-            request = server.recv_json(CONTROL)
+            request = network.server.recv_json(CONTROL)
         except PeerClosedError:
             return
-        share = server.recv_ring(SHARE, request["shape"])
-        operation = OPERATIONS[request["operation"]]
-        ask_for_tuples(network, number, operation, request["shape"])
-        network.communicator.begin()
-        result = share_of(operation(from_share(share), network))
-        server.send_json(
-            CONTROL, {"shape": list(result.shape), "rounds": network.communicator.rounds}
-        )
-        server.send_ring(OPENED, np.asarray(result))
-        network.provider.finish()
+        answer(network, number, request)
 
 
 if __name__ == "__main__":

@@ -2,88 +2,25 @@
 
 import contextlib
 import re
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable
 from dataclasses import asdict
-from typing import Literal
 
 import numpy as np
 import pytest
 
 from mpc import ClusterJob, SecureSession
-from mpc.dealer import Dealer, Expander, _segment_in, ring_matmul
-from mpc.errors import FrameError, PartyError, PeerClosedError
+from mpc.dealer import Expander, _segment_in, ring_matmul
+from mpc.duels import differences
+from mpc.errors import FrameError, PartyError
 from mpc.fixedpoint import Int64Array
-from mpc.frames import REQUEST, Chain, TupleKind
-from mpc.provider import DealerProvider
+from mpc.frames import REQUEST, TupleKind
+from mpc.fss.words import RingArray
+from mpc.provider import FEW_ENTRIES, SIGNS_CHUNK, DealerProvider, Signs, by_points, sign_requests
 from mpc.randomness import AesCtrStream, new_key
 from mpc.schedule import Schedule
 from mpc.tuples import STEPS, TupleRequest, matmul_shape, segment_of
-from tests.mpc.ends import at_once, linked
-
-Parts = list[tuple[Int64Array, ...]]
-
-
-def added(parts: Sequence[Int64Array]) -> Int64Array:
-    return sum(parts[1:], start=parts[0].copy())
-
-
-def xored(parts: Sequence[Int64Array]) -> Int64Array:
-    total = parts[0].copy()
-    for part in parts[1:]:
-        total ^= part
-    return total
-
-
-class Deal:
-    """A dealer and the providers of P parties, joined in this process."""
-
-    def __init__(self, stack: contextlib.ExitStack, num_parties: int) -> None:
-        self.chain = Chain()
-        pairs = [
-            stack.enter_context(linked("plain", me=f"party:{i}", peer="dealer", timeout_s=5))
-            for i in range(num_parties)
-        ]
-        self.at_dealer = [far for _, far in pairs]
-        self.dealer = Dealer(self.at_dealer)
-        self.providers = [
-            DealerProvider(rank, near, self.chain, num_parties=num_parties)
-            for rank, (near, _) in enumerate(pairs)
-        ]
-        self._first = pairs[0][0]
-
-    def parts(self, schedule: Schedule, use: Callable[[DealerProvider], object]) -> list[object]:
-        """Let every party use the tuples of step `distances` of job 1, the dealer serving."""
-
-        def party(provider: DealerProvider) -> object:
-            provider.expect(1, schedule)
-            provider.begin(1, "distances")
-            got = use(provider)
-            if provider is self.providers[0]:
-                self._first._channel.sock.shutdown(2)
-            return got
-
-        served, *got = at_once([self.serve, *(lambda p=p: party(p) for p in self.providers)])
-        assert not isinstance(served, Exception), served
-        return got
-
-    def serve(self) -> None:
-        with contextlib.suppress(PeerClosedError):
-            self.dealer.serve()
-
-
-def shares(tuple_: Sequence[object]) -> tuple[Int64Array, ...]:
-    return tuple(part.share.numpy().copy() for part in tuple_)  # type: ignore[attr-defined]
-
-
-def dealt(
-    num_parties: int, request: TupleRequest, use: Callable[[DealerProvider], object]
-) -> Parts:
-    """Return each party's parts of one tuple."""
-    with contextlib.ExitStack() as stack:
-        deal = Deal(stack, num_parties)
-        got = deal.parts(Schedule(once={"distances": (request,)}), use)
-    assert not any(isinstance(entry, Exception) for entry in got), got
-    return [shares(entry) for entry in got]  # type: ignore[arg-type]
+from tests.mpc.deals import Deal, added, dealt, xored
 
 
 @pytest.mark.parametrize("num_parties", [2, 3, 5])
@@ -97,7 +34,7 @@ class TestTuples:
     ) -> None:
         parts = dealt(
             num_parties,
-            TupleRequest("mul", (left, right)),
+            [TupleRequest("mul", (left, right))],
             lambda provider: provider.generate_additive_triple(left, right, "mul"),
         )
         a, b, c = (added(part) for part in zip(*parts, strict=True))
@@ -113,7 +50,7 @@ class TestTuples:
     ) -> None:
         parts = dealt(
             num_parties,
-            TupleRequest("matmul", (left, right)),
+            [TupleRequest("matmul", (left, right))],
             lambda provider: provider.generate_additive_triple(left, right, "matmul"),
         )
         a, b, c = (added(part) for part in zip(*parts, strict=True))
@@ -126,7 +63,7 @@ class TestTuples:
             for part in zip(
                 *dealt(
                     num_parties,
-                    TupleRequest("square", (shape,)),
+                    [TupleRequest("square", (shape,))],
                     lambda provider: provider.square(shape),
                 ),
                 strict=True,
@@ -135,13 +72,15 @@ class TestTuples:
         assert np.array_equal(square, r * r)
         binary = dealt(
             num_parties,
-            TupleRequest("binary", (shape, (2, *shape))),
+            [TupleRequest("binary", (shape, (2, *shape)))],
             lambda provider: provider.generate_binary_triple(shape, (2, *shape)),
         )
         a, b, c = (xored(part) for part in zip(*binary, strict=True))
         assert np.array_equal(c, a & b)
         wraps = dealt(
-            num_parties, TupleRequest("wraps", (shape,)), lambda provider: provider.wrap_rng(shape)
+            num_parties,
+            [TupleRequest("wraps", (shape,))],
+            lambda provider: provider.wrap_rng(shape),
         )
         counted = added([part[1] for part in wraps])
         whole = sum(part[0].astype(object) for part in wraps)
@@ -149,7 +88,7 @@ class TestTuples:
             counted.astype(object) * 2**64, whole - added([p[0] for p in wraps]).astype(object)
         )
         bits = dealt(
-            num_parties, TupleRequest("bit", (shape,)), lambda provider: provider.B2A_rng(shape)
+            num_parties, [TupleRequest("bit", (shape,))], lambda provider: provider.B2A_rng(shape)
         )
         bit = added([part[0] for part in bits])
         assert np.array_equal(bit, xored([part[1] for part in bits]))
@@ -161,7 +100,7 @@ class TestTuples:
     def test_truncations(self, num_parties: int, shift: int) -> None:
         parts = dealt(
             num_parties,
-            TupleRequest("truncation", ((50,),), shift),
+            [TupleRequest("truncation", ((50,),), shift)],
             lambda provider: provider.truncation((50,), shift),
         )
         r, shifted, top = (added(part) for part in zip(*parts, strict=True))
@@ -171,9 +110,11 @@ class TestTuples:
 
     @pytest.mark.parametrize("bit_length", [1, 4, 9])
     def test_lookups(self, num_parties: int, bit_length: int) -> None:
+        """From entries, or for two parties from keys where those are shorter."""
+        kind: TupleKind = "point" if by_points(21, bit_length, num_parties == 2) else "lookup"
         parts = dealt(
             num_parties,
-            TupleRequest("lookup", ((3, 7),), bit_length),
+            [TupleRequest(kind, ((3, 7),), bit_length)],
             lambda provider: provider.lookup((3, 7), bit_length),
         )
         r, rows = (added(part) for part in zip(*parts, strict=True))
@@ -181,30 +122,112 @@ class TestTuples:
         assert np.array_equal(rows, np.eye(1 << bit_length, dtype=np.int64)[r % (1 << bit_length)])
 
 
-@pytest.mark.parametrize("ring_bits", [8, 64])
-@pytest.mark.parametrize("num_bits", [2, 40, 64])
-def test_keys_for_signs_give_both_parties_their_shares(
-    ring_bits: Literal[8, 64], num_bits: int
-) -> None:
+def test_two_parties_look_up_by_keys_where_those_are_shorter_and_entries_are_many() -> None:
+    for bit_length in range(1, 14):
+        entries = TupleRequest("lookup", ((100,),), bit_length)
+        keys = TupleRequest("point", ((100,),), bit_length)
+        shorter = 2 * keys.key_bytes < 8 * 100 * entries.out_shape[-1]
+        many = 100 << bit_length > FEW_ENTRIES
+        assert by_points(100, bit_length, True) == (shorter and many), bit_length
+        assert not by_points(100, bit_length, False)
+    assert by_points(21, 9, True)
+    assert not by_points(1, 9, True)
+
+
+def test_a_job_says_whether_two_parties_compare_by_keys() -> None:
+    with contextlib.ExitStack() as stack:
+        two, three = (Deal(stack, number).providers[0] for number in (2, 3))
+        for comparisons, by_keys in (("circuits", False), ("keys", True)):
+            for provider in (two, three):
+                provider.compare_by(comparisons)  # type: ignore[arg-type]
+            assert two.has_signs == by_keys
+            assert two.has_keys
+            assert not three.has_signs
+            assert not three.has_keys
+
+
+class Opening:
+    """Adds up what two parties open to each other, each in a thread."""
+
+    def __init__(self, x: Int64Array) -> None:
+        self._sum = x.copy()
+        self._lock, self._barrier = threading.Lock(), threading.Barrier(2, timeout=20)
+
+    def __call__(self, keys: Signs) -> RingArray:
+        """Open x + r, and evaluate there."""
+        with self._lock:
+            self._sum += keys.masks
+        self._barrier.wait()
+        return keys.evaluate(self._sum)
+
+
+def evaluated(
+    x: Int64Array, requests: list[TupleRequest], ask: Callable[[DealerProvider], Signs]
+) -> list[RingArray]:
+    """Return two parties' shares of signs of x, by keys from a dealer."""
+    opening = Opening(x)
+    with contextlib.ExitStack() as stack:
+        schedule = Schedule(once={"distances": tuple(requests)})
+        shares = Deal(stack, 2).parts(schedule, lambda provider: opening(ask(provider)))
+    assert not any(isinstance(share, Exception) for share in shares), shares
+    return shares  # type: ignore[return-value]
+
+
+@pytest.mark.parametrize("num_bits", [2, 36, 40, 64])
+def test_keys_for_signs_give_both_parties_their_shares(num_bits: int) -> None:
     limit = 1 << (num_bits - 1)
     x = np.array([0, -1, 1 % limit, limit - 1, -limit, -limit // 2, limit // 3], dtype=np.int64)
-    kind: TupleKind = "sign8" if ring_bits == 8 else "sign64"
-    with contextlib.ExitStack() as stack:
-        deal = Deal(stack, 2)
-        schedule = Schedule(once={"distances": (TupleRequest(kind, ((len(x),),), num_bits),)})
-        keys = deal.parts(schedule, lambda provider: provider.signs(len(x), num_bits, ring_bits))
-    opened = x + sum(key.masks for key in keys)  # type: ignore[attr-defined]
-    shares = [key.evaluate(opened) for key in keys]  # type: ignore[attr-defined]
-    assert np.array_equal(shares[0] + shares[1], (x < 0).astype(shares[0].dtype))
+    request = TupleRequest("sign64", ((len(x),),), num_bits)
+    shares = evaluated(x, [request], lambda provider: provider.signs(len(x), num_bits))
+    assert np.array_equal(shares[0] + shares[1], (x < 0).astype(np.uint64))
 
 
-def test_keys_for_signs_are_for_two_parties() -> None:
-    request = TupleRequest("sign8", ((1,),), 64)
+@pytest.mark.parametrize("groups", [(2,), (4,), (1, 3, 2)], ids=str)
+@pytest.mark.parametrize("num_bits", [5, 36, 40, 64])
+def test_keys_for_duels_compare_all_pairs_of_masked_candidates(
+    num_bits: int, groups: tuple[int, ...]
+) -> None:
+    rng, limit = np.random.default_rng(num_bits), 1 << (num_bits - 2)
+    x = rng.integers(-limit, limit, size=(6, sum(groups)))
+    x[0] = 0
+    request = TupleRequest("sign8", (x.shape, groups), num_bits)
+    shares = evaluated(x, [request], lambda provider: provider.duels(len(x), groups, num_bits))
+    assert np.array_equal(shares[0] + shares[1], (differences(x, groups) < 0).astype(np.uint8))
+
+
+@pytest.mark.parametrize(
+    ("kind", "count", "groups"),
+    [("sign64", SIGNS_CHUNK, ()), ("sign64", 2 * SIGNS_CHUNK + 3, ()), ("sign8", 700, (9, 5, 1))],
+)
+def test_many_keys_come_in_chunks(kind: TupleKind, count: int, groups: tuple[int, ...]) -> None:
+    requests = list(sign_requests(kind, count, 12, groups))
+    assert sum(request.shapes[0][0] for request in requests) == count
+    assert max(request.num_signs for request in requests) <= SIGNS_CHUNK
+    shape = (count, sum(groups)) if groups else (count,)
+    x = np.random.default_rng(0).integers(-1024, 1024, size=shape)
+
+    def ask(provider: DealerProvider) -> Signs:
+        return provider.duels(count, groups, 12) if groups else provider.signs(count, 12)
+
+    shares = evaluated(x, requests, ask)
+    expected = (differences(x, groups) if groups else x) < 0
+    assert np.array_equal(shares[0] + shares[1], expected.astype(shares[0].dtype))
+
+
+def test_a_candidate_too_many_for_a_chunk_is_a_chunk_of_its_own() -> None:
+    groups = (255,)
+    requests = list(sign_requests("sign8", 3, 40, groups))
+    assert [request.shapes for request in requests] == [((1, 255), groups)] * 3
+
+
+@pytest.mark.parametrize("kind", ["sign8", "sign64", "point"])
+def test_keys_are_for_two_parties(kind: TupleKind) -> None:
+    request = TupleRequest(kind, ((1,),), 9)
+    expander = Expander([AesCtrStream(new_key()) for _ in range(3)])
+    with pytest.raises(FrameError, match="for 2 parties, not 3"):
+        expander.point_keys(request) if kind == "point" else expander.sign_keys(request)
     with contextlib.ExitStack() as stack:
-        deal = Deal(stack, 3)
-        assert not deal.providers[0].has_signs
-        with pytest.raises(FrameError, match="for 2 parties, not 3"):
-            Expander([AesCtrStream(new_key()) for _ in range(3)]).sign_keys(request)
+        assert not Deal(stack, 3).providers[0].has_signs
 
 
 def test_large_matrix_products_are_those_of_small_ones() -> None:
@@ -255,29 +278,22 @@ def test_what_was_not_scheduled_or_is_otherwise_is_refused() -> None:
         ((request, request), r"where .*\(\(3,\),\).* is needed"),
     ):
         with contextlib.ExitStack() as stack:
-            deal = Deal(stack, 2)
-            first, second = deal.parts(
-                Schedule(once={"distances": schedule}), shut_after(deal, use)
-            )
+            first, second = Deal(stack, 2).parts(Schedule(once={"distances": schedule}), use)
             assert isinstance(first, PartyError), first
             assert re.search(words, str(first)), first
             assert not isinstance(second, Exception)
 
 
-def shut_after(
-    deal: Deal, use: Callable[[DealerProvider], object]
-) -> Callable[[DealerProvider], object]:
-    def used(provider: DealerProvider) -> object:
-        try:
-            return use(provider)
-        finally:
-            if provider is deal.providers[0]:
-                deal._first._channel.sock.shutdown(2)
-
-    return used
-
-
-KINDS: tuple[TupleKind, ...] = ("mul", "matmul", "square", "binary", "wraps", "bit", "truncation")
+KINDS: tuple[TupleKind, ...] = (
+    "mul",
+    "matmul",
+    "square",
+    "binary",
+    "wraps",
+    "bit",
+    "truncation",
+    "lookup",
+)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -285,7 +301,7 @@ KINDS: tuple[TupleKind, ...] = ("mul", "matmul", "square", "binary", "wraps", "b
 def test_corrections_and_parts_are_uniform(num_parties: int, kind: TupleKind) -> None:
     """A correction says nothing of the tuple: it is masked by a part that party 0 does not know."""
     shapes = ((40, 40), (40, 40)) if kind in ("mul", "matmul", "binary") else ((40, 40),)
-    request = TupleRequest(kind, shapes, 20)
+    request = TupleRequest(kind, shapes, 3 if kind == "lookup" else 20)
     streams = [AesCtrStream(new_key()) for _ in range(num_parties)]
     drawn = np.concatenate([Expander(streams).correction(request).reshape(-1) for _ in range(20)])
     counts = np.bincount(drawn.view(np.uint8), minlength=256)
@@ -302,7 +318,10 @@ def test_corrections_and_parts_are_uniform(num_parties: int, kind: TupleKind) ->
         b'{"segment": 1}',
         b'{"segment": 1, "tuples": 5}',
         b'{"segment": 1, "tuples": [["mul", [[2]]]]}',
-        b'{"segment": 1, "tuples": [["pow", [[2]], 0]]}',
+        b'{"segment": 1, "tuples": [["mul", [[2], [2]], 0]]}',
+        b'{"segment": 1, "tuples": [["pow", [[2]], 0, [], ""]]}',
+        b'{"segment": 1, "tuples": [["mask", [[2]], 0, 5, ""]]}',
+        b'{"segment": 1, "tuples": [["mask", 2, 0, ["a"], ""]]}',
         b'{"segment": "x", "tuples": []}',
     ],
 )
@@ -314,8 +333,8 @@ def test_a_malformed_request_is_a_frame_error(payload: bytes) -> None:
 def test_shapes_that_do_not_fit_are_a_frame_error() -> None:
     with contextlib.ExitStack() as stack:
         deal = Deal(stack, 2)
-        bad = '{"segment": 1, "tuples": [["mul", [[2], [3]], 0]]}'
-        deal._first.send(REQUEST, bad.encode())
+        bad = '{"segment": 1, "tuples": [["mul", [[2], [3]], 0, [], ""]]}'
+        deal.first.send(REQUEST, bad.encode())
         with pytest.raises(FrameError, match="cannot serve a request of party:0"):
             deal.dealer.serve()
     with pytest.raises(FrameError, match="matrices are needed"):
@@ -324,33 +343,6 @@ def test_shapes_that_do_not_fit_are_a_frame_error() -> None:
 
 def points(seed: int, n: int = 12) -> np.ndarray:
     return np.random.default_rng(seed).normal(size=(n, 5)) / 8
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("reveal", ["own-mean", "assignments", "distances"])
-@pytest.mark.parametrize("start", [None, (0, 5, 7)], ids=["farthest-first", "given rows"])
-def test_what_a_rehearsal_says_is_what_a_job_asks_for(
-    secure_session: SecureSession, reveal: str, start: tuple[int, ...] | None
-) -> None:
-    """The provider raises where it is not; whatever the schedule misses would fail the job."""
-    for n, min_size, iterations, evaluate in (
-        (3, 1, 1, False),
-        (12, 1, 2, True),
-        (12, 3, 20, False),
-        (70, 3, 3, True),
-    ):
-        if start is not None and n < 12:
-            continue
-        job = ClusterJob(
-            k=3,
-            reveal=reveal,  # type: ignore[arg-type]
-            init_rows=start,
-            min_cluster_size=min_size,
-            iterations=iterations,
-            evaluate=evaluate,
-        )
-        result = secure_session.cluster(job, points(n, n), points(1, n))
-        assert result.means_NM.shape == (n, 5)
 
 
 @pytest.mark.slow
@@ -368,12 +360,14 @@ def test_the_dealer_streams_ahead(secure_session: SecureSession) -> None:
 
 @pytest.mark.slow
 def test_the_dealer_hears_and_says_as_much_for_other_inputs(secure_session: SecureSession) -> None:
-    """Cases of one iteration: the number of iterations is public."""
+    """Cases of two iterations, since their number is public; so is a job's number in a request."""
     counts = []
     for seed in range(3):
-        job = ClusterJob(k=3, iterations=1)
+        job = ClusterJob(k=3, iterations=2)
         traffic = secure_session.cluster(job, points(seed), points(seed + 9)).traffic
         (dealer,) = [asdict(role) for role in traffic.roles if role.role == "dealer"]
+        digits = len(str(segment_of(secure_session._jobs, "norms")))
+        dealer["bytes_received"] -= dealer["frames_received"] * digits
         counts.append(
             {name: dealer[name] for name in dealer if "seconds" not in name and "wire" not in name}
         )

@@ -1,11 +1,14 @@
 """A point over the public bound is left out of everything, and only its owner learns of it."""
 
+import math
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.cluster import KMeans
 
 import mpc.coordinate
 from mpc import ClusterJob, ClusterResult, PlainSession, SecureSession
@@ -19,7 +22,7 @@ from mpc.fixedpoint import (
     squared_norm_limit,
 )
 from mpc.jobs import REVEAL_POLICIES, RevealPolicy
-from mpc.plain import kept_points
+from mpc.plain_kmeans import kept_points
 from mpc.traffic import StepCost
 from tests.mpc.conftest import Parties
 
@@ -27,6 +30,11 @@ Session = PlainSession | SecureSession
 Rows = tuple[int, ...]
 TOLERANCE = 2.0 ** -(PAYLOAD_BITS + 1) * 1.01
 N, K = 13, 3
+JOBS = {
+    **{policy: ClusterJob(k=K, reveal=policy, evaluate=True) for policy in REVEAL_POLICIES},
+    "restarts": ClusterJob(k=K, init="k-means++", restarts=3, seed=3, evaluate=True),
+}
+jobs = pytest.mark.parametrize("job", JOBS.values(), ids=JOBS)
 
 
 @pytest.fixture
@@ -79,19 +87,18 @@ def assert_as_without(
     assert np.array_equal(result.labels_N[kept], without.labels_N)
     assert np.array_equal(result.sizes_N[kept], without.sizes_N)
     assert np.abs(result.means_NM[kept] - without.means_NM).max() <= TOLERANCE
-    assert (result.labels_N[list(rows)] == result.labels_N[kept[0]]).all()
+    assert not result.labels_N[list(rows)].any()
 
 
-@pytest.mark.parametrize("reveal", REVEAL_POLICIES)
+@jobs
 @pytest.mark.parametrize(
     ("rows", "seed"), [((0,), 5), ((6,), 3), ((N - 1,), 3), ((0, 1, 7), 3)], ids=str
 )
 def test_the_result_is_that_without_the_left_out(
-    cluster: Callable[..., ClusterResult], reveal: RevealPolicy, rows: Rows, seed: int
+    cluster: Callable[..., ClusterResult], job: ClusterJob, rows: Rows, seed: int
 ) -> None:
     points, payload = blobs(seed)
     points = push_out(points, rows)
-    job = ClusterJob(k=K, reveal=reveal, evaluate=True)
     result = cluster(job, points, payload)
     assert result.iterations > 2
     assert_as_without(result, points, payload, job, rows)
@@ -113,25 +120,22 @@ def test_k_is_chosen_without_the_left_out(cluster: Callable[..., ClusterResult])
     assert_as_without(cluster(job, points, payload), points, payload, job, (0, 5))
 
 
-@pytest.mark.parametrize("reveal", REVEAL_POLICIES)
-def test_everybody_left_out(cluster: Callable[..., ClusterResult], reveal: RevealPolicy) -> None:
+@jobs
+def test_everybody_left_out(cluster: Callable[..., ClusterResult], job: ClusterJob) -> None:
     points, payload = blobs()
     points = push_out(points, tuple(range(N)))
-    result = cluster(ClusterJob(k=K, reveal=reveal, evaluate=True), points, payload)
+    result = cluster(job, points, payload)
     assert result.left_out_N.all()
     assert np.isnan(result.means_NM).all()
     assert np.array_equal(result.labels_N, [0] * N)
     assert result.iterations == 2
 
 
-@pytest.mark.parametrize("reveal", REVEAL_POLICIES)
-def test_fewer_kept_than_clusters(
-    cluster: Callable[..., ClusterResult], reveal: RevealPolicy
-) -> None:
+@jobs
+def test_fewer_kept_than_clusters(cluster: Callable[..., ClusterResult], job: ClusterJob) -> None:
     points, payload = blobs()
     points = push_out(points, tuple(row for row in range(N) if row not in (2, 9)))
-    job = ClusterJob(k=K, reveal=reveal, min_cluster_size=1, evaluate=True)
-    result = cluster(job, points, payload)
+    result = cluster(replace(job, min_cluster_size=1), points, payload)
     assert np.flatnonzero(~result.left_out_N).tolist() == [2, 9]
     assert result.sizes_N[[2, 9]].tolist() == [1, 1]
     assert np.abs(result.means_NM[[2, 9]] - payload[[2, 9]]).max() <= TOLERANCE
@@ -149,31 +153,36 @@ def test_a_cluster_is_small_when_its_kept_members_are_few(
 
 
 @pytest.mark.parametrize("reveal", REVEAL_POLICIES)
-def test_the_first_kept_point_stands_in_for_a_left_out_centre(
-    cluster: Callable[..., ClusterResult], reveal: RevealPolicy
+def test_a_named_centre_that_is_left_out_is_at_the_origin(
+    cluster: Callable[..., ClusterResult], session: Session, reveal: RevealPolicy
 ) -> None:
+    """Who clusters opened distances knows of no origin, and takes the mean of who counts."""
     points, payload = blobs(seed=5)
-    points = push_out(points, (0, 4))
-    named, meant = (
-        ClusterJob(k=K, reveal=reveal, init_rows=rows, evaluate=True)
-        for rows in ((4, 2, 3), (1, 2, 3))
-    )
-    result, twin = cluster(named, points, payload), PlainSession().cluster(meant, points, payload)
-    assert np.array_equal(result.labels_N, twin.labels_N)
-    assert result.iterations == twin.iterations
+    rows, centre = (4, 2, 3), np.zeros(6)
+    out = push_out(points, (0, 4))
+    if reveal == "distances" and isinstance(session, SecureSession):
+        centre = np.delete(points, (0, 4), axis=0).mean(axis=0)
+    result = cluster(ClusterJob(k=K, reveal=reveal, init_rows=rows, evaluate=True), out, payload)
+    kept = np.delete(np.arange(N), (0, 4))
+    given = points[kept]
+    first = np.stack([centre, points[2], points[3]])
+    model = KMeans(K, init=first, n_init=1, tol=0).fit(given)
+    assert np.array_equal(result.labels_N[kept], model.labels_)
 
 
-@pytest.mark.parametrize("reveal", REVEAL_POLICIES)
+@jobs
 def test_the_transcript_is_the_same_whoever_is_left_out(
-    secure_session: SecureSession, monkeypatch: pytest.MonkeyPatch, reveal: RevealPolicy
+    secure_session: SecureSession, monkeypatch: pytest.MonkeyPatch, job: ClusterJob
 ) -> None:
+    """Up to the number of iterations, which is public; the last one shows by how it ends."""
     patch_owners(monkeypatch)
     points, payload = blobs()
 
     def steps(rows: Rows) -> tuple[dict[str, tuple[int, int]], int]:
-        job = ClusterJob(k=K, reveal=reveal, iterations=3)
         with np.errstate(invalid="ignore"):
-            result = secure_session.cluster(job, push_out(points, rows), payload)
+            result = secure_session.cluster(
+                replace(job, iterations=3), push_out(points, rows), payload
+            )
         assert np.flatnonzero(result.left_out_N).tolist() == list(rows)
         return {step.name: shape_of(step) for step in result.traffic.steps}, result.iterations
 
@@ -181,7 +190,8 @@ def test_the_transcript_is_the_same_whoever_is_left_out(
         return step.rounds, step.bytes_sent
 
     everybody, iterations = steps(())
-    for rows in [(0,), (5, N - 1), tuple(range(N - 1))]:
+    assert len(everybody) >= 4
+    for rows in [(0,), (5, N - 1), tuple(range(N - 1)), tuple(range(N))]:
         seen, done = steps(rows)
         common = min(iterations, done)
         last = max(iterations, done)
@@ -191,14 +201,28 @@ def test_the_transcript_is_the_same_whoever_is_left_out(
         }
 
 
-def test_the_stop_bit_is_opened_from_the_second_iteration_on(
-    secure_session: SecureSession,
+def stop_bits(result: ClusterResult) -> list[str]:
+    return [entry.why for entry in result.ledger if entry.what.startswith("one bit")]
+
+
+@jobs
+def test_the_stop_bit_of_an_iteration_is_opened_in_the_next(
+    secure_session: SecureSession, job: ClusterJob
 ) -> None:
-    points, payload = blobs()
-    for reveal in REVEAL_POLICIES:
-        result = secure_session.cluster(ClusterJob(k=K, reveal=reveal), points, payload)
-        bits = [entry for entry in result.ledger if entry.what.startswith("one bit")]
-        assert len(bits) == (result.iterations - 1 if reveal == "own-mean" else 0)
+    """From the second iteration on, and never when no further one may follow."""
+    points, payload = blobs(seed=5)
+    bits_are_opened = job.reveal == "own-mean"
+    result = secure_session.cluster(job, points, payload)
+    assert result.iterations > 2
+    whys = [f"iteration {i}: when to stop" for i in range(2, result.iterations + 1)]
+    assert stop_bits(result) == (whys if bits_are_opened else [])
+    for limit in range(1, result.iterations + 1):
+        ended = secure_session.cluster(replace(job, iterations=limit), points, payload)
+        assert ended.iterations == limit
+        assert stop_bits(ended) == (whys[: max(0, limit - 2)] if bits_are_opened else [])
+    begun = [step.name for step in result.traffic.steps if step.name.startswith("iteration")]
+    by_parties = result.iterations if job.reveal != "distances" else 0
+    assert len(begun) == by_parties + bits_are_opened
 
 
 def test_the_owner_s_library_refuses_before_anything_is_shared(
@@ -209,10 +233,23 @@ def test_the_owner_s_library_refuses_before_anything_is_shared(
         secure_session.cluster(ClusterJob(k=K), push_out(points, (3,)), payload)
 
 
-def test_the_limit_itself_is_kept(parties: Parties) -> None:
+def vector_of(squared_norm: int) -> list[int]:
+    """Return five whole numbers whose squares add up to one."""
+    rest, found = squared_norm, []
+    for _ in range(2):
+        found.append(math.isqrt(rest))
+        rest -= found[-1] ** 2
+    few = range(math.isqrt(rest) + 1)
+    triples = ((a, b, math.isqrt(max(rest - a * a - b * b, 0))) for a in few for b in few)
+    return [*found, *next(three for three in triples if sum(x * x for x in three) == rest)]
+
+
+def test_the_limit_itself_is_kept(any_parties: Parties) -> None:
     limit = squared_norm_limit(5)
     squares = [0, limit - 1, limit, limit + 1, 1 << 62, (1 << 63) - 1]
-    kept = parties("kept_points", np.diag(np.array(squares, dtype=np.int64)))
+    ring = np.array([vector_of(square) for square in squares], dtype=np.int64)
+    assert [sum(int(x) ** 2 for x in row) for row in ring] == squares
+    kept = any_parties("within_bound", ring)[: len(squares)]
     assert kept.tolist() == [1, 1, 1, 0, 0, 0]
 
 
@@ -244,6 +281,8 @@ def test_the_twin_gives_what_it_gives_without_them(data: st.DataObject) -> None:
         min_cluster_size=data.draw(st.integers(1, 4)),
         iterations=data.draw(st.integers(1, 5)),
         norm_bound=8.0,
+        init=data.draw(st.sampled_from(["farthest-first", "k-means++"])),
+        seed=data.draw(st.integers(0, 99)),
     )
     result = PlainSession().cluster(job, points, payload)
     assert_as_without(result, points, payload, job, rows)

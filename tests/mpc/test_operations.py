@@ -1,13 +1,27 @@
 """Each operation on shares against NumPy, with 2 and 3 parties in processes of their own."""
 
+import math
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
-from mpc.fixedpoint import DISTANCE_BITS, GRAM_BITS
-from mpc.plain import centre_distances, farthest_first
+from mpc import plain_kmeans as plain
+from mpc.fixedpoint import (
+    COMPARED_BITS,
+    COMPARED_FRACTION,
+    GRAM_BITS,
+    POINT_BITS,
+    TABLE_BITS,
+    TIE_BITS,
+    Int64Array,
+    encode,
+)
 from tests.mpc.conftest import Parties
 
 EDGES = np.array([0, 1, -1, 2, -2, 1 << 40, -(1 << 40), (1 << 62) - 1, -(1 << 62)], dtype=np.int64)
+LAST = np.array([(1 << 63) - 1, -(1 << 63)], dtype=np.int64)
+SOURCES = ["gram", "rows", "shares"]
 
 
 @pytest.fixture
@@ -15,8 +29,14 @@ def numbers() -> np.ndarray:
     return np.random.default_rng(5).integers(-(1 << 30), 1 << 30, size=(7, 11))
 
 
-def test_shares_add_up(parties: Parties, numbers: np.ndarray) -> None:
-    assert np.array_equal(parties("identity", numbers), numbers)
+def ring_points(n: int, d: int, seed: int) -> Int64Array:
+    """Encoded points of norm at most 1."""
+    points = np.random.default_rng(seed).normal(size=(n, d))
+    return encode(points / np.linalg.norm(points, axis=1).max(), bits=POINT_BITS)
+
+
+def test_shares_add_up(any_parties: Parties, numbers: np.ndarray) -> None:
+    assert np.array_equal(any_parties("identity", numbers), numbers)
 
 
 def test_products(parties: Parties, numbers: np.ndarray) -> None:
@@ -24,41 +44,51 @@ def test_products(parties: Parties, numbers: np.ndarray) -> None:
     assert np.array_equal(parties("square", numbers), numbers**2)
 
 
-def test_gram_matrix_is_exact(parties: Parties, numbers: np.ndarray) -> None:
-    assert np.array_equal(parties("gram", numbers), numbers @ numbers.T)
+def test_gram_matrix_is_exact(any_parties: Parties) -> None:
+    ring_ND = ring_points(7, 11, seed=5)
+    assert np.array_equal(any_parties("gram", ring_ND), ring_ND @ ring_ND.T)
 
 
-def test_comparisons_at_the_edges(parties: Parties) -> None:
-    assert np.array_equal(parties("less_than_zero", EDGES), EDGES < 0)
-    assert np.array_equal(parties("is_zero", EDGES), EDGES == 0)
+def test_comparisons_at_the_edges(any_parties: Parties) -> None:
+    x = np.concatenate([EDGES, LAST])
+    assert np.array_equal(any_parties("less_than_zero", x), x < 0)
+    assert np.array_equal(any_parties("is_zero", EDGES), EDGES == 0)
 
 
-def test_truncation_is_off_by_one_at_most(parties: Parties) -> None:
-    x = np.random.default_rng(1).integers(-(1 << 61), 1 << 61, size=20_000)
-    error = parties("truncate", x) - (x >> 20)
-    assert set(np.unique(error)) <= {0, 1}
+@pytest.mark.parametrize("bits", [2, 5, 12, 36, 40, 63])
+def test_comparisons_of_short_numbers_look_at_their_bits_only(
+    any_parties: Parties, bits: int
+) -> None:
+    top = (1 << (bits - 1)) - 1
+    x = np.array([0, 1, -1, top, -top, -top - 1, top // 2, -top // 2], dtype=np.int64)
+    above = np.arange(len(x), dtype=np.int64) << bits
+    assert np.array_equal(any_parties("less_than_zero", x + above, bits=bits), x < 0)
+    assert np.array_equal(any_parties("is_zero", x, bits=bits), x == 0)
 
 
-def test_one_hot_min_takes_the_first_of_equals(parties: Parties) -> None:
-    x = np.random.default_rng(2).integers(0, 4, size=(40, 6))
-    expected = np.eye(6, dtype=np.int64)[x.argmin(axis=1)]
-    assert np.array_equal(parties("one_hot_min", x), expected)
-    assert np.array_equal(parties("tournament", x), expected)
+@pytest.mark.parametrize("bits", [1, 4, 9])
+def test_look_ups_in_any_table(any_parties: Parties, bits: int) -> None:
+    """Whether rows of ones and zeros come as they are, or from keys."""
+    table = np.random.default_rng(bits).integers(-(1 << 63), 1 << 63, size=1 << bits)
+    x = np.concatenate([np.arange(1 << bits), EDGES, LAST]).reshape(1, -1)
+    found = any_parties("look_up", x, table=table.tolist())
+    assert np.array_equal(found, table[x % (1 << bits)])
 
 
-@pytest.mark.parametrize("candidates", [1, 2, 9, 30])
-def test_tournament_over_any_number(parties: Parties, candidates: int) -> None:
-    x = np.random.default_rng(3).integers(-100, 100, size=(5, candidates))
-    expected = np.eye(candidates, dtype=np.int64)[x.argmin(axis=1)]
-    assert np.array_equal(parties("tournament", x), expected)
-    assert np.array_equal(parties("one_hot_min", x), expected)
+@pytest.mark.parametrize("bits", [1, 4])
+def test_who_is_zero_times_a_factor_of_the_row(any_parties: Parties, bits: int) -> None:
+    x_NC = np.random.default_rng(bits).integers(-(1 << 63), 1 << 63, size=(6, 40)) // 3
+    factor_N = np.array([0, 1, -1, 1 << 40, -(1 << 63), 77])
+    found = any_parties("equals_zero_times", x_NC, factor_N, bit_length=bits)
+    assert np.array_equal(found, (x_NC % (1 << bits) == 0) * factor_N[:, None])
+    assert (found != 0).any()
 
 
-def test_reciprocals_of_secret_counts(parties: Parties) -> None:
-    counts = np.arange(10)
-    expected = np.rint(2.0**24 / np.maximum(counts, 1)) * (counts > 0)
-    assert np.array_equal(parties("reciprocals", counts), expected.astype(np.int64))
-    assert np.array_equal(parties("empty", counts), counts == 0)
+def test_floored_shares_are_too_small_by_less_than_the_parties(any_parties: Parties) -> None:
+    x = np.random.default_rng(1).integers(-(1 << 63), 1 << 63, size=5000)
+    mask = (1 << 34) - 1
+    missing = ((x >> 30) - any_parties("floored", x, bits=30)) & mask
+    assert set(np.unique(missing)) <= set(range(any_parties.num_parties))
 
 
 def test_crypten_s_own_division_works_on_our_dealer(parties: Parties, numbers: np.ndarray) -> None:
@@ -66,108 +96,132 @@ def test_crypten_s_own_division_works_on_our_dealer(parties: Parties, numbers: n
     assert np.abs(error).max() <= parties.num_parties
 
 
-def test_farthest_first_is_the_twin_s(parties: Parties) -> None:
-    points = np.random.default_rng(8).integers(-1000, 1000, size=(12, 3))
-    gram = points @ points.T
-    rows = farthest_first(gram.astype(np.float64), 4)
-    assert np.array_equal(parties("farthest_first", gram).argmax(axis=0), rows)
-
-
 @pytest.mark.parametrize("kept", ["1111111", "0010110", "0000000", "0000001", "1", "0"])
-def test_the_first_kept_point_is_found(parties: Parties, kept: str) -> None:
+def test_the_first_kept_point_is_found(any_parties: Parties, kept: str) -> None:
     bits = np.array([int(bit) for bit in kept])
     expected = np.zeros(len(bits), dtype=np.int64)
     expected[bits.argmax()] = bits.max()
-    assert np.array_equal(parties("first_kept", bits), expected)
+    assert np.array_equal(any_parties("first_kept", bits), expected)
 
 
-def test_left_out_points_become_copies_of_the_first_kept(
-    parties: Parties, numbers: np.ndarray
-) -> None:
-    gram = numbers @ numbers.T
-    gram[0], gram[:, 0] = (1 << 63) - 5, -(1 << 63) + 9  # whatever a wrapped product may be
-    kept = np.array([0, 1, 1, 0, 1, 1, 0])
-    rows = np.array([1, 1, 2, 1, 4, 5, 1])
-    given = np.column_stack([gram, kept])
-    assert np.array_equal(parties("replace_left_out", given), gram[np.ix_(rows, rows)])
-    zeros = np.column_stack([gram, 0 * kept])
-    assert not parties("replace_left_out", zeros).any()
+def test_left_out_points_are_moved_to_the_origin(any_parties: Parties) -> None:
+    """Whatever a wrapped product of theirs may be."""
+    ring_ND, out = ring_points(7, 4, seed=1), [0, 3, 6]
+    ring_ND[out] = [[2 << POINT_BITS, 0, 0, 0], [1 << 31, 0, 0, 5], [(1 << 31) - 1] * 2 + [0, 1]]
+    kept_N = ~np.isin(np.arange(7), out)
+    inside = ring_ND * kept_N[:, None]
+    expected = [kept_N, (inside**2).sum(axis=1), inside.reshape(-1)]
+    assert np.array_equal(any_parties("within_bound", ring_ND), np.concatenate(expected))
 
 
-def test_distances_of_left_out_points_are_zero(parties: Parties, numbers: np.ndarray) -> None:
-    gram = numbers @ numbers.T
-    kept = np.array([0, 1, 1, 0, 1, 1, 0])
-    diagonal = np.diag(gram)
-    expected = np.outer(kept, kept) * (diagonal[:, None] + diagonal[None, :] - 2 * gram)
-    given = np.column_stack([gram, kept])
-    assert np.array_equal(parties("distances_of_kept", given), expected)
+def test_distances_of_left_out_points_are_zero(parties: Parties) -> None:
+    ring_ND = ring_points(7, 4, seed=2)
+    ring_ND[[0, 3, 6]] = 1 << 20
+    kept_N = np.array([0, 1, 1, 0, 1, 1, 0])
+    gram_NN = (ring_ND @ ring_ND.T) * np.outer(kept_N, kept_N)
+    own_N = np.diag(gram_NN)
+    expected = np.outer(kept_N, kept_N) * (own_N[:, None] + own_N - 2 * gram_NN)
+    assert np.array_equal(parties("distances_of_kept", ring_ND), expected)
 
 
-def test_distances_to_centres_are_the_twin_s(parties: Parties) -> None:
-    points = np.random.default_rng(4).normal(size=(9, 4))
-    points /= np.linalg.norm(points, axis=1).max()
-    gram = np.rint(points @ points.T * 2.0**GRAM_BITS)
-    members = np.eye(4)[np.arange(9) % 3]
-    members[[0, 5]] = 0.0
-    given = np.column_stack([gram, members]).astype(np.int64)
-    found = parties("centre_distances", given) / 2.0**DISTANCE_BITS
-    expected = centre_distances(gram / 2.0**GRAM_BITS, members)
-    assert np.abs(found - np.where(np.isinf(expected), 4.0, expected)).max() < 1e-6
+def compared(ring: Int64Array) -> np.ndarray:
+    """Return the reals that the compared bits stand for."""
+    half = 1 << (COMPARED_BITS - 1)
+    return (((ring + half) & (2 * half - 1)) - half) / 2.0**COMPARED_FRACTION
 
 
-def test_agreement_is_about_kept_points_only(parties: Parties) -> None:
-    kept = np.array([1, 0, 1, 1])
-    labels = np.array([0, 1, 1, 0])
-    new = np.eye(2, dtype=np.int64)[labels]
-    for moved, same in [([], 1), ([1], 1), ([2], 0), ([0, 1, 3], 0)]:
-        before = np.where(np.isin(np.arange(4), moved), 1 - labels, labels)
-        members_before = np.eye(2, dtype=np.int64)[before] * kept[:, None]
-        found = parties("members_and_agreement", np.column_stack([new, members_before, kept]))
-        assert np.array_equal(found[:4], new * kept[:, None])
-        assert found[4].tolist() == [same, same]
+@pytest.mark.parametrize("source", SOURCES)
+def test_distances_to_centres_are_the_twin_s(any_parties: Parties, source: str) -> None:
+    """An empty cluster is 4 away, and what is later is a little farther."""
+    n, k = 9, 4
+    ring_ND = ring_points(n, 5, seed=4)
+    labels_N = np.arange(n) % 3
+    members_NK = np.eye(k, dtype=np.int64)[labels_N]
+    left_out = [0, 5]
+    members_NK[left_out], ring_ND[left_out], labels_N[left_out] = 0, 0, 0
+    given = ring_ND, members_NK
+    found = any_parties("centre_distances", *given, source=source, labels=labels_N.tolist())
+    gram_NN = (ring_ND @ ring_ND.T) / 2.0**GRAM_BITS
+    exact = plain.centre_distances(gram_NN, members_NK.astype(np.float64))
+    exact = np.where(np.isinf(exact), 4.0, exact) + np.arange(k) * 2.0**-TIE_BITS
+    counts = members_NK.sum(axis=0).max()
+    relative = counts * 2.0 ** -(
+        TABLE_BITS + 1
+    )  # of a rounded 1/c, once in U / c, twice in V / c^2
+    rounding = 2 * relative + 2 * relative + relative**2
+    flooring = any_parties.num_parties * 2.0**-COMPARED_FRACTION
+    assert np.abs(compared(found) - exact).max() <= rounding + flooring + 2.0**-40
 
 
-def test_groups_have_kept_members_only(parties: Parties) -> None:
-    labels, kept = np.array([0, 0, 0, 1, 1, 1, 0]), np.array([1, 1, 0, 1, 0, 1, 1])
-    members = np.eye(3, dtype=np.int64)[labels] * kept[:, None]
-    own = members @ members.T
-    assert np.array_equal(parties("clusters", members), own)
-    widened = np.where((labels == 1)[:, None], np.outer(kept, kept), own)
-    assert np.array_equal(parties("averaging_groups", members), widened)
+def test_who_has_moved_is_counted_over_all_groups(any_parties: Parties) -> None:
+    kept_N = np.array([1, 0, 1, 1, 1])
+    first, second = np.array([0, 1, 1, 0, 1]), np.array([0, 1, 2, 2, 0])
+
+    def members(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        onehot = np.concatenate([np.eye(2)[a], np.eye(3)[b]], axis=1) * kept_N[:, None]
+        return onehot.astype(np.int64)
+
+    for moved_first, moved_second, count in [([], [], 0), ([1], [1], 0), ([2], [0, 4, 1], 3)]:
+        before = members(
+            np.where(np.isin(np.arange(5), moved_first), 1 - first, first),
+            np.where(np.isin(np.arange(5), moved_second), (second + 1) % 3, second),
+        )
+        assert any_parties("moved", members(first, second), before).tolist() == [count]
 
 
-@pytest.mark.parametrize(
-    ("operation", "rounds"),
-    [
-        ("gram", (1, 1)),
-        ("truncate", (1, 1)),
-        ("less_than_zero", (1, 9)),
-        ("is_zero", (6, 8)),
-        ("one_hot_min", (2, 9 + 2)),
-        ("averaging_groups", (3, 3)),
-        ("clusters", (1, 1)),
-    ],
-)
-def test_rounds_are_those_of_the_docstrings(
-    parties: Parties, operation: str, rounds: tuple[int, int]
-) -> None:
-    parties(operation, np.arange(10).reshape(2, 5))
-    assert parties.rounds == rounds[parties.num_parties - 2]
+@pytest.mark.parametrize("least", [1, 2, 3, 4, 5, 6, 100])
+def test_group_sums_are_the_twin_s(any_parties: Parties, least: int) -> None:
+    """Of members that count only; who is in a small cluster gets all that count."""
+    labels_N = np.array([0, 0, 0, 1, 1, 1, 0, 2])
+    kept_N = np.array([1, 1, 0, 1, 0, 1, 1, 0], dtype=np.bool_)
+    members_NK = np.eye(4, dtype=np.int64)[labels_N] * kept_N[:, None]
+    payload_NM = np.random.default_rng(0).integers(-(1 << 62), 1 << 62, size=(8, 3))
+    found = any_parties("group_sums", members_NK, payload_NM, least=least)
+    groups_NN = plain.averaging_groups(labels_N, kept_N, least).astype(np.int64)
+    assert np.array_equal(found[:, :-1], groups_NN @ payload_NM)
+    assert np.array_equal(found[:, -1], groups_NN.sum(axis=1))
 
 
-@pytest.mark.parametrize(
-    ("operation", "columns", "rounds"),
-    [
-        ("kept_points", 9, (1, 9)),
-        ("first_kept", 0, (1, 1)),
-        ("replace_left_out", 10, (1 + 3, 1 + 3)),
-        ("distances_of_kept", 10, (2, 2)),
-        ("centre_distances", 9 + 3, (7, 7)),
-        ("members_and_agreement", 3 + 3 + 1, (1 + 1, 1 + 1)),
-    ],
-)
-def test_rounds_for_nine_points(
-    parties: Parties, operation: str, columns: int, rounds: tuple[int, int]
-) -> None:
-    parties(operation, np.ones((9, columns) if columns else 9))
-    assert parties.rounds == rounds[parties.num_parties - 2]
+def less(parties: Parties, bits: int) -> int:
+    """Return the rounds of a batch of comparisons, by keys or by circuit; see `mpc.boolean`."""
+    if parties.num_parties == 2:
+        return 1
+    return 1 + 1 + math.ceil(math.log2(bits - 1)) + 1
+
+
+TEN = np.arange(10).reshape(2, 5)
+NINE = np.ones((9, 4))
+MEMBERS = np.eye(3)[np.arange(9) % 3]
+ROUNDS: dict[str, tuple[Callable[[Parties], object], Callable[[Parties], int]]] = {
+    "comparison": (lambda p: p("less_than_zero", TEN), lambda p: less(p, 64)),
+    "short comparison": (lambda p: p("less_than_zero", TEN, bits=36), lambda p: less(p, 36)),
+    "a sign that is looked up": (lambda p: p("less_than_zero", TEN, bits=9), lambda p: 1),
+    "equality": (lambda p: p("is_zero", TEN), lambda p: 6 if p.num_parties == 2 else 8),
+    "a zero that is looked up": (lambda p: p("is_zero", TEN, bits=9), lambda p: 1),
+    "look-up": (lambda p: p("look_up", TEN, table=[3, 4]), lambda p: 1),
+    "floored": (lambda p: p("floored", TEN, bits=9), lambda p: 0),
+    "norms": (lambda p: p("within_bound", NINE), lambda p: 3 + less(p, 64)),
+    "Gram matrix": (lambda p: p("gram", NINE), lambda p: 3 + less(p, 64)),
+    "distances": (lambda p: p("distances_of_kept", NINE), lambda p: 3 + less(p, 64) + 1),
+    "first kept": (lambda p: p("first_kept", np.ones(9)), lambda p: 1 + 1),
+    "moved": (lambda p: p("moved", MEMBERS, MEMBERS), lambda p: 1),
+    "means": (lambda p: p("group_sums", MEMBERS, NINE, least=1), lambda p: 2),
+    "means of few": (lambda p: p("group_sums", MEMBERS, NINE, least=2), lambda p: 3),
+    "centres by Gram matrix": (lambda p: centres(p, "gram"), lambda p: 1 + 1 + 1 + 1 + 1),
+    "centres by rows": (lambda p: centres(p, "rows"), lambda p: 1 + 1 + 1 + 1),
+    "centres by shares": (lambda p: centres(p, "shares"), lambda p: 1 + 1 + 1),
+}
+"""What is done, and how many rounds its docstring says; inputs that must be open take one."""
+
+
+def centres(parties: Parties, source: str) -> None:
+    """Open points; open the Gram matrix; open members and look counts up; sums; distances."""
+    labels = (np.arange(9) % 3).tolist()
+    parties("centre_distances", NINE, MEMBERS, source=source, labels=labels)
+
+
+@pytest.mark.parametrize("name", ROUNDS)
+def test_rounds_are_those_of_the_docstrings(parties: Parties, name: str) -> None:
+    do, rounds = ROUNDS[name]
+    do(parties)
+    assert parties.rounds == rounds(parties)

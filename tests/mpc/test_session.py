@@ -1,12 +1,14 @@
 """One test body for the plaintext twin and for 2 and 3 real parties."""
 
+import json
+
 import numpy as np
 import pytest
 from sklearn.cluster import KMeans
 from sklearn.datasets import load_iris, load_wine
 
 from mpc import ClusterJob, ClusterResult, PlainSession, SecureSession
-from mpc.errors import BudgetError, InputError, PolicyError
+from mpc.errors import BudgetError, InputError
 from mpc.fixedpoint import PAYLOAD_BITS
 from mpc.frames import HEADER_BYTES
 
@@ -128,7 +130,12 @@ def test_bytes_of_a_job_are_those_of_its_formulas(secure_session: SecureSession)
     assert owner.bytes_sent == p * (8 * (d + m) + header)
     assert owner.bytes_received == p * (8 * (m + 1) + header)
     distances = next(step for step in traffic.steps if step.name == "distances")
-    assert (distances.rounds, distances.bytes_sent) == (1, (p - 1) * (16 * n * d + header))
+    assert n <= 2 * d  # so few that their Gram matrix is opened, under a mask
+    assert (distances.rounds, distances.bytes_sent) == (1, (p - 1) * (8 * n * n + header))
+    norms = next(step for step in traffic.steps if step.name == "norms")
+    assert norms.payload_sent >= (p - 1) * (16 * n * d + 24 * n)
+    for step in traffic.steps:  # a frame a round and peer
+        assert step.bytes_sent == step.payload_sent + (p - 1) * header * step.rounds
     sent = {r.role: r.bytes_sent for r in traffic.roles if r.phase == "online"}
     received = {r.role: r.bytes_received for r in traffic.roles if r.phase == "online"}
     assert sum(sent.values()) == sum(received.values())
@@ -157,12 +164,36 @@ def test_bad_input_is_refused_and_loses_nothing(session: Session) -> None:
     assert session.cluster(ClusterJob(k=2), points, payload).k == 2
 
 
-def test_jobs_that_make_no_sense_are_refused() -> None:
-    with pytest.raises(InputError, match="k=0"):
-        ClusterJob(k=0)
-    with pytest.raises(PolicyError, match="--reveal distances"):
-        ClusterJob(k=None)
-    with pytest.raises(InputError, match="distinct"):
-        ClusterJob(k=2, init_rows=(1, 1))
-    with pytest.raises(InputError, match="none of"):
-        ClusterJob(k=2, reveal="everything")  # type: ignore[arg-type]
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"k": 0}, "k=0"),
+        ({"k": 2, "iterations": 0}, "iterations=0"),
+        ({"k": 2, "min_cluster_size": 0}, "min_cluster_size=0"),
+        ({"k": 2, "norm_bound": 0.0}, "norm_bound=0.0"),
+        ({"k": 2, "reveal": "everything"}, "none of own-mean, assignments, distances"),
+        ({"k": 2, "init_rows": (1, 1)}, "k=2 distinct are needed"),
+        ({"k": None, "init_rows": (1, 2)}, "needs a given k"),
+        ({"k": 2, "init": "random"}, "none of farthest-first, k-means"),
+        ({"k": 2, "restarts": 0, "init": "k-means++"}, "restarts=0"),
+        ({"k": 2, "restarts": 3}, "only k-means\\+\\+ starts differ"),
+        ({"k": 2, "restarts": 3, "init": "k-means++", "init_rows": (1, 2)}, "without init_rows"),
+        ({"k": 2, "init": "k-means++", "seed": -1}, "seed=-1"),
+        ({"k": None, "init": "k-means++"}, "give k for k-means"),
+        ({"k": None, "k_max": 0}, "k_max=0"),
+        ({"k": 100, "restarts": 11, "init": "k-means++"}, "more than 1024 centres"),
+    ],
+    ids=str,
+)
+def test_jobs_that_make_no_sense_are_refused(given: dict[str, object], words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        ClusterJob(**given)  # type: ignore[arg-type]
+
+
+def test_a_job_survives_its_announcement() -> None:
+    for job in (
+        ClusterJob(k=3, init="k-means++", restarts=5, seed=1 << 40, label="round 1"),
+        ClusterJob(k=None, k_max=4, norm_bound=2.5),
+        ClusterJob(k=2, init_rows=(5, 1), reveal="assignments"),
+    ):
+        assert ClusterJob.from_json(json.loads(json.dumps(job.as_json()))) == job

@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -30,8 +31,15 @@ from tests.security.recording_party import FOLDER, ZERO_MASKS, zeros
 RUNS = 32
 POINTS = np.array([[0.1, 0.2], [0.1, 0.25], [0.15, 0.2], [-0.5, 0.1], [-0.4, 0.1], [-0.5, 0.2]])
 PAYLOAD = np.arange(6.0)[:, None]
-JOB = ClusterJob(k=2, iterations=1)
-PADDED = ("MXOR", "CSG8", "CS64")
+JOBS = {
+    "own-mean": ClusterJob(k=2),
+    "assignments": ClusterJob(k=2, reveal="assignments"),
+    "distances": ClusterJob(k=2, reveal="distances"),
+    "circuits": ClusterJob(k=2, comparisons="circuits"),
+    "restarts": ClusterJob(k=3, init="k-means++", restarts=3, min_cluster_size=1),
+}
+"""Points lie in two places, so that the third iteration finds that the second changed nothing."""
+PADDED = ("MXOR", "CSG8", "CS64", "CPNT")
 """Bits are packed into words or bytes, and what is left of the last is zero."""
 SIGMAS = 6
 MASKED = ("SHAR", "MSUM", "MXOR", *(tag.decode() for tag in CORRECTIONS.values()))
@@ -106,15 +114,36 @@ def deviations(bytes_RB: np.ndarray, *, padded: bool) -> tuple[float, float]:
     return of_bits, float(of_bytes)
 
 
+def wide(points_ND: np.ndarray) -> np.ndarray:
+    """Add a dimension, so that the Gram matrix is opened under a mask in place of sums of rows."""
+    return np.pad(points_ND, ((0, 0), (0, 1)))
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize(("num_parties", "reveal"), [(2, "own-mean"), (3, "assignments")])
+@pytest.mark.parametrize(
+    ("num_parties", "name", "points", "kinds"),
+    [
+        (2, "own-mean", wide(POINTS), "CS64 CSG8 CTRN CPRD CLKP"),
+        (2, "restarts", POINTS, "CS64 CSG8 CPNT CTRN CPRD CLKP CMUL"),
+        (2, "circuits", POINTS, "MXOR CBIN CBIT CTRN CPRD CLKP"),
+        (3, "assignments", POINTS, "MXOR CBIN CBIT CTRN CPRD CLKP"),
+        (3, "restarts", wide(POINTS), "MXOR CBIN CBIT CTRN CPRD CLKP CMUL"),
+    ],
+)
 def test_what_a_party_gets_is_uniform(
-    num_parties: int, reveal: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    num_parties: int,
+    name: str,
+    points: np.ndarray,
+    kinds: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    job = ClusterJob(k=2, iterations=1, reveal=reveal)  # type: ignore[arg-type]
+    iterations = set()
     with recorded(tmp_path, num_parties, monkeypatch) as session:
         for _ in range(RUNS):
-            session.cluster(job, POINTS, PAYLOAD)
+            iterations.add(session.cluster(JOBS[name], points, PAYLOAD).iterations)
+    assert len(iterations) == 1
+    assert min(iterations) >= 2
     seen = set()
     for rank in range(num_parties):
         for (peer, tag), bytes_RB in by_place(frames_of(tmp_path, rank), RUNS).items():
@@ -122,8 +151,7 @@ def test_what_a_party_gets_is_uniform(
             assert abs(of_bits) < SIGMAS, (rank, peer, tag, of_bits)
             assert abs(of_bytes) < SIGMAS, (rank, peer, tag, of_bytes)
             seen.add(tag)
-    comparisons = {"CS64", "CSG8"} if num_parties == 2 else {"MXOR", "CBIN", "CBIT"}
-    assert {"SHAR", "MSUM", "CMAT", "CLKP"} | comparisons <= seen
+    assert {"SHAR", "MSUM", *kinds.split()} <= seen
 
 
 @pytest.mark.slow
@@ -133,7 +161,7 @@ def test_without_masks_it_would_not_be(
 ) -> None:
     with recorded(tmp_path, num_parties, monkeypatch, zero_masks=True) as session:
         for _ in range(RUNS):
-            session.cluster(JOB, POINTS, PAYLOAD)
+            session.cluster(JOBS["own-mean"], POINTS, PAYLOAD)
     caught = defaultdict(set)
     for rank in range(num_parties):
         for (_, tag), bytes_RB in by_place(frames_of(tmp_path, rank), RUNS).items():
@@ -144,20 +172,69 @@ def test_without_masks_it_would_not_be(
         assert caught[tag] == set(range(num_parties)), caught
 
 
+def opened_sums(folder: Path, num_parties: int) -> Int64Array:
+    """Return every number that the parties opened to each other in a whole transcript."""
+    heard = [(rank, frame) for rank in (0, 1) for frame in frames_of(folder, rank)]
+    parts: dict[str, list[Int64Array]] = defaultdict(list)
+    for rank, frame in heard:  # party 0 hears all others, and party 1 hears party 0
+        if (frame.way, frame.tag) == ("got", "MSUM") and (rank == 0 or frame.peer == "party:0"):
+            parts[frame.peer].append(np.frombuffer(frame.payload, np.int64))
+    assert len(parts) == num_parties
+    return np.sum([np.concatenate(of) for of in parts.values()], axis=0)
+
+
+def gaps_between(opened: Int64Array) -> list[int]:
+    """Return how far from each other neighbours are among what is opened under masks.
+
+    What is small is meant to be open: labels, bits.
+    """
+    numbers = sorted(number for number in opened.tolist() if abs(number) >= 2**20)
+    return [after - before for before, after in pairwise(numbers)]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("num_parties", "reveal"), [(2, "distances"), (2, "assignments"), (3, "own-mean")]
+    ("num_parties", "name"), [(2, "assignments"), (2, "restarts"), (3, "own-mean")]
+)
+def test_no_mask_hides_two_secrets(
+    num_parties: int, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All points at the origin, so that secrets are small: two under one mask would be near."""
+    with recorded(tmp_path, num_parties, monkeypatch) as session:
+        for _ in range(2):
+            session.cluster(JOBS[name], np.zeros((9, 3)), np.zeros((9, 2)))
+    opened = opened_sums(tmp_path, num_parties)
+    gaps = gaps_between(opened)
+    assert len(gaps) > max(500, 0.9 * len(opened))
+    assert min(gaps) > 2**26  # of a few thousand numbers: less once in ten thousand times
+
+
+@pytest.mark.slow
+def test_secrets_without_masks_would_be_small(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Until the dealer's tuples, which do not fit such masks, make them anything."""
+    with recorded(tmp_path, 2, monkeypatch, zero_masks=True) as session:
+        session.cluster(JOBS["own-mean"], np.zeros((9, 3)), np.zeros((9, 2)))
+    opened = opened_sums(tmp_path, 2)
+    assert len(gaps_between(opened)) < 0.85 * len(opened)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("num_parties", "name"),
+    [(2, "distances"), (2, "assignments"), (3, "own-mean"), (2, "restarts")],
 )
 def test_other_inputs_look_the_same(
-    num_parties: int, reveal: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    num_parties: int, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """For server, clients, parties and, by what party 0 sends to it, the dealer.
 
-    One iteration each: their number is public.
+    Of inputs that take as many iterations: their number is public.
     """
     heard: list[tuple[str, str, str, int, int]] = []
     note_received = Link.note_received
-    job = ClusterJob(k=2, iterations=1, reveal=reveal)  # type: ignore[arg-type]
+    job = JOBS[name]
 
     def noting(self: Link, header: object) -> None:
         tag, number, _, length = header  # type: ignore[misc]
@@ -170,14 +247,15 @@ def test_other_inputs_look_the_same(
         (np.zeros_like(POINTS), np.zeros_like(PAYLOAD)),
         (POINTS[::-1].copy(), np.full_like(PAYLOAD, -1e9)),
     ]
-    at_home, marks = [], []
+    at_home, marks, iterations = [], [], set()
     with recorded(tmp_path, num_parties, monkeypatch) as session:
         session.cluster(job, *inputs[0])  # owners connect
         for given in inputs:
             heard.clear()
             marks.append(session._jobs + 1)
-            session.cluster(job, *given)
+            iterations.add(session.cluster(job, *given).iterations)
             at_home.append([without_length(*line) for line in heard])
+    assert len(iterations) == 1
     first = shifted(at_home[0], marks[0])
     assert len(first) > 6 * num_parties
     for lines, mark in zip(at_home[1:], marks[1:], strict=True):
@@ -246,7 +324,7 @@ def overheard(
     payload = np.random.default_rng(0).normal(size=(len(POINTS), 40))
     group = ThroughRelay(2, timeout_s=20, tls=tls)
     with SecureSession(group, job_timeout_s=60, insecure=()) as session:
-        session.cluster(JOB, POINTS, payload)
+        session.cluster(JOBS["own-mean"], POINTS, payload)
     assert group.relay is not None
     group.relay.close()
     ring, shares = made[3]

@@ -1,9 +1,8 @@
 """Whole clustering jobs under every reveal policy: `python -m tests.security.walk_jobs PARTIES`.
 
 Server, data owners and the plaintext twin are this process; parties and dealer are its children.
-Prints one JSON line. No job chooses k: the server then works on opened distances, and scikit-learn,
-which it loads for that, names temporary files from a generator. The inputs come from
-no generator either, since all of them may be patched to raise.
+Prints one JSON line. The inputs come from no generator either, since all of them may be patched to
+raise.
 """
 
 import json
@@ -21,6 +20,8 @@ TOLERANCE = 2.0 ** -(PAYLOAD_BITS + 1) * 1.01
 JOBS = (
     *(ClusterJob(k=NUM_CLUSTERS, reveal=policy, evaluate=True) for policy in REVEAL_POLICIES),
     ClusterJob(k=NUM_CLUSTERS, init_rows=(0, 1, 2), min_cluster_size=5, evaluate=True),
+    ClusterJob(k=NUM_CLUSTERS, init="k-means++", restarts=3, evaluate=True),
+    *(ClusterJob(k=None, k_max=4, reveal=policy, evaluate=True) for policy in REVEAL_POLICIES),
 )
 
 

@@ -1,0 +1,85 @@
+"""A dealer and the providers of several parties, joined in this process."""
+
+import contextlib
+from collections.abc import Callable, Sequence
+
+from mpc.dealer import Dealer
+from mpc.errors import PeerClosedError
+from mpc.fixedpoint import Int64Array
+from mpc.frames import Chain
+from mpc.provider import DealerProvider
+from mpc.schedule import Schedule
+from mpc.tuples import TupleRequest
+from tests.mpc.ends import at_once, linked
+
+Parts = list[tuple[Int64Array, ...]]
+Use = Callable[[DealerProvider], object]
+
+
+class Deal:
+    """Providers of P parties, who use what the dealer deals them, each in a thread."""
+
+    def __init__(self, stack: contextlib.ExitStack, num_parties: int) -> None:
+        self.chain = Chain()
+        pairs = [
+            stack.enter_context(linked("plain", me=f"party:{i}", peer="dealer", timeout_s=5))
+            for i in range(num_parties)
+        ]
+        self.at_dealer = [far for _, far in pairs]
+        self.dealer = Dealer(self.at_dealer)
+        self.providers = [
+            DealerProvider(rank, near, self.chain, num_parties=num_parties)
+            for rank, (near, _) in enumerate(pairs)
+        ]
+        self.first = pairs[0][0]
+
+    def parts(self, schedule: Schedule, use: Use) -> list[object]:
+        """Let every party use the tuples of step `distances` of job 1, the dealer serving."""
+
+        def begin_and_use(provider: DealerProvider) -> object:
+            provider.expect(1, schedule)
+            provider.begin(1, "distances")
+            return use(provider)
+
+        served, *got = self.run(begin_and_use)
+        assert not isinstance(served, Exception), served
+        return got
+
+    def run(self, use: Use) -> list[object]:
+        """Let every party do something, the dealer serving; return how all of them ended."""
+
+        def party(provider: DealerProvider) -> object:
+            try:
+                return use(provider)
+            finally:
+                if provider is self.providers[0]:
+                    self.first._channel.sock.shutdown(2)
+
+        return at_once([self._serve, *(lambda p=p: party(p) for p in self.providers)])
+
+    def _serve(self) -> None:
+        with contextlib.suppress(PeerClosedError):
+            self.dealer.serve()
+
+
+def shares(tuple_: Sequence[object]) -> tuple[Int64Array, ...]:
+    return tuple(part.share.numpy().copy() for part in tuple_)  # type: ignore[attr-defined]
+
+
+def dealt(num_parties: int, requests: Sequence[TupleRequest], use: Use) -> Parts:
+    """Return each party's parts of the tuples that it uses."""
+    with contextlib.ExitStack() as stack:
+        got = Deal(stack, num_parties).parts(Schedule(once={"distances": tuple(requests)}), use)
+    assert not any(isinstance(entry, Exception) for entry in got), got
+    return [shares(entry) for entry in got]  # type: ignore[arg-type]
+
+
+def added(parts: Sequence[Int64Array]) -> Int64Array:
+    return sum(parts[1:], start=parts[0].copy())
+
+
+def xored(parts: Sequence[Int64Array]) -> Int64Array:
+    total = parts[0].copy()
+    for part in parts[1:]:
+        total ^= part
+    return total
