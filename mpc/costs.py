@@ -26,7 +26,7 @@ from mpc.duels import num_duels
 from mpc.fixedpoint import COMPARED_BITS, EXACT_BITS
 from mpc.frames import TupleKind
 from mpc.jobs import ClusterJob, Comparisons
-from mpc.provider import by_points, sign_requests
+from mpc.keys import by_points, sign_requests
 from mpc.separation import largest_candidate
 from mpc.tuples import TupleRequest
 

@@ -6,15 +6,12 @@ privilege. The parties see shares only, and what the estimator shows is what the
 Shape letters: N points, K clusters, D dimensions.
 """
 
-import copyreg
 import math
 import operator
 import secrets
-import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Final, NoReturn, Self
-from weakref import WeakKeyDictionary, WeakValueDictionary
 
 import numpy as np
 import numpy.typing as npt
@@ -35,7 +32,7 @@ from mpc.jobs import (
     RevealPolicy,
     Session,
 )
-from mpc.session import Links, SecureSession, open_session
+from mpc.session import Links, open_session
 from mpc.traffic import Traffic
 
 LABELS_OPEN: Final[tuple[RevealPolicy, ...]] = ("assignments", "distances")
@@ -44,8 +41,6 @@ OF_LABELS: Final = ("labels_", "cluster_centers_", "inertia_")
 """Attributes that are there only when labels are open."""
 
 _SEED_BITS: Final = 32
-_TOKENS: Final[WeakKeyDictionary[SecureSession, str]] = WeakKeyDictionary()
-_HERE: Final[WeakValueDictionary[str, SecureSession]] = WeakValueDictionary()
 
 
 class WithheldError(PolicyError, AttributeError):
@@ -402,18 +397,3 @@ def _withheld(name: str, policy: RevealPolicy) -> WithheldError:
         f"{name} needs labels, which reveal={policy!r} keeps secret; fit with {openers} to open "
         "them, to the parties and the server, too"
     )
-
-
-def _session_here(token: str) -> SecureSession | None:
-    """Return an open session of this process, or None for one of another process."""
-    return _HERE.get(token)
-
-
-def _by_token(session: SecureSession) -> tuple[Callable[[str], SecureSession | None], tuple[str]]:
-    """Reduce a session to a name that finds it again: what `copy` and `pickle` make of it."""
-    token = _TOKENS.setdefault(session, uuid.uuid4().hex)
-    _HERE[token] = session
-    return _session_here, (token,)
-
-
-copyreg.pickle(SecureSession, _by_token)  # type: ignore[arg-type]

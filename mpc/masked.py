@@ -11,10 +11,9 @@ is multiplied (a fixed mask). Openings of one round are collected as `Pending` a
 
 References
 ----------
-Beaver: Efficient multiparty protocols using circuit randomization, CRYPTO 1991. Reused masks:
-Damgard, Pastro, Smart, Zakarias, CRYPTO 2012, as generalised triples, e.g. in Boyle, Gilboa, Ishai:
-Secure computation with preprocessing via function secret sharing, TCC 2019, section 3 (a wire has
-one mask, gates have keys).
+Beaver: Efficient multiparty protocols using circuit randomization, CRYPTO 1991 (products). Boyle,
+Gilboa, Ishai: Secure computation with preprocessing via function secret sharing, TCC 2019 (one mask
+a wire, whatever many gates it enters).
 """
 
 from collections.abc import Callable

@@ -7,9 +7,10 @@ from dataclasses import asdict, dataclass
 from typing import Protocol
 
 from mpc.communicator import MeshCommunicator
+from mpc.first_party import FirstPartyProvider
 from mpc.frames import HEADER_BYTES
 from mpc.link_meter import LinkMeter
-from mpc.provider import DealerProvider, FirstPartyProvider
+from mpc.provider import DealerProvider
 from mpc.traffic import OperationTraffic, RoleTraffic, StepCost
 from mpc.transport import Link, LinkCount
 

@@ -14,10 +14,11 @@ from mpc._crypten import install
 from mpc.child import Start, serve_process
 from mpc.communicator import MeshCommunicator
 from mpc.errors import MpcError, PeerClosedError, TransportError
+from mpc.first_party import FirstPartyProvider
 from mpc.frames import AGREEMENT, CONTROL, FAILED, Chain
 from mpc.meter import Network
 from mpc.protocol import Order, run_job
-from mpc.provider import DealerProvider, FirstPartyProvider
+from mpc.provider import DealerProvider
 from mpc.randomness import AesCtrStream, KeyAgreement, new_key
 from mpc.reception import Reception, connect
 from mpc.transport import Link

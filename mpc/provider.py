@@ -8,41 +8,19 @@ correction that makes the parts fit. Others send and get nothing.
 import math
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Final, Protocol
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
 
-from mpc._crypten import ArithmeticSharedTensor, BinarySharedTensor, TrustedFirstParty
-from mpc.bilinear import Formula, bilinear, bilinear_shape
-from mpc.communicator import MeshCommunicator
-from mpc.dealer import Masks, one_hot_rows, ring_matmul, truncation_pair
-from mpc.duels import differences, num_duels
+from mpc._crypten import ArithmeticSharedTensor, BinarySharedTensor
+from mpc.bilinear import Formula
 from mpc.errors import PartyError
-from mpc.fixedpoint import Int64Array
-from mpc.frames import (
-    CORRECTIONS,
-    DEALER_KEY,
-    DEALER_REPORT,
-    KEY_KINDS,
-    REQUEST,
-    SIGN_KINDS,
-    Chain,
-    TupleKind,
-)
-from mpc.fss import (
-    CorrectionWords,
-    PointKeys,
-    evaluate_sign,
-    point_layout,
-    prefers_entries,
-    sign_layout,
-)
-from mpc.fss.point import MAX_DOMAIN_BITS
-from mpc.fss.words import RingArray
+from mpc.frames import CORRECTIONS, DEALER_KEY, DEALER_REPORT, KEY_KINDS, REQUEST, Chain, TupleKind
+from mpc.fss import CorrectionWords, PointKeys, point_layout
 from mpc.jobs import Comparisons
+from mpc.keys import SignKeys, Signs, SignsPart, by_points, sign_requests
 from mpc.randomness import KEY_BYTES, AesCtrStream
 from mpc.schedule import Schedule
 from mpc.traffic import OperationTraffic, RoleTraffic
@@ -51,80 +29,6 @@ from mpc.tuples import TupleRequest, segment_of
 
 Triple = tuple[Any, Any, Any]
 Pair = tuple[Any, Any]
-FEW_ENTRIES: Final = 1 << 13
-"""Entries of look-ups that are sent rather than expanded from keys, which takes longer."""
-SIGNS_CHUNK: Final = 1 << 14
-"""Signs whose keys are in flight at once: 10 MB with 40 bits, and as many as a walk takes."""
-
-
-class Signs(Protocol):
-    """Keys for signs of masked numbers: each is good for one opening."""
-
-    @property
-    def masks(self) -> Int64Array:
-        """A party's share of r."""
-
-    def evaluate(self, opened: Int64Array) -> RingArray:
-        """Return its additive shares of signs, flat, at the public x + r, mod 256 or 2^64."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class SignsPart:
-    """One party's side of a chunk of signs, but for the correction words."""
-
-    request: TupleRequest
-    masks: torch.Tensor = field(repr=False)
-    """Its share of r."""
-    seeds: torch.Tensor = field(repr=False)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class SignKeys:
-    """One party's keys from the dealer; words are read chunk by chunk, as they are used."""
-
-    party: int
-    parts: tuple[SignsPart, ...]
-    words_of: Callable[[TupleRequest], bytes | bytearray]
-
-    @property
-    def masks(self) -> Int64Array:
-        """Its share of r."""
-        return np.concatenate([part.masks.numpy() for part in self.parts])
-
-    def evaluate(self, opened: Int64Array) -> RingArray:
-        """Return its additive shares of signs, flat, at the public x + r, mod 256 or 2^64."""
-        shares, done = [], 0
-        for part in self.parts:
-            request, count = part.request, len(part.masks)
-            layout = sign_layout(
-                request.num_signs, num_bits=request.bits, ring_bits=SIGN_KINDS[request.kind]
-            )
-            words = CorrectionWords.from_bytes(layout, self.words_of(request))
-            points = opened[done : done + count]
-            if len(request.shapes) > 1:
-                points = differences(points, request.shapes[1])
-            seeds = part.seeds.numpy()
-            shares.append(evaluate_sign(self.party, seeds, words, points.view(np.uint64)))
-            done += count
-        return np.concatenate(shares)
-
-
-def by_points(count: int, bit_length: int, has_keys: bool) -> bool:
-    """Tell whether rows of look-ups come from keys: where entries are more, and many."""
-    if not has_keys or bit_length > MAX_DOMAIN_BITS or prefers_entries(bit_length, 64):
-        return False
-    return count << bit_length > FEW_ENTRIES
-
-
-def sign_requests(
-    kind: TupleKind, count: int, num_bits: int, groups: tuple[int, ...]
-) -> Iterator[TupleRequest]:
-    """Yield requests for keys of so many numbers, or rows of candidates, chunk by chunk."""
-    step = max(1, SIGNS_CHUNK // num_duels(groups)) if groups else SIGNS_CHUNK
-    for start in range(0, count, step):
-        rows = min(step, count - start)
-        shapes = ((rows, sum(groups)), groups) if groups else ((rows,),)
-        yield TupleRequest(kind, shapes, num_bits)
 
 
 class TupleProvider:
@@ -420,102 +324,6 @@ class DealerProvider(TupleProvider):
             CORRECTIONS[request.kind], num_bytes=num_bytes, number=self._corrections
         )
         self._arrived.setdefault(segment, deque()).append((request, sent))
-
-
-class FirstPartyProvider(TrustedFirstParty):  # type: ignore[misc]
-    """CrypTen's TFP: party 0 draws every tuple and could unmask everything. For debugging only."""
-
-    has_signs = False
-
-    def compare_by(self, comparisons: Comparisons) -> None:
-        """Do nothing: there are no keys."""
-
-    def __init__(self, communicator: MeshCommunicator, local: AesCtrStream) -> None:
-        super().__init__()
-        self._communicator = communicator
-        self._local = local
-        self._masks: Masks = {}
-        self.rounds = 0
-        self.seconds = 0.0
-
-    def expect(self, job: int, schedule: Schedule) -> None:
-        """Do nothing: nobody is asked."""
-
-    def begin(self, job: int, step: str) -> None:
-        """Do nothing: masks are never reused."""
-
-    def look_ahead(self) -> None:
-        """Do nothing: nobody is asked."""
-
-    def finish(self) -> None:
-        """Do nothing: nobody was asked."""
-
-    def mask(self, name: str, size: Sequence[int]) -> torch.Tensor:
-        """Return a share of a uniform mask, which party 0 notes under a name."""
-
-        def draw() -> Int64Array:
-            self._masks[name] = self._local.ring(size)
-            return self._masks[name]
-
-        return self._shared(draw, size)
-
-    def rename(self, old: str, new: str) -> None:
-        """Let a noted mask go by another name from here on."""
-        if old in self._masks:
-            self._masks[new] = self._masks.pop(old)
-
-    def product(
-        self, formula: Formula, names: tuple[str, str], shapes: tuple[Sequence[int], Sequence[int]]
-    ) -> torch.Tensor:
-        """Return a share of a bilinear map of two noted masks, whose shapes are given."""
-        left, right = (tuple(shape) for shape in shapes)
-
-        def draw() -> Int64Array:
-            a, b = (
-                self._masks[name].reshape(shape)
-                for name, shape in zip(names, (left, right), strict=True)
-            )
-            product: Int64Array = bilinear(formula, a, b, ring_matmul)
-            return product
-
-        return self._shared(draw, bilinear_shape(formula, left, right))
-
-    def truncation(self, size: Sequence[int], shift: int, name: str = "") -> Triple:
-        """Return shares of a uniform r, of r >> shift (logical) and of r's top bit."""
-
-        def draw() -> Int64Array:
-            r = self._local.ring(size)
-            shifted, top = truncation_pair(r, shift)
-            self._masks |= {name: r, f"{name} shifted": shifted, f"{name} top": top}
-            return np.stack([r, shifted, top])
-
-        return tuple(_arithmetic(part) for part in self._shared(draw, (3, *size)))
-
-    def lookup(self, size: Sequence[int], bit_length: int, factor: str = "") -> Pair:
-        """Return shares of a uniform r and of the one-hot rows of r; see `TupleProvider.lookup`."""
-        copies = 2 if factor else 1
-
-        def draw() -> Int64Array:
-            r = self._local.ring(size)
-            rows = [one_hot_rows(r, bit_length)]
-            if factor:
-                rows.append(rows[0] * self._masks[factor].reshape(-1, *(1,) * len(size)))
-            return np.concatenate([r[..., None], *rows], axis=-1)
-
-        both = self._shared(draw, (*size, 1 + (copies << bit_length)))
-        r, *rows = torch.split(both, [1, *(1 << bit_length,) * copies], dim=-1)
-        return _arithmetic(r[..., 0]), _arithmetic(torch.stack(rows) if factor else rows[0])
-
-    def _shared(self, draw: Callable[[], Int64Array], shape: Sequence[int]) -> torch.Tensor:
-        """Let party 0 draw something and hand everybody a share of it."""
-        parts: list[torch.Tensor] = []
-        if self._communicator.rank == 0:
-            others = [
-                torch.from_numpy(self._local.ring(shape))
-                for _ in range(len(self._communicator.peers))
-            ]
-            parts = [torch.from_numpy(draw()) - sum(others), *others]
-        return self._communicator.scatter(parts, 0, torch.Size(shape))
 
 
 def _arithmetic(share: torch.Tensor) -> Any:

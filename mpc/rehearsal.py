@@ -21,8 +21,9 @@ from mpc.fixedpoint import Int64Array
 from mpc.frames import SIGN_KINDS, Chain, TupleKind
 from mpc.fss.words import RingArray
 from mpc.jobs import ClusterJob, Comparisons
+from mpc.keys import Signs, sign_requests
 from mpc.masked import Pending, ready
-from mpc.provider import Signs, TupleProvider, sign_requests
+from mpc.provider import TupleProvider
 from mpc.randomness import AesCtrStream, new_key
 from mpc.reveal import Audience, Opening
 from mpc.schedule import Schedule, Tuples, schedule_of

@@ -7,11 +7,14 @@ dealer are always other processes.
 Shape letters: N points, K clusters, D dimensions of a point, M of a payload, P parties.
 """
 
+import copyreg
 import time
-from collections.abc import Mapping, Sequence
+import uuid
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Literal, Protocol, Self
+from weakref import WeakKeyDictionary, WeakValueDictionary
 
 from mpc.child import START_TIMEOUT_S
 from mpc.coordinate import Coordination, encode_input
@@ -343,3 +346,22 @@ def _rows_by_owner(owners: Sequence[int] | None, num_points: int) -> dict[str, l
     for row, owner in enumerate(owners):
         held.setdefault(f"client:{owner}", []).append(row)
     return held
+
+
+_TOKENS: Final[WeakKeyDictionary[SecureSession, str]] = WeakKeyDictionary()
+_HERE: Final[WeakValueDictionary[str, SecureSession]] = WeakValueDictionary()
+
+
+def _session_here(token: str) -> SecureSession | None:
+    """Return an open session of this process, or None for one of another process."""
+    return _HERE.get(token)
+
+
+def _by_token(session: SecureSession) -> tuple[Callable[[str], SecureSession | None], tuple[str]]:
+    """Reduce a session to a name that finds it again: what `copy` and `pickle` make of it."""
+    token = _TOKENS.setdefault(session, uuid.uuid4().hex)
+    _HERE[token] = session
+    return _session_here, (token,)
+
+
+copyreg.pickle(SecureSession, _by_token)  # type: ignore[arg-type]

@@ -15,7 +15,8 @@ import torch
 import mpc.party
 from mpc.child import Start, serve_process
 from mpc.frames import TupleKind
-from mpc.provider import DealerProvider, Signs, sign_requests
+from mpc.keys import Signs, sign_requests
+from mpc.provider import DealerProvider
 from mpc.schedule import Schedule
 from mpc.tuples import TupleRequest
 

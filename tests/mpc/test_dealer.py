@@ -16,7 +16,8 @@ from mpc.errors import FrameError, PartyError
 from mpc.fixedpoint import Int64Array
 from mpc.frames import REQUEST, TupleKind
 from mpc.fss.words import RingArray
-from mpc.provider import FEW_ENTRIES, SIGNS_CHUNK, DealerProvider, Signs, by_points, sign_requests
+from mpc.keys import FEW_ENTRIES, SIGNS_CHUNK, Signs, by_points, sign_requests
+from mpc.provider import DealerProvider
 from mpc.randomness import AesCtrStream, new_key
 from mpc.schedule import Schedule
 from mpc.tuples import STEPS, TupleRequest, matmul_shape, segment_of

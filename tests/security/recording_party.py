@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import numpy as np
 
-import mpc.provider
+import mpc.keys
 from mpc.child import Start, serve_process
 from mpc.exchange import Incoming
 from mpc.fixedpoint import Int64Array
@@ -73,7 +73,7 @@ def run(start: Start) -> None:
         record(note)
         if os.environ.get(ZERO_MASKS):
             AesCtrStream.ring = zeros  # type: ignore[method-assign]
-        mpc.provider.FEW_ENTRIES = 0  # type: ignore[misc]  # keys of every kind in small jobs, too
+        mpc.keys.FEW_ENTRIES = 0  # type: ignore[misc]  # keys of every kind in small jobs, too
         run_party(start)
 
 
