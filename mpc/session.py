@@ -317,7 +317,7 @@ class SecureSession:
         except RefusedError as error:
             for link in links:
                 link.close()
-            self._group.check()
+            self._group.blame()  # a party that is dying hangs up before its end shows
             raise OwnerError(f"a data owner is not let in: {error}") from None
         return tuple(links)
 
