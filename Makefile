@@ -6,10 +6,10 @@ STAMP := $(VENV)/.installed
 export HF_HUB_OFFLINE ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test test-fast lint bench report clean
+.PHONY: help install run test test-fast lint bench bench-peers bench-growth report clean
 
 help:  ## this list
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /|/' | awk -F'|' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /|/' | awk -F'|' '{printf "  make %-13s %s\n", $$1, $$2}'
 
 $(STAMP): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or later is needed; try: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
@@ -38,6 +38,12 @@ lint: $(STAMP)  ## ruff, mypy, import contracts, codespell
 bench: $(STAMP)  ## benchmarks and speed targets; SECFPP_BENCH_BEFORE=CHECKOUT adds an older version
 	$(BIN)/pytest benchmarks --benchmark-enable --benchmark-only \
 		--benchmark-columns=median,iqr,rounds --benchmark-json=$(VENV)/benchmarks.json
+
+bench-peers: $(STAMP)  ## CrypTen, SPU, MPyC, MP-SPDZ (SECFPP_MPSPDZ=TREE) beside ours, then docs/benchmarks.md
+	cd benchmarks && ../$(BIN)/python -m peers $(ARGS) && ../$(BIN)/python -m peers.page
+
+bench-growth: $(STAMP)  ## time and bytes against N, D, K up to N = 5000, then docs/benchmarks.md
+	cd benchmarks && ../$(BIN)/python -m peers.growth $(ARGS) && ../$(BIN)/python -m peers.page
 
 report: $(STAMP)  ## the page of the newest run
 	$(BIN)/secfpp report "$$(ls -td runs/*/ | head -n 1)"

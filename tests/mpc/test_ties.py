@@ -13,17 +13,14 @@ Session = PlainSession | SecureSession
 RUNS = 10
 LATTICES: dict[str, FloatArray] = {
     "line": np.arange(-8, 8)[:, None] / 8.0,
-    "short line": np.arange(9)[:, None] / 8.0,
     "square": np.array(list(product(range(4), repeat=2))) / 8.0,
     "cube": np.array(list(product((0.0, 0.5), repeat=3))),
     "cross": np.array([[0, 0], [1, 0], [-1, 0], [0, 1], [0, -1]]) / 2.0,
     "duplicates": np.repeat(np.array([[0, 1], [1, 0], [-1, 0], [0, -1]]) / 2.0, 3, axis=0),
     "thirds": np.array([[0], [2], [5], [5]]) / 16.0,
     "all the same": np.full((6, 3), 0.25),
-    "at the origin": np.zeros((5, 2)),
 }
 JOBS = {
-    "2 clusters": ClusterJob(k=2),
     "4 clusters": ClusterJob(k=4),
     "assignments": ClusterJob(k=3, reveal="assignments"),
     "restarts": ClusterJob(k=3, init="k-means++", restarts=3),
