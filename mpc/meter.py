@@ -112,7 +112,7 @@ class Meter:
         communicator = self._network.communicator
         self._network.provider.begin(self._job, name)
         rounds, before = communicator.rounds, self._network.online_sent
-        started = time.perf_counter()
+        offline_s, started = self._network.provider.seconds, time.perf_counter()
         yield
         sent = self._network.online_sent - before
         self._steps.append(
@@ -122,6 +122,7 @@ class Meter:
                 bytes_sent=sent.bytes_sent,
                 seconds=time.perf_counter() - started,
                 payload_sent=sent.bytes_sent - HEADER_BYTES * sent.frames_sent,
+                seconds_offline=self._network.provider.seconds - offline_s,
             )
         )
 

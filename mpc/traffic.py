@@ -60,6 +60,8 @@ class StepCost:
     seconds: float
     payload_sent: int = 0
     """The same without frame headers."""
+    seconds_offline: float = 0.0
+    """Of the seconds: expanding correlated randomness, and waiting for the dealer."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

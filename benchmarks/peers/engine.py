@@ -43,6 +43,8 @@ class Outcome:
     iteration_s: float | None = None
     """Median online time of an iteration but the first, where the engine tells it from the offline
     phase."""
+    iteration_online_bytes: float | None = None
+    """What all parties send one another in such an iteration, the dealer's messages left out."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -52,6 +54,7 @@ class Answer:
     seconds: float
     rounds: int | None
     iteration_s: float | None
+    iteration_online_bytes: float | None
     loopback_bytes: int
     centre_error: float
 

@@ -34,6 +34,7 @@ def measured(engine: Engine, task: Task) -> Answer:
         seconds=outcome.seconds,
         rounds=outcome.rounds,
         iteration_s=outcome.iteration_s,
+        iteration_online_bytes=outcome.iteration_online_bytes,
         loopback_bytes=bytes_sent() - before,
         centre_error=centre_error(outcome.centres_KD, task.points_ND, task.iterations),
     )

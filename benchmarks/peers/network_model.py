@@ -28,6 +28,16 @@ class Network:
         waiting = record.iteration_rounds * self.round_trip_s
         return waiting + 8 * record.iteration_bytes / self.bits_per_s + record.iteration_s
 
+    def seconds_prepared(self, record: Record) -> float | None:
+        """Return the same without the offline phase, where the engine tells them apart."""
+        if None in (record.iteration_online_s, record.iteration_online_bytes):
+            return self.seconds(record)
+        if record.iteration_rounds is None:
+            return None
+        waiting = record.iteration_rounds * self.round_trip_s
+        carried = 8 * record.iteration_online_bytes / self.bits_per_s
+        return waiting + carried + record.iteration_online_s
+
 
 LAN: Final = Network(name="LAN", round_trip_s=0.5e-3, bits_per_s=1e9)
 WAN: Final = Network(name="WAN", round_trip_s=40e-3, bits_per_s=100e6)

@@ -68,15 +68,17 @@ class Ours:
         if result.iterations != task.iterations:
             raise RuntimeError(f"{result.iterations} iterations, not {task.iterations}")
         later = [
-            step.seconds
+            step
             for step in result.traffic.steps
             if step.name.startswith("iteration ") and step.name != "iteration 1"
         ]
+        sent = [self.session.num_parties * step.bytes_sent for step in later]
         return Outcome(
             centres_KD=centres_of(result.means_NM * RADIUS, points_ND, task),
             seconds=seconds,
             rounds=result.traffic.rounds_online,
-            iteration_s=median(later) if later else None,
+            iteration_s=median(step.seconds - step.seconds_offline for step in later),
+            iteration_online_bytes=median(sent),
         )
 
     def versions(self) -> dict[str, str]:

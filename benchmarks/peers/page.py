@@ -60,10 +60,10 @@ def size_lines(report: Report, size: str) -> Iterator[str]:
     yield f"### (N, D, K) = ({', '.join(size.split('x'))})"
     yield ""
     yield (
-        "| engine | iteration | ratio | online | rounds | MB | ratio | LAN | WAN | ratio "
-        "| 10 iterations | error |"
+        "| engine | iteration | ratio | online | ratio | rounds | MB | ratio | online MB | LAN "
+        "| WAN | ratio | WAN, prepared | ratio | 10 iterations | error |"
     )
-    yield "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|"
+    yield "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|"
     for row in rows:
         title = str(report.engines[row.engine]["title"])
         yield f"| {title} | {' | '.join(cells(row, ours))} |"
@@ -73,20 +73,29 @@ def size_lines(report: Report, size: str) -> Iterator[str]:
 def cells(row: Record, ours: Record | None) -> Sequence[str]:
     """Return an engine's figures at a size."""
     if row.failed:
-        return (row.failed, *[""] * 10)
+        return (row.failed, *[""] * 14)
     return (
         milliseconds(row.iteration_s),
         times(ratio(row.iteration_s, ours and ours.iteration_s)),
         milliseconds(row.iteration_online_s),
+        times(ratio(online_s(row), ours and online_s(ours))),
         number(row.iteration_rounds, 0),
         number(row.iteration_bytes and row.iteration_bytes / 1e6, 3),
         times(ratio(row.iteration_bytes, ours and ours.iteration_bytes)),
+        number(row.iteration_online_bytes and row.iteration_online_bytes / 1e6, 3),
         milliseconds(LAN.seconds(row)),
         milliseconds(WAN.seconds(row)),
         times(ratio(WAN.seconds(row), ours and WAN.seconds(ours))),
+        milliseconds(WAN.seconds_prepared(row)),
+        times(ratio(WAN.seconds_prepared(row), ours and WAN.seconds_prepared(ours))),
         milliseconds(row.job_s),
         number(row.centre_error, 5),
     )
+
+
+def online_s(row: Record) -> float | None:
+    """Return the online time of an iteration; all of it where there is no offline phase."""
+    return row.iteration_s if row.iteration_online_s is None else row.iteration_online_s
 
 
 def turns_of(rows: Sequence[Record]) -> str:

@@ -61,6 +61,8 @@ class Record:
     than the median, but of two jobs only."""
     iteration_online_s: float | None = None
     """Without the offline phase, where the engine tells them apart."""
+    iteration_online_bytes: float | None = None
+    """What the parties send one another in it, where the engine tells."""
     iteration_bytes: float | None = None
     """What the loopback device carried, for all parties."""
     iteration_rounds: float | None = None
@@ -84,6 +86,7 @@ class Record:
                 engine=engine, size=size, repetitions=0, failed=why, centre_error=error, note=note
             )
         online = [a.iteration_s for a in samples.long if a.iteration_s is not None]
+        sent = [a.iteration_online_bytes for a in samples.long if a.iteration_online_bytes]
         whole = samples.whole
         return cls(
             engine=engine,
@@ -93,6 +96,7 @@ class Record:
             iteration_s=samples.difference(lambda answer: answer.seconds),
             iteration_least_s=samples.least(),
             iteration_online_s=median(online) if online else None,
+            iteration_online_bytes=median(sent) if sent else None,
             iteration_bytes=samples.difference(lambda answer: answer.loopback_bytes),
             iteration_rounds=_rounds(samples),
             job_s=median(answer.seconds for answer in whole) if whole else None,
