@@ -72,13 +72,14 @@ class Ours:
             for step in result.traffic.steps
             if step.name.startswith("iteration ") and step.name != "iteration 1"
         ]
+        online = [step.seconds - step.seconds_offline for step in later]
         sent = [self.session.num_parties * step.bytes_sent for step in later]
         return Outcome(
             centres_KD=centres_of(result.means_NM * RADIUS, points_ND, task),
             seconds=seconds,
             rounds=result.traffic.rounds_online,
-            iteration_s=median(step.seconds - step.seconds_offline for step in later),
-            iteration_online_bytes=median(sent),
+            iteration_s=median(online) if online else None,
+            iteration_online_bytes=median(sent) if sent else None,
         )
 
     def versions(self) -> dict[str, str]:
