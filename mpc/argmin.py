@@ -54,9 +54,9 @@ def nearest(dist_enc_NC: Any, groups: Sequence[int], kept_N: Masked) -> Any:
     -----
     A group's first column is what its other columns leave over, so that it takes no look-up.
 
-    Cost with groups of at most 16: R_lt and one round, and another where comparisons are circuits;
-    N K (K - 1) / 2 comparisons of `COMPARED_BITS` bits and N (K - 1) look-ups of the bit length of
-    K - 1 a group. Larger groups run a tournament. Leakage: none.
+    Cost with groups of at most 16: R_lt and one round; N K (K - 1) / 2 comparisons of
+    `COMPARED_BITS` bits and N (K - 1) look-ups of the bit length of K - 1 a group. Larger groups
+    run a tournament. Leakage: none.
     """
     if max(groups) > GROUP:
         return _by_tournament(dist_enc_NC, groups, kept_N)
@@ -87,9 +87,9 @@ def one_hot_min(x_enc_BL: Any, num_bits: int) -> Any:
 
     Notes
     -----
-    Cost, A_L: all pairs at once, while B L (L - 1) / 2 are few, take R_lt and one round, and
-    another where comparisons are circuits. A tournament takes this for each level, and two products
-    between levels, with groups of 16. Leakage: none.
+    Cost, A_L: all pairs at once, while B L (L - 1) / 2 are few, take R_lt and one round. A
+    tournament takes this for each level, and two products between levels, with groups of 16.
+    Leakage: none.
     """
     batch, candidates = x_enc_BL.size()
     if candidates == 1:

@@ -3,10 +3,10 @@
 All tensors here are ring integers (CrypTen scale 1): the caller keeps track of fractional bits.
 With two parties and a dealer a comparison is one round: open x + r, then evaluate the dealer's keys
 there (`mpc.fss`). Otherwise comparisons are circuits on packed bits, see `mpc.boolean`. R_lt, the
-rounds of one batch of comparisons, is 1 with two parties; with three, four, five it is 8, 9, 10 for
-40 bits and one more for 64 (6 and 6 with two and CrypTen's own provider). A caller who knows that
-its numbers are short says so: keys are as long as the numbers, and a look-up in a table of all
-their values is one round for anybody where it is small enough (`mpc.lookup`).
+rounds of one batch of comparisons, is 1 with two parties; by circuits it is 6, 9, 10, 11 with two,
+three, four, five for 36 to 64 bits. A caller who knows that its numbers are short says so: keys are
+as long as the numbers, and a look-up in a table of all their values is one round for anybody where
+it is small enough (`mpc.lookup`).
 """
 
 from collections.abc import Callable, Sequence
@@ -102,7 +102,7 @@ def later_wins(x_enc_BL: Any, groups: tuple[int, ...], bit_length: int) -> RingA
     Notes
     -----
     Cost: by keys one round, 8 B L bytes from each party to each other, since a pair is compared at
-    the difference of two masked candidates. Else a circuit on the differences, R_lt rounds and one.
+    the difference of two masked candidates. Else R_lt rounds, a circuit on the differences.
     Leakage: none.
     """
     share_BL = x_enc_BL.share

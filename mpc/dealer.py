@@ -14,7 +14,7 @@ square     r, r^2                      one square
 binary     a, b, c = a & b (xor)       one AND
 wraps      r, wraps of its shares      CrypTen's truncation with three or more parties
 bit        r in {0, 1}, both ways      xor share to additive share
-truncation r, r >> m, top bit of r     exact truncation, see `mpc.compare.truncate`
+truncation r, r >> m, top bit of r     two limbs of a number, see `mpc.quotients`
 lookup     r, one-hot row of r mod 2^d look-up in a public table, see `mpc.lookup`
 point      r, keys for the same row    the same for two parties, where keys are shorter
 sign       r, keys for [z - r < 0]     comparison in one round, two parties only, see `mpc.fss`;

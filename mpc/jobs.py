@@ -200,8 +200,7 @@ class ClusterResult:
 
     A point over the public bound is left out of everything: its own row of `means_NM` is NaN, its
     size 0, and that is how its owner, and nobody else, learns of it; under policy `distances` the
-    server does, too. Its label, where labels are opened, is that of the first point that was not
-    left out, and tells nothing.
+    server does, too. Its label, where labels are opened, is 0.
     """
 
     k: int

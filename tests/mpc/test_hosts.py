@@ -93,9 +93,10 @@ def test_hosts_agree_with_the_plain_twin(deployment: Deployment, tmp_path: Path)
 def test_a_killed_role_ends_all_and_is_named(
     deployment: Deployment, victim: str, tmp_path: Path
 ) -> None:
-    np.save(tmp_path / "x.npy", np.random.default_rng(0).normal(size=(600, 256)))
+    """In a job of a hundred iterations, which takes half a minute or more."""
+    np.save(tmp_path / "x.npy", np.random.default_rng(0).normal(size=(3000, 32)))
     roles = deployment.serve_all()
-    server = deployment.cluster(tmp_path / "x.npy", "--k", "6", "--iterations", "500")
+    server = deployment.cluster(tmp_path / "x.npy", "--k", "12", "--iterations", "500")
     wait_for_connections(roles["party:1"], FIRST_PORT + 1, 1 + OWNERS)
     time.sleep(0.7)
     assert server.poll() is None, server.communicate()

@@ -19,6 +19,7 @@ from mpc.separation import (
     size_allowances,
 )
 
+pytestmark = pytest.mark.slow
 DRAWS = 100
 DIMS = (2, 3, 5, 10, 50, 1280)
 ITERATIONS = 20
