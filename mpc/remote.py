@@ -79,8 +79,16 @@ class RemoteGroup:
                 raise ProcessDiedError(f"{link.peer} ended or lost its connection to the server")
 
     def blame(self) -> None:
-        """After a link broke: raise with the last words of a party that failed, if one did."""
-        words = [word for link in self._servers if (word := _last_words(link))]
+        """After a link broke: raise with the last words of a party that failed, if one did.
+
+        A party that is gone without a word is the cause, where others say only who left them: the
+        dealer ends, too, when it cannot send to a party.
+        """
+        said = {link.peer: _last_words(link) for link in self._servers}
+        words = [word for word in said.values() if word]
+        gone = [peer for peer, word in said.items() if word == ""]
+        if words and gone and all(_is_echo(word) for word in words):
+            raise ProcessDiedError(f"{gone[0]} ended without a word; {words[0]}")
         if words:
             raise PartyError(_first_cause(words))
 
@@ -90,18 +98,22 @@ class RemoteGroup:
             link.close()
 
 
-def _last_words(link: Link) -> str:
-    """Return what a party said before it ended, if it did."""
+def _last_words(link: Link) -> str | None:
+    """Return what a party said before it ended, if it did; None if it has not ended."""
     try:
         while link.readable_within(1.0):
             link.recv_any(max_bytes=MAX_CONTROL_BYTES)
     except PeerFailedError as error:
         return str(error)
     except TransportError:
-        pass
-    return ""
+        return ""
+    return None
 
 
 def _first_cause(words: Sequence[str]) -> str:
     """Prefer what is no echo of another's end."""
-    return sorted(words, key=lambda word: "closed its connection" in word)[0]
+    return sorted(words, key=_is_echo)[0]
+
+
+def _is_echo(word: str) -> bool:
+    return "closed its connection" in word

@@ -92,7 +92,14 @@ def assert_as_without(
 
 @jobs
 @pytest.mark.parametrize(
-    ("rows", "seed"), [((0,), 5), ((6,), 3), ((N - 1,), 3), ((0, 1, 7), 3)], ids=str
+    ("rows", "seed"),
+    [
+        ((0,), 5),
+        pytest.param((6,), 3, marks=pytest.mark.slow),
+        pytest.param((N - 1,), 3, marks=pytest.mark.slow),
+        ((0, 1, 7), 3),
+    ],
+    ids=str,
 )
 def test_the_result_is_that_without_the_left_out(
     cluster: Callable[..., ClusterResult], job: ClusterJob, rows: Rows, seed: int

@@ -62,26 +62,24 @@ Make = Callable[[], Given]
 
 @kinds
 @sources
-def test_farthest_first(any_parties: Parties, source: str, make: Make) -> None:
+def test_farthest_first(parties: Parties, source: str, make: Make) -> None:
     given = make()
     rows = plain.farthest_first(given.twin_s_gram_NN, K, given.kept_N)
-    found = any_parties("start", given.ring_ND, source=source, k=K)
+    found = parties("start", given.ring_ND, source=source, k=K)
     assert np.array_equal(found, given.distances_to(rows))
 
 
 @sources
 @pytest.mark.parametrize("k", [1, 2])
-def test_farthest_first_with_few_centres(any_parties: Parties, source: str, k: int) -> None:
+def test_farthest_first_with_few_centres(parties: Parties, source: str, k: int) -> None:
     given = Given(spread(5), out=(0,))
     rows = plain.farthest_first(given.twin_s_gram_NN, k, given.kept_N)
-    found = any_parties("start", given.ring_ND, source=source, k=k)
+    found = parties("start", given.ring_ND, source=source, k=k)
     assert np.array_equal(found, given.distances_to(rows))
 
 
 @pytest.mark.parametrize("out", [(), (0, 50)], ids=str)
-def test_farthest_first_among_many_is_a_tournament(
-    any_parties: Parties, out: tuple[int, ...]
-) -> None:
+def test_farthest_first_among_many_is_a_tournament(parties: Parties, out: tuple[int, ...]) -> None:
     """Points at opposite ends: the farthest of all stands in the last group, beside the missing."""
     points = 0.4 * spread(6, n=100)
     points[97], points[99] = [1.0, 0.0, 0.0], [-1.0, 0.0, 0.0]
@@ -89,37 +87,37 @@ def test_farthest_first_among_many_is_a_tournament(
     given = Given(points, out)
     rows = plain.farthest_first(given.twin_s_gram_NN, K, given.kept_N)
     assert 99 in rows
-    found = any_parties("start", given.ring_ND, source="gram", k=K)
+    found = parties("start", given.ring_ND, source="gram", k=K)
     assert np.array_equal(found, given.distances_to(rows))
 
 
 @kinds
 @sources
-def test_plus_plus(any_parties: Parties, source: str, make: Make) -> None:
+def test_plus_plus(parties: Parties, source: str, make: Make) -> None:
     """All restarts at once give what the twin draws one by one, side by side."""
     given, draws_BK = make(), public_draws(7, N, 3, K)
     rows = [plain.plus_plus(given.twin_s_gram_NN, draws_K, given.kept_N) for draws_K in draws_BK]
-    found = any_parties("start", given.ring_ND, source=source, k=K, draws=draws_BK.tolist())
+    found = parties("start", given.ring_ND, source=source, k=K, draws=draws_BK.tolist())
     assert np.array_equal(found, given.distances_to(np.concatenate(rows)))
 
 
 @sources
 @pytest.mark.parametrize("draw", ["least", "greatest"])
-def test_draws_at_the_edges(any_parties: Parties, source: str, draw: str) -> None:
+def test_draws_at_the_edges(parties: Parties, source: str, draw: str) -> None:
     given = Given(spread(7))
     draws_BK = np.full((1, K), 1 if draw == "least" else (1 << draw_bits(N)) - 1)
     rows = plain.plus_plus(given.twin_s_gram_NN, draws_BK[0])
     assert rows[0] == (0 if draw == "least" else N - 1)
-    found = any_parties("start", given.ring_ND, source=source, k=K, draws=draws_BK.tolist())
+    found = parties("start", given.ring_ND, source=source, k=K, draws=draws_BK.tolist())
     assert np.array_equal(found, given.distances_to(rows))
 
 
 @kinds
 @pytest.mark.parametrize("source", [*SOURCES, "shares"])
-def test_given_rows(any_parties: Parties, source: str, make: Make) -> None:
+def test_given_rows(parties: Parties, source: str, make: Make) -> None:
     """Less each point's own length; a row that is left out puts its centre at the origin."""
     given, rows = make(), np.array([4, 0, 9])
-    found = any_parties("start", given.ring_ND, source=source, rows=rows.tolist())
+    found = parties("start", given.ring_ND, source=source, rows=rows.tolist())
     own_N1 = np.diag(given.gram_NN)[:, None]
     assert np.array_equal(found + own_N1, given.distances_to(rows))
 

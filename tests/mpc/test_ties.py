@@ -42,7 +42,19 @@ def found(result: ClusterResult) -> tuple[list[int], int]:
 
 
 @pytest.mark.parametrize("job", JOBS.values(), ids=JOBS)
-@pytest.mark.parametrize("lattice", LATTICES)
+@pytest.mark.parametrize(
+    "lattice",
+    [
+        "line",
+        "duplicates",
+        "thirds",
+        "all the same",
+        *(
+            pytest.param(name, marks=pytest.mark.slow)
+            for name in ("short line", "square", "cube", "cross", "at the origin")
+        ),
+    ],
+)
 def test_ties_go_to_the_lowest_index(
     secure_session: SecureSession, lattice: str, job: ClusterJob
 ) -> None:
