@@ -20,6 +20,7 @@ LATTICES: dict[str, FloatArray] = {
     "thirds": np.array([[0], [2], [5], [5]]) / 16.0,
     "all the same": np.full((6, 3), 0.25),
 }
+SLOW = {"square", "cube", "cross"}
 JOBS = {
     "4 clusters": ClusterJob(k=4),
     "assignments": ClusterJob(k=3, reveal="assignments"),
@@ -44,16 +45,7 @@ def found(result: ClusterResult) -> tuple[list[int], int]:
 @pytest.mark.parametrize("job", JOBS.values(), ids=JOBS)
 @pytest.mark.parametrize(
     "lattice",
-    [
-        "line",
-        "duplicates",
-        "thirds",
-        "all the same",
-        *(
-            pytest.param(name, marks=pytest.mark.slow)
-            for name in ("short line", "square", "cube", "cross", "at the origin")
-        ),
-    ],
+    [pytest.param(name, marks=[pytest.mark.slow] if name in SLOW else []) for name in LATTICES],
 )
 def test_ties_go_to_the_lowest_index(
     secure_session: SecureSession, lattice: str, job: ClusterJob
