@@ -133,7 +133,9 @@ def test_small_clusters_get_the_mean_of_all_when_asked(tmp_path, capfd):
         (("--k", "3", "--parties", "1"), "1 parties"),
         (("--k", "3", "--parties", "9"), "9 parties"),
         (("--k", "3", "--provider", "tfp"), "insecure-dev"),
-        (("--k", "3", "--norm-bound", "1"), "over the public bound"),
+        pytest.param(
+            ("--k", "3", "--norm-bound", "1"), "over the public bound", marks=pytest.mark.slow
+        ),
         (("--k", "3", "--owners", "0"), "--owners 0"),
         (("--k", "3", "--out", "means.txt"), ".npy"),
         (("--k", "3", "--out", "absent/means.npy"), "no such folder"),

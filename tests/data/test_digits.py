@@ -46,6 +46,7 @@ def test_five_balanced_domains_of_32_pixels(digits):
         assert np.bincount(domain.labels_N).tolist() == [IMAGES_PER_CLASS] * 10
 
 
+@pytest.mark.slow
 def test_building_again_gives_the_same_bytes(digits):
     assert build_digits().checksums == digits.checksums
 

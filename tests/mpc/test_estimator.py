@@ -270,6 +270,7 @@ def test_the_number_of_clusters_can_be_chosen(session: Session, reveal: RevealPo
         SecureKMeans(None, k_max=17, session=session).fit(POINTS)
 
 
+@pytest.mark.slow
 def test_restarts_are_reproducible_and_keep_the_best(session: Session) -> None:
     rng = np.random.default_rng(3)
     points = rng.normal(size=(60, 2)) + 4 * rng.normal(size=(6, 2))[np.arange(60) % 6]

@@ -239,6 +239,7 @@ FAILING: dict[Behaviour, tuple[type[TransportError], str]] = {
 SENDING: tuple[Behaviour, ...] = (good, late_then_good, slow_and_good)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("num_rows", [1, pytest.param(4000, marks=pytest.mark.slow)])
 def test_shares_of_the_good_arrive_and_the_others_are_named(kind: str, num_rows: int) -> None:
     behaviours = [*FAILING, *SENDING, good]

@@ -12,8 +12,14 @@ from tests.report.fixture_run import METHODS, write_fixture
 from tests.report.page_reader import read_page
 
 
-def test_page_needs_nothing_from_anywhere(run_folder):
-    page, _ = write_report(run_folder)
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
+    """Write the page of a whole run once, for the tests that only read it."""
+    return write_report(write_fixture(tmp_path_factory.mktemp("written") / "run"))
+
+
+def test_page_needs_nothing_from_anywhere(written):
+    page, _ = written
     read = read_page(page)
     assert all(reference.startswith("#") for reference in read.references)
     assert not {"script", "link", "iframe", "img"} & read.tags
@@ -22,8 +28,8 @@ def test_page_needs_nothing_from_anywhere(run_folder):
     assert "font-family: 'DejaVu" not in source
 
 
-def test_page_is_well_formed_and_its_ids_are_unique(run_folder):
-    page, _ = write_report(run_folder)
+def test_page_is_well_formed_and_its_ids_are_unique(written):
+    page, _ = written
     read = read_page(page)
     assert read.mismatched == []
     assert read.open == []
@@ -31,15 +37,15 @@ def test_page_is_well_formed_and_its_ids_are_unique(run_folder):
     assert {r.removeprefix("#") for r in read.references} <= set(read.ids)
 
 
-def test_style_sheet_is_not_escaped(run_folder):
-    page, _ = write_report(run_folder)
+def test_style_sheet_is_not_escaped(written):
+    page, _ = written
     style = page.read_text().split("<style>")[1].split("</style>")[0]
     assert "&#34;" not in style
     assert '"Segoe UI"' in style
 
 
-def test_page_shows_what_the_folder_says(run_folder):
-    words = read_page(write_report(run_folder)[0]).words
+def test_page_shows_what_the_folder_says(written):
+    words = read_page(written[0]).words
     for title, own_mix, uniform, _ in METHODS.values():
         assert title in words
         assert f"{100 * own_mix:.1f}" in words
@@ -50,8 +56,8 @@ def test_page_shows_what_the_folder_says(run_folder):
     assert "distances 1.0" in words, "the steps of the protocol"
 
 
-def test_colours_are_left_to_the_style_sheet(run_folder):
-    source = write_report(run_folder)[0].read_text()
+def test_colours_are_left_to_the_style_sheet(written):
+    source = written[0].read_text()
     drawn = "".join(re.findall(r"<svg.*?</svg>", source, flags=re.DOTALL))
     assert re.findall(r"#0a0a0\d|#0[1-4]0\d0\d\b", drawn) == []
     assert "var(--c0)" in drawn
@@ -59,17 +65,17 @@ def test_colours_are_left_to_the_style_sheet(run_folder):
     assert set(re.findall(r"var\((--\w+)\)", drawn)) <= defined
 
 
-def test_figure_for_elsewhere_has_colours_of_its_own(run_folder):
-    write_report(run_folder)
-    drawn = (run_folder / "figure.svg").read_text()
+def test_figure_for_elsewhere_has_colours_of_its_own(written):
+    page, _ = written
+    drawn = (page.parent / "figure.svg").read_text()
     assert drawn.startswith("<?xml")
     assert "var(" not in drawn
     assert re.findall(r"#0a0a0\d|#0[1-4]0\d0\d\b", drawn) == []
     assert "#0b5a9d" in drawn
 
 
-def test_ledger_is_counted(run_folder):
-    _, numbers = write_report(run_folder)
+def test_ledger_is_counted(written):
+    _, numbers = written
     lines = json.loads(numbers.read_text())["disclosures"]
     by_what = {line["what"]: line for line in lines}
     assert by_what["labels"]["learner"] == "evaluator"
@@ -85,8 +91,8 @@ def test_insecure_run_is_stamped_in_red(tmp_path):
     assert any(stamp["alarm"] for stamp in json.loads(numbers.read_text())["stamps"])
 
 
-def test_secure_run_is_not_stamped(run_folder):
-    assert "stamp alarm" not in write_report(run_folder)[0].read_text()
+def test_secure_run_is_not_stamped(written):
+    assert "stamp alarm" not in written[0].read_text()
 
 
 def test_unfinished_run_says_so(run_folder):

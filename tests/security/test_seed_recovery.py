@@ -106,6 +106,7 @@ def test_exactly_one_seed_of_the_slice_unmasks_crypten(crypten_run: CrypTenRun) 
     assert sum(np.array_equal(guess, secret) for guess in guesses) == 1
 
 
+@pytest.mark.slow
 def test_the_same_attack_finds_nothing_in_ours() -> None:
     upper_bits = secrets.randbits(16)
     view = view_of_our_dealer([new_key(), new_key()])
@@ -119,6 +120,7 @@ def test_no_seed_of_the_slice_gives_the_stream_that_our_party_holds() -> None:
     assert consistent_seeds(stream, first=0, upper_bits=secrets.randbits(16)) == []
 
 
+@pytest.mark.slow
 def test_the_attack_would_succeed_on_our_dealer_with_keys_from_torch() -> None:
     upper_bits, low = secrets.randbits(16), secrets.randbits(SLICE_BITS)
     seed = upper_bits << SLICE_BITS | low
