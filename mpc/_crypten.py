@@ -107,11 +107,13 @@ class Provider(Protocol):
         self, size0: Sequence[int], size1: Sequence[int]
     ) -> tuple[Any, Any, Any]: ...
     def B2A_rng(self, size: Sequence[int]) -> tuple[Any, Any]: ...  # noqa: D102, N802
-    def lookup(  # noqa: D102
-        self, size: Sequence[int], bit_length: int, factor: str = ""
+    def lookup(self, size: Sequence[int], bit_length: int) -> tuple[Any, Any]: ...  # noqa: D102
+    def lookup_times(  # noqa: D102
+        self, size: Sequence[int], bit_length: int, name: str
     ) -> tuple[Any, Any]: ...
     def signs(self, count: int, num_bits: int) -> Any: ...  # noqa: D102
     def duels(self, batch: int, groups: tuple[int, ...], num_bits: int) -> Any: ...  # noqa: D102
+    def lessers(self, count: int, num_bits: int) -> Any: ...  # noqa: D102
 
 
 def install(

@@ -13,7 +13,7 @@ import torch
 from mpc import quotients
 from mpc.argmin import one_hot_min
 from mpc.compare import floored, local
-from mpc.fixedpoint import COMPARED_BITS, GRAM_BITS, TIE_BITS
+from mpc.fixedpoint import GRAM_BITS, INERTIA_BITS, INERTIA_TIE_BITS
 from mpc.lookup import look_up
 from mpc.masked import Masked, masked, multiply, now, reshaped, together
 from mpc.points import Inner
@@ -82,15 +82,15 @@ def best_of(explained_enc_G: Any, members: Masked, k: int) -> Any:
 
     Notes
     -----
-    A later group must be better by more than `TIE_BITS` bits of N squared bounds, as `mpc.plain`
-    says, so that groups that are equal but for rounding are the same choice always.
+    A later group must be better by more than `INERTIA_TIE_BITS` bits of N squared bounds, as
+    `mpc.plain` says, so that groups that are equal but for rounding are the same choice always.
 
     Cost: A_G + 1 rounds, 8 G bytes and G (G - 1) / 2 comparisons. Leakage: none.
     """
     num_groups = explained_enc_G.size(0)
-    gains = floored(explained_enc_G, _MOST_BITS + 2 - COMPARED_BITS)
-    handicaps = torch.arange(num_groups, dtype=torch.int64) << (COMPARED_BITS - 2 - TIE_BITS)
-    losses = -gains + (handicaps + (1 << (COMPARED_BITS - 2)))
-    best_enc_1G = one_hot_min(local(losses, lambda q: q[None]), COMPARED_BITS)
+    gains = floored(explained_enc_G, _MOST_BITS + 2 - INERTIA_BITS)
+    handicaps = torch.arange(num_groups, dtype=torch.int64) << (INERTIA_BITS - 2 - INERTIA_TIE_BITS)
+    losses = -gains + (handicaps + (1 << (INERTIA_BITS - 2)))
+    best_enc_1G = one_hot_min(local(losses, lambda q: q[None]), INERTIA_BITS)
     best = now(masked("best", local(best_enc_1G, lambda e: e[0].clone())))
     return multiply("nrk,r->nk", reshaped(members, (-1, num_groups, k)), best)

@@ -20,7 +20,7 @@ from mpc._crypten import from_share, open_masked, provider, share_of
 from mpc.duels import differences
 from mpc.fixedpoint import Int64Array
 from mpc.fss.words import RingArray
-from mpc.masked import now
+from mpc.masked import Pending, now
 
 
 def local(x_enc: Any, linear: Callable[[torch.Tensor], torch.Tensor]) -> Any:
@@ -110,10 +110,18 @@ def later_wins(x_enc_BL: Any, groups: tuple[int, ...], bit_length: int) -> RingA
     if not provider().has_signs:
         flat = differences(share_BL.numpy(), groups)
         return negative_by_circuit(flat, bit_length).view(np.uint64).reshape(batch, -1)
-    keys = provider().duels(batch, groups, bit_length)
-    opened = open_masked([share_BL + torch.from_numpy(keys.masks)])[0]
-    wins: RingArray = keys.evaluate(opened.numpy()).reshape(batch, -1)
-    return wins
+    return now(later_wins_by_keys(share_BL, groups, bit_length))
+
+
+def later_wins_by_keys(
+    share_BL: torch.Tensor, groups: tuple[int, ...], bit_length: int
+) -> Pending[RingArray]:
+    """Return the same of shares, where there are keys, before anything is opened."""
+    keys = provider().duels(len(share_BL), groups, bit_length)
+    return Pending(
+        masked=share_BL + torch.from_numpy(keys.masks),
+        settle=lambda opened: keys.evaluate(opened.numpy()).reshape(len(share_BL), -1),
+    )
 
 
 def negative_by_circuit(share: Int64Array, bit_length: int) -> Int64Array:

@@ -8,8 +8,13 @@ clusters, a payload of M and P parties, a later iteration under the default poli
               8 (4 N K - N + 6 K + D K) + 16       from rows
 
 bytes from each party to each other (with P = 2, where R_lt = 1; 16 are for the bit that ends the
-job), and from the dealer 546 bytes a comparison, of which there are N K (K - 1) / 2, to both
-parties. `job_cost` adds all steps up.
+job), and from the dealer 478 bytes a comparison, of which there are N K (K - 1) / 2, to both
+parties. Where points are so many that two stages pay (`mpc.pairs`; H = K / 2, K even), that is
+
+    rounds    6
+    online    8 (3 N K + 3 N H + 6 K) + 16, and as above
+
+and N H keys of 732 bytes with N H (H - 1) / 2 of 478. `job_cost` adds all steps up.
 
 Shape letters: N points, D dimensions, K clusters, C columns of all groups, M of a payload, B batch,
 L candidates, W words.
@@ -18,12 +23,12 @@ L candidates, W words.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mpc import lookup
+from mpc import lookup, pairs
 from mpc.argmin import GROUP, MOST_WINS, PAIRS_MAX
 from mpc.boolean import BLOCK_BITS, WORD_BITS
 from mpc.choose_k import MARGIN_BITS
 from mpc.duels import num_duels
-from mpc.fixedpoint import COMPARED_BITS, EXACT_BITS
+from mpc.fixedpoint import COMPARED_BITS, EXACT_BITS, INERTIA_BITS
 from mpc.frames import TupleKind
 from mpc.jobs import ClusterJob, Comparisons
 from mpc.keys import by_points, sign_requests
@@ -97,7 +102,7 @@ def look_up(count: int, bits: int, parties: Parties) -> Cost:
 
 
 def look_up_times(count: int, bits: int) -> Cost:
-    """Of looking up, and multiplying by a factor that is open under a mask."""
+    """Of looking up, and multiplying by a bit that is open under a mask."""
     return opening(count) + corrections(2 * count << bits)
 
 
@@ -178,7 +183,9 @@ def one_hot_min(batch: int, candidates: int, bits: int, parties: Parties) -> Cos
     return duels(batch, (candidates,), bits, parties) + won
 
 
-def nearest(num_points: int, groups: Sequence[int], parties: Parties) -> Cost:
+def nearest(
+    num_points: int, groups: Sequence[int], parties: Parties, *, at_once: bool = False
+) -> Cost:
     """See `mpc.argmin.nearest`."""
     columns, largest = sum(groups), max(groups)
     if largest == 1:
@@ -187,8 +194,19 @@ def nearest(num_points: int, groups: Sequence[int], parties: Parties) -> Cost:
         inside = [one_hot_min(num_points, k, COMPARED_BITS, parties) for k in groups]
         factors = num_points * columns, num_points
         return sum(inside, start=NOTHING) + product(*factors, num_points * columns)
-    won = look_up_times(num_points * (columns - len(groups)), (largest - 1).bit_length())
+    if parties.by_keys and not at_once and pairs.pays(num_points, tuple(groups)):
+        return _in_two_stages(num_points, pairs.pairs_of(tuple(groups)), parties)
+    bits = (largest - 1).bit_length() + 1
+    won = look_up(num_points * (columns - len(groups)), bits, parties)
     return duels(num_points, groups, COMPARED_BITS, parties) + won
+
+
+def _in_two_stages(num_points: int, stage: pairs.Pairs, parties: Parties) -> Cost:
+    """See `mpc.argmin`: pairs, their winners, and a look-up of who is left."""
+    met, left = num_points * len(stage.paired), num_points * sum(stage.halved)
+    cost = opening(2 * met) + keys("lesser", met, COMPARED_BITS)
+    cost += opening(left).beside(duels(num_points, stage.halved, COMPARED_BITS, parties))
+    return cost + look_up_times(left, (max(stage.halved) - 1).bit_length() + 1)
 
 
 def norms(sizes: Sizes) -> Cost:
@@ -280,7 +298,7 @@ def open_iteration(sizes: Sizes, k: int, number: int) -> Cost:
     """See `mpc.lloyd.lloyd_in_sight`."""
     n = sizes.num_points
     to_means = distances(sizes, k, inner_opened=False) if number > 1 else NOTHING
-    assigned = nearest(n, (k,), sizes.parties)
+    assigned = nearest(n, (k,), sizes.parties, at_once=True)
     return to_means + assigned + opening(n).beside(look_up(k, n.bit_length(), sizes.parties))
 
 
@@ -292,23 +310,23 @@ def choice(sizes: Sizes, groups: Sequence[int]) -> Cost:
     if sizes.by_gram:
         cost += opening(n * columns) + corrections(2 * n * columns)
     cost += opening(3 * columns) + corrections(5 * columns)
-    best = one_hot_min(1, len(groups), COMPARED_BITS, sizes.parties)
+    best = one_hot_min(1, len(groups), INERTIA_BITS, sizes.parties)
     return cost + best + opening(len(groups)) + corrections(n * groups[0])
 
 
 def number_chosen(sizes: Sizes, k_max: int) -> Cost:
     """Of choosing the number of clusters; see `mpc.choose_k`."""
     n, parties, groups = sizes.num_points, sizes.parties, range(1, k_max + 1)
-    columns, pairs = sum(groups), num_duels(groups)
+    columns, duelling = sum(groups), num_duels(groups)
     cost = opening(n * columns)
     if k_max == 1:
         return cost
     sums = (n if sizes.by_gram else sizes.dim) * columns
     between = corrections(sums) + opening(sums) + corrections(columns**2)
     cost += between.beside(look_up(columns, n.bit_length(), parties))
-    for count in (pairs + columns, pairs + 2 * columns):
+    for count in (duelling + columns, duelling + 2 * columns):
         cost += opening(3 * count) + corrections(5 * count)
-    cost += less_than_zero(pairs, MARGIN_BITS, parties)
+    cost += less_than_zero(duelling, MARGIN_BITS, parties)
     fails = k_max * (k_max - 1) // 2 + k_max
     cost += look_up(k_max, fails.bit_length(), parties) + look_up(1, k_max - 1, parties)
     return cost + opening(1)

@@ -19,13 +19,16 @@ lookup     r, one-hot row of r mod 2^d look-up in a public table, see `mpc.looku
 point      r, keys for the same row    the same for two parties, where keys are shorter
 sign       r, keys for [z - r < 0]     comparison in one round, two parties only, see `mpc.fss`;
                                        or r, keys for all pairs of [(z - r)_i < (z - r)_j]
+lesser     r, keys for both of a bit   the lesser of two numbers and who it is, in one round; two
+           and its product with r      parties only, see `mpc.pairs`
 mask       a                           one opening, reused by products; see `mpc.masked`
 product    f(a, b) of two such masks   any bilinear map of what they mask, no further opening
 ========== =========================== =====================================================
 
 Masks are noted under names, until the next job or another mask of the name. A named truncation
 notes r, its shifted part and its top bit as `name`, `name shifted` and `name top`. A look-up that
-names a mask b gives shares of b times each row, too. `rename` moves a mask to another name.
+names a mask b gives shares of each row times b's lowest bit, too. `rename` moves a mask to another
+name.
 """
 
 import json
@@ -40,11 +43,10 @@ import numpy as np
 
 from mpc.bilinear import Formula, bilinear
 from mpc.child import Start, serve_process
-from mpc.duels import differences
 from mpc.errors import FrameError, PeerClosedError
 from mpc.fixedpoint import Int64Array
 from mpc.frames import CORRECTIONS, DEALER_KEY, DEALER_REPORT, REQUEST, SIGN_KINDS, Chain
-from mpc.fss import generate_point, generate_sign
+from mpc.fss import generate_point, generate_sign, weights_of
 from mpc.link_meter import LinkMeter
 from mpc.randomness import AesCtrStream, new_key
 from mpc.reception import Reception
@@ -114,13 +116,16 @@ class Expander:
 
     def sign_keys(self, request: TupleRequest) -> memoryview:
         """Return the correction words of signs, the same for both parties."""
-        (first, *groups), ring_bits = request.shapes, SIGN_KINDS[request.kind]
         self._check_two()
-        masks = self._sum(first)
-        numbers = differences(masks, groups[0]) if groups else masks.reshape(-1)
+        numbers = request.compared(self._sum(request.shapes[0])).view(np.uint64)
         seeds_0, seeds_1 = (stream.ring((len(numbers), 2)) for stream in self._streams)
         words = generate_sign(
-            numbers.view(np.uint64), seeds_0, seeds_1, num_bits=request.bits, ring_bits=ring_bits
+            numbers,
+            seeds_0,
+            seeds_1,
+            num_bits=request.bits,
+            ring_bits=SIGN_KINDS[request.kind],
+            weights=weights_of(numbers) if request.kind == "lesser" else None,
         )
         return words.flat.data
 
@@ -159,9 +164,9 @@ class Expander:
         if not request.names:
             return rows
         factor = self._noted(request.names[0])
-        if factor.shape != request.shapes[0][:1]:
-            raise ValueError(f"mask {request.names[0]!r} is not of one element a row")
-        return np.stack([rows, rows * factor.reshape(-1, *(1,) * (rows.ndim - 1))])
+        if factor.shape != request.shapes[0]:
+            raise ValueError(f"mask {request.names[0]!r} is not of one element an index")
+        return np.stack([rows, rows * (factor & 1)[..., None]])
 
     def _sum(self, shape: Sequence[int], *, skip_first: bool = False) -> Int64Array:
         total = np.zeros(tuple(shape), dtype=np.int64)

@@ -88,20 +88,15 @@ class FirstPartyProvider(TrustedFirstParty):  # type: ignore[misc]
 
         return tuple(_arithmetic(part) for part in self._shared(draw, (3, *size)))
 
-    def lookup(self, size: Sequence[int], bit_length: int, factor: str = "") -> Pair:
+    def lookup(self, size: Sequence[int], bit_length: int) -> Pair:
         """Return shares of a uniform r and of the one-hot rows of r; see `TupleProvider.lookup`."""
-        copies = 2 if factor else 1
 
         def draw() -> Int64Array:
             r = self._local.ring(size)
-            rows = [one_hot_rows(r, bit_length)]
-            if factor:
-                rows.append(rows[0] * self._masks[factor].reshape(-1, *(1,) * len(size)))
-            return np.concatenate([r[..., None], *rows], axis=-1)
+            return np.concatenate([r[..., None], one_hot_rows(r, bit_length)], axis=-1)
 
-        both = self._shared(draw, (*size, 1 + (copies << bit_length)))
-        r, *rows = torch.split(both, [1, *(1 << bit_length,) * copies], dim=-1)
-        return _arithmetic(r[..., 0]), _arithmetic(torch.stack(rows) if factor else rows[0])
+        both = self._shared(draw, (*size, 1 + (1 << bit_length)))
+        return _arithmetic(both[..., 0]), _arithmetic(both[..., 1:])
 
     def _shared(self, draw: Callable[[], Int64Array], shape: Sequence[int]) -> torch.Tensor:
         """Let party 0 draw something and hand everybody a share of it."""

@@ -22,15 +22,20 @@ TABLE_BITS: Final = 24
 """Fractional bits of the table of 1/c, c = 1 .. N."""
 DISTANCE_BITS: Final = GRAM_BITS + TABLE_BITS
 """Fractional bits of distances to means; two of them differ by less than 8 * 2^60 = 2^63."""
-COMPARED_FRACTION: Final = 32
+COMPARED_FRACTION: Final = 28
 """Fractional bits that are left of a distance to a mean when it is compared."""
 COMPARED_BITS: Final = COMPARED_FRACTION + 4
-"""Bits of a compared difference, which is less than 8 in magnitude."""
+"""Bits of a compared difference, which is less than 8 in magnitude: half the ring, so that keys can
+give a number and a bit in one ring element; see `mpc.pairs`."""
 EXACT_BITS: Final = GRAM_BITS + 4
 """Bits of a compared difference of squared distances of points, which are exact."""
-TIE_BITS: Final = 28
-"""A later candidate must be nearer by more than 2^-28 for each place that it stands behind, so that
-what is equally far but for rounding (less than 2^-29) goes to the lowest index, always."""
+TIE_BITS: Final = 24
+"""A later candidate must be nearer by more than 2^-24 for each place that it stands behind, so that
+what is equally far but for rounding (less than 2^-25) goes to the lowest index, always."""
+INERTIA_BITS: Final = 36
+"""Bits of compared inertias of restarts."""
+INERTIA_TIE_BITS: Final = 28
+"""The same of restarts' inertias, in N squared bounds."""
 PAYLOAD_BITS: Final = 24
 """Fractional bits of a payload entry."""
 

@@ -20,6 +20,7 @@ TupleKind = Literal[
     "truncation",
     "sign8",
     "sign64",
+    "lesser",
     "lookup",
     "point",
     "mask",
@@ -54,6 +55,7 @@ CORRECTIONS: Final[Mapping[TupleKind, bytes]] = {
     "truncation": b"CTRN",
     "sign8": b"CSG8",
     "sign64": b"CS64",
+    "lesser": b"CLES",
     "lookup": b"CLKP",
     "point": b"CPNT",
     "product": b"CPRD",
@@ -61,7 +63,11 @@ CORRECTIONS: Final[Mapping[TupleKind, bytes]] = {
 """What the dealer sends of a tuple: its last part to party 0, or keys to both parties."""
 UNSENT_KINDS: Final[frozenset[TupleKind]] = frozenset({"mask", "rename"})
 """What the dealer notes only: parties draw their masks themselves."""
-SIGN_KINDS: Final[Mapping[TupleKind, Literal[8, 64]]] = {"sign8": 8, "sign64": 64}
+SIGN_KINDS: Final[Mapping[TupleKind, Literal[8, 64]]] = {
+    "sign8": 8,
+    "sign64": 64,
+    "lesser": 64,
+}
 """Keys for two parties; bits of the ring that the signs are shared in."""
 KEY_KINDS: Final[frozenset[TupleKind]] = frozenset({*SIGN_KINDS, "point"})
 """What the dealer sends to both parties."""

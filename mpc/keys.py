@@ -7,10 +7,10 @@ from typing import Final, Protocol
 import numpy as np
 import torch
 
-from mpc.duels import differences, num_duels
+from mpc.duels import num_duels
 from mpc.fixedpoint import Int64Array
 from mpc.frames import SIGN_KINDS, TupleKind
-from mpc.fss import CorrectionWords, evaluate_sign, prefers_entries, sign_layout
+from mpc.fss import CorrectionWords, evaluate_sign, prefers_entries, sign_layout, weight_shares
 from mpc.fss.point import MAX_DOMAIN_BITS
 from mpc.fss.words import RingArray
 from mpc.tuples import TupleRequest
@@ -64,11 +64,13 @@ class SignKeys:
                 request.num_signs, num_bits=request.bits, ring_bits=SIGN_KINDS[request.kind]
             )
             words = CorrectionWords.from_bytes(layout, self.words_of(request))
-            points = opened[done : done + count]
-            if len(request.shapes) > 1:
-                points = differences(points, request.shapes[1])
+            points = request.compared(opened[done : done + count]).view(np.uint64)
+            weights = None
+            if request.kind == "lesser":
+                masks = request.compared(part.masks.numpy()).view(np.uint64)
+                weights = weight_shares(self.party, masks)
             seeds = part.seeds.numpy()
-            shares.append(evaluate_sign(self.party, seeds, words, points.view(np.uint64)))
+            shares.append(evaluate_sign(self.party, seeds, words, points, weights))
             done += count
         return np.concatenate(shares)
 
@@ -83,9 +85,14 @@ def by_points(count: int, bit_length: int, has_keys: bool) -> bool:
 def sign_requests(
     kind: TupleKind, count: int, num_bits: int, groups: tuple[int, ...]
 ) -> Iterator[TupleRequest]:
-    """Yield requests for keys of so many numbers, or rows of candidates, chunk by chunk."""
+    """Yield requests for keys of so many numbers, pairs or rows of candidates, chunk by chunk."""
     step = max(1, SIGNS_CHUNK // num_duels(groups)) if groups else SIGNS_CHUNK
     for start in range(0, count, step):
         rows = min(step, count - start)
-        shapes = ((rows, sum(groups)), groups) if groups else ((rows,),)
-        yield TupleRequest(kind, shapes, num_bits)
+        yield TupleRequest(kind, _shapes(kind, rows, groups), num_bits)
+
+
+def _shapes(kind: TupleKind, rows: int, groups: tuple[int, ...]) -> tuple[tuple[int, ...], ...]:
+    if groups:
+        return (rows, sum(groups)), groups
+    return ((rows, 2),) if kind == "lesser" else ((rows,),)

@@ -68,8 +68,8 @@ def lloyd_in_secret(
     unless points are left out, which must not show.
 
     Cost: the first iteration is one of `nearest`; a later one is three rounds more, 5 in all with
-    two parties, and three rounds of one to find that nothing changed. Leakage: one bit an
-    iteration, from the third on.
+    two parties, or 6 in two stages, and three rounds of one to find that nothing changed. Leakage:
+    one bit an iteration, from the third on.
     """
     with meter.step("iteration 1"):
         meter.go_on()
@@ -145,7 +145,7 @@ def lloyd_in_sight(
                 dist_enc_NK = now(
                     centre_distances(products, lengths_enc_K, of_counts, (num_clusters,))
                 )
-            members_enc_NK = nearest(dist_enc_NK, (num_clusters,), points.kept)
+            members_enc_NK = nearest(dist_enc_NK, (num_clusters,), points.kept, at_once=True)
             before = labels
             why = f"iteration {done}: policy assignments"
             opened, of_counts = together(

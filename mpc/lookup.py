@@ -72,30 +72,33 @@ def equals_zero(x_enc: Any, bit_length: int) -> Pending[Any]:
     return Pending(masked=x_enc.share + mask_enc.share, settle=settle)
 
 
-def equals_zero_times(x_enc_NC: Any, bit_length: int, factor_N: Masked) -> Pending[Any]:
-    """Return shares of [x = 0 mod 2^bit_length] times a factor that is the same along a row.
+def equals_zero_and(x_enc: Any, bit_length: int, bit: Masked) -> Pending[tuple[Any, Any]]:
+    """Return shares of e = [x = 0 mod 2^bit_length] and of e times a secret bit, as integers.
 
     Parameters
     ----------
-    x_enc_NC : MPCTensor, (N, C)
+    x_enc : MPCTensor
     bit_length : int
-    factor_N : Masked, (N,)
-        Opened before: the product takes no further round, as the dealer knows both one-hot rows and
-        the factor's mask.
+    bit : Masked, of x's shape
+        The bit is the lowest of the secret, and opened before as the lowest of what is open: the
+        product takes no further round, as the dealer knows both one-hot rows and mask.
 
     Notes
     -----
-    Cost: one round, 8 N C bytes from each party to each other; from the dealer to party 0,
-    16 * 2^bit_length bytes an element. Leakage: none.
+    With z = bit xor r open, e bit = z e + (1 - 2 z) e r.
+
+    Cost: one round, 8 bytes an element from each party to each other; two parties with a dealer
+    only, who sends party 0 16 * 2^bit_length bytes an element. Leakage: none.
     """
-    name = factor_N.mask.name
-    mask_enc, rows_enc = provider().lookup(tuple(x_enc_NC.size()), bit_length, name)
+    size = tuple(x_enc.size())
+    mask_enc, rows_enc = provider().lookup_times(size, bit_length, bit.mask.name)
 
-    def settle(opened: torch.Tensor) -> Any:
+    def settle(opened: torch.Tensor) -> tuple[Any, Any]:
         plain, times_mask = (_at_zero(rows, opened, bit_length) for rows in rows_enc.share)
-        return from_share(factor_N.opened[:, None] * plain - times_mask)
+        flips = bit.opened & 1
+        return from_share(plain), from_share(flips * plain + (1 - 2 * flips) * times_mask)
 
-    return Pending(masked=x_enc_NC.share + mask_enc.share, settle=settle)
+    return Pending(masked=x_enc.share + mask_enc.share, settle=settle)
 
 
 def is_negative(x_enc: Any, bit_length: int) -> Pending[Any]:

@@ -16,7 +16,7 @@ from typing import Self
 import numpy as np
 
 from mpc.draws import public_draws
-from mpc.fixedpoint import TIE_BITS, FloatArray
+from mpc.fixedpoint import INERTIA_TIE_BITS, TIE_BITS, FloatArray
 from mpc.jobs import ClusterJob, ClusterResult
 from mpc.plain_kmeans import (
     Kept,
@@ -63,7 +63,8 @@ def cluster_gram(
         ]
         k = chosen_k(candidates, len(gram_NN), dim, RESOLUTION * job.norm_bound**2)
         return found[k - 1], k, iterations
-    groups_tie = tie * 2.0 ** math.ceil(math.log2(len(gram_NN) + 1))
+    most_bits = math.ceil(math.log2(len(gram_NN) + 1))
+    groups_tie = 2.0 ** (most_bits - INERTIA_TIE_BITS) * job.norm_bound**2
     gains = [
         explained(gram_NN, labels_N, kept_N, k_max) - place * groups_tie
         for place, labels_N in enumerate(found)

@@ -94,19 +94,25 @@ class TupleProvider:
         shifted, top = self._last_part(TupleRequest("truncation", (tuple(size),), shift, names))
         return _arithmetic(r), _arithmetic(shifted), _arithmetic(top)
 
-    def lookup(self, size: Sequence[int], bit_length: int, factor: str = "") -> Pair:
+    def lookup(self, size: Sequence[int], bit_length: int) -> Pair:
         """Return shares of a uniform r and of the one-hot rows of r mod 2^bit_length.
 
-        The rows have one axis more than `size`, of length 2^bit_length. With the name of a noted
-        mask of one element along the first axis, rows are given twice, one axis more in front: as
-        they are, and times the mask's element.
+        The rows have one axis more than `size`, of length 2^bit_length.
         """
         r = self._draw(size)
-        if not factor and by_points(math.prod(size), bit_length, self.has_keys):
+        if by_points(math.prod(size), bit_length, self.has_keys):
             return _arithmetic(r), _arithmetic(self._expanded(size, bit_length))
-        names = (factor,) if factor else ()
-        rows = self._last_part(TupleRequest("lookup", (tuple(size),), bit_length, names))
+        rows = self._last_part(TupleRequest("lookup", (tuple(size),), bit_length))
         return _arithmetic(r), _arithmetic(rows)
+
+    def lookup_times(self, size: Sequence[int], bit_length: int, name: str) -> Pair:
+        """Return the same, with rows twice, one axis more in front: as they are, and times a bit.
+
+        The bit is the lowest of the noted mask of that name, which has one element an index.
+        """
+        r = self._draw(size)
+        request = TupleRequest("lookup", (tuple(size),), bit_length, (name,))
+        return _arithmetic(r), _arithmetic(self._last_part(request))
 
     def _expanded(self, size: Sequence[int], bit_length: int) -> torch.Tensor:
         """Return rows from keys of point functions."""
@@ -132,6 +138,14 @@ class TupleProvider:
         Every candidate has one mask, whatever many pairs it is in; shares are of [higher < lower].
         """
         return self._sign_keys("sign8", batch, num_bits, groups)
+
+    def lessers(self, count: int, num_bits: int) -> Signs:
+        """Return a party's keys for the lesser of two numbers; as `signs`.
+
+        Masks are (count, 2); shares are of [second < first] and its product with the mask of the
+        difference, as `mpc.fss.unpack` takes them apart.
+        """
+        return self._sign_keys("lesser", count, num_bits, ())
 
     def _sign_keys(
         self, kind: TupleKind, count: int, num_bits: int, groups: tuple[int, ...]

@@ -16,7 +16,6 @@ import torch
 from mpc._crypten import from_share, plugged
 from mpc.clustering import Decision, cluster_shares
 from mpc.communicator import MeshCommunicator
-from mpc.duels import num_duels
 from mpc.fixedpoint import Int64Array
 from mpc.frames import SIGN_KINDS, Chain, TupleKind
 from mpc.fss.words import RingArray
@@ -83,9 +82,10 @@ class RecordingProvider(TupleProvider):
         self, kind: TupleKind, count: int, num_bits: int, groups: tuple[int, ...]
     ) -> Signs:
         """Record, and return keys that evaluate to zeros."""
-        self.recorded.extend(sign_requests(kind, count, num_bits, groups))
-        rows = (count, sum(groups)) if groups else (count,)
-        return _NoSigns(rows, count * (num_duels(groups) if groups else 1), SIGN_KINDS[kind])
+        requests = list(sign_requests(kind, count, num_bits, groups))
+        self.recorded.extend(requests)
+        shape = (count, *requests[0].shapes[0][1:])
+        return _NoSigns(shape, sum(request.num_signs for request in requests), SIGN_KINDS[kind])
 
     def _note(self, request: TupleRequest) -> None:
         self.recorded.append(request)

@@ -13,8 +13,9 @@ from typing import Final, Self, cast
 import numpy as np
 
 from mpc.bilinear import bilinear_shape
-from mpc.duels import num_duels
+from mpc.duels import differences, num_duels
 from mpc.errors import FrameError
+from mpc.fixedpoint import Int64Array
 from mpc.frames import CORRECTIONS, SIGN_KINDS, UNSENT_KINDS, TupleKind
 from mpc.fss import point_layout, sign_layout
 
@@ -94,10 +95,21 @@ class TupleRequest:
     def num_signs(self) -> int:
         """How many numbers are compared with zero, or pairs with each other.
 
-        The second of two shapes has the sizes of the groups inside which all pairs of a row are.
+        The second of two shapes has the sizes of the groups inside which all pairs of a row are;
+        `lesser` compares the two of each row.
         """
+        if self.kind == "lesser":
+            return self.shapes[0][0]
         first, *groups = self.shapes
         return first[0] * num_duels(groups[0]) if groups else math.prod(first)
+
+    def compared(self, values: Int64Array) -> Int64Array:
+        """Return what has the sign that is asked for, flat: of opened numbers, or of masks."""
+        first, *groups = self.shapes
+        rows = values.reshape(first)
+        if groups:
+            return differences(rows, groups[0])
+        return rows[:, 1] - rows[:, 0] if self.kind == "lesser" else rows.reshape(-1)
 
     def as_json(self) -> list[object]:
         """Return plain values for a control message."""

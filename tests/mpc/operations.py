@@ -11,7 +11,19 @@ from typing import Any
 import numpy as np
 import torch
 
-from mpc import argmin, choice, clustering, compare, kmeans, lookup, means, quotients, start
+from mpc import (
+    argmin,
+    boolean,
+    choice,
+    clustering,
+    compare,
+    kmeans,
+    lookup,
+    means,
+    pairs,
+    quotients,
+    start,
+)
 from mpc._crypten import from_share, share_of
 from mpc.bilinear import Formula
 from mpc.child import Start, serve_process
@@ -61,8 +73,8 @@ def _renamed(x: Any, y: Any, z: Any) -> Any:
     opened_x = rename(now(masked("a", x)), "b")
     opened_y, opened_z = together(masked("a", y), masked("c", z))
     opened_z = rename(rename(opened_z, "d"), "c")
-    pairs = [(opened_x, opened_y), (opened_y, opened_z), (opened_x, opened_z)]
-    return _both(*(multiply("k,k->k", left, right) for left, right in pairs))
+    products = [(opened_x, opened_y), (opened_y, opened_z), (opened_x, opened_z)]
+    return _both(*(multiply("k,k->k", left, right) for left, right in products))
 
 
 def _reshaped(x: Any, y: Any, shape: list[int], formula: Formula) -> Any:
@@ -150,16 +162,27 @@ def _choice(explained: Any, members: Any, k: int) -> Any:
     return choice.best_of(explained, now(masked("members", members)), k)
 
 
-def _nearest(dist: Any, kept: Any, groups: list[int]) -> Any:
-    return argmin.nearest(dist, groups, now(masked("kept", kept)))
+def _nearest(dist: Any, kept: Any, groups: list[int], **how: bool) -> Any:
+    return argmin.nearest(dist, groups, now(masked("kept", kept)), **how)
+
+
+def _in_two_stages(dist: Any, kept: Any, groups: list[int]) -> Any:
+    return argmin._in_two_stages(dist, tuple(groups), now(masked("kept", kept)))
+
+
+def _lesser_of_pairs(x: Any, groups: list[int]) -> Any:
+    """Put numbers and bits side by side, the latter as xor shares of 0 and 1."""
+    lesser, later = now(pairs.lesser_of_pairs(x.share, pairs.pairs_of(tuple(groups))))
+    bits = boolean.to_ring((later & 1).reshape(-1).to(torch.uint8).numpy())
+    return _both(from_share(lesser), from_share(bits))
 
 
 def _moved(members: Any, before: Any) -> Any:
     return kmeans.moved(*_opened(members=members, before=before))
 
 
-def _equals_zero_times(x: Any, factor: Any, bit_length: int) -> Any:
-    return now(lookup.equals_zero_times(x, bit_length, now(masked("factor", factor))))
+def _equals_zero_and(x: Any, numbers: Any, bit_length: int) -> Any:
+    return _both(*now(lookup.equals_zero_and(x, bit_length, now(masked("bits", numbers)))))
 
 
 def _looked_up(x: Any, table: list[int]) -> Any:
@@ -180,10 +203,12 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "is_zero": lambda x, bits=64: compare.is_zero(x, bits),
     "floored": lambda x, bits: compare.floored(x, bits),
     "look_up": _looked_up,
-    "equals_zero_times": _equals_zero_times,
+    "equals_zero_and": _equals_zero_and,
     "one_hot_min": lambda x, bits: argmin.one_hot_min(x, bits),
     "tournament": lambda x, bits: argmin._tournament(x, bits),
     "nearest": _nearest,
+    "in_two_stages": _in_two_stages,
+    "lesser_of_pairs": _lesser_of_pairs,
     "high_part": _high_part,
     "quotients": _quotients,
     "within_bound": _within_bound,

@@ -7,14 +7,14 @@ import pytest
 
 from mpc import plain_kmeans as plain
 from mpc.choice import explained_bits
-from mpc.fixedpoint import COMPARED_BITS, GRAM_BITS, POINT_BITS, TIE_BITS, encode
+from mpc.fixedpoint import GRAM_BITS, INERTIA_BITS, INERTIA_TIE_BITS, POINT_BITS, encode
 from mpc.quotients import HIGH_SHIFT
 from tests.mpc.conftest import Parties
 
 N, D, K = 12, 4, 3
 TOP = 1 << 62
 """As much as all points can explain."""
-PLACE = 1 << (62 - TIE_BITS)
+PLACE = 1 << (62 - INERTIA_TIE_BITS)
 """By how much a later group must be better, for each place that it stands behind."""
 
 
@@ -62,7 +62,7 @@ def test_any_number_of_groups(any_parties: Parties, groups: int) -> None:
 
 
 def test_what_is_equal_but_for_rounding_goes_to_the_first(any_parties: Parties) -> None:
-    noise = 1 << (62 + 2 - COMPARED_BITS + 2)
+    noise = 1 << (62 + 2 - INERTIA_BITS + 2)
     assert noise < PLACE // 4
     members = np.arange(20).reshape(5, 4)
     for explained, winner in [

@@ -29,6 +29,11 @@ JOBS = {
         20,
         5,
     ),
+    "two stages, gram": (ClusterJob(k=9, iterations=3), 64, 40),
+    "two stages, rows": (ClusterJob(k=8, iterations=3), 70, 6),
+    "two stages, restarts": (ClusterJob(k=5, init="k-means++", restarts=3, iterations=2), 80, 8),
+    "two stages, k chosen": (ClusterJob(k=None, k_max=8, iterations=3), 60, 3),
+    "assignments of many": (ClusterJob(k=8, iterations=2, reveal="assignments"), 70, 6),
     "assignments": (ClusterJob(k=3, reveal="assignments"), 25, 7),
     "assignments, given": (ClusterJob(k=3, reveal="assignments", init_rows=(0, 1, 2)), 25, 7),
     "circuits": (ClusterJob(k=4, iterations=3, comparisons="circuits"), 40, 6),
@@ -67,12 +72,24 @@ def expected(job: ClusterJob, result: ClusterResult, sizes: Sizes) -> dict[str, 
     return job_cost(job, sizes, iterations=result.iterations, converged=converged)
 
 
-@pytest.mark.parametrize(("n", "d", "k"), [(20, 1280, 5), (1000, 128, 8), (5000, 512, 16)])
+@pytest.mark.parametrize(("n", "d", "k"), [(20, 1280, 5), (100, 128, 4), (40, 10, 8)])
 def test_the_closed_form_of_a_later_iteration(n: int, d: int, k: int) -> None:
     sizes = Sizes(num_points=n, dim=d, payload=1, parties=Parties(2))
     cost = job_cost(ClusterJob(k=k, iterations=3), sizes, iterations=3, converged=False)
     elements = 4 * n * k - n + 6 * k + (0 if sizes.by_gram else d * k)
     assert (cost["iteration 3"].rounds, cost["iteration 3"].online) == (5, 8 * elements + 16)
+
+
+@pytest.mark.parametrize(("n", "d", "k"), [(100, 512, 8), (1000, 128, 8), (5000, 512, 16)])
+def test_the_closed_form_in_two_stages(n: int, d: int, k: int) -> None:
+    sizes = Sizes(num_points=n, dim=d, payload=1, parties=Parties(2))
+    cost = job_cost(ClusterJob(k=k, iterations=3), sizes, iterations=3, converged=False)
+    half = k // 2
+    elements = 3 * n * k + 3 * n * half + 6 * k + (0 if sizes.by_gram else d * k)
+    assert (cost["iteration 3"].rounds, cost["iteration 3"].online) == (6, 8 * elements + 16)
+    keys = n * (half * 732 + half * (half - 1) // 2 * 478)
+    chunks = cost["iteration 3"].dealer_to_others - keys
+    assert 0 <= chunks < keys // 100, "public keys of chunks, and of the look-up of counts"
 
 
 def dealt(result: ClusterResult) -> int:

@@ -4,7 +4,7 @@ import contextlib
 import re
 import threading
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -15,6 +15,7 @@ from mpc.duels import differences
 from mpc.errors import FrameError, PartyError
 from mpc.fixedpoint import Int64Array
 from mpc.frames import REQUEST, TupleKind
+from mpc.fss import PACKED_BITS, unpack
 from mpc.fss.words import RingArray
 from mpc.keys import FEW_ENTRIES, SIGNS_CHUNK, Signs, by_points, sign_requests
 from mpc.provider import DealerProvider
@@ -174,7 +175,7 @@ def evaluated(
     return shares  # type: ignore[return-value]
 
 
-@pytest.mark.parametrize("num_bits", [2, 36, 40, 64])
+@pytest.mark.parametrize("num_bits", [2, 32, 40, 64])
 def test_keys_for_signs_give_both_parties_their_shares(num_bits: int) -> None:
     limit = 1 << (num_bits - 1)
     x = np.array([0, -1, 1 % limit, limit - 1, -limit, -limit // 2, limit // 3], dtype=np.int64)
@@ -184,7 +185,7 @@ def test_keys_for_signs_give_both_parties_their_shares(num_bits: int) -> None:
 
 
 @pytest.mark.parametrize("groups", [(2,), (4,), (1, 3, 2)], ids=str)
-@pytest.mark.parametrize("num_bits", [5, 36, 40, 64])
+@pytest.mark.parametrize("num_bits", [5, 32, 40, 64])
 def test_keys_for_duels_compare_all_pairs_of_masked_candidates(
     num_bits: int, groups: tuple[int, ...]
 ) -> None:
@@ -196,23 +197,52 @@ def test_keys_for_duels_compare_all_pairs_of_masked_candidates(
     assert np.array_equal(shares[0] + shares[1], (differences(x, groups) < 0).astype(np.uint8))
 
 
+def test_keys_for_the_lesser_of_two_give_the_bit_and_its_product_with_the_mask() -> None:
+    rng = np.random.default_rng(0)
+    x = rng.integers(-(1 << 28), 5 << 28, size=(300, 2))
+    x[:20] = x[:20, :1]
+    request = TupleRequest("lesser", (x.shape,), PACKED_BITS)
+    masks: list[Int64Array] = []
+
+    def ask(provider: DealerProvider) -> Signs:
+        keys = provider.lessers(len(x), PACKED_BITS)
+        masks.append(keys.masks)
+        return keys
+
+    halves = [unpack(at, share) for at, share in enumerate(evaluated(x, [request], ask))]
+    later, of_mask = ((first + second) & 0xFFFFFFFF for first, second in zip(*halves, strict=True))
+    first, second = sum(masks).T
+    assert np.array_equal(later, x[:, 1] < x[:, 0])
+    assert np.array_equal(of_mask, later * (second - first) & 0xFFFFFFFF)
+
+
 @pytest.mark.parametrize(
     ("kind", "count", "groups"),
-    [("sign64", SIGNS_CHUNK, ()), ("sign64", 2 * SIGNS_CHUNK + 3, ()), ("sign8", 700, (9, 5, 1))],
+    [
+        ("lesser", SIGNS_CHUNK + 3, ()),
+        ("sign64", SIGNS_CHUNK, ()),
+        ("sign64", 2 * SIGNS_CHUNK + 3, ()),
+        ("sign8", 700, (9, 5, 1)),
+    ],
 )
 def test_many_keys_come_in_chunks(kind: TupleKind, count: int, groups: tuple[int, ...]) -> None:
     requests = list(sign_requests(kind, count, 12, groups))
     assert sum(request.shapes[0][0] for request in requests) == count
     assert max(request.num_signs for request in requests) <= SIGNS_CHUNK
-    shape = (count, sum(groups)) if groups else (count,)
-    x = np.random.default_rng(0).integers(-1024, 1024, size=shape)
+    shape = (count, *requests[0].shapes[0][1:])
+    x = np.random.default_rng(0).integers(-512, 512, size=shape)
 
     def ask(provider: DealerProvider) -> Signs:
+        if kind == "lesser":
+            return provider.lessers(count, 12)
         return provider.duels(count, groups, 12) if groups else provider.signs(count, 12)
 
     shares = evaluated(x, requests, ask)
-    expected = (differences(x, groups) if groups else x) < 0
-    assert np.array_equal(shares[0] + shares[1], expected.astype(shares[0].dtype))
+    whole = replace(requests[0], shapes=(shape, *requests[0].shapes[1:]))
+    found = shares[0] + shares[1]
+    if kind == "lesser":
+        found &= np.uint64(1)  # the bit stands lowest in a packed element
+    assert np.array_equal(found, (whole.compared(x) < 0).astype(found.dtype))
 
 
 def test_a_candidate_too_many_for_a_chunk_is_a_chunk_of_its_own() -> None:
@@ -221,9 +251,9 @@ def test_a_candidate_too_many_for_a_chunk_is_a_chunk_of_its_own() -> None:
     assert [request.shapes for request in requests] == [((1, 255), groups)] * 3
 
 
-@pytest.mark.parametrize("kind", ["sign8", "sign64", "point"])
+@pytest.mark.parametrize("kind", ["sign8", "sign64", "lesser", "point"])
 def test_keys_are_for_two_parties(kind: TupleKind) -> None:
-    request = TupleRequest(kind, ((1,),), 9)
+    request = TupleRequest(kind, ((1, 2),), 9)
     expander = Expander([AesCtrStream(new_key()) for _ in range(3)])
     with pytest.raises(FrameError, match="for 2 parties, not 3"):
         expander.point_keys(request) if kind == "point" else expander.sign_keys(request)

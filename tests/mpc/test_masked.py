@@ -257,19 +257,19 @@ class TestNotedMasks:
             assert np.array_equal(of_part, part * b)
 
     @pytest.mark.parametrize("shape", [(5,), (5, 3)])
-    def test_a_look_up_s_rows_come_with_a_factor(
+    def test_a_look_up_s_rows_come_with_a_bit(
         self, num_parties: int, shape: tuple[int, ...]
     ) -> None:
-        requests = [mask("b", 5), TupleRequest("lookup", (shape,), 3, ("b",))]
+        requests = [mask("b", *shape), TupleRequest("lookup", (shape,), 3, ("b",))]
 
         def use(provider: DealerProvider) -> object:
-            b = Wrapped(provider.mask("b", (5,)))
-            return [b, *provider.lookup(shape, 3, "b")]
+            b = Wrapped(provider.mask("b", shape))
+            return [b, *provider.lookup_times(shape, 3, "b")]
 
         b, r, rows = (added(part) for part in zip(*dealt(num_parties, requests, use), strict=True))
         expected = np.eye(8, dtype=np.int64)[r % 8]
         assert np.array_equal(rows[0], expected)
-        assert np.array_equal(rows[1], expected * b.reshape(-1, *(1,) * len(shape)))
+        assert np.array_equal(rows[1], expected * (b & 1)[..., None])
 
 
 TWO_OF_A = [mask("a", 3), product("k,k->k", ("a", "a"), (3,), (3,))]
@@ -283,7 +283,7 @@ TWO_OF_A = [mask("a", 3), product("k,k->k", ("a", "a"), (3,), (3,))]
         ([TupleRequest("rename", (), names=("a", "b"))], "no mask 'a'"),
         ([mask("a", 3), TupleRequest("rename", (), names=("a", "b")), TWO_OF_A[1]], "no mask 'a'"),
         ([TupleRequest("lookup", ((3,),), 2, ("a",))], "no mask 'a'"),
-        ([mask("a", 2), TupleRequest("lookup", ((3,),), 2, ("a",))], "one element a row"),
+        ([mask("a", 2), TupleRequest("lookup", ((3,),), 2, ("a",))], "one element an index"),
         ([mask("a", 3), product("k,d->k", ("a", "a"), (3,), (3,))], "no such formula"),
         ([mask("a", 3), product("k,k->k", ("a", "a"), (3,), (4,))], "reshape"),
         ([mask("a", 4), product("ij,jk->ik", ("a", "a"), (1, 4), (1, 4))], "do not fit"),
@@ -348,7 +348,7 @@ def test_what_the_dealer_sends_of_masks_is_uniform(num_parties: int) -> None:
         mask("a", 40, 40),
         product("ij,jk->ik", ("a", "a"), (40, 40), (40, 40)),
         TupleRequest("truncation", ((40, 40),), 20, ("r",)),
-        mask("b", 40),
+        mask("b", 40, 10),
         TupleRequest("lookup", ((40, 10),), 2, ("b",)),
     ]
     sent: dict[str, list[Int64Array]] = {}

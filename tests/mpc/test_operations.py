@@ -76,12 +76,13 @@ def test_look_ups_in_any_table(any_parties: Parties, bits: int) -> None:
 
 
 @pytest.mark.parametrize("bits", [1, 4])
-def test_who_is_zero_times_a_factor_of_the_row(any_parties: Parties, bits: int) -> None:
-    x_NC = np.random.default_rng(bits).integers(-(1 << 63), 1 << 63, size=(6, 40)) // 3
-    factor_N = np.array([0, 1, -1, 1 << 40, -(1 << 63), 77])
-    found = any_parties("equals_zero_times", x_NC, factor_N, bit_length=bits)
-    assert np.array_equal(found, (x_NC % (1 << bits) == 0) * factor_N[:, None])
-    assert (found != 0).any()
+def test_who_is_zero_and_has_a_bit(parties: Parties, bits: int) -> None:
+    """The bit is the lowest of numbers that are opened under masks."""
+    x, numbers = np.random.default_rng(bits).integers(-(1 << 63), 1 << 63, size=(2, 6, 40)) // 3
+    plain, times_bit = parties("equals_zero_and", x, numbers, bit_length=bits).reshape(2, 6, 40)
+    assert np.array_equal(plain, x % (1 << bits) == 0)
+    assert np.array_equal(times_bit, plain * (numbers & 1))
+    assert 0 < times_bit.sum() < plain.sum()
 
 
 def test_floored_shares_are_too_small_by_less_than_the_parties(any_parties: Parties) -> None:
