@@ -3,10 +3,10 @@
 All tensors here are ring integers (CrypTen scale 1): the caller keeps track of fractional bits.
 With two parties and a dealer a comparison is one round: open x + r, then evaluate the dealer's keys
 there (`mpc.fss`). Otherwise comparisons are circuits on packed bits, see `mpc.boolean`. R_lt, the
-rounds of one batch of comparisons, is 1 with two parties; by circuits it is 6, 9, 10, 11 with two,
-three, four, five for 36 to 64 bits. A caller who knows that its numbers are short says so: keys are
-as long as the numbers, and a look-up in a table of all their values is one round for anybody where
-it is small enough (`mpc.lookup`).
+rounds of one batch of comparisons, is 1 with two parties; by circuits it is 5, 8, 9, 10 with two,
+three, four, five parties for 32 bits, and one more for 36 to 64. A caller who knows that its
+numbers are short says so: keys are as long as the numbers, and a look-up in a table of all their
+values is one round for anybody where it is small enough (`mpc.lookup`).
 """
 
 from collections.abc import Callable, Sequence

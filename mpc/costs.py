@@ -14,7 +14,7 @@ parties. Where points are so many that two stages pay (`mpc.pairs`; H = K / 2, K
     rounds    6
     online    8 (3 N K + 3 N H + 6 K) + 16, and as above
 
-and N H keys of 732 bytes with N H (H - 1) / 2 of 478. `job_cost` adds all steps up.
+and N H keys of 732 bytes, N H (H - 1) / 2 of 478. `job_cost` adds all steps up.
 
 Shape letters: N points, D dimensions, K clusters, C columns of all groups, M of a payload, B batch,
 L candidates, W words.
@@ -192,8 +192,7 @@ def nearest(
         return NOTHING
     if largest > GROUP:
         inside = [one_hot_min(num_points, k, COMPARED_BITS, parties) for k in groups]
-        factors = num_points * columns, num_points
-        return sum(inside, start=NOTHING) + product(*factors, num_points * columns)
+        return total(inside) + product(num_points * columns, num_points, num_points * columns)
     if parties.by_keys and not at_once and pairs.pays(num_points, tuple(groups)):
         return _in_two_stages(num_points, pairs.pairs_of(tuple(groups)), parties)
     bits = (largest - 1).bit_length() + 1
@@ -270,7 +269,7 @@ def given_rows(sizes: Sizes, k: int, *, by_rows: bool) -> Cost:
 def distances(sizes: Sizes, columns: int, *, inner_opened: bool) -> Cost:
     """See `mpc.kmeans.centre_distances`; `inner_opened`: what it divides was opened before."""
     inner = sizes.num_points * columns
-    quotients = corrections(5 * columns) + corrections(3 * inner)
+    quotients = corrections(5 * columns, 3 * inner)
     if inner_opened:
         return opening(5 * columns) + quotients
     return opening(5 * columns, inner) + corrections(2 * inner) + quotients

@@ -73,7 +73,7 @@ def centre_distances(
 
     Notes
     -----
-    Roundings add up to less than 2^-32 + 2^-53 c^2 squared bounds, and less than 2^-30 more with
+    Roundings add up to less than 2^-32 + 2^-53 c^2 squared bounds, and less than 2^-26 more with
     five parties, who drop bits.
 
     Cost: one round; 40 C bytes from each party to each other, and 8 N C where U has not been opened
