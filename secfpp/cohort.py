@@ -1,7 +1,7 @@
 """All clients of one seed, as tensors: cached image features, labels, label mixes.
 
 Shape letters: N clients, B images of a client (padded), G domains, S test images of a domain
-(padded), C classes, E embedding.
+(padded), R regions, C classes, E embedding.
 """
 
 from collections.abc import Sequence
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch.nn import functional
 
 from secfpp.data.domains import DomainSet
 from secfpp.data.partition import ClientShard
@@ -37,11 +38,30 @@ class Cohort:
     """Test images of each domain as unit-norm features, float32."""
     test_labels_GS: torch.Tensor
     """Their classes, int64; -1 where padded."""
+    test_patches_GSRE: torch.Tensor | None = None
+    """Unit-norm features of R regions of each test image, where a method looks at regions."""
 
     @property
     def num_clients(self) -> int:
         """Number of clients N."""
         return len(self.domain_N)
+
+    def test_of(self, domain_N: npt.NDArray[np.int64]) -> Shards:
+        """Return a domain's test images for each client, as `Shards` of N rows."""
+        rows_N = torch.from_numpy(domain_N).to(self.device)
+        labels_NS = self.test_labels_GS[rows_N]
+        patches = self.test_patches_GSRE
+        return Shards(
+            features_NBE=self.test_features_GSE[rows_N],
+            labels_NB=labels_NS.clamp(min=0),
+            mask_NB=labels_NS >= 0,
+            patches_NBRE=None if patches is None else patches[rows_N],
+        )
+
+    def owned_classes(self) -> torch.Tensor:
+        """Return which classes each client has training images of, bool (N, C)."""
+        onehot_NBC = functional.one_hot(self.train.labels_NB, len(self.class_names))
+        return (onehot_NBC * self.train.mask_NB[..., None]).sum(dim=1) > 0
 
     @property
     def device(self) -> torch.device:

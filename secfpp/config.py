@@ -7,7 +7,7 @@ function downstream takes the branch it needs, not the tree.
 import math
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal
 
 from mpc.jobs import Comparisons
 from mpc.session import insecure_stamps
@@ -210,8 +210,18 @@ class PrivacyConfig:
         _require_positive("privacy.clip_norm", self.clip_norm)
 
 
-DEFAULT_METHODS: tuple[MethodName, ...] = get_args(MethodName)
-"""All of them, in the order of the table."""
+DEFAULT_METHODS: tuple[MethodName, ...] = (
+    "zero-shot",
+    "local-only",
+    "promptfl",
+    "dp-promptfl",
+    "one-cluster",
+    "random-clusters",
+    "oracle",
+    "secfpp-plain",
+    "secfpp",
+)
+"""Those of a short run, in the order of the table; `secfpp compare` takes all."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -219,7 +229,14 @@ class RunConfig:
     """Everything that decides what a run computes and where it leaves it."""
 
     data: str = "digits"
-    """`digits`, the embedded domains, or a folder `domain/class/*.jpg|png`."""
+    """`digits`, the embedded domains; `NAME:PATH`, a known data set in a folder of yours (see
+    docs/data.md); or a folder `domain/class/*.jpg|png`."""
+    images_per_class: int | None = None
+    """At most so many images of each class and domain are used. None: all."""
+    max_unreadable: int | None = None
+    """How many images that cannot be read are passed over. None: one in a hundred."""
+    split_sha256: str | None = None
+    """Sha256 that a data set's own split file must have. None: any; it is recorded."""
     cache_dir: Path | None = None
     """Where built data and image features are kept. None: the user's cache folder."""
     model: str = "embedded"

@@ -15,11 +15,18 @@ from typing import Protocol
 from mpc.jobs import Session
 from secfpp.cohort import Cohort
 from secfpp.config import RunConfig, SecureConfig
+from secfpp.config_json import to_json
 from secfpp.errors import RunInterruptedError
-from secfpp.federation import Federation, RoundResult, draw_participants, run_round, score_start
+from secfpp.federation import (
+    Federation,
+    RoundResult,
+    begin,
+    draw_participants,
+    run_round,
+    score_start,
+)
 from secfpp.methods.interface import Setting
 from secfpp.methods.registry import METHODS
-from secfpp.prompts import PromptState
 from secfpp.recorder import Recorder
 from secfpp.results import MethodResult, summarise
 from secfpp.run_folder import RunFolder
@@ -86,6 +93,7 @@ def run_experiment(
     config = folder.config() if folder else config
     world = world or load_world(config)
     folder = folder or RunFolder.create(config)
+    folder.write("data.json", to_json(world.domain_set.provenance))
     recorder = Recorder(folder, list_units(config))
     run = _Run(config, world, recorder, observer or Silence(), opener or _open_processes)
     try:
@@ -151,10 +159,10 @@ class _Run:
         federation = self._federation(unit, seeds, cohort, stack)
         state = self.recorder.states.get(unit.key)
         if state is None:
-            state = PromptState.start(self.world.initial_TW, cohort.num_clients)
+            state = begin(federation, self.world.initial_TW)
         else:
             state = state.to(self.world.device)
-        if federation.plan.steps == 0:
+        if federation.trainer.steps == 0:
             self._record(unit, score_start(federation, state), cohort)
             return
         for index in range(state.rounds_done, self.config.training.rounds):
@@ -183,10 +191,11 @@ class _Run:
             cohort=cohort,
             tower=self.world.tower,
             logit_scale=self.world.logit_scale,
-            plan=method.plan(self.config.training),
+            trainer=method.trainer(self.config, seeds),
             exchange=method.begin(setting),
             descriptor=self.config.clustering.descriptor,
             projection_dim=self.config.clustering.projection_dim,
+            rounds=self.config.training.rounds,
             pulse=self._pulse,
         )
 
@@ -203,13 +212,15 @@ class _Run:
 
     def _rounds(self, unit: Unit) -> int:
         """Count the rounds of a unit; one evaluation when it does not train."""
-        trains = METHODS[unit.method].plan(self.config.training).steps > 0
-        return self.config.training.rounds if trains else 1
+        return self.config.training.rounds if self._trains(unit) else 1
+
+    def _trains(self, unit: Unit) -> bool:
+        """Tell whether a unit has rounds at all."""
+        return METHODS[unit.method].trainer(self.config, Seeds(unit.seed)).steps > 0
 
     def _is_done(self, unit: Unit) -> bool:
         """Tell whether nothing is left to do for a unit."""
-        trains = METHODS[unit.method].plan(self.config.training).steps > 0
-        wanted = self.config.training.rounds if trains else 0
+        wanted = self.config.training.rounds if self._trains(unit) else 0
         return self.recorder.rounds_done(unit) >= wanted
 
 

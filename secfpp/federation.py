@@ -1,6 +1,6 @@
 """One round as a function of (state, contributions), and the loop over rounds.
 
-A round: steps on P_G, the exchange, steps on P_L on top of what came back, evaluation.
+A round: local work, the exchange, local work on top of what came back, evaluation.
 
 Shape letters: n participants, N clients, M numbers of a shared prompt.
 """
@@ -16,22 +16,17 @@ from secfpp.cohort import Cohort
 from secfpp.config import DescriptorName, MethodName
 from secfpp.descriptors import ClientView, describe
 from secfpp.evaluation import Scores, evaluate, rand_index
-from secfpp.methods.interface import (
-    Contribution,
-    Exchange,
-    IntArray,
-    Outcome,
-    RoundPlan,
-    TrainedSteps,
-)
+from secfpp.methods.interface import Bench, Contribution, Exchange, IntArray, Outcome, Trainer
 from secfpp.prompts import FloatArray, PromptState
 from secfpp.seeds import Seeds
-from secfpp.training import TextTower, TrainedPart, train_part
+from secfpp.training import TextTower
 
 __all__ = [
     "Federation",
     "RoundRecord",
     "RoundResult",
+    "begin",
+    "bench_of",
     "draw_participants",
     "run_round",
     "score_start",
@@ -46,10 +41,12 @@ class Federation:
     tower: TextTower
     """Frozen text tower with the class names behind the context."""
     logit_scale: float
-    plan: RoundPlan
+    trainer: Trainer
     exchange: Exchange
     descriptor: DescriptorName
     projection_dim: int
+    rounds: int = 0
+    """Of the whole run: after the last one, other domains' images are classified, too."""
     pulse: Callable[[], None] = lambda: None
     """Called before each local step: raises if a computing party has died meanwhile."""
 
@@ -65,6 +62,12 @@ class RoundRecord:
     own_mix: float
     uniform: float
     worst_client: float
+    own_classes: float | None = None
+    """None in the folders of runs before it was measured."""
+    neighbour_classes: float | None = None
+    """None where no client lacks a class that its neighbours have."""
+    other_domains: float | None = None
+    """Measured after the last round only."""
     train_loss: float
     ari: float | None
     """Adjusted Rand index of the clusters found this round, where labels are opened."""
@@ -104,6 +107,9 @@ class RoundResult:
             own_mix=self.scores.own_mix,
             uniform=self.scores.uniform,
             worst_client=self.scores.worst_client,
+            own_classes=self.scores.own_classes,
+            neighbour_classes=self.scores.neighbour_classes,
+            other_domains=self.scores.other_domains,
             train_loss=self.train_loss,
             ari=ari,
             k=self.outcome.k,
@@ -113,7 +119,7 @@ class RoundResult:
             seconds_online=traffic.seconds_online,
             seconds_dealer=traffic.seconds_offline,
             rounds=traffic.rounds_online,
-            bytes_client_max=traffic.bytes_client_max,
+            bytes_client_max=traffic.bytes_client_max or self.outcome.bytes_client,
             bytes_party_max=traffic.bytes_party_max,
         )
 
@@ -167,23 +173,25 @@ def run_round(federation: Federation, state: PromptState, clients_n: IntArray) -
         If the secure session fails.
     """
     started = time.perf_counter()
-    before_NM = state.updates()
-    trained, shared_loss = _train_shared(federation, state, clients_n)
-    contribution = _contribute(federation, trained, clients_n, before_NM)
+    rows_n = torch.from_numpy(clients_n).to(state.shared_NTW.device)
+    bench = bench_of(federation, clients_n, state.rounds_done)
+    trained, loss_n = federation.trainer.shared(bench, state.rows(rows_n))
+    contribution = _contribute(federation, bench, trained, state.updates()[clients_n])
     seconds_train = time.perf_counter() - started
     outcome = federation.exchange(contribution)
     started = time.perf_counter()
-    merged = trained.with_updates(outcome.clients_r, outcome.update_rM)
-    final, local_loss = _train_local(federation, merged, clients_n)
+    merged = _received(state.with_rows(rows_n, trained), outcome)
+    final_n, last_loss_n = federation.trainer.local(bench, merged.rows(rows_n))
+    final = merged.with_rows(rows_n, final_n).replace(rounds_done=state.rounds_done + 1)
     seconds_train += time.perf_counter() - started
-    final = final.replace(rounds_done=state.rounds_done + 1)
+    loss_n = torch.where(last_loss_n != 0, last_loss_n, loss_n)
     return RoundResult(
         state=final,
         scores=score(federation, final),
         outcome=outcome,
         clients_n=clients_n,
         descriptor_nD=contribution.descriptor_nD,
-        train_loss=local_loss if federation.plan.local.steps else shared_loss,
+        train_loss=float(loss_n.mean()),
         seconds_train=seconds_train,
     )
 
@@ -205,71 +213,63 @@ def score_start(federation: Federation, state: PromptState) -> RoundResult:
 @torch.no_grad()
 def score(federation: Federation, state: PromptState) -> Scores:
     """Evaluate every client's prompt as it stands."""
-    return evaluate(federation.tower(state.prompts()), federation.cohort)
+    everyone = np.arange(state.num_clients, dtype=np.int64)
+    bench = bench_of(federation, everyone, state.rounds_done)
+    return evaluate(
+        lambda images: federation.trainer.logits(bench, state, images),
+        federation.cohort,
+        everywhere=state.rounds_done >= federation.rounds or federation.trainer.steps == 0,
+    )
 
 
-def _train_shared(
-    federation: Federation, state: PromptState, clients_n: IntArray
-) -> tuple[PromptState, float]:
-    """Take the participants' steps on P_G, by itself: it must be good without any P_L."""
-    rows_n = torch.from_numpy(clients_n).to(state.shared_NTW.device)
-    part = _train(federation, federation.plan.shared, rows_n, state.shared_NTW, None)
-    shared_NTW = state.shared_NTW.clone()
-    shared_NTW[rows_n] = part.part_NTW
-    return state.replace(shared_NTW=shared_NTW), float(part.loss_N.mean())
-
-
-def _train_local(
-    federation: Federation, state: PromptState, clients_n: IntArray
-) -> tuple[PromptState, float]:
-    """Take the participants' steps on P_L, on top of their P_G."""
-    rows_n = torch.from_numpy(clients_n).to(state.shared_NTW.device)
-    local_NTW = state.local_NTW.clone()
-    local_NTW[rows_n] *= federation.plan.local_memory
-    part = _train(federation, federation.plan.local, rows_n, local_NTW, state.shared_NTW)
-    local_NTW[rows_n] = part.part_NTW
-    return state.replace(local_NTW=local_NTW), float(part.loss_N.mean())
-
-
-def _train(
-    federation: Federation,
-    work: TrainedSteps,
-    rows_n: torch.Tensor,
-    part_NTW: torch.Tensor,
-    other_NTW: torch.Tensor | None,
-) -> TrainedPart:
-    """Train one part of the participants' prompts."""
-    part_nTW = part_NTW[rows_n]
-    return train_part(
-        federation.tower,
-        federation.cohort.train.rows(rows_n),
-        part_NTW=part_nTW,
-        other_NTW=torch.zeros_like(part_nTW) if other_NTW is None else other_NTW[rows_n],
+def bench_of(federation: Federation, clients_n: IntArray, round_index: int) -> Bench:
+    """Return what some clients work with in a round."""
+    rows_n = torch.from_numpy(clients_n).to(federation.cohort.device)
+    return Bench(
+        tower=federation.tower,
         logit_scale=federation.logit_scale,
-        terms=work.terms,
-        steps=work.steps,
-        lr=work.lr,
+        shards=federation.cohort.train.rows(rows_n),
+        clients_n=clients_n,
+        round_index=round_index,
         pulse=federation.pulse,
     )
 
 
+def begin(federation: Federation, initial_TW: torch.Tensor) -> PromptState:
+    """Return the state before the first round."""
+    everyone = np.arange(federation.cohort.num_clients, dtype=np.int64)
+    state = PromptState.start(initial_TW, len(everyone))
+    return federation.trainer.begin(bench_of(federation, everyone, 0), state)
+
+
+def _received(state: PromptState, outcome: Outcome) -> PromptState:
+    """Put what came back from the exchange in its place."""
+    rows_r = torch.from_numpy(outcome.clients_r).to(state.shared_NTW.device)
+    extra = {}
+    for name, values in outcome.given.items():
+        kept = state.extra[name].clone()
+        kept[rows_r] = torch.from_numpy(values).to(kept).reshape(-1, *kept.shape[1:])
+        extra[name] = kept
+    return state.with_updates(outcome.clients_r, outcome.update_rM).replace(extra=extra)
+
+
 def _contribute(
-    federation: Federation, state: PromptState, clients_n: IntArray, before_NM: FloatArray
+    federation: Federation, bench: Bench, state: PromptState, before_nM: FloatArray
 ) -> Contribution:
     """Form what the participants bring to the exchange."""
-    rows_n = torch.from_numpy(clients_n).to(state.shared_NTW.device)
-    update_nM = state.updates()[clients_n]
+    update_nM = state.updates()
     view = ClientView(
         tower=federation.tower,
-        shared_NTW=state.shared_NTW[rows_n],
+        shared_NTW=state.shared_NTW,
         update_NM=update_nM,
-        shards=federation.cohort.train.rows(rows_n),
+        shards=bench.shards,
     )
     return Contribution(
         round_index=state.rounds_done,
-        clients_n=clients_n,
-        num_clients=state.num_clients,
+        clients_n=bench.clients_n,
+        num_clients=federation.cohort.num_clients,
         descriptor_nD=describe(federation.descriptor, view, federation.projection_dim),
-        before_nM=before_NM[clients_n],
+        before_nM=before_nM,
         update_nM=update_nM,
+        sent=federation.trainer.sent(state),
     )

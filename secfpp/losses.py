@@ -1,6 +1,6 @@
 """What a prompt is trained to do, for many clients at once.
 
-Shape letters: N clients, B images of a client (padded), C classes, E embedding.
+Shape letters: N clients, B images of a client (padded), R regions, C classes, E embedding.
 """
 
 from dataclasses import dataclass
@@ -23,6 +23,8 @@ class Shards:
     """Classes, int64; 0 where `mask_NB` is false."""
     mask_NB: torch.Tensor
     """True where there is an image, bool."""
+    patches_NBRE: torch.Tensor | None = None
+    """Unit-norm features of R regions of each image, float32, for methods that match regions."""
 
     def rows(self, rows_n: torch.Tensor) -> "Shards":
         """Return the shards of some clients, in the order given."""
@@ -30,6 +32,7 @@ class Shards:
             features_NBE=self.features_NBE[rows_n],
             labels_NB=self.labels_NB[rows_n],
             mask_NB=self.mask_NB[rows_n],
+            patches_NBRE=None if self.patches_NBRE is None else self.patches_NBRE[rows_n],
         )
 
 

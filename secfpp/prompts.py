@@ -3,7 +3,8 @@
 Shape letters: N clients, T context tokens, W width of the text tower, M = T W.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -29,11 +30,18 @@ class PromptState:
     """P_G as each client holds it, float32."""
     local_NTW: torch.Tensor
     """P_L, which never leaves its client, float32."""
+    extra: Mapping[str, torch.Tensor] = field(default_factory=dict)
+    """What else a method keeps with each client, by name: one row a client."""
     rounds_done: int = 0
     """Rounds behind this state."""
 
     def __post_init__(self) -> None:
         """Refuse shapes that do not fit one another."""
+        for name, rows in self.extra.items():
+            if len(rows) != len(self.shared_NTW):
+                raise ConfigError(
+                    f"{name} has {len(rows)} rows but there are {len(self.shared_NTW)} clients"
+                )
         expected = (len(self.shared_NTW), *self.initial_TW.shape)
         for name in ("shared_NTW", "local_NTW"):
             shape = tuple(getattr(self, name).shape)
@@ -89,12 +97,37 @@ class PromptState:
         shared_NTW[rows] = values.to(shared_NTW.dtype)
         return self.replace(shared_NTW=shared_NTW)
 
+    def rows(self, rows_n: torch.Tensor) -> "PromptState":
+        """Return the prompts of some clients, in the order given."""
+        return PromptState(
+            initial_TW=self.initial_TW,
+            shared_NTW=self.shared_NTW[rows_n],
+            local_NTW=self.local_NTW[rows_n],
+            extra={name: rows[rows_n] for name, rows in self.extra.items()},
+            rounds_done=self.rounds_done,
+        )
+
+    def with_rows(self, rows_n: torch.Tensor, part: "PromptState") -> "PromptState":
+        """Return a copy in which some clients' rows are those of `part`; others as they were."""
+
+        def put(whole: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
+            changed = whole.clone()
+            changed[rows_n] = rows
+            return changed
+
+        return self.replace(
+            shared_NTW=put(self.shared_NTW, part.shared_NTW),
+            local_NTW=put(self.local_NTW, part.local_NTW),
+            extra={name: put(rows, part.extra[name]) for name, rows in self.extra.items()},
+        )
+
     def to(self, device: torch.device) -> "PromptState":
         """Return the same prompts on another device."""
         return PromptState(
             initial_TW=self.initial_TW.to(device),
             shared_NTW=self.shared_NTW.to(device),
             local_NTW=self.local_NTW.to(device),
+            extra={name: rows.to(device) for name, rows in self.extra.items()},
             rounds_done=self.rounds_done,
         )
 
@@ -103,12 +136,14 @@ class PromptState:
         *,
         shared_NTW: torch.Tensor | None = None,
         local_NTW: torch.Tensor | None = None,
+        extra: Mapping[str, torch.Tensor] | None = None,
         rounds_done: int | None = None,
     ) -> "PromptState":
-        """Return a copy with the given parts exchanged."""
+        """Return a copy with the given parts exchanged; those of `extra` by name."""
         return PromptState(
             initial_TW=self.initial_TW,
             shared_NTW=self.shared_NTW if shared_NTW is None else shared_NTW,
             local_NTW=self.local_NTW if local_NTW is None else local_NTW,
+            extra={**self.extra, **(extra or {})},
             rounds_done=self.rounds_done if rounds_done is None else rounds_done,
         )

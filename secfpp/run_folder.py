@@ -2,6 +2,7 @@
 
 config.json           settings, resolved
 versions.json         Python, packages, machine
+data.json             which images: checksums, files passed over, the split file if there is one
 metrics.jsonl         one line a seed, method and round
 ledger.jsonl          one line an opening; never shortened, not even when a round is run again
 traffic.json          per method and seed: the cost of each round
@@ -116,6 +117,7 @@ class RunFolder:
             "shared": state.shared_NTW.cpu(),
             "local": state.local_NTW.cpu(),
             "rounds_done": torch.tensor(state.rounds_done),
+            **{f"extra/{name}": rows.cpu() for name, rows in state.extra.items()},
         }
         self._save_tensors(Path("state") / f"{unit}.safetensors", tensors)
 
@@ -132,6 +134,11 @@ class RunFolder:
             initial_TW=tensors["initial"],
             shared_NTW=tensors["shared"],
             local_NTW=tensors["local"],
+            extra={
+                name.removeprefix("extra/"): rows
+                for name, rows in tensors.items()
+                if name.startswith("extra/")
+            },
             rounds_done=int(tensors["rounds_done"]),
         )
 

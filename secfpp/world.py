@@ -59,7 +59,14 @@ def load_world(config: RunConfig) -> World:
     device = pick_device(config.device)
     _leave_cores_free()
     clip = load_clip(config.model, config.pretrained, str(device))
-    domain_set = load_domains(config.data, config.cache_dir, image_size=clip.image_size)
+    domain_set = load_domains(
+        config.data,
+        config.cache_dir,
+        image_size=clip.image_size,
+        images_per_class=config.images_per_class,
+        max_unreadable=config.max_unreadable,
+        split_sha256=config.split_sha256,
+    )
     features = encode_domains(clip, domain_set, config.cache_dir)
     tower = PromptedText(clip, domain_set.class_names, config.training.num_context)
     return World(

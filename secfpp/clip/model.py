@@ -11,10 +11,8 @@ from functools import cached_property
 from importlib.resources import as_file, files
 from pathlib import Path
 
-import numpy as np
 import open_clip
 import torch
-from numpy.typing import NDArray
 from open_clip.model import CLIP, CustomTextCLIP
 from open_clip.tokenizer import SimpleTokenizer
 from torch.nn import functional
@@ -29,6 +27,7 @@ from secfpp.clip.lookup import (
 )
 from secfpp.clip.tower import TextTower, text_tower
 from secfpp.clip.vocabulary import VOCABULARY_FILE
+from secfpp.data.images import Images
 from secfpp.errors import ConfigError, ModelError
 
 # Legend: N images, H height, W width, E embedding.
@@ -228,7 +227,7 @@ class FrozenClip:
             digest.update(value.detach().cpu().contiguous().numpy().data)
         return digest.hexdigest()
 
-    def encode_images(self, images_NHW3: NDArray[np.uint8]) -> torch.Tensor:
+    def encode_images(self, images_NHW3: Images) -> torch.Tensor:
         """Return unit-norm image features.
 
         Images of another size than the model's are resized to it, squarely, and normalised as the
@@ -236,7 +235,7 @@ class FrozenClip:
 
         Parameters
         ----------
-        images_NHW3 : ndarray of uint8, shape (N, H, W, 3)
+        images_NHW3 : ndarray of uint8, or what decodes slices to it, shape (N, H, W, 3)
 
         Returns
         -------

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
+from secfpp.data.images import ImageFiles, Images
 from secfpp.errors import DataError
 
 # Legend: N images, H height, W width, 3 colour channels, C classes.
@@ -22,15 +24,18 @@ class Domain:
     ----------
     name : str
         Shown in tables.
-    images_NHW3 : ndarray of uint8, shape (N, H, W, 3)
-        RGB, 0..255.
+    images_NHW3 : ndarray of uint8, shape (N, H, W, 3), or ImageFiles
+        RGB, 0..255; in memory, or read when they are indexed by rows.
     labels_N : ndarray of int64, shape (N,)
         Indices into the class names of the domain set.
+    is_test_N : ndarray of bool, shape (N,), optional
+        Which images the data set's own split keeps for testing; None if it has no split.
     """
 
     name: str
-    images_NHW3: NDArray[np.uint8] = field(repr=False)
+    images_NHW3: Images = field(repr=False)
     labels_N: NDArray[np.int64] = field(repr=False)
+    is_test_N: NDArray[np.bool_] | None = field(repr=False, default=None)
 
     def __post_init__(self) -> None:
         if self.images_NHW3.dtype != np.uint8 or self.images_NHW3.shape[3:] != (3,):
@@ -43,17 +48,32 @@ class Domain:
                 f"domain {self.name!r}: labels are {self.labels_N.dtype} of shape "
                 f"{self.labels_N.shape}; expected int64 of shape {self.images_NHW3.shape[:1]}"
             )
+        is_test_N = self.is_test_N
+        if is_test_N is not None and (
+            is_test_N.dtype != np.bool_ or is_test_N.shape != self.labels_N.shape
+        ):
+            raise DataError(
+                f"domain {self.name!r}: is_test_N is {is_test_N.dtype} of shape "
+                f"{is_test_N.shape}; expected bool of shape {self.labels_N.shape}"
+            )
 
     def __len__(self) -> int:
         return len(self.labels_N)
 
     @cached_property
     def checksum(self) -> str:
-        """Sha256 (hex) of labels and pixels; the name does not enter."""
+        """Sha256 (hex) of labels and pixels; neither the name nor the split enters.
+
+        For images in files, their bytes stand for the pixels, with the size and the release of
+        Pillow that decodes them.
+        """
         digest = hashlib.sha256()
         digest.update(str(self.images_NHW3.shape).encode())
         digest.update(np.ascontiguousarray(self.labels_N).astype("<i8").tobytes())
-        digest.update(np.ascontiguousarray(self.images_NHW3).data)
+        if isinstance(self.images_NHW3, ImageFiles):
+            digest.update(self.images_NHW3.identity.encode())
+        else:
+            digest.update(np.ascontiguousarray(self.images_NHW3).data)
         return digest.hexdigest()
 
 
@@ -64,19 +84,25 @@ class DomainSet:
     Parameters
     ----------
     name : str
-        ``"digits"`` for the embedded default, the folder's name otherwise.
+        ``"digits"`` for the embedded default, the name of a known data set, or that of a folder.
     class_names : tuple of str
         What stands after the prompt, in label order.
     domains : tuple of Domain
         One at least.
     phrase : str
         Words from which prompts start, e.g. ``"a photo of the digit"``.
+    skipped : int
+        Images that were left out since they cannot be read.
+    split_files : mapping of str to str
+        Sha256 (hex) of each file that says which images are for testing, by its name.
     """
 
     name: str
     class_names: tuple[str, ...]
     domains: tuple[Domain, ...]
     phrase: str
+    skipped: int = 0
+    split_files: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not self.domains:
@@ -100,3 +126,37 @@ class DomainSet:
     def checksums(self) -> dict[str, str]:
         """Sha256 (hex) of each domain's content, by domain name."""
         return {domain.name: domain.checksum for domain in self.domains}
+
+    @property
+    def provenance(self) -> DataProvenance:
+        """What a run records of its data."""
+        return DataProvenance(
+            name=self.name,
+            images={domain.name: len(domain) for domain in self.domains},
+            test_images={
+                domain.name: int(domain.is_test_N.sum())
+                for domain in self.domains
+                if domain.is_test_N is not None
+            },
+            checksums=self.checksums,
+            split_files=self.split_files,
+            skipped=self.skipped,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataProvenance:
+    """What was read, so that another can tell whether it has the same."""
+
+    name: str
+    """Name of the domain set."""
+    images: Mapping[str, int]
+    """Images of each domain."""
+    test_images: Mapping[str, int]
+    """Of them, those for testing; without the domains that have no split of their own."""
+    checksums: Mapping[str, str]
+    """Sha256 (hex) of each domain's content."""
+    split_files: Mapping[str, str]
+    """Sha256 (hex) of each file that gave a split."""
+    skipped: int
+    """Images that could not be read."""

@@ -2,40 +2,31 @@
 
 from __future__ import annotations
 
-import struct
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-from PIL import Image, ImageOps
-
-from secfpp.data.domains import Domain, DomainSet
+from secfpp.data.domains import DomainSet
+from secfpp.data.listing import (
+    Listing,
+    ReadOptions,
+    list_classes,
+    list_subfolders,
+    open_listings,
+)
 from secfpp.errors import DataError
 
-SUFFIXES = frozenset({".jpg", ".jpeg", ".png"})
 PHRASE = "a photo of a"
-_UNREADABLE = (  # what Pillow raises on files that are not what they claim to be
-    OSError,
-    SyntaxError,
-    ValueError,
-    TypeError,
-    struct.error,
-    Image.DecompressionBombError,
-)
 
 
-def read_folder(root: Path, *, image_size: int) -> DomainSet:
+def read_folder(root: Path, options: ReadOptions) -> DomainSet:
     """Read every image below `root`.
 
     The folders in `root` are the domains, the folders in those the classes; a class that a domain
-    lacks is fine, names that begin with a dot are passed over. Images are turned as their EXIF
-    tag says, scaled so that the shorter side is `image_size`, and cropped to the centre square.
+    lacks is fine, names that begin with a dot are passed over.
 
     Parameters
     ----------
     root : Path
-    image_size : int
-        In pixels.
+    options : ReadOptions
 
     Returns
     -------
@@ -46,74 +37,40 @@ def read_folder(root: Path, *, image_size: int) -> DomainSet:
     ------
     DataError
         `root` is missing; there is no domain, or fewer than two classes; a domain or a class
-        folder holds no image; a file cannot be read as an image. Names the path.
+        folder holds no image; more files than allowed cannot be read as images. Names the path.
     """
     if not root.is_dir():
         raise DataError(
-            f"data folder {str(root)!r} does not exist; give 'digits' or a folder laid out as "
-            "domain/class/*.jpg|png"
+            f"data folder {str(root)!r} does not exist; give 'digits', a folder laid out as "
+            "domain/class/*.jpg|png, or NAME:PATH of a known data set"
         )
-    domain_folders = _folders(root)
+    domain_folders = list_subfolders(root)
     if not domain_folders:
         raise DataError(
             f"data folder {str(root)!r} holds no folders; expected domain/class/*.jpg|png"
         )
-    class_names = tuple(sorted({c.name for d in domain_folders for c in _folders(d)}))
+    class_names = tuple(sorted({c.name for d in domain_folders for c in list_subfolders(d)}))
     if len(class_names) < 2:
         raise DataError(
             f"data folder {str(root)!r} has {len(class_names)} class(es) {list(class_names)}; "
             "classification needs 2 at least, as folders domain/class/"
         )
-    domains = tuple(_read_domain(d, class_names, image_size) for d in domain_folders)
-    return DomainSet(
-        name=root.resolve().name, class_names=class_names, domains=domains, phrase=PHRASE
+    return open_listings(
+        [_list_domain(folder, class_names) for folder in domain_folders],
+        options,
+        name=root.resolve().name,
+        class_names=class_names,
+        phrase=PHRASE,
     )
 
 
-def _entries(folder: Path) -> list[Path]:
-    """List a folder in alphabetical order, without hidden names."""
-    try:
-        return sorted(p for p in folder.iterdir() if not p.name.startswith("."))
-    except OSError as error:
-        raise DataError(f"cannot list {str(folder)!r} ({error}); check its permissions") from error
-
-
-def _folders(parent: Path) -> list[Path]:
-    return [p for p in _entries(parent) if p.is_dir()]
-
-
-def _read_domain(folder: Path, class_names: tuple[str, ...], image_size: int) -> Domain:
-    """Read one domain's classes."""
-    class_folders = _folders(folder)
+def _list_domain(folder: Path, class_names: tuple[str, ...]) -> Listing:
+    """List one domain's classes."""
+    class_folders = list_subfolders(folder)
     if not class_folders:
         raise DataError(
             f"domain folder {str(folder)!r} holds no class folders; "
             "expected domain/class/*.jpg|png, or remove it"
         )
-    images: list[NDArray[np.uint8]] = []
-    labels: list[int] = []
-    for class_folder in class_folders:
-        paths = [p for p in _entries(class_folder) if p.suffix.lower() in SUFFIXES]
-        if not paths:
-            raise DataError(
-                f"class folder {str(class_folder)!r} holds no image "
-                f"({', '.join(sorted(SUFFIXES))}); add some or remove it"
-            )
-        images += [_read_image(path, image_size) for path in paths]
-        labels += [class_names.index(class_folder.name)] * len(paths)
-    return Domain(
-        name=folder.name, images_NHW3=np.stack(images), labels_N=np.array(labels, dtype=np.int64)
-    )
-
-
-def _read_image(path: Path, image_size: int) -> NDArray[np.uint8]:
-    """Read one image as uint8 (image_size, image_size, 3)."""
-    try:
-        with Image.open(path) as file:
-            image = ImageOps.exif_transpose(file).convert("RGB")
-    except _UNREADABLE as error:
-        raise DataError(
-            f"cannot read {str(path)!r} as an image ({error}); repair or remove it"
-        ) from error
-    fitted = ImageOps.fit(image, (image_size, image_size), method=Image.Resampling.BICUBIC)
-    return np.asarray(fitted, dtype=np.uint8)
+    labels = [class_names.index(class_folder.name) for class_folder in class_folders]
+    return list_classes(folder.name, class_folders, labels)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
+from secfpp.data.dealing import Scheme, Stock, Terms, deal, rank_in_class
 from secfpp.data.domains import Domain, DomainSet
 from secfpp.errors import ConfigError, DataError
 
@@ -18,17 +20,26 @@ from secfpp.errors import ConfigError, DataError
 class PartitionConfig:
     """How images are dealt."""
 
+    scheme: Scheme = "domain-dirichlet"
+    """How a domain's training images go to its clients: each client by a label mix of its own
+    (domain-dirichlet), evenly (domain), each class by shares of the clients (dirichlet), or each
+    class to one client (pathological)."""
     clients_per_domain: int = 4
     """Clients that share a domain."""
     images_per_client: int = 30
     """Training images of a client."""
     label_mix: float = 3.0
-    """Dirichlet concentration of a client's label mix; larger is nearer to uniform."""
+    """Concentration of the Dirichlet schemes; larger is nearer to uniform."""
     test_images_per_domain: int = 600
     """Test images of a domain, balanced over the classes as far as they go."""
 
     def __post_init__(self) -> None:
         """Refuse values out of range."""
+        if self.scheme not in get_args(Scheme):
+            raise ConfigError(
+                f"partition.scheme={self.scheme!r} but it must be one of "
+                f"{', '.join(get_args(Scheme))}; change partition.scheme"
+            )
         for name in ("clients_per_domain", "images_per_client", "test_images_per_domain"):
             if getattr(self, name) < 1:
                 raise ConfigError(
@@ -74,9 +85,8 @@ def partition(
 ) -> tuple[ClientShard, ...]:
     """Split every domain into test images and the training images of its clients.
 
-    Each client draws a label mix from a symmetric Dirichlet distribution over the classes that its
-    domain has, then its images one by one by that mix, without replacement; when a class runs
-    out, the mix is renormalised over those that are left.
+    Where a domain has a split of its own, test images come from its test part and training images
+    from the other. A client belongs to one domain under every scheme; `deal` says what they are.
 
     Parameters
     ----------
@@ -93,86 +103,89 @@ def partition(
     Raises
     ------
     DataError
-        A domain has too few images.
+        A domain has too few images, or the scheme leaves a client with too few, or with one class.
     """
     num_classes = len(domain_set.class_names)
     shards: list[ClientShard] = []
     for domain_index, domain in enumerate(domain_set.domains):
         _check_size(domain, config)
         shuffled = rng.permutation(len(domain)).astype(np.int64)
-        test_index, rest = _take_balanced(shuffled, domain, config.test_images_per_domain)
-        stock = [list(rest[domain.labels_N[rest] == c]) for c in range(num_classes)]
-        present_C = np.bincount(domain.labels_N, minlength=num_classes) > 0
-        for _ in range(config.clients_per_domain):
-            mix_C = _draw_mix(present_C, config.label_mix, rng)
-            shards.append(
-                ClientShard(
-                    client=len(shards),
-                    domain=domain_index,
-                    train_index=_draw_images(stock, mix_C, config.images_per_client, rng),
-                    test_index=test_index,
-                    label_mix_C=mix_C,
-                )
+        test_index, rest = _take_test(shuffled, domain, config.test_images_per_domain)
+        has_class = domain.labels_N if domain.is_test_N is None else domain.labels_N[rest]
+        hands = deal(
+            config.scheme,
+            Stock(
+                domain=domain.name,
+                class_names=domain_set.class_names,
+                index_M=rest,
+                labels_M=domain.labels_N[rest],
+                present_C=np.bincount(has_class, minlength=num_classes) > 0,
+            ),
+            Terms(
+                num_clients=config.clients_per_domain,
+                images_per_client=config.images_per_client,
+                concentration=config.label_mix,
+                first_client=len(shards),
+            ),
+            rng,
+        )
+        shards += [
+            ClientShard(
+                client=len(shards) + place,
+                domain=domain_index,
+                train_index=hand.index_B,
+                test_index=test_index,
+                label_mix_C=hand.mix_C,
             )
+            for place, hand in enumerate(hands)
+        ]
     return tuple(shards)
 
 
 def _check_size(domain: Domain, config: PartitionConfig) -> None:
-    """Refuse a domain with fewer images than test set and clients need together."""
+    """Refuse a domain with fewer images than test set and clients need."""
     train = config.clients_per_domain * config.images_per_client
-    needed = train + config.test_images_per_domain
-    if len(domain) < needed:
+    test = config.test_images_per_domain
+    clients = f"{config.clients_per_domain} clients x {config.images_per_client} for training"
+    lower_train = "lower partition.images_per_client or partition.clients_per_domain"
+    if domain.is_test_N is None:
+        if len(domain) < train + test:
+            raise DataError(
+                f"domain {domain.name!r} has {len(domain)} images but {train + test} are needed "
+                f"({clients} + {test} for testing); lower partition.images_per_client, "
+                "partition.clients_per_domain or partition.test_images_per_domain"
+            )
+        return
+    num_test = int(domain.is_test_N.sum())
+    num_train = len(domain) - num_test
+    if num_train < train:
         raise DataError(
-            f"domain {domain.name!r} has {len(domain)} images but {needed} are needed "
-            f"({config.clients_per_domain} clients x {config.images_per_client} for training + "
-            f"{config.test_images_per_domain} for testing); lower partition.images_per_client, "
-            "partition.clients_per_domain or partition.test_images_per_domain"
+            f"domain {domain.name!r} has {num_train} images in its training part but {train} are "
+            f"needed ({clients}); {lower_train}"
+        )
+    if num_test < test:
+        raise DataError(
+            f"domain {domain.name!r} has {num_test} images in its test part but {test} are needed; "
+            "lower partition.test_images_per_domain"
         )
 
 
-def _take_balanced(
+def _take_test(
     shuffled: NDArray[np.int64], domain: Domain, count: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Split `shuffled` into `count` indices with classes in turn, and the rest.
+    """Split `shuffled` into `count` test indices with classes in turn, and those for training.
 
-    A class never gives more than half of its images, rounded up, to the test set while others
-    have images left, so that a small class can still be trained on.
+    Without a split of the domain's own, a class never gives more than half of its images, rounded
+    up, to the test set while others have images left, so that a small class can still be trained
+    on.
     """
+    if domain.is_test_N is not None:
+        part = domain.is_test_N[shuffled]
+        of_test = shuffled[part]
+        order = np.argsort(rank_in_class(domain.labels_N[of_test]), kind="stable")
+        return np.sort(of_test[order[:count]]), np.sort(shuffled[~part])
     labels = domain.labels_N[shuffled]
-    rank = np.empty(len(shuffled), dtype=np.int64)
-    beyond_half = np.empty(len(shuffled), dtype=bool)
-    for c in np.unique(labels):
-        of_class = np.flatnonzero(labels == c)
-        rank[of_class] = np.arange(len(of_class))
-        beyond_half[of_class] = rank[of_class] >= (len(of_class) + 1) // 2
+    rank = rank_in_class(labels)
+    beyond_half = rank >= (np.bincount(labels)[labels] + 1) // 2
     order = np.lexsort((rank, beyond_half))
     return np.sort(shuffled[order[:count]]), np.sort(shuffled[order[count:]])
-
-
-def _draw_mix(
-    present_C: NDArray[np.bool_], concentration: float, rng: np.random.Generator
-) -> NDArray[np.float64]:
-    """Draw a label mix over the classes that are there."""
-    mix_C = np.zeros(len(present_C))
-    mix_C[present_C] = rng.dirichlet(np.full(int(present_C.sum()), concentration))
-    return mix_C
-
-
-def _draw_images(
-    stock: list[list[np.int64]],
-    mix_C: NDArray[np.float64],
-    count: int,
-    rng: np.random.Generator,
-) -> NDArray[np.int64]:
-    """Remove `count` indices from the per-class `stock`, by `mix_C` as long as it can be kept."""
-    taken: list[np.int64] = []
-    for u in rng.random(count):
-        left_C = np.array([len(of_class) for of_class in stock])
-        weight_C = np.where(left_C > 0, mix_C, 0.0)
-        if weight_C.sum() <= 0:
-            weight_C = left_C.astype(np.float64)
-        cumulative_C = np.cumsum(weight_C / weight_C.sum())
-        c = int(np.searchsorted(cumulative_C, u, side="right"))
-        c = min(c, int(np.flatnonzero(weight_C).max()))
-        taken.append(stock[c].pop())
-    return np.sort(np.array(taken, dtype=np.int64))

@@ -3,12 +3,16 @@
 Shape letters: n participants, N clients, M numbers of a shared prompt.
 """
 
+from typing import Final
+
 import numpy as np
 
 from secfpp.methods.interface import Contribution, IntArray, Outcome
 from secfpp.prompts import FloatArray
 
-__all__ = ["average_all", "average_groups", "broadcast", "keep"]
+__all__ = ["average_all", "average_groups", "broadcast", "bytes_of", "keep"]
+
+FLOAT32_BYTES: Final = 4
 
 
 def keep(contribution: Contribution) -> Outcome:
@@ -23,8 +27,16 @@ def broadcast(contribution: Contribution, update_M: FloatArray) -> Outcome:
     """Give one update to all clients, those that sat the round out included."""
     everyone = np.arange(contribution.num_clients, dtype=np.int64)
     return Outcome(
-        clients_r=everyone, update_rM=np.tile(update_M, (contribution.num_clients, 1)), k=1
+        clients_r=everyone,
+        update_rM=np.tile(update_M, (contribution.num_clients, 1)),
+        k=1,
+        bytes_client=bytes_of(len(update_M), len(update_M)),
     )
+
+
+def bytes_of(*numbers: int) -> int:
+    """Return the bytes of float32 numbers that a client sends and receives."""
+    return FLOAT32_BYTES * sum(numbers)
 
 
 def average_all(contribution: Contribution) -> Outcome:
@@ -55,4 +67,5 @@ def average_groups(contribution: Contribution, group_n: IntArray, min_cluster_si
         clients_r=contribution.clients_n,
         update_rM=np.asarray(mean_nM, dtype=np.float64),
         k=len(np.unique(group_n)),
+        bytes_client=bytes_of(*[contribution.update_nM.shape[1]] * 2),
     )

@@ -13,6 +13,7 @@ from secfpp.config import PrivacyConfig, RunConfig
 from secfpp.methods.averaging import broadcast
 from secfpp.methods.interface import Card, Contribution, Method, Outcome, Setting
 from secfpp.methods.plans import one_level_shared
+from secfpp.methods.trainers import two_phase
 from secfpp.privacy.accounting import calibrate_gaussian
 from secfpp.privacy.noise import clip_rows, gaussian_noise
 from secfpp.privacy.statement import PrivacyStatement
@@ -63,7 +64,7 @@ METHOD = Method(
         privacy="client-level differential privacy of what is released; none against the server",
         source="DP-FedAvg (McMahan et al., ICLR 2018) on the shared prompt",
     ),
-    plan=one_level_shared,
+    trainer=two_phase(one_level_shared),
     begin=begin,
     statement=statement,
 )

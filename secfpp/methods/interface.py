@@ -1,25 +1,28 @@
 """What every method is: what a client sends, what it gets, what it keeps.
 
-Shape letters: n participants, r receivers, N clients, D dimensions of a descriptor, M numbers of a
-shared prompt.
+Shape letters: n participants, r receivers, N clients, B images of a client (padded), C classes, D
+dimensions of a descriptor, M numbers of a shared prompt.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
 from mpc.jobs import LedgerEntry, Session
 from mpc.traffic import NO_TRAFFIC, Traffic
-from secfpp.config import MethodName, RunConfig, TrainingConfig
-from secfpp.losses import LossTerms
+from secfpp.config import MethodName, RunConfig
+from secfpp.losses import LossTerms, Shards
 from secfpp.privacy.statement import PrivacyStatement
-from secfpp.prompts import FloatArray
+from secfpp.prompts import FloatArray, PromptState
 from secfpp.seeds import Seeds
+from secfpp.training import TextTower
 
 __all__ = [
+    "Bench",
     "Card",
     "Contribution",
     "Exchange",
@@ -29,6 +32,7 @@ __all__ = [
     "RoundPlan",
     "Setting",
     "TrainedSteps",
+    "Trainer",
 ]
 
 IntArray = npt.NDArray[np.int64]
@@ -97,6 +101,8 @@ class Contribution:
     """P_G less the public start, before the local steps."""
     update_nM: FloatArray
     """P_G less the public start, after them."""
+    sent: Mapping[str, FloatArray] = field(default_factory=dict)
+    """What else a method's clients send, by name: one row a participant."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -107,6 +113,10 @@ class Outcome:
     """Clients that receive something."""
     update_rM: FloatArray
     """Their new P_G less the public start."""
+    given: Mapping[str, FloatArray] = field(default_factory=dict)
+    """What else they receive, by name in `PromptState.extra`: one row a receiver."""
+    bytes_client: int = 0
+    """Sent and received by one client, where no protocol counts its own traffic."""
     k: int | None = None
     """Groups that were formed, where there are groups."""
     labels_n: IntArray | None = None
@@ -115,6 +125,55 @@ class Outcome:
     """Who learned what."""
     traffic: Traffic = NO_TRAFFIC
     """What it cost."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Bench:
+    """What some clients work with: the frozen tower, and their own images."""
+
+    tower: TextTower
+    """Frozen text tower with the class names behind the context."""
+    logit_scale: float
+    """CLIP's inverse temperature."""
+    shards: Shards
+    """Training images of the n clients at work."""
+    clients_n: IntArray
+    """Which clients they are."""
+    round_index: int
+    """0, 1, ..."""
+    pulse: Callable[[], None] = lambda: None
+    """Called before each local step: raises when going on is of no use."""
+
+
+class Trainer(Protocol):
+    """Local work of a method and how its clients classify; see `secfpp.methods.trainers`.
+
+    States have a row for each of the n clients on the bench; row i of what comes back depends on
+    row i alone, unless the method's card says what clients exchange in between.
+    """
+
+    @property
+    def steps(self) -> int:
+        """Local steps a round; 0 for a method that does not train."""
+
+    @property
+    def needs_patches(self) -> bool:
+        """Whether it looks at regions of images."""
+
+    def begin(self, bench: Bench, state: PromptState) -> PromptState:
+        """Before the first round: add what the method keeps with every client."""
+
+    def shared(self, bench: Bench, state: PromptState) -> tuple[PromptState, torch.Tensor]:
+        """Work before the exchange; with the loss of each client, (n,) float32."""
+
+    def local(self, bench: Bench, state: PromptState) -> tuple[PromptState, torch.Tensor]:
+        """Work after it; the same."""
+
+    def sent(self, state: PromptState) -> Mapping[str, FloatArray]:
+        """Return what clients send besides P_G, one row each."""
+
+    def logits(self, bench: Bench, state: PromptState, images: Shards) -> torch.Tensor:
+        """Score images, one row of them a client, for every class: (n, B, C) float32."""
 
 
 class Exchange(Protocol):
@@ -141,7 +200,7 @@ class Method:
     """One way to personalise prompts."""
 
     card: Card
-    plan: Callable[[TrainingConfig], RoundPlan]
+    trainer: Callable[[RunConfig, Seeds], Trainer]
     """Local work a round, out of the common budget of steps."""
     begin: Callable[[Setting], Exchange]
     """The exchange of one seed."""

@@ -3,6 +3,7 @@
 from secfpp.methods.averaging import keep
 from secfpp.methods.interface import Card, Method
 from secfpp.methods.plans import one_level_local
+from secfpp.methods.trainers import two_phase
 
 __all__ = ["METHOD"]
 
@@ -16,6 +17,6 @@ METHOD = Method(
         privacy="nothing is sent",
         source="CoOp (Zhou et al., IJCV 2022), once a client",
     ),
-    plan=one_level_local,
+    trainer=two_phase(one_level_local),
     begin=lambda setting: keep,
 )

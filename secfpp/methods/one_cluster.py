@@ -3,6 +3,7 @@
 from secfpp.methods.averaging import average_all
 from secfpp.methods.interface import Card, Method
 from secfpp.methods.plans import two_level
+from secfpp.methods.trainers import two_phase
 
 __all__ = ["METHOD"]
 
@@ -16,6 +17,6 @@ METHOD = Method(
         privacy="none: the server sees every P_G",
         source="ablation: k = 1",
     ),
-    plan=two_level,
+    trainer=two_phase(two_level),
     begin=lambda setting: average_all,
 )

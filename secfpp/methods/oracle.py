@@ -3,6 +3,7 @@
 from secfpp.methods.fixed_groups import FixedGroups
 from secfpp.methods.interface import Card, Method, Setting
 from secfpp.methods.plans import two_level
+from secfpp.methods.trainers import two_phase
 
 __all__ = ["METHOD"]
 
@@ -24,6 +25,6 @@ METHOD = Method(
         privacy="none: the server sees every P_G and is told every domain",
         source="ceiling of clustering; cannot be deployed",
     ),
-    plan=two_level,
+    trainer=two_phase(two_level),
     begin=true_domains,
 )

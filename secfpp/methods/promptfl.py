@@ -3,6 +3,7 @@
 from secfpp.methods.averaging import average_all
 from secfpp.methods.interface import Card, Method
 from secfpp.methods.plans import one_level_shared
+from secfpp.methods.trainers import two_phase
 
 __all__ = ["METHOD"]
 
@@ -16,6 +17,6 @@ METHOD = Method(
         privacy="none: the server sees every prompt",
         source="PromptFL (Guo et al., IEEE TMC 2024), FedAvg unweighted",
     ),
-    plan=one_level_shared,
+    trainer=two_phase(one_level_shared),
     begin=lambda setting: average_all,
 )

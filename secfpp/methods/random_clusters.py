@@ -5,6 +5,7 @@ import numpy as np
 from secfpp.methods.fixed_groups import FixedGroups
 from secfpp.methods.interface import Card, Method, Setting
 from secfpp.methods.plans import two_level
+from secfpp.methods.trainers import two_phase
 
 __all__ = ["METHOD"]
 
@@ -28,6 +29,6 @@ METHOD = Method(
         privacy="none: the server sees every P_G",
         source="ablation: k groups by lot",
     ),
-    plan=two_level,
+    trainer=two_phase(two_level),
     begin=draw_groups,
 )

@@ -3,6 +3,7 @@
 from secfpp.methods.clustered import ClusteredExchange
 from secfpp.methods.interface import Card, Method, Setting
 from secfpp.methods.plans import two_level
+from secfpp.methods.trainers import two_phase
 
 __all__ = ["METHOD"]
 
@@ -26,6 +27,6 @@ METHOD = Method(
         privacy="secret sharing: nobody sees a P_G, a mean of others or a label (own-mean policy)",
         source="SecFPP (arXiv 2505.22447), by our own protocol and losses: docs/methods.md",
     ),
-    plan=two_level,
+    trainer=two_phase(two_level),
     begin=begin,
 )

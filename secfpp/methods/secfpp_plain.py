@@ -4,6 +4,7 @@ from mpc.plain import PlainSession
 from secfpp.methods.clustered import ClusteredExchange
 from secfpp.methods.interface import Card, Method, Setting
 from secfpp.methods.plans import two_level
+from secfpp.methods.trainers import two_phase
 
 __all__ = ["METHOD"]
 
@@ -27,6 +28,6 @@ METHOD = Method(
         privacy="none: the server sees every P_G and label",
         source="plaintext twin of SecFPP",
     ),
-    plan=two_level,
+    trainer=two_phase(two_level),
     begin=begin,
 )

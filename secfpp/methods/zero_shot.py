@@ -3,6 +3,7 @@
 from secfpp.methods.averaging import keep
 from secfpp.methods.interface import Card, Method
 from secfpp.methods.plans import no_steps
+from secfpp.methods.trainers import two_phase
 
 __all__ = ["METHOD"]
 
@@ -16,6 +17,6 @@ METHOD = Method(
         privacy="nothing is sent",
         source="CLIP (Radford et al., ICML 2021)",
     ),
-    plan=no_steps,
+    trainer=two_phase(no_steps),
     begin=lambda setting: keep,
 )

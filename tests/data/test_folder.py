@@ -5,11 +5,7 @@ from PIL import Image
 from secfpp.data import Domain, DomainSet, load_domains
 from secfpp.errors import DataError
 
-
-def save(path, colour=(200, 10, 10), size=(40, 30)):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.new("RGB", size, colour).save(path)
-    return path
+from .pictures import save
 
 
 @pytest.fixture
@@ -30,7 +26,7 @@ def test_reads_domains_and_classes_in_alphabetical_order(tree):
     assert [d.name for d in domain_set.domains] == ["photo", "sketch"]
     assert [d.labels_N.tolist() for d in domain_set.domains] == [[0, 1, 1, 2, 2], [1, 1, 2, 2]]
     assert domain_set.domains[0].images_NHW3.shape == (5, 16, 16, 3)
-    assert domain_set.domains[1].images_NHW3[0, 8, 8].tolist() == [200, 10, 10]
+    assert domain_set.domains[1].images_NHW3[:][0, 8, 8].tolist() == [200, 10, 10]
 
 
 def test_one_domain_is_enough(tree):
@@ -47,7 +43,7 @@ def test_the_shorter_side_is_fitted_and_the_rest_cropped(tmp_path):
         wide[:, 10:20] = 255
         path = save(tmp_path / "d" / name / "1.png")
         Image.fromarray(wide).save(path)
-    image = load_domains(str(tmp_path), image_size=10).domains[0].images_NHW3[0]
+    image = load_domains(str(tmp_path), image_size=10).domains[0].images_NHW3[:]
     assert (image == 255).all()
 
 
@@ -55,20 +51,28 @@ def test_the_shorter_side_is_fitted_and_the_rest_cropped(tmp_path):
 def test_every_colour_mode_becomes_rgb(tree, mode):
     path = tree / "photo" / "cat" / ("1.jpg" if mode == "CMYK" else "1.png")
     Image.new(mode, (20, 20)).save(path)
-    assert load_domains(str(tree), image_size=8).domains[0].images_NHW3.shape[1:] == (8, 8, 3)
+    images = load_domains(str(tree), image_size=8).domains[0].images_NHW3[:]
+    assert images.shape == (5 if mode == "CMYK" else 4, 8, 8, 3)
 
 
 def test_truncated_image_is_named(tree):
     path = save(tree / "photo" / "cat" / "big.jpg", size=(300, 300))
     path.write_bytes(path.read_bytes()[:600])
-    with pytest.raises(DataError, match=r"cannot read .*photo/cat/big\.jpg"):
+    message = (
+        r"1 of 9 images .* cannot be read, more than 1%.*photo/cat/big\.jpg' \((?i:.*truncated)"
+    )
+    with pytest.raises(DataError, match=message):
         load_domains(str(tree), image_size=8)
 
 
-def test_text_called_png_is_named(tree):
+def test_text_called_png_is_left_out_where_that_is_allowed(tree, caplog):
     (tree / "photo" / "cat" / "fake.png").write_text("hello")
-    with pytest.raises(DataError, match=r"cannot read .*fake\.png.* repair or remove"):
+    with pytest.raises(DataError, match=r"fake\.png' \(not an image\); repair or remove"):
         load_domains(str(tree), image_size=8)
+    domain_set = load_domains(str(tree), image_size=8, max_unreadable=1)
+    assert domain_set.skipped == 1
+    assert domain_set.domains[0].labels_N.tolist() == [0, 0, 1, 1]
+    assert "fake.png" in caplog.text
 
 
 def test_empty_class_folder_is_named(tree):
@@ -92,7 +96,7 @@ def test_one_class_is_refused(tmp_path):
 def test_missing_folder_and_file_instead_of_folder(tmp_path):
     file = save(tmp_path / "a.png")
     for path in (tmp_path / "nowhere", file):
-        with pytest.raises(DataError, match="does not exist; give 'digits' or a folder"):
+        with pytest.raises(DataError, match="does not exist; give 'digits', a folder"):
             load_domains(str(path), image_size=8)
 
 
@@ -114,6 +118,13 @@ def test_folder_of_loose_images_is_refused(tmp_path):
 def test_domain_of_wrong_shape_or_type_is_refused(images, labels):
     with pytest.raises(DataError, match="expected"):
         Domain(name="d", images_NHW3=images, labels_N=labels)
+
+
+@pytest.mark.parametrize("is_test", [np.zeros(2), np.zeros(3, dtype=bool)])
+def test_split_of_wrong_shape_or_type_is_refused(is_test):
+    images, labels = np.zeros((2, 4, 4, 3), dtype=np.uint8), np.zeros(2, dtype=np.int64)
+    with pytest.raises(DataError, match=r"is_test_N is .* expected bool of shape \(2,\)"):
+        Domain(name="d", images_NHW3=images, labels_N=labels, is_test_N=is_test)
 
 
 @pytest.mark.parametrize("label", [-1, 2])

@@ -1,55 +1,10 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from secfpp.data import Domain, DomainSet, PartitionConfig, partition
+from secfpp.data import PartitionConfig, partition
 from secfpp.errors import ConfigError, DataError
 
-
-def make_set(sizes, num_classes=3, missing=()):
-    domains = []
-    for d, size in enumerate(sizes):
-        labels = np.arange(size, dtype=np.int64) % num_classes
-        if d in missing:
-            labels[labels == 0] = 1
-        images = np.zeros((size, 4, 4, 3), dtype=np.uint8)
-        domains.append(Domain(name=f"d{d}", images_NHW3=images, labels_N=labels))
-    names = tuple("abcdefgh"[:num_classes])
-    return DomainSet(name="toy", class_names=names, domains=tuple(domains), phrase="a")
-
-
-@settings(max_examples=60, deadline=None)
-@given(
-    clients=st.integers(1, 5),
-    images=st.integers(1, 12),
-    test_images=st.integers(1, 30),
-    spare=st.integers(0, 20),
-    label_mix=st.sampled_from([1e-3, 0.1, 1.0, 3.0, 1e6]),
-    seed=st.integers(0, 2**32 - 1),
-)
-def test_no_image_is_used_twice(clients, images, test_images, spare, label_mix, seed):
-    size = clients * images + test_images + spare
-    domain_set = make_set([size, size + 3])
-    config = PartitionConfig(
-        clients_per_domain=clients,
-        images_per_client=images,
-        label_mix=label_mix,
-        test_images_per_domain=test_images,
-    )
-    shards = partition(domain_set, config, np.random.default_rng(seed))
-    assert [s.client for s in shards] == list(range(2 * clients))
-    for d in range(2):
-        mine = [s for s in shards if s.domain == d]
-        assert len(mine) == clients
-        used = np.concatenate([mine[0].test_index, *(s.train_index for s in mine)])
-        assert len(set(used.tolist())) == len(used) == clients * images + test_images
-        assert used.min() >= 0
-        assert used.max() < len(domain_set.domains[d])
-        for shard in mine:
-            assert len(shard.train_index) == images
-            np.testing.assert_array_equal(shard.test_index, mine[0].test_index)
-            assert shard.label_mix_C.sum() == pytest.approx(1)
+from .toy_sets import make_set
 
 
 def test_same_generator_same_partition_and_another_seed_another():
@@ -101,6 +56,7 @@ def test_too_few_images_names_the_domain_and_the_count():
         {"clients_per_domain": 0},
         {"images_per_client": -1},
         {"test_images_per_domain": 0},
+        {"scheme": "by chance"},
         {"label_mix": 0.0},
         {"label_mix": float("nan")},
         {"label_mix": float("inf")},
@@ -109,3 +65,35 @@ def test_too_few_images_names_the_domain_and_the_count():
 def test_settings_out_of_range_are_refused(setting):
     with pytest.raises(ConfigError, match=next(iter(setting))):
         PartitionConfig(**setting)
+
+
+def test_a_split_of_the_domains_own_is_kept():
+    domain_set = make_set([200], test_every=4)
+    (domain,) = domain_set.domains
+    config = PartitionConfig(clients_per_domain=2, images_per_client=20, test_images_per_domain=30)
+    for shard in partition(domain_set, config, np.random.default_rng(0)):
+        assert domain.is_test_N[shard.test_index].all()
+        assert not domain.is_test_N[shard.train_index].any()
+        assert np.bincount(domain.labels_N[shard.test_index]).tolist() == [10] * 3
+
+
+def test_all_of_a_test_part_can_be_used():
+    domain_set = make_set([200], test_every=4)
+    config = PartitionConfig(clients_per_domain=1, images_per_client=20, test_images_per_domain=50)
+    (shard,) = partition(domain_set, config, np.random.default_rng(0))
+    assert shard.test_index.tolist() == list(range(0, 200, 4))
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"clients_per_domain": 16}, r"150 images in its training part but 160 are needed \(16"),
+        ({"test_images_per_domain": 51}, r"50 images in its test part but 51 are needed; lower"),
+    ],
+)
+def test_a_part_that_is_too_small_is_named(settings, message):
+    config = PartitionConfig(
+        **{"images_per_client": 10, "test_images_per_domain": 50, **settings},
+    )
+    with pytest.raises(DataError, match=message):
+        partition(make_set([200], test_every=4), config, np.random.default_rng(0))

@@ -25,17 +25,61 @@ def cohort(labels: list[int], mix: list[float]) -> Cohort:
     )
 
 
+def by_axes(images: Shards) -> torch.Tensor:
+    """Give each image the class of its longer axis."""
+    return images.features_NBE
+
+
 def test_both_accuracies_by_hand() -> None:
-    scores = evaluate(torch.eye(2)[None], cohort([0, 0, 1, -1], [0.9, 0.1]))
+    scores = evaluate(by_axes, cohort([0, 0, 1, -1], [0.9, 0.1]))
     assert scores.own_mix == pytest.approx(0.9 * 0.5 + 0.1 * 1.0)
     assert scores.uniform == pytest.approx(0.75)
     assert scores.worst_client == scores.own_mix
 
 
 def test_class_without_test_images_is_left_out() -> None:
-    scores = evaluate(torch.eye(2)[None], cohort([0, 0, 0, -1], [0.5, 0.5]))
+    scores = evaluate(by_axes, cohort([0, 0, 0, -1], [0.5, 0.5]))
     assert scores.own_mix == pytest.approx(1 / 3)
     assert scores.uniform == pytest.approx(1 / 3)
+
+
+def several() -> Cohort:
+    """Two clients in the first domain and one in the second, whose labels are the wrong way round.
+
+    Client 0 has class a, client 1 both, client 2 class b.
+    """
+    features = torch.tensor([[1.0, 0.0], [0.0, 1.0]])
+    return Cohort(
+        domain_names=("right", "wrong"),
+        class_names=("a", "b"),
+        domain_N=np.array([0, 0, 1]),
+        label_mix_NC=torch.tensor([[1.0, 0.0], [0.5, 0.5], [0.0, 1.0]], dtype=torch.float64),
+        train=Shards(
+            features_NBE=features.repeat(3, 1, 1),
+            labels_NB=torch.tensor([[0, 0], [0, 1], [1, 1]]),
+            mask_NB=torch.tensor([[True, False], [True, True], [True, True]]),
+        ),
+        test_features_GSE=features.repeat(2, 1, 1),
+        test_labels_GS=torch.tensor([[0, 1], [1, 0]]),
+    )
+
+
+def test_own_and_neighbours_classes_and_other_domains_by_hand() -> None:
+    """Classified by the longer axis the first domain is all right, the second all wrong."""
+    scores = evaluate(by_axes, several(), everywhere=True)
+    assert scores.own_classes_N.tolist() == [1.0, 1.0, 0.0]
+    assert scores.neighbour_classes_N[0] == 1.0
+    assert np.isnan(scores.neighbour_classes_N[1:]).all()
+    assert scores.neighbour_classes == 1.0
+    assert scores.other_domains_N is not None
+    assert scores.other_domains_N.tolist() == [0.0, 0.0, 1.0]
+
+
+def test_what_there_is_not_is_none() -> None:
+    scores = evaluate(by_axes, cohort([0, 0, 1, -1], [0.9, 0.1]), everywhere=True)
+    assert scores.other_domains is None
+    assert scores.neighbour_classes is None
+    assert evaluate(by_axes, several()).other_domains is None
 
 
 def test_rand_index_ignores_names() -> None:

@@ -8,7 +8,9 @@ from mpc.plain import PlainSession
 from secfpp.config import ClusteringConfig, MethodName, RunConfig, TrainingConfig
 from secfpp.federation import Federation, RoundResult, draw_participants, run_round
 from secfpp.methods.interface import Setting
+from secfpp.methods.plans import two_level
 from secfpp.methods.registry import METHODS
+from secfpp.methods.trainers import TwoPhase
 from secfpp.prompts import PromptState
 from secfpp.seeds import Seeds
 from tests.federation.toy import SCALE, T, ToyTower, W, toy_cohort
@@ -28,7 +30,7 @@ def federation(name: MethodName) -> Federation:
         cohort=cohort,
         tower=ToyTower(),
         logit_scale=SCALE,
-        plan=METHODS[name].plan(CONFIG.training),
+        trainer=METHODS[name].trainer(CONFIG, Seeds(0)),
         exchange=METHODS[name].begin(setting),
         descriptor="text-features",
         projection_dim=4,
@@ -127,8 +129,11 @@ def test_local_part_starts_anew_on_a_new_shared_part() -> None:
     start = PromptState.start(torch.zeros(T, W), 9)
     used = start.replace(local_NTW=torch.ones(9, T, W))
     everyone = np.arange(9, dtype=np.int64)
-    forgetful = replace(federated, plan=replace(federated.plan, local_memory=0.0))
-    faithful = replace(federated, plan=replace(federated.plan, local_memory=1.0))
+    plan = two_level(CONFIG.training)
+    forgetful, faithful = (
+        replace(federated, trainer=TwoPhase(plan=replace(plan, local_memory=memory)))
+        for memory in (0.0, 1.0)
+    )
     fresh = run_round(forgetful, start, everyone).state
     assert torch.equal(run_round(forgetful, used, everyone).state.local_NTW, fresh.local_NTW)
     assert not torch.equal(run_round(faithful, used, everyone).state.local_NTW, fresh.local_NTW)

@@ -28,8 +28,9 @@ def contribution(update: list[list[float]], clients: list[int] | None = None) ->
 
 @pytest.mark.parametrize("name", get_args(MethodName))
 def test_every_method_spends_the_same_steps(name: MethodName) -> None:
-    training = TrainingConfig(local_steps=17, shared_steps=5)
-    assert METHODS[name].plan(training).steps == (0 if name == "zero-shot" else 17)
+    config = RunConfig(training=TrainingConfig(local_steps=17, shared_steps=5))
+    steps = METHODS[name].trainer(config, Seeds(0)).steps
+    assert steps == (0 if name == "zero-shot" else 17)
     assert METHODS[name].card.name == name
 
 

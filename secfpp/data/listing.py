@@ -1,0 +1,277 @@
+"""From lists of image files to a domain set: the limit a class, what cannot be read, the counts."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from secfpp.data.cache import default_cache_dir
+from secfpp.data.domains import Domain, DomainSet
+from secfpp.data.images import ImageFiles, Readable, open_images
+from secfpp.errors import ConfigError, DataError
+
+# Legend: N images.
+
+_LOG = logging.getLogger(__name__)
+SUFFIXES = frozenset({".jpg", ".jpeg", ".png"})
+UNREADABLE_SHARE = 0.01
+_SHOWN = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReadOptions:
+    """How data are read from a user's folder."""
+
+    image_size: int = 224
+    """Side in pixels to which images in files are resized: that of the model."""
+    images_per_class: int | None = None
+    """At most so many images of a class in a domain, in training and in test part each where the
+    data set has these, drawn by `limit_seed`. None: all."""
+    limit_seed: int = 0
+    """Decides which images the limit keeps; of its own, so that all seeds of a run see the same."""
+    max_unreadable: int | None = None
+    """How many images that cannot be read are passed over. None: one in a hundred."""
+    split_sha256: str | None = None
+    """Sha256 (hex) that the file with the data set's split must have. None: any, recorded."""
+    cache_dir: Path | None = None
+    """Where it is kept which images cannot be read. None: the user's cache folder."""
+
+    def __post_init__(self) -> None:
+        """Refuse values out of range."""
+        for name, least in (("image_size", 1), ("images_per_class", 1), ("max_unreadable", 0)):
+            value = getattr(self, name)
+            if value is not None and value < least:
+                raise ConfigError(f"{name}={value} but it must be at least {least}; change {name}")
+        digest = self.split_sha256
+        if digest is not None and (
+            len(digest) != 64 or not set(digest.lower()) <= set("0123456789abcdef")
+        ):
+            raise ConfigError(
+                f"split_sha256={digest!r} but a sha256 has 64 hexadecimal digits; see `sha256sum`"
+            )
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Listing:
+    """Which files are the images of one domain.
+
+    Parameters
+    ----------
+    name : str
+        Name of the domain.
+    paths : tuple of Path, N
+    labels_N : ndarray of int64, shape (N,)
+    is_test_N : ndarray of bool, shape (N,), optional
+        The data set's own split, if it has one.
+    """
+
+    name: str
+    paths: tuple[Path, ...]
+    labels_N: NDArray[np.int64]
+    is_test_N: NDArray[np.bool_] | None = None
+
+
+def open_listings(
+    listings: Sequence[Listing],
+    options: ReadOptions,
+    *,
+    name: str,
+    class_names: tuple[str, ...],
+    phrase: str,
+    split_files: Mapping[str, str] | None = None,
+) -> DomainSet:
+    """Make a domain set of listed files.
+
+    Parameters
+    ----------
+    listings : sequence of Listing
+        One a domain.
+    options : ReadOptions
+    name, class_names, phrase, split_files
+        As of `DomainSet`.
+
+    Returns
+    -------
+    DomainSet
+        Its images stay in their files until they are indexed.
+
+    Raises
+    ------
+    DataError
+        A listed file is missing; too many cannot be read; a domain is left without an image.
+    """
+    if len(class_names) < 2:
+        raise DataError(
+            f"data set {name!r} has {len(class_names)} class(es) {list(class_names)}; "
+            "classification needs 2 at least"
+        )
+    for listing in listings:
+        _check_presence(listing)
+    chosen = [_limit_listing(listing, class_names, options) for listing in listings]
+    cache_dir = default_cache_dir() if options.cache_dir is None else options.cache_dir
+    found = [open_images(listing.paths, options.image_size, cache_dir) for listing in chosen]
+    skipped = _count_skipped(name, found, options)
+    return DomainSet(
+        name=name,
+        class_names=class_names,
+        domains=tuple(
+            _domain(listing, readable) for listing, readable in zip(chosen, found, strict=True)
+        ),
+        phrase=phrase,
+        skipped=skipped,
+        split_files=split_files or {},
+    )
+
+
+def limit_domains(domain_set: DomainSet, options: ReadOptions) -> DomainSet:
+    """Keep at most `images_per_class` images of a class, domain and part of a set in memory."""
+    if options.images_per_class is None:
+        return domain_set
+    domains = []
+    for domain in domain_set.domains:
+        rows = _limit(
+            domain.name, domain_set.class_names, domain.labels_N, domain.is_test_N, options
+        )
+        if isinstance(domain.images_NHW3, ImageFiles):
+            raise TypeError("images in files are limited before they are opened")
+        domains.append(
+            Domain(
+                name=domain.name,
+                images_NHW3=domain.images_NHW3[rows],
+                labels_N=domain.labels_N[rows],
+                is_test_N=None if domain.is_test_N is None else domain.is_test_N[rows],
+            )
+        )
+    return replace(domain_set, domains=tuple(domains))
+
+
+def list_folder(folder: Path) -> list[Path]:
+    """List a folder in alphabetical order, without hidden names.
+
+    Raises
+    ------
+    DataError
+        It cannot be listed.
+    """
+    try:
+        return sorted(p for p in folder.iterdir() if not p.name.startswith("."))
+    except OSError as error:
+        raise DataError(f"cannot list {str(folder)!r} ({error}); check its permissions") from error
+
+
+def list_subfolders(folder: Path) -> list[Path]:
+    """List the folders in a folder; as `list_folder`."""
+    return [path for path in list_folder(folder) if path.is_dir()]
+
+
+def list_images(folder: Path) -> list[Path]:
+    """List the files in a folder that are called as images are.
+
+    Raises
+    ------
+    DataError
+        There is none, or the folder cannot be listed.
+    """
+    paths = [path for path in list_folder(folder) if path.suffix.lower() in SUFFIXES]
+    if not paths:
+        raise DataError(
+            f"class folder {str(folder)!r} holds no image "
+            f"({', '.join(sorted(SUFFIXES))}); add some or remove it"
+        )
+    return paths
+
+
+def list_classes(name: str, class_folders: Sequence[Path], labels: Sequence[int]) -> Listing:
+    """List all images of a domain whose classes are folders; `labels` has one a folder."""
+    paths: list[Path] = []
+    counts: list[int] = []
+    for folder in class_folders:
+        images = list_images(folder)
+        paths += images
+        counts.append(len(images))
+    return Listing(
+        name=name,
+        paths=tuple(paths),
+        labels_N=np.repeat(np.array(labels, dtype=np.int64), counts),
+    )
+
+
+def _check_presence(listing: Listing) -> None:
+    """Refuse a list that names files which are not there."""
+    missing = [path for path in listing.paths if not path.is_file()]
+    if missing:
+        shown = ", ".join(repr(str(path)) for path in missing[:_SHOWN])
+        raise DataError(
+            f"{len(missing)} of {len(listing.paths)} listed images of {listing.name!r} are "
+            f"missing, such as {shown}; is the folder a complete copy of the published images?"
+        )
+
+
+def _limit_listing(listing: Listing, class_names: tuple[str, ...], options: ReadOptions) -> Listing:
+    rows = _limit(listing.name, class_names, listing.labels_N, listing.is_test_N, options)
+    return Listing(
+        name=listing.name,
+        paths=tuple(listing.paths[row] for row in rows.tolist()),
+        labels_N=listing.labels_N[rows],
+        is_test_N=None if listing.is_test_N is None else listing.is_test_N[rows],
+    )
+
+
+def _limit(
+    domain: str,
+    class_names: tuple[str, ...],
+    labels_N: NDArray[np.int64],
+    is_test_N: NDArray[np.bool_] | None,
+    options: ReadOptions,
+) -> NDArray[np.int64]:
+    """Draw the rows that the limit keeps, in order; a class's draw does not depend on others."""
+    if options.images_per_class is None:
+        return np.arange(len(labels_N))
+    from secfpp.seeds import Seeds  # here since it imports torch, which takes a second
+
+    seeds = Seeds(options.limit_seed)
+    part_N = np.zeros(len(labels_N), dtype=bool) if is_test_N is None else is_test_N
+    kept: list[NDArray[np.int64]] = [np.empty(0, dtype=np.int64)]
+    for label, name in enumerate(class_names):
+        for part in (False, True):
+            rows = np.flatnonzero((labels_N == label) & (part_N == part))
+            rng = seeds.numpy(f"images per class: {domain}/{name}/{'test' if part else 'train'}")
+            kept.append(rng.permutation(rows)[: options.images_per_class])
+    return np.sort(np.concatenate(kept))
+
+
+def _count_skipped(name: str, found: Sequence[Readable], options: ReadOptions) -> int:
+    """Count what cannot be read; refuse too many, name some of the others."""
+    total = sum(len(readable.kept_N) for readable in found)
+    reasons = [reason for readable in found for reason in readable.reasons]
+    if not reasons:
+        return 0
+    stated = options.max_unreadable
+    allowed = int(total * UNREADABLE_SHARE) if stated is None else stated
+    what = f"{len(reasons)} of {total} images of {name!r} cannot be read"
+    shown = ", ".join(reasons[:_SHOWN])
+    if len(reasons) > allowed:
+        limit = f"{UNREADABLE_SHARE:.0%} of them" if stated is None else f"max_unreadable={stated}"
+        raise DataError(
+            f"{what}, more than {limit}: {shown}; repair or remove them, or raise max_unreadable"
+        )
+    _LOG.warning("%s and are left out: %s", what, shown)
+    return len(reasons)
+
+
+def _domain(listing: Listing, readable: Readable) -> Domain:
+    """Put together what is left of a domain."""
+    kept_N = readable.kept_N
+    if not kept_N.any():
+        raise DataError(f"domain {listing.name!r} has no image that can be read; add some")
+    return Domain(
+        name=listing.name,
+        images_NHW3=readable.images,
+        labels_N=listing.labels_N[kept_N],
+        is_test_N=None if listing.is_test_N is None else listing.is_test_N[kept_N],
+    )
