@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 export HF_HUB_OFFLINE ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test test-fast lint bench bench-peers bench-growth report clean
+.PHONY: help install run compare test test-fast lint bench bench-peers bench-growth report clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /|/' | awk -F'|' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -21,6 +21,9 @@ install: $(STAMP)  ## make .venv and install the project with its tools
 
 run: $(STAMP)  ## the main job: every method on the embedded default, then the table
 	$(BIN)/secfpp run $(ARGS)
+
+compare: $(STAMP)  ## every method on several seeds and budgets, in parallel, into one table
+	$(BIN)/secfpp compare $(ARGS)
 
 test: $(STAMP)  ## all tests
 	$(BIN)/pytest
@@ -45,7 +48,7 @@ bench-peers: $(STAMP)  ## CrypTen, SPU, MPyC, MP-SPDZ (SECFPP_MPSPDZ=TREE) besid
 bench-growth: $(STAMP)  ## time and bytes against N, D, K up to N = 5000, then docs/benchmarks.md
 	cd benchmarks && ../$(BIN)/python -m peers.growth $(ARGS) && ../$(BIN)/python -m peers.page
 
-report: $(STAMP)  ## the page of the newest run
+report: $(STAMP)  ## the page of the newest run or comparison
 	$(BIN)/secfpp report "$$(ls -td runs/*/ | head -n 1)"
 
 clean:  ## remove the environment and the caches of tools

@@ -13,6 +13,14 @@ from mpc.jobs import Comparisons
 from mpc.session import insecure_stamps
 from secfpp.data.partition import PartitionConfig
 from secfpp.errors import ConfigError
+from secfpp.method_settings import (
+    CflConfig,
+    DpFplConfig,
+    FedOtpConfig,
+    FedPgpConfig,
+    IfcaConfig,
+    PFedPromptConfig,
+)
 
 __all__ = [
     "ClusteringConfig",
@@ -34,6 +42,14 @@ MethodName = Literal[
     "local-only",
     "promptfl",
     "dp-promptfl",
+    "ldp-promptfl",
+    "dp-clusters",
+    "dp-fpl",
+    "fedotp",
+    "fedpgp",
+    "pfedprompt",
+    "ifca",
+    "cfl",
     "one-cluster",
     "random-clusters",
     "oracle",
@@ -194,14 +210,14 @@ class SecureConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class PrivacyConfig:
-    """The differentially private baseline: central, client-level Gaussian noise."""
+    """The budget of differentially private methods: each has the whole of it."""
 
     epsilon: float = 8.0
     """Budget of the whole run."""
     delta: float = 1e-5
     """Probability with which the budget may fail; below 1 over the number of clients."""
     clip_norm: float = 0.3
-    """Bound on the L2 norm of one client's update in one round."""
+    """Bound on the L2 norm of one client's update in one round, where the unit is a client."""
 
     def __post_init__(self) -> None:
         """Refuse values out of range."""
@@ -252,7 +268,19 @@ class RunConfig:
     secure: SecureConfig = field(default_factory=SecureConfig)
     """How the computing parties are run."""
     privacy: PrivacyConfig = field(default_factory=PrivacyConfig)
-    """The budget of the differentially private baseline."""
+    """The budget of differentially private methods."""
+    dpfpl: DpFplConfig = field(default_factory=DpFplConfig)
+    """Settings of DP-FPL alone."""
+    fedotp: FedOtpConfig = field(default_factory=FedOtpConfig)
+    """Settings of FedOTP alone."""
+    fedpgp: FedPgpConfig = field(default_factory=FedPgpConfig)
+    """Settings of FedPGP alone."""
+    pfedprompt: PFedPromptConfig = field(default_factory=PFedPromptConfig)
+    """Settings of pFedPrompt alone."""
+    ifca: IfcaConfig = field(default_factory=IfcaConfig)
+    """Settings of IFCA alone."""
+    cfl: CflConfig = field(default_factory=CflConfig)
+    """Settings of CFL alone."""
     methods: tuple[MethodName, ...] = DEFAULT_METHODS
     """Methods to run, in this order."""
     seeds: int = 1

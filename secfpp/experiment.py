@@ -149,7 +149,13 @@ class _Run:
         if not units:
             return
         seeds = Seeds(seed)
-        cohort = self.world.cohort(self.config.partition, seeds)
+        cohort = self.world.cohort(
+            self.config.partition,
+            seeds,
+            with_patches=any(
+                METHODS[unit.method].trainer(self.config, seeds).needs_patches for unit in units
+            ),
+        )
         for unit in units:
             self.observer.unit_started(unit)
             self._run_unit(unit, seeds, cohort, stack)
@@ -181,6 +187,7 @@ class _Run:
     def _federation(self, unit: Unit, seeds: Seeds, cohort: Cohort, stack: ExitStack) -> Federation:
         """Put together what stays the same over the rounds of a unit."""
         method = METHODS[unit.method]
+        trainer = method.trainer(self.config, seeds)
         setting = Setting(
             config=self.config,
             seeds=seeds,
@@ -188,10 +195,10 @@ class _Run:
             open_session=lambda: self._open(stack),
         )
         return Federation(
-            cohort=cohort,
+            cohort=cohort if trainer.needs_patches else cohort.without_patches(),
             tower=self.world.tower,
             logit_scale=self.world.logit_scale,
-            trainer=method.trainer(self.config, seeds),
+            trainer=trainer,
             exchange=method.begin(setting),
             descriptor=self.config.clustering.descriptor,
             projection_dim=self.config.clustering.projection_dim,

@@ -73,11 +73,17 @@ class RunFolder:
         return load_config(self.path / "config.json")
 
     def append(self, name: str, lines: Sequence[JsonObject]) -> None:
-        """Append lines to a .jsonl file; one write, so that a line is whole or absent."""
+        """Append lines to a .jsonl file; one write, so that a line is whole or absent.
+
+        A last line that was cut short, by a full disk say, is cut off first.
+        """
         if lines:
             text = "".join(json.dumps(line) + "\n" for line in lines)
-            with (self.path / name).open("a", encoding="utf-8") as file:
-                file.write(text)
+            with (self.path / name).open("a+b") as file:
+                file.seek(0)
+                kept = file.read().rfind(b"\n") + 1
+                file.truncate(kept)
+                file.write(text.encode())
                 file.flush()
                 os.fsync(file.fileno())
 

@@ -1,10 +1,13 @@
 """What a run is about, loaded once: images, model, image features.
 
-open_clip is imported when a world is loaded, for it takes seconds.
+open_clip is imported when a world is loaded, for it takes seconds. Features of regions of images
+are computed when a method first asks for them.
 """
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +17,7 @@ from secfpp.cohort import Cohort, build_cohort
 from secfpp.config import PartitionConfig, RunConfig
 from secfpp.data.domains import DomainSet
 from secfpp.data.partition import partition
+from secfpp.errors import ConfigError
 from secfpp.seeds import Seeds
 from secfpp.training import TextTower, pick_device
 
@@ -32,11 +36,32 @@ class World:
     initial_TW: torch.Tensor
     """Public start of every prompt, float32."""
     device: torch.device
+    encode_regions: Callable[[], tuple[npt.NDArray[np.float32], ...]] | None = None
+    """Returns unit-norm features of R regions of each domain's images, (images, R, E)."""
 
-    def cohort(self, config: PartitionConfig, seeds: Seeds) -> Cohort:
-        """Deal the images to clients."""
+    @cached_property
+    def patches(self) -> tuple[npt.NDArray[np.float32], ...]:
+        """Unit-norm features of R regions of each domain's images, (images, R, E).
+
+        Raises
+        ------
+        ConfigError
+            If this world cannot tell regions of images apart.
+        """
+        if self.encode_regions is None:
+            raise ConfigError(
+                "this world has no features of regions of images; give it `encode_regions`, or "
+                "leave out methods that look at regions"
+            )
+        return self.encode_regions()
+
+    def cohort(
+        self, config: PartitionConfig, seeds: Seeds, *, with_patches: bool = False
+    ) -> Cohort:
+        """Deal the images to clients, with features of their regions only if they are needed."""
         shards = partition(self.domain_set, config, seeds.numpy("partition"))
-        return build_cohort(self.domain_set, self.features, shards, self.device)
+        patches = self.patches if with_patches else None
+        return build_cohort(self.domain_set, self.features, shards, self.device, patches)
 
 
 def load_world(config: RunConfig) -> World:
@@ -53,6 +78,7 @@ def load_world(config: RunConfig) -> World:
     """
     from secfpp.clip.features import encode_domains
     from secfpp.clip.model import load_clip
+    from secfpp.clip.patches import encode_patches
     from secfpp.clip.text import PromptedText
     from secfpp.data.load import load_domains
 
@@ -76,6 +102,7 @@ def load_world(config: RunConfig) -> World:
         logit_scale=clip.logit_scale,
         initial_TW=tower.initial_context(domain_set.phrase),
         device=device,
+        encode_regions=lambda: encode_patches(clip, domain_set, config.cache_dir),
     )
 
 

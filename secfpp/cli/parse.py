@@ -14,9 +14,11 @@ import tyro
 from secfpp import __version__
 from secfpp.cli.certs import Certs
 from secfpp.cli.cluster import Cluster
+from secfpp.cli.compare import Compare
 from secfpp.cli.dealer import Dealer
 from secfpp.cli.descriptors import Descriptors
 from secfpp.cli.doctor import Doctor
+from secfpp.cli.methods import Methods
 from secfpp.cli.party import Party
 from secfpp.cli.pretrain import Pretrain
 from secfpp.cli.report import Report
@@ -25,6 +27,8 @@ from secfpp.cli.verb import Verb
 
 VERBS: dict[str, type[Verb]] = {
     "run": Run,
+    "compare": Compare,
+    "methods": Methods,
     "cluster": Cluster,
     "party": Party,
     "dealer": Dealer,
@@ -81,11 +85,12 @@ def _none_spelled(words: Sequence[str]) -> Iterator[str]:
 
 
 def _branch(name: str, verb: type[Verb], words: Sequence[str]) -> object:
-    """Return the annotated type of one subcommand; `run` starts from the file it is given."""
-    file = _file_of_settings(words) if verb is Run and words[:1] == [name] else None
-    if file is None:
-        return Annotated[verb, tyro.conf.subcommand(name)]
-    return Annotated[verb, tyro.conf.subcommand(name, default=Run.from_file(file))]
+    """Return the annotated type of one subcommand; some start from the file they are given."""
+    if issubclass(verb, Run | Compare) and list(words[:1]) == [name]:
+        file = _file_of_settings(words)
+        if file is not None:
+            return Annotated[verb, tyro.conf.subcommand(name, default=verb.from_file(file))]
+    return Annotated[verb, tyro.conf.subcommand(name)]
 
 
 def _file_of_settings(words: Sequence[str]) -> Path | None:

@@ -1,4 +1,4 @@
-"""`secfpp report`: one self-contained page about a run."""
+"""`secfpp report`: one self-contained page about a run or a comparison."""
 
 from __future__ import annotations
 
@@ -13,17 +13,24 @@ from secfpp.cli.verb import Verb
 
 @dataclass(frozen=True, kw_only=True)
 class Report(Verb):
-    """Make one self-contained HTML page of a run, with report.json and figure.svg beside it."""
+    """Make one self-contained HTML page of a run or a comparison.
 
-    run: tyro.conf.Positional[Path]
-    """Run folder, as `secfpp run` printed it."""
+    Beside it: report.json and figure.svg; of a comparison, also accuracy.csv and costs.csv.
+    """
+
+    folder: tyro.conf.Positional[Path]
+    """Folder of a run or a comparison, as `secfpp run` or `secfpp compare` printed it."""
     out: Path | None = None
-    """Folder to write to. None: the run folder."""
+    """Folder to write to. None: the same."""
 
     def execute(self) -> Outcome:
-        """Read the run, write the page."""
-        from secfpp.report.write import write_report
+        """Read the folder, write the page."""
+        from secfpp.report.comparison.load import is_comparison
 
-        page, numbers = write_report(self.run, self.out)
+        if is_comparison(self.folder):
+            from secfpp.report.comparison.write import write_comparison as write
+        else:
+            from secfpp.report.write import write_report as write
+        page, numbers = write(self.folder, self.out)
         record = {"page": str(page), "numbers": str(numbers)}
         return Outcome(record=record, shown=(str(page),))

@@ -10,6 +10,7 @@ import hashlib
 import logging
 import os
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -51,28 +52,48 @@ def encode_domains(
 
 def _features(clip: FrozenClip, domain: Domain, folder: Path) -> NDArray[np.float32]:
     """Return one domain's features, from the cache if it holds them."""
-    path = folder / f"{_digest(clip, domain)}.safetensors"
-    shape = (len(domain), clip.embed_dim)
+    return kept_array(
+        folder / f"{digest_of(clip, domain, (_FORMAT,))}.safetensors",
+        (len(domain), clip.embed_dim),
+        lambda: clip.encode_images(domain.images_NHW3).cpu().numpy(),
+    )
+
+
+def kept_array(
+    path: Path, shape: tuple[int, ...], compute: Callable[[], NDArray[np.float32]]
+) -> NDArray[np.float32]:
+    """Return what a file holds; if it is missing, damaged or of another shape, compute and keep it.
+
+    A folder that cannot be written is a warning: the array is then computed each time.
+    """
     if path.is_file():
         try:
-            kept_NE: NDArray[np.float32] = load_file(path)[_KEY]
-            if kept_NE.shape == shape:
-                return kept_NE
-            _LOG.warning("%s holds shape %s, not %s", path, kept_NE.shape, shape)
+            kept: NDArray[np.float32] = load_file(path)[_KEY]
+            if kept.shape == shape:
+                return kept
+            _LOG.warning("%s holds shape %s, not %s", path, kept.shape, shape)
         except (OSError, KeyError, SafetensorError) as error:
             _LOG.warning("%s is damaged (%s); computing it afresh", path, error)
-    features_NE = clip.encode_images(domain.images_NHW3).cpu().numpy()
+    computed = compute()
     try:
-        _write(path, features_NE)
+        _write(path, computed)
     except OSError as error:
-        _LOG.warning("cannot keep image features in %s: %s", folder, error)
-    return features_NE
+        _LOG.warning("cannot keep image features in %s: %s", path.parent, error)
+    return computed
 
 
-def _digest(clip: FrozenClip, domain: Domain) -> str:
-    """Digest of all that features depend on; devices round differently and are kept apart."""
+def digest_of(clip: FrozenClip, domain: Domain, way: tuple[object, ...]) -> str:
+    """Digest of all that features depend on; devices round differently and are kept apart.
+
+    Parameters
+    ----------
+    clip : FrozenClip
+    domain : Domain
+    way : tuple
+        How the features are made: numbers and strings.
+    """
     preprocessing = sorted(clip.model.visual.preprocess_cfg.items())
-    parts = (_FORMAT, clip.fingerprint, clip.device.type, preprocessing, domain.checksum)
+    parts = (*way, clip.fingerprint, clip.device.type, preprocessing, domain.checksum)
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:32]
 
 

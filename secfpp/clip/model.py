@@ -246,7 +246,7 @@ class FrozenClip:
         with torch.no_grad():
             for start in range(0, len(images_NHW3), BATCH_SIZE):
                 pixels = torch.from_numpy(images_NHW3[start : start + BATCH_SIZE].copy())
-                raw = self.model.encode_image(self._preprocess(pixels.to(self.device)))
+                raw = self.model.encode_image(self.preprocess(pixels.to(self.device)))
                 features.append(functional.normalize(raw.float(), dim=-1))
         return torch.cat(features)
 
@@ -257,7 +257,7 @@ class FrozenClip:
             raw = self.model.encode_text(tokens.to(self.device))
         return functional.normalize(raw.float(), dim=-1)
 
-    def _preprocess(self, pixels_NHW3: torch.Tensor) -> torch.Tensor:
+    def preprocess(self, pixels_NHW3: torch.Tensor) -> torch.Tensor:
         """Resize and normalise: uint8 (N, H, W, 3) to float32 (N, 3, size, size)."""
         pixels = pixels_NHW3.permute(0, 3, 1, 2).float() / 255
         size = (self.image_size, self.image_size)

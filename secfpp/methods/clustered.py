@@ -6,6 +6,7 @@ import numpy as np
 
 from mpc.jobs import ClusterJob, ClusterResult, Session
 from secfpp.config import ClusteringConfig
+from secfpp.methods.averaging import bytes_of
 from secfpp.methods.interface import Contribution, Outcome
 from secfpp.prompts import FloatArray
 
@@ -36,6 +37,9 @@ class ClusteredExchange:
             labels_n=result.labels_N,
             ledger=result.ledger,
             traffic=result.traffic,
+            bytes_client=bytes_of(
+                contribution.descriptor_nD.shape[1], *[contribution.update_nM.shape[1]] * 2
+            ),
         )
 
     def _job(self, contribution: Contribution) -> ClusterJob:

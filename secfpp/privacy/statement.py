@@ -18,11 +18,15 @@ class PrivacyStatement:
     delta: float
     """Probability with which the loss may exceed epsilon."""
     noise_multiplier: float
-    """Standard deviation of the noise over the sensitivity of the sum."""
+    """Standard deviation of the noise over `sensitivity`."""
     clip_norm: float
-    """Bound on the L2 norm of one client's update in one round."""
+    """Bound on the L2 norm of what one unit adds to one release."""
+    sensitivity: float
+    """How far one unit moves one release at most, in L2 norm."""
     compositions: int
-    """Releases of a noised sum."""
+    """Noised releases that one unit takes part in, or may take part in."""
+    sample_rate: float = 1.0
+    """Probability with which a unit is in a release, drawn in secret; 1 without amplification."""
     unit: str = "client: all images and all rounds of one client"
     """Whose change is hidden."""
     neighbours: str = "one client's updates are replaced by zero in every round; N is public"
@@ -31,12 +35,21 @@ class PrivacyStatement:
     """Amplification by client sampling."""
     trust: str = "a central server sees every clipped update and adds the noise"
     """Who must be trusted."""
+    covers: str = "everything that clients get from the server"
+    """What was computed from the noised releases alone, and so is covered by epsilon."""
+    epsilon_paper: float | None = None
+    """What the formula of the method's own paper says of the same noise, if it has one; not a
+    guarantee."""
 
     @property
     def in_words(self) -> str:
         """One sentence to stand wherever the epsilon does."""
+        paper = ""
+        if self.epsilon_paper is not None:
+            paper = f"; by its paper's formula {self.epsilon_paper:.2f}"
         return (
             f"epsilon {self.epsilon_pld:.2f} at delta {self.delta:g} (by Renyi DP "
-            f"{self.epsilon_rdp:.2f}), {self.compositions} releases; unit: {self.unit}; "
-            f"neighbours: {self.neighbours}; trust: {self.trust}"
+            f"{self.epsilon_rdp:.2f}{paper}), {self.compositions} releases; unit: {self.unit}; "
+            f"neighbours: {self.neighbours}; sampling: {self.sampling}; covers: {self.covers}; "
+            f"trust: {self.trust}"
         )

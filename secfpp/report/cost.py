@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from secfpp.report.records import MethodResult, SecureJob
+from secfpp.report.records import Costs, MethodResult, SecureJob
 from secfpp.report.text import count, decimal, megabytes, seconds
 
 PHASES = ("input", "online", "offline", "output", "control")
@@ -28,7 +28,7 @@ def cost_rows(results: Sequence[MethodResult], hero: str) -> tuple[CostRow, ...]
     )
 
 
-def cost_cells(result: MethodResult) -> tuple[str, ...]:
+def cost_cells(result: Costs) -> tuple[str, ...]:
     """Return rounds, MB per client and per party, seconds of training, sharing, online, dealer.
 
     What a method does not do is a dash, not a zero.

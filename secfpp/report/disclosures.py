@@ -19,7 +19,7 @@ POLICY_SENTENCES = {
     "distances": "Under the policy distances the server also learns how far clients lie from "
     "one another: kept for comparison, not for deployment.",
 }
-COUNTED = "Each line below is one kind of opening, counted over the whole run."
+COUNTED = "Each line below is one kind of opening, counted over {}."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +48,7 @@ def disclosures(reveals: Sequence[Reveal]) -> tuple[Disclosure, ...]:
     )
 
 
-def policy_sentence(config: Fields) -> str:
-    """Say what the policy of the run opens."""
+def policy_sentence(config: Fields, counted_over: str = "the whole run") -> str:
+    """Say what the policy of the run opens, and over what openings are counted."""
     policy = config.child("clustering").text("reveal")
-    return f"{POLICY_SENTENCES.get(policy, '')} {COUNTED}".strip()
+    return f"{POLICY_SENTENCES.get(policy, '')} {COUNTED.format(counted_over)}".strip()

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from secfpp.report.differences import difference, points, points_spread
-from secfpp.report.records import HERO, TWIN, MethodResult, RunRecord
+from secfpp.report.fields import Fields
+from secfpp.report.records import HERO, TWIN, ClusterMap, MethodResult, RunRecord
 from secfpp.report.text import percent
 
 QUESTION = "Do clients who learn together, showing their prompts to nobody, do better?"
@@ -60,7 +61,7 @@ def _standing(hero: MethodResult, by_name: dict[str, MethodResult]) -> str:
     for number, phrase in phrases.items():
         beaten = [rival.title for rival in rivals if _measures_won(hero, rival) == number]
         if beaten:
-            said.append(phrase.format(_listed(beaten)))
+            said.append(phrase.format(listed(beaten)))
     if not said:
         return ""
     several = len(hero.own_mix.per_seed) > 1
@@ -74,7 +75,7 @@ def _measures_won(hero: MethodResult, rival: MethodResult) -> int:
     return sum(gap is not None and gap.is_win for gap in gaps)
 
 
-def _listed(names: Sequence[str]) -> str:
+def listed(names: Sequence[str]) -> str:
     """Return names as prose lists them; one with a comma in it is quoted."""
     quoted = [
         f"\N{LEFT DOUBLE QUOTATION MARK}{name}\N{RIGHT DOUBLE QUOTATION MARK}"
@@ -129,31 +130,42 @@ def _unfinished(run: RunRecord) -> str:
 
 def facts(run: RunRecord) -> tuple[Fact, ...]:
     """Return the settings that a reader asks for first."""
-    config = run.config
+    before = {"Seeds": str(run.config.whole("seeds", 1))}
+    return settings_facts(run.config, run.versions, run.clusters, run.num_clients, before)
+
+
+def settings_facts(
+    config: Fields,
+    versions: Fields,
+    clusters: ClusterMap | None,
+    num_clients: int,
+    others: Mapping[str, str],
+) -> tuple[Fact, ...]:
+    """Return the settings that a reader asks for first, with `others` in their midst."""
     clustering, secure = config.child("clustering"), config.child("secure")
     k = clustering.number("k")
     pairs = {
         "Data": config.text("data"),
         "Model": config.text("model"),
-        "Clients": _clients(run),
+        "Clients": _clients(clusters, num_clients),
         "Rounds": str(config.child("training").whole("rounds")),
-        "Seeds": str(config.whole("seeds", 1)),
+        **others,
         "Clusters": "chosen" if k is None else f"{k:.0f}",
         "Computing parties": f"{secure.whole('parties', 2)} and a dealer",
         "Reveal policy": clustering.text("reveal"),
-        "Device": _device(run),
+        "Device": _device(config, versions),
     }
     return tuple(Fact(name=name, value=value) for name, value in pairs.items() if value)
 
 
-def _clients(run: RunRecord) -> str:
+def _clients(clusters: ClusterMap | None, num_clients: int) -> str:
     """Return how many clients there were, and in how many domains, as far as is known."""
-    if run.clusters is not None:
-        return f"{len(run.clusters.domains)} in {len(set(run.clusters.domains))} domains"
-    return f"{run.num_clients}" if run.num_clients else ""
+    if clusters is not None:
+        return f"{len(clusters.domains)} in {len(set(clusters.domains))} domains"
+    return f"{num_clients}" if num_clients else ""
 
 
-def _device(run: RunRecord) -> str:
+def _device(config: Fields, versions: Fields) -> str:
     """Return where prompts were trained; `auto` is a GPU where there is one."""
-    asked, gpu = run.config.text("device"), run.versions.text("gpu", "none")
+    asked, gpu = config.text("device"), versions.text("gpu", "none")
     return "cpu" if asked == "cpu" or gpu == "none" else gpu

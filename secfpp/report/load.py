@@ -35,18 +35,18 @@ def load_run(folder: Path) -> RunRecord:
     if not (folder / "config.json").is_file():
         raise RunFolderError(f"{folder} is not a run folder: it has no config.json; see runs/")
     metrics = tuple(_lines(folder / "metrics.jsonl"))
-    table = _object(folder / "results.json")
-    jobs = tuple(_secure_jobs(_object(folder / "traffic.json")))
+    table = read_object(folder / "results.json")
+    jobs = tuple(_secure_jobs(read_object(folder / "traffic.json")))
     return RunRecord(
         folder=folder.resolve(),
-        config=_object(folder / "config.json"),
-        versions=_object(folder / "versions.json"),
+        config=read_object(folder / "config.json"),
+        versions=read_object(folder / "versions.json"),
         rounds=tuple(_round_point(line) for line in metrics),
         results=_results(table or _table_so_far(folder)),
         complete=table.flag("complete"),
         reveals=tuple(_reveal(line) for line in _lines(folder / "ledger.jsonl")),
         jobs=tuple(_secure_job(job) for job in jobs),
-        clusters=_first_clusters(_object(folder / "clusters.json")),
+        clusters=_first_clusters(read_object(folder / "clusters.json")),
         num_clients=max((line.whole("num_participants") for line in metrics), default=0),
         insecure=tuple(dict.fromkeys(r for job in jobs for r in job.texts("insecure"))),
     )
@@ -59,8 +59,14 @@ def _secure_jobs(traffic: Fields) -> Iterator[Fields]:
             yield from traffic.children(key)
 
 
-def _object(path: Path) -> Fields:
-    """Read a JSON object; an absent file reads as an empty one."""
+def read_object(path: Path) -> Fields:
+    """Read a JSON object; an absent file reads as an empty one.
+
+    Raises
+    ------
+    RunFolderError
+        If it is not JSON.
+    """
     if not path.is_file():
         return Fields({})
     try:
@@ -95,6 +101,7 @@ def _reveal(line: Fields) -> Reveal:
     """Read one line of ledger.jsonl; openings of one kind differ by their iteration only."""
     shape = " x ".join(f"{size:.0f}" for size in line.numbers("shape"))
     return Reveal(
+        method=line.text("job").partition(",")[0],
         learner=line.text("to"),
         what=line.text("what"),
         why=re.sub(r"^iteration \d+: ", "", line.text("why")),

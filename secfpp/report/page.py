@@ -7,24 +7,17 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from secfpp.report.clusters import ClusterSection, cluster_section
+from secfpp.report.cells import Cell, percent_column
+from secfpp.report.clusters import ClusterSection, LegendKey, cluster_section
 from secfpp.report.cost import CostRow, StepRow, TrafficTable, cost_rows, step_rows, traffic_table
 from secfpp.report.disclosures import Disclosure, disclosures, policy_sentence
 from secfpp.report.figures import Look, both_measures, curves, looks, swatch
 from secfpp.report.headline import QUESTION, Fact, Stamp, Tile, answer, facts, stamps, tiles
-from secfpp.report.records import HERO, Estimate, MethodResult, RunRecord
-from secfpp.report.text import decimal, percent, spread
+from secfpp.report.records import HERO, MethodResult, RunRecord
+from secfpp.report.settings import SettingsGroup, settings_groups
+from secfpp.report.text import decimal
 
 MEASURES = {"own_mix": "Own label mix", "uniform": "Uniform classes"}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Cell:
-    """One number of the result table."""
-
-    text: str
-    spread: str = ""
-    best: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,18 +26,8 @@ class ResultRow:
 
     title: str
     key: Markup
-    legend_key: Markup
-    """The same picture once more, with ids of its own."""
     hero: bool
     cells: tuple[Cell, ...]
-
-
-@dataclass(frozen=True, kw_only=True)
-class SettingsGroup:
-    """A foldable list of settings or versions."""
-
-    title: str
-    facts: tuple[Fact, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,6 +51,7 @@ class Page:
     facts: tuple[Fact, ...]
     rows: tuple[ResultRow, ...]
     panels: tuple[Markup, ...]
+    legend: tuple[LegendKey, ...]
     clusters: ClusterSection | None
     reveals: tuple[Disclosure, ...]
     costs: tuple[CostRow, ...]
@@ -105,12 +89,16 @@ def compose(run: RunRecord) -> Page:
         facts=facts(run),
         rows=result_rows(run.results, known),
         panels=_panels(run, known),
+        legend=tuple(
+            LegendKey(key=_key(known[result.name], f"legend-{result.name}"), title=result.title)
+            for result in run.results
+        ),
         clusters=cluster_section(run.clusters) if run.clusters else None,
         reveals=disclosures(run.reveals),
         costs=cost_rows(run.results, HERO),
         traffic=traffic_table(run.jobs),
         steps=step_rows(run.jobs),
-        settings=_settings(run),
+        settings=settings_groups(run.config, run.versions),
     )
 
 
@@ -123,9 +111,9 @@ def methods_without_rounds(run: RunRecord) -> set[str]:
 def result_rows(results: Sequence[MethodResult], known: dict[str, Look]) -> tuple[ResultRow, ...]:
     """Return the result table with the best of each column marked."""
     columns = [
-        _percent_column([result.own_mix for result in results]),
-        _percent_column([result.uniform for result in results]),
-        _percent_column([result.worst_client for result in results]),
+        percent_column([result.own_mix for result in results]),
+        percent_column([result.uniform for result in results]),
+        percent_column([result.worst_client for result in results]),
         [Cell(text=decimal(result.ari.mean)) for result in results],
         [Cell(text=decimal(result.epsilon, 1)) for result in results],
     ]
@@ -133,7 +121,6 @@ def result_rows(results: Sequence[MethodResult], known: dict[str, Look]) -> tupl
         ResultRow(
             title=result.title,
             key=_key(known[result.name], f"row-{result.name}"),
-            legend_key=_key(known[result.name], f"legend-{result.name}"),
             hero=result.name == HERO,
             cells=tuple(column[index] for column in columns),
         )
@@ -146,19 +133,6 @@ def _key(look: Look, name: str) -> Markup:
     return Markup(swatch(look, name=name))  # noqa: S704  drawn here
 
 
-def _percent_column(estimates: Sequence[Estimate]) -> list[Cell]:
-    """Return one column of accuracies; what prints like the highest is marked too."""
-    best = percent(max((e.mean for e in estimates if e.mean is not None), default=None))
-    return [
-        Cell(
-            text=percent(estimate.mean),
-            spread=spread(estimate.standard_error),
-            best=estimate.mean is not None and percent(estimate.mean) == best,
-        )
-        for estimate in estimates
-    ]
-
-
 def _panels(run: RunRecord, known: dict[str, Look]) -> tuple[Markup, ...]:
     """Return the three accuracy pictures; none when nothing was trained."""
     if not run.results or not run.rounds:
@@ -168,15 +142,3 @@ def _panels(run: RunRecord, known: dict[str, Look]) -> tuple[Markup, ...]:
         for measure, title in MEASURES.items()
     ]
     return tuple(Markup(svg) for svg in [*drawn, both_measures(run.results, known)])  # noqa: S704
-
-
-def _settings(run: RunRecord) -> tuple[SettingsGroup, ...]:
-    """Return the resolved configuration and the versions."""
-    groups = {"Configuration": run.config, "Versions": run.versions}
-    return tuple(
-        SettingsGroup(
-            title=title,
-            facts=tuple(Fact(name=name, value=value) for name, value in fields.flattened()),
-        )
-        for title, fields in groups.items()
-    )

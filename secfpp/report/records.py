@@ -32,17 +32,9 @@ class Estimate:
 
 
 @dataclass(frozen=True, kw_only=True)
-class MethodResult:
-    """One row of results.json: accuracies in 0..1, bytes and seconds of the whole run."""
+class Costs:
+    """Rounds of messages, bytes and seconds of the whole run; None where nothing was counted."""
 
-    name: str
-    title: str
-    own_mix: Estimate
-    uniform: Estimate
-    worst_client: Estimate
-    ari: Estimate
-    epsilon: float | None
-    privacy_in_words: str
     rounds: float | None
     bytes_client: float | None
     bytes_party: float | None
@@ -53,9 +45,24 @@ class MethodResult:
 
 
 @dataclass(frozen=True, kw_only=True)
+class MethodResult(Costs):
+    """One row of results.json: accuracies in 0..1, bytes and seconds of the whole run."""
+
+    name: str
+    title: str
+    own_mix: Estimate
+    uniform: Estimate
+    worst_client: Estimate
+    ari: Estimate
+    epsilon: float | None
+    privacy_in_words: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Reveal:
     """One line of ledger.jsonl: somebody learned something."""
 
+    method: str
     learner: str
     what: str
     why: str

@@ -35,7 +35,6 @@ def figure_svg(run: RunRecord, level: set[str]) -> str:
     """
     known = looks([result.name for result in run.results], level=level)
     with house_style():
-        matplotlib.rcParams["svg.fonttype"] = "path"
         figure = Figure(figsize=SIZE_INCHES, layout="constrained", facecolor=PAPER)
         own_mix, uniform, both = figure.subplots(1, 3)
         draw_curves(panel(own_mix, "Own label mix"), run.rounds, known, "own_mix")
@@ -45,7 +44,13 @@ def figure_svg(run: RunRecord, level: set[str]) -> str:
         figure.legend(
             handles=handles, loc="outside lower left", ncols=LEGEND_COLUMNS, frameon=False
         )
-        buffer = io.StringIO()
+        return standalone_svg(figure)
+
+
+def standalone_svg(figure: Figure) -> str:
+    """Return a figure, drawn within `house_style` in its marker colours, as a file of its own."""
+    buffer = io.StringIO()
+    with matplotlib.rc_context({"svg.fonttype": "path"}):
         FigureCanvasSVG(figure).print_svg(buffer, metadata={"Date": None, "Creator": None})
     return _in_light_colours(buffer.getvalue())
 

@@ -54,3 +54,17 @@ def seconds(value: float | None) -> str:
         return NOTHING
     places = 0 if value >= 100 else 1 if value >= 1 else 2
     return f"{value:.{places}f}"
+
+
+def spread_of(value: float | None, places: int) -> str:
+    """Return a standard error as it is, led by a plus-minus sign; empty when there is none."""
+    return "" if value is None else f"{PLUS_MINUS}{NO_BREAK}{value:.{places}f}"
+
+
+def p_value(value: float | None) -> str:
+    """Return a p value with two digits that matter; never zero."""
+    if value is None:
+        return NOTHING
+    if value < 0.001:
+        return "<.001"
+    return f"{value:.{3 if value < 0.1 else 2}f}".removeprefix("0")

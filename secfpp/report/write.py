@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import jinja2
-from markupsafe import Markup
-
 from secfpp.report.load import load_run
 from secfpp.report.numbers import numbers_json
-from secfpp.report.page import Page, compose, methods_without_rounds
+from secfpp.report.page import compose, methods_without_rounds
+from secfpp.report.render import render
 from secfpp.report.standalone import figure_svg
 
 PAGE_NAME = "report.html"
 NUMBERS_NAME = "report.json"
 FIGURE_NAME = "figure.svg"
 TEMPLATE_NAME = "page.html.j2"
-STYLE_NAME = "page.css"
 
 
 def write_report(folder: Path, out: Path | None = None) -> tuple[Path, Path]:
@@ -43,19 +40,9 @@ def write_report(folder: Path, out: Path | None = None) -> tuple[Path, Path]:
     target = out or folder
     target.mkdir(parents=True, exist_ok=True)
     page, numbers = target / PAGE_NAME, target / NUMBERS_NAME
-    page.write_text(render(compose(run)), encoding="utf-8")
+    page.write_text(render(TEMPLATE_NAME, compose(run)), encoding="utf-8")
     numbers.write_text(numbers_json(run), encoding="utf-8")
     if run.results:
         drawn = figure_svg(run, methods_without_rounds(run))
         (target / FIGURE_NAME).write_text(drawn, encoding="utf-8")
     return page, numbers
-
-
-def render(page: Page) -> str:
-    """Return the page as HTML that needs nothing from anywhere else."""
-    loader = jinja2.PackageLoader("secfpp.report", package_path="")
-    environment = jinja2.Environment(
-        loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True
-    )
-    style = Markup(loader.get_source(environment, STYLE_NAME)[0])  # noqa: S704  ships with us
-    return environment.get_template(TEMPLATE_NAME).render(page=page, css=style)

@@ -18,6 +18,7 @@ from secfpp.config import (
 from secfpp.errors import RunFolderError, RunInterruptedError
 from secfpp.experiment import run_experiment
 from secfpp.federation import RoundRecord
+from secfpp.run_folder import RunFolder
 from secfpp.units import Silence
 from tests.federation.toy import TOY_PARTITION, T, toy_world
 
@@ -136,3 +137,12 @@ def test_full_folder_and_foreign_folder_are_refused(tmp_path: Path) -> None:
         run(config(tmp_path))
     with pytest.raises(RunFolderError, match="not a run folder"):
         run(RunConfig(resume=tmp_path))
+
+
+def test_a_line_cut_short_takes_no_later_line_with_it(tmp_path: Path) -> None:
+    folder = RunFolder.create(RunConfig(out=tmp_path / "run"))
+    folder.append("metrics.jsonl", [{"round": 1}, {"round": 2}])
+    whole = (folder.path / "metrics.jsonl").read_bytes()
+    (folder.path / "metrics.jsonl").write_bytes(whole[:-4])
+    folder.append("metrics.jsonl", [{"round": 3}])
+    assert folder.lines("metrics.jsonl") == [{"round": 1}, {"round": 3}]

@@ -6,7 +6,7 @@ from hypothesis.extra.numpy import arrays
 from scipy import stats
 
 from secfpp.errors import ConfigError
-from secfpp.privacy.noise import clip_rows, gaussian_noise
+from secfpp.privacy.noise import clip_rows, gaussian_noise, poisson_sample
 
 
 def test_noise_is_gaussian_with_the_stated_deviation() -> None:
@@ -38,6 +38,30 @@ def test_zero_deviation_is_zero() -> None:
 def test_bad_deviation_is_refused(stddev: float) -> None:
     with pytest.raises(ConfigError, match="noise stddev"):
         gaussian_noise(3, stddev)
+
+
+def test_poisson_sample_draws_each_image_by_itself() -> None:
+    """Binomial counts in every row and column; fails by chance once in a million runs."""
+    mask_nB = np.ones((300, 400), dtype=bool)
+    drawn = poisson_sample(mask_nB, 0.125)
+    z_rows = (drawn.sum(axis=1) - 50) / np.sqrt(400 * 0.125 * 0.875)
+    z_columns = (drawn.sum(axis=0) - 37.5) / np.sqrt(300 * 0.125 * 0.875)
+    for z in (z_rows, z_columns):
+        assert stats.chi2.sf(float(z @ z), len(z)) > 1e-6
+        assert stats.chi2.cdf(float(z @ z), len(z)) > 1e-6
+    assert not np.array_equal(drawn, poisson_sample(mask_nB, 0.125))
+
+
+def test_poisson_sample_keeps_to_images_that_are_there() -> None:
+    mask_nB = np.arange(50).reshape(5, 10) % 3 == 0
+    assert not (poisson_sample(mask_nB, 0.9) & ~mask_nB).any()
+    assert np.array_equal(poisson_sample(mask_nB, 1.0), mask_nB)
+
+
+@pytest.mark.parametrize("rate", [0.0, -0.1, 1.1, float("nan")])
+def test_bad_sample_rate_is_refused(rate: float) -> None:
+    with pytest.raises(ConfigError, match="sample rate"):
+        poisson_sample(np.ones((1, 1), dtype=bool), rate)
 
 
 @given(

@@ -32,21 +32,23 @@ def write_fixture(
     """Write a run folder and return it."""
     folder.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(7)
-    _json(folder / "config.json", _config(len(seeds), insecure))
-    _json(folder / "versions.json", {"python": "3.11.7", "torch": "0.0 (fixture)", "gpu": "none"})
-    _lines(folder / "metrics.jsonl", _metrics(rng, seeds))
-    _lines(folder / "ledger.jsonl", _ledger(seeds))
-    _json(folder / "results.json", {"complete": True, "methods": _results(rng, seeds)})
-    _json(folder / "traffic.json", {f"secfpp/seed{seed}": _traffic(insecure) for seed in seeds})
-    _json(folder / "clusters.json", {"maps": [_clusters(rng)]})
+    json_file(folder / "config.json", _config(len(seeds), insecure))
+    json_file(
+        folder / "versions.json", {"python": "3.11.7", "torch": "0.0 (fixture)", "gpu": "none"}
+    )
+    jsonl_file(folder / "metrics.jsonl", _metrics(rng, seeds))
+    jsonl_file(folder / "ledger.jsonl", ledger(seeds))
+    json_file(folder / "results.json", {"complete": True, "methods": _results(rng, seeds)})
+    json_file(folder / "traffic.json", {f"secfpp/seed{seed}": traffic(insecure) for seed in seeds})
+    json_file(folder / "clusters.json", {"maps": [clusters(rng)]})
     return folder
 
 
-def _json(path: Path, value: object) -> None:
+def json_file(path: Path, value: object) -> None:
     path.write_text(json.dumps(value))
 
 
-def _lines(path: Path, rows: Iterable[object]) -> None:
+def jsonl_file(path: Path, rows: Iterable[object]) -> None:
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
 
 
@@ -95,7 +97,7 @@ def _metrics(rng: np.random.Generator, seeds: Sequence[int]) -> Iterable[dict[st
                 }
 
 
-def _ledger(seeds: Sequence[int]) -> Iterable[dict[str, object]]:
+def ledger(seeds: Sequence[int]) -> Iterable[dict[str, object]]:
     for seed in seeds:
         for number in range(1, ROUNDS + 1):
             job = f"secfpp, seed {seed}, round {number}"
@@ -149,7 +151,7 @@ def _result(rng: np.random.Generator, name: str, seeds: int) -> dict[str, object
     }
 
 
-def _traffic(insecure: bool) -> list[dict[str, object]]:
+def traffic(insecure: bool) -> list[dict[str, object]]:
     roles = [
         ("party:0", "online", 620_000),
         ("party:0", "offline", 410_000),
@@ -180,13 +182,13 @@ def _traffic(insecure: bool) -> list[dict[str, object]]:
     return [{**job, "round": number} for number in range(1, ROUNDS + 1)]
 
 
-def _clusters(rng: np.random.Generator) -> dict[str, object]:
+def clusters(rng: np.random.Generator, seed: int = 0) -> dict[str, object]:
     centres = rng.normal(0, 1.6, (len(DOMAINS), 2))
     owner = np.repeat(np.arange(len(DOMAINS)), CLIENTS_PER_DOMAIN)
     places = centres[owner] + rng.normal(0, 0.16, (len(owner), 2))
     return {
         "method": "secfpp",
-        "seed": 0,
+        "seed": seed,
         "round": 1,
         "domains": [DOMAINS[index] for index in owner],
         "labels": [int((index + 2) % len(DOMAINS)) for index in owner],

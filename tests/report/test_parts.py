@@ -11,8 +11,9 @@ from secfpp.report.fields import Fields
 from secfpp.report.figures import looks
 from secfpp.report.headline import answer, tiles
 from secfpp.report.hull import convex_hull
+from secfpp.report.labels import spread_out
 from secfpp.report.records import Estimate, MethodResult, RoleBytes, SecureJob, Step
-from secfpp.report.text import NOTHING, count, megabytes, percent, seconds, size, spread
+from secfpp.report.text import NOTHING, count, megabytes, p_value, percent, seconds, size, spread
 
 
 def result(name: str, own_mix: float, uniform: float) -> MethodResult:
@@ -51,6 +52,11 @@ def result(name: str, own_mix: float, uniform: float) -> MethodResult:
         (size(999), "999 B"),
         (size(36_100), "36.1 kB"),
         (size(14_800_000), "14.8 MB"),
+        (p_value(None), NOTHING),
+        (p_value(0.0002), "<.001"),
+        (p_value(0.0312), ".031"),
+        (p_value(0.25), ".25"),
+        (p_value(1.0), "1.00"),
         (seconds(0.123), "0.12"),
         (seconds(8.34), "8.3"),
         (seconds(123.4), "123"),
@@ -178,3 +184,23 @@ def testconvex_hull(places, corners):
     hull = convex_hull([(float(x), float(y)) for x, y in places])
     assert len(hull) == corners
     assert set(hull) <= set(places)
+
+
+@pytest.mark.parametrize(
+    ("heights", "wanted"),
+    [
+        ((1.0, 5.0), (1.0, 5.0)),
+        ((5.0, 5.0), (4.5, 5.5)),
+        ((5.2, 5.0, 5.1), (6.1, 4.1, 5.1)),
+        ((0.0, 0.0), (0.0, 1.0)),
+        ((10.0, 10.0, 2.0), (9.0, 10.0, 2.0)),
+        ((), ()),
+    ],
+)
+def test_names_are_moved_apart_as_little_as_can_be(heights, wanted):
+    assert spread_out(heights, 1.0, 0.0, 10.0) == pytest.approx(wanted)
+
+
+def test_names_that_do_not_fit_stand_closer():
+    places = spread_out([3.0] * 21, 1.0, 0.0, 10.0)
+    assert places == pytest.approx([index / 2 for index in range(21)])

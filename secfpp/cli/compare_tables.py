@@ -1,0 +1,154 @@
+"""The three tables that end a comparison: what was reached, who is better, what it cost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from rich.table import Table
+
+from secfpp.cli.tables import table
+from secfpp.compare.paired import PairedTest
+from secfpp.compare.summary import PAIRED, Line, Summary
+from secfpp.report.differences import Difference, points, points_spread
+from secfpp.report.text import (
+    NOTHING,
+    count,
+    decimal,
+    megabytes,
+    percent,
+    seconds,
+    spread,
+)
+
+LEGEND = (
+    "own mix: test images with a client's own mix of classes; uniform: all classes equally often; "
+    "own classes, neighbours': those that it has, that only its neighbours have; elsewhere: images "
+    "of other domains; worst: own mix of the worst client"
+)
+_ACCURACIES = {
+    "own_mix": "own mix",
+    "uniform": "uniform",
+    "own_classes": "own classes",
+    "neighbour_classes": "neighbours'",
+    "other_domains": "elsewhere",
+    "worst_client": "worst",
+}
+
+
+def accuracy_table(summary: Summary) -> Table:
+    """Return accuracies in per cent, mean over seeds with standard error, ARI and epsilon."""
+    title = f"Accuracy in % after the last round, {_seeds(len(summary.seeds))}"
+    drawn = table(title, "method", *_ACCURACIES.values(), "ARI", "epsilon")
+    for line in summary.methods:
+        accuracies = (_accuracy(line, name) for name in _ACCURACIES)
+        drawn.add_row(line.title, *accuracies, decimal(_mean(line, "ari_first")), _budget(line))
+    return drawn
+
+
+def difference_table(summary: Summary) -> Table:
+    """Return each method less the reference, in points, with two p values."""
+    columns = [c for name in PAIRED for c in (_ACCURACIES[name], "p (t)", "p (signs)")]
+    title = (
+        f"A method less {_title(summary, summary.reference)} in points, paired over seeds; "
+        "two-sided p of the t-test and of sign flips"
+    )
+    drawn = table(title, "method", *columns, "epsilon", "seeds")
+    for line in summary.methods:
+        if line.paired:
+            cells = (cell for name in PAIRED for cell in _tested(line.paired[name]))
+            number = max(test.num_seeds for test in line.paired.values())
+            drawn.add_row(line.title, *cells, _budget(line), str(number))
+    return drawn
+
+
+def cost_table(summary: Summary) -> Table:
+    """Return rounds, bytes and seconds, summed over the rounds of federation, mean over seeds."""
+    drawn = table(
+        "Cost of a run (mean over seeds)",
+        "method",
+        "epsilon",
+        "secure rounds",
+        "MB/client",
+        "MB/party",
+        "s training",
+        "s sharing",
+        "s online",
+        "s dealer",
+    )
+    for line in summary.methods:
+        drawn.add_row(
+            line.title,
+            _budget(line),
+            count(_mean(line, "secure_rounds") or None),
+            megabytes(_mean(line, "bytes_client") or None),
+            megabytes(_mean(line, "bytes_party") or None),
+            seconds(_mean(line, "seconds_train") or None),
+            seconds(_mean(line, "seconds_share") or None),
+            seconds(_mean(line, "seconds_online") or None),
+            seconds(_mean(line, "seconds_dealer") or None),
+        )
+    return drawn
+
+
+def guarantees(summary: Summary) -> Iterator[str]:
+    """Yield a line for each private method: what its epsilons mean."""
+    for name in dict.fromkeys(line.method for line in summary.methods):
+        lines = [line for line in summary.methods if line.method == name]
+        if lines[0].epsilon_target is not None:
+            yield _guarantee(lines)
+
+
+def _guarantee(lines: Sequence[Line]) -> str:
+    """Say what one method guarantees at all its budgets."""
+    first = lines[0]
+    by_paper = ""
+    if any(line.epsilon_paper is not None for line in lines):
+        by_paper = f"; by its paper {_listed(line.epsilon_paper for line in lines)}"
+    return (
+        f"{first.title}: epsilon {_listed(line.epsilon_pld for line in lines)} (by Renyi DP "
+        f"{_listed(line.epsilon_rdp for line in lines)}{by_paper}) at delta "
+        f"{_listed({line.delta: 0 for line in lines}, 'g')}, {first.compositions} releases; unit: "
+        f"{first.unit}; neighbours: {first.neighbours}; sampling: {first.sampling}; trust: "
+        f"{first.trust}"
+    )
+
+
+def _listed(values: Iterable[float | None], form: str = ".2f") -> str:
+    """Return numbers, one a budget."""
+    return ", ".join(NOTHING if value is None else format(value, form) for value in values)
+
+
+def _accuracy(line: Line, name: str) -> str:
+    """Return a mean in per cent, with its standard error when there is one."""
+    found = line.metrics.get(name)
+    if found is None:
+        return NOTHING
+    return f"{percent(found.mean)} {spread(found.standard_error)}".rstrip()
+
+
+def _tested(test: PairedTest) -> tuple[str, str, str]:
+    """Return a difference in points with its standard error, and both p values."""
+    found = Difference(mean=test.mean, standard_error=test.standard_error)
+    shown = f"{points(found)} {points_spread(found)}".rstrip()
+    return shown, decimal(test.p_t, 3), decimal(test.p_sign_flip, 3)
+
+
+def _mean(line: Line, name: str) -> float | None:
+    """Return the mean of a metric."""
+    found = line.metrics.get(name)
+    return None if found is None else found.mean
+
+
+def _budget(line: Line) -> str:
+    """Return the budget of a private method."""
+    return NOTHING if line.epsilon_target is None else f"{line.epsilon_target:g}"
+
+
+def _title(summary: Summary, name: str) -> str:
+    """Return the title of a method, as far as it has a line."""
+    return next((line.title for line in summary.methods if line.method == name), name)
+
+
+def _seeds(number: int) -> str:
+    """Return a number of seeds in words."""
+    return f"{number} seed{'s' if number != 1 else ''}"

@@ -1,0 +1,1 @@
+"""Comparisons: methods x seeds x privacy budgets, run by several processes into one table."""

@@ -1,0 +1,172 @@
+"""CFL: clusters that are split in two where their members' steps disagree.
+
+All clients begin in one cluster. When a cluster's mean step is short while some of its members
+still step far, their data want different prompts: it is split by the cosines of the steps. Members
+of a cluster get its mean.
+
+A cluster c is split into 2 c + 1 and 2 c + 2, so that a number tells where in the tree it is.
+
+Shape letters: n participants, M numbers of a prompt.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from sklearn.cluster import AgglomerativeClustering
+
+from secfpp.config import RunConfig
+from secfpp.methods.averaging import bytes_of
+from secfpp.methods.interface import (
+    Bench,
+    Card,
+    Contribution,
+    IntArray,
+    Method,
+    Outcome,
+    Setting,
+)
+from secfpp.methods.one_prompt import one_prompt
+from secfpp.methods.trainers import TwoPhase
+from secfpp.prompts import FloatArray, PromptState
+from secfpp.seeds import Seeds
+
+__all__ = ["METHOD", "Cfl", "SplitClusters", "bipartition", "cosines", "place_returning"]
+
+CLUSTER = "cfl-cluster"
+"""Cluster of each client, (N,) int64."""
+FEWEST_TO_SPLIT = 3
+"""Members that a cluster must have to be split, as in the authors' code."""
+LAST_TO_SPLIT = 2**51
+"""Clusters beyond this number are not split: numbers must stay exact as float64."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Cfl(TwoPhase):
+    """All steps on one prompt; the cluster's number is kept for the server with each client."""
+
+    def begin(self, bench: Bench, state: PromptState) -> PromptState:
+        """Put all clients into one cluster."""
+        count, device = state.num_clients, state.shared_NTW.device
+        return state.replace(extra={CLUSTER: torch.zeros(count, dtype=torch.int64, device=device)})
+
+    def sent(self, state: PromptState) -> Mapping[str, FloatArray]:
+        """Bring the cluster's number, which the server knows."""
+        return {"cluster": state.extra[CLUSTER].double().cpu().numpy()}
+
+
+def cosines(step_nM: FloatArray) -> FloatArray:
+    """Return the cosines of all pairs of steps, (n, n); 0 where a step is 0."""
+    norm_n1 = np.linalg.norm(step_nM, axis=1, keepdims=True)
+    unit_nM = step_nM / np.maximum(norm_n1, 1e-12)
+    return np.asarray(unit_nM @ unit_nM.T, dtype=np.float64)
+
+
+def bipartition(cosine_nn: FloatArray) -> IntArray:
+    """Split clients in two by complete linkage on the cosines of their steps; 0 or 1 for each."""
+    linkage = AgglomerativeClustering(n_clusters=2, metric="precomputed", linkage="complete")
+    return np.asarray(linkage.fit_predict(1.0 - cosine_nn), dtype=np.int64)
+
+
+def place_returning(cluster_n: IntArray, step_nM: FloatArray) -> IntArray:
+    """Place clients that were away when their cluster was split.
+
+    Each goes to that part of its old cluster whose members' mean step, this round, is nearest to
+    its own by cosine. Where no member of any part is present, it stays where it was.
+    """
+    placed_n = cluster_n.copy()
+    for old in np.unique(cluster_n):
+        parts = [part for part in np.unique(cluster_n) if _lies_below(int(part), int(old))]
+        if not parts:
+            continue
+        means = np.stack([step_nM[cluster_n == part].mean(axis=0) for part in parts])
+        for i in np.flatnonzero(cluster_n == old):
+            near = cosines(np.vstack([step_nM[i], means]))[0, 1:]
+            placed_n[i] = parts[int(near.argmax())]
+    return placed_n
+
+
+def _lies_below(part: int, cluster: int) -> bool:
+    """Tell whether one cluster came of another by splitting."""
+    while part > cluster:
+        part = (part - 1) // 2
+        if part == cluster:
+            return True
+    return False
+
+
+@dataclass(frozen=True, kw_only=True)
+class SplitClusters:
+    """Split clusters that are stationary while their members are not; average inside clusters."""
+
+    stationary: float
+    """Split when |mean step| < this x the longest step ..."""
+    moving: float
+    """... and the longest step > this x `reach` x sqrt(M)."""
+    reach: float
+    """The farthest that Adam moves one number in a round: rate x steps."""
+
+    def __call__(self, contribution: Contribution) -> Outcome:
+        """Place, split, and give each participant its cluster's mean."""
+        step_nM = contribution.update_nM - contribution.before_nM
+        cluster_n = place_returning(contribution.sent["cluster"].astype(np.int64), step_nM)
+        for cluster in np.unique(cluster_n):
+            (members,) = np.nonzero(cluster_n == cluster)
+            if self.must_split(step_nM[members]) and cluster < LAST_TO_SPLIT:
+                half = bipartition(cosines(step_nM[members]))
+                cluster_n[members] = 2 * cluster + 1 + half
+        update_nM = np.empty_like(contribution.update_nM)
+        for cluster in np.unique(cluster_n):
+            own = cluster_n == cluster
+            update_nM[own] = contribution.update_nM[own].mean(axis=0)
+        size = update_nM.shape[1]
+        return Outcome(
+            clients_r=contribution.clients_n,
+            update_rM=update_nM,
+            given={CLUSTER: cluster_n.astype(np.float64)},
+            bytes_client=bytes_of(size, size),
+            k=len(np.unique(cluster_n)),
+            labels_n=cluster_n,
+        )
+
+    def must_split(self, step_mM: FloatArray) -> bool:
+        """Tell whether a cluster is stationary as a whole while its members still move."""
+        mean_norm = float(np.linalg.norm(step_mM.mean(axis=0)))
+        longest = float(np.linalg.norm(step_mM, axis=1).max())
+        farthest = self.reach * np.sqrt(step_mM.shape[1])
+        return bool(
+            len(step_mM) >= FEWEST_TO_SPLIT
+            and mean_norm < self.stationary * longest
+            and longest > self.moving * farthest
+        )
+
+
+def trainer(config: RunConfig, seeds: Seeds) -> Cfl:
+    """Make the trainer of a run's settings."""
+    return Cfl(plan=one_prompt(config.training, lr=config.cfl.cfl_lr, loss=config.cfl.cfl_loss))
+
+
+def begin(setting: Setting) -> SplitClusters:
+    """Take the thresholds from the settings."""
+    settings = setting.config.cfl
+    return SplitClusters(
+        stationary=settings.cfl_stationary,
+        moving=settings.cfl_moving,
+        reach=settings.cfl_lr * setting.config.training.local_steps,
+    )
+
+
+METHOD = Method(
+    card=Card(
+        name="cfl",
+        title="CFL",
+        sends="its prompt, in the clear, to the server",
+        gets="the mean prompt of its cluster",
+        keeps="its images",
+        privacy="none: the server sees every prompt and forms the clusters",
+        source="CFL (Sattler et al., IEEE TNNLS 2021) on prompts, thresholds relative",
+    ),
+    trainer=trainer,
+    begin=begin,
+)

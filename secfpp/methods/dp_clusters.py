@@ -1,0 +1,102 @@
+"""P_G + P_L in the true domains, P_G under central, client-level differential privacy.
+
+What a private mean costs where there is something to lose. Who is in which group is public side
+information here, as for the oracle; a private clustering would need a budget of its own.
+
+Shape letters: n participants, N clients, r receivers, G groups, M numbers of a shared prompt.
+"""
+
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+import numpy as np
+
+from secfpp.config import PrivacyConfig
+from secfpp.methods.averaging import bytes_of
+from secfpp.methods.interface import Card, Contribution, IntArray, Method, Outcome, Setting
+from secfpp.methods.plans import two_level
+from secfpp.methods.trainers import two_phase
+from secfpp.privacy.accounting import calibrate_gaussian
+from secfpp.privacy.noise import clip_rows, gaussian_noise
+from secfpp.privacy.statement import PrivacyStatement
+
+__all__ = ["METHOD", "NoisedGroups"]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class NoisedGroups:
+    """Clip the participants' steps, add noise to every group's sum, move each group by its mean.
+
+    A client is in one group, so it moves one of the sums. A group with fewer participants than
+    the minimum moves by the mean of all, which is the sum of the noised sums over n: nothing more
+    is released. One without participants stays as it is.
+    """
+
+    group_N: IntArray
+    """Public group of every client."""
+    min_cluster_size: int
+    clip_norm: float
+    noise_multiplier: float
+
+    def __call__(self, contribution: Contribution) -> Outcome:
+        """Give every client of a group with participants, present or not, the group's new P_G."""
+        group_n = self.group_N[contribution.clients_n]
+        groups_G, first_G, place_n, size_G = np.unique(
+            group_n, return_index=True, return_inverse=True, return_counts=True
+        )
+        step_nM = contribution.update_nM - contribution.before_nM
+        sum_GM = gaussian_noise(
+            len(groups_G) * step_nM.shape[1], self.noise_multiplier * self.clip_norm
+        ).reshape(len(groups_G), -1)
+        np.add.at(sum_GM, place_n, clip_rows(step_nM, self.clip_norm))
+        mean_GM = sum_GM / size_G[:, None]
+        mean_GM[size_G < self.min_cluster_size] = sum_GM.sum(axis=0) / len(group_n)
+        moved_GM = contribution.before_nM[first_G] + mean_GM
+        clients_r = np.flatnonzero(np.isin(self.group_N, groups_G))
+        return Outcome(
+            clients_r=clients_r.astype(np.int64),
+            update_rM=moved_GM[np.searchsorted(groups_G, self.group_N[clients_r])],
+            k=len(groups_G),
+            labels_n=group_n,
+            bytes_client=bytes_of(*[step_nM.shape[1]] * 2),
+        )
+
+
+@lru_cache(maxsize=8)
+def calibrate(privacy: PrivacyConfig, rounds: int) -> PrivacyStatement:
+    """Say what the run guarantees; calibrated once a budget, not once a seed."""
+    return replace(
+        calibrate_gaussian(privacy, rounds),
+        neighbours="one client's updates are replaced by zero in every round; who is in which "
+        "group is public",
+        covers="P_G of every group; P_L, which never leaves its client, has no noise",
+        trust="a central server sees every clipped update and adds the noise to each group's sum",
+    )
+
+
+def begin(setting: Setting) -> NoisedGroups:
+    """Take the groups from the true domains, and calibrate the noise to the budget."""
+    said = calibrate(setting.config.privacy, setting.config.training.rounds)
+    return NoisedGroups(
+        group_N=setting.domain_N,
+        min_cluster_size=setting.config.clustering.min_cluster_size,
+        clip_norm=said.clip_norm,
+        noise_multiplier=said.noise_multiplier,
+    )
+
+
+METHOD = Method(
+    card=Card(
+        name="dp-clusters",
+        title="P_G + P_L, true domains + central DP",
+        sends="its P_G's step and its domain, in the clear, to a trusted server",
+        gets="its domain's P_G, moved by the noised mean step",
+        keeps="P_L and its images",
+        privacy="client-level differential privacy of every P_G that is released; none against the "
+        "server, and none for the domains, which are public",
+        source="what noise costs where clusters help; the oracle's groups, cannot be deployed",
+    ),
+    trainer=two_phase(two_level),
+    begin=begin,
+    statement=lambda config: calibrate(config.privacy, config.training.rounds),
+)

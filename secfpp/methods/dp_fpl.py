@@ -1,0 +1,301 @@
+"""DP-FPL: a global and a local prompt under record-level differential privacy.
+
+The prompt of client i is p_G + p_L,i. In every step the local one is factorised afresh into
+u v + r, and gradients are taken of p_G, u and v, image by image; each image's are clipped as one
+vector. The server adds noise to the sum over clients of the gradients of p_G, each client to the
+sums of its own u and v; r has no gradient, and p_L,i moves by what equation 4 makes of those of u
+and v.
+
+Shape letters: n clients at work, N clients, B images of a client (padded), S images sampled in a
+step by all of them, T context tokens, W width of the text tower, M = T W, K rank.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+import numpy as np
+import torch
+
+from secfpp.config import PrivacyConfig, RunConfig
+from secfpp.errors import RunError
+from secfpp.losses import Shards
+from secfpp.method_settings import DpFplConfig
+from secfpp.methods.averaging import broadcast, bytes_of
+from secfpp.methods.interface import Bench, Card, Contribution, Method, Outcome, Setting
+from secfpp.methods.low_rank import Factors, factorise, implied_gradient
+from secfpp.methods.trainers import cosine_logits
+from secfpp.privacy.accounting import calibrate_gaussian
+from secfpp.privacy.noise import gaussian_noise, poisson_sample
+from secfpp.privacy.per_image import clip_jointly, image_gradients
+from secfpp.privacy.statement import PrivacyStatement
+from secfpp.prompts import FloatArray, PromptState
+from secfpp.seeds import Seeds
+
+__all__ = ["METHOD", "Broadcast", "ClippedSums", "DpFpl", "paper_epsilon"]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ClippedSums:
+    """Sums over a step's batch of clipped gradients, before any noise; float64."""
+
+    shared_TW: torch.Tensor
+    """Of p_G, over the images of all clients."""
+    u_nTK: torch.Tensor
+    """Of u, over each client's own images."""
+    v_nKW: torch.Tensor
+    """Of v, likewise."""
+    loss_n: torch.Tensor
+    """Sum of the losses of each client's images."""
+    count_n: torch.Tensor
+    """How many images each client drew."""
+
+    def noised(self, stddev: float) -> "ClippedSums":
+        """Add independent Gaussian noise to every number that is released."""
+
+        def add(values: torch.Tensor) -> torch.Tensor:
+            noise = torch.from_numpy(gaussian_noise(values.numel(), stddev))
+            return values + noise.to(values.device).view_as(values)
+
+        return replace(
+            self, shared_TW=add(self.shared_TW), u_nTK=add(self.u_nTK), v_nKW=add(self.v_nKW)
+        )
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class DpFpl:
+    """Noised gradient descent of all clients in step: they exchange a gradient in every step.
+
+    Poisson samples and noise come from the operating system, so two runs agree in distribution.
+    """
+
+    steps: int
+    """Steps a round."""
+    rounds: int
+    images_per_client: int
+    """Public size of a client's data; by it, and not by what was drawn, sums become means."""
+    settings: DpFplConfig
+    privacy: PrivacyConfig
+    seeds: Seeds
+    needs_patches: bool = False
+
+    def begin(self, bench: Bench, state: PromptState) -> PromptState:
+        """Start every local prompt at random: without length it would have no directions."""
+        shape = state.local_NTW.shape
+        start = torch.randn(shape, generator=self.seeds.torch("dp-fpl start"))
+        return state.replace(local_NTW=self.settings.dpfpl_start * start.to(state.local_NTW))
+
+    def shared(self, bench: Bench, state: PromptState) -> tuple[PromptState, torch.Tensor]:
+        """Take all steps of a round; p_G stays the same for all participants."""
+        said = calibrate(self.privacy, self.settings, self.steps * self.rounds)
+        stddev = said.noise_multiplier * said.sensitivity
+        shared_TW, local_nTW = state.shared_NTW[0], state.local_NTW
+        start_snWK = self._directions(bench, local_nTW)
+        loss_n, count_n = torch.zeros(2, len(local_nTW), device=local_nTW.device).unbind()
+        for step in range(self.steps):
+            bench.pulse()
+            factors = factorise(local_nTW, start_snWK[step])
+            sums = self.sums(bench, shared_TW + local_nTW, factors, self.draw(bench.shards))
+            loss_n, count_n = loss_n + sums.loss_n, count_n + sums.count_n
+            shared_TW, local_nTW = self.descend(shared_TW, local_nTW, factors, sums.noised(stddev))
+            _check_finite(local_nTW, bench, step)
+        moved = state.replace(
+            shared_NTW=shared_TW.expand_as(state.shared_NTW).clone(), local_NTW=local_nTW
+        )
+        return moved, loss_n / count_n.clamp(min=1)
+
+    def local(self, bench: Bench, state: PromptState) -> tuple[PromptState, torch.Tensor]:
+        """Nothing is left to do after the exchange."""
+        return state, torch.zeros(len(state.local_NTW), device=state.local_NTW.device)
+
+    def sent(self, state: PromptState) -> Mapping[str, FloatArray]:
+        """Send nothing besides the gradients of p_G, step by step."""
+        return {}
+
+    def logits(self, bench: Bench, state: PromptState, images: Shards) -> torch.Tensor:
+        """Classify by the text features under p_G + p_L."""
+        return cosine_logits(bench, bench.tower(state.prompts()), images)
+
+    def draw(self, shards: Shards) -> torch.Tensor:
+        """Draw a step's batch, bool (n, B): every image by itself, nobody knows which."""
+        drawn_nB = poisson_sample(shards.mask_NB.cpu().numpy(), self.settings.dpfpl_sample_rate)
+        return torch.from_numpy(drawn_nB).to(shards.mask_NB.device)
+
+    def sums(
+        self, bench: Bench, prompt_nTW: torch.Tensor, factors: Factors, drawn_nB: torch.Tensor
+    ) -> ClippedSums:
+        """Clip every drawn image's gradients of p_G, u and v as one vector, and sum them.
+
+        Parameters
+        ----------
+        bench : Bench
+        prompt_nTW : Tensor of float32, (n, T, W)
+            p_G + u v + r of each client.
+        factors : Factors
+            Of the n local prompts.
+        drawn_nB : Tensor of bool, (n, B)
+            The batch.
+
+        Returns
+        -------
+        ClippedSums
+            An image moves all three sums, joined, by `dpfpl_clip` at most.
+        """
+        owner_S, image_S = drawn_nB.nonzero(as_tuple=True)
+        grad_STW, loss_S = image_gradients(
+            bench.tower,
+            prompt_nTW[owner_S],
+            bench.shards.features_NBE[owner_S, image_S],
+            bench.shards.labels_NB[owner_S, image_S],
+            bench.logit_scale,
+        )
+        grad_u_STK = grad_STW @ factors.v_NKW[owner_S].transpose(1, 2)
+        grad_v_SKW = factors.u_NTK[owner_S].transpose(1, 2) @ grad_STW
+        clipped = clip_jointly((grad_STW, grad_u_STK, grad_v_SKW), self.settings.dpfpl_clip)
+
+        def of_each_client(values: torch.Tensor) -> torch.Tensor:
+            empty = values.new_zeros(len(prompt_nTW), *values.shape[1:])
+            return empty.index_add(0, owner_S, values)
+
+        return ClippedSums(
+            shared_TW=clipped[0].sum(dim=0),
+            u_nTK=of_each_client(clipped[1]),
+            v_nKW=of_each_client(clipped[2]),
+            loss_n=of_each_client(loss_S),
+            count_n=drawn_nB.sum(dim=1).float(),
+        )
+
+    def descend(
+        self,
+        shared_TW: torch.Tensor,
+        local_nTW: torch.Tensor,
+        factors: Factors,
+        sums: ClippedSums,
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Take one step on p_G and every p_L, out of sums that have their noise."""
+        expected = self.settings.dpfpl_sample_rate * self.images_per_client
+        grad_TW = sums.shared_TW / (expected * len(local_nTW))
+        in_double = Factors(
+            u_NTK=factors.u_NTK.double(),
+            v_NKW=factors.v_NKW.double(),
+            residual_NTW=factors.residual_NTW,
+        )
+        grad_nTW = implied_gradient(in_double, sums.u_nTK / expected, sums.v_nKW / expected)
+        moved_TW = shared_TW.double() - self.settings.dpfpl_lr_shared * grad_TW
+        moved_nTW = local_nTW.double() - self.settings.dpfpl_lr_local * grad_nTW
+        return moved_TW.to(shared_TW), moved_nTW.to(local_nTW)
+
+    def _directions(self, bench: Bench, local_nTW: torch.Tensor) -> torch.Tensor:
+        """Draw where the power method starts in each step of a round, (steps, n, W, K)."""
+        _, tokens, width = local_nTW.shape
+        shape = (self.steps, width, min(self.settings.dpfpl_rank, tokens, width))
+        drawn = [
+            torch.randn(
+                shape,
+                generator=self.seeds.torch(
+                    f"dp-fpl directions of client {client} in round {bench.round_index}"
+                ),
+            )
+            for client in bench.clients_n
+        ]
+        return torch.stack(drawn, dim=1).to(local_nTW)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Broadcast:
+    """Give p_G, which all participants hold alike, to those that sat the round out, too."""
+
+    steps: int
+    """Exchanges of a gradient of p_G behind it."""
+
+    def __call__(self, contribution: Contribution) -> Outcome:
+        """Count what the steps of the round sent: a gradient up and one down in each."""
+        update_M = contribution.update_nM[0]
+        numbers = self.steps * len(update_M)
+        return replace(broadcast(contribution, update_M), bytes_client=bytes_of(numbers, numbers))
+
+
+def paper_epsilon(noise_multiplier: float, compositions: int, delta: float) -> float:
+    """Return epsilon by the authors' formula, sigma = sqrt(T ln(1 / delta)) / epsilon.
+
+    Theorem 3.3 with its constants, which the paper leaves open, set to 1 as in the authors' code;
+    sigma is the noise's standard deviation over the sensitivity. It counts every step in full
+    (no sampling), and local and global noise apart from one another.
+    """
+    return math.sqrt(compositions * math.log(1 / delta)) / noise_multiplier
+
+
+@lru_cache(maxsize=8)
+def calibrate(privacy: PrivacyConfig, settings: DpFplConfig, compositions: int) -> PrivacyStatement:
+    """Say what the run guarantees; calibrated once a budget, not once a seed."""
+    said = calibrate_gaussian(
+        privacy,
+        compositions,
+        clip_norm=settings.dpfpl_clip,
+        sample_rate=settings.dpfpl_sample_rate,
+    )
+    return replace(
+        said,
+        unit="record: one training image of one client, in all steps",
+        neighbours="one training image of one client is added or removed",
+        sampling=f"each image is in a step's batch with probability {said.sample_rate:g}, drawn "
+        "from the operating system's randomness, in secret",
+        covers="every p_G that is released and every client's p_L together, that is the prompts "
+        "behind a prompt service",
+        trust="a central server sees every client's clipped gradients of p_G and adds their noise; "
+        "for u and v every client adds its own",
+        epsilon_paper=paper_epsilon(said.noise_multiplier, compositions, privacy.delta),
+    )
+
+
+def trainer(config: RunConfig, seeds: Seeds) -> DpFpl:
+    """Make the trainer of a run's settings."""
+    return DpFpl(
+        steps=config.training.local_steps,
+        rounds=config.training.rounds,
+        images_per_client=config.partition.images_per_client,
+        settings=config.dpfpl,
+        privacy=config.privacy,
+        seeds=seeds,
+    )
+
+
+def begin(setting: Setting) -> Broadcast:
+    """Count a round's exchanges."""
+    return Broadcast(steps=setting.config.training.local_steps)
+
+
+def statement(config: RunConfig) -> PrivacyStatement:
+    """Say what the run guarantees."""
+    return calibrate(
+        config.privacy, config.dpfpl, config.training.local_steps * config.training.rounds
+    )
+
+
+def _check_finite(local_nTW: torch.Tensor, bench: Bench, step: int) -> None:
+    """Stop with the client's number when a prompt is not finite."""
+    bad_n = ~torch.isfinite(local_nTW).all(dim=(1, 2))
+    if bool(bad_n.any()):
+        client = int(bench.clients_n[int(np.flatnonzero(bad_n.cpu().numpy())[0])])
+        raise RunError(
+            f"the local prompt of client {client} is not finite at step {step}; lower "
+            "dpfpl_lr_local and dpfpl_lr_shared"
+        )
+
+
+METHOD = Method(
+    card=Card(
+        name="dp-fpl",
+        title="DP-FPL",
+        sends="in every step the clipped gradient of its global prompt, to a trusted server",
+        gets="in every step the noised mean gradient",
+        keeps="its local prompt and its images",
+        privacy="record-level differential privacy of all prompts: global noise by the server, "
+        "local noise on the low-rank gradients of the local prompt; none against the server",
+        source="DP-FPL (Tran et al., ICLR 2025), from the paper; its code differs: docs/methods.md",
+    ),
+    trainer=trainer,
+    begin=begin,
+    statement=statement,
+)

@@ -1,0 +1,152 @@
+"""FedPGP: a global prompt sigma that stays near CLIP's, and a low-rank local part.
+
+Prompt of client i: sigma + U_i V_i. The server averages sigma by number of images; U and V stay.
+All three are trained together by cross-entropy under the whole prompt, plus mu times a contrastive
+loss that pulls sigma's text features to those of the frozen prompt (the positive pair) and
+away from those of the whole prompt (the negative pair).
+
+Shape letters: n clients at work, N clients, T context tokens, W width of the text tower, M = T W,
+R rank, C classes, E embedding.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+from secfpp.config import RunConfig
+from secfpp.losses import prompt_loss
+from secfpp.method_settings import FedPgpConfig
+from secfpp.methods.averaging import broadcast, bytes_of
+from secfpp.methods.interface import Bench, Card, Contribution, Method, Outcome
+from secfpp.methods.joint_steps import train_jointly
+from secfpp.methods.one_prompt import one_prompt
+from secfpp.methods.trainers import TwoPhase
+from secfpp.prompts import FloatArray, PromptState
+from secfpp.seeds import Seeds
+
+__all__ = ["METHOD", "FedPgp", "average_by_images", "contrastive_loss"]
+
+START_SCALE = 0.02
+"""Standard deviation of the entries of U and V at the start, as in the authors' code."""
+
+
+def contrastive_loss(
+    frozen_CE: torch.Tensor, sigma_nCE: torch.Tensor, whole_nCE: torch.Tensor, temperature: float
+) -> torch.Tensor:
+    """Return FedPGP's contrastive loss of each client.
+
+    Parameters
+    ----------
+    frozen_CE : Tensor of float32, (C, E)
+        Unit-norm text features under the frozen prompt.
+    sigma_nCE : Tensor of float32, (n, C, E)
+        The same under sigma alone.
+    whole_nCE : Tensor of float32, (n, C, E)
+        The same under sigma + U V.
+    temperature : float
+
+    Returns
+    -------
+    Tensor of float32, (n,)
+        Mean over classes of -log(e^(p / t) / (e^(p / t) + e^(q / t))), with the positive
+        p = cos(frozen, sigma) and the negative q = cos(sigma, whole).
+    """
+    positive_nC = (frozen_CE * sigma_nCE).sum(dim=2)
+    negative_nC = (sigma_nCE * whole_nCE).sum(dim=2)
+    return functional.softplus((negative_nC - positive_nC) / temperature).mean(dim=1)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class FedPgp(TwoPhase):
+    """All steps on sigma (P_G) and the factors of P_L together, before the exchange."""
+
+    settings: FedPgpConfig
+    seeds: Seeds
+
+    def begin(self, bench: Bench, state: PromptState) -> PromptState:
+        """Draw every client's U and V."""
+        count, tokens, width = state.local_NTW.shape
+        rank = self.settings.fedpgp_rank
+        u_nTR = self._draw("U", (count, tokens, rank)).to(state.local_NTW)
+        v_nRW = self._draw("V", (count, rank, width)).to(state.local_NTW)
+        images_n = bench.shards.mask_NB.sum(dim=1)
+        return _with_factors(state.replace(extra={"fedpgp-images": images_n}), u_nTR, v_nRW)
+
+    def shared(self, bench: Bench, state: PromptState) -> tuple[PromptState, torch.Tensor]:
+        """Take all steps on sigma, U and V."""
+        with torch.no_grad():
+            frozen_CE = bench.tower(state.initial_TW[None])[0]
+        trained, loss_n = train_jointly(
+            {
+                "sigma": state.shared_NTW,
+                "u": state.extra["fedpgp-u"],
+                "v": state.extra["fedpgp-v"],
+            },
+            lambda parts: self.loss(bench, frozen_CE, parts),
+            steps=self.plan.shared.steps,
+            lr=self.plan.shared.lr,
+            pulse=bench.pulse,
+        )
+        after = _with_factors(state, trained["u"], trained["v"])
+        return after.replace(shared_NTW=trained["sigma"]), loss_n
+
+    def loss(
+        self, bench: Bench, frozen_CE: torch.Tensor, parts: Mapping[str, torch.Tensor]
+    ) -> torch.Tensor:
+        """Return cross-entropy + mu x contrastive loss, (n,)."""
+        sigma_nTW = parts["sigma"]
+        whole_nTW = sigma_nTW + parts["u"] @ parts["v"]
+        text = bench.tower(torch.cat([sigma_nTW, whole_nTW]))
+        sigma_nCE, whole_nCE = text[: len(sigma_nTW)], text[len(sigma_nTW) :]
+        contrast_n = contrastive_loss(
+            frozen_CE, sigma_nCE, whole_nCE, self.settings.fedpgp_temperature
+        )
+        entropy_n = prompt_loss(whole_nCE, bench.shards, bench.logit_scale, self.plan.shared.terms)
+        return entropy_n + self.settings.fedpgp_mu * contrast_n
+
+    def sent(self, state: PromptState) -> Mapping[str, FloatArray]:
+        """Send how many images a client has."""
+        return {"images": state.extra["fedpgp-images"].double().cpu().numpy()}
+
+    def _draw(self, name: str, shape: tuple[int, ...]) -> torch.Tensor:
+        generator = self.seeds.torch(f"fedpgp {name}")
+        return START_SCALE * torch.randn(shape, generator=generator)
+
+
+def _with_factors(state: PromptState, u_nTR: torch.Tensor, v_nRW: torch.Tensor) -> PromptState:
+    """Set U, V and their product, which is P_L."""
+    extra = {**state.extra, "fedpgp-u": u_nTR, "fedpgp-v": v_nRW}
+    return state.replace(local_NTW=u_nTR @ v_nRW, extra=extra)
+
+
+def average_by_images(contribution: Contribution) -> Outcome:
+    """Average sigma, each client weighted by its number of images; all clients get it."""
+    images_n = contribution.sent["images"]
+    mean_M = np.average(contribution.update_nM, axis=0, weights=images_n)
+    sent = bytes_of(len(mean_M) + 1, len(mean_M))
+    return replace(broadcast(contribution, mean_M), bytes_client=sent)
+
+
+def trainer(config: RunConfig, seeds: Seeds) -> FedPgp:
+    """Make the trainer of a run's settings."""
+    settings = config.fedpgp
+    plan = one_prompt(config.training, lr=settings.fedpgp_lr, loss=settings.fedpgp_loss)
+    return FedPgp(plan=plan, settings=settings, seeds=seeds)
+
+
+METHOD = Method(
+    card=Card(
+        name="fedpgp",
+        title="FedPGP",
+        sends="its global prompt and its number of images, in the clear, to the server",
+        gets="the mean global prompt of the participants, by number of images",
+        keeps="its low-rank prompt U V and its images",
+        privacy="none: the server sees every global prompt",
+        source="FedPGP (Cui et al., ICML 2024); the frozen prompt is the public start",
+    ),
+    trainer=trainer,
+    begin=lambda setting: average_by_images,
+)

@@ -1,0 +1,157 @@
+"""IFCA: the server holds k prompts, every client trains the one that fits its images best.
+
+Each round the server sends all k prompts; a client picks the one with the lowest loss on its own
+training images and spends all its steps on it; the server averages what comes back by choice. A
+prompt that nobody chose stays as it is.
+
+Shape letters: n clients at work, r receivers, N clients, K prompts, T context tokens, W width of
+the text tower, M = T W, C classes.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from secfpp.config import RunConfig
+from secfpp.losses import Shards, prompt_loss
+from secfpp.methods.averaging import bytes_of
+from secfpp.methods.interface import Bench, Card, Contribution, Method, Outcome
+from secfpp.methods.one_prompt import one_prompt
+from secfpp.methods.trainers import TwoPhase, cosine_logits
+from secfpp.prompts import FloatArray, PromptState
+from secfpp.seeds import Seeds
+
+__all__ = ["METHOD", "Ifca", "average_by_choice", "num_prompts"]
+
+HELD = "ifca-prompts"
+"""The server's prompts less the public start, (N, K, T, W): every client has the same, for the
+server sends them to all."""
+CHOICE = "ifca-choice"
+"""Which of them each client trained last, (N,) int64."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Ifca(TwoPhase):
+    """Choose, then spend all steps on what was chosen; choose anew to classify."""
+
+    k: int
+    """Prompts at the server."""
+    start_scale: float
+    """Standard deviation of the start of each, around the public start."""
+    seeds: Seeds
+
+    def begin(self, bench: Bench, state: PromptState) -> PromptState:
+        """Draw the server's prompts and give them to all clients."""
+        count, tokens, width = state.shared_NTW.shape
+        generator = self.seeds.torch("ifca prompts")
+        noise_KTW = torch.randn(self.k, tokens, width, generator=generator)
+        held_KTW = (self.start_scale * noise_KTW).to(state.shared_NTW)
+        return state.replace(
+            extra={
+                HELD: held_KTW.repeat(count, 1, 1, 1),
+                CHOICE: torch.zeros(count, dtype=torch.int64, device=held_KTW.device),
+            }
+        )
+
+    def shared(self, bench: Bench, state: PromptState) -> tuple[PromptState, torch.Tensor]:
+        """Choose a prompt and train it."""
+        choice_n = self.choose(bench, state)
+        chosen = state.replace(
+            shared_NTW=_held(state)[choice_n], extra={**state.extra, CHOICE: choice_n}
+        )
+        return super().shared(bench, chosen)
+
+    def local(self, bench: Bench, state: PromptState) -> tuple[PromptState, torch.Tensor]:
+        """Take the best of the new prompts as the client's own."""
+        own = state.replace(shared_NTW=_held(state)[self.choose(bench, state)])
+        return super().local(bench, own)
+
+    def sent(self, state: PromptState) -> Mapping[str, FloatArray]:
+        """Send the choice; the server's own prompts go along, for it keeps none elsewhere."""
+        return {
+            "choice": state.extra[CHOICE].double().cpu().numpy(),
+            "held": state.extra[HELD].double().flatten(1).cpu().numpy(),
+        }
+
+    def logits(self, bench: Bench, state: PromptState, images: Shards) -> torch.Tensor:
+        """Classify by the prompt that fits the client's training images best."""
+        text_KCE = bench.tower(_held(state))
+        return cosine_logits(bench, text_KCE[self.choose(bench, state)], images)
+
+    @torch.no_grad()
+    def choose(self, bench: Bench, state: PromptState) -> torch.Tensor:
+        """Return the prompt with the lowest loss on each client's training images, (n,) int64."""
+        text_KCE = bench.tower(_held(state))
+        count = len(bench.clients_n)
+        losses = [
+            prompt_loss(
+                text_CE.expand(count, -1, -1),
+                bench.shards,
+                bench.logit_scale,
+                self.plan.shared.terms,
+            )
+            for text_CE in text_KCE
+        ]
+        return torch.stack(losses, dim=1).argmin(dim=1)
+
+
+def _held(state: PromptState) -> torch.Tensor:
+    """Return the server's prompts, (K, T, W): those of the first row, for all rows are alike."""
+    held_KTW: torch.Tensor = state.initial_TW + state.extra[HELD][0]
+    return held_KTW
+
+
+def average_by_choice(contribution: Contribution) -> Outcome:
+    """Average prompts by choice and send all of them to all clients.
+
+    A client that sat the round out has made no choice: P_G is the first prompt for it, until it
+    chooses.
+    """
+    choice_n = contribution.sent["choice"].astype(np.int64)
+    size = contribution.update_nM.shape[1]
+    held_KM = contribution.sent["held"][0].reshape(-1, size).copy()
+    for j in np.unique(choice_n):
+        held_KM[j] = contribution.update_nM[choice_n == j].mean(axis=0)
+    newest_N = np.zeros(contribution.num_clients, dtype=np.int64)
+    newest_N[contribution.clients_n] = choice_n
+    return Outcome(
+        clients_r=np.arange(contribution.num_clients, dtype=np.int64),
+        update_rM=held_KM[newest_N],
+        given={HELD: np.tile(held_KM.reshape(1, -1), (contribution.num_clients, 1))},
+        bytes_client=bytes_of(size + 1, held_KM.size),
+        k=len(np.unique(choice_n)),
+        labels_n=choice_n,
+    )
+
+
+def num_prompts(config: RunConfig) -> int:
+    """Return k, which IFCA must be told: `clustering.k`, or `k_max` where none is given."""
+    return config.clustering.k or config.clustering.k_max
+
+
+def trainer(config: RunConfig, seeds: Seeds) -> Ifca:
+    """Make the trainer of a run's settings."""
+    settings = config.ifca
+    return Ifca(
+        plan=one_prompt(config.training, lr=settings.ifca_lr, loss=settings.ifca_loss),
+        k=num_prompts(config),
+        start_scale=settings.ifca_start,
+        seeds=seeds,
+    )
+
+
+METHOD = Method(
+    card=Card(
+        name="ifca",
+        title="IFCA",
+        sends="its choice and its prompt, in the clear, to the server",
+        gets="all k prompts, each the mean of those who chose it",
+        keeps="its images",
+        privacy="none: the server sees every prompt and choice, every client all k prompts",
+        source="IFCA (Ghosh et al., NeurIPS 2020) on prompts",
+    ),
+    trainer=trainer,
+    begin=lambda setting: average_by_choice,
+)

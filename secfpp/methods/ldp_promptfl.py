@@ -1,0 +1,108 @@
+"""PromptFL under local, client-level differential privacy: nobody is trusted.
+
+Each round every participant clips its step and adds Gaussian noise itself, before it sends it; the
+server averages what it got. The noise of n clients averages out to 1 / sqrt(n) of one client's,
+where a trusted server's would be 1 / n.
+
+Shape letters: n participants, T context tokens, W width of the text tower, M = T W.
+"""
+
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+import numpy as np
+import torch
+
+from secfpp.config import PrivacyConfig, RunConfig
+from secfpp.methods.averaging import average_all
+from secfpp.methods.interface import Bench, Card, Method
+from secfpp.methods.plans import one_level_shared
+from secfpp.methods.trainers import TwoPhase
+from secfpp.privacy.accounting import calibrate_gaussian
+from secfpp.privacy.noise import clip_rows, gaussian_noise
+from secfpp.privacy.statement import PrivacyStatement
+from secfpp.prompts import FloatArray, PromptState
+from secfpp.seeds import Seeds
+
+__all__ = ["METHOD", "NoisedSteps", "noised_rows"]
+
+
+def noised_rows(step_nM: FloatArray, clip_norm: float, stddev: float) -> FloatArray:
+    """Clip every row and add noise of its own to it.
+
+    Parameters
+    ----------
+    step_nM : ndarray of float64, (n, M)
+        Steps of n clients.
+    clip_norm : float
+        Largest L2 norm of a row before the noise.
+    stddev : float
+        Of the noise on each number.
+
+    Returns
+    -------
+    ndarray of float64, (n, M)
+    """
+    noise_nM = gaussian_noise(step_nM.size, stddev).reshape(step_nM.shape)
+    return clip_rows(step_nM, clip_norm) + noise_nM
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class NoisedSteps(TwoPhase):
+    """Steps on P_G, of which a clipped and noised version alone leaves the client."""
+
+    privacy: PrivacyConfig
+    rounds: int
+
+    def shared(self, bench: Bench, state: PromptState) -> tuple[PromptState, torch.Tensor]:
+        """Take the steps; P_G becomes what is sent, and so what others may see."""
+        trained, loss_n = super().shared(bench, state)
+        said = calibrate(self.privacy, self.rounds)
+        step_nTW = (trained.shared_NTW.double() - state.shared_NTW.double()).cpu().numpy()
+        sent_nM = noised_rows(
+            step_nTW.reshape(len(step_nTW), -1),
+            said.clip_norm,
+            said.noise_multiplier * said.sensitivity,
+        )
+        everyone_n = np.arange(len(sent_nM), dtype=np.int64)
+        return trained.with_updates(everyone_n, state.updates() + sent_nM), loss_n
+
+
+@lru_cache(maxsize=8)
+def calibrate(privacy: PrivacyConfig, rounds: int) -> PrivacyStatement:
+    """Say what the run guarantees; calibrated once a budget, not once a seed.
+
+    Any two clipped steps are at most 2 x clip_norm apart, whatever the data behind them.
+    """
+    said = calibrate_gaussian(privacy, rounds, sensitivity=2 * privacy.clip_norm)
+    return replace(
+        said,
+        neighbours="one client's data are replaced by any others in every round; N is public",
+        trust="nobody: each client adds its noise before it sends",
+        covers="everything that leaves the client",
+    )
+
+
+def trainer(config: RunConfig, seeds: Seeds) -> NoisedSteps:
+    """Make the trainer of a run's settings."""
+    return NoisedSteps(
+        plan=one_level_shared(config.training),
+        privacy=config.privacy,
+        rounds=config.training.rounds,
+    )
+
+
+METHOD = Method(
+    card=Card(
+        name="ldp-promptfl",
+        title="PromptFL + local DP",
+        sends="its prompt's step, clipped and noised by itself, to the server",
+        gets="the mean of the noised prompts",
+        keeps="its images and its step before the noise",
+        privacy="client-level local differential privacy, against everybody",
+        source="local noise (Kasiviswanathan et al., FOCS 2008) on PromptFL",
+    ),
+    trainer=trainer,
+    begin=lambda setting: average_all,
+    statement=lambda config: calibrate(config.privacy, config.training.rounds),
+)

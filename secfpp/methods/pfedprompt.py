@@ -1,0 +1,88 @@
+"""pFedPrompt: PromptFL's common prompt, and attention over the client's own images.
+
+Attention has no parameters to learn: keys are the features of the client's training images, values
+their classes, so that an image is classified by the prompt and by the own images it resembles.
+
+Shape letters: n clients, B training images, S images to classify, C classes, E embedding.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch.nn import functional
+
+from secfpp.config import RunConfig
+from secfpp.losses import Shards
+from secfpp.method_settings import PFedPromptConfig
+from secfpp.methods.averaging import average_all
+from secfpp.methods.interface import Bench, Card, Method
+from secfpp.methods.plans import one_level_shared
+from secfpp.methods.trainers import TwoPhase
+from secfpp.prompts import PromptState
+from secfpp.seeds import Seeds
+
+__all__ = ["METHOD", "PFedPrompt", "attend"]
+
+
+def attend(
+    features_nSE: torch.Tensor, memory: Shards, num_classes: int, beta: float
+) -> torch.Tensor:
+    """Let images attend to remembered ones.
+
+    Parameters
+    ----------
+    features_nSE : Tensor of float32, (n, S, E)
+        Unit-norm features of the images to classify.
+    memory : Shards
+        Each client's own images.
+    num_classes : int
+        Classes C.
+    beta : float
+        Sharpness.
+
+    Returns
+    -------
+    Tensor of float32, (n, S, C)
+        For each class the sum over its remembered images of exp(-beta (1 - cosine)).
+    """
+    onehot_nBC = functional.one_hot(memory.labels_NB, num_classes).to(features_nSE)
+    values_nBC = onehot_nBC * memory.mask_NB[..., None]
+    cosine_nSB = features_nSE @ memory.features_NBE.transpose(1, 2)
+    return torch.exp(-beta * (1 - cosine_nSB)) @ values_nBC
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class PFedPrompt(TwoPhase):
+    """PromptFL's steps; attention when it classifies."""
+
+    settings: PFedPromptConfig
+
+    def logits(self, bench: Bench, state: PromptState, images: Shards) -> torch.Tensor:
+        """Add alpha x attention over the client's own training images to CLIP's logits."""
+        logits_nSC = super().logits(bench, state, images)
+        if self.settings.pfedprompt_alpha == 0:
+            return logits_nSC
+        attention_nSC = attend(
+            images.features_NBE, bench.shards, logits_nSC.shape[2], self.settings.pfedprompt_beta
+        )
+        return logits_nSC + self.settings.pfedprompt_alpha * attention_nSC
+
+
+def trainer(config: RunConfig, seeds: Seeds) -> PFedPrompt:
+    """Make the trainer of a run's settings."""
+    return PFedPrompt(plan=one_level_shared(config.training), settings=config.pfedprompt)
+
+
+METHOD = Method(
+    card=Card(
+        name="pfedprompt",
+        title="pFedPrompt",
+        sends="its prompt, in the clear, to the server",
+        gets="the mean prompt of the participants",
+        keeps="its images and their features, which its attention looks up",
+        privacy="none: the server sees every prompt",
+        source="after pFedPrompt (Guo et al., WWW 2023); attention in the form of Tip-Adapter",
+    ),
+    trainer=trainer,
+    begin=lambda setting: average_all,
+)

@@ -1,0 +1,74 @@
+"""Exact gradients of every image's own loss, and a clip over all parts of each.
+
+Shape letters: N clients, S sampled images of all clients together, T context tokens, W width of
+the text tower, C classes, E embedding.
+"""
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F  # noqa: N812
+
+from secfpp.training import TextTower
+
+__all__ = ["clip_jointly", "image_gradients"]
+
+
+def image_gradients(
+    tower: TextTower,
+    prompt_STW: torch.Tensor,
+    features_SE: torch.Tensor,
+    labels_S: torch.Tensor,
+    logit_scale: float,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the gradient of each image's cross-entropy for the prompt it is classified by.
+
+    Every image has a row of its own, with a copy of its client's prompt, so one backward pass over
+    the sum of all losses gives exact gradients of each: row s of the sum depends on row s alone.
+
+    Parameters
+    ----------
+    tower : callable
+        See `secfpp.training.TextTower`.
+    prompt_STW : Tensor of float32, (S, T, W)
+        The prompt behind each image.
+    features_SE : Tensor of float32, (S, E)
+        Unit-norm image features.
+    labels_S : Tensor of int64, (S,)
+    logit_scale : float
+        CLIP's inverse temperature.
+
+    Returns
+    -------
+    grad_STW : Tensor of float32, (S, T, W)
+    loss_S : Tensor of float32, (S,)
+    """
+    if len(labels_S) == 0:  # a batch without images: towers need not know what to do with it
+        return torch.zeros_like(prompt_STW), prompt_STW.new_zeros(0)
+    prompt_STW = prompt_STW.detach().requires_grad_(True)
+    text_SCE = tower(prompt_STW)
+    logits_SC = logit_scale * torch.einsum("sce,se->sc", text_SCE, features_SE)
+    loss_S = F.cross_entropy(logits_SC, labels_S, reduction="none")
+    (grad_STW,) = torch.autograd.grad(loss_S.sum(), [prompt_STW])
+    return grad_STW, loss_S.detach()
+
+
+def clip_jointly(parts: Sequence[torch.Tensor], bound: float) -> tuple[torch.Tensor, ...]:
+    """Scale the rows of several tensors down so that their rows, joined, stay within a bound.
+
+    Parameters
+    ----------
+    parts : sequence of Tensor, (S, ...) each
+        Row s of all of them is what image s contributes.
+    bound : float
+        Largest L2 norm of a joined row, above 0.
+
+    Returns
+    -------
+    tuple of Tensor of float64, (S, ...) each
+        Directions as they were; rows within the bound unchanged.
+    """
+    rows = [part.double() for part in parts]
+    square_S = torch.stack([row.flatten(1).square().sum(dim=1) for row in rows]).sum(dim=0)
+    shrink_S = (square_S.sqrt() / bound).clamp(min=1).reciprocal()
+    return tuple(row * shrink_S.view(-1, *[1] * (row.dim() - 1)) for row in rows)

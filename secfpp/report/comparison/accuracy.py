@@ -1,0 +1,107 @@
+"""The accuracy table: every method and budget, and how far the reference is ahead of each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from secfpp.compare.paired import PairedTest
+from secfpp.report.cells import Cell, percent_column
+from secfpp.report.comparison.groups import TOLD_THE_TRUTH, grouped
+from secfpp.report.comparison.records import MEASURES, PAIRED, Comparison, Line, epsilon_equals
+from secfpp.report.differences import Difference, points, points_spread
+from secfpp.report.text import NO_BREAK, NOTHING, decimal, p_value, spread_of
+
+SIGNIFICANT = 0.05
+
+
+@dataclass(frozen=True, kw_only=True)
+class AccuracyRow:
+    """One method, at one budget if it is private."""
+
+    title: str
+    note: str
+    """Budget, or seeds that are missing."""
+    hero: bool
+    cells: tuple[Cell, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class AccuracyGroup:
+    """Rows that stand together."""
+
+    title: str
+    note: str
+    rows: tuple[AccuracyRow, ...]
+
+
+def accuracy_groups(found: Comparison) -> tuple[AccuracyGroup, ...]:
+    """Return the table: accuracies with the best marked, differences, ARI."""
+    groups = grouped(found.lines)
+    lines = [line for group in groups for line in group.lines]
+    outside = {i for i, line in enumerate(lines) if line.method in TOLD_THE_TRUTH}
+    columns = {
+        name: percent_column([line.estimate(name) for line in lines], outside=outside)
+        for name in MEASURES
+    }
+    cells: dict[Line, tuple[Cell, ...]] = {}
+    for index, line in enumerate(lines):
+        leading = [
+            cell
+            for name in PAIRED
+            for cell in (columns[name][index], difference_cell(found.reference, line, name))
+        ]
+        others = [columns[name][index] for name in MEASURES if name not in PAIRED]
+        cells[line] = (*leading, *others, _ari(line))
+    return tuple(
+        AccuracyGroup(
+            title=group.title,
+            note=group.note,
+            rows=tuple(_row(found, line, cells[line]) for line in group.lines),
+        )
+        for group in groups
+    )
+
+
+def _row(found: Comparison, line: Line, cells: tuple[Cell, ...]) -> AccuracyRow:
+    """Return one row."""
+    notes = []
+    if line.guarantee is not None:
+        notes.append(epsilon_equals(line.guarantee.epsilon_target))
+    if len(line.rows) < len(found.seeds):
+        notes.append(f"{len(line.rows)} of {len(found.seeds)} seeds")
+    return AccuracyRow(
+        title=line.title,
+        note=", ".join(notes),
+        hero=line is found.reference,
+        cells=cells,
+    )
+
+
+def difference_cell(reference: Line | None, line: Line, name: str) -> Cell:
+    """Return how far the reference is ahead, with standard error and both p values."""
+    test = None if reference is None or line is reference else line.behind(reference, name)
+    if test is None:
+        return Cell(text=NOTHING, faint=True)
+    gap = Difference(mean=test.mean, standard_error=test.standard_error)
+    return Cell(
+        text=points(gap),
+        spread=points_spread(gap),
+        note=_both_p(test),
+        faint=test.p_t is not None and test.p_t >= SIGNIFICANT,
+    )
+
+
+def _both_p(test: PairedTest) -> str:
+    """Return p of the t-test and of the sign-flip test; empty with one seed."""
+    found = [p_value(p) for p in (test.p_t, test.p_sign_flip)]
+    return (
+        ""
+        if found == [NOTHING, NOTHING]
+        else f"p{NO_BREAK}{found[0]}{NO_BREAK}/{NO_BREAK}{found[1]}"
+    )
+
+
+def _ari(line: Line) -> Cell:
+    """Return the agreement of the first clusters with the domains."""
+    ari = line.estimate("ari_first")
+    return Cell(text=decimal(ari.mean), spread=spread_of(ari.standard_error, 2))

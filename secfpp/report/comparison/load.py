@@ -1,0 +1,154 @@
+"""Read the folder of a comparison into the records of the report."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from secfpp.errors import RunFolderError
+from secfpp.report.comparison.records import Comparison, CurvePoint, Guarantee, Line, Row
+from secfpp.report.load import load_run, read_object
+from secfpp.report.records import HERO, RunRecord
+
+SETTINGS_NAME = "compare.json"
+TABLE_NAME = "table.csv"
+WORDS = ("method", "title", "unit", "neighbours", "sampling", "trust", "insecure")
+REQUIRED = ("method", "seed")
+
+
+def is_comparison(folder: Path) -> bool:
+    """Tell whether a folder is that of a comparison."""
+    return (folder / SETTINGS_NAME).is_file()
+
+
+def load_comparison(folder: Path) -> Comparison:
+    """Read the folder of a comparison, finished or not.
+
+    Raises
+    ------
+    RunFolderError
+        If `folder` is not that of a comparison, or one of its files is damaged.
+    """
+    if not is_comparison(folder):
+        raise RunFolderError(f"{folder} is not the folder of a comparison: no {SETTINGS_NAME}")
+    lines = _lines(folder / TABLE_NAME)
+    cells = tuple(_cells(folder / "cells"))
+    return Comparison(
+        folder=folder.resolve(),
+        config=read_object(folder / SETTINGS_NAME),
+        versions=read_object(folder / "versions.json"),
+        summary=read_object(folder / "summary.json"),
+        lines=lines,
+        points=tuple(_points(cells, lines)),
+        reveals=tuple(reveal for cell in cells for reveal in cell.reveals),
+        jobs=tuple(job for cell in cells for job in cell.jobs),
+        maps=tuple(
+            sorted(
+                (cell.clusters for cell in cells if cell.clusters and cell.clusters.method == HERO),
+                key=lambda drawn: drawn.seed,
+            )
+        ),
+        num_clients=max((cell.num_clients for cell in cells), default=0),
+    )
+
+
+def _cells(folder: Path) -> Iterator[RunRecord]:
+    """Yield the runs of a comparison, those that have begun."""
+    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+        if (path / "config.json").is_file():
+            yield load_run(path)
+
+
+def _lines(path: Path) -> tuple[Line, ...]:
+    """Read the table; lines stand in the order of their first rows."""
+    groups: dict[tuple[str, float | None], list[Row]] = {}
+    for row in _rows(path):
+        groups.setdefault((row.method, row.budget), []).append(row)
+    return tuple(
+        Line(rows=tuple(sorted(rows, key=lambda row: row.seed))) for rows in groups.values()
+    )
+
+
+def _rows(path: Path) -> Iterator[Row]:
+    """Read table.csv; an absent file has no rows."""
+    if not path.is_file():
+        return
+    with path.open(encoding="utf-8", newline="") as file:
+        reader = csv.DictReader(file)
+        absent = [name for name in REQUIRED if name not in (reader.fieldnames or ())]
+        if absent:
+            raise RunFolderError(f"{path} is damaged: no column {absent[0]!r}; run compare again")
+        for cells in reader:
+            try:
+                yield _row(cells)
+            except ValueError as error:
+                raise RunFolderError(
+                    f"{path}, line {reader.line_num} is damaged: {error}"
+                ) from error
+
+
+def _row(cells: Mapping[str, str | None]) -> Row:
+    """Read one row of the table."""
+    values = {
+        name: number
+        for name, cell in cells.items()
+        if name not in WORDS and cell and (number := _number(name, cell)) is not None
+    }
+    words = {name: cells.get(name) or "" for name in WORDS}
+    return Row(
+        method=words["method"],
+        title=words["title"] or words["method"],
+        seed=int(values["seed"]) if "seed" in values else 0,
+        guarantee=_guarantee(values, words),
+        values=values,
+        insecure=words["insecure"],
+    )
+
+
+def _number(name: str, cell: str) -> float | None:
+    """Read a number; what is not finite counts as not measured."""
+    try:
+        value = float(cell)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{name} is {cell!r}, not a number") from error
+    return value if math.isfinite(value) else None
+
+
+def _guarantee(values: Mapping[str, float], words: Mapping[str, str]) -> Guarantee | None:
+    """Read what a row promises; None for a method that is not differentially private."""
+    target = values.get("epsilon_target")
+    if target is None:
+        return None
+    return Guarantee(
+        epsilon_target=target,
+        epsilon_pld=values.get("epsilon_pld"),
+        epsilon_rdp=values.get("epsilon_rdp"),
+        epsilon_paper=values.get("epsilon_paper"),
+        delta=values.get("delta"),
+        compositions=values.get("compositions"),
+        unit=words["unit"],
+        neighbours=words["neighbours"],
+        sampling=words["sampling"],
+        trust=words["trust"],
+    )
+
+
+def _points(cells: tuple[RunRecord, ...], lines: tuple[Line, ...]) -> Iterator[CurvePoint]:
+    """Yield the rounds of the rows in the table, from the runs that they come from."""
+    private = {line.method for line in lines if line.guarantee is not None}
+    finished = {(row.method, row.budget, row.seed) for line in lines for row in line.rows}
+    for cell in cells:
+        epsilon = cell.config.child("privacy").number("epsilon")
+        for point in cell.rounds:
+            budget = epsilon if point.method in private else None
+            if (point.method, budget, point.seed) in finished:
+                measured = {"own_mix": point.own_mix, "uniform": point.uniform}
+                yield CurvePoint(
+                    method=point.method,
+                    budget=budget,
+                    seed=point.seed,
+                    round=point.round,
+                    values={k: v for k, v in measured.items() if v is not None},
+                )

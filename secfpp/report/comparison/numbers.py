@@ -1,0 +1,55 @@
+"""report.json of a comparison: what the page shows, for machines (fractions, bytes, seconds)."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+
+from secfpp.report.comparison.curves import TITLES, mean_by_round, shown_lines
+from secfpp.report.comparison.headline import QUESTION, answer, not_best
+from secfpp.report.comparison.learning import card_rows, ledgers
+from secfpp.report.comparison.records import Comparison, Line
+from secfpp.report.comparison.stamps import stamps, tuned_on, tuning_note
+from secfpp.report.comparison.tables import accuracy_records, cost_records
+from secfpp.report.cost import step_rows, traffic_table
+
+
+def numbers_json(found: Comparison) -> str:
+    """Return everything that is shown as indented JSON."""
+    traffic = traffic_table(found.jobs)
+    record = {
+        "comparison": found.folder.name,
+        "question": QUESTION,
+        "answer": answer(found),
+        "not_best": not_best(found),
+        "reference": found.config.text("reference", "secfpp"),
+        "stamps": [asdict(stamp) for stamp in stamps(found)],
+        "accuracy": accuracy_records(found),
+        "costs": cost_records(found),
+        "curves": [_curve(found, line) for line in shown_lines(found)],
+        "guarantees": [
+            {"method": line.method, **asdict(line.guarantee)}
+            for line in found.lines
+            if line.guarantee is not None
+        ],
+        "cards": [asdict(card) for card in card_rows(found)],
+        "disclosures": [asdict(ledger) for ledger in ledgers(found.reveals)],
+        "traffic_of_one_round": None if traffic is None else asdict(traffic),
+        "steps_of_one_round": [asdict(row) for row in step_rows(found.jobs)],
+        "clusters": [asdict(drawn) for drawn in found.maps],
+        "seeds": list(found.seeds),
+        "tuned_on_seeds": list(tuned_on(found)),
+        "tuning": tuning_note(found),
+        "config": dict(found.config.flattened()),
+        "versions": dict(found.versions.flattened()),
+    }
+    return json.dumps(record, indent=1, allow_nan=False) + "\n"
+
+
+def _curve(found: Comparison, line: Line) -> dict[str, object]:
+    """Return (round, mean over seeds in per cent) of each measure."""
+    return {
+        "method": line.method,
+        "epsilon_target": line.rows[0].budget,
+        **{f"{name}_percent": mean_by_round(found, line, name) for name in TITLES},
+    }

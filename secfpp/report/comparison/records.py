@@ -1,0 +1,222 @@
+"""A comparison as the report sees it: frozen records, read once, tolerant of what is absent.
+
+A *row* is one method on one seed, with one budget if the method is differentially private; a *line*
+is all seeds of a method and budget. Accuracies are fractions, costs sums over a run's rounds.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import sqrt
+from pathlib import Path
+from typing import Final
+
+from secfpp.compare.paired import PairedTest, paired_test
+from secfpp.report.fields import Fields
+from secfpp.report.records import ClusterMap, Estimate, Reveal, SecureJob
+from secfpp.report.text import NO_BREAK
+
+MEASURES: Final = {
+    "own_mix": "own mix",
+    "uniform": "uniform",
+    "own_classes": "own classes",
+    "neighbour_classes": "neighbour classes",
+    "other_domains": "other domains",
+    "worst_client": "worst client",
+}
+"""Accuracies, in the order of the table."""
+PAIRED: Final = ("own_mix", "uniform")
+"""Those in which methods are compared with the reference."""
+COSTS: Final = (
+    "secure_rounds",
+    "bytes_client",
+    "bytes_party",
+    "seconds_train",
+    "seconds_share",
+    "seconds_online",
+    "seconds_dealer",
+)
+
+
+def epsilon_equals(value: float) -> str:
+    """Return a budget as a reader writes it, on one line."""
+    return f"\N{GREEK SMALL LETTER EPSILON}{NO_BREAK}={NO_BREAK}{value:g}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Guarantee:
+    """What a differentially private row promises; None or empty where the table has nothing."""
+
+    epsilon_target: float
+    epsilon_pld: float | None
+    epsilon_rdp: float | None
+    epsilon_paper: float | None
+    """By the formula of the method's paper."""
+    delta: float | None
+    compositions: float | None
+    unit: str
+    neighbours: str
+    sampling: str
+    trust: str
+
+    @property
+    def epsilon(self) -> float:
+        """The tightest that was accounted for, or what was asked for."""
+        return self.epsilon_target if self.epsilon_pld is None else self.epsilon_pld
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Row:
+    """One line of table.csv."""
+
+    method: str
+    title: str
+    seed: int
+    guarantee: Guarantee | None
+    values: Mapping[str, float]
+    """By column; a column is absent where nothing was measured."""
+    insecure: str
+
+    @property
+    def budget(self) -> float | None:
+        """The epsilon that was asked for."""
+        return None if self.guarantee is None else self.guarantee.epsilon_target
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Line:
+    """All seeds of one method and budget; equal to itself only, so that it can be a key."""
+
+    rows: tuple[Row, ...]
+
+    @property
+    def method(self) -> str:
+        """Its name in settings."""
+        return self.rows[0].method
+
+    @property
+    def title(self) -> str:
+        """Its name for readers."""
+        return self.rows[0].title
+
+    @property
+    def guarantee(self) -> Guarantee | None:
+        """What it promises, if it is differentially private."""
+        return self.rows[0].guarantee
+
+    @property
+    def full_title(self) -> str:
+        """Its name, with the budget where there is one."""
+        if self.guarantee is None:
+            return self.title
+        return f"{self.title} at {epsilon_equals(self.guarantee.epsilon_target)}"
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """Seeds that are finished."""
+        return tuple(row.seed for row in self.rows)
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether parties computed on shares."""
+        return bool(self.mean("secure_rounds") or self.mean("bytes_party"))
+
+    def values(self, name: str) -> tuple[float, ...]:
+        """Return one column over the seeds that have it."""
+        return tuple(row.values[name] for row in self.rows if name in row.values)
+
+    def mean(self, name: str) -> float | None:
+        """Return the mean of a column over seeds."""
+        return self.estimate(name).mean
+
+    def estimate(self, name: str) -> Estimate:
+        """Return the mean of a column over seeds, with its standard error where there is one."""
+        found = self.values(name)
+        if not found:
+            return Estimate(mean=None, standard_error=None)
+        error = statistics.stdev(found) / sqrt(len(found)) if len(found) > 1 else None
+        return Estimate(mean=statistics.fmean(found), standard_error=error, per_seed=found)
+
+    def behind(self, reference: Line, name: str) -> PairedTest | None:
+        """Return how far `reference` is ahead of this line in a column, on common seeds."""
+        there = {row.seed: row.values for row in reference.rows}
+        gaps = [
+            there[row.seed][name] - row.values[name]
+            for row in self.rows
+            if name in row.values and name in there.get(row.seed, {})
+        ]
+        return paired_test(gaps) if gaps else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class CurvePoint:
+    """One method, budget, seed and round, reduced to what the curves show."""
+
+    method: str
+    budget: float | None
+    seed: int
+    round: int
+    values: Mapping[str, float]
+    """`own_mix` and `uniform`, where measured."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """All that a page is made of."""
+
+    folder: Path
+    config: Fields
+    versions: Fields
+    summary: Fields
+    lines: tuple[Line, ...]
+    points: tuple[CurvePoint, ...]
+    reveals: tuple[Reveal, ...]
+    jobs: tuple[SecureJob, ...]
+    maps: tuple[ClusterMap, ...]
+    """First clustering of each seed."""
+    num_clients: int
+
+    @property
+    def base(self) -> Fields:
+        """Settings that all runs have in common."""
+        return self.config.child("base")
+
+    @property
+    def reference(self) -> Line | None:
+        """The line that the others are compared with."""
+        name = self.config.text("reference", "secfpp")
+        return next((line for line in self.lines if line.method == name), None)
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """Seeds that were asked for."""
+        first = self.config.whole("first_seed")
+        return tuple(range(first, first + self.config.whole("seeds", 1)))
+
+    @property
+    def reference_title(self) -> str:
+        """What the reference is called, whether or not it has a line."""
+        line = self.reference
+        return self.config.text("reference", "secfpp") if line is None else line.title
+
+    @property
+    def has_spread(self) -> bool:
+        """Whether any line has more than one seed, and so a standard error."""
+        return any(len(line.rows) > 1 for line in self.lines)
+
+    def line(self, method: str) -> Line | None:
+        """Return the line of a method without budgets."""
+        return next((line for line in self.lines if line.method == method), None)
+
+    def private(self) -> dict[str, tuple[Line, ...]]:
+        """Return the differentially private lines by method, each from the least epsilon on."""
+        found: dict[str, list[Line]] = {}
+        for line in self.lines:
+            if line.guarantee is not None:
+                found.setdefault(line.method, []).append(line)
+        return {
+            method: tuple(sorted(lines, key=lambda line: line.rows[0].budget or 0.0))
+            for method, lines in found.items()
+        }

@@ -1,0 +1,67 @@
+"""Privacy in full: what every epsilon is of, against whom, by which accounting."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from secfpp.report.comparison.records import Comparison, Guarantee
+from secfpp.report.headline import Fact
+from secfpp.report.text import NOTHING, count
+
+_WORDS = ("unit", "neighbours", "sampling", "trust")
+
+
+@dataclass(frozen=True, kw_only=True)
+class BudgetRow:
+    """One budget of a method: what was asked for, and what was accounted for."""
+
+    cells: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Statement:
+    """One private method, over all its budgets."""
+
+    title: str
+    words: tuple[Fact, ...]
+    rows: tuple[BudgetRow, ...]
+
+
+def statements(found: Comparison) -> tuple[Statement, ...]:
+    """Return what each private method promises; budgets with other words stand apart."""
+    groups: dict[tuple[str, ...], list[tuple[str, Guarantee]]] = {}
+    for lines in found.private().values():
+        for line in lines:
+            if line.guarantee is not None:
+                words = tuple(getattr(line.guarantee, name) for name in _WORDS)
+                groups.setdefault((line.method, *words), []).append((line.title, line.guarantee))
+    return tuple(
+        Statement(
+            title=members[0][0],
+            words=tuple(
+                Fact(name=name, value=value or "not stated")
+                for name, value in zip(_WORDS, words, strict=True)
+            ),
+            rows=tuple(BudgetRow(cells=_cells(guarantee)) for _, guarantee in members),
+        )
+        for (_, *words), members in groups.items()
+    )
+
+
+def _cells(guarantee: Guarantee) -> tuple[str, ...]:
+    """Return target, epsilon by PLD, by RDP, by the paper's formula, delta and releases."""
+    return (
+        f"{guarantee.epsilon_target:g}",
+        epsilon_in_words(guarantee.epsilon_pld),
+        epsilon_in_words(guarantee.epsilon_rdp),
+        epsilon_in_words(guarantee.epsilon_paper),
+        NOTHING if guarantee.delta is None else f"{guarantee.delta:g}",
+        count(guarantee.compositions),
+    )
+
+
+def epsilon_in_words(epsilon: float | None) -> str:
+    """Return an epsilon with three digits, whatever its size."""
+    if epsilon is None:
+        return NOTHING
+    return f"{epsilon:.0f}" if epsilon >= 100 else f"{epsilon:.3g}"

@@ -1,0 +1,68 @@
+"""accuracy.csv and costs.csv: the shown tables with all their digits, nothing where nothing is."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from secfpp.report.comparison.expenses import expenses
+from secfpp.report.comparison.groups import grouped
+from secfpp.report.comparison.records import COSTS, MEASURES, PAIRED, Comparison, Line
+
+Record = Mapping[str, str | float | None]
+
+
+def accuracy_records(found: Comparison) -> list[Record]:
+    """Return the accuracy table: fractions, and how far the reference is ahead, paired."""
+    return [
+        _accuracy_record(found, group.name, line)
+        for group in grouped(found.lines)
+        for line in group.lines
+    ]
+
+
+def _accuracy_record(found: Comparison, group: str, line: Line) -> Record:
+    """Return one row."""
+    record: dict[str, str | float | None] = {
+        "group": group,
+        "method": line.method,
+        "title": line.title,
+        "epsilon_target": line.rows[0].budget,
+        "seeds": len(line.rows),
+    }
+    for name in (*MEASURES, "ari_first", "ari_last"):
+        estimate = line.estimate(name)
+        record |= {name: estimate.mean, f"{name}_se": estimate.standard_error}
+    hero = found.reference
+    for name in PAIRED:
+        test = None if hero is None or line is hero else line.behind(hero, name)
+        record |= {
+            f"reference_ahead_{name}": None if test is None else test.mean,
+            f"reference_ahead_{name}_se": None if test is None else test.standard_error,
+            f"p_t_{name}": None if test is None else test.p_t,
+            f"p_sign_flip_{name}": None if test is None else test.p_sign_flip,
+        }
+    return record
+
+
+def cost_records(found: Comparison) -> list[Record]:
+    """Return the cost table: rounds, bytes, seconds; mean over seeds and budgets."""
+    return [
+        {
+            "method": expense.line.method,
+            "title": expense.line.title,
+            "rows": len(expense.line.rows),
+            **{name: expense.line.mean(name) for name in COSTS},
+        }
+        for expense in expenses(found)
+    ]
+
+
+def write_csv(path: Path, records: Sequence[Record]) -> None:
+    """Write records as a table; an empty list makes an empty file."""
+    with path.open("w", encoding="utf-8", newline="") as file:
+        if records:
+            writer = csv.DictWriter(file, list(records[0]))
+            writer.writeheader()
+            writer.writerows(records)

@@ -1,0 +1,51 @@
+"""Write the page of a comparison, its numbers, its tables and its figure."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from secfpp.report.comparison.load import load_comparison
+from secfpp.report.comparison.numbers import numbers_json
+from secfpp.report.comparison.page import compose
+from secfpp.report.comparison.tables import accuracy_records, cost_records, write_csv
+from secfpp.report.comparison.utility import utility_svg
+from secfpp.report.render import render
+from secfpp.report.write import FIGURE_NAME, NUMBERS_NAME, PAGE_NAME
+
+ACCURACY_NAME = "accuracy.csv"
+COSTS_NAME = "costs.csv"
+TEMPLATE_NAME = "compare.html.j2"
+
+
+def write_comparison(folder: Path, out: Path | None = None) -> tuple[Path, Path]:
+    """Write `report.html`, `report.json`, `accuracy.csv`, `costs.csv` and `figure.svg`.
+
+    Parameters
+    ----------
+    folder
+        The folder of a comparison, finished or not.
+    out
+        Folder to write to; that of the comparison by default.
+
+    Returns
+    -------
+    tuple of Path
+        The page and the numbers. The figure is the privacy-utility curve: there is none without a
+        differentially private method.
+
+    Raises
+    ------
+    RunFolderError
+        If `folder` is not that of a comparison or is damaged.
+    """
+    found = load_comparison(folder)
+    target = out or folder
+    target.mkdir(parents=True, exist_ok=True)
+    page, numbers = target / PAGE_NAME, target / NUMBERS_NAME
+    page.write_text(render(TEMPLATE_NAME, compose(found)), encoding="utf-8")
+    numbers.write_text(numbers_json(found), encoding="utf-8")
+    write_csv(target / ACCURACY_NAME, accuracy_records(found))
+    write_csv(target / COSTS_NAME, cost_records(found))
+    if drawn := utility_svg(found):
+        (target / FIGURE_NAME).write_text(drawn, encoding="utf-8")
+    return page, numbers

@@ -1,0 +1,63 @@
+"""All differentially private methods in whole runs."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from secfpp.config import MethodName, PrivacyConfig, RunConfig, TrainingConfig
+from secfpp.experiment import run_experiment
+from secfpp.methods.registry import METHODS
+from secfpp.units import Silence
+from tests.federation.toy import TOY_PARTITION, T, toy_world
+
+PRIVATE: tuple[MethodName, ...] = tuple(
+    name for name, method in METHODS.items() if method.statement is not None
+)
+
+
+def config(out: Path) -> RunConfig:
+    return RunConfig(
+        partition=TOY_PARTITION,
+        training=TrainingConfig(rounds=2, local_steps=3, shared_steps=2, num_context=T),
+        privacy=PrivacyConfig(epsilon=8.0),
+        methods=PRIVATE,
+        participation=0.8,
+        out=out,
+    )
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+def test_every_result_carries_its_whole_statement(tmp_path: Path) -> None:
+    assert set(PRIVATE) == {"dp-promptfl", "ldp-promptfl", "dp-clusters", "dp-fpl"}
+    summary = run_experiment(config(tmp_path / "run"), Silence(), world=toy_world())
+    results = json.loads((summary.folder / "results.json").read_text())["methods"]
+    for name in PRIVATE:
+        said, words = results[name]["privacy"], results[name]["privacy_in_words"]
+        assert results[name]["epsilon"] == said["epsilon_pld"] <= said["epsilon_target"] == 8.0
+        assert said["compositions"] == (6 if name == "dp-fpl" else 2)
+        assert (said["epsilon_paper"] is not None) == (name == "dp-fpl")
+        for part in ("unit", "neighbours", "sampling", "covers", "trust"):
+            assert said[part]
+            assert said[part] in words
+
+
+def test_a_run_that_was_stopped_goes_on(tmp_path: Path) -> None:
+    from secfpp.errors import RunInterruptedError
+
+    class Stop(Silence):
+        def round_done(self, record: object) -> None:
+            raise KeyboardInterrupt
+
+    settings = config(tmp_path / "run")
+    with pytest.raises(RunInterruptedError):
+        run_experiment(settings, Stop(), world=toy_world())
+    summary = run_experiment(RunConfig(resume=settings.out), Silence(), world=toy_world())
+    assert {result.name: result.rounds_done for result in summary.results} == dict.fromkeys(
+        PRIVATE, 2
+    )
