@@ -215,15 +215,19 @@ class PrivacyConfig:
     epsilon: float = 8.0
     """Budget of the whole run."""
     delta: float = 1e-5
-    """Probability with which the budget may fail; below 1 over the number of clients."""
+    """Probability with which the budget may fail; below 1 over the number of units, that is of
+    clients, or of images for dp-fpl."""
     clip_norm: float = 0.3
-    """Bound on the L2 norm of one client's update in one round, where the unit is a client."""
+    """Bound on the L2 norm of one client's step in one round: dp-promptfl and ldp-promptfl."""
+    clip_norm_clusters: float = 0.03
+    """The same for dp-clusters, whose sums have fewer clients."""
 
     def __post_init__(self) -> None:
         """Refuse values out of range."""
         _require_positive("privacy.epsilon", self.epsilon)
         _require(0 < self.delta < 1, "privacy.delta", self.delta, "between 0 and 1")
         _require_positive("privacy.clip_norm", self.clip_norm)
+        _require_positive("privacy.clip_norm_clusters", self.clip_norm_clusters)
 
 
 DEFAULT_METHODS: tuple[MethodName, ...] = (

@@ -33,9 +33,9 @@ class FedPgpConfig:
     """Weight of the contrastive loss; 1 is the authors' default."""
     fedpgp_temperature: float = 0.5
     """Temperature of the contrastive loss; 0.5 is the authors'."""
-    fedpgp_lr: float = 0.01
+    fedpgp_lr: float = 0.02
     """Adam's learning rate of all three parts."""
-    fedpgp_loss: LossName = "plain"
+    fedpgp_loss: LossName = "aligned"
     """Loss beside the contrastive one; plain is the paper's."""
 
     def __post_init__(self) -> None:
@@ -88,9 +88,9 @@ class IfcaConfig:
 
     ifca_start: float = 0.02
     """Standard deviation of what each of the k prompts starts from, around the public start."""
-    ifca_lr: float = 0.01
+    ifca_lr: float = 0.005
     """Adam's learning rate."""
-    ifca_loss: LossName = "plain"
+    ifca_loss: LossName = "balanced"
     """Loss by which clients choose and train; plain is the paper's."""
 
     def __post_init__(self) -> None:
@@ -137,7 +137,7 @@ class DpFplConfig:
     each part of a batch's mean)."""
     dpfpl_lr_shared: float = 0.05
     """Rate of gradient descent on P_G (the paper: 1e-4)."""
-    dpfpl_lr_local: float = 0.05
+    dpfpl_lr_local: float = 0.003
     """Rate of gradient descent on P_L (the paper: 1e-4)."""
     dpfpl_start: float = 0.02
     """Standard deviation of the entries of P_L at the start, as in the authors' code."""

@@ -66,7 +66,7 @@ class NoisedGroups:
 def calibrate(privacy: PrivacyConfig, rounds: int) -> PrivacyStatement:
     """Say what the run guarantees; calibrated once a budget, not once a seed."""
     return replace(
-        calibrate_gaussian(privacy, rounds),
+        calibrate_gaussian(privacy, rounds, clip_norm=privacy.clip_norm_clusters),
         neighbours="one client's updates are replaced by zero in every round; who is in which "
         "group is public",
         covers="P_G of every group; P_L, which never leaves its client, has no noise",

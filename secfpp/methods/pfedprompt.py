@@ -3,6 +3,9 @@
 Attention has no parameters to learn: keys are the features of the client's training images, values
 their classes, so that an image is classified by the prompt and by the own images it resembles.
 
+From the paper: a prompt averaged by the server, and non-parametric attention over the client's own
+visual features. The form of attention, Tip-Adapter's, is our reading; it sees whole images only.
+
 Shape letters: n clients, B training images, S images to classify, C classes, E embedding.
 """
 

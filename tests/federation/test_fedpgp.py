@@ -59,7 +59,8 @@ def test_one_step_follows_the_gradient_of_the_written_loss() -> None:
     """Adam's first step is the rate times the sign of the gradient, here of one client's loss
     written out without the package's own losses."""
     config = RunConfig(
-        training=TrainingConfig(local_steps=1, shared_steps=1), fedpgp=FedPgpConfig()
+        training=TrainingConfig(local_steps=1, shared_steps=1),
+        fedpgp=FedPgpConfig(fedpgp_loss="plain"),
     )
     made = trainer(config, Seeds(3))
     start = made.begin(bench(), state())

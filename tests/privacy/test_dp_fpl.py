@@ -169,7 +169,7 @@ def test_noise_of_a_step_is_what_the_statement_says() -> None:
     )
     said = dp_fpl.calibrate(one.privacy, settings, 2)
     scale = settings.dpfpl_lr_shared / (0.5 * 5 * N) * said.noise_multiplier * said.sensitivity
-    drawn = [one.shared(empty, state)[0].shared_NTW[0].flatten().numpy() for _ in range(250)]
+    drawn = [one.shared(empty, state)[0].shared_NTW[0].flatten().numpy() for _ in range(100)]
     assert stats.kstest(np.concatenate(drawn) / scale, stats.norm.cdf).pvalue > 1e-6
 
 

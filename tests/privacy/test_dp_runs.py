@@ -21,7 +21,7 @@ def config(out: Path) -> RunConfig:
     return RunConfig(
         partition=TOY_PARTITION,
         training=TrainingConfig(rounds=2, local_steps=3, shared_steps=2, num_context=T),
-        privacy=PrivacyConfig(epsilon=8.0),
+        privacy=PrivacyConfig(epsilon=2.0),
         methods=PRIVATE,
         participation=0.8,
         out=out,
@@ -33,13 +33,14 @@ def one_thread() -> None:
     torch.set_num_threads(1)
 
 
+@pytest.mark.slow
 def test_every_result_carries_its_whole_statement(tmp_path: Path) -> None:
     assert set(PRIVATE) == {"dp-promptfl", "ldp-promptfl", "dp-clusters", "dp-fpl"}
     summary = run_experiment(config(tmp_path / "run"), Silence(), world=toy_world())
     results = json.loads((summary.folder / "results.json").read_text())["methods"]
     for name in PRIVATE:
         said, words = results[name]["privacy"], results[name]["privacy_in_words"]
-        assert results[name]["epsilon"] == said["epsilon_pld"] <= said["epsilon_target"] == 8.0
+        assert results[name]["epsilon"] == said["epsilon_pld"] <= said["epsilon_target"] == 2.0
         assert said["compositions"] == (6 if name == "dp-fpl" else 2)
         assert (said["epsilon_paper"] is not None) == (name == "dp-fpl")
         for part in ("unit", "neighbours", "sampling", "covers", "trust"):
