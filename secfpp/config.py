@@ -218,7 +218,9 @@ class PrivacyConfig:
     """Probability with which the budget may fail; below 1 over the number of units, that is of
     clients, or of images for dp-fpl."""
     clip_norm: float = 0.3
-    """Bound on the L2 norm of one client's step in one round: dp-promptfl and ldp-promptfl."""
+    """Bound on the L2 norm of one client's step in one round, for dp-promptfl."""
+    clip_norm_local: float = 0.01
+    """The same for ldp-promptfl, with as much noise in every client's step as in a sum."""
     clip_norm_clusters: float = 0.03
     """The same for dp-clusters, whose sums have fewer clients."""
 
@@ -226,8 +228,8 @@ class PrivacyConfig:
         """Refuse values out of range."""
         _require_positive("privacy.epsilon", self.epsilon)
         _require(0 < self.delta < 1, "privacy.delta", self.delta, "between 0 and 1")
-        _require_positive("privacy.clip_norm", self.clip_norm)
-        _require_positive("privacy.clip_norm_clusters", self.clip_norm_clusters)
+        for name in ("clip_norm", "clip_norm_local", "clip_norm_clusters"):
+            _require_positive(f"privacy.{name}", getattr(self, name))
 
 
 DEFAULT_METHODS: tuple[MethodName, ...] = (

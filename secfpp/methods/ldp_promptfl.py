@@ -72,9 +72,10 @@ class NoisedSteps(TwoPhase):
 def calibrate(privacy: PrivacyConfig, rounds: int) -> PrivacyStatement:
     """Say what the run guarantees; calibrated once a budget, not once a seed.
 
-    Any two clipped steps are at most 2 x clip_norm apart, whatever the data behind them.
+    Any two clipped steps are at most twice the clipping norm apart, whatever the data behind them.
     """
-    said = calibrate_gaussian(privacy, rounds, sensitivity=2 * privacy.clip_norm)
+    clip_norm = privacy.clip_norm_local
+    said = calibrate_gaussian(privacy, rounds, clip_norm=clip_norm, sensitivity=2 * clip_norm)
     return replace(
         said,
         neighbours="one client's data are replaced by any others in every round; N is public",

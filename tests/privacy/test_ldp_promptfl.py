@@ -12,7 +12,7 @@ from tests.federation.toy import SCALE, T, ToyTower, W, ragged_shards
 
 CONFIG = RunConfig(
     training=TrainingConfig(rounds=3, local_steps=2, shared_steps=1),
-    privacy=PrivacyConfig(epsilon=4.0, clip_norm=0.05),
+    privacy=PrivacyConfig(epsilon=4.0, clip_norm_local=0.05),
 )
 
 
