@@ -2,8 +2,8 @@
 
 A unit is one method on one seed. Its state is the prompts of all clients after its last full
 round; everything else is drawn anew from the root seed by name, so going on from a state gives
-bit for bit what an uninterrupted run gives. Exceptions: the noise of `dp-promptfl` and the shares
-of `secfpp` come from the operating system, so these two agree in distribution and up to
+bit for bit what an uninterrupted run gives. Exceptions: the noise of differentially private methods
+and the shares of `secfpp` come from the operating system, so these agree in distribution and up to
 fixed-point error.
 """
 
