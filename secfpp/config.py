@@ -29,6 +29,7 @@ __all__ = [
     "LinksName",
     "MethodName",
     "PartitionConfig",
+    "PrecisionName",
     "PrivacyConfig",
     "ProviderName",
     "RevealPolicy",
@@ -63,6 +64,7 @@ RevealPolicy = Literal["own-mean", "assignments", "distances"]
 ProviderName = Literal["dealer", "tfp"]
 LinksName = Literal["tls", "plain"]
 DeviceName = Literal["cpu", "cuda", "auto"]
+PrecisionName = Literal["fp32", "bf16", "fp16"]
 
 
 def _require(condition: bool, name: str, value: object, limit: str) -> None:
@@ -265,6 +267,8 @@ class RunConfig:
     """`embedded`, an open_clip name, or `local-dir:PATH`."""
     pretrained: str | None = None
     """Weights of an open_clip name."""
+    precision: PrecisionName = "fp32"
+    """In which the image tower computes; prompts are trained in float32."""
     partition: PartitionConfig = field(default_factory=PartitionConfig)
     """How images are dealt to clients."""
     training: TrainingConfig = field(default_factory=TrainingConfig)

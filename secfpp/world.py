@@ -6,7 +6,7 @@ are computed when a method first asks for them.
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -85,6 +85,7 @@ def load_world(config: RunConfig) -> World:
     device = pick_device(config.device)
     _leave_cores_free()
     clip = load_clip(config.model, config.pretrained, str(device))
+    clip = replace(clip, precision=config.precision)
     domain_set = load_domains(
         config.data,
         config.cache_dir,

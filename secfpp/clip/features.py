@@ -93,6 +93,8 @@ def digest_of(clip: FrozenClip, domain: Domain, way: tuple[object, ...]) -> str:
         How the features are made: numbers and strings.
     """
     preprocessing = sorted(clip.model.visual.preprocess_cfg.items())
+    if clip.precision != "fp32":
+        way = (*way, clip.precision)
     parts = (*way, clip.fingerprint, clip.device.type, preprocessing, domain.checksum)
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:32]
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.resources import as_file, files
 from pathlib import Path
+from types import MappingProxyType
+from typing import Literal
 
 import open_clip
 import torch
@@ -34,6 +36,10 @@ from secfpp.errors import ConfigError, ModelError
 
 EMBEDDED = "embedded"
 BATCH_SIZE = 256
+Precision = Literal["fp32", "bf16", "fp16"]
+_DTYPES: Mapping[Precision, torch.dtype] = MappingProxyType(
+    {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+)
 
 
 def load_clip(
@@ -191,6 +197,16 @@ class FrozenClip:
     tower: TextTower = field(repr=False)
     tokenizer: SimpleTokenizer = field(repr=False)
     device: torch.device
+    precision: Precision = "fp32"
+    """In which the image tower computes; the text tower, which is trained through, has float32."""
+
+    def reading(self) -> torch.autocast:
+        """Return a context in which the image tower computes in its precision."""
+        return torch.autocast(
+            self.device.type,
+            dtype=_DTYPES[self.precision],
+            enabled=self.precision != "fp32",
+        )
 
     @property
     def width(self) -> int:
@@ -246,7 +262,8 @@ class FrozenClip:
         with torch.no_grad():
             for start in range(0, len(images_NHW3), BATCH_SIZE):
                 pixels = torch.from_numpy(images_NHW3[start : start + BATCH_SIZE].copy())
-                raw = self.model.encode_image(self.preprocess(pixels.to(self.device)))
+                with self.reading():
+                    raw = self.model.encode_image(self.preprocess(pixels.to(self.device)))
                 features.append(functional.normalize(raw.float(), dim=-1))
         return torch.cat(features)
 

@@ -197,7 +197,8 @@ def _compute(clip: FrozenClip, domain: Domain, regions: Regions) -> NDArray[np.f
             found_NRE = torch.stack(crops, dim=1)
         else:
             pixels = torch.from_numpy(images_NHW3.copy()).to(clip.device)
-            grid_NYXE = grid_features(clip, clip.preprocess(pixels)).float()
+            with clip.reading():
+                grid_NYXE = grid_features(clip, clip.preprocess(pixels)).float()
             found_NRE = functional.normalize(_averaged(grid_NYXE, regions.grid), dim=-1)
         patches_NRE[rows] = found_NRE.cpu().numpy()
     return patches_NRE

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from secfpp.clip import FrozenClip, load_clip
-from secfpp.clip.features import encode_domains
+from secfpp.clip.features import digest_of, encode_domains
 from secfpp.data import Domain, DomainSet
 
 
@@ -66,3 +66,15 @@ def test_a_folder_that_cannot_be_written_is_only_a_warning(embedded, toy, tmp_pa
     blocked.write_text("")
     assert len(encode_domains(embedded, toy, blocked)) == 2
     assert "cannot keep image features" in caplog.text
+
+
+@pytest.mark.parametrize("precision", ["bf16", "fp16"])
+def test_precision_of_the_image_tower_is_its_own_and_keeps_features_apart(precision):
+    whole = load_clip(device="cpu")
+    half = dataclasses.replace(whole, precision=precision)
+    images = np.random.default_rng(0).integers(0, 256, size=(6, 32, 32, 3), dtype=np.uint8)
+    exact, rounded = (clip.encode_images(images).numpy() for clip in (whole, half))
+    assert rounded.dtype == np.float32
+    assert 1e-6 < np.abs(rounded - exact).max() < 0.1
+    domain = Domain(name="d", images_NHW3=images, labels_N=np.array([0, 1] * 3))
+    assert digest_of(half, domain, ()) != digest_of(whole, domain, ())
