@@ -46,7 +46,7 @@ def factorise(matrix_NTW: torch.Tensor, start_NWK: torch.Tensor) -> Factors:
     Rows of v are orthonormal as in the authors' code and as theorem 3.1 of Yu et al. asks. If v
     carried the singular values instead, noise on the gradient of u would be multiplied by them when
     it comes back to p, p would grow by it, and so on without bound: at epsilon 0.1 prompts
-    overflow within a few steps.
+    overflowed when this was tried.
 
     References
     ----------
