@@ -71,9 +71,14 @@ def main() -> int:
 
 
 def _listen(lines: queue.SimpleQueue[bytes]) -> None:
-    """Pass lines on; end the process when there can be no more."""
-    for line in sys.stdin.buffer:
-        lines.put(line)
+    """Pass lines on; end the process when there can be no more.
+
+    Through a file of its own: an interpreter that ends while a thread reads its standard input
+    aborts, and its last words would be about that.
+    """
+    with os.fdopen(os.dup(0), "rb") as orders:
+        for line in orders:
+            lines.put(line)
     os._exit(0)
 
 
