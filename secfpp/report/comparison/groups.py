@@ -25,7 +25,7 @@ _SHORT_NAMES: Final = {
     "dp-promptfl": "DP-PromptFL",
     "ldp-promptfl": "LDP-PromptFL",
     "dp-fpl": "DP-FPL",
-    "dp-clusters": "DP true domains",
+    "dp-clusters": "DP domains",
     "one-cluster": "One cluster",
     "random-clusters": "Random clusters",
     "oracle": "True domains",
