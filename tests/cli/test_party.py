@@ -163,6 +163,7 @@ def test_a_port_in_use_is_named(folder, capfd) -> None:
     assert f"cannot listen on {address}" in err
 
 
+@pytest.mark.slow
 def test_waiting_in_vain_names_who_did_not_come(folder, start) -> None:
     dealer = start(folder, "dealer", "--wait-s", "0.5", "--json")
     out, err = dealer.communicate(timeout=20)

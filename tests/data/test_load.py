@@ -101,6 +101,7 @@ def test_a_domain_without_any_readable_image_is_an_error(tmp_path):
         load_domains(str(tmp_path), image_size=4, max_unreadable=5)
 
 
+@pytest.mark.slow
 def test_limit_on_the_embedded_digits():
     domain_set = load_domains("digits", images_per_class=3)
     for domain in domain_set.domains:

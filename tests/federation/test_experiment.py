@@ -95,6 +95,7 @@ def test_run_folder_is_whole(tmp_path: Path) -> None:
     assert not list(folder.rglob("*.draft"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stop_after", [1, 3, 13, 24])
 def test_resumed_run_equals_uninterrupted_run(tmp_path: Path, stop_after: int) -> None:
     whole = run(config(tmp_path / "whole"))

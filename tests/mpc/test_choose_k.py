@@ -32,6 +32,7 @@ def run(session: Session, points: FloatArray, **given: object) -> ClusterResult:
     return session.cluster(job, points, points, owners=owners)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("k", "n", "dim"), DRAWS)
 def test_the_true_number_is_found(session: Session, k: int, n: int, dim: int) -> None:
     points = blobs(k, n, dim)

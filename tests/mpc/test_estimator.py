@@ -256,6 +256,7 @@ def test_an_empty_cluster_has_no_centre(session: Session) -> None:
     assert model.predict(points).tolist() == [0] * 5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("reveal", ["own-mean", "assignments", "distances"])
 def test_the_number_of_clusters_can_be_chosen(session: Session, reveal: RevealPolicy) -> None:
     model = SecureKMeans(None, reveal=reveal, session=session).fit(POINTS)

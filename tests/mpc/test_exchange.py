@@ -140,6 +140,7 @@ def send_quietly(link: Link, data: bytes) -> None:
         send_raw(link, data)
 
 
+@pytest.mark.slow
 def test_a_peer_that_stops_reading_is_silence(kind: str) -> None:
     with mesh(kind, 2, timeout_s=0.5) as peers:
         started = time.monotonic()
@@ -273,6 +274,7 @@ def test_shares_of_the_good_arrive_and_the_others_are_named(kind: str, num_rows:
                 assert np.array_equal(arrived[far], shares[i])
 
 
+@pytest.mark.slow
 def test_who_floods_us_with_late_frames_keeps_nobody_waiting(kind: str) -> None:
     share = ring(8 * 4096, 0)
     with (

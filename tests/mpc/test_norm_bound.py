@@ -177,6 +177,7 @@ def test_a_named_centre_that_is_left_out_is_at_the_origin(
     assert np.array_equal(result.labels_N[kept], model.labels_)
 
 
+@pytest.mark.slow
 @jobs
 def test_the_transcript_is_the_same_whoever_is_left_out(
     secure_session: SecureSession, monkeypatch: pytest.MonkeyPatch, job: ClusterJob

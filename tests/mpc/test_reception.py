@@ -305,6 +305,7 @@ def test_silence_ends(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     house.lets_in()
 
 
+@pytest.mark.slow
 def test_who_speaks_too_slowly_is_hung_up_on(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mpc.reception.HANDSHAKE_TIMEOUT_S", 0.5)
     started = time.monotonic()
@@ -349,6 +350,7 @@ def test_nobody_at_the_door_is_said_at_once_or_waited_for() -> None:
     assert 0.4 < time.monotonic() - started < 2
 
 
+@pytest.mark.slow
 def test_a_listener_that_never_answers_is_not_waited_for(kind: str) -> None:
     with listen() as listener:
         address = Address(LOOPBACK, listener.getsockname()[1])

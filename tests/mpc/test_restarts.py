@@ -103,6 +103,7 @@ def cloud(seed: int = 0) -> FloatArray:
     return points / np.linalg.norm(points, axis=1).max()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("reveal", ["own-mean", "assignments", "distances"])
 def test_any_number_of_restarts_under_every_policy(session: Session, reveal: RevealPolicy) -> None:
     points = cloud()
@@ -150,6 +151,7 @@ def test_many_restarts_are_a_tournament(opened: Callable[[int], SecureSession]) 
     assert_twins(run(opened(2), job, points), run(PlainSession(), job, points))
 
 
+@pytest.mark.slow
 def test_all_restarts_go_on_until_the_last_is_done(session: Session) -> None:
     points = cloud(5)
     alone = [run(session, job_of(points, 5, seed=0, restarts=b), points) for b in (1, 2, 4, 6)]

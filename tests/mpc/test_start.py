@@ -91,6 +91,7 @@ def test_farthest_first_among_many_is_a_tournament(parties: Parties, out: tuple[
     assert np.array_equal(found, given.distances_to(rows))
 
 
+@pytest.mark.slow
 @kinds
 @sources
 def test_plus_plus(parties: Parties, source: str, make: Make) -> None:

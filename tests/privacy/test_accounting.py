@@ -135,6 +135,7 @@ def test_sampled_calibration_keeps_the_budget_and_wastes_little(epsilon: float) 
     assert said.sample_rate == 0.125
 
 
+@pytest.mark.slow
 def test_sampling_saves_noise_and_all_of_it_is_none() -> None:
     budget = PrivacyConfig(epsilon=2.0)
     all_, half = (calibrate_gaussian(budget, 20, sample_rate=rate) for rate in (1.0, 0.5))

@@ -158,6 +158,7 @@ def test_all_released_sums_get_noise_of_the_stated_deviation() -> None:
     assert np.abs(correlation[np.triu_indices(3, 1)]).max() < 5 / np.sqrt(20_000)
 
 
+@pytest.mark.slow
 def test_noise_of_a_step_is_what_the_statement_says() -> None:
     """With images left out, what a step adds to p_G is noise alone, scaled by rate and batch."""
     settings = replace(SETTINGS, dpfpl_sample_rate=0.5)
@@ -211,6 +212,7 @@ def test_the_papers_formula_gives_the_noise_of_its_code(sigma: float, epsilon: f
     assert paper_epsilon(sigma, 100, 1e-5) == pytest.approx(epsilon, rel=1e-3)
 
 
+@pytest.mark.slow
 def test_statement_counts_every_step_and_both_parts() -> None:
     training = TrainingConfig(rounds=4, local_steps=5, shared_steps=3)
     config = RunConfig(training=training, privacy=PrivacyConfig(epsilon=2.0))

@@ -83,6 +83,7 @@ def test_ledger_is_counted(written):
     assert by_what["one bit: assignments unchanged"]["times"] == "60"
 
 
+@pytest.mark.slow
 def test_insecure_run_is_stamped_in_red(tmp_path):
     page, numbers = write_report(write_fixture(tmp_path / "run", insecure=True))
     source = page.read_text()
@@ -95,6 +96,7 @@ def test_secure_run_is_not_stamped(written):
     assert "stamp alarm" not in written[0].read_text()
 
 
+@pytest.mark.slow
 def test_unfinished_run_says_so(run_folder):
     results = json.loads((run_folder / "results.json").read_text())
     results["complete"] = False
@@ -117,6 +119,7 @@ def test_what_is_absent_is_left_out(run_folder, absent):
     assert "Who learned what" in read.words
 
 
+@pytest.mark.slow
 def test_a_run_killed_before_its_table_shows_what_was_done(run_folder):
     (run_folder / "results.json").unlink()
     words = read_page(write_report(run_folder)[0]).words
@@ -131,6 +134,7 @@ def test_a_run_stopped_before_its_first_round(run_folder):
     assert "Nothing was opened" in read_page(write_report(run_folder)[0]).words
 
 
+@pytest.mark.slow
 def test_last_line_cut_short_is_left_out(run_folder):
     with (run_folder / "metrics.jsonl").open("a") as file:
         file.write('{"seed": 0, "meth')
@@ -145,6 +149,7 @@ def test_line_damaged_in_the_middle_is_named(run_folder):
         write_report(run_folder)
 
 
+@pytest.mark.slow
 def test_text_from_the_folder_cannot_break_the_page(run_folder):
     results = json.loads((run_folder / "results.json").read_text())
     results["methods"]["promptfl"]["title"] = "<script>alert(1)</script>"
@@ -161,6 +166,7 @@ def test_same_run_same_page(run_folder, tmp_path):
     assert first.read_bytes() == second.read_bytes()
 
 
+@pytest.mark.slow
 def test_command(run_folder, capfd):
     assert main(["report", str(run_folder), "--json"]) == 0
     record = json.loads(capfd.readouterr().out)
