@@ -191,9 +191,9 @@ def test_a_stranger_s_certificate_is_refused_by_both_ends(folder, role, start, t
     foreign = make_folder(tmp_path / "foreign")
     shutil.copy(folder / "network.json", foreign / "network.json")
     verb = ("dealer",) if role == "dealer" else ("party", "--rank", "0")
-    host = start(folder, *verb, "--wait-s", "12")
+    host = start(folder, *verb, "--wait-s", "8")
     assert "listens on" in listens(host)
-    guest = start(foreign, "party", "--rank", "1", "--wait-s", "12")
+    guest = start(foreign, "party", "--rank", "1", "--wait-s", "8")
     others = start(folder, "dealer") if role == "party:0" else start(folder, "party", "--rank", "0")
     _, said_by_guest = guest.communicate(timeout=60)
     assert guest.returncode == 3
