@@ -21,6 +21,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from mpc.causes import lost_peer
 from mpc.certificates import Authority, Credentials
 from mpc.child import FAILED_EXIT_CODE, START_TIMEOUT_S
 from mpc.errors import NoAnswerError, ProcessDiedError, SessionError
@@ -32,7 +33,6 @@ _LAST_LINES: Final = 5
 _ECHO_S: Final = 1.0
 _SILENCE: Final = re.compile(r"(\S+) was silent towards")
 _OUR_SILENCE: Final = "server was silent"
-_ECHOES: Final = ("closed its connection", "broke: ")
 
 
 class Child:
@@ -107,9 +107,7 @@ class Child:
         self._listener.join(timeout=1.0)
         if self.exit_code == 0:
             return True
-        return self.exit_code == FAILED_EXIT_CODE and any(
-            echo in line for line in self._words for echo in _ECHOES
-        )
+        return self.exit_code == FAILED_EXIT_CODE and any(map(lost_peer, self._words))
 
     @property
     def silent_peer(self) -> str:

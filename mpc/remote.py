@@ -1,9 +1,9 @@
 """Parties and a dealer on other hosts, started there by `secfpp party` and `secfpp dealer`."""
 
 import time
-from collections.abc import Sequence
 from pathlib import Path
 
+from mpc.causes import first_cause, lost_peer
 from mpc.credential_folder import read_credentials
 from mpc.errors import (
     NoAnswerError,
@@ -85,12 +85,14 @@ class RemoteGroup:
         dealer ends, too, when it cannot send to a party.
         """
         said = {link.peer: _last_words(link) for link in self._servers}
-        words = [word for word in said.values() if word]
+        words = {peer: word for peer, word in said.items() if word}
         gone = [peer for peer, word in said.items() if word == ""]
-        if words and gone and all(_is_echo(word) for word in words):
-            raise ProcessDiedError(f"{gone[0]} ended without a word; {words[0]}")
-        if words:
-            raise PartyError(_first_cause(words))
+        if not words:
+            return
+        first = words[first_cause(words)]
+        if gone and lost_peer(first):
+            raise ProcessDiedError(f"{gone[0]} ended without a word; {first}")
+        raise PartyError(first)
 
     def end(self) -> None:
         """Hang up: parties that only serve one session end themselves."""
@@ -108,12 +110,3 @@ def _last_words(link: Link) -> str | None:
     except TransportError:
         return ""
     return None
-
-
-def _first_cause(words: Sequence[str]) -> str:
-    """Prefer what is no echo of another's end."""
-    return sorted(words, key=_is_echo)[0]
-
-
-def _is_echo(word: str) -> bool:
-    return "closed its connection" in word
