@@ -18,8 +18,10 @@ import numpy as np
 import torch
 
 from mpc.bilinear import Formula
+from mpc.comparing import Comparing
 from mpc.errors import SessionError
 from mpc.fixedpoint import Int64Array
+from mpc.frames import TupleKind
 from mpc.randomness import AesCtrStream
 
 CRYPTEN_VERSION: Final = "0.4.1"
@@ -93,7 +95,7 @@ class Communicator(Protocol):
 class Provider(Protocol):
     """What our protocols ask of a source of correlated randomness, beyond CrypTen's."""
 
-    has_signs: bool
+    comparing: Comparing
 
     def mask(self, name: str, size: Sequence[int]) -> torch.Tensor: ...  # noqa: D102
     def rename(self, old: str, new: str) -> None: ...  # noqa: D102
@@ -108,12 +110,16 @@ class Provider(Protocol):
     ) -> tuple[Any, Any, Any]: ...
     def B2A_rng(self, size: Sequence[int]) -> tuple[Any, Any]: ...  # noqa: D102, N802
     def lookup(self, size: Sequence[int], bit_length: int) -> tuple[Any, Any]: ...  # noqa: D102
-    def lookup_times(  # noqa: D102
-        self, size: Sequence[int], bit_length: int, name: str
-    ) -> tuple[Any, Any]: ...
     def signs(self, count: int, num_bits: int) -> Any: ...  # noqa: D102
     def duels(self, batch: int, groups: tuple[int, ...], num_bits: int) -> Any: ...  # noqa: D102
-    def lessers(self, count: int, num_bits: int) -> Any: ...  # noqa: D102
+    def digits(  # noqa: D102
+        self,
+        kind: TupleKind,
+        count: int,
+        num_bits: int,
+        name: str,
+        groups: tuple[int, ...] = (),
+    ) -> Iterator[tuple[Any, Any, Any]]: ...
 
 
 def install(

@@ -3,7 +3,7 @@
 Numbers of n bits lie between -1 and 5, in units of 2^(n - 4), so that any two of them, and what
 stands for a missing candidate, differ by less than half the range of n bits. All pairs are compared
 at once while they are few: every candidate's losses are counted, and a look-up says who has none.
-Candidates of many points meet in two stages (`mpc.pairs`); if they are many, they run a tournament.
+If candidates are many, they run a tournament.
 
 Shape letters: B batch, L candidates, N points, C columns of all groups, K clusters of a group.
 """
@@ -16,14 +16,13 @@ from typing import Any, Final
 import numpy as np
 import torch
 
-from mpc import pairs
-from mpc._crypten import from_share, provider, rank_and_parties
-from mpc.compare import later_wins, later_wins_by_keys, local
+from mpc._crypten import from_share, rank_and_parties
+from mpc.compare import later_wins, local
+from mpc.digits import RingArray
 from mpc.duels import duels_of
 from mpc.fixedpoint import COMPARED_BITS
-from mpc.fss.words import RingArray
-from mpc.lookup import equals_zero, equals_zero_and
-from mpc.masked import Masked, masked, now, together
+from mpc.lookup import equals_zero
+from mpc.masked import Masked, now
 
 GROUP: Final = 16
 """Candidates whose pairs are all compared at once, however many rows there are."""
@@ -32,7 +31,7 @@ PAIRS_MAX: Final = 1 << 12
 _FAR: Final = 6
 """Where a missing candidate is, in units of 2^(n - 4)."""
 MOST_WINS: Final = 255
-"""Wins are counted mod 256 where signs are by keys."""
+"""Wins are counted mod 256 where signs are by keys or digits."""
 
 
 def nearest(
@@ -63,47 +62,21 @@ def nearest(
     losses and a number that no losses add up to.
 
     Cost with groups of at most 16: R_lt and one round; N K (K - 1) / 2 comparisons of
-    `COMPARED_BITS` bits and N (K - 1) look-ups of one bit more than K - 1 has, a group. Where
-    `mpc.pairs.pays` and unless `at_once`, one round more; N K / 2 keys for the lesser of a pair,
-    and with H = K / 2, rounded up, N H (H - 1) / 2 comparisons and N H look-ups a group. Larger
+    `COMPARED_BITS` bits and N (K - 1) look-ups of one bit more than K - 1 has, a group. Larger
     groups run a tournament. Leakage: none.
     """
     if max(groups) > GROUP:
         return _by_tournament(dist_enc_NC, groups, kept_N)
     if max(groups) == 1:
         return _with_first_columns(dist_enc_NC.share[:, :0], groups, kept_N)
-    if not at_once and provider().has_signs and pairs.pays(len(dist_enc_NC.share), tuple(groups)):
-        return _in_two_stages(dist_enc_NC, tuple(groups), kept_N)
-    wins = later_wins(dist_enc_NC, tuple(groups), COMPARED_BITS)
+    sum_bits = (max(groups) - 1).bit_length() + 1
+    wins = later_wins(dist_enc_NC, tuple(groups), COMPARED_BITS, sum_bits=sum_bits, at_once=at_once)
     losses = _losses(wins, tuple(groups))
     first = set(_first_columns(groups))
     others = [column for column in range(sum(groups)) if column not in first]
     index_enc, bits = _index_of_kept(losses[:, others], max(groups), kept_N)
     won_enc = now(equals_zero(index_enc, bits))
     return _with_first_columns(won_enc.share, groups, kept_N)
-
-
-def _in_two_stages(dist_enc_NC: Any, groups: tuple[int, ...], kept_N: Masked) -> Any:
-    """Let neighbours meet first, then the lesser of each pair.
-
-    Notes
-    -----
-    Bits of the first stage are opened under masks in the second's round, so that their products
-    with its outcome take no round.
-    """
-    stage = pairs.pairs_of(groups)
-    lesser_NH, later_NH = now(pairs.lesser_of_pairs(dist_enc_NC.share, stage))
-    later, wins = together(
-        masked("later of pairs", from_share(later_NH)),
-        later_wins_by_keys(lesser_NH, stage.halved, COMPARED_BITS),
-    )
-    losses = _losses(wins, stage.halved)
-    index_enc, bits = _index_of_kept(losses, max(stage.halved), kept_N)
-    won_enc_NH, later_won_enc_NH = now(equals_zero_and(index_enc, bits, later))
-    members = torch.zeros_like(dist_enc_NC.share)
-    members[:, stage.heads] = won_enc_NH.share - later_won_enc_NH.share
-    members[:, stage.heads[stage.paired] + 1] = later_won_enc_NH.share[:, stage.paired]
-    return from_share(members)
 
 
 def _index_of_kept(losses: torch.Tensor, size: int, kept_N: Masked) -> tuple[Any, int]:
@@ -140,8 +113,9 @@ def one_hot_min(x_enc_BL: Any, num_bits: int) -> Any:
     few = batch * candidates * (candidates - 1) // 2 <= PAIRS_MAX and candidates <= MOST_WINS
     if candidates > GROUP and not few:
         return _tournament(x_enc_BL, num_bits)
-    losses = _losses(later_wins(x_enc_BL, (candidates,), num_bits), (candidates,))
-    return now(equals_zero(from_share(losses), (candidates - 1).bit_length()))
+    bits = (candidates - 1).bit_length()
+    losses = _losses(later_wins(x_enc_BL, (candidates,), num_bits, sum_bits=bits), (candidates,))
+    return now(equals_zero(from_share(losses), bits))
 
 
 def _losses(high_wins: RingArray, groups: tuple[int, ...]) -> torch.Tensor:

@@ -1,12 +1,13 @@
 """Comparisons of secret-shared ring integers with zero.
 
 All tensors here are ring integers (CrypTen scale 1): the caller keeps track of fractional bits.
-With two parties and a dealer a comparison is one round: open x + r, then evaluate the dealer's keys
-there (`mpc.fss`). Otherwise comparisons are circuits on packed bits, see `mpc.boolean`. R_lt, the
-rounds of one batch of comparisons, is 1 with two parties; by circuits it is 5, 8, 9, 10 with two,
-three, four, five parties for 32 bits, and one more for 36 to 64. A caller who knows that its
-numbers are short says so: keys are as long as the numbers, and a look-up in a table of all their
-values is one round for anybody where it is small enough (`mpc.lookup`).
+Comparisons are by keys, digits or circuits, as `mpc.comparing` says. By keys it is one round: open
+x + r, then evaluate the dealer's keys there (`mpc.fss`). By digits it is two: open x + r, look up
+in truth tables, open what stands there (`mpc.digits`). R_lt, the rounds of one batch of
+comparisons, is 1 or 2 so; by circuits (`mpc.boolean`) it is 5, 8, 9, 10 with two, three, four, five
+parties for 32 bits, and one more for 36 to 64. A caller who knows that its numbers are short says
+so: keys are as long as the numbers, and a look-up in a table of all their values is one round for
+anybody where it is small enough (`mpc.lookup`).
 """
 
 from collections.abc import Callable, Sequence
@@ -15,12 +16,20 @@ from typing import Any
 import numpy as np
 import torch
 
-from mpc import boolean, lookup
-from mpc._crypten import from_share, open_masked, provider, share_of
-from mpc.duels import differences
+from mpc import boolean, digits, lookup
+from mpc._crypten import (
+    from_share,
+    open_bits,
+    open_masked,
+    provider,
+    rank_and_parties,
+    share_of,
+)
+from mpc.digits import RingArray
+from mpc.duels import differences, num_duels
 from mpc.fixedpoint import Int64Array
-from mpc.fss.words import RingArray
-from mpc.masked import Pending, now
+from mpc.frames import DIGIT_KINDS, TupleKind
+from mpc.masked import Masked, masked, now
 
 
 def local(x_enc: Any, linear: Callable[[torch.Tensor], torch.Tensor]) -> Any:
@@ -76,15 +85,27 @@ def less_than_zero(x_enc: Any, bit_length: int = 64) -> Any:
     if lookup.pays(x_enc.nelement(), bit_length):
         return now(lookup.is_negative(x_enc, bit_length))
     share = x_enc.share.reshape(-1)
-    if not provider().has_signs:
+    method = provider().comparing.method(share.numel(), bit_length, 64)
+    if method == "circuits":
         return from_share(negative_by_circuit(share.numpy(), bit_length).reshape(x_enc.size()))
-    keys = provider().signs(share.numel(), bit_length)
-    opened = open_masked([share + torch.from_numpy(keys.masks)])[0]
-    signs = keys.evaluate(opened.numpy()).view(np.int64)
-    return from_share(signs.reshape(tuple(x_enc.size())))
+    if method == "digits":
+        opened = now(masked("compared", from_share(share)))
+        signs = _by_digits("digits64", opened, bit_length)
+    else:
+        keys = provider().signs(share.numel(), bit_length)
+        at = open_masked([share + torch.from_numpy(keys.masks)])[0]
+        signs = keys.evaluate(at.numpy())
+    return from_share(signs.view(np.int64).reshape(tuple(x_enc.size())))
 
 
-def later_wins(x_enc_BL: Any, groups: tuple[int, ...], bit_length: int) -> RingArray:
+def later_wins(
+    x_enc_BL: Any,
+    groups: tuple[int, ...],
+    bit_length: int,
+    *,
+    sum_bits: int = 8,
+    at_once: bool = False,
+) -> RingArray:
     """Return shares of [higher < lower] of all pairs inside groups, (B, E).
 
     Parameters
@@ -94,34 +115,60 @@ def later_wins(x_enc_BL: Any, groups: tuple[int, ...], bit_length: int) -> RingA
         of their bits.
     groups : tuple of int
     bit_length : int
+    sum_bits : int
+        Shares must be right mod 2^sum_bits at least, and may be right mod that only: 1 to 8.
+    at_once : bool
+        Save rounds, not bytes.
 
     Returns
     -------
-    uint8 array where by keys, whose shares are mod 256, else uint64 array, mod 2^64
+    uint64 array where by circuits, else uint8 array
 
     Notes
     -----
-    Cost: by keys one round, 8 B L bytes from each party to each other, since a pair is compared at
-    the difference of two masked candidates. Else R_lt rounds, a circuit on the differences.
-    Leakage: none.
+    Cost: R_lt rounds. Not by circuits, 8 B L bytes from each party to each other, since a pair is
+    compared at the difference of two masked candidates; by digits, some bits a pair more. Leakage:
+    none.
     """
     share_BL = x_enc_BL.share
     batch = len(share_BL)
-    if not provider().has_signs:
+    kind: TupleKind = "digits4" if sum_bits <= 4 else "digits8"
+    count, ring_bits = batch * num_duels(groups), DIGIT_KINDS[kind]
+    method = provider().comparing.method(count, bit_length, ring_bits, at_once=at_once)
+    if method == "circuits":
         flat = differences(share_BL.numpy(), groups)
-        return negative_by_circuit(flat, bit_length).view(np.uint64).reshape(batch, -1)
-    return now(later_wins_by_keys(share_BL, groups, bit_length))
+        wins = negative_by_circuit(flat, bit_length).view(np.uint64)
+    elif method == "digits":
+        opened = now(masked("compared", from_share(share_BL)))
+        wins = _by_digits(kind, opened, bit_length, groups)
+    else:
+        keys = provider().duels(batch, groups, bit_length)
+        at = open_masked([share_BL + torch.from_numpy(keys.masks)])[0]
+        wins = keys.evaluate(at.numpy())
+    return wins.reshape(batch, -1)
 
 
-def later_wins_by_keys(
-    share_BL: torch.Tensor, groups: tuple[int, ...], bit_length: int
-) -> Pending[RingArray]:
-    """Return the same of shares, where there are keys, before anything is opened."""
-    keys = provider().duels(len(share_BL), groups, bit_length)
-    return Pending(
-        masked=share_BL + torch.from_numpy(keys.masks),
-        settle=lambda opened: keys.evaluate(opened.numpy()).reshape(len(share_BL), -1),
-    )
+def _by_digits(
+    kind: TupleKind, x: Masked, bit_length: int, groups: tuple[int, ...] = ()
+) -> RingArray:
+    """Return shares of signs of what is open, flat, in one more round; see `mpc.digits`."""
+    opened, parts, looked_up = x.opened.numpy(), [], []
+    tables = provider().digits(kind, len(opened), bit_length, x.mask.name, groups)
+    party = rank_and_parties()[0]
+    for request, flips, flat in tables:
+        points = request.compared(opened).view(np.uint64)
+        words, products = request.plan.parts(flat, len(points))
+        looked_up.append(digits.looked_up(request.plan, party, words, points) ^ flips)
+        parts.append((request.plan, products.copy(), points))  # lets go of the words
+    flipped = np.concatenate(looked_up, axis=1)
+    together = open_bits([boolean.pack(flipped.reshape(-1))])[0]
+    bits = boolean.unpack(together, flipped.size).reshape(flipped.shape)
+    done, shares = 0, []
+    for plan, products, points in parts:
+        of_part = bits[:, done : done + len(points)]
+        shares.append(digits.folded(plan, party, products, points, of_part))
+        done += len(points)
+    return np.concatenate(shares)
 
 
 def negative_by_circuit(share: Int64Array, bit_length: int) -> Int64Array:

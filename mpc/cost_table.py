@@ -7,17 +7,19 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from mpc.costs import Cost, Parties, Sizes, job_cost
+from mpc.comparing import Comparing
+from mpc.costs import Cost, Sizes, job_cost
 from mpc.jobs import ClusterJob, Comparisons
 
 SIZES: Final = ((20, 1280, 5), (100, 128, 4), (100, 512, 8), (1000, 128, 8), (5000, 512, 16))
 """N, D, K."""
 PARTIES: Final[tuple[tuple[int, Comparisons], ...]] = (
     (2, "keys"),
+    (2, "digits"),
     (2, "circuits"),
+    (3, "digits"),
     (3, "circuits"),
-    (4, "circuits"),
-    (5, "circuits"),
+    (5, "digits"),
 )
 _ITERATION: Final = 3
 """The first that is like all later ones."""
@@ -30,7 +32,7 @@ def later_iteration(
     num_points, dim, k = sizes
     job = ClusterJob(k=k, iterations=_ITERATION)
     given = Sizes(
-        num_points=num_points, dim=dim, payload=1, parties=Parties(num_parties, comparisons)
+        num_points=num_points, dim=dim, payload=1, parties=Comparing(num_parties, comparisons)
     )
     return job_cost(job, given, iterations=_ITERATION, converged=False)[f"iteration {_ITERATION}"]
 

@@ -7,14 +7,10 @@ clusters, a payload of M and P parties, a later iteration under the default poli
     online    8 (4 N K - N + 6 K) + 16             from a Gram matrix, N <= 2 D
               8 (4 N K - N + 6 K + D K) + 16       from rows
 
-bytes from each party to each other (with P = 2, where R_lt = 1; 16 are for the bit that ends the
-job), and from the dealer 478 bytes a comparison, of which there are N K (K - 1) / 2, to both
-parties. Where points are so many that two stages pay (`mpc.pairs`; H = K / 2, K even), that is
-
-    rounds    6
-    online    8 (3 N K + 3 N H + 6 K) + 16, and as above
-
-and N H keys of 732 bytes, N H (H - 1) / 2 of 478. `job_cost` adds all steps up.
+bytes from each party to each other (with P = 2 and keys, where R_lt = 1; 16 are for the bit that
+ends the job), and from the dealer 478 bytes a comparison, of which there are N K (K - 1) / 2, to
+both parties. By digits R_lt is 2, a comparison takes 72 bytes (K > 8: 96) to party 0 alone, and 9
+bits more are opened of it. `job_cost` adds all steps up.
 
 Shape letters: N points, D dimensions, K clusters, C columns of all groups, M of a payload, B batch,
 L candidates, W words.
@@ -23,15 +19,16 @@ L candidates, W words.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mpc import lookup, pairs
+from mpc import lookup
 from mpc.argmin import GROUP, MOST_WINS, PAIRS_MAX
 from mpc.boolean import BLOCK_BITS, WORD_BITS
 from mpc.choose_k import MARGIN_BITS
+from mpc.comparing import Comparing
 from mpc.duels import num_duels
 from mpc.fixedpoint import COMPARED_BITS, EXACT_BITS, INERTIA_BITS
-from mpc.frames import TupleKind
-from mpc.jobs import ClusterJob, Comparisons
-from mpc.keys import by_points, sign_requests
+from mpc.frames import DIGIT_KINDS, TupleKind
+from mpc.jobs import ClusterJob
+from mpc.keys import by_points, digit_requests, sign_requests
 from mpc.separation import largest_candidate
 from mpc.tuples import TupleRequest
 
@@ -70,19 +67,6 @@ class Cost:
 NOTHING = Cost()
 
 
-@dataclass(frozen=True, slots=True)
-class Parties:
-    """How many there are, and how they compare."""
-
-    number: int
-    comparisons: Comparisons = "keys"
-
-    @property
-    def by_keys(self) -> bool:
-        """Whether comparisons are by keys: two parties only have them."""
-        return self.number == 2 and self.comparisons == "keys"
-
-
 def opening(*sizes: int) -> Cost:
     """Of opening elements in one round."""
     return Cost(rounds=1, online=8 * sum(sizes))
@@ -93,17 +77,12 @@ def corrections(*sizes: int) -> Cost:
     return Cost(dealer_to_first=8 * sum(sizes))
 
 
-def look_up(count: int, bits: int, parties: Parties) -> Cost:
+def look_up(count: int, bits: int, parties: Comparing) -> Cost:
     """Of looking up so many indices of so many bits: by one-hot rows, or by keys if shorter."""
-    if by_points(count, bits, parties.number == 2):
+    if by_points(count, bits, parties.num_parties == 2):
         size = TupleRequest("point", ((count,),), bits).key_bytes
         return opening(count) + Cost(dealer_to_first=size, dealer_to_others=size)
     return opening(count) + corrections(count << bits)
-
-
-def look_up_times(count: int, bits: int) -> Cost:
-    """Of looking up, and multiplying by a bit that is open under a mask."""
-    return opening(count) + corrections(2 * count << bits)
 
 
 def product(left: int, right: int, result: int) -> Cost:
@@ -118,7 +97,7 @@ class Sizes:
     num_points: int
     dim: int
     payload: int
-    parties: Parties
+    parties: Comparing
 
     @property
     def by_gram(self) -> bool:
@@ -126,11 +105,33 @@ class Sizes:
         return self.num_points <= 2 * self.dim
 
 
-def duels(batch: int, groups: Sequence[int], bits: int, parties: Parties) -> Cost:
-    """Of comparing all pairs inside groups of candidates: keys, or a circuit and its bits."""
-    if parties.by_keys:
-        return opening(batch * sum(groups)) + keys("sign8", batch, bits, tuple(groups))
-    return circuit(batch * num_duels(groups), bits, parties)
+def duels(
+    batch: int,
+    groups: Sequence[int],
+    bits: int,
+    parties: Comparing,
+    *,
+    sum_bits: int,
+    at_once: bool = False,
+) -> Cost:
+    """See `mpc.compare.later_wins`."""
+    count = batch * num_duels(groups)
+    kind: TupleKind = "digits4" if sum_bits <= 4 else "digits8"
+    method = parties.method(count, bits, DIGIT_KINDS[kind], at_once=at_once)
+    if method == "circuits":
+        return circuit(count, bits, parties)
+    opened = opening(batch * sum(groups))
+    if method == "digits":
+        return opened + by_digits(kind, batch, bits, tuple(groups))
+    return opened + keys("sign8", batch, bits, tuple(groups))
+
+
+def by_digits(kind: TupleKind, count: int, bits: int, groups: tuple[int, ...] = ()) -> Cost:
+    """Of truth tables, and of opening what stands in them."""
+    requests = list(digit_requests(kind, count, bits, groups, ""))
+    looked_up = sum(request.num_signs for request in requests) * requests[0].plan.opened_bits
+    tables = corrections(*(request.out_shape[0] for request in requests))
+    return opening(-(-looked_up // WORD_BITS)) + tables
 
 
 def keys(kind: TupleKind, count: int, bits: int, groups: tuple[int, ...] = ()) -> Cost:
@@ -139,18 +140,18 @@ def keys(kind: TupleKind, count: int, bits: int, groups: tuple[int, ...] = ()) -
     return Cost(dealer_to_first=size, dealer_to_others=size)
 
 
-def circuit(count: int, bits: int, parties: Parties) -> Cost:
+def circuit(count: int, bits: int, parties: Comparing) -> Cost:
     """Of comparing so many numbers of so many bits with zero by circuits; see `mpc.boolean`."""
     words = -(-count // WORD_BITS)
     length = bits - 1
-    if parties.number == 2:
+    if parties.num_parties == 2:
         length = -(-length // BLOCK_BITS)  # blocks, each added by looking all their values up
         values = length * words << BLOCK_BITS
         cost = opening(3 * values) + corrections(2 * values)
     else:
         # A carry-save step for each party beyond two, then generated carries: ANDs of planes.
         each = opening(2 * length * words) + corrections(length * words)
-        cost = each.times(parties.number - 1)
+        cost = each.times(parties.num_parties - 1)
     while length > 1:
         half = length // 2
         cost += opening(3 * half * words) + corrections(2 * half * words)
@@ -158,16 +159,19 @@ def circuit(count: int, bits: int, parties: Parties) -> Cost:
     return cost + opening(words) + corrections(count)
 
 
-def less_than_zero(count: int, bits: int, parties: Parties) -> Cost:
+def less_than_zero(count: int, bits: int, parties: Comparing) -> Cost:
     """See `mpc.compare.less_than_zero`."""
     if lookup.pays(count, bits):
         return look_up(count, bits, parties)
-    if parties.by_keys:
-        return opening(count) + keys("sign64", count, bits)
-    return circuit(count, bits, parties)
+    method = parties.method(count, bits, 64)
+    if method == "circuits":
+        return circuit(count, bits, parties)
+    if method == "digits":
+        return opening(count) + by_digits("digits64", count, bits)
+    return opening(count) + keys("sign64", count, bits)
 
 
-def one_hot_min(batch: int, candidates: int, bits: int, parties: Parties) -> Cost:
+def one_hot_min(batch: int, candidates: int, bits: int, parties: Comparing) -> Cost:
     """See `mpc.argmin.one_hot_min`."""
     if candidates == 1:
         return NOTHING
@@ -179,12 +183,13 @@ def one_hot_min(batch: int, candidates: int, bits: int, parties: Parties) -> Cos
         cost += product(padded, padded, padded)
         cost += one_hot_min(batch, groups, bits, parties)
         return cost + product(padded, batch * groups, padded)
-    won = look_up(batch * candidates, (candidates - 1).bit_length(), parties)
-    return duels(batch, (candidates,), bits, parties) + won
+    sum_bits = (candidates - 1).bit_length()
+    won = look_up(batch * candidates, sum_bits, parties)
+    return duels(batch, (candidates,), bits, parties, sum_bits=sum_bits) + won
 
 
 def nearest(
-    num_points: int, groups: Sequence[int], parties: Parties, *, at_once: bool = False
+    num_points: int, groups: Sequence[int], parties: Comparing, *, at_once: bool = False
 ) -> Cost:
     """See `mpc.argmin.nearest`."""
     columns, largest = sum(groups), max(groups)
@@ -193,19 +198,10 @@ def nearest(
     if largest > GROUP:
         inside = [one_hot_min(num_points, k, COMPARED_BITS, parties) for k in groups]
         return total(inside) + product(num_points * columns, num_points, num_points * columns)
-    if parties.by_keys and not at_once and pairs.pays(num_points, tuple(groups)):
-        return _in_two_stages(num_points, pairs.pairs_of(tuple(groups)), parties)
     bits = (largest - 1).bit_length() + 1
     won = look_up(num_points * (columns - len(groups)), bits, parties)
-    return duels(num_points, groups, COMPARED_BITS, parties) + won
-
-
-def _in_two_stages(num_points: int, stage: pairs.Pairs, parties: Parties) -> Cost:
-    """See `mpc.argmin`: pairs, their winners, and a look-up of who is left."""
-    met, left = num_points * len(stage.paired), num_points * sum(stage.halved)
-    cost = opening(2 * met) + keys("lesser", met, COMPARED_BITS)
-    cost += opening(left).beside(duels(num_points, stage.halved, COMPARED_BITS, parties))
-    return cost + look_up_times(left, (max(stage.halved) - 1).bit_length() + 1)
+    compared = duels(num_points, groups, COMPARED_BITS, parties, sum_bits=bits, at_once=at_once)
+    return compared + won
 
 
 def norms(sizes: Sizes) -> Cost:
@@ -234,7 +230,7 @@ def picked(sizes: Sizes, batch: int, *, by_gram: bool) -> Cost:
     return with_sums(sizes, batch, by_gram=by_gram) + corrections(batch)
 
 
-def lesser(count: int, parties: Parties) -> Cost:
+def lesser(count: int, parties: Comparing) -> Cost:
     """Of the lesser of two distances each."""
     return less_than_zero(count, EXACT_BITS, parties) + product(count, count, count)
 

@@ -19,16 +19,15 @@ lookup     r, one-hot row of r mod 2^d look-up in a public table, see `mpc.looku
 point      r, keys for the same row    the same for two parties, where keys are shorter
 sign       r, keys for [z - r < 0]     comparison in one round, two parties only, see `mpc.fss`;
                                        or r, keys for all pairs of [(z - r)_i < (z - r)_j]
-lesser     r, keys for both of a bit   the lesser of two numbers and who it is, in one round; two
-           and its product with r      parties only, see `mpc.pairs`
+digits     truth tables for [z - a <   comparison in two rounds of what a mask a hides, or of all
+           0], products of flips       pairs inside groups; see `mpc.digits`
 mask       a                           one opening, reused by products; see `mpc.masked`
 product    f(a, b) of two such masks   any bilinear map of what they mask, no further opening
 ========== =========================== =====================================================
 
 Masks are noted under names, until the next job or another mask of the name. A named truncation
-notes r, its shifted part and its top bit as `name`, `name shifted` and `name top`. A look-up that
-names a mask b gives shares of each row times b's lowest bit, too. `rename` moves a mask to another
-name.
+notes r, its shifted part and its top bit as `name`, `name shifted` and `name top`. `rename` moves
+a mask to another name.
 """
 
 import json
@@ -41,12 +40,21 @@ from typing import Final
 
 import numpy as np
 
+from mpc import digits
 from mpc.bilinear import Formula, bilinear
 from mpc.child import Start, serve_process
 from mpc.errors import FrameError, PeerClosedError
 from mpc.fixedpoint import Int64Array
-from mpc.frames import CORRECTIONS, DEALER_KEY, DEALER_REPORT, REQUEST, SIGN_KINDS, Chain
-from mpc.fss import generate_point, generate_sign, weights_of
+from mpc.frames import (
+    CORRECTIONS,
+    DEALER_KEY,
+    DEALER_REPORT,
+    DIGIT_KINDS,
+    REQUEST,
+    SIGN_KINDS,
+    Chain,
+)
+from mpc.fss import generate_point, generate_sign
 from mpc.link_meter import LinkMeter
 from mpc.randomness import AesCtrStream, new_key
 from mpc.reception import Reception
@@ -103,7 +111,19 @@ class Expander:
         if kind == "product":
             c = self._product(request)
             return c - self._sum(c.shape, skip_first=True)
+        if kind in DIGIT_KINDS:
+            return self._digits(request)
         return self._unary(request) - self._sum(request.out_shape, skip_first=True)
+
+    def _digits(self, request: TupleRequest) -> Int64Array:
+        """Return party 0's tables and products, flat."""
+        masks = request.compared(self._noted(request.names[0])).view(np.uint64)
+        if len(masks) != request.num_signs:
+            raise ValueError(f"mask {request.names[0]!r} has not so many rows")
+        plan, count = request.plan, len(masks)
+        flips = plan.flips(self._xor((plan.flips_size(count),)), count)
+        others = [stream.ring(request.out_shape) for stream in self._streams[1:]]
+        return digits.fitting(plan, digits.make(plan, masks, flips), others).view(np.int64)
 
     def _product(self, request: TupleRequest) -> Int64Array:
         shapes = zip(request.names, request.shapes, strict=True)
@@ -125,7 +145,6 @@ class Expander:
             seeds_1,
             num_bits=request.bits,
             ring_bits=SIGN_KINDS[request.kind],
-            weights=weights_of(numbers) if request.kind == "lesser" else None,
         )
         return words.flat.data
 
@@ -152,21 +171,12 @@ class Expander:
         if request.kind == "bit":
             return self._xor(shape, bit_length=1)
         if request.kind == "lookup":
-            return self._lookup(request)
+            return one_hot_rows(self._sum(shape), request.bits)
         r = self._sum(shape)
         shifted, top = truncation_pair(r, request.bits)
         for name in request.names:
             self._masks |= {name: r, f"{name} shifted": shifted, f"{name} top": top}
         return np.stack([shifted, top])
-
-    def _lookup(self, request: TupleRequest) -> Int64Array:
-        rows = one_hot_rows(self._sum(request.shapes[0]), request.bits)
-        if not request.names:
-            return rows
-        factor = self._noted(request.names[0])
-        if factor.shape != request.shapes[0]:
-            raise ValueError(f"mask {request.names[0]!r} is not of one element an index")
-        return np.stack([rows, rows * (factor & 1)[..., None]])
 
     def _sum(self, shape: Sequence[int], *, skip_first: bool = False) -> Int64Array:
         total = np.zeros(tuple(shape), dtype=np.int64)

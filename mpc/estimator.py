@@ -72,8 +72,8 @@ class SecureKMeans(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         Of the public draws of k-means++; no mask depends on it. None draws a fresh seed.
     k_max : int, default=8
         With `n_clusters=None`, the largest number of clusters to choose.
-    comparisons : {"keys", "circuits"}, default="keys"
-        How two parties compare: in the fewest rounds, or with the fewest bytes in all.
+    comparisons : {"auto", "keys", "digits", "circuits"}, default="auto"
+        How parties compare: by keys (fewest rounds), digits (fewest bytes), or whichever pays.
     norm_bound : float, optional
         Public bound on the length of a row. None takes the power of two at or above the longest
         row, and thereby tells the parties and the server that power of two.
@@ -142,7 +142,7 @@ class SecureKMeans(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         n_init: int = 1,
         random_state: int | np.random.RandomState | None = None,
         k_max: int = K_CANDIDATES_MAX,
-        comparisons: Comparisons = "keys",
+        comparisons: Comparisons = "auto",
         norm_bound: float | None = None,
         min_cluster_size: int = 1,
         owners: int | Sequence[int] | npt.NDArray[np.int64] | None = 64,

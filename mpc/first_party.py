@@ -9,6 +9,7 @@ import torch
 from mpc._crypten import ArithmeticSharedTensor, TrustedFirstParty
 from mpc.bilinear import Formula, bilinear, bilinear_shape
 from mpc.communicator import MeshCommunicator
+from mpc.comparing import Comparing
 from mpc.dealer import Masks, one_hot_rows, ring_matmul, truncation_pair
 from mpc.fixedpoint import Int64Array
 from mpc.jobs import Comparisons
@@ -22,14 +23,13 @@ Pair = tuple[Any, Any]
 class FirstPartyProvider(TrustedFirstParty):  # type: ignore[misc]
     """CrypTen's TFP: party 0 draws every tuple and could unmask everything. For debugging only."""
 
-    has_signs = False
-
     def compare_by(self, comparisons: Comparisons) -> None:
-        """Do nothing: there are no keys."""
+        """Do nothing: there are circuits only."""
 
     def __init__(self, communicator: MeshCommunicator, local: AesCtrStream) -> None:
         super().__init__()
         self._communicator = communicator
+        self.comparing = Comparing(communicator.get_world_size(), "circuits")
         self._local = local
         self._masks: Masks = {}
         self.rounds = 0

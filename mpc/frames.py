@@ -20,7 +20,9 @@ TupleKind = Literal[
     "truncation",
     "sign8",
     "sign64",
-    "lesser",
+    "digits4",
+    "digits8",
+    "digits64",
     "lookup",
     "point",
     "mask",
@@ -55,7 +57,9 @@ CORRECTIONS: Final[Mapping[TupleKind, bytes]] = {
     "truncation": b"CTRN",
     "sign8": b"CSG8",
     "sign64": b"CS64",
-    "lesser": b"CLES",
+    "digits4": b"CDG4",
+    "digits8": b"CDG8",
+    "digits64": b"CD64",
     "lookup": b"CLKP",
     "point": b"CPNT",
     "product": b"CPRD",
@@ -66,9 +70,14 @@ UNSENT_KINDS: Final[frozenset[TupleKind]] = frozenset({"mask", "rename"})
 SIGN_KINDS: Final[Mapping[TupleKind, Literal[8, 64]]] = {
     "sign8": 8,
     "sign64": 64,
-    "lesser": 64,
 }
 """Keys for two parties; bits of the ring that the signs are shared in."""
+DIGIT_KINDS: Final[Mapping[TupleKind, Literal[4, 8, 64]]] = {
+    "digits4": 4,
+    "digits8": 8,
+    "digits64": 64,
+}
+"""Truth tables of digits; bits of the ring that the signs are shared in."""
 KEY_KINDS: Final[frozenset[TupleKind]] = frozenset({*SIGN_KINDS, "point"})
 """What the dealer sends to both parties."""
 

@@ -24,9 +24,9 @@ MAX_POINTS: Final = 8191
 K_CANDIDATES_MAX: Final = 8
 """The largest number of clusters that is tried when none is given, unless the job says."""
 
-Comparisons = Literal["keys", "circuits"]
-COMPARISONS: Final[tuple[Comparisons, ...]] = ("keys", "circuits")
-"""How two parties compare; see `ClusterJob.comparisons`."""
+Comparisons = Literal["auto", "keys", "digits", "circuits"]
+COMPARISONS: Final[tuple[Comparisons, ...]] = ("auto", "keys", "digits", "circuits")
+"""How parties compare; see `ClusterJob.comparisons`."""
 
 Init = Literal["farthest-first", "k-means++"]
 K_MAX_LIMIT: Final = 16
@@ -65,9 +65,10 @@ class ClusterJob:
     """Where k is None: the largest number of clusters to choose."""
     norm_bound: float = 1.0
     """Public bound on the Euclidean norm of a point."""
-    comparisons: Comparisons = "keys"
-    """How two parties compare: by the dealer's keys, in the fewest rounds, or by circuits, with the
-    fewest bytes in all, the dealer's included. Three and more use circuits always."""
+    comparisons: Comparisons = "auto"
+    """How parties compare: two by the dealer's keys, in the fewest rounds, or by digits, with the
+    fewest bytes; `auto` takes keys while they are few. Three and more have digits in place of keys.
+    Circuits need neither, and take the most rounds; see `mpc.comparing`."""
     label: str = ""
     """Copied to every ledger line, e.g. "round 3"."""
 

@@ -7,18 +7,16 @@ from typing import Final, Protocol
 import numpy as np
 import torch
 
-from mpc.duels import num_duels
+from mpc.duels import chunks
 from mpc.fixedpoint import Int64Array
 from mpc.frames import SIGN_KINDS, TupleKind
-from mpc.fss import CorrectionWords, evaluate_sign, prefers_entries, sign_layout, weight_shares
+from mpc.fss import CorrectionWords, evaluate_sign, prefers_entries, sign_layout
 from mpc.fss.point import MAX_DOMAIN_BITS
 from mpc.fss.words import RingArray
 from mpc.tuples import TupleRequest
 
 FEW_ENTRIES: Final = 1 << 13
 """Entries of look-ups that are sent rather than expanded from keys, which takes longer."""
-SIGNS_CHUNK: Final = 1 << 14
-"""Signs whose keys are in flight at once: 10 MB with 40 bits, and as many as a walk takes."""
 
 
 class Signs(Protocol):
@@ -65,12 +63,7 @@ class SignKeys:
             )
             words = CorrectionWords.from_bytes(layout, self.words_of(request))
             points = request.compared(opened[done : done + count]).view(np.uint64)
-            weights = None
-            if request.kind == "lesser":
-                masks = request.compared(part.masks.numpy()).view(np.uint64)
-                weights = weight_shares(self.party, masks)
-            seeds = part.seeds.numpy()
-            shares.append(evaluate_sign(self.party, seeds, words, points, weights))
+            shares.append(evaluate_sign(self.party, part.seeds.numpy(), words, points))
             done += count
         return np.concatenate(shares)
 
@@ -86,13 +79,15 @@ def sign_requests(
     kind: TupleKind, count: int, num_bits: int, groups: tuple[int, ...]
 ) -> Iterator[TupleRequest]:
     """Yield requests for keys of so many numbers, pairs or rows of candidates, chunk by chunk."""
-    step = max(1, SIGNS_CHUNK // num_duels(groups)) if groups else SIGNS_CHUNK
-    for start in range(0, count, step):
-        rows = min(step, count - start)
-        yield TupleRequest(kind, _shapes(kind, rows, groups), num_bits)
+    for _, rows in chunks(count, groups):
+        shapes = ((rows, sum(groups)), groups) if groups else ((rows,),)
+        yield TupleRequest(kind, shapes, num_bits)
 
 
-def _shapes(kind: TupleKind, rows: int, groups: tuple[int, ...]) -> tuple[tuple[int, ...], ...]:
-    if groups:
-        return (rows, sum(groups)), groups
-    return ((rows, 2),) if kind == "lesser" else ((rows,),)
+def digit_requests(
+    kind: TupleKind, count: int, num_bits: int, groups: tuple[int, ...], name: str
+) -> Iterator[TupleRequest]:
+    """Yield requests for tables of the same, whose noted mask has a name, chunk by chunk."""
+    for start, rows in chunks(count, groups):
+        shapes = ((start, rows), groups) if groups else ((start, rows),)
+        yield TupleRequest(kind, shapes, num_bits, (name,))

@@ -67,9 +67,9 @@ def lloyd_in_secret(
     with the start, which is no assignment: with more points than clusters they always differ,
     unless points are left out, which must not show.
 
-    Cost: the first iteration is one of `nearest`; a later one is three rounds more, 5 in all with
-    two parties, or 6 in two stages, and three rounds of one to find that nothing changed. Leakage:
-    one bit an iteration, from the third on.
+    Cost: the first iteration is one of `nearest`; a later one is three rounds more, 5 in all by
+    keys and 6 by digits, and three rounds of one to find that nothing changed. Leakage: one bit an
+    iteration, from the third on.
     """
     with meter.step("iteration 1"):
         meter.go_on()
@@ -131,7 +131,7 @@ def lloyd_in_sight(
     while labels are opened. A left-out point has label 0 always.
 
     Cost: the first iteration is one of `nearest` and a round; a later one is a round more, 4 in all
-    with two parties. Leakage: labels after every iteration.
+    by keys and 5 by digits. Leakage: labels after every iteration.
     """
     num_clusters = dist_enc_NK.size(1)
     labels: tuple[int, ...] = ()

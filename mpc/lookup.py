@@ -15,7 +15,7 @@ import torch
 
 from mpc._crypten import from_share, provider
 from mpc.fixedpoint import Int64Array
-from mpc.masked import Masked, Pending
+from mpc.masked import Pending
 
 LARGEST: Final = 1 << 20
 """Entries of one-hot rows up to which a look-up is taken for a comparison: 8 MB from the dealer."""
@@ -68,35 +68,6 @@ def equals_zero(x_enc: Any, bit_length: int) -> Pending[Any]:
 
     def settle(opened: torch.Tensor) -> Any:
         return from_share(_at_zero(rows_enc.share, opened, bit_length))
-
-    return Pending(masked=x_enc.share + mask_enc.share, settle=settle)
-
-
-def equals_zero_and(x_enc: Any, bit_length: int, bit: Masked) -> Pending[tuple[Any, Any]]:
-    """Return shares of e = [x = 0 mod 2^bit_length] and of e times a secret bit, as integers.
-
-    Parameters
-    ----------
-    x_enc : MPCTensor
-    bit_length : int
-    bit : Masked, of x's shape
-        The bit is the lowest of the secret, and opened before as the lowest of what is open: the
-        product takes no further round, as the dealer knows both one-hot rows and mask.
-
-    Notes
-    -----
-    With z = bit xor r open, e bit = z e + (1 - 2 z) e r.
-
-    Cost: one round, 8 bytes an element from each party to each other; two parties with a dealer
-    only, who sends party 0 16 * 2^bit_length bytes an element. Leakage: none.
-    """
-    size = tuple(x_enc.size())
-    mask_enc, rows_enc = provider().lookup_times(size, bit_length, bit.mask.name)
-
-    def settle(opened: torch.Tensor) -> tuple[Any, Any]:
-        plain, times_mask = (_at_zero(rows, opened, bit_length) for rows in rows_enc.share)
-        flips = bit.opened & 1
-        return from_share(plain), from_share(flips * plain + (1 - 2 * flips) * times_mask)
 
     return Pending(masked=x_enc.share + mask_enc.share, settle=settle)
 

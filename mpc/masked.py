@@ -18,12 +18,15 @@ a wire, whatever many gates it enters).
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar, overload
+from typing import Any, Final, Generic, TypeVar, overload
 
 import torch
 
 from mpc._crypten import from_share, open_masked, provider
 from mpc.bilinear import Formula, bilinear
+
+_IN_CACHE: Final = 1 << 18
+"""Elements of a matrix that may be read against its order, 2 MB."""
 
 T = TypeVar("T")
 A = TypeVar("A")
@@ -176,4 +179,8 @@ def _map(formula: Formula, left: torch.Tensor, right: torch.Tensor) -> torch.Ten
 
 
 def _matmul(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
+    """Multiply integer matrices; torch does so row by row of the left one, so it wants few."""
+    few = 4 * right.shape[1] <= left.shape[0]
+    if few and (left.T.is_contiguous() or left.numel() <= _IN_CACHE):
+        return torch.matmul(right.T, left.T).T
     return torch.matmul(left, right)  # looked up anew: a rehearsal replaces it

@@ -8,7 +8,7 @@ correction that makes the parts fit. Others send and get nothing.
 import math
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,11 +16,13 @@ import torch
 
 from mpc._crypten import ArithmeticSharedTensor, BinarySharedTensor
 from mpc.bilinear import Formula
+from mpc.comparing import Comparing
+from mpc.digits import Bits, Words
 from mpc.errors import PartyError
 from mpc.frames import CORRECTIONS, DEALER_KEY, DEALER_REPORT, KEY_KINDS, REQUEST, Chain, TupleKind
 from mpc.fss import CorrectionWords, PointKeys, point_layout
 from mpc.jobs import Comparisons
-from mpc.keys import SignKeys, Signs, SignsPart, by_points, sign_requests
+from mpc.keys import SignKeys, Signs, SignsPart, by_points, digit_requests, sign_requests
 from mpc.randomness import KEY_BYTES, AesCtrStream
 from mpc.schedule import Schedule
 from mpc.traffic import OperationTraffic, RoleTraffic
@@ -105,15 +107,6 @@ class TupleProvider:
         rows = self._last_part(TupleRequest("lookup", (tuple(size),), bit_length))
         return _arithmetic(r), _arithmetic(rows)
 
-    def lookup_times(self, size: Sequence[int], bit_length: int, name: str) -> Pair:
-        """Return the same, with rows twice, one axis more in front: as they are, and times a bit.
-
-        The bit is the lowest of the noted mask of that name, which has one element an index.
-        """
-        r = self._draw(size)
-        request = TupleRequest("lookup", (tuple(size),), bit_length, (name,))
-        return _arithmetic(r), _arithmetic(self._last_part(request))
-
     def _expanded(self, size: Sequence[int], bit_length: int) -> torch.Tensor:
         """Return rows from keys of point functions."""
         count = math.prod(size)
@@ -139,13 +132,38 @@ class TupleProvider:
         """
         return self._sign_keys("sign8", batch, num_bits, groups)
 
-    def lessers(self, count: int, num_bits: int) -> Signs:
-        """Return a party's keys for the lesser of two numbers; as `signs`.
+    def digits(
+        self,
+        kind: TupleKind,
+        count: int,
+        num_bits: int,
+        name: str,
+        groups: tuple[int, ...] = (),
+    ) -> Iterator[tuple[TupleRequest, Bits, Words]]:
+        """Yield a party's truth tables for what a noted mask hides, chunk by chunk, each when used.
 
-        Masks are (count, 2); shares are of [second < first] and its product with the mask of the
-        difference, as `mpc.fss.unpack` takes them apart.
+        Parameters
+        ----------
+        kind : {"digits4", "digits8", "digits64"}
+        count : int
+            Numbers, or rows of candidates.
+        num_bits : int
+        name : str
+            Of the mask, (count,), or (count, sum(groups)) for all pairs inside groups.
+        groups : tuple of int
+
+        Yields
+        ------
+        TupleRequest
+        uint8 array (U, B)
+            Its shares of flips.
+        uint64 array
+            Its share of tables and products, as `mpc.digits.Plan.parts` takes it.
         """
-        return self._sign_keys("lesser", count, num_bits, ())
+        for request in digit_requests(kind, count, num_bits, groups, name):
+            plan, size = request.plan, request.num_signs
+            flips = plan.flips(self._draw((plan.flips_size(size),)).numpy(), size)
+            yield request, flips, self._last_part(request).numpy().view(np.uint64)
 
     def _sign_keys(
         self, kind: TupleKind, count: int, num_bits: int, groups: tuple[int, ...]
@@ -159,12 +177,12 @@ class TupleProvider:
     _party: int
     has_keys: bool
     """Whether the dealer has keys for this number of parties: two."""
-    has_signs: bool
-    """Whether comparisons are by keys in this job."""
+    comparing: Comparing
+    """How numbers are compared in this job."""
 
     def compare_by(self, comparisons: Comparisons) -> None:
         """Say how a job compares."""
-        self.has_signs = self.has_keys and comparisons == "keys"
+        self.comparing = Comparing(self.comparing.num_parties, comparisons)
 
     def _draw(self, size: Sequence[int]) -> torch.Tensor:
         raise NotImplementedError
@@ -203,7 +221,8 @@ class DealerProvider(TupleProvider):
 
     def __init__(self, rank: int, link: Link, chain: Chain, *, num_parties: int) -> None:
         self._rank = self._party = rank
-        self.has_keys = self.has_signs = num_parties == 2
+        self.has_keys = num_parties == 2
+        self.comparing = Comparing(num_parties)
         self._link = link
         self._chain = chain
         self._key = bytes(link.recv(DEALER_KEY, num_bytes=KEY_BYTES))

@@ -16,6 +16,7 @@ import torch
 from mpc._crypten import from_share, plugged
 from mpc.clustering import Decision, cluster_shares
 from mpc.communicator import MeshCommunicator
+from mpc.comparing import Comparing
 from mpc.fixedpoint import Int64Array
 from mpc.frames import SIGN_KINDS, Chain, TupleKind
 from mpc.fss.words import RingArray
@@ -59,9 +60,9 @@ class RecordingProvider(TupleProvider):
 
     _party = 0
 
-    def __init__(self, num_parties: int, comparisons: Comparisons = "keys") -> None:
+    def __init__(self, num_parties: int, comparisons: Comparisons = "auto") -> None:
         self.has_keys = num_parties == 2
-        self.compare_by(comparisons)
+        self.comparing = Comparing(num_parties, comparisons)
         self.recorded: list[TupleRequest] = []
 
     def _draw(self, size: Sequence[int]) -> torch.Tensor:
@@ -166,9 +167,13 @@ def rehearse(shape: JobShape) -> Schedule:
     return schedule_of(steps.recorded, limit=job.iterations)
 
 
-def record(num_parties: int, operation: Callable[[RecordingProvider], object]) -> Tuples:
+def record(
+    num_parties: int,
+    operation: Callable[[RecordingProvider], object],
+    comparisons: Comparisons = "auto",
+) -> Tuples:
     """Return which tuples a single operation needs; it is given the provider to work with."""
-    provider = RecordingProvider(num_parties)
+    provider = RecordingProvider(num_parties, comparisons)
     with _alone(num_parties, provider):
         operation(provider)
     return tuple(provider.recorded)

@@ -13,10 +13,11 @@ from typing import Final, Self, cast
 import numpy as np
 
 from mpc.bilinear import bilinear_shape
+from mpc.digits import Plan, plan_of
 from mpc.duels import differences, num_duels
 from mpc.errors import FrameError
 from mpc.fixedpoint import Int64Array
-from mpc.frames import CORRECTIONS, SIGN_KINDS, UNSENT_KINDS, TupleKind
+from mpc.frames import CORRECTIONS, DIGIT_KINDS, SIGN_KINDS, UNSENT_KINDS, TupleKind
 from mpc.fss import point_layout, sign_layout
 
 Shape = tuple[int, ...]
@@ -76,9 +77,10 @@ class TupleRequest:
             return np.broadcast_shapes(*self.shapes)
         if self.kind == "matmul":
             return matmul_shape(*self.shapes)
+        if self.kind in DIGIT_KINDS:
+            return (self.plan.size(self.num_signs),)
         if self.kind == "lookup":
-            copies = (2,) if self.names else ()
-            return (*copies, *self.shapes[0], 1 << self.bits)
+            return (*self.shapes[0], 1 << self.bits)
         return (2, *self.shapes[0]) if self.kind == "truncation" else self.shapes[0]
 
     @property
@@ -92,24 +94,28 @@ class TupleRequest:
         return sign_layout(self.num_signs, num_bits=self.bits, ring_bits=ring_bits).num_bytes
 
     @property
+    def plan(self) -> Plan:
+        """How numbers are cut into digits."""
+        return plan_of(self.bits, DIGIT_KINDS[self.kind])
+
+    @property
     def num_signs(self) -> int:
         """How many numbers are compared with zero, or pairs with each other.
 
-        The second of two shapes has the sizes of the groups inside which all pairs of a row are;
-        `lesser` compares the two of each row.
+        The second of two shapes has the sizes of the groups inside which all pairs of a row are.
+        Digits are of some rows of a noted mask; their first shape is the first row, and how many.
         """
-        if self.kind == "lesser":
-            return self.shapes[0][0]
         first, *groups = self.shapes
-        return first[0] * num_duels(groups[0]) if groups else math.prod(first)
+        rows = first[1] if self.kind in DIGIT_KINDS else first[0]
+        return rows * num_duels(groups[0]) if groups else rows
 
     def compared(self, values: Int64Array) -> Int64Array:
         """Return what has the sign that is asked for, flat: of opened numbers, or of masks."""
         first, *groups = self.shapes
-        rows = values.reshape(first)
-        if groups:
-            return differences(rows, groups[0])
-        return rows[:, 1] - rows[:, 0] if self.kind == "lesser" else rows.reshape(-1)
+        if self.kind in DIGIT_KINDS:
+            start, count = first
+            values = values[start : start + count]
+        return differences(values, groups[0]) if groups else values.reshape(-1)
 
     def as_json(self) -> list[object]:
         """Return plain values for a control message."""

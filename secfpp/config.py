@@ -139,8 +139,8 @@ class ClusteringConfig:
     """What is opened: each client its own cluster's mean; labels too; distances too."""
     min_cluster_size: int = 3
     """Members of a smaller cluster get the mean of all clients instead."""
-    comparisons: Comparisons = "keys"
-    """How two parties compare: in the fewest rounds, or with the fewest bytes in all."""
+    comparisons: Comparisons = "auto"
+    """How parties compare: by keys (fewest rounds), digits (fewest bytes), or whichever pays."""
     descriptor: DescriptorName = "text-features"
     """What of a client is clustered."""
     projection_dim: int = 64

@@ -10,14 +10,12 @@ opens a connection, and only NumPy and AES from `cryptography` are needed.
 
 from mpc.fss.comparison import evaluate, generate
 from mpc.fss.one_hot import OneHotTable, prefers_entries
-from mpc.fss.packed import PACKED_BITS, unpack, weight_shares, weights_of
 from mpc.fss.point import PointKeys, generate_point, point_layout
 from mpc.fss.sign import evaluate_sign, generate_sign, sign_layout, xor_shares
 from mpc.fss.speed import Speed, measure_signs
 from mpc.fss.words import CorrectionWords, Layout
 
 __all__ = [
-    "PACKED_BITS",
     "CorrectionWords",
     "Layout",
     "OneHotTable",
@@ -32,8 +30,5 @@ __all__ = [
     "point_layout",
     "prefers_entries",
     "sign_layout",
-    "unpack",
-    "weight_shares",
-    "weights_of",
     "xor_shares",
 ]

@@ -9,9 +9,6 @@ With g(z_low) = r_top + (1 - 2 r_top) [z_low < r_low], which is the last xor as 
 g if z_top = 0 and 1 - g otherwise. The tree of g has alpha = r_low, payload 1 - 2 r_top and offset
 r_top, so that a sign costs one comparison over n - 1 bits and nothing else.
 
-A sign may come times a secret weight w: the tree's payload and offset are multiplied by it, and a
-flipped sign is w - g, so that parties need shares of w, too.
-
 Notes
 -----
 Shares are mod 256 or mod 2^64. In Z_256 up to 255 signs can be added before a sum wraps. Their
@@ -63,7 +60,6 @@ def generate_sign(
     *,
     num_bits: int = 64,
     ring_bits: int = 8,
-    weights: RingArray | None = None,
     key: bytes | None = None,
 ) -> CorrectionWords:
     """Make the correction words of B signs, as the dealer.
@@ -78,8 +74,6 @@ def generate_sign(
         2..64, bit length n of the numbers in two's complement.
     ring_bits : int
         8 or 64, of the shares.
-    weights : ring array (B,), optional
-        What each sign is multiplied by, secret; 1 by default.
     key : bytes, optional
         16 public bytes; drawn by default. Give them in tests only.
 
@@ -97,8 +91,6 @@ def generate_sign(
     low, top = _split(masks, num_bits)
     offset = top.astype(layout.dtype)
     beta = layout.dtype.type(1) - (offset << layout.dtype.type(1))
-    if weights is not None:
-        beta, offset = beta * weights, offset * weights
     return comparison.generate(
         low,
         beta,
@@ -116,7 +108,6 @@ def evaluate_sign(
     seeds: SeedArray,
     words: CorrectionWords,
     masked: Words,
-    weights: RingArray | None = None,
 ) -> RingArray:
     """Compute a party's additive shares of [x < 0].
 
@@ -130,13 +121,11 @@ def evaluate_sign(
         From `generate_sign`.
     masked : uint64 array (B,)
         The public z = x + r; bits from n on are ignored.
-    weights : ring array (B,), optional
-        The party's additive shares of the weights, if there are any.
 
     Returns
     -------
     uint8 or uint64 array (B,)
-        They add up to the weight where x is negative as an n-bit number, to 0 elsewhere.
+        They add up to 1 where x is negative as an n-bit number, to 0 elsewhere.
 
     Raises
     ------
@@ -150,13 +139,9 @@ def evaluate_sign(
     low, top = _split(masked, words.layout.num_bits + 1)
     shares = comparison.evaluate(party, seeds, words, low)
     flips = top.astype(shares.dtype)
-    # w - g where z_top is 1: negate under a mask, and add the share of w.
-    masks = np.negative(flips)
-    shares ^= masks
+    # 1 - g where z_top is 1: negate under a mask, and let party 0 add the 1.
+    shares ^= np.negative(flips)
     shares += flips
-    if weights is not None:
-        shares += weights & masks
-        return shares
     return shares if party else np.add(shares, flips, out=shares)
 
 

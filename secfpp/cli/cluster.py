@@ -53,8 +53,8 @@ class Cluster(Verb):
     """What is opened: each owner's own mean; the labels too; the distances too."""
     iterations: int = 20
     """Most iterations of k-means."""
-    comparisons: Comparisons = "keys"
-    """How two parties compare: in the fewest rounds, or with the fewest bytes in all."""
+    comparisons: Comparisons = "auto"
+    """How parties compare: by keys (fewest rounds), digits (fewest bytes), or whichever pays."""
     init_rows: tuple[int, ...] | None = None
     """Rows that are the first centres, k of them, public. None: chosen under sharing."""
     init: Init = "farthest-first"

@@ -46,10 +46,10 @@ def accuracy_table(summary: Summary) -> Table:
 
 
 def difference_table(summary: Summary) -> Table:
-    """Return each method less the reference, in points, with two p values."""
+    """Return the reference less each method, in points, with two p values."""
     columns = [c for name in PAIRED for c in (_ACCURACIES[name], "p (t)", "p (signs)")]
     title = (
-        f"A method less {_title(summary, summary.reference)} in points, paired over seeds; "
+        f"{_title(summary, summary.reference)} less a method in points, paired over seeds; "
         "two-sided p of the t-test and of sign flips"
     )
     drawn = table(title, "method", *columns, "epsilon", "seeds")

@@ -1,6 +1,6 @@
 """The summary of a comparison: means over seeds, and each method against the reference.
 
-`summary.json` holds a `Summary`. Differences are a method less the reference, on the seeds that
+`summary.json` holds a `Summary`. Differences are the reference less a method, on the seeds that
 both have; a private method is compared at each of its budgets.
 """
 
@@ -74,7 +74,7 @@ class Line:
     metrics: dict[str, MeanOverSeeds]
     """By column of the table; left out where no seed has it."""
     paired: dict[str, PairedTest] | None
-    """This method less the reference, by column; None for the reference, or without seeds in
+    """The reference less this method, by column; None for the reference, or without seeds in
     common."""
     insecure: str
 
@@ -129,7 +129,7 @@ def summarise(
         epsilons=config.epsilons,
         rounds=config.base.training.rounds,
         reference=config.reference,
-        difference=f"a method less {config.reference}, on the same seeds",
+        difference=f"{config.reference} less a method, on the same seeds",
         tuned_on_seeds=TUNED_ON_SEEDS,
         reported_and_tuned_on=config.tuned_on,
         methods=tuple(_line(group, reference) for group in groups.values()),
@@ -183,6 +183,6 @@ def _paired(rows: Sequence[Row], reference: Sequence[Row]) -> dict[str, PairedTe
     if not pairs or rows[0].method == reference[0].method:
         return None
     return {
-        name: paired_test([getattr(row, name) - getattr(other, name) for row, other in pairs])
+        name: paired_test([getattr(other, name) - getattr(row, name) for row, other in pairs])
         for name in PAIRED
     }

@@ -133,7 +133,7 @@ def test_nothing_left_to_do_prints_the_tables_anew(
     run_cells(tmp_path / "done", settings("zero-shot", "promptfl", "secfpp", "dp-promptfl"))
     assert main(["compare", "--resume", str(tmp_path / "done"), "--first-seed", "5"]) == 0
     printed = capsys.readouterr().out
-    for said in ("Accuracy in %", "A method less SecFPP", "Cost of a run", "unit: client"):
+    for said in ("Accuracy in %", "SecFPP less a method", "Cost of a run", "unit: client"):
         assert said in printed
     assert f"page: secfpp report {tmp_path / 'done'}" in printed
     assert len(rows_of(tmp_path / "done")) == 2 * (3 + 2)

@@ -107,7 +107,7 @@ def test_unfinished_methods_have_no_row(tmp_path: Path):
 def test_summary_by_hand(folder: CompareFolder, rows: tuple[Row, ...], tmp_path: Path):
     values = [row.own_mix for row in rows if row.method == "promptfl"]
     secure = [row.own_mix for row in rows if row.method == "secfpp"]
-    gaps = [a - b for a, b in zip(values, secure, strict=True)]
+    gaps = [b - a for a, b in zip(values, secure, strict=True)]
     summary = summary_of(folder, rows)
     line = summary.methods[1]
     assert (line.method, line.seeds) == ("promptfl", (5, 6))

@@ -9,6 +9,7 @@ import pytest
 
 from mpc.errors import TransportError
 from mpc.frames import CONTROL, OPENED, SHARE
+from mpc.jobs import Comparisons
 from mpc.launch import ProcessGroup
 from mpc.plain import PlainSession
 from mpc.session import SecureSession, open_session
@@ -30,21 +31,26 @@ class Parties:
         self.bytes_sent = 0
         """From party 0 to the other parties in the last operation."""
 
-    def __call__(self, operation: str, *inputs: np.ndarray, **options: object) -> np.ndarray:
+    def __call__(
+        self,
+        operation: str,
+        *inputs: np.ndarray,
+        comparisons: Comparisons = "auto",
+        **options: object,
+    ) -> np.ndarray:
         """Return what the parties' shares of the result add up to.
 
         Options are public: plain values that go to the operation as keywords.
         """
+        given = [np.asarray(x, dtype=np.int64) for x in inputs]
+        request = {"operation": operation, "comparisons": comparisons, "options": options}
         try:
-            return self._do(operation, [np.asarray(x, dtype=np.int64) for x in inputs], options)
+            return self._do(given, request | {"shapes": [x.shape for x in given]})
         except TransportError:
             self.group.blame()  # says what a party said before it ended
             raise
 
-    def _do(
-        self, operation: str, given: Sequence[np.ndarray], options: dict[str, object]
-    ) -> np.ndarray:
-        request = {"operation": operation, "shapes": [x.shape for x in given], "options": options}
+    def _do(self, given: Sequence[np.ndarray], request: dict[str, object]) -> np.ndarray:
         for link in self.links:
             link.send_json(CONTROL, request)
         for x in given:

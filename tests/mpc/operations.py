@@ -13,14 +13,12 @@ import torch
 
 from mpc import (
     argmin,
-    boolean,
     choice,
     clustering,
     compare,
     kmeans,
     lookup,
     means,
-    pairs,
     quotients,
     start,
 )
@@ -30,6 +28,7 @@ from mpc.child import Start, serve_process
 from mpc.errors import PeerClosedError
 from mpc.fixedpoint import Int64Array
 from mpc.frames import CONTROL, OPENED, SHARE
+from mpc.jobs import Comparisons
 from mpc.masked import Masked, masked, multiply, now, rename, reshaped, together
 from mpc.meter import Network
 from mpc.party import meet
@@ -166,23 +165,8 @@ def _nearest(dist: Any, kept: Any, groups: list[int], **how: bool) -> Any:
     return argmin.nearest(dist, groups, now(masked("kept", kept)), **how)
 
 
-def _in_two_stages(dist: Any, kept: Any, groups: list[int]) -> Any:
-    return argmin._in_two_stages(dist, tuple(groups), now(masked("kept", kept)))
-
-
-def _lesser_of_pairs(x: Any, groups: list[int]) -> Any:
-    """Put numbers and bits side by side, the latter as xor shares of 0 and 1."""
-    lesser, later = now(pairs.lesser_of_pairs(x.share, pairs.pairs_of(tuple(groups))))
-    bits = boolean.to_ring((later & 1).reshape(-1).to(torch.uint8).numpy())
-    return _both(from_share(lesser), from_share(bits))
-
-
 def _moved(members: Any, before: Any) -> Any:
     return kmeans.moved(*_opened(members=members, before=before))
-
-
-def _equals_zero_and(x: Any, numbers: Any, bit_length: int) -> Any:
-    return _both(*now(lookup.equals_zero_and(x, bit_length, now(masked("bits", numbers)))))
 
 
 def _looked_up(x: Any, table: list[int]) -> Any:
@@ -203,12 +187,9 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "is_zero": lambda x, bits=64: compare.is_zero(x, bits),
     "floored": lambda x, bits: compare.floored(x, bits),
     "look_up": _looked_up,
-    "equals_zero_and": _equals_zero_and,
     "one_hot_min": lambda x, bits: argmin.one_hot_min(x, bits),
     "tournament": lambda x, bits: argmin._tournament(x, bits),
     "nearest": _nearest,
-    "in_two_stages": _in_two_stages,
-    "lesser_of_pairs": _lesser_of_pairs,
     "high_part": _high_part,
     "quotients": _quotients,
     "within_bound": _within_bound,
@@ -225,14 +206,19 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
 
 
 def ask_for_tuples(
-    network: Network, number: int, operation: Callable[..., Any], shapes: Sequence[list[int]]
+    network: Network,
+    number: int,
+    operation: Callable[..., Any],
+    shapes: Sequence[list[int]],
+    comparisons: Comparisons,
 ) -> None:
     """Learn from a rehearsal what the operation needs, and ask for it."""
+    network.provider.compare_by(comparisons)
 
     def on_zeros(provider: object) -> object:
         return operation(*(from_share(torch.zeros(shape, dtype=torch.int64)) for shape in shapes))
 
-    needed = record(network.communicator.get_world_size(), on_zeros)
+    needed = record(network.communicator.get_world_size(), on_zeros, comparisons)
     network.provider.expect(number, Schedule(once={"distances": needed}))
     network.provider.begin(number, "distances")
 
@@ -242,7 +228,7 @@ def answer(network: Network, number: int, request: dict[str, Any]) -> None:
     server = network.server
     shares: list[Int64Array] = [server.recv_ring(SHARE, shape) for shape in request["shapes"]]
     operation = partial(OPERATIONS[request["operation"]], **request["options"])
-    ask_for_tuples(network, number, operation, request["shapes"])
+    ask_for_tuples(network, number, operation, request["shapes"], request["comparisons"])
     network.communicator.begin()
     sent = network.online_sent.bytes_sent
     result = share_of(operation(*(from_share(share) for share in shares)))

@@ -5,15 +5,15 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pytest
 
-from mpc import pairs
 from mpc.argmin import GROUP, PAIRS_MAX
+from mpc.digits import plan_of
 from mpc.duels import differences, duels_of, num_duels
 from mpc.fixedpoint import COMPARED_BITS, EXACT_BITS, Int64Array
+from mpc.jobs import Comparisons
 from tests.mpc.conftest import Parties
 
 UNIT = 1 << (COMPARED_BITS - 4)
 """One in a number that is compared: candidates lie between -1 and 5."""
-FAR = 8 * UNIT
 GROUPS = [(1,), (2,), (3,), (16,), (1, 2, 3, 16), (4, 4, 4), (1, 1), (5, 1, 2)]
 
 
@@ -37,67 +37,30 @@ def distances(columns: int, rows: int = 24, seed: int = 0) -> Int64Array:
     return drawn
 
 
+@pytest.mark.parametrize("comparisons", ["auto", "digits", "circuits"])
 @pytest.mark.parametrize("groups", GROUPS, ids=str)
-def test_nearest_in_groups(any_parties: Parties, groups: tuple[int, ...]) -> None:
+def test_nearest_in_groups(
+    any_parties: Parties, groups: tuple[int, ...], comparisons: Comparisons
+) -> None:
     dist_NC = distances(sum(groups))
     for kept_N in (np.arange(24) % 3 > 0, np.ones(24), np.zeros(24)):
         kept_N = kept_N.astype(np.int64)
-        found = any_parties("nearest", dist_NC * kept_N[:, None], kept_N, groups=list(groups))
+        given = dist_NC * kept_N[:, None], kept_N
+        found = any_parties("nearest", *given, groups=list(groups), comparisons=comparisons)
         assert np.array_equal(found, in_groups(dist_NC, groups, kept_N))
 
 
-@pytest.mark.parametrize("groups", [*GROUPS[1:6], (5, 1, 2), (8, 7), tuple(range(1, 9))], ids=str)
-def test_nearest_in_two_stages(met: Callable[[int, str], Parties], groups: tuple[int, ...]) -> None:
-    """Neighbours meet first; ties within a pair and between pairs, both at the same time."""
-    if max(groups) < 3:
-        groups = (*groups, 3)  # two stages are for those who have a second
-    parties = met(2, "dealer")
-    dist_NC = distances(sum(groups), seed=3)
-    for kept_N in (np.arange(24) % 3 > 0, np.ones(24), np.zeros(24)):
-        kept_N = kept_N.astype(np.int64)
-        found = parties("in_two_stages", dist_NC * kept_N[:, None], kept_N, groups=list(groups))
-        assert np.array_equal(found, in_groups(dist_NC, groups, kept_N))
-    assert parties.rounds == 3 + 1  # one opens who counts
-
-
-def test_two_stages_where_they_save_more_than_a_round_is_worth(
+def test_two_parties_compare_by_digits_where_that_saves_more_than_a_round_is_worth(
     met: Callable[[int, str], Parties],
 ) -> None:
-    few, many = 20, 80
-    assert not pairs.pays(few, (8,))
-    assert pairs.pays(many, (8,))
-    assert not pairs.pays(1 << 20, (2, 2))
+    few, many = 8, 100
     parties = met(2, "dealer")
     for rows, at_once, rounds in ((few, False, 2), (many, False, 3), (many, True, 2)):
         dist_NC, kept_N = distances(8, rows=rows), (np.arange(rows) % 5 > 0).astype(np.int64)
         given = dist_NC * kept_N[:, None], kept_N
         found = parties("nearest", *given, groups=[8], at_once=at_once)
         assert np.array_equal(found, in_groups(dist_NC, (8,), kept_N))
-        assert parties.rounds == rounds + 1
-
-
-@pytest.mark.parametrize("groups", [(2,), (3,), (4, 1, 5)], ids=str)
-def test_the_lesser_of_each_pair_and_who_it_is(
-    met: Callable[[int, str], Parties], groups: tuple[int, ...]
-) -> None:
-    rng, ends = np.random.default_rng(4), np.cumsum(groups)
-    x_NC = rng.integers(-UNIT, 5 * UNIT, size=(500, sum(groups)))
-    x_NC[::5] = rng.integers(0, 2, size=x_NC[::5].shape)
-    above = rng.integers(0, 1 << 20, size=x_NC.shape) << COMPARED_BITS
-    both = met(2, "dealer")("lesser_of_pairs", x_NC + above, groups=list(groups))
-    lesser, later = both.reshape(2, 500, -1)
-    parts = np.split(x_NC, ends[:-1], axis=1)
-    firsts = np.concatenate([part[:, ::2] for part in parts], axis=1)
-    seconds = np.concatenate(
-        [
-            np.pad(part[:, 1::2], ((0, 0), (0, part.shape[1] % 2)), constant_values=FAR)
-            for part in parts
-        ],
-        axis=1,
-    )
-    assert np.array_equal(later, seconds < firsts)
-    low_bits = (1 << COMPARED_BITS) - 1
-    assert np.array_equal(lesser & low_bits, np.minimum(firsts, seconds) & low_bits)
+        assert parties.rounds == rounds + 1  # one opens who counts
 
 
 @pytest.mark.parametrize("groups", [(17,), (3, 20), (40, 2)], ids=str)
@@ -135,30 +98,34 @@ def test_a_tournament_says_the_same(any_parties: Parties, candidates: int) -> No
 
 
 def test_rounds_are_those_of_the_docstrings(parties: Parties) -> None:
-    """Keys: one round to compare and one to look up who won; a circuit is followed by that, too."""
-    comparing = 1 if parties.num_parties == 2 else 8
+    """Keys take one round, and with three parties digits two; then who won is looked up."""
+    comparing = 1 if parties.num_parties == 2 else 2
     at_once = comparing + 1
     ones = np.ones(7, dtype=np.int64)
     for groups, rounds in {(1,): 0, (2,): at_once, (16,): at_once, (1, 3, 2): at_once}.items():
-        parties("nearest", np.ones((7, sum(groups))), ones, groups=list(groups))
+        parties("nearest", np.ones((7, sum(groups))), ones, groups=list(groups), comparisons="keys")
         assert parties.rounds - 1 == rounds, groups  # one opens who counts
     few = GROUP + 1
     assert few * (few - 1) // 2 < PAIRS_MAX < 92 * 91 // 2
     for candidates, rounds in ((few, at_once), (92, 2 * (at_once + 1))):
-        parties("one_hot_min", np.ones((1, candidates)), bits=COMPARED_BITS)
+        parties("one_hot_min", np.ones((1, candidates)), bits=COMPARED_BITS, comparisons="keys")
         assert parties.rounds == rounds, candidates
 
 
+@pytest.mark.parametrize("comparisons", ["keys", "digits"])
 def test_a_candidate_is_opened_once_however_many_pairs_it_is_in(
-    met: Callable[[int, str], Parties],
+    met: Callable[[int, str], Parties], comparisons: Comparisons
 ) -> None:
-    """Where pairs are compared by keys; a circuit takes every difference."""
-    parties = met(2, "dealer")
-    parties("one_hot_min", np.ones((3, 6)), bits=COMPARED_BITS)
-    six = parties.bytes_sent
-    parties("one_hot_min", np.ones((3, 12)), bits=COMPARED_BITS)
+    """By keys and digits; a circuit takes every difference."""
+    parties, sent = met(2, "dealer"), []
+    for candidates in (6, 12):
+        x_BL = np.ones((3, candidates))
+        parties("one_hot_min", x_BL, bits=COMPARED_BITS, comparisons=comparisons)
+        looked_up = 3 * num_duels((candidates,)) * plan_of(COMPARED_BITS, 4).opened_bits
+        of_digits = 8 * -(-looked_up // 64) if comparisons == "digits" else 0
+        sent.append(parties.bytes_sent - of_digits)
     opened_each = 8 * 3 * 2  # to be compared, and to be looked up
-    assert parties.bytes_sent - six == 6 * opened_each
+    assert sent[1] - sent[0] == 6 * opened_each
 
 
 @pytest.mark.parametrize("groups", GROUPS, ids=str)

@@ -4,7 +4,10 @@ import numpy as np
 import pytest
 
 from mpc import ClusterJob, ClusterResult, SecureSession
-from mpc.costs import Cost, Parties, Sizes, job_cost, total
+from mpc.comparing import Comparing
+from mpc.costs import Cost, Sizes, job_cost, total
+from mpc.digits import plan_of
+from mpc.fixedpoint import COMPARED_BITS
 from mpc.frames import HEADER_BYTES
 
 JOBS = {
@@ -29,10 +32,13 @@ JOBS = {
         20,
         5,
     ),
-    "two stages, gram": (ClusterJob(k=9, iterations=3), 64, 40),
-    "two stages, rows": (ClusterJob(k=8, iterations=3), 70, 6),
-    "two stages, restarts": (ClusterJob(k=5, init="k-means++", restarts=3, iterations=2), 80, 8),
-    "two stages, k chosen": (ClusterJob(k=None, k_max=8, iterations=3), 60, 3),
+    "many, gram": (ClusterJob(k=9, iterations=3), 64, 40),
+    "many, rows": (ClusterJob(k=8, iterations=3), 70, 6),
+    "many, restarts": (ClusterJob(k=5, init="k-means++", restarts=3, iterations=2), 80, 8),
+    "many, k chosen": (ClusterJob(k=None, k_max=8, iterations=3), 60, 3),
+    "many, keys": (ClusterJob(k=8, iterations=3, comparisons="keys"), 70, 6),
+    "few, digits": (ClusterJob(k=3, iterations=3, comparisons="digits"), 20, 12),
+    "few, digits, k chosen": (ClusterJob(k=None, k_max=4, comparisons="digits"), 24, 2),
     "assignments of many": (ClusterJob(k=8, iterations=2, reveal="assignments"), 70, 6),
     "assignments": (ClusterJob(k=3, reveal="assignments"), 25, 7),
     "assignments, given": (ClusterJob(k=3, reveal="assignments", init_rows=(0, 1, 2)), 25, 7),
@@ -56,7 +62,7 @@ def test_a_job_costs_what_its_formulas_say(secure_session: SecureSession, name: 
     points /= np.linalg.norm(points, axis=1).max()
     result = secure_session.cluster(job, points, payload, owners=[row % 5 for row in range(n)])
     parties = secure_session.num_parties
-    sizes = Sizes(num_points=n, dim=d, payload=m, parties=Parties(parties, job.comparisons))
+    sizes = Sizes(num_points=n, dim=d, payload=m, parties=Comparing(parties, job.comparisons))
     steps = expected(job, result, sizes)
     found = {step.name: (step.rounds, step.payload_sent) for step in result.traffic.steps}
     assert found == {
@@ -74,22 +80,26 @@ def expected(job: ClusterJob, result: ClusterResult, sizes: Sizes) -> dict[str, 
 
 @pytest.mark.parametrize(("n", "d", "k"), [(20, 1280, 5), (100, 128, 4), (40, 10, 8)])
 def test_the_closed_form_of_a_later_iteration(n: int, d: int, k: int) -> None:
-    sizes = Sizes(num_points=n, dim=d, payload=1, parties=Parties(2))
+    sizes = Sizes(num_points=n, dim=d, payload=1, parties=Comparing(2, "keys"))
     cost = job_cost(ClusterJob(k=k, iterations=3), sizes, iterations=3, converged=False)
     elements = 4 * n * k - n + 6 * k + (0 if sizes.by_gram else d * k)
     assert (cost["iteration 3"].rounds, cost["iteration 3"].online) == (5, 8 * elements + 16)
 
 
+@pytest.mark.parametrize("parties", [2, 3])
 @pytest.mark.parametrize(("n", "d", "k"), [(100, 512, 8), (1000, 128, 8), (5000, 512, 16)])
-def test_the_closed_form_in_two_stages(n: int, d: int, k: int) -> None:
-    sizes = Sizes(num_points=n, dim=d, payload=1, parties=Parties(2))
+def test_the_closed_form_by_digits(n: int, d: int, k: int, parties: int) -> None:
+    sizes = Sizes(num_points=n, dim=d, payload=1, parties=Comparing(parties))
     cost = job_cost(ClusterJob(k=k, iterations=3), sizes, iterations=3, converged=False)
-    half = k // 2
-    elements = 3 * n * k + 3 * n * half + 6 * k + (0 if sizes.by_gram else d * k)
-    assert (cost["iteration 3"].rounds, cost["iteration 3"].online) == (6, 8 * elements + 16)
-    keys = n * (half * 732 + half * (half - 1) // 2 * 478)
-    chunks = cost["iteration 3"].dealer_to_others - keys
-    assert 0 <= chunks < keys // 100, "public keys of chunks, and of the look-up of counts"
+    duels = n * k * (k - 1) // 2
+    elements = 4 * n * k - n + 6 * k + (0 if sizes.by_gram else d * k)
+    online = 8 * (elements + -(-9 * duels // 64)) + 16
+    assert (cost["iteration 3"].rounds, cost["iteration 3"].online) == (6, online)
+    each = {4: 72, 8: 96}[4 if k <= 8 else 8]
+    assert plan_of(COMPARED_BITS, 4 if k <= 8 else 8).bytes_per_number == each
+    assert cost["iteration 3"].dealer_to_first > each * duels
+    keys_of_look_ups = cost["iteration 3"].dealer_to_others
+    assert keys_of_look_ups < each * duels // 5
 
 
 def dealt(result: ClusterResult) -> int:
@@ -108,4 +118,4 @@ def asked_for(job: ClusterJob, steps: dict[str, Cost], sizes: Sizes) -> int:
     if job.reveal == "assignments" and job.k is not None and job.restarts == 1:
         count = min(count + 1, job.iterations)
     cost = total(list(job_cost(job, sizes, iterations=count, converged=False).values()))
-    return cost.dealer_to_first + (sizes.parties.number - 1) * cost.dealer_to_others
+    return cost.dealer_to_first + (sizes.parties.num_parties - 1) * cost.dealer_to_others

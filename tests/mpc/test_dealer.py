@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 
 from mpc.dealer import Expander, _segment_in, ring_matmul
-from mpc.duels import differences
+from mpc.digits import Bits, folded, looked_up
+from mpc.duels import CHUNK, differences
 from mpc.errors import FrameError, PartyError
 from mpc.fixedpoint import Int64Array
 from mpc.frames import REQUEST, TupleKind
-from mpc.fss import PACKED_BITS, unpack
 from mpc.fss.words import RingArray
-from mpc.keys import FEW_ENTRIES, SIGNS_CHUNK, Signs, by_points, sign_requests
+from mpc.keys import FEW_ENTRIES, Signs, by_points, digit_requests, sign_requests
 from mpc.provider import DealerProvider
 from mpc.randomness import AesCtrStream, new_key
 from mpc.schedule import Schedule
@@ -135,18 +135,6 @@ def test_two_parties_look_up_by_keys_where_those_are_shorter_and_entries_are_man
     assert not by_points(1, 9, True)
 
 
-def test_a_job_says_whether_two_parties_compare_by_keys() -> None:
-    with contextlib.ExitStack() as stack:
-        two, three = (Deal(stack, number).providers[0] for number in (2, 3))
-        for comparisons, by_keys in (("circuits", False), ("keys", True)):
-            for provider in (two, three):
-                provider.compare_by(comparisons)  # type: ignore[arg-type]
-            assert two.has_signs == by_keys
-            assert two.has_keys
-            assert not three.has_signs
-            assert not three.has_keys
-
-
 class Opening:
     """Adds up what two parties open to each other, each in a thread."""
 
@@ -196,52 +184,92 @@ def test_keys_for_duels_compare_all_pairs_of_masked_candidates(
     assert np.array_equal(shares[0] + shares[1], (differences(x, groups) < 0).astype(np.uint8))
 
 
-def test_keys_for_the_lesser_of_two_give_the_bit_and_its_product_with_the_mask() -> None:
-    rng = np.random.default_rng(0)
-    x = rng.integers(-(1 << 28), 5 << 28, size=(300, 2))
-    x[:20] = x[:20, :1]
-    request = TupleRequest("lesser", (x.shape,), PACKED_BITS)
-    masks: list[Int64Array] = []
-
-    def ask(provider: DealerProvider) -> Signs:
-        keys = provider.lessers(len(x), PACKED_BITS)
-        masks.append(keys.masks)
-        return keys
-
-    halves = [unpack(at, share) for at, share in enumerate(evaluated(x, [request], ask))]
-    later, of_mask = ((first + second) & 0xFFFFFFFF for first, second in zip(*halves, strict=True))
-    first, second = sum(masks).T
-    assert np.array_equal(later, x[:, 1] < x[:, 0])
-    assert np.array_equal(of_mask, later * (second - first) & 0xFFFFFFFF)
-
-
 @pytest.mark.parametrize(
     ("kind", "count", "groups"),
     [
-        ("lesser", SIGNS_CHUNK + 3, ()),
-        ("sign64", SIGNS_CHUNK, ()),
-        ("sign64", 2 * SIGNS_CHUNK + 3, ()),
+        ("sign64", CHUNK, ()),
+        ("sign64", 2 * CHUNK + 3, ()),
         ("sign8", 700, (9, 5, 1)),
     ],
 )
 def test_many_keys_come_in_chunks(kind: TupleKind, count: int, groups: tuple[int, ...]) -> None:
     requests = list(sign_requests(kind, count, 12, groups))
     assert sum(request.shapes[0][0] for request in requests) == count
-    assert max(request.num_signs for request in requests) <= SIGNS_CHUNK
+    assert max(request.num_signs for request in requests) <= CHUNK
     shape = (count, *requests[0].shapes[0][1:])
     x = np.random.default_rng(0).integers(-512, 512, size=shape)
 
     def ask(provider: DealerProvider) -> Signs:
-        if kind == "lesser":
-            return provider.lessers(count, 12)
         return provider.duels(count, groups, 12) if groups else provider.signs(count, 12)
 
     shares = evaluated(x, requests, ask)
     whole = replace(requests[0], shapes=(shape, *requests[0].shapes[1:]))
     found = shares[0] + shares[1]
-    if kind == "lesser":
-        found &= np.uint64(1)  # the bit stands lowest in a packed element
     assert np.array_equal(found, (whole.compared(x) < 0).astype(found.dtype))
+
+
+@pytest.mark.parametrize("num_parties", [2, 3])
+@pytest.mark.parametrize(
+    ("kind", "count", "groups"),
+    [("digits64", 40, ()), ("digits8", 20, (2, 3)), ("digits8", 700, (9, 5, 1))],
+)
+def test_tables_of_digits_are_of_a_noted_mask(
+    kind: TupleKind, count: int, groups: tuple[int, ...], num_parties: int
+) -> None:
+    """Each chunk is of its own rows; only party 0 is sent anything."""
+    shape = (count, sum(groups)) if groups else (count,)
+    x = np.random.default_rng(0).integers(-512, 512, size=shape)
+    asked = list(digit_requests(kind, count, 12, groups, "a"))
+    assert max(request.num_signs for request in asked) <= CHUNK
+    noted = TupleRequest("mask", (shape,), names=("a",))
+    table = Exchanged(x, num_parties)
+
+    def use(provider: DealerProvider) -> list[RingArray]:
+        opened = table.summed(provider.mask("a", shape).numpy())
+        shares = []
+        for request, flips, flat in provider.digits(kind, count, 12, "a", groups):
+            z = request.compared(opened).view(np.uint64)
+            words, products = request.plan.parts(flat, len(z))
+            party, plan = provider._party, request.plan
+            bits = table.xored(looked_up(plan, party, words, z) ^ flips)
+            shares.append(folded(plan, party, products, z, bits))
+        return shares
+
+    with contextlib.ExitStack() as stack:
+        deal = Deal(stack, num_parties)
+        got = deal.parts(Schedule(once={"distances": (noted, *asked)}), use)
+        sent = [link.counts for link in deal.at_dealer[1:]]
+        assert not any(b"CDG8" in counts or b"CD64" in counts for counts in sent)
+    assert not any(isinstance(shares, Exception) for shares in got), got
+    found = added([np.concatenate(shares) for shares in got])  # type: ignore[arg-type]
+    gaps = differences(x, groups) if groups else x
+    assert np.array_equal(found, gaps < 0)
+
+
+class Exchanged:
+    """Combines what parties open to each other, each in a thread; one opening after the other."""
+
+    def __init__(self, x: Int64Array, num_parties: int) -> None:
+        self._x = x
+        self._given: list[Int64Array | Bits] = []
+        self._lock = threading.Lock()
+        self._barrier = threading.Barrier(num_parties, timeout=20)
+
+    def summed(self, share: Int64Array) -> Int64Array:
+        return self._x + added(self._all(share))  # type: ignore[arg-type]
+
+    def xored(self, share: Bits) -> Bits:
+        return xored(self._all(share))  # type: ignore[arg-type,return-value]
+
+    def _all(self, share: Int64Array | Bits) -> list[Int64Array | Bits]:
+        with self._lock:
+            self._given.append(share)
+        self._barrier.wait()
+        given = list(self._given)
+        if self._barrier.wait() == 0:
+            self._given.clear()
+        self._barrier.wait()
+        return given
 
 
 def test_a_candidate_too_many_for_a_chunk_is_a_chunk_of_its_own() -> None:
@@ -250,14 +278,14 @@ def test_a_candidate_too_many_for_a_chunk_is_a_chunk_of_its_own() -> None:
     assert [request.shapes for request in requests] == [((1, 255), groups)] * 3
 
 
-@pytest.mark.parametrize("kind", ["sign8", "sign64", "lesser", "point"])
+@pytest.mark.parametrize("kind", ["sign8", "sign64", "point"])
 def test_keys_are_for_two_parties(kind: TupleKind) -> None:
     request = TupleRequest(kind, ((1, 2),), 9)
     expander = Expander([AesCtrStream(new_key()) for _ in range(3)])
     with pytest.raises(FrameError, match="for 2 parties, not 3"):
         expander.point_keys(request) if kind == "point" else expander.sign_keys(request)
     with contextlib.ExitStack() as stack:
-        assert not Deal(stack, 3).providers[0].has_signs
+        assert not Deal(stack, 3).providers[0].has_keys
 
 
 def test_large_matrix_products_are_those_of_small_ones() -> None:

@@ -256,21 +256,6 @@ class TestNotedMasks:
         for part, of_part in zip((r, shifted, top), products, strict=True):
             assert np.array_equal(of_part, part * b)
 
-    @pytest.mark.parametrize("shape", [(5,), (5, 3)])
-    def test_a_look_up_s_rows_come_with_a_bit(
-        self, num_parties: int, shape: tuple[int, ...]
-    ) -> None:
-        requests = [mask("b", *shape), TupleRequest("lookup", (shape,), 3, ("b",))]
-
-        def use(provider: DealerProvider) -> object:
-            b = Wrapped(provider.mask("b", shape))
-            return [b, *provider.lookup_times(shape, 3, "b")]
-
-        b, r, rows = (added(part) for part in zip(*dealt(num_parties, requests, use), strict=True))
-        expected = np.eye(8, dtype=np.int64)[r % 8]
-        assert np.array_equal(rows[0], expected)
-        assert np.array_equal(rows[1], expected * (b & 1)[..., None])
-
 
 TWO_OF_A = [mask("a", 3), product("k,k->k", ("a", "a"), (3,), (3,))]
 
@@ -282,8 +267,9 @@ TWO_OF_A = [mask("a", 3), product("k,k->k", ("a", "a"), (3,), (3,))]
         ([mask("a", 3), product("k,k->k", ("a", "b"), (3,), (3,))], "no mask 'b'"),
         ([TupleRequest("rename", (), names=("a", "b"))], "no mask 'a'"),
         ([mask("a", 3), TupleRequest("rename", (), names=("a", "b")), TWO_OF_A[1]], "no mask 'a'"),
-        ([TupleRequest("lookup", ((3,),), 2, ("a",))], "no mask 'a'"),
-        ([mask("a", 2), TupleRequest("lookup", ((3,),), 2, ("a",))], "one element an index"),
+        ([TupleRequest("digits8", ((0, 3),), 9, ("a",))], "no mask 'a'"),
+        ([mask("a", 2), TupleRequest("digits8", ((0, 3),), 9, ("a",))], "not so many rows"),
+        ([mask("a", 3), TupleRequest("digits8", ((0, 3),), 49, ("a",))], "digits are for 2..48"),
         ([mask("a", 3), product("k,d->k", ("a", "a"), (3,), (3,))], "no such formula"),
         ([mask("a", 3), product("k,k->k", ("a", "a"), (3,), (4,))], "reshape"),
         ([mask("a", 4), product("ij,jk->ik", ("a", "a"), (1, 4), (1, 4))], "do not fit"),

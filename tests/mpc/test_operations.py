@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from mpc import plain_kmeans as plain
+from mpc.digits import MOST_BITS
 from mpc.fixedpoint import (
     COMPARED_BITS,
     COMPARED_FRACTION,
@@ -17,6 +18,7 @@ from mpc.fixedpoint import (
     Int64Array,
     encode,
 )
+from mpc.jobs import Comparisons
 from tests.mpc.conftest import Parties
 
 EDGES = np.array([0, 1, -1, 2, -2, 1 << 40, -(1 << 40), (1 << 62) - 1, -(1 << 62)], dtype=np.int64)
@@ -50,19 +52,22 @@ def test_gram_matrix_is_exact(any_parties: Parties) -> None:
 
 
 def test_comparisons_at_the_edges(any_parties: Parties) -> None:
+    """Numbers of 64 bits are too long for digits: three parties have circuits."""
     x = np.concatenate([EDGES, LAST])
     assert np.array_equal(any_parties("less_than_zero", x), x < 0)
     assert np.array_equal(any_parties("is_zero", EDGES), EDGES == 0)
 
 
-@pytest.mark.parametrize("bits", [2, 5, 12, 36, 40, 63])
+@pytest.mark.parametrize("comparisons", ["auto", "digits", "circuits"])
+@pytest.mark.parametrize("bits", [2, 5, 12, 36, 40, 48, 63])
 def test_comparisons_of_short_numbers_look_at_their_bits_only(
-    any_parties: Parties, bits: int
+    any_parties: Parties, bits: int, comparisons: Comparisons
 ) -> None:
     top = (1 << (bits - 1)) - 1
     x = np.array([0, 1, -1, top, -top, -top - 1, top // 2, -top // 2], dtype=np.int64)
     above = np.arange(len(x), dtype=np.int64) << bits
-    assert np.array_equal(any_parties("less_than_zero", x + above, bits=bits), x < 0)
+    found = any_parties("less_than_zero", x + above, bits=bits, comparisons=comparisons)
+    assert np.array_equal(found, x < 0)
     assert np.array_equal(any_parties("is_zero", x, bits=bits), x == 0)
 
 
@@ -73,16 +78,6 @@ def test_look_ups_in_any_table(any_parties: Parties, bits: int) -> None:
     x = np.concatenate([np.arange(1 << bits), EDGES, LAST]).reshape(1, -1)
     found = any_parties("look_up", x, table=table.tolist())
     assert np.array_equal(found, table[x % (1 << bits)])
-
-
-@pytest.mark.parametrize("bits", [1, 4])
-def test_who_is_zero_and_has_a_bit(parties: Parties, bits: int) -> None:
-    """The bit is the lowest of numbers that are opened under masks."""
-    x, numbers = np.random.default_rng(bits).integers(-(1 << 63), 1 << 63, size=(2, 6, 40)) // 3
-    plain, times_bit = parties("equals_zero_and", x, numbers, bit_length=bits).reshape(2, 6, 40)
-    assert np.array_equal(plain, x % (1 << bits) == 0)
-    assert np.array_equal(times_bit, plain * (numbers & 1))
-    assert 0 < times_bit.sum() < plain.sum()
 
 
 def test_floored_shares_are_too_small_by_less_than_the_parties(any_parties: Parties) -> None:
@@ -184,9 +179,11 @@ def test_group_sums_are_the_twin_s(any_parties: Parties, least: int) -> None:
 
 
 def less(parties: Parties, bits: int) -> int:
-    """Return the rounds of a batch of comparisons, by keys or by circuit; see `mpc.boolean`."""
+    """Return the rounds of a batch of comparisons, by keys, digits or a circuit."""
     if parties.num_parties == 2:
         return 1
+    if bits <= MOST_BITS:
+        return 2
     return 1 + 1 + math.ceil(math.log2(bits - 1)) + 1
 
 
