@@ -88,6 +88,7 @@ _FIRST_PARTY: Final = "party 0 can unmask everything"
 
 CATALOGUE: Final[dict[str, Entry]] = {
     "ours-2": _ours(2),
+    "ours-2-keys": _ours(2, "keys"),
     "ours-2-circuits": _ours(2, "circuits"),
     "ours-3": _ours(3),
     "crypten-tfp-2": _crypten(2, "TFP", _FIRST_PARTY),
