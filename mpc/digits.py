@@ -182,7 +182,7 @@ def plan_of(num_bits: int, ring_bits: int) -> Plan:
 
 
 def _cut(bits: int, count: int) -> tuple[int, ...]:
-    """Cut bits into digits that are equally long, or one bit more where only g is needed first."""
+    """Cut bits into digits of the same length, or of one bit more for the lowest of them."""
     each, longer = divmod(bits, count)
     return tuple(each + (digit < longer) for digit in range(count))
 
