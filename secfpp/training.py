@@ -6,7 +6,7 @@ element by element, so the result is what each client would have computed by its
 Shape letters: N clients, T context tokens, W width of the text tower, C classes, E embedding.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -15,7 +15,7 @@ from secfpp.config import DeviceName
 from secfpp.errors import ConfigError, RunError
 from secfpp.losses import LossTerms, Shards, prompt_loss
 
-__all__ = ["TextTower", "TrainedPart", "pick_device", "train_part"]
+__all__ = ["TextTower", "TrainedPart", "first_not_finite", "pick_device", "train_part"]
 
 TextTower = Callable[[torch.Tensor], torch.Tensor]
 """Context (N, T, W) to unit-norm text features (N, C, E)."""
@@ -87,13 +87,14 @@ def train_part(
     Raises
     ------
     RunError
-        If a loss stops being finite.
+        If a loss stops being finite; said after the last step, for on a GPU to look at a loss is to
+        wait for it.
     """
     part = part_NTW.detach().clone().requires_grad_(True)
     fixed_NTW = other_NTW.detach()
     optimiser = torch.optim.Adam([part], lr=lr)
-    loss_N = torch.zeros(len(part), device=part.device)
-    for step in range(steps):
+    losses = [torch.zeros(len(part), device=part.device)]
+    for _ in range(steps):
         pulse()
         text_NCE = tower(part + fixed_NTW)
         loss_N = prompt_loss(text_NCE, shards, logit_scale, terms)
@@ -101,15 +102,30 @@ def train_part(
             loss_N = loss_N + terms.pull_weight * part.square().sum(dim=(1, 2))
         (part.grad,) = torch.autograd.grad(loss_N.sum(), [part])
         optimiser.step()
-        _check_finite(loss_N, step)
-    return TrainedPart(part_NTW=part.detach(), loss_N=loss_N.detach())
-
-
-def _check_finite(loss_N: torch.Tensor, step: int) -> None:
-    """Stop with the client's number when a loss is not finite."""
-    bad = (~torch.isfinite(loss_N)).nonzero().flatten().tolist()
-    if bad:
+        losses.append(loss_N.detach())
+    bad = first_not_finite(losses[1:])
+    if bad is not None:
         raise RunError(
-            f"loss of client {bad[0]} is not finite at local step {step}; "
+            f"loss of client {bad[1]} is not finite at local step {bad[0]}; "
             "lower training.lr, lr_shared and lr_local"
         )
+    return TrainedPart(part_NTW=part.detach(), loss_N=losses[-1])
+
+
+def first_not_finite(losses: Sequence[torch.Tensor]) -> tuple[int, int] | None:
+    """Return the first step whose loss is not finite, and the first client; None if there is none.
+
+    Parameters
+    ----------
+    losses : sequence of Tensor, (N,) each
+        One a step.
+
+    Returns
+    -------
+    tuple of int, or None
+        Step and client, both counted from 0.
+    """
+    if not losses:
+        return None
+    bad = (~torch.isfinite(torch.stack(list(losses)))).nonzero().tolist()
+    return (bad[0][0], bad[0][1]) if bad else None

@@ -13,8 +13,10 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Literal
 
+import numpy as np
 import open_clip
 import torch
+from numpy.typing import NDArray
 from open_clip.model import CLIP, CustomTextCLIP
 from open_clip.tokenizer import SimpleTokenizer
 from torch.nn import functional
@@ -261,9 +263,9 @@ class FrozenClip:
         features = [torch.empty((0, self.embed_dim), device=self.device)]
         with torch.no_grad():
             for start in range(0, len(images_NHW3), BATCH_SIZE):
-                pixels = torch.from_numpy(images_NHW3[start : start + BATCH_SIZE].copy())
+                pixels = self.upload(images_NHW3[start : start + BATCH_SIZE])
                 with self.reading():
-                    raw = self.model.encode_image(self.preprocess(pixels.to(self.device)))
+                    raw = self.model.encode_image(self.preprocess(pixels))
                 features.append(functional.normalize(raw.float(), dim=-1))
         return torch.cat(features)
 
@@ -274,6 +276,18 @@ class FrozenClip:
             raw = self.model.encode_text(tokens.to(self.device))
         return functional.normalize(raw.float(), dim=-1)
 
+    def upload(self, images_NHW3: NDArray[np.uint8]) -> torch.Tensor:
+        """Copy images, uint8 (N, H, W, 3), to the device of the model as they are.
+
+        To a GPU through memory that it can read by itself, so that nothing here waits for the batch
+        before.
+        """
+        if self.device.type != "cuda":
+            return torch.from_numpy(images_NHW3.copy()).to(self.device)
+        staged = torch.empty(images_NHW3.shape, dtype=torch.uint8, pin_memory=True)
+        staged.numpy()[...] = images_NHW3
+        return staged.to(self.device, non_blocking=True)
+
     def preprocess(self, pixels_NHW3: torch.Tensor) -> torch.Tensor:
         """Resize and normalise: uint8 (N, H, W, 3) to float32 (N, 3, size, size)."""
         pixels = pixels_NHW3.permute(0, 3, 1, 2).float() / 255
@@ -282,9 +296,15 @@ class FrozenClip:
             pixels = functional.interpolate(
                 pixels, size, mode="bicubic", align_corners=False, antialias=True
             ).clamp(0, 1)
+        mean, std = (number.to(pixels.device) for number in self._mean_and_std)
+        return (pixels - mean) / std
+
+    @cached_property
+    def _mean_and_std(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Of the pixels that the model was trained on, (1, 3, 1, 1) each; copied to a GPU once."""
         config = self.model.visual.preprocess_cfg
         mean, std = (
-            torch.tensor(config[key], device=pixels.device).view(1, 3, 1, 1)
+            torch.tensor(config[key], device=self.device).view(1, 3, 1, 1)
             for key in ("mean", "std")
         )
-        return (pixels - mean) / std
+        return mean, std

@@ -196,9 +196,9 @@ def _compute(clip: FrozenClip, domain: Domain, regions: Regions) -> NDArray[np.f
             crops = [clip.encode_images(images_NHW3[:, *box]) for box in boxes]
             found_NRE = torch.stack(crops, dim=1)
         else:
-            pixels = torch.from_numpy(images_NHW3.copy()).to(clip.device)
             with clip.reading():
-                grid_NYXE = grid_features(clip, clip.preprocess(pixels)).float()
+                pixels = clip.preprocess(clip.upload(images_NHW3))
+                grid_NYXE = grid_features(clip, pixels).float()
             found_NRE = functional.normalize(_averaged(grid_NYXE, regions.grid), dim=-1)
         patches_NRE[rows] = found_NRE.cpu().numpy()
     return patches_NRE

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 import torch
 
 from secfpp.errors import RunError
+from secfpp.training import first_not_finite
 
 __all__ = ["train_jointly"]
 
@@ -46,26 +47,23 @@ def train_jointly(
     Raises
     ------
     RunError
-        If a loss stops being finite.
+        If a loss stops being finite; said after the last step.
     """
     moving = {name: rows.detach().clone().requires_grad_(True) for name, rows in parts.items()}
     optimiser = torch.optim.Adam(list(moving.values()), lr=lr)
-    for step in range(steps):
+    losses = []
+    for _ in range(steps):
         pulse()
         loss_n = loss(moving)
         gradients = torch.autograd.grad(loss_n.sum(), list(moving.values()))
         for rows, gradient in zip(moving.values(), gradients, strict=True):
             rows.grad = gradient
         optimiser.step()
-        _check_finite(loss_n, step)
-    return {name: rows.detach() for name, rows in moving.items()}, loss_n.detach()
-
-
-def _check_finite(loss_n: torch.Tensor, step: int) -> None:
-    """Stop with the client's number when a loss is not finite."""
-    bad = (~torch.isfinite(loss_n)).nonzero().flatten().tolist()
-    if bad:
+        losses.append(loss_n.detach())
+    bad = first_not_finite(losses)
+    if bad is not None:
         raise RunError(
-            f"loss of client {bad[0]} is not finite at local step {step}; "
+            f"loss of client {bad[1]} is not finite at local step {bad[0]}; "
             "lower the method's learning rate"
         )
+    return {name: rows.detach() for name, rows in moving.items()}, losses[-1]

@@ -1,0 +1,214 @@
+"""Images encoded and prompt steps taken a second: on the CPU, and on a GPU where there is one.
+
+Small: the embedded default, 20 clients of five digit domains. Large: open_clip's ViT-B-16 with
+random weights, loaded from a file as a user's would be; what numbers a weight has does not change
+the time. Images go through `FrozenClip.encode_images`, steps through the trainer of `secfpp run`.
+A CPU gets less to do, so that this file takes about a minute without a GPU; figures compare where
+sizes are equal. Torch has the threads of a run, and time ends when the GPU is done.
+"""
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import cache
+
+import numpy as np
+import open_clip
+import pytest
+import torch
+from pytest_benchmark.fixture import BenchmarkFixture
+from targets import Samples, Target, by_turns, note
+from torch.nn import functional
+
+from secfpp.clip import FrozenClip, PromptedText, load_clip
+from secfpp.clip.model import Precision
+from secfpp.config import DeviceName, RunConfig, TrainingConfig
+from secfpp.losses import Shards
+from secfpp.methods.interface import Bench, Trainer
+from secfpp.methods.registry import METHODS
+from secfpp.prompts import PromptState
+from secfpp.seeds import Seeds
+from secfpp.training import TextTower
+from secfpp.world import load_world
+
+ARCHITECTURE = "ViT-B-16"
+DEVICES: tuple[DeviceName, ...] = ("cpu", "cuda") if torch.cuda.is_available() else ("cpu",)
+PRECISIONS: tuple[Precision, ...] = ("fp32", "bf16", "fp16")
+IMAGES_ON_CPU = {"fp32": 4, "bf16": 1, "fp16": 2}
+"""Of bf16 one: with a few at once, torch's attention on a CPU copies its weights for every token,
+seconds a batch whatever its size."""
+IMAGES_ON_CUDA = 2048
+ROUNDS = {"cpu": 2, "cuda": 5}
+NUM_CONTEXT = 16
+IMAGES_OF_A_CLIENT = 30
+FEDERATIONS: dict[DeviceName, tuple[tuple[int, int], ...]] = {
+    "cpu": ((2, 20),),
+    "cuda": ((2, 20), (20, 20), (20, 100)),
+}
+"""Clients and classes of the large model."""
+STEPS_ON_CPU = TrainingConfig(local_steps=2, shared_steps=1)
+
+
+@pytest.fixture(autouse=True)
+def threads() -> Iterator[None]:
+    """Give torch as many threads as a run does, and give back what it had."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(max(1, (os.cpu_count() or 1) // 2))
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> Callable[[DeviceName], FrozenClip]:
+    """Write weights of the large architecture; return what loads them to a device, once."""
+    weights = tmp_path_factory.mktemp("weights") / "random.pt"
+    torch.manual_seed(0)
+    torch.save(open_clip.create_model(ARCHITECTURE).state_dict(), weights)
+    return cache(lambda device: load_clip(ARCHITECTURE, str(weights), device))
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_steps_of_the_default(
+    benchmark: BenchmarkFixture, provenance: dict[str, object], device: DeviceName
+) -> None:
+    config = RunConfig(device=device)
+    world, seeds = load_world(config), Seeds(0)
+    cohort = world.cohort(config.partition, seeds)
+    bench = bench_of(world.tower, world.logit_scale, cohort.train)
+    state = PromptState.start(world.initial_TW, cohort.num_clients)
+    trainer = METHODS["secfpp"].trainer(config, seeds)
+    clients, classes = cohort.num_clients, len(cohort.class_names)
+    measure(
+        benchmark,
+        lambda: work_of_a_round(trainer, bench, state),
+        what=f"embedded: steps a second, {clients} clients, {classes} classes",
+        device=device,
+        count=trainer.steps,
+        provenance={**provenance, "model": "embedded", "clients": clients, "classes": classes},
+    )
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+@pytest.mark.parametrize("device", DEVICES)
+def test_image_features(
+    benchmark: BenchmarkFixture,
+    large: Callable[[DeviceName], FrozenClip],
+    provenance: dict[str, object],
+    device: DeviceName,
+    precision: Precision,
+) -> None:
+    clip = replace(large(device), precision=precision)
+    count = IMAGES_ON_CUDA if device == "cuda" else IMAGES_ON_CPU[precision]
+    shape = (count, clip.image_size, clip.image_size, 3)
+    images_NHW3 = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+    measure(
+        benchmark,
+        lambda: clip.encode_images(images_NHW3),
+        what=f"{ARCHITECTURE}: images a second, {precision}",
+        device=device,
+        count=count,
+        provenance={**provenance, "model": ARCHITECTURE, "precision": precision, "images": count},
+    )
+
+
+@pytest.mark.parametrize(
+    ("device", "clients", "classes"),
+    [(device, *sizes) for device in DEVICES for sizes in FEDERATIONS[device]],
+)
+def test_steps_of_a_large_tower(
+    benchmark: BenchmarkFixture,
+    large: Callable[[DeviceName], FrozenClip],
+    provenance: dict[str, object],
+    device: DeviceName,
+    clients: int,
+    classes: int,
+) -> None:
+    training = TrainingConfig() if device == "cuda" else STEPS_ON_CPU
+    clip = large(device)
+    tower = PromptedText(clip, tuple(f"object {c}" for c in range(classes)), NUM_CONTEXT)
+    bench = bench_of(tower, clip.logit_scale, random_shards(clip, clients, classes))
+    state = PromptState.start(tower.initial_context("a photo of an"), clients)
+    trainer = METHODS["secfpp"].trainer(RunConfig(training=training), Seeds(0))
+    sizes = {"clients": clients, "classes": classes, "num_context": NUM_CONTEXT}
+    measure(
+        benchmark,
+        lambda: work_of_a_round(trainer, bench, state),
+        what=f"{ARCHITECTURE}: steps a second, {clients} clients, {classes} classes",
+        device=device,
+        count=trainer.steps,
+        provenance={**provenance, "model": ARCHITECTURE, **sizes},
+    )
+
+
+def bench_of(tower: TextTower, logit_scale: float, shards: Shards) -> Bench:
+    """Return what all clients work with."""
+    return Bench(
+        tower=tower,
+        logit_scale=logit_scale,
+        shards=shards,
+        clients_n=np.arange(len(shards.labels_NB)),
+        round_index=0,
+    )
+
+
+def random_shards(clip: FrozenClip, clients: int, classes: int) -> Shards:
+    """Draw image features and labels, as many for every client."""
+    generator = torch.Generator().manual_seed(0)
+    shape = (clients, IMAGES_OF_A_CLIENT)
+    features_NBE = torch.randn(*shape, clip.embed_dim, generator=generator)
+    return Shards(
+        features_NBE=functional.normalize(features_NBE, dim=-1).to(clip.device),
+        labels_NB=torch.randint(0, classes, shape, generator=generator).to(clip.device),
+        mask_NB=torch.ones(shape, dtype=torch.bool, device=clip.device),
+    )
+
+
+def work_of_a_round(trainer: Trainer, bench: Bench, state: PromptState) -> None:
+    """Take all local steps of a round, without the exchange between the two parts."""
+    state, _ = trainer.shared(bench, state)
+    trainer.local(bench, state)
+
+
+def measure(
+    benchmark: BenchmarkFixture,
+    work: Callable[[], object],
+    *,
+    what: str,
+    device: DeviceName,
+    count: int,
+    provenance: dict[str, object],
+) -> None:
+    """Time some work, `count` things at a time, and keep how many a second and the memory."""
+    on_gpu = device == "cuda"
+    if on_gpu:
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats()
+
+    def seconds() -> float:
+        started = time.perf_counter()
+        work()
+        if on_gpu:
+            torch.cuda.synchronize()
+        return time.perf_counter() - started
+
+    samples = Samples(seconds)
+    by_turns(benchmark, samples, rounds=ROUNDS[device])
+    peak = torch.cuda.max_memory_allocated() if on_gpu else None
+    place = torch.cuda.get_device_name() if on_gpu else provenance["cpu"]
+    benchmark.extra_info.update(
+        provenance,
+        device=place,
+        torch_threads=torch.get_num_threads(),
+        per_second=count / samples.median,
+        peak_gpu_bytes=peak,
+    )
+    memory = "" if peak is None else f"; at most {peak / 1e9:.2f} GB of its memory"
+    target = Target(
+        what=what,
+        ratio=count / samples.median,
+        bound="no target",
+        target=0.0,
+        figures=f"{place}{memory}",
+    )
+    note(benchmark, target)
