@@ -30,6 +30,8 @@ PAIRS_MAX: Final = 1 << 12
 """Duels up to which all pairs of more candidates are compared at once: their keys are 2.5 MB."""
 _FAR: Final = 6
 """Where a missing candidate is, in units of 2^(n - 4)."""
+_SET_BACK: Final = 4
+"""By what who does not count is set back from all candidates but the first, in these units."""
 MOST_WINS: Final = 255
 """Wins are counted mod 256 where signs are by keys or digits."""
 
@@ -46,7 +48,7 @@ def nearest(
     groups : sequence of int
         How many columns each group has; every point has one nearest centre in each group.
     kept_N : Masked, (N,)
-        1 for points that count, 0 for others, whose rows are all zeros.
+        1 for points that count, 0 for others, whose numbers lie between -1/8 and 3 5/8.
     at_once : bool
         Save rounds, never bytes.
 
@@ -58,32 +60,27 @@ def nearest(
     Notes
     -----
     Where all pairs are compared at once, a group's first column is what its other columns leave
-    over, so that it takes no look-up. A point that does not count wins nothing: it looks up its
-    losses and a number that no losses add up to.
+    over, so that it takes no look-up. Of a point that does not count all other columns are set
+    back, so that the first wins, of whom nothing is left over.
 
     Cost with groups of at most 16: R_lt and one round; N K (K - 1) / 2 comparisons of
-    `COMPARED_BITS` bits and N (K - 1) look-ups of one bit more than K - 1 has, a group. Larger
-    groups run a tournament. Leakage: none.
+    `COMPARED_BITS` bits and N (K - 1) look-ups of as many bits as K - 1 has, a group. Larger groups
+    run a tournament. Leakage: none.
     """
     if max(groups) > GROUP:
         return _by_tournament(dist_enc_NC, groups, kept_N)
     if max(groups) == 1:
         return _with_first_columns(dist_enc_NC.share[:, :0], groups, kept_N)
-    sum_bits = (max(groups) - 1).bit_length() + 1
-    wins = later_wins(dist_enc_NC, tuple(groups), COMPARED_BITS, sum_bits=sum_bits, at_once=at_once)
-    losses = _losses(wins, tuple(groups))
-    first = set(_first_columns(groups))
-    others = [column for column in range(sum(groups)) if column not in first]
-    index_enc, bits = _index_of_kept(losses[:, others], max(groups), kept_N)
-    won_enc = now(equals_zero(index_enc, bits))
-    return _with_first_columns(won_enc.share, groups, kept_N)
-
-
-def _index_of_kept(losses: torch.Tensor, size: int, kept_N: Masked) -> tuple[Any, int]:
-    """Return what is zero where a candidate that counts lost none of its duels, and its bits."""
-    bits = (size - 1).bit_length()
+    bits, first = (max(groups) - 1).bit_length(), _first_columns(groups)
+    set_back_C = torch.full((sum(groups),), _SET_BACK << (COMPARED_BITS - 4))
+    set_back_C[first] = 0
     left_out_N = local(kept_N.secret, lambda kept: -kept) + 1
-    return from_share(losses + (left_out_N.share << bits)[:, None]), bits + 1
+    in_order_NC = from_share(dist_enc_NC.share + left_out_N.share[:, None] * set_back_C)
+    wins = later_wins(in_order_NC, tuple(groups), COMPARED_BITS, sum_bits=bits, at_once=at_once)
+    others = sorted(set(range(sum(groups))) - set(first))
+    losses = _losses(wins, tuple(groups))[:, others]
+    won_enc = now(equals_zero(from_share(losses), bits))
+    return _with_first_columns(won_enc.share, groups, kept_N)
 
 
 def one_hot_min(x_enc_BL: Any, num_bits: int) -> Any:

@@ -9,8 +9,8 @@ clusters, a payload of M and P parties, a later iteration under the default poli
 
 bytes from each party to each other (with P = 2 and keys, where R_lt = 1; 16 are for the bit that
 ends the job), and from the dealer 478 bytes a comparison, of which there are N K (K - 1) / 2, to
-both parties. By digits R_lt is 2, a comparison takes 72 bytes (K > 8: 96) to party 0 alone, and 9
-bits more are opened of it. `job_cost` adds all steps up.
+both parties. By digits R_lt is 2, a comparison takes 72 bytes to party 0 alone, and 9 bits more are
+opened of it. `job_cost` adds all steps up.
 
 Shape letters: N points, D dimensions, K clusters, C columns of all groups, M of a payload, B batch,
 L candidates, W words.
@@ -198,7 +198,7 @@ def nearest(
     if largest > GROUP:
         inside = [one_hot_min(num_points, k, COMPARED_BITS, parties) for k in groups]
         return total(inside) + product(num_points * columns, num_points, num_points * columns)
-    bits = (largest - 1).bit_length() + 1
+    bits = (largest - 1).bit_length()
     won = look_up(num_points * (columns - len(groups)), bits, parties)
     compared = duels(num_points, groups, COMPARED_BITS, parties, sum_bits=bits, at_once=at_once)
     return compared + won

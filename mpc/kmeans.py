@@ -69,7 +69,7 @@ def centre_distances(
     -------
     MPCTensor, (N, C)
         `COMPARED_FRACTION` fractional bits, right mod 2^COMPARED_BITS: between -1 and 3 but for
-        rounding, 4 for an empty cluster, and 2^-TIE_BITS more for each place in the group.
+        rounding, 3.5 for an empty cluster, and 2^-TIE_BITS more for each place in the group.
 
     Notes
     -----

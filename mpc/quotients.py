@@ -138,9 +138,9 @@ def squared_reciprocals(num_points: int, shift: int = HIGH_SHIFT) -> Tables:
 
 
 def far_if_empty(num_points: int) -> Int64Array:
-    """Return the table of what is added to the distance of an empty cluster: beyond all others."""
+    """Return the table of what is added to an empty cluster's distance: 3.5, beyond all others."""
     table = np.zeros(len(counts_up_to(num_points)), dtype=np.int64)
-    table[0] = 4 << DISTANCE_BITS
+    table[0] = 7 << (DISTANCE_BITS - 1)
     return table
 
 

@@ -50,6 +50,20 @@ def test_nearest_in_groups(
         assert np.array_equal(found, in_groups(dist_NC, groups, kept_N))
 
 
+@pytest.mark.parametrize("groups", [(2,), (5, 1, 8), (16,)], ids=str)
+def test_who_does_not_count_wins_nothing_wherever_it_is(
+    any_parties: Parties, groups: tuple[int, ...]
+) -> None:
+    """Also where the first cluster is empty, and far from everybody."""
+    rng, kept_N = np.random.default_rng(5), np.arange(24) % 2
+    dist_NC = rng.integers(-UNIT // 8, 29 * UNIT // 8, size=(24, sum(groups)))
+    dist_NC[:8:2] = -UNIT // 8
+    dist_NC[:8:2, np.cumsum([0, *groups[:-1]])] = 29 * UNIT // 8
+    dist_NC[8:16:2] = 29 * UNIT // 8
+    found = any_parties("nearest", dist_NC, kept_N, groups=list(groups))
+    assert np.array_equal(found, in_groups(dist_NC, groups, kept_N))
+
+
 def test_two_parties_compare_by_digits_where_that_saves_more_than_a_round_is_worth(
     met: Callable[[int, str], Parties],
 ) -> None:

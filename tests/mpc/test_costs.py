@@ -95,8 +95,8 @@ def test_the_closed_form_by_digits(n: int, d: int, k: int, parties: int) -> None
     elements = 4 * n * k - n + 6 * k + (0 if sizes.by_gram else d * k)
     online = 8 * (elements + -(-9 * duels // 64)) + 16
     assert (cost["iteration 3"].rounds, cost["iteration 3"].online) == (6, online)
-    each = {4: 72, 8: 96}[4 if k <= 8 else 8]
-    assert plan_of(COMPARED_BITS, 4 if k <= 8 else 8).bytes_per_number == each
+    each = plan_of(COMPARED_BITS, 4).bytes_per_number
+    assert each == 72
     assert cost["iteration 3"].dealer_to_first > each * duels
     keys_of_look_ups = cost["iteration 3"].dealer_to_others
     assert keys_of_look_ups < each * duels // 5

@@ -116,7 +116,7 @@ def test_tables_have_an_entry_for_every_number_of_their_bits(num_points: int) ->
         assert table.shape == (length,)
         assert table.dtype == np.int64
     assert not any(int(table[0]) for table in columns[:-1])
-    assert columns[-1][0] == 4 << DISTANCE_BITS
+    assert columns[-1][0] == 3.5 * 2**DISTANCE_BITS
     assert not columns[-1][1:].any()
 
 
