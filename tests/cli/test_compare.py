@@ -20,7 +20,7 @@ from secfpp.compare.messages import Greeting, Order, Report, decode, encode
 from secfpp.config import RunConfig, TrainingConfig
 from tests.compare.toy import run_cells, settings
 
-ROUNDS = 30
+ROUNDS = 20
 SMALL = (
     *("--rounds", str(ROUNDS), "--local-steps", "2", "--shared-steps", "1"),
     *("--images-per-client", "10", "--test-images-per-domain", "20"),
@@ -266,6 +266,6 @@ def test_a_failing_cell_is_named_and_the_others_are_finished(
 
 @pytest.mark.slow
 def test_data_that_no_worker_can_use(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
-    words = ["--data", str(tmp_path / "absent"), "--out", str(tmp_path / "new")]
+    words = ["--jobs", "1", "--data", str(tmp_path / "absent"), "--out", str(tmp_path / "new")]
     assert main(["compare", *METHODS, *SMALL, *words]) == 2
     assert str(tmp_path / "absent") in capsys.readouterr().err

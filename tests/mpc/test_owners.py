@@ -244,8 +244,8 @@ def test_after_a_killed_party_a_new_session_works() -> None:
 
 
 @pytest.mark.slow
-def test_results_of_a_hundred_megabytes_come_back_whole() -> None:
-    num_points, width = 200, 1 << 16
+def test_results_of_many_megabytes_come_back_whole() -> None:
+    num_points, width = 200, 1 << 14
     rng = np.random.default_rng(1)
     truth = np.arange(num_points) % 2
     points = np.where(truth[:, None] == 1, 0.5, -0.5) + 0.01 * rng.normal(size=(num_points, 2))
@@ -253,7 +253,7 @@ def test_results_of_a_hundred_megabytes_come_back_whole() -> None:
     job = ClusterJob(k=2, iterations=3, reveal="assignments")  # no products of this size
     with open_session(2, timeout_s=60) as session:
         result = session.cluster(job, points, payload)
-    assert result.means_NM.nbytes > 100e6
+    assert result.means_NM.nbytes > 25e6
     for cluster in (0, 1):
         mean = payload[truth == cluster].mean(axis=0)
         off = np.abs(result.means_NM[truth == cluster] - mean).max()

@@ -28,7 +28,7 @@ from mpc.transport import Link
 from tests.mpc.relay import Relay
 from tests.security.recording_party import FOLDER, ZERO_MASKS, zeros
 
-RUNS = 32
+RUNS = 24
 POINTS = np.array([[0.1, 0.2], [0.1, 0.25], [0.15, 0.2], [-0.5, 0.1], [-0.4, 0.1], [-0.5, 0.2]])
 PAYLOAD = np.arange(6.0)[:, None]
 JOBS = {
@@ -39,7 +39,7 @@ JOBS = {
     "restarts": ClusterJob(k=3, init="k-means++", restarts=3, min_cluster_size=1),
 }
 """Points lie in two places, so that the third iteration finds that the second changed nothing."""
-PADDED = ("MXOR", "CSG8", "CS64", "CPNT")
+PADDED = ("MXOR", "CSG8", "CS64", "CDG4", "CD64", "CPNT")
 """Bits are packed into words or bytes, and what is left of the last is zero."""
 SIGMAS = 6
 MASKED = ("SHAR", "MSUM", "MXOR", *(tag.decode() for tag in CORRECTIONS.values()))
@@ -126,8 +126,8 @@ def wide(points_ND: np.ndarray) -> np.ndarray:
         (2, "own-mean", wide(POINTS), "CS64 CSG8 CTRN CPRD CLKP"),
         (2, "restarts", POINTS, "CS64 CSG8 CPNT CTRN CPRD CLKP CMUL"),
         (2, "circuits", POINTS, "MXOR CBIN CBIT CTRN CPRD CLKP"),
-        (3, "assignments", POINTS, "MXOR CBIN CBIT CTRN CPRD CLKP"),
-        (3, "restarts", wide(POINTS), "MXOR CBIN CBIT CTRN CPRD CLKP CMUL"),
+        (3, "assignments", POINTS, "MXOR CDG4 CBIN CBIT CTRN CPRD CLKP"),
+        (3, "restarts", wide(POINTS), "MXOR CDG4 CD64 CBIN CBIT CTRN CPRD CLKP CMUL"),
     ],
 )
 def test_what_a_party_gets_is_uniform(
