@@ -223,7 +223,7 @@ def test_secrets_without_masks_would_be_small(
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("num_parties", "name"),
-    [(2, "distances"), (2, "assignments"), (3, "own-mean"), (2, "restarts")],
+    [(2, "distances"), (3, "assignments"), (2, "restarts")],
 )
 def test_other_inputs_look_the_same(
     num_parties: int, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
