@@ -37,7 +37,9 @@ def distances(columns: int, rows: int = 24, seed: int = 0) -> Int64Array:
     return drawn
 
 
-@pytest.mark.parametrize("comparisons", ["keys", "digits", "circuits"])
+@pytest.mark.parametrize(
+    "comparisons", ["keys", "digits", pytest.param("circuits", marks=pytest.mark.slow)]
+)
 @pytest.mark.parametrize("groups", GROUPS, ids=str)
 def test_nearest_in_groups(
     any_parties: Parties, groups: tuple[int, ...], comparisons: Comparisons

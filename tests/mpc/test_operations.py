@@ -58,7 +58,9 @@ def test_comparisons_at_the_edges(any_parties: Parties) -> None:
     assert np.array_equal(any_parties("is_zero", EDGES), EDGES == 0)
 
 
-@pytest.mark.parametrize("comparisons", ["keys", "digits", "circuits"])
+@pytest.mark.parametrize(
+    "comparisons", ["keys", "digits", pytest.param("circuits", marks=pytest.mark.slow)]
+)
 @pytest.mark.parametrize("bits", [2, 5, 12, 36, 40, 48, 63])
 def test_comparisons_of_short_numbers_look_at_their_bits_only(
     any_parties: Parties, bits: int, comparisons: Comparisons
