@@ -82,6 +82,7 @@ __all__ = [
     "provider",
     "rank_and_parties",
     "share_of",
+    "zero_share",
 ]
 
 
@@ -285,6 +286,14 @@ def rank_and_parties() -> tuple[int, int]:
     """Return this party's number and the number of parties."""
     communicator = _communicator.get()
     return communicator.get_rank(), communicator.get_world_size()
+
+
+def zero_share(shape: Sequence[int]) -> Int64Array:
+    """Return this party's share of a fresh sharing of zeros, which neighbours' streams give."""
+    cpu = torch.device("cpu")
+    previous, following = crypten.generators["prev"][cpu], crypten.generators["next"][cpu]
+    zeros: Int64Array = previous.ring(shape) - following.ring(shape)
+    return zeros
 
 
 def open_bits(masked: Sequence[Int64Array]) -> list[Int64Array]:

@@ -23,7 +23,7 @@ from mpc.fixedpoint import GRAM_BITS, FloatArray, Int64Array
 from mpc.lookup import equals_zero, look_up
 from mpc.masked import Masked, masked, now, together
 from mpc.points import Inner, Points
-from mpc.quotients import counts_up_to, of_counts, tables_of
+from mpc.quotient_tables import HIGHER_SHIFT, counts_up_to, of_counts, tables_of
 from mpc.reveal import CHOSEN_K, Opener
 from mpc.separation import RESOLUTION, pair_allowance, size_allowances
 
@@ -92,10 +92,12 @@ def _by_kind(of_counts_enc: Sequence[Any]) -> tuple[Pair, Pair, Pair, Any]:
 @lru_cache(maxsize=4)
 def _tables(num_points: int, dim: int, k_max: int) -> tuple[Int64Array, ...]:
     """Return public tables of counts: (2^d,), and allowances (C, 2^d), one for each column."""
-    by_one = tables_of(of_counts(num_points, lambda c: 2.0 ** (_SHARE_BITS - GRAM_BITS) / c))
+    by_one = tables_of(
+        of_counts(num_points, lambda c: 2.0 ** (_SHARE_BITS - GRAM_BITS) / c), HIGHER_SHIFT
+    )
     scale = 2.0 ** (_MEAN_BITS - _SHARE_BITS)
-    by_other = tables_of(of_counts(num_points, lambda c: scale / c))
-    allowances = tables_of(scale * _allowances(num_points, dim, k_max))
+    by_other = tables_of(of_counts(num_points, lambda c: scale / c), HIGHER_SHIFT)
+    allowances = tables_of(scale * _allowances(num_points, dim, k_max), HIGHER_SHIFT)
     empty = (counts_up_to(num_points) == 0).astype(np.int64)
     return (
         *(by_one.low, by_one.rest),
@@ -127,7 +129,7 @@ def _divided(name: str, x_enc: Any, by: Pair, at: Int64Array) -> Any:
     low, rest, x = together(
         masked(f"{name} low", low_enc),
         masked(f"{name} rest", rest_enc),
-        quotients.split(name, x_enc, signed=True),
+        quotients.split(name, x_enc, signed=True, shift=HIGHER_SHIFT),
     )
     return quotients.quotients(x, low, rest)
 
@@ -164,7 +166,7 @@ def _second(
     low, rest, x = together(
         masked("second low", factors[0]),
         masked("second rest", factors[1]),
-        quotients.split("second", x_enc, signed=True),
+        quotients.split("second", x_enc, signed=True, shift=HIGHER_SHIFT),
     )
     both_enc = quotients.quotients(x, low, rest)
     return (

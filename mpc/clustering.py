@@ -4,7 +4,7 @@ Shape letters: N points, K clusters, C columns of all groups, D dimensions of a 
 payload.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -55,6 +55,7 @@ def cluster_shares(
     door: Opener,
     meter: Steps,
     decide: Callable[[], Decision],
+    owner_of_N: Sequence[int] | None = None,
 ) -> Clustering:
     """Cluster the points within the bound, and open to each owner its own group's sum and size.
 
@@ -71,6 +72,8 @@ def cluster_shares(
         Surrounds each step.
     decide : callable
         Waits for the server's decision; called under policy `distances` only.
+    owner_of_N : sequence of int, optional
+        Which owner, 0 .. W - 1, holds each point; None: each point has its own.
 
     Returns
     -------
@@ -85,7 +88,7 @@ def cluster_shares(
     who is left out; see `mpc.points` for what can be inferred.
     """
     with meter.step("norms"):
-        points = points_within_bound(points_enc_ND)
+        points = points_within_bound(points_enc_ND, job.norm_bound)
     if job.reveal == "distances":
         found = _decided_by_server(job, points, door, meter, decide)
     else:
@@ -97,7 +100,9 @@ def cluster_shares(
             )
         )
     with meter.step("means"):
-        sums_enc = group_sums(found.members_enc_NK, payload_enc_NM, job.min_cluster_size)
+        sums_enc = group_sums(
+            found.members_enc_NK, payload_enc_NM, job.min_cluster_size, owner_of_N
+        )
     door.reveal(sums_enc, OWN_MEAN, why="own mean, one row each")
     return Clustering(k=found.k, iterations=found.iterations, labels=found.labels)
 

@@ -45,7 +45,7 @@ def floored(x_enc: Any, bits: int) -> Any:
     Of P parties' shares the result is floor(x / 2^bits) less 0 .. P - 1, and right mod
     2^(64 - bits) only: what is done with it must look at 64 - bits bits.
     """
-    return local(x_enc, lambda x: x >> bits)
+    return local(x_enc, lambda x: x >> bits) if bits else x_enc
 
 
 def is_zero(x_enc: Any, bit_length: int = 64) -> Any:

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from mpc.errors import NoAnswerError, OwnerError, PartyError, SessionError, TransportError
-from mpc.fixedpoint import GRAM_BITS, FloatArray, Int64Array, decode
+from mpc.fixedpoint import FloatArray, Int64Array
 from mpc.frames import CONTROL, DECISION, OPENED
 from mpc.jobs import ClusterJob, ClusterResult, LedgerEntry
 from mpc.link_meter import LinkMeter
@@ -208,7 +208,7 @@ class Coordination:
     def _decide(self) -> None:
         """Choose k and the labels from the opened distances, and tell the parties."""
         n = self._given.num_points
-        dist_NN = decode(self._collect_from_parties((n, n)), bits=GRAM_BITS)
+        dist_NN = self._collect_from_parties((n, n)).astype(np.float64)
         labels_N, k, iterations = cluster_distances(dist_NN, self._job, self._given.dim)
         decision = {"labels": labels_N.tolist(), "k": k, "iterations": iterations}
         for link in self._group.server_links:

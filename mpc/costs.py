@@ -8,9 +8,9 @@ clusters, a payload of M and P parties, a later iteration under the default poli
               8 (4 N K - N + 6 K + D K) + 16       from rows
 
 bytes from each party to each other (with P = 2 and keys, where R_lt = 1; 16 are for the bit that
-ends the job), and from the dealer 478 bytes a comparison, of which there are N K (K - 1) / 2, to
-both parties. By digits R_lt is 2, a comparison takes 72 bytes to party 0 alone, and 9 bits more are
-opened of it. `job_cost` adds all steps up.
+ends the job), and from the dealer 615 bytes a comparison, of which there are N K (K - 1) / 2, to
+both parties. By digits R_lt is 2, a comparison takes 120 bytes to party 0 alone, and 11 bits more
+are opened of it. `job_cost` adds all steps up.
 
 Shape letters: N points, D dimensions, K clusters, C columns of all groups, M of a payload, B batch,
 L candidates, W words.
@@ -98,6 +98,10 @@ class Sizes:
     dim: int
     payload: int
     parties: Comparing
+    owners: int | None = None
+    """Data owners W; None: one a point."""
+    most_rows: int = 1
+    """Points of the owner that holds most."""
 
     @property
     def by_gram(self) -> bool:
@@ -332,7 +336,13 @@ def means(sizes: Sizes, k: int, min_cluster_size: int) -> Cost:
     n, m = sizes.num_points, sizes.payload
     cost = opening(n * k, n * m)
     if min_cluster_size > 1:
-        cost = cost.beside(look_up(k, n.bit_length(), sizes.parties))
+        owners = n if sizes.owners is None else sizes.owners
+        counted = look_up(k, owners.bit_length(), sizes.parties)
+        if sizes.most_rows > 1:
+            present = look_up(owners * k, sizes.most_rows.bit_length(), sizes.parties)
+            cost = cost.beside(present) + counted
+        else:
+            cost = cost.beside(counted)
         cost += opening(k, k * (m + 1)) + corrections(k * (m + 1))
     return cost + corrections(k * m) + opening(k * (m + 1)) + corrections(n * (m + 1))
 

@@ -22,18 +22,19 @@ TABLE_BITS: Final = 24
 """Fractional bits of the table of 1/c, c = 1 .. N."""
 DISTANCE_BITS: Final = GRAM_BITS + TABLE_BITS
 """Fractional bits of distances to means; two of them differ by less than 8 * 2^60 = 2^63."""
-COMPARED_FRACTION: Final = 28
-"""Fractional bits that are left of a distance to a mean when it is compared."""
+COMPARED_FRACTION: Final = GRAM_BITS
+"""Fractional bits that are left of a distance to a mean when it is compared: those of a distance
+between points, so that nothing is dropped of the first iteration's."""
 COMPARED_BITS: Final = COMPARED_FRACTION + 4
-"""Bits of a compared difference, which is less than 8 in magnitude: half the ring, so that keys can
-give a number and a bit in one ring element; see `mpc.pairs`."""
+"""Bits of a compared difference, which is less than 8 in magnitude."""
 EXACT_BITS: Final = GRAM_BITS + 4
 """Bits of a compared difference of squared distances of points, which are exact."""
-TIE_BITS: Final = 24
-"""A later candidate must be nearer by more than 2^-24 for each place that it stands behind, so that
-what is equally far but for rounding (less than 2^-25) goes to the lowest index, always."""
 INERTIA_BITS: Final = 36
 """Bits of compared inertias of restarts."""
+EXPLAINED_BITS: Final = 62
+"""What a sum over clusters of squared lengths over sizes may take of the ring."""
+INERTIA_DROPPED_BITS: Final = EXPLAINED_BITS + 2 - INERTIA_BITS
+"""Bits that are dropped of such a sum before it is compared."""
 INERTIA_TIE_BITS: Final = 28
 """The same of restarts' inertias, in N squared bounds."""
 PAYLOAD_BITS: Final = 24
@@ -82,24 +83,56 @@ def decode(ring: Int64Array, *, bits: int) -> FloatArray:
     return ring.astype(np.float64) / 2.0**bits
 
 
-def squared_norm_limit(dim: int) -> int:
+def tie_units(num_points: int) -> int:
+    """Return by how much a later cluster must be nearer for each place that it stands behind.
+
+    Parameters
+    ----------
+    num_points : int
+        N, the largest size of a cluster.
+
+    Returns
+    -------
+    int
+        In units of 2^-`COMPARED_FRACTION` squared bounds: 89, some 2^-29.5, and more for many
+        points, whose distances are rounded more (2^-53 N^2). What is equally far but for rounding
+        thus goes to the lowest index. It is odd so that whole numbers do not meet it exactly.
+    """
+    return 89 + 2 * (num_points**2 >> 16)
+
+
+def binary_scale(bound: float) -> float:
+    """Return the smallest power of two that is at least a positive bound.
+
+    Numbers are divided by it before they are rounded, so that numbers on a grid of powers of two
+    stay on it, whatever the bound.
+    """
+    mantissa, exponent = math.frexp(bound)
+    return math.ldexp(1.0, exponent - (mantissa == 0.5))
+
+
+def squared_norm_limit(dim: int, norm_bound: float = 1.0) -> int:
     """Return the largest squared norm of an encoded point that is kept, in ring units.
 
     Parameters
     ----------
     dim : int
         D, number of coordinates.
+    norm_bound : float
+        Points are encoded in units of `binary_scale(norm_bound)` 2^-18.
 
     Returns
     -------
     int
-        ceil((2^18 (1 + 2^-28) + sqrt(D) / 2)^2), at `GRAM_BITS` fractional bits.
+        ceil((2^18 b (1 + 2^-28) + sqrt(D) / 2)^2), at `GRAM_BITS` fractional bits, with b the bound
+        over its scale.
 
     Notes
     -----
     Rounding moves each of D coordinates by at most half a unit of 2^-18, so the whole point by at
     most sqrt(D) / 2 units; 2^-28 is for the data owner's own float64 test of its norm
     (`mpc.sharing.encode_point` allows 1e-9). A point at the bound is therefore never left out, and
-    one over (1 + 2^-28 + sqrt(D) / 2^18) times the bound always is: 1 + 1.4e-4 at D = 1280.
+    one over (1 + 2^-28 + sqrt(D) / 2^17) times the bound always is: 1 + 2.8e-4 at D = 1280.
     """
-    return math.ceil((2.0**POINT_BITS * (1 + 2.0**-28) + math.sqrt(dim) / 2) ** 2)
+    units = norm_bound / binary_scale(norm_bound) * 2.0**POINT_BITS
+    return math.ceil((units * (1 + 2.0**-28) + math.sqrt(dim) / 2) ** 2)

@@ -35,6 +35,9 @@ K_MAX_LIMIT: Final = 16
 INITS: Final[tuple[Init, ...]] = ("farthest-first", "k-means++")
 """How first centres are chosen; see `mpc.start`."""
 
+TOO_SMALL: Final = -1
+"""In place of a size: the point's cluster has fewer owners than the minimum, nothing is opened."""
+
 MAX_COLUMNS: Final = 1024
 """Most centres over all restarts or candidates of k."""
 
@@ -50,7 +53,7 @@ class ClusterJob:
     reveal: RevealPolicy = "own-mean"
     """What is opened besides each data owner's own mean and size."""
     min_cluster_size: int = 3
-    """Members of a smaller cluster get the mean of all, lest a mean be one neighbour's value."""
+    """Of a cluster with fewer owners nothing is opened, lest a mean be one neighbour's value."""
     evaluate: bool = False
     """Open the labels to an `evaluator`: for simulations, never in deployment."""
     init_rows: tuple[int, ...] | None = None
@@ -208,10 +211,10 @@ class ClusterResult:
     iterations: int
     """Reassignments done."""
     means_NM: FloatArray
-    """Row i is what owner of point i reconstructed: the mean payload of its own group, or NaN."""
+    """Row i is what owner of point i reconstructed: its own cluster's mean payload, or NaN."""
     sizes_N: npt.NDArray[np.int64]
-    """Size of each point's own group (all that count, for members of clusters below the minimum
-    size); 0 for a point that was left out."""
+    """Points in each point's own cluster; 0 for a point that was left out, `TOO_SMALL` where the
+    cluster has fewer owners than the minimum."""
     labels_N: npt.NDArray[np.int64] | None
     """0..K-1, if the policy or `evaluate` opens them; else None."""
     ledger: tuple[LedgerEntry, ...]
@@ -221,6 +224,11 @@ class ClusterResult:
     def left_out_N(self) -> npt.NDArray[np.bool_]:
         """Who was over the public norm bound and left out, (N,)."""
         return np.asarray(self.sizes_N == 0)
+
+    @property
+    def too_small_N(self) -> npt.NDArray[np.bool_]:
+        """Whose cluster is below the minimum size, so that nothing of it was opened, (N,)."""
+        return np.asarray(self.sizes_N == TOO_SMALL)
 
 
 class Session(Protocol):

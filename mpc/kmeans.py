@@ -17,12 +17,13 @@ from typing import Any
 
 import torch
 
-from mpc import quotients
+from mpc import quotient_tables, quotients
 from mpc.compare import floored, local
-from mpc.fixedpoint import COMPARED_FRACTION, DISTANCE_BITS, TIE_BITS, Int64Array
+from mpc.fixedpoint import COMPARED_FRACTION, DISTANCE_BITS, Int64Array, tie_units
 from mpc.lookup import look_up
 from mpc.masked import Masked, Pending, joined, masked, multiply
-from mpc.quotients import HIGHER_SHIFT, Split, split
+from mpc.quotient_tables import HIGHER_SHIFT
+from mpc.quotients import Split, split
 
 
 def look_up_counts(counts_enc_C: Any, num_points: int) -> Pending[list[Any]]:
@@ -43,9 +44,9 @@ def look_up_counts(counts_enc_C: Any, num_points: int) -> Pending[list[Any]]:
 
 @lru_cache(maxsize=4)
 def _tables(num_points: int) -> tuple[Int64Array, ...]:
-    squared = quotients.squared_reciprocals(num_points, HIGHER_SHIFT)
-    once = quotients.reciprocals(num_points)
-    far = quotients.far_if_empty(num_points)
+    squared = quotient_tables.squared_reciprocals(num_points, HIGHER_SHIFT)
+    once = quotient_tables.reciprocals(num_points)
+    far = quotient_tables.far_if_empty(num_points)
     return squared.low, squared.rest, once.low, once.rest, far
 
 
@@ -69,11 +70,11 @@ def centre_distances(
     -------
     MPCTensor, (N, C)
         `COMPARED_FRACTION` fractional bits, right mod 2^COMPARED_BITS: between -1 and 3 but for
-        rounding, 3.5 for an empty cluster, and 2^-TIE_BITS more for each place in the group.
+        rounding, 3.5 for an empty cluster, and `tie_units` more for each place in the group.
 
     Notes
     -----
-    Roundings add up to less than 2^-32 + 2^-53 c^2 squared bounds, and less than 2^-26 more with
+    Roundings add up to less than 2^-32 + 2^-53 c^2 squared bounds, and less than 2^-34 more with
     five parties, who drop bits.
 
     Cost: one round; 40 C bytes from each party to each other, and 8 N C where U has not been opened
@@ -111,8 +112,9 @@ def comparable(dist_enc_NC: Any, fractional_bits: int, groups: Sequence[int]) ->
         In each of which a later column loses ties.
     """
     places_C = torch.cat([torch.arange(size, dtype=torch.int64) for size in groups])
-    handicapped = dist_enc_NC + (places_C << (fractional_bits - TIE_BITS))
-    return floored(handicapped, fractional_bits - COMPARED_FRACTION)
+    dropped = fractional_bits - COMPARED_FRACTION
+    tie = tie_units(dist_enc_NC.size(0)) << dropped
+    return floored(dist_enc_NC + places_C * tie, dropped)
 
 
 def moved(members: Masked, before: Masked) -> Any:

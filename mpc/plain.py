@@ -16,92 +16,155 @@ from typing import Self
 import numpy as np
 
 from mpc.draws import public_draws
-from mpc.fixedpoint import INERTIA_TIE_BITS, TIE_BITS, FloatArray
-from mpc.jobs import ClusterJob, ClusterResult
+from mpc.fixedpoint import (
+    GRAM_BITS,
+    INERTIA_BITS,
+    INERTIA_DROPPED_BITS,
+    INERTIA_TIE_BITS,
+    FloatArray,
+    Int64Array,
+)
+from mpc.jobs import TOO_SMALL, ClusterJob, ClusterResult
 from mpc.plain_kmeans import (
+    Geometry,
     Kept,
     Labels,
+    OpenedDistances,
+    RingGram,
     averaging_groups,
-    explained,
     farthest_first,
     gram_of_distances,
     kept_points,
     lloyd,
     plus_plus,
+    quotient,
+    ring_points,
+    squared_distances,
 )
+from mpc.quotient_tables import HIGHER_SHIFT, explained_bits, explained_tables
 from mpc.separation import RESOLUTION, candidate_of, chosen_k, largest_candidate
 from mpc.traffic import NO_TRAFFIC
 
+Clustered = tuple[Labels, int, int]
+"""Labels, k, iterations done."""
 
-def cluster_gram(
-    gram_NN: FloatArray, job: ClusterJob, dim: int, kept_N: Kept | None = None
-) -> tuple[Labels, int, int]:
-    """Do a job's clustering on a Gram matrix in the clear; return labels, k, iterations done.
+
+def cluster_points(ring_ND: FloatArray, job: ClusterJob, kept_N: Kept) -> Clustered:
+    """Do a job's clustering on encoded points in the clear; return labels, k, iterations done.
 
     Parameters
     ----------
-    gram_NN : ndarray of float64, (N, N)
+    ring_ND : ndarray of float64, (N, D)
+        Whole numbers, as `mpc.plain_kmeans.ring_points` makes them.
     job : ClusterJob
-    dim : int
-        D, by which k is chosen where the job does not give it.
-    kept_N : ndarray of bool, (N,), optional
-        Who counts; None for everybody.
+    kept_N : ndarray of bool, (N,)
+        Who counts.
     """
-    kept_N = np.ones(len(gram_NN), dtype=np.bool_) if kept_N is None else kept_N
-    gram_NN = np.where(kept_N[:, None] & kept_N[None, :], gram_NN, 0.0)
-    k_max = job.k or largest_candidate(len(gram_NN), job.k_max)
-    tie = 2.0**-TIE_BITS * job.norm_bound**2
-    runs = [
-        lloyd(gram_NN, rows, job.iterations, kept_N, tie=tie)
-        for rows in _starts(gram_NN, job, k_max, kept_N)
-    ]
-    iterations = max(done for _, done in runs)
+    inside_ND = np.where(kept_N[:, None], ring_ND, 0.0)
+    gram_NN = inside_ND @ inside_ND.T
+    dist_NN = squared_distances(gram_NN)
+    if job.reveal == "distances":
+        both_NN = kept_N[:, None] & kept_N[None, :]
+        return cluster_distances(np.where(both_NN, dist_NN, 0.0), job, ring_ND.shape[1])
+    runs = _runs(RingGram(gram_NN), dist_NN, job, kept_N)
     found = [labels_N for labels_N, _ in runs]
+    iterations = max(done for _, done in runs)
     if job.k is None:
-        candidates = [
-            candidate_of(gram_NN, labels_N, k, kept_N) for k, labels_N in enumerate(found, start=1)
-        ]
-        k = chosen_k(candidates, len(gram_NN), dim, RESOLUTION * job.norm_bound**2)
-        return found[k - 1], k, iterations
-    most_bits = math.ceil(math.log2(len(gram_NN) + 1))
-    groups_tie = 2.0 ** (most_bits - INERTIA_TIE_BITS) * job.norm_bound**2
-    gains = [
-        explained(gram_NN, labels_N, kept_N, k_max) - place * groups_tie
-        for place, labels_N in enumerate(found)
-    ]
-    return found[int(np.argmax(gains))], k_max, iterations
+        return *_with_chosen_k(found, gram_NN, ring_ND.shape[1], kept_N), iterations
+    losses = [-_explained(gram_NN, labels_N, kept_N, job.k) for labels_N in found]
+    return found[_least(losses)], job.k, iterations
 
 
-def _starts(gram_NN: FloatArray, job: ClusterJob, k: int, kept_N: Kept) -> list[Labels]:
-    """Return the first centres' rows of every restart, or of every candidate k = 1 .. `k`."""
-    if job.k is None:
-        rows_K = farthest_first(gram_NN, k, kept_N)
-        return [rows_K[:size] for size in range(1, k + 1)]
-    if job.init_rows is not None:
-        return [np.asarray(job.init_rows, dtype=np.int64)]
-    if job.init == "farthest-first":
-        return [farthest_first(gram_NN, k, kept_N)]
-    draws_BK = public_draws(job.seed, len(gram_NN), job.restarts, k)
-    return [plus_plus(gram_NN, draws_K, kept_N) for draws_K in draws_BK]
-
-
-def cluster_distances(dist_NN: FloatArray, job: ClusterJob, dim: int) -> tuple[Labels, int, int]:
+def cluster_distances(dist_NN: FloatArray, job: ClusterJob, dim: int) -> Clustered:
     """Do a job's clustering on opened squared distances; return labels, k, iterations done.
 
     Parameters
     ----------
     dist_NN : ndarray of float64, (N, N)
-        A row of zeros is a left-out point, unless all are zero: then it makes no difference.
+        Whole numbers with `GRAM_BITS` fractional bits. A row of zeros is a left-out point, unless
+        all are zero: then it makes no difference.
     job : ClusterJob
     dim : int
+        D, by which k is chosen where the job does not give it.
     """
     kept_N = np.asarray(dist_NN.any(axis=1))
     if not kept_N.any():
         kept_N = ~kept_N
-    inside = np.ix_(kept_N, kept_N)
-    gram_NN = np.zeros_like(dist_NN)
-    gram_NN[inside] = gram_of_distances(dist_NN[inside])
-    return cluster_gram(gram_NN, job, dim, kept_N)
+    runs = _runs(OpenedDistances(dist_NN, kept_N), dist_NN, job, kept_N)
+    found = [labels_N for labels_N, _ in runs]
+    iterations = max(done for _, done in runs)
+    if job.k is None:
+        inside = np.ix_(kept_N, kept_N)
+        gram_NN = np.zeros_like(dist_NN)
+        gram_NN[inside] = gram_of_distances(dist_NN[inside])
+        return *_with_chosen_k(found, gram_NN, dim, kept_N), iterations
+    scale = 2.0 ** (explained_bits(len(dist_NN)) - GRAM_BITS)
+    losses = [math.floor(_inertia(dist_NN, labels_N, kept_N, job.k) * scale) for labels_N in found]
+    return found[_least(losses)], job.k, iterations
+
+
+def _runs(
+    geometry: Geometry, dist_NN: FloatArray, job: ClusterJob, kept_N: Kept
+) -> list[tuple[Labels, int]]:
+    """Run Lloyd's iteration from every start."""
+    k_max = job.k or largest_candidate(len(dist_NN), job.k_max)
+    starts = _starts(dist_NN, job, k_max, kept_N)
+    return [lloyd(geometry, rows, job.iterations, kept_N) for rows in starts]
+
+
+def _starts(dist_NN: FloatArray, job: ClusterJob, k: int, kept_N: Kept) -> list[Labels]:
+    """Return the first centres' rows of every restart, or of every candidate k = 1 .. `k`."""
+    if job.k is None:
+        rows_K = farthest_first(dist_NN, k, kept_N)
+        return [rows_K[:size] for size in range(1, k + 1)]
+    if job.init_rows is not None:
+        return [np.asarray(job.init_rows, dtype=np.int64)]
+    if job.init == "farthest-first":
+        return [farthest_first(dist_NN, k, kept_N)]
+    draws_BK = public_draws(job.seed, len(dist_NN), job.restarts, k)
+    whole_NN = dist_NN.astype(np.int64)
+    return [plus_plus(whole_NN, draws_K, kept_N) for draws_K in draws_BK]
+
+
+def _with_chosen_k(
+    found: Sequence[Labels], gram_NN: FloatArray, dim: int, kept_N: Kept
+) -> tuple[Labels, int]:
+    """Return the labels of the candidate that is chosen, and its k."""
+    candidates = [
+        candidate_of(gram_NN, labels_N, k, kept_N) for k, labels_N in enumerate(found, start=1)
+    ]
+    k = chosen_k(candidates, len(gram_NN), dim, RESOLUTION * 2.0**GRAM_BITS)
+    return found[k - 1], k
+
+
+def _explained(gram_NN: FloatArray, labels_N: Labels, kept_N: Kept, k: int) -> int:
+    """Return sum_k V_k / c_k with the parties' own roundings; see `mpc.choice`."""
+    members_NK, counts_K = _members(labels_N, kept_N, k)
+    u_NK = (gram_NN @ members_NK).astype(np.int64)
+    v_K = (members_NK.astype(np.int64) * u_NK).sum(axis=0)
+    return int(quotient(v_K, counts_K, explained_tables(len(gram_NN)), HIGHER_SHIFT).sum())
+
+
+def _inertia(dist_NN: FloatArray, labels_N: Labels, kept_N: Kept, k: int) -> float:
+    """Return the sum of squared distances to means, from those among members."""
+    members_NK, counts_K = _members(labels_N, kept_N, k)
+    among_K = (members_NK * (dist_NN @ members_NK)).sum(axis=0)
+    return float((among_K / (2.0 * np.maximum(counts_K, 1))).sum())
+
+
+def _members(labels_N: Labels, kept_N: Kept, k: int) -> tuple[FloatArray, Int64Array]:
+    members_NK = np.eye(k)[labels_N] * kept_N[:, None]
+    return members_NK, members_NK.sum(axis=0).astype(np.int64)
+
+
+def _least(losses: Sequence[int]) -> int:
+    """Return which restart is best: a later one must be better by more than a tie for each place.
+
+    Losses have `explained_bits` fractional bits.
+    """
+    place = 1 << (INERTIA_BITS - 2 - INERTIA_TIE_BITS)
+    compared = [-(-loss >> INERTIA_DROPPED_BITS) + at * place for at, loss in enumerate(losses)]
+    return compared.index(min(compared))
 
 
 class PlainSession:
@@ -139,7 +202,7 @@ class PlainSession:
         points_ND : ndarray of float64, (N, D)
         payload_NM : ndarray of float64, (N, M)
         owners : sequence of int, optional
-            Which data owner holds each row; of no account here.
+            Which data owner holds each row; each row has its own when None.
 
         Returns
         -------
@@ -155,13 +218,14 @@ class PlainSession:
         job.check_points(points_ND, payload_NM)
         started = time.perf_counter()
         kept_N = kept_points(points_ND, job.norm_bound)
-        with np.errstate(over="ignore", invalid="ignore"):  # a left-out point may be huge
-            gram_NN = points_ND @ points_ND.T
-        labels_N, k, iterations = cluster_gram(gram_NN, job, points_ND.shape[1], kept_N)
-        groups_NN = averaging_groups(labels_N, kept_N, job.min_cluster_size)
+        ring_ND = ring_points(points_ND, job.norm_bound)
+        labels_N, k, iterations = cluster_points(ring_ND, job, kept_N)
+        numbered = None if owners is None else np.unique(owners, return_inverse=True)[1]
+        groups_NN = averaging_groups(labels_N, kept_N, job.min_cluster_size, numbered)
         sizes_N = groups_NN.sum(axis=1).astype(np.int64)
-        with np.errstate(invalid="ignore"):  # 0 / 0 is NaN for a left-out point
+        with np.errstate(invalid="ignore"):  # 0 / 0 is NaN where nothing is opened
             means_NM = groups_NN.astype(np.float64) @ payload_NM / sizes_N[:, None]
+        sizes_N[kept_N & (sizes_N == 0)] = TOO_SMALL
         elapsed = time.perf_counter() - started
         return ClusterResult(
             k=k,

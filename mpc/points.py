@@ -41,13 +41,14 @@ class Points:
         return self.rows.share.shape[0]
 
 
-def points_within_bound(points_enc_ND: Any) -> Points:
+def points_within_bound(points_enc_ND: Any, norm_bound: float = 1.0) -> Points:
     """Move the points that are over the norm bound to the origin, and open all under masks.
 
     Parameters
     ----------
     points_enc_ND : MPCTensor, (N, D)
-        `POINT_BITS` fractional bits; the bound is norm 1.
+        In units of 2^-18 of the bound's `binary_scale`.
+    norm_bound : float
 
     Notes
     -----
@@ -61,7 +62,7 @@ def points_within_bound(points_enc_ND: Any) -> Points:
     Cost: 3 + R_lt(64) rounds, N comparisons; 16 N D + 16 N bytes from each party to each other, and
     8 N with keys. Leakage: none.
     """
-    limit = squared_norm_limit(points_enc_ND.size(1))
+    limit = squared_norm_limit(points_enc_ND.size(1), norm_bound)
     given = now(masked("given", points_enc_ND))
     lengths_enc_N = multiply("id,id->i", given, given)
     kept_enc_N = less_than_zero(lengths_enc_N - (limit + 1), _NORM_BITS)

@@ -47,6 +47,15 @@ class Order:
         """N."""
         return sum(len(held) for held in self.rows.values())
 
+    @property
+    def owner_of_N(self) -> tuple[int, ...]:  # noqa: N802
+        """Which owner holds each row, numbered in the order of `rows`."""
+        owners = [0] * self.num_points
+        for owner, held in enumerate(self.rows.values()):
+            for row in held:
+                owners[row] = owner
+        return tuple(owners)
+
     def share_shape(self, owner: str) -> tuple[int, int]:
         """Shape of what an owner shares, (R, D + M)."""
         return len(self.rows[owner]), self.dim + self.payload
@@ -142,6 +151,7 @@ def run_job(
         door=door,
         meter=meter,
         decide=lambda: _decision_of(network.server, order.number, within_s=job_timeout_s),
+        owner_of_N=order.owner_of_N,
     )
     report: dict[str, object] = {
         "k": done.k,
@@ -212,6 +222,7 @@ def _schedule_of(network: Network, order: Order) -> Schedule:
             num_points=order.num_points,
             dim=order.dim,
             payload=order.payload,
+            owner_of_N=order.owner_of_N,
             num_parties=network.communicator.get_world_size(),
         )
     )

@@ -14,21 +14,15 @@ V 2^-(h + 1), and T_0's 2^(h - 1).
 Shape letters: N points, C counts.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-import numpy as np
 import torch
 
 from mpc._crypten import from_share, provider
-from mpc.fixedpoint import DISTANCE_BITS, TABLE_BITS, FloatArray, Int64Array
 from mpc.masked import Mask, Masked, Pending, multiply, times_mask
+from mpc.quotient_tables import HIGH_SHIFT
 
-HIGH_SHIFT: Final = 20
-"""h: the low part has 20 bits."""
-HIGHER_SHIFT: Final = 28
-"""h where the high part is of a number that may be near 2^62."""
 _RING_BITS: Final = 64
 _SIGNED_OFFSET: Final = 1 << 62
 
@@ -46,14 +40,6 @@ class Split:
     wraps: torch.Tensor
     shifted: Mask
     top: Mask
-
-
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class Tables:
-    """Public tables T_0 and T_1 - 2^h T_0 of one function of a count, (2^d,) each."""
-
-    low: Int64Array
-    rest: Int64Array
 
 
 def split(
@@ -105,48 +91,12 @@ def split(
 def quotients(
     v: Split, low: Masked, rest: Masked, formula: Literal["k,k->k", "ik,k->ik"] = "k,k->k"
 ) -> Any:
-    """Return shares of V T_0 + H (T_1 - 2^h T_0) from entries of `Tables`, (C,); no round.
+    """Return shares of V T_0 + H (T_1 - 2^h T_0), (C,), from entries of tables; no round.
 
-    V is of shape (C,), or (N, C) with the second formula.
+    The tables are `mpc.quotient_tables.Tables`. V is of shape (C,), or (N, C) with the second
+    formula.
     """
     high = v.high * rest.share
     high -= times_mask(formula, v.shifted, rest)
     high += v.wraps * times_mask(formula, v.top, rest)
     return multiply(formula, v.value, low) + from_share(high)
-
-
-def tables_of(values: FloatArray, shift: int = HIGH_SHIFT) -> Tables:
-    """Return the tables of a function of a count, given as reals in units of the result."""
-    low = np.rint(values)
-    high = np.rint(values * 2.0**shift)
-    return Tables(low=low.astype(np.int64), rest=(high - low * 2.0**shift).astype(np.int64))
-
-
-def counts_up_to(num_points: int) -> FloatArray:
-    """Return 0 .. 2^d - 1, which has all counts of N points, as reals; d is N's bit length."""
-    return np.arange(1 << num_points.bit_length(), dtype=np.float64)
-
-
-def reciprocals(num_points: int, shift: int = HIGH_SHIFT) -> Tables:
-    """Return the tables of 1/c with `TABLE_BITS` fractional bits; 0 for an empty cluster."""
-    return tables_of(of_counts(num_points, lambda c: 2.0**TABLE_BITS / c), shift)
-
-
-def squared_reciprocals(num_points: int, shift: int = HIGH_SHIFT) -> Tables:
-    """Return the tables of 1/c^2 with `TABLE_BITS` fractional bits; 0 for an empty cluster."""
-    return tables_of(of_counts(num_points, lambda c: 2.0**TABLE_BITS / c**2), shift)
-
-
-def far_if_empty(num_points: int) -> Int64Array:
-    """Return the table of what is added to an empty cluster's distance: 3.5, beyond all others."""
-    table = np.zeros(len(counts_up_to(num_points)), dtype=np.int64)
-    table[0] = 7 << (DISTANCE_BITS - 1)
-    return table
-
-
-def of_counts(num_points: int, function: Callable[[FloatArray], FloatArray]) -> FloatArray:
-    """Return a table of a function of counts, which is 0 for a count of 0."""
-    counts = counts_up_to(num_points)
-    values = function(np.maximum(counts, 1.0))
-    values[0] = 0.0
-    return values

@@ -139,6 +139,8 @@ class JobShape:
     dim: int
     payload: int
     num_parties: int
+    owner_of_N: tuple[int, ...] | None = None
+    """Which owner holds each point; None: each point has its own."""
 
 
 def rehearse(shape: JobShape) -> Schedule:
@@ -163,6 +165,7 @@ def rehearse(shape: JobShape) -> Schedule:
             door=_ShutDoor(),
             meter=steps,
             decide=lambda: Decision(labels=(0,) * n, k=k, iterations=1),
+            owner_of_N=shape.owner_of_N,
         )
     return schedule_of(steps.recorded, limit=job.iterations)
 

@@ -43,7 +43,14 @@ import numpy.typing as npt
 
 from mpc.fixedpoint import FloatArray
 from mpc.jobs import K_CANDIDATES_MAX
-from mpc.plain_kmeans import Kept, Labels, farthest_first, lloyd, squared_distances
+from mpc.plain_kmeans import (
+    FloatGram,
+    Kept,
+    Labels,
+    farthest_first,
+    lloyd,
+    squared_distances,
+)
 
 Counts = npt.NDArray[np.int64]
 
@@ -196,10 +203,13 @@ def candidates_of(
         Who counts; None for everybody.
     """
     kept_N = np.ones(len(gram_NN), dtype=np.bool_) if kept_N is None else kept_N
-    rows_K = farthest_first(gram_NN, largest_candidate(len(gram_NN), k_max), kept_N)
+    largest = largest_candidate(len(gram_NN), k_max)
+    rows_K = farthest_first(squared_distances(gram_NN), largest, kept_N)
+    found = [
+        lloyd(FloatGram(gram_NN), rows_K[:k], iterations, kept_N)[0] for k in range(1, largest + 1)
+    ]
     return tuple(
-        candidate_of(gram_NN, lloyd(gram_NN, rows_K[:k], iterations, kept_N)[0], k, kept_N)
-        for k in range(1, len(rows_K) + 1)
+        candidate_of(gram_NN, labels_N, k, kept_N) for k, labels_N in enumerate(found, start=1)
     )
 
 

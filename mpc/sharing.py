@@ -10,7 +10,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from mpc.errors import BudgetError, InputError
-from mpc.fixedpoint import PAYLOAD_BITS, POINT_BITS, FloatArray, Int64Array, decode, encode
+from mpc.fixedpoint import (
+    PAYLOAD_BITS,
+    POINT_BITS,
+    FloatArray,
+    Int64Array,
+    binary_scale,
+    decode,
+    encode,
+)
 from mpc.frames import OPENED, SHARE
 from mpc.link_meter import LinkMeter
 from mpc.randomness import AesCtrStream, new_key
@@ -42,7 +50,7 @@ def reconstruct(shares: Sequence[Int64Array]) -> Int64Array:
 
 
 def encode_point(points_RD: FloatArray, *, norm_bound: float) -> Int64Array:
-    """Encode an owner's points for clustering, scaled so that the public bound becomes 1.
+    """Encode an owner's points for clustering, in units of 2^-18 of the bound's `binary_scale`.
 
     Parameters
     ----------
@@ -66,7 +74,7 @@ def encode_point(points_RD: FloatArray, *, norm_bound: float) -> Int64Array:
     norm = float(np.linalg.norm(points_RD, axis=1).max(initial=0.0))
     if norm > norm_bound * (1 + 1e-9):
         raise BudgetError(f"a point has norm {norm:.6g}, over the public bound {norm_bound:.6g}")
-    return encode(points_RD / norm_bound, bits=POINT_BITS)
+    return encode(points_RD / binary_scale(norm_bound), bits=POINT_BITS)
 
 
 def encode_payload(payload_RM: FloatArray, *, num_rows_in_job: int) -> Int64Array:
@@ -75,11 +83,12 @@ def encode_payload(payload_RM: FloatArray, *, num_rows_in_job: int) -> Int64Arra
 
 
 def decode_mean(sums_RM: Int64Array, sizes_R: Int64Array) -> FloatArray:
-    """Divide sums by sizes: the mean of each row's own group, (R, M) float64.
+    """Divide sums by sizes: the mean of each row's own cluster, (R, M) float64.
 
-    A size of 0 says that the row was left out, its norm being over the bound; its mean is NaN.
+    A size of 0 says that the row was left out, its norm being over the bound, and -1 that its
+    cluster has fewer owners than the minimum; its mean is NaN.
     """
-    sizes_R1 = np.where(sizes_R == 0, np.nan, sizes_R)[:, None]
+    sizes_R1 = np.where(sizes_R > 0, sizes_R, np.nan)[:, None]
     return decode(sums_RM, bits=PAYLOAD_BITS) / sizes_R1
 
 

@@ -32,7 +32,7 @@ class ClusteredExchange:
         )
         return Outcome(
             clients_r=contribution.clients_n,
-            update_rM=_own_where_left_out(result, contribution),
+            update_rM=_own_where_none_opened(result, contribution),
             k=result.k,
             labels_n=result.labels_N,
             ledger=result.ledger,
@@ -57,8 +57,11 @@ class ClusteredExchange:
         )
 
 
-def _own_where_left_out(result: ClusterResult, contribution: Contribution) -> FloatArray:
-    """Return each participant's mean; one whose descriptor was over the bound keeps its own."""
-    left_out_n1 = (result.sizes_N == 0)[:, None]
-    update_nM: FloatArray = np.where(left_out_n1, contribution.update_nM, result.means_NM)
+def _own_where_none_opened(result: ClusterResult, contribution: Contribution) -> FloatArray:
+    """Return each participant's mean; one to whom none was opened keeps its own update.
+
+    Its descriptor was over the bound, or its cluster has fewer clients than the minimum.
+    """
+    without_n1 = (result.sizes_N <= 0)[:, None]
+    update_nM: FloatArray = np.where(without_n1, contribution.update_nM, result.means_NM)
     return update_nM

@@ -41,7 +41,13 @@ from mpc.points import (
     gram_matrix,
     points_within_bound,
 )
-from mpc.quotients import Tables
+from mpc.quotient_tables import (
+    HIGH_SHIFT,
+    HIGHER_SHIFT,
+    Tables,
+    explained_tables,
+    squared_reciprocals,
+)
 from mpc.rehearsal import record
 from mpc.schedule import Schedule
 
@@ -83,16 +89,17 @@ def _reshaped(x: Any, y: Any, shape: list[int], formula: Formula) -> Any:
 
 def _tables(function: str, num_points: int) -> Tables:
     if function == "squares":
-        return quotients.squared_reciprocals(num_points)
-    return choice._tables(num_points)
+        return squared_reciprocals(num_points)
+    return explained_tables(num_points)
 
 
 def _quotients(v: Any, counts: Any, function: str, num_points: int) -> Any:
     """Return v divided by secret counts, or by their squares, as the tables have it."""
     tables = _tables(function, num_points)
+    shift = HIGH_SHIFT if function == "squares" else HIGHER_SHIFT
     low_enc, rest_enc = now(lookup.look_up(counts, [tables.low, tables.rest]))
     low, rest, lengths = together(
-        masked("low", low_enc), masked("rest", rest_enc), quotients.split("v", v)
+        masked("low", low_enc), masked("rest", rest_enc), quotients.split("v", v, shift=shift)
     )
     return quotients.quotients(lengths, low, rest)
 
@@ -200,7 +207,9 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "moved": _moved,
     "best": _best,
     "best_of": _choice,
-    "group_sums": lambda members, payload, least: means.group_sums(members, payload, least),
+    "group_sums": lambda members, payload, least, owners=None: means.group_sums(
+        members, payload, least, owners
+    ),
     "distances_of_kept": lambda points: clustering._distances_of_kept(points_within_bound(points)),
 }
 

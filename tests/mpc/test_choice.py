@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 
 from mpc import plain_kmeans as plain
-from mpc.choice import explained_bits
 from mpc.fixedpoint import GRAM_BITS, INERTIA_BITS, INERTIA_TIE_BITS, POINT_BITS, encode
-from mpc.quotients import HIGH_SHIFT
+from mpc.quotient_tables import HIGHER_SHIFT, explained_bits
 from tests.mpc.conftest import Parties
 
 N, D, K = 12, 4, 3
@@ -43,7 +42,7 @@ def test_the_partition_that_explains_most_is_taken(
     gram_NN = (ring_ND @ ring_ND.T) / 2.0**GRAM_BITS
     exact = np.array([plain.explained(gram_NN, labels, kept_N, K) for labels in labels_GN])
     gains = found[:4] / 2.0 ** explained_bits(N)
-    high = Fraction(N**2 << GRAM_BITS, 1 << HIGH_SHIFT) + (1 << HIGH_SHIFT) + 1
+    high = Fraction(N**2 << GRAM_BITS, 1 << HIGHER_SHIFT) + (1 << HIGHER_SHIFT) + 1
     assert np.abs(gains - exact).max() <= K * float(high / 2) / 2.0 ** explained_bits(N) + 1e-12
     best = int(exact.argmax())
     assert np.array_equal(found[4:].reshape(N, K), members[:, K * best : K * (best + 1)])

@@ -62,7 +62,14 @@ def test_a_job_costs_what_its_formulas_say(secure_session: SecureSession, name: 
     points /= np.linalg.norm(points, axis=1).max()
     result = secure_session.cluster(job, points, payload, owners=[row % 5 for row in range(n)])
     parties = secure_session.num_parties
-    sizes = Sizes(num_points=n, dim=d, payload=m, parties=Comparing(parties, job.comparisons))
+    sizes = Sizes(
+        num_points=n,
+        dim=d,
+        payload=m,
+        parties=Comparing(parties, job.comparisons),
+        owners=5,
+        most_rows=-(-n // 5),
+    )
     steps = expected(job, result, sizes)
     found = {step.name: (step.rounds, step.payload_sent) for step in result.traffic.steps}
     assert found == {
@@ -93,10 +100,10 @@ def test_the_closed_form_by_digits(n: int, d: int, k: int, parties: int) -> None
     cost = job_cost(ClusterJob(k=k, iterations=3), sizes, iterations=3, converged=False)
     duels = n * k * (k - 1) // 2
     elements = 4 * n * k - n + 6 * k + (0 if sizes.by_gram else d * k)
-    online = 8 * (elements + -(-9 * duels // 64)) + 16
+    online = 8 * (elements + -(-11 * duels // 64)) + 16
     assert (cost["iteration 3"].rounds, cost["iteration 3"].online) == (6, online)
     each = plan_of(COMPARED_BITS, 4).bytes_per_number
-    assert each == 72
+    assert each == 120
     assert cost["iteration 3"].dealer_to_first > each * duels
     keys_of_look_ups = cost["iteration 3"].dealer_to_others
     assert keys_of_look_ups < each * duels // 5

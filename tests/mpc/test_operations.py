@@ -14,11 +14,11 @@ from mpc.fixedpoint import (
     GRAM_BITS,
     POINT_BITS,
     TABLE_BITS,
-    TIE_BITS,
     Int64Array,
     encode,
+    tie_units,
 )
-from mpc.jobs import Comparisons
+from mpc.jobs import TOO_SMALL, Comparisons
 from tests.mpc.conftest import Parties
 
 EDGES = np.array([0, 1, -1, 2, -2, 1 << 40, -(1 << 40), (1 << 62) - 1, -(1 << 62)], dtype=np.int64)
@@ -141,7 +141,10 @@ def test_distances_to_centres_are_the_twin_s(any_parties: Parties, source: str) 
     found = any_parties("centre_distances", *given, source=source, labels=labels_N.tolist())
     gram_NN = (ring_ND @ ring_ND.T) / 2.0**GRAM_BITS
     exact = plain.centre_distances(gram_NN, members_NK.astype(np.float64))
-    exact = np.where(np.isinf(exact), 3.5, exact) + np.arange(k) * 2.0**-TIE_BITS
+    exact = (
+        np.where(np.isinf(exact), 3.5, exact)
+        + np.arange(k) * tie_units(len(gram_NN)) * 2.0**-COMPARED_FRACTION
+    )
     counts = members_NK.sum(axis=0).max()
     relative = counts * 2.0 ** -(
         TABLE_BITS + 1
@@ -167,17 +170,33 @@ def test_who_has_moved_is_counted_over_all_groups(any_parties: Parties) -> None:
         assert any_parties("moved", members(first, second), before).tolist() == [count]
 
 
-@pytest.mark.parametrize("least", [1, 2, 3, 4, 5, 6, 100])
-def test_group_sums_are_the_twin_s(any_parties: Parties, least: int) -> None:
-    """Of members that count only; who is in a small cluster gets all that count."""
+@pytest.mark.parametrize("least", [1, 2, 3, 4, 5, 100])
+@pytest.mark.parametrize("owners", [None, [0, 0, 1, 2, 3, 3, 0, 3], [5, 5, 5, 0, 1, 2, 3, 4]])
+def test_group_sums_are_the_twin_s(
+    any_parties: Parties, least: int, owners: list[int] | None
+) -> None:
+    """Of members that count only; where too few owners have one, nothing is opened."""
     labels_N = np.array([0, 0, 0, 1, 1, 1, 0, 2])
     kept_N = np.array([1, 1, 0, 1, 0, 1, 1, 0], dtype=np.bool_)
     members_NK = np.eye(4, dtype=np.int64)[labels_N] * kept_N[:, None]
     payload_NM = np.random.default_rng(0).integers(-(1 << 62), 1 << 62, size=(8, 3))
-    found = any_parties("group_sums", members_NK, payload_NM, least=least)
-    groups_NN = plain.averaging_groups(labels_N, kept_N, least).astype(np.int64)
+    found = any_parties("group_sums", members_NK, payload_NM, least=least, owners=owners)
+    groups_NN = plain.averaging_groups(labels_N, kept_N, least, owners).astype(np.int64)
+    sizes_N = groups_NN.sum(axis=1)
     assert np.array_equal(found[:, :-1], groups_NN @ payload_NM)
-    assert np.array_equal(found[:, -1], groups_NN.sum(axis=1))
+    assert np.array_equal(found[:, -1], np.where(kept_N & (sizes_N == 0), TOO_SMALL, sizes_N))
+
+
+def test_owners_are_counted_and_not_rows(any_parties: Parties) -> None:
+    """An owner of two of three rows would get the third by subtraction."""
+    members_NK, payload_NM = np.ones((3, 1)), np.array([[1], [10], [100]])
+    held = {"three": None, "two": [0, 0, 1]}
+    found = {
+        name: any_parties("group_sums", members_NK, payload_NM, least=3, owners=owners)
+        for name, owners in held.items()
+    }
+    assert found["three"].tolist() == [[111, 3]] * 3
+    assert found["two"].tolist() == [[0, TOO_SMALL]] * 3
 
 
 def less(parties: Parties, bits: int) -> int:
@@ -207,6 +226,10 @@ ROUNDS: dict[str, tuple[Callable[[Parties], object], Callable[[Parties], int]]] 
     "moved": (lambda p: p("moved", MEMBERS, MEMBERS), lambda p: 1),
     "means": (lambda p: p("group_sums", MEMBERS, NINE, least=1), lambda p: 2),
     "means of few": (lambda p: p("group_sums", MEMBERS, NINE, least=2), lambda p: 3),
+    "means of few owners": (
+        lambda p: p("group_sums", MEMBERS, NINE, least=2, owners=[0] * 9),
+        lambda p: 4,
+    ),
     "centres by Gram matrix": (lambda p: centres(p, "gram"), lambda p: 1 + 1 + 1 + 1 + 1),
     "centres by rows": (lambda p: centres(p, "rows"), lambda p: 1 + 1 + 1 + 1),
     "centres by shares": (lambda p: centres(p, "shares"), lambda p: 1 + 1 + 1),

@@ -7,23 +7,35 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mpc import choice, quotients
-from mpc.choice import explained_bits
-from mpc.fixedpoint import DISTANCE_BITS, GRAM_BITS, TABLE_BITS, TIE_BITS, Int64Array
+from mpc import quotient_tables as quotients
+from mpc.fixedpoint import (
+    COMPARED_FRACTION,
+    DISTANCE_BITS,
+    GRAM_BITS,
+    TABLE_BITS,
+    Int64Array,
+    tie_units,
+)
 from mpc.jobs import MAX_POINTS
-from mpc.quotients import HIGH_SHIFT, HIGHER_SHIFT, Tables
+from mpc.quotient_tables import (
+    HIGH_SHIFT,
+    HIGHER_SHIFT,
+    Tables,
+    explained_bits,
+    explained_tables,
+)
 from tests.mpc.conftest import Parties
 
 NUM_POINTS = [1, 9, 150, MAX_POINTS]
 
 
-def bound(v: int) -> Fraction:
+def bound(v: int, shift: int = HIGH_SHIFT) -> Fraction:
     """Return how far a quotient may be off, in units of its last place.
 
     The tables' entries are off by 1/2 each; the high part of v, or 1 more, multiplies the one, and
     the low part the other.
     """
-    return Fraction(v >> HIGH_SHIFT, 2) + Fraction(1, 2) + Fraction(1 << HIGH_SHIFT, 2)
+    return Fraction(v >> shift, 2) + Fraction(1, 2) + Fraction(1 << shift, 2)
 
 
 def cases(num_points: int, seed: int = 0) -> tuple[Int64Array, Int64Array]:
@@ -57,7 +69,7 @@ def test_lengths_over_counts(any_parties: Parties, num_points: int) -> None:
     scale = 1 << explained_bits(num_points)
     for v, count, found in zip(v_C.tolist(), counts_C.tolist(), found_C.tolist(), strict=True):
         exact = Fraction(v * scale, count << GRAM_BITS) if count else 0
-        assert abs(found - exact) <= (bound(v) if count else 0), (v, count)
+        assert abs(found - exact) <= (bound(v, HIGHER_SHIFT) if count else 0), (v, count)
 
 
 def test_the_sum_of_all_that_is_explained_fits_the_ring() -> None:
@@ -81,9 +93,9 @@ def test_a_split_is_one_round_and_a_quotient_none(parties: Parties) -> None:
     assert parties.rounds == 1 + 1  # the look-up, and the three openings at once
 
 
-def _value(v: int, low: int, rest: int, borrow: int) -> int:
+def _value(v: int, low: int, rest: int, borrow: int, shift: int) -> int:
     """Return what `quotients` computes, if the high part is as much too large."""
-    return v * low + ((v >> HIGH_SHIFT) + borrow) * rest
+    return v * low + ((v >> shift) + borrow) * rest
 
 
 @settings(max_examples=300, deadline=None)
@@ -92,12 +104,15 @@ def test_any_length_and_count_up_to_8191(data: st.DataObject, borrow: int) -> No
     num_points = data.draw(st.integers(1, MAX_POINTS))
     count = data.draw(st.integers(1, num_points))
     v = data.draw(st.integers(0, count**2 << GRAM_BITS))
-    squares, counts = quotients.squared_reciprocals(num_points), choice._tables(num_points)
+    squares, counts = quotients.squared_reciprocals(num_points), explained_tables(num_points)
     exact_square = Fraction(v << TABLE_BITS, count**2)
     exact = Fraction(v << explained_bits(num_points), count << GRAM_BITS)
-    for tables, quotient in ((squares, exact_square), (counts, exact)):
-        found = _value(v, int(tables.low[count]), int(tables.rest[count]), borrow)
-        assert abs(found - quotient) <= bound(v)
+    for tables, quotient, shift in (
+        (squares, exact_square, HIGH_SHIFT),
+        (counts, exact, HIGHER_SHIFT),
+    ):
+        found = _value(v, int(tables.low[count]), int(tables.rest[count]), borrow, shift)
+        assert abs(found - quotient) <= bound(v, shift)
         assert abs(found) < 1 << 63
 
 
@@ -108,7 +123,7 @@ def test_tables_have_an_entry_for_every_number_of_their_bits(num_points: int) ->
     tables = [
         quotients.squared_reciprocals(num_points),
         quotients.reciprocals(num_points),
-        choice._tables(num_points),
+        explained_tables(num_points),
     ]
     columns = [column for of in tables for column in (of.low, of.rest)]
     columns.append(quotients.far_if_empty(num_points))
@@ -121,13 +136,14 @@ def test_tables_have_an_entry_for_every_number_of_their_bits(num_points: int) ->
 
 
 def test_a_tie_is_wider_than_the_rounding_of_tables() -> None:
-    """Of 1 / c and 1 / c^2 for a thousand members, as far as points within the bound can be."""
+    """Of 1 / c and 1 / c^2 for any number of members, as far as points within the bound can be."""
     squares = quotients.squared_reciprocals(MAX_POINTS, HIGHER_SHIFT)
     once = quotients.reciprocals(MAX_POINTS)
-    for count in range(1, 1001):
+    for count in [*range(1, 1001), *range(1001, MAX_POINTS + 1, 61), MAX_POINTS]:
         square = _fine(squares, count, HIGHER_SHIFT) - Fraction(1, count**2)
         one = _fine(once, count, HIGH_SHIFT) - Fraction(1, count)
-        assert abs(square) * count**2 + 2 * abs(one) * count < Fraction(1, 1 << (TIE_BITS + 3))
+        tie = Fraction(tie_units(count), 1 << COMPARED_FRACTION)
+        assert abs(square) * count**2 + 2 * abs(one) * count < tie / 3
 
 
 def _fine(tables: Tables, count: int, shift: int) -> Fraction:

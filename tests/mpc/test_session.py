@@ -11,6 +11,7 @@ from mpc import ClusterJob, ClusterResult, PlainSession, SecureSession
 from mpc.errors import BudgetError, InputError
 from mpc.fixedpoint import PAYLOAD_BITS
 from mpc.frames import HEADER_BYTES
+from mpc.jobs import TOO_SMALL
 
 Session = PlainSession | SecureSession
 TOLERANCE = 2.0 ** -(PAYLOAD_BITS + 1) * 1.01
@@ -66,13 +67,28 @@ def test_agrees_with_scikit_learn_from_the_same_start(session: Session, load: ob
     assert np.abs(result.means_NM - model.cluster_centers_[model.labels_]).max() < 1e-6
 
 
-def test_members_of_small_clusters_get_the_mean_of_all(session: Session) -> None:
+def test_nothing_of_a_small_cluster_is_opened(session: Session) -> None:
     points = np.array([[0.0, 0.1], [0.0, 0.2], [0.0, 0.15], [0.9, 0.0], [0.91, 0.0]])
     payload = np.arange(10.0).reshape(5, 2)
     result = session.cluster(ClusterJob(k=2, min_cluster_size=3), points, payload)
-    assert result.sizes_N.tolist() == [3, 3, 3, 5, 5]
+    assert result.sizes_N.tolist() == [3, 3, 3, TOO_SMALL, TOO_SMALL]
     assert np.allclose(result.means_NM[0], payload[:3].mean(axis=0), atol=TOLERANCE)
-    assert np.allclose(result.means_NM[4], payload.mean(axis=0), atol=TOLERANCE)
+    assert np.isnan(result.means_NM[3:]).all()
+
+
+def test_a_minimum_above_all_points_opens_nothing(session: Session) -> None:
+    """Two owners would have each other's payload from a mean of all."""
+    points, payload = np.array([[0.1], [0.2]]), np.array([[1.0], [3.0]])
+    result = session.cluster(ClusterJob(k=1), points, payload)
+    assert result.sizes_N.tolist() == [TOO_SMALL] * 2
+    assert np.isnan(result.means_NM).all()
+
+
+def test_an_owner_of_two_of_three_rows_does_not_get_the_third(session: Session) -> None:
+    points, payload = np.full((3, 1), 0.5), np.array([[1.0], [3.0], [100.0]])
+    result = session.cluster(ClusterJob(k=1), points, payload, owners=[0, 0, 1])
+    assert result.sizes_N.tolist() == [TOO_SMALL] * 3
+    assert np.isnan(result.means_NM).all()
 
 
 def test_identical_points_are_one_cluster(session: Session) -> None:

@@ -27,7 +27,7 @@ class Given:
         self.kept_N[list(out)] = False
         inside = self.ring_ND * self.kept_N[:, None]
         self.gram_NN: Int64Array = inside @ inside.T
-        self.twin_s_gram_NN = self.gram_NN.astype(np.float64) / 2.0**GRAM_BITS
+        self.twin_s_dist_NN = plain.squared_distances(self.gram_NN.astype(np.float64))
 
     def distances_to(self, rows: Int64Array) -> Int64Array:
         """Squared distances of all points to some, exactly."""
@@ -64,7 +64,7 @@ Make = Callable[[], Given]
 @sources
 def test_farthest_first(parties: Parties, source: str, make: Make) -> None:
     given = make()
-    rows = plain.farthest_first(given.twin_s_gram_NN, K, given.kept_N)
+    rows = plain.farthest_first(given.twin_s_dist_NN, K, given.kept_N)
     found = parties("start", given.ring_ND, source=source, k=K)
     assert np.array_equal(found, given.distances_to(rows))
 
@@ -73,7 +73,7 @@ def test_farthest_first(parties: Parties, source: str, make: Make) -> None:
 @pytest.mark.parametrize("k", [1, 2])
 def test_farthest_first_with_few_centres(parties: Parties, source: str, k: int) -> None:
     given = Given(spread(5), out=(0,))
-    rows = plain.farthest_first(given.twin_s_gram_NN, k, given.kept_N)
+    rows = plain.farthest_first(given.twin_s_dist_NN, k, given.kept_N)
     found = parties("start", given.ring_ND, source=source, k=k)
     assert np.array_equal(found, given.distances_to(rows))
 
@@ -85,7 +85,7 @@ def test_farthest_first_among_many_is_a_tournament(parties: Parties, out: tuple[
     points[97], points[99] = [1.0, 0.0, 0.0], [-1.0, 0.0, 0.0]
     points[0], points[1] = [0.99, 0.0, 0.0], [0.98, 0.0, 0.0]
     given = Given(points, out)
-    rows = plain.farthest_first(given.twin_s_gram_NN, K, given.kept_N)
+    rows = plain.farthest_first(given.twin_s_dist_NN, K, given.kept_N)
     assert 99 in rows
     found = parties("start", given.ring_ND, source="gram", k=K)
     assert np.array_equal(found, given.distances_to(rows))
@@ -97,7 +97,7 @@ def test_farthest_first_among_many_is_a_tournament(parties: Parties, out: tuple[
 def test_plus_plus(parties: Parties, source: str, make: Make) -> None:
     """All restarts at once give what the twin draws one by one, side by side."""
     given, draws_BK = make(), public_draws(7, N, 3, K)
-    rows = [plain.plus_plus(given.twin_s_gram_NN, draws_K, given.kept_N) for draws_K in draws_BK]
+    rows = [plain.plus_plus(given.twin_s_dist_NN, draws_K, given.kept_N) for draws_K in draws_BK]
     found = parties("start", given.ring_ND, source=source, k=K, draws=draws_BK.tolist())
     assert np.array_equal(found, given.distances_to(np.concatenate(rows)))
 
@@ -107,7 +107,7 @@ def test_plus_plus(parties: Parties, source: str, make: Make) -> None:
 def test_draws_at_the_edges(parties: Parties, source: str, draw: str) -> None:
     given = Given(spread(7))
     draws_BK = np.full((1, K), 1 if draw == "least" else (1 << draw_bits(N)) - 1)
-    rows = plain.plus_plus(given.twin_s_gram_NN, draws_BK[0])
+    rows = plain.plus_plus(given.twin_s_dist_NN, draws_BK[0])
     assert rows[0] == (0 if draw == "least" else N - 1)
     found = parties("start", given.ring_ND, source=source, k=K, draws=draws_BK.tolist())
     assert np.array_equal(found, given.distances_to(rows))
@@ -169,7 +169,9 @@ class TestDraws:
         place = np.array([0.0, 0.25, 0.5])
         gram = np.outer(place, place)
         draws = public_draws(5, 3, 4000, 2)
-        rows = np.array([plain.plus_plus(gram, draws_K) for draws_K in draws])
+        rows = np.array(
+            [plain.plus_plus(plain.squared_distances(gram), draws_K) for draws_K in draws]
+        )
         assert abs((rows[:, 0] == 0).mean() - 1 / 3) < 0.04
         seconds = rows[rows[:, 0] == 0, 1]
         assert set(seconds.tolist()) == {1, 2}
