@@ -107,6 +107,9 @@ def cluster_distances(dist_NN: FloatArray, job: ClusterJob, dim: int) -> tuple[L
 class PlainSession:
     """A session that computes in the clear; use it as `mpc.open_session`, for comparison."""
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}()"
+
     def __enter__(self) -> Self:
         return self
 
