@@ -4,12 +4,16 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 export HF_HUB_OFFLINE ?= 1
+unexport PYTHONDONTWRITEBYTECODE  # tests start hundreds of processes
+# One worker a core; a worker opens its sessions once.
+SPREAD := -n logical --maxprocesses 8 --dist worksteal
+CONDITIONS ?= background busy random twice
 
 .DEFAULT_GOAL := help
-.PHONY: help install run compare test test-fast lint bench bench-peers bench-growth report clean
+.PHONY: help install run compare test test-fast test-conditions lint bench bench-peers bench-growth report clean
 
 help:  ## this list
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /|/' | awk -F'|' '{printf "  make %-13s %s\n", $$1, $$2}'
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /|/' | awk -F'|' '{printf "  make %-16s %s\n", $$1, $$2}'
 
 $(STAMP): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or later is needed; try: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
@@ -26,10 +30,14 @@ compare: $(STAMP)  ## every method on several seeds and budgets, in parallel, in
 	$(BIN)/secfpp compare $(ARGS)
 
 test: $(STAMP)  ## all tests
-	$(BIN)/pytest
+	$(BIN)/pytest $(SPREAD) $(ARGS)
 
 test-fast: $(STAMP)  ## the tests that take seconds
-	$(BIN)/pytest -m 'not slow'
+	$(BIN)/pytest $(SPREAD) -m 'not slow' $(ARGS)
+
+test-conditions: $(STAMP)  ## all tests as CONDITIONS="background busy random twice"
+	@for condition in $(CONDITIONS); do echo "== $$condition"; \
+		tests/conditions.sh $$condition $(BIN)/pytest $(SPREAD) $(ARGS) || exit 1; done
 
 lint: $(STAMP)  ## ruff, mypy, import contracts, codespell
 	$(BIN)/ruff format --check .

@@ -10,7 +10,6 @@ import numpy as np
 import numpy.typing as npt
 import torch
 import torch.nn.functional as F  # noqa: N812
-from sklearn.metrics import adjusted_rand_score
 
 from secfpp.cohort import Cohort
 from secfpp.losses import Shards
@@ -151,4 +150,6 @@ def _weigh(accuracy_NC: torch.Tensor, weight_NC: torch.Tensor, missing: float = 
 
 def rand_index(domain_n: npt.NDArray[np.int64], labels_n: npt.NDArray[np.int64]) -> float:
     """Return the adjusted Rand index of found clusters and true domains; 1 is a match."""
+    from sklearn.metrics import adjusted_rand_score
+
     return float(adjusted_rand_score(domain_n, labels_n))

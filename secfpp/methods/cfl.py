@@ -14,7 +14,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from sklearn.cluster import AgglomerativeClustering
 
 from secfpp.config import RunConfig
 from secfpp.methods.averaging import bytes_of
@@ -65,6 +64,8 @@ def cosines(step_nM: FloatArray) -> FloatArray:
 
 def bipartition(cosine_nn: FloatArray) -> IntArray:
     """Split clients in two by complete linkage on the cosines of their steps; 0 or 1 for each."""
+    from sklearn.cluster import AgglomerativeClustering
+
     linkage = AgglomerativeClustering(n_clusters=2, metric="precomputed", linkage="complete")
     return np.asarray(linkage.fit_predict(1.0 - cosine_nn), dtype=np.int64)
 

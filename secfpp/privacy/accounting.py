@@ -9,17 +9,16 @@ probability q, by itself and in secret: the Poisson-subsampled Gaussian.
 """
 
 import math
-from typing import Final
-
-import dp_accounting
-from dp_accounting import pld, rdp
+from typing import TYPE_CHECKING, Final
 
 from secfpp.config import PrivacyConfig
 from secfpp.privacy.statement import PrivacyStatement
 
+if TYPE_CHECKING:  # it takes a second, which runs without noise do not have to wait
+    import dp_accounting
+
 __all__ = ["calibrate_gaussian", "epsilon_pld", "epsilon_rdp"]
 
-_RELATION: Final = dp_accounting.NeighboringRelation.ADD_OR_REMOVE_ONE
 _MARGIN: Final = 1.0005
 _GRID: Final = 1e-4
 _PRECISION: Final = 1e-3
@@ -51,11 +50,14 @@ def epsilon_pld(
         An upper bound, tight to the accountant's discretisation: 1e-4, and under sampling, where
         it costs seconds, up to 1e-3 for an epsilon of 10 and more. Coarser is never smaller.
     """
+    from dp_accounting import NeighboringRelation, pld
+
     grid = _GRID
     if sample_rate < 1:
         rough = epsilon_rdp(noise_multiplier, compositions, delta, sample_rate=sample_rate)
         grid *= min(max(rough, 1.0), 10.0)
-    accountant = pld.PLDAccountant(_RELATION, value_discretization_interval=grid)
+    relation = NeighboringRelation.ADD_OR_REMOVE_ONE
+    accountant = pld.PLDAccountant(relation, value_discretization_interval=grid)
     accountant.compose(_event(noise_multiplier, compositions, sample_rate))
     return float(accountant.get_epsilon(delta))
 
@@ -69,8 +71,11 @@ def epsilon_rdp(
     it looks at whole orders only, at which the divergence is a finite sum (Mironov, Talwar and
     Zhang, 2019).
     """
+    from dp_accounting import NeighboringRelation, rdp
+
     orders = None if sample_rate == 1 else _SAMPLED_ORDERS
-    accountant = rdp.RdpAccountant(orders, neighboring_relation=_RELATION)
+    relation = NeighboringRelation.ADD_OR_REMOVE_ONE
+    accountant = rdp.RdpAccountant(orders, neighboring_relation=relation)
     accountant.compose(_event(noise_multiplier, compositions, sample_rate))
     return float(accountant.get_epsilon(delta))
 
@@ -181,8 +186,12 @@ def _normal_cdf(x: float) -> float:
     return 0.5 * math.erfc(-x / math.sqrt(2.0))
 
 
-def _event(noise_multiplier: float, compositions: int, sample_rate: float) -> dp_accounting.DpEvent:
+def _event(
+    noise_multiplier: float, compositions: int, sample_rate: float
+) -> "dp_accounting.DpEvent":
     """Describe the releases to an accountant."""
+    import dp_accounting
+
     one = dp_accounting.GaussianDpEvent(noise_multiplier)
     if sample_rate < 1:
         one = dp_accounting.PoissonSampledDpEvent(sample_rate, one)

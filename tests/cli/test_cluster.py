@@ -1,6 +1,8 @@
 """`secfpp cluster`: correct answers, clear refusals, labels only where the policy opens them."""
 
 import json
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +10,8 @@ import pytest
 from sklearn.cluster import KMeans
 from sklearn.datasets import load_digits, load_iris, load_wine
 
+import mpc.session
+from mpc import SecureSession
 from secfpp.cli import main
 from secfpp.cli.cluster import public_bound
 from tests.cli.command import secfpp
@@ -15,6 +19,23 @@ from tests.cli.command import secfpp
 NUM_BLOBS, BLOB_SIZE, DIMENSIONS = 3, 6, 5
 ISSUE_KEYS = {"k", "rounds", "bytes", "seconds", "ledger"}
 ENGINES = [("--plain",), pytest.param(("--parties", "2"), marks=pytest.mark.slow)]
+
+
+@pytest.fixture(autouse=True)
+def parties_stay_open(
+    opened: Callable[[int], SecureSession], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Give commands of this process two parties that are open already; others open their own."""
+    open_session = mpc.session.open_session
+
+    def open_or_opened(
+        num_parties: int, *, provider: str, **given: object
+    ) -> AbstractContextManager[SecureSession]:
+        if (num_parties, provider) == (2, "dealer"):
+            return nullcontext(opened(num_parties))
+        return open_session(num_parties, provider=provider, **given)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(mpc.session, "open_session", open_or_opened)
 
 
 @pytest.fixture(scope="module")
@@ -66,17 +87,17 @@ def test_own_mean_gives_means_to_owners_and_labels_to_nobody(blobs, tmp_path):
     [(load_iris, 3), (load_wine, 3), (load_digits, 10)],
     ids=["iris", "wine", "digits"],
 )
-def test_agrees_with_scikit_learn_from_the_same_start(load, k, tmp_path):
+def test_agrees_with_scikit_learn_from_the_same_start(load, k, tmp_path, capfd):
     points = load().data
     rows = np.random.default_rng(0).choice(len(points), k, replace=False)
     np.save(tmp_path / "x.npy", points)
-    done = secfpp(
-        *("cluster", "--json", "--input", tmp_path / "x.npy", "--k", str(k), "--iterations", "30"),
+    record = record_of(
+        capfd,
+        *("--input", tmp_path / "x.npy", "--k", str(k), "--iterations", "30"),
         *("--reveal", "assignments", "--init-rows", *map(str, rows)),
     )
-    assert done.returncode == 0, done.stderr
     reference = KMeans(k, init=points[rows], n_init=1, max_iter=30, tol=0).fit(points)
-    assert np.mean(np.array(json.loads(done.stdout)["labels"]) == reference.labels_) > 0.98
+    assert np.mean(np.array(record["labels"]) == reference.labels_) > 0.98
 
 
 @pytest.mark.parametrize("engine", ENGINES)

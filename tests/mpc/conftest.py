@@ -12,7 +12,7 @@ from mpc.frames import CONTROL, OPENED, SHARE
 from mpc.jobs import Comparisons
 from mpc.launch import ProcessGroup
 from mpc.plain import PlainSession
-from mpc.session import SecureSession, open_session
+from mpc.session import SecureSession
 from mpc.sharing import reconstruct, split
 
 
@@ -91,13 +91,6 @@ def parties(request: pytest.FixtureRequest, met: Callable[[int, str], Parties]) 
 )
 def any_parties(request: pytest.FixtureRequest, met: Callable[[int, str], Parties]) -> Parties:
     return met(*request.param)
-
-
-@pytest.fixture(scope="session")
-def opened() -> Iterator[Callable[[int], SecureSession]]:
-    """Open a session of some parties once, and end all of them after the tests."""
-    with ExitStack() as stack:
-        yield functools.cache(lambda parties: stack.enter_context(open_session(parties)))
 
 
 @pytest.fixture(scope="session", params=[2, 3], ids=["2-party", "3-party"])

@@ -5,10 +5,11 @@ inside protocols are received as single shares, which must be uniform as well. E
 control: masks of zero, or links without TLS, where it must find what it looks for.
 """
 
+import functools
 import json
 from collections import defaultdict
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -57,31 +58,70 @@ class Frame:
     payload: bytes
 
 
-def frames_of(folder: Path, rank: int) -> list[Frame]:
-    lines = (folder / f"party-{rank}.jsonl").read_text().splitlines()
-    read = [json.loads(line) for line in lines]
-    return [Frame(*line[:5], payload=bytes.fromhex(line[5])) for line in read]
+ANNOUNCED = b'"cluster"'
+"""In what the server tells parties of a job."""
 
 
-@contextmanager
-def recorded(
-    folder: Path,
-    num_parties: int,
-    monkeypatch: pytest.MonkeyPatch,
-    *,
-    zero_masks: bool = False,
-) -> Iterator[SecureSession]:
-    """Open a session of parties that write down what they get and send."""
-    with monkeypatch.context() as patch:
-        patch.setenv(FOLDER, str(folder))
-        patch.setenv(ZERO_MASKS, "yes" if zero_masks else "")
-        if zero_masks:
-            patch.setattr(AesCtrStream, "ring", zeros)
-        group = ProcessGroup(
-            num_parties, timeout_s=20, party_module="tests.security.recording_party"
-        )
-        with SecureSession(group, job_timeout_s=60, insecure=()) as session:
-            yield session
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """An open session of parties that write down what they get and send, and where they do."""
+
+    session: SecureSession
+    folder: Path
+
+    def file(self, rank: int) -> Path:
+        return self.folder / f"party-{rank}.jsonl"
+
+    def forget(self) -> None:
+        """Empty the files, to which parties append."""
+        for rank in range(self.session.num_parties):
+            self.file(rank).write_text("")
+
+    def frames_of(self, rank: int) -> list[Frame]:
+        """Return a party's frames from the first announcement of a job on."""
+        lines = self.file(rank).read_text().splitlines()
+        announcements = (i for i, line in enumerate(lines) if ANNOUNCED.hex() in line)
+        read = [json.loads(line) for line in lines[next(announcements) :]]
+        return [Frame(*line[:5], payload=bytes.fromhex(line[5])) for line in read]
+
+
+Record = Callable[..., AbstractContextManager[Recording]]
+
+
+@pytest.fixture(scope="module")
+def recordings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Recording]]:
+    """Open a session once for each number of parties, with masks and without."""
+    with ExitStack() as stack:
+
+        @functools.cache
+        def opened(num_parties: int, zero_masks: bool) -> Recording:
+            folder = tmp_path_factory.mktemp("transcripts")
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setenv(FOLDER, str(folder))
+                patch.setenv(ZERO_MASKS, "yes" if zero_masks else "")
+                group = ProcessGroup(
+                    num_parties, timeout_s=60, party_module="tests.security.recording_party"
+                )
+            session = SecureSession(group, job_timeout_s=120, insecure=())
+            return Recording(stack.enter_context(session), folder)
+
+        yield opened
+
+
+@pytest.fixture
+def recorded(recordings: Callable[..., Recording], monkeypatch: pytest.MonkeyPatch) -> Record:
+    """Return what opens a recording in which nothing stands yet."""
+
+    @contextmanager
+    def begin(num_parties: int, *, zero_masks: bool = False) -> Iterator[Recording]:
+        with monkeypatch.context() as patch:
+            if zero_masks:
+                patch.setattr(AesCtrStream, "ring", zeros)
+            recording = recordings(num_parties, zero_masks)
+            recording.forget()
+            yield recording
+
+    return begin
 
 
 def by_place(frames: list[Frame], runs: int) -> dict[tuple[str, str], np.ndarray]:
@@ -131,22 +171,17 @@ def wide(points_ND: np.ndarray) -> np.ndarray:
     ],
 )
 def test_what_a_party_gets_is_uniform(
-    num_parties: int,
-    name: str,
-    points: np.ndarray,
-    kinds: str,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    num_parties: int, name: str, points: np.ndarray, kinds: str, recorded: Record
 ) -> None:
     iterations = set()
-    with recorded(tmp_path, num_parties, monkeypatch) as session:
+    with recorded(num_parties) as recording:
         for _ in range(RUNS):
-            iterations.add(session.cluster(JOBS[name], points, PAYLOAD).iterations)
+            iterations.add(recording.session.cluster(JOBS[name], points, PAYLOAD).iterations)
     assert len(iterations) == 1
     assert min(iterations) >= 2
     seen = set()
     for rank in range(num_parties):
-        for (peer, tag), bytes_RB in by_place(frames_of(tmp_path, rank), RUNS).items():
+        for (peer, tag), bytes_RB in by_place(recording.frames_of(rank), RUNS).items():
             of_bits, of_bytes = deviations(bytes_RB, padded=tag in PADDED)
             assert abs(of_bits) < SIGMAS, (rank, peer, tag, of_bits)
             assert abs(of_bytes) < SIGMAS, (rank, peer, tag, of_bytes)
@@ -156,15 +191,13 @@ def test_what_a_party_gets_is_uniform(
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("num_parties", "masked"), [(2, "MSUM"), (3, "MXOR")])
-def test_without_masks_it_would_not_be(
-    num_parties: int, masked: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with recorded(tmp_path, num_parties, monkeypatch, zero_masks=True) as session:
+def test_without_masks_it_would_not_be(num_parties: int, masked: str, recorded: Record) -> None:
+    with recorded(num_parties, zero_masks=True) as recording:
         for _ in range(RUNS):
-            session.cluster(JOBS["own-mean"], POINTS, PAYLOAD)
+            recording.session.cluster(JOBS["own-mean"], POINTS, PAYLOAD)
     caught = defaultdict(set)
     for rank in range(num_parties):
-        for (_, tag), bytes_RB in by_place(frames_of(tmp_path, rank), RUNS).items():
+        for (_, tag), bytes_RB in by_place(recording.frames_of(rank), RUNS).items():
             of_bits, of_bytes = deviations(bytes_RB, padded=False)
             if of_bits > SIGMAS and of_bytes > SIGMAS:
                 caught[tag].add(rank)
@@ -172,14 +205,14 @@ def test_without_masks_it_would_not_be(
         assert caught[tag] == set(range(num_parties)), caught
 
 
-def opened_sums(folder: Path, num_parties: int) -> Int64Array:
+def opened_sums(recording: Recording) -> Int64Array:
     """Return every number that the parties opened to each other in a whole transcript."""
-    heard = [(rank, frame) for rank in (0, 1) for frame in frames_of(folder, rank)]
+    heard = [(rank, frame) for rank in (0, 1) for frame in recording.frames_of(rank)]
     parts: dict[str, list[Int64Array]] = defaultdict(list)
     for rank, frame in heard:  # party 0 hears all others, and party 1 hears party 0
         if (frame.way, frame.tag) == ("got", "MSUM") and (rank == 0 or frame.peer == "party:0"):
             parts[frame.peer].append(np.frombuffer(frame.payload, np.int64))
-    assert len(parts) == num_parties
+    assert len(parts) == recording.session.num_parties
     return np.sum([np.concatenate(of) for of in parts.values()], axis=0)
 
 
@@ -196,27 +229,23 @@ def gaps_between(opened: Int64Array) -> list[int]:
 @pytest.mark.parametrize(
     ("num_parties", "name"), [(2, "assignments"), (2, "restarts"), (3, "own-mean")]
 )
-def test_no_mask_hides_two_secrets(
-    num_parties: int, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_no_mask_hides_two_secrets(num_parties: int, name: str, recorded: Record) -> None:
     """All points at the origin, so that secrets are small: two under one mask would be near."""
-    with recorded(tmp_path, num_parties, monkeypatch) as session:
+    with recorded(num_parties) as recording:
         for _ in range(2):
-            session.cluster(JOBS[name], np.zeros((9, 3)), np.zeros((9, 2)))
-    opened = opened_sums(tmp_path, num_parties)
+            recording.session.cluster(JOBS[name], np.zeros((9, 3)), np.zeros((9, 2)))
+    opened = opened_sums(recording)
     gaps = gaps_between(opened)
     assert len(gaps) > max(500, 0.9 * len(opened))
     assert min(gaps) > 2**26  # of a few thousand numbers: less once in ten thousand times
 
 
 @pytest.mark.slow
-def test_secrets_without_masks_would_be_small(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_secrets_without_masks_would_be_small(recorded: Record) -> None:
     """Until the dealer's tuples, which do not fit such masks, make them anything."""
-    with recorded(tmp_path, 2, monkeypatch, zero_masks=True) as session:
-        session.cluster(JOBS["own-mean"], np.zeros((9, 3)), np.zeros((9, 2)))
-    opened = opened_sums(tmp_path, 2)
+    with recorded(2, zero_masks=True) as recording:
+        recording.session.cluster(JOBS["own-mean"], np.zeros((9, 3)), np.zeros((9, 2)))
+    opened = opened_sums(recording)
     assert len(gaps_between(opened)) < 0.85 * len(opened)
 
 
@@ -226,7 +255,7 @@ def test_secrets_without_masks_would_be_small(
     [(2, "distances"), (3, "assignments"), (2, "restarts")],
 )
 def test_other_inputs_look_the_same(
-    num_parties: int, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    num_parties: int, name: str, recorded: Record, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """For server, clients, parties and, by what party 0 sends to it, the dealer.
 
@@ -248,7 +277,8 @@ def test_other_inputs_look_the_same(
         (POINTS[::-1].copy(), np.full_like(PAYLOAD, -1e9)),
     ]
     at_home, marks, iterations = [], [], set()
-    with recorded(tmp_path, num_parties, monkeypatch) as session:
+    with recorded(num_parties) as recording:
+        session = recording.session
         session.cluster(job, *inputs[0])  # owners connect
         for given in inputs:
             heard.clear()
@@ -261,7 +291,7 @@ def test_other_inputs_look_the_same(
     for lines, mark in zip(at_home[1:], marks[1:], strict=True):
         assert sorted(shifted(lines, mark)) == sorted(first)
     for rank in range(num_parties):
-        jobs = jobs_of(frames_of(tmp_path, rank))[-len(inputs) :]
+        jobs = jobs_of(recording.frames_of(rank))[-len(inputs) :]
         assert len(jobs[0]) > 20
         for other in jobs[1:]:
             assert sorted(other) == sorted(jobs[0])
@@ -286,7 +316,7 @@ def jobs_of(frames: list[Frame]) -> list[list[tuple[str, str, str, int]]]:
     """
     jobs: list[list[tuple[str, str, str, int]]] = []
     for frame in frames:
-        announced = frame.way == "got" and frame.tag == "CTRL" and b'"cluster"' in frame.payload
+        announced = frame.way == "got" and frame.tag == "CTRL" and ANNOUNCED in frame.payload
         if announced:
             jobs.append([])
         if jobs:
