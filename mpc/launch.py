@@ -148,8 +148,8 @@ class ProcessGroup:
     provider : {"dealer", "tfp"}
     tls : bool
         Whether links are TLS 1.3, with an authority minted for this group alone; else plain TCP.
-    party_module : str
-        What a party runs; tests put other programs here.
+    party_module, dealer_module : str
+        What a party and the dealer run; tests put other programs here.
     """
 
     def __init__(
@@ -161,6 +161,7 @@ class ProcessGroup:
         provider: str = "dealer",
         tls: bool = True,
         party_module: str = "mpc.party",
+        dealer_module: str = "mpc.dealer",
     ) -> None:
         self.num_parties = num_parties
         self.session = secrets.token_hex(32)
@@ -176,7 +177,7 @@ class ProcessGroup:
         }
         roles = [(f"party:{rank}", party_module) for rank in range(num_parties)]
         if provider == "dealer":
-            roles.append(("dealer", "mpc.dealer"))
+            roles.append(("dealer", dealer_module))
         try:
             for rank, (role, module) in enumerate(roles):
                 own = {"role": role, "rank": rank, "credentials": self._credentials_json(role)}
