@@ -128,7 +128,8 @@ class ClusterJob:
             )
         if self.min_cluster_size > MAX_POINTS:
             raise InputError(
-                f"min_cluster_size={self.min_cluster_size} but a job has {MAX_POINTS} points at most"
+                f"min_cluster_size={self.min_cluster_size} but a job has at most {MAX_POINTS} "
+                "points"
             )
         if self.seed > MAX_SEED:
             raise InputError(
@@ -217,8 +218,8 @@ class ClusterJob:
             raise BudgetError(f"{n} points, but at most {MAX_POINTS} fit the fixed-point budget")
         if entries > MAX_ENTRIES:
             raise BudgetError(
-                f"{n} points with {dim} numbers and {payload} to average are {entries} numbers, but "
-                f"at most {MAX_ENTRIES} are shared in a job; lower one of the three"
+                f"{n} points of {dim} numbers, and {payload} to average, are {entries} numbers, "
+                f"but at most {MAX_ENTRIES} are shared in a job; lower one of the three"
             )
         if self.k is not None and self.k > n:
             raise InputError(f"k={self.k} but only {n} points; lower --k or add points")

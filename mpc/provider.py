@@ -2,8 +2,8 @@
 
 Every party draws its own parts from AES streams that it shares with the dealer, one a segment of a
 job, whose keys depend on all tuples of the segment (`mpc.segments`): each party takes them from its
-own rehearsal. Only party 0 asks the dealer, ahead of need where the schedule is known, and gets the one
-correction that makes the parts fit. Others send and get nothing.
+own rehearsal. Only party 0 asks the dealer, ahead of need where the schedule is known, and gets the
+one correction that makes the parts fit. Others send and get nothing.
 """
 
 import math
@@ -289,7 +289,7 @@ class DealerProvider(TupleProvider):
             raise PartyError(f"party:{self._rank} has not rehearsed {step!r}") from None
 
     def _check_dealer(self) -> None:
-        """Raise with the dealer's last words if it has ended: some parties never hear of it else."""
+        """Raise with the dealer's last words if it has ended: most parties never read from it."""
         if self._link.hung_up():
             while True:  # until it is all read
                 self._link.recv_any(max_bytes=sys.maxsize)

@@ -61,7 +61,9 @@ FORMS: Final[Mapping[TupleKind, Form]] = {
 }
 
 
-def check_requests(requests: Sequence[TupleRequest], noted: Shapes, num_parties: int) -> None:
+def check_requests(
+    requests: Sequence[TupleRequest], noted: Shapes, num_parties: int
+) -> dict[str, Shape]:
     """Refuse a list of which no rehearsal could have come, before anything of it is dealt.
 
     Parameters
@@ -71,6 +73,11 @@ def check_requests(requests: Sequence[TupleRequest], noted: Shapes, num_parties:
     noted : mapping of str to tuple of int
         Shapes of the masks noted earlier in the job.
     num_parties : int
+
+    Returns
+    -------
+    dict of str to tuple of int
+        Shapes of the masks that are noted after it.
 
     Raises
     ------
@@ -87,10 +94,9 @@ def check_requests(requests: Sequence[TupleRequest], noted: Shapes, num_parties:
                 raise ValueError(f"keys are for 2 parties, not {num_parties}")
         except (ValueError, MpcError) as error:
             kind = request.kind
-            raise FrameError(
-                f"dealer cannot serve a request of party:0: {kind}: {error}"
-            ) from None
+            raise FrameError(f"dealer cannot serve a request of party:0: {kind}: {error}") from None
         _note(request, masks)
+    return masks
 
 
 def _check_form(request: TupleRequest) -> None:

@@ -6,7 +6,6 @@ needed can be skipped by all without a word.
 """
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from operator import attrgetter
 from typing import Final, Self
@@ -210,6 +209,8 @@ def matmul_shape(left: Shape, right: Shape) -> Shape:
     """Return the shape of a matrix product, with broadcasting of leading axes."""
     if min(len(left), len(right)) < 2:
         raise FrameError(f"matrices are needed for a product, got shapes {left} and {right}")
+    if left[-1] != right[-2]:
+        raise FrameError(f"matrices of shapes {left} and {right} do not fit each other")
     return (*np.broadcast_shapes(left[:-2], right[:-2]), left[-2], right[-1])
 
 

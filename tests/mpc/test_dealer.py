@@ -20,7 +20,7 @@ from mpc.keys import FEW_ENTRIES, Signs, by_points, digit_requests, sign_request
 from mpc.provider import DealerProvider
 from mpc.randomness import AesCtrStream, new_key
 from mpc.schedule import Schedule
-from mpc.tuples import STEPS, TupleRequest, matmul_shape, segment_of
+from mpc.tuples import TupleRequest, matmul_shape, segment_of
 from tests.mpc.deals import Deal, added, dealt, xored
 
 

@@ -21,7 +21,6 @@ from mpc._crypten import open_masked
 from mpc.child import Start, serve_process
 from mpc.errors import MpcError
 from mpc.provider import DealerProvider
-from mpc.schedule import Schedule
 from mpc.tuples import TupleRequest
 from tests.security.gullible_dealer import UNBOUND, unbound
 
@@ -48,28 +47,12 @@ def look_up(honest: Requests) -> Requests:
     return (TupleRequest("lookup", ((1,),), LOOKED_UP_BITS),)
 
 
-def huge(honest: Requests) -> Requests:
-    """Ask for more than the dealer has memory for."""
-    return (TupleRequest("square", ((1 << 40,),)),)
-
-
-def same(honest: Requests) -> Requests:
-    return honest
-
-
-def prefix(honest: Requests) -> Requests:
-    """Ask for what begins like the honest list and goes on otherwise."""
-    return (*honest[:1], *look_up(honest))
-
-
 EXTRA: Final[dict[str, Callable[[Requests], Requests]]] = {
     "zero": of_zero_size,
     "look-up": look_up,
-    "huge": huge,
-    "same": same,
-    "prefix": prefix,
 }
-"""What to ask for; the word after it in the environment says when: before, after or instead."""
+"""What to ask for; the word behind it in the environment says when: after the honest list, or
+instead of it."""
 
 
 class Recording(DealerProvider):
@@ -87,7 +70,7 @@ class Recording(DealerProvider):
 
 
 class Thieving(Recording):
-    """Asks before, after or instead of the honest list of the first step with a mask."""
+    """Asks for more, or something else, in the first step that begins with a mask."""
 
     _extra: Requests = ()
 
@@ -100,14 +83,13 @@ class Thieving(Recording):
             return
         what, when = os.environ[ATTACK].split()
         self._extra = EXTRA[what](honest)
-        order = {"before": (self._extra, honest), "after": (honest, self._extra)}
-        for each in order.get(when, (self._extra,)):
+        for each in (honest, self._extra) if when == "after" else (self._extra,):
             super()._ask(segment, each)
 
     def _read_next(self) -> None:
         segment, request = self._unread[0]
         super()._read_next()
-        if any(request is extra for extra in self._extra) and os.environ[ATTACK] != "same after":
+        if any(request is extra for extra in self._extra):
             _, sent = self._arrived[segment].pop()
             self.save("stolen", torch.from_numpy(-np.frombuffer(sent, np.int64)))
 
