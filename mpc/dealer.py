@@ -63,7 +63,7 @@ from mpc.link_meter import LinkMeter
 from mpc.randomness import AesCtrStream, new_key
 from mpc.reception import Reception
 from mpc.request_rules import check_requests
-from mpc.segments import DealtOnce, stream_of
+from mpc.segments import DealtOnce, digest_of, stream_of
 from mpc.transport import MAX_CONTROL_BYTES, Link, raw_view
 from mpc.tuples import TupleRequest, integer, job_of, matmul_shape, place_of, requests_of
 
@@ -299,7 +299,8 @@ class Dealer:
             self._job, self._masks = job_of(segment), {}
         noted = {name: mask.shape for name, mask in self._masks.items()}
         check_requests(requests, noted, len(self._links))
-        streams = [stream_of(key, segment, requests) for key in self._keys]
+        digest = digest_of(requests)
+        streams = [stream_of(key, segment, digest) for key in self._keys]
         expander = Expander(streams, self._masks)
         for request in requests:
             started = time.perf_counter()

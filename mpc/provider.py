@@ -279,12 +279,12 @@ class DealerProvider(TupleProvider):
         self._job = job
         self._begun.add(segment)
         self._segment = segment
-        self._stream = stream_of(self._key, segment, self._planned(step))
+        self._stream = stream_of(self._key, segment, self._digest_of(step))
         self._step = step
 
-    def _planned(self, step: str) -> Sequence[TupleRequest]:
+    def _digest_of(self, step: str) -> bytes:
         try:
-            return self._schedule.tuples_of(step)
+            return self._schedule.digest_of(step)
         except LookupError:
             raise PartyError(f"party:{self._rank} has not rehearsed {step!r}") from None
 

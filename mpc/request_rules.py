@@ -9,6 +9,7 @@ any job's.
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from mpc.digits import MOST_BITS
@@ -87,8 +88,7 @@ def check_requests(
     masks = dict(noted)
     for request in requests:
         try:
-            _check_form(request)
-            _check_sizes(request)
+            _check_alone(request)
             _check_masks(request, masks)
             if request.kind in KEY_KINDS and num_parties != 2:
                 raise ValueError(f"keys are for 2 parties, not {num_parties}")
@@ -97,6 +97,13 @@ def check_requests(
             raise FrameError(f"dealer cannot serve a request of party:0: {kind}: {error}") from None
         _note(request, masks)
     return masks
+
+
+@lru_cache(maxsize=4096)
+def _check_alone(request: TupleRequest) -> None:
+    """Refuse what cannot be whatever was noted; most requests come again in every iteration."""
+    _check_form(request)
+    _check_sizes(request)
 
 
 def _check_form(request: TupleRequest) -> None:

@@ -8,10 +8,11 @@ And the dealer answers for a segment once.
 
 References
 ----------
-RFC 2104 (HMAC); Bellare: New proofs for NMAC and HMAC, CRYPTO 2006 (it is a pseudorandom function,
-so that keys of different lists are independent).
+RFC 2104 (HMAC). Bellare: New proofs for NMAC and HMAC, CRYPTO 2006 (it is a pseudorandom function,
+so that keys of different lists are independent of one another).
 """
 
+import hashlib
 import hmac
 import json
 from collections.abc import Sequence
@@ -21,11 +22,12 @@ from mpc.errors import FrameError
 from mpc.randomness import KEY_BYTES, AesCtrStream
 from mpc.tuples import TupleRequest, in_words
 
-_PURPOSE: Final = "secfpp stream of a segment"
+_PURPOSE: Final = b"secfpp stream of a segment"
+_NUMBER_BYTES: Final = 8
 
 
-def stream_of(key: bytes, segment: int, requests: Sequence[TupleRequest]) -> AesCtrStream:
-    """Return one party's stream for a segment in which these tuples, and no others, are dealt.
+def stream_of(key: bytes, segment: int, digest: bytes) -> AesCtrStream:
+    """Return one party's stream for a segment in which some tuples, and no others, are dealt.
 
     Parameters
     ----------
@@ -33,17 +35,20 @@ def stream_of(key: bytes, segment: int, requests: Sequence[TupleRequest]) -> Aes
         What the party shares with the dealer.
     segment : int
         See `mpc.tuples.segment_of`.
-    requests : sequence of TupleRequest
-        All tuples of the segment, in the order of use.
+    digest : bytes
+        See `digest_of`.
     """
-    digest = hmac.digest(key, encoded(segment, requests), "sha256")
-    return AesCtrStream(digest[:KEY_BYTES])
+    bound = _PURPOSE + segment.to_bytes(_NUMBER_BYTES, "big") + digest
+    return AesCtrStream(hmac.digest(key, bound, "sha256")[:KEY_BYTES])
 
 
-def encoded(segment: int, requests: Sequence[TupleRequest]) -> bytes:
-    """Return a segment and its tuples as bytes, different for any two that differ in anything."""
-    values = [_PURPOSE, segment, [request.as_json() for request in requests]]
-    return json.dumps(values, separators=(",", ":")).encode()
+def digest_of(requests: Sequence[TupleRequest]) -> bytes:
+    """Return a digest of all tuples of a segment, in the order of use.
+
+    It is of every field of each: lists that differ in anything have different ones.
+    """
+    values = [request.as_json() for request in requests]
+    return hashlib.sha256(json.dumps(values, separators=(",", ":")).encode()).digest()
 
 
 class DealtOnce:

@@ -15,7 +15,7 @@ from mpc.jobs import MAX_ITERATIONS, MAX_JOBS
 from mpc.provider import DealerProvider
 from mpc.randomness import new_key
 from mpc.schedule import Schedule
-from mpc.segments import encoded, stream_of
+from mpc.segments import digest_of, stream_of
 from mpc.tuples import STEPS, TupleRequest, place_of, segment_of
 from tests.mpc.deals import Deal, shares
 from tests.mpc.ends import at_once
@@ -39,7 +39,7 @@ ZERO = (
 
 
 def drawn(key: bytes, segment: int, requests: Requests) -> Int64Array:
-    return stream_of(key, segment, requests).ring((4,))
+    return stream_of(key, segment, digest_of(requests)).ring((4,))
 
 
 def others_than(request: TupleRequest) -> list[TupleRequest]:
@@ -81,7 +81,7 @@ def test_names_cannot_be_made_to_look_like_others(
     one: tuple[tuple[str, ...], ...], other: tuple[tuple[str, ...], ...]
 ) -> None:
     first, second = (
-        encoded(SEGMENT, [TupleRequest("mask", ((1,),), names=names) for names in each])
+        digest_of([TupleRequest("mask", ((1,),), names=names) for names in each])
         for each in (one, other)
     )
     assert first != second
@@ -104,7 +104,9 @@ def test_every_tuple_of_a_job_is_from_a_stream_of_its_own() -> None:
     key = new_key()
     steps = [*STEPS, *(f"iteration {i}" for i in range(1, 30))]
     segments = [segment_of(job, step) for job in (1, 2, 3) for step in steps]
-    whole = np.concatenate([stream_of(key, each, HONEST).ring((500,)) for each in segments])
+    whole = np.concatenate(
+        [stream_of(key, each, digest_of(HONEST)).ring((500,)) for each in segments]
+    )
     assert len(np.unique(whole)) == len(whole)
 
 

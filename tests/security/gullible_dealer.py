@@ -5,20 +5,18 @@ see that they would succeed here.
 """
 
 import sys
-from collections.abc import Sequence
 from typing import Final
 
 import mpc.dealer
 from mpc.child import serve_process
 from mpc.randomness import AesCtrStream
 from mpc.segments import DealtOnce
-from mpc.tuples import TupleRequest
 
 UNBOUND: Final = "THIEF_STREAMS_UNBOUND"
 """Name of what tells parties, too, to take such streams."""
 
 
-def unbound(key: bytes, segment: int, requests: Sequence[TupleRequest]) -> AesCtrStream:
+def unbound(key: bytes, segment: int, digest: bytes) -> AesCtrStream:
     """Return a stream that depends on the key and the number of the segment alone."""
     return AesCtrStream(key, nonce=segment)
 
