@@ -167,7 +167,9 @@ class ProcessGroup:
         self.session = secrets.token_hex(32)
         self.timeout_s = timeout_s
         self.children: list[Child] = []
+        self._tls = tls
         self._authority = Authority.create() if tls else None
+        self._latest: Identity | None = None
         settings: dict[str, object] = {
             "session": self.session,
             "num_parties": num_parties,
@@ -207,11 +209,18 @@ class ProcessGroup:
         return {child.role: child.pid for child in self.children}
 
     def identity(self, role: str) -> Identity:
-        """Return what proves a role to the group's parties."""
-        return Identity(role=role, session=self.session, credentials=self._credentials(role))
+        """Return what proves a role to the group's parties; the same when asked again at once."""
+        if self._latest is None or self._latest.role != role:
+            credentials = self._credentials(role)
+            self._latest = Identity(role=role, session=self.session, credentials=credentials)
+        return self._latest
 
     def _credentials(self, role: str) -> Credentials | None:
-        return None if self._authority is None else self._authority.issue(role)
+        if not self._tls:
+            return None
+        if self._authority is None:
+            raise SessionError(f"{role} is not certified any more: the session has ended")
+        return self._authority.issue(role)
 
     def _credentials_json(self, role: str) -> dict[str, str] | None:
         credentials = self._credentials(role)
@@ -262,7 +271,14 @@ class ProcessGroup:
             time.sleep(0.05)
 
     def end(self, grace_s: float = 2.0) -> None:
-        """End every child; none is left when this returns."""
+        """End every child; none is left when this returns, nor any private key.
+
+        The authority's key and those of the roles are dropped, and with them the TLS contexts that
+        were made of them. Python promises no more: strings cannot be overwritten, so that what was
+        in their memory stays there until something else takes its place, and the system may have
+        written it to swap before.
+        """
+        self._authority = self._latest = None
         deadline = time.monotonic() + grace_s
         for child in self.children:
             child.end(max(deadline - time.monotonic(), 0.1))
