@@ -1,7 +1,9 @@
 """Who is who: names, keys and certificates of the roles, for TLS with mutual authentication.
 
-A role's certificate carries one DNS name, `party-0.secfpp` for `party:0`. It is a name, not a
-place: addresses are in the network file, and a host may move without a new certificate.
+A role's certificate carries exactly one name, the DNS name `party-0.secfpp` for `party:0`; common
+names say nothing. It is a name, not a place: addresses are in the network file, and a host may move
+without a new certificate. Its extended key usage is to listen, to connect, or both, as the role
+does.
 
 `Authority` is a test authority. Whoever holds its key can impersonate every role, and so undo
 secret sharing altogether. In a real deployment each role makes its own key, which never leaves its
@@ -29,7 +31,16 @@ CLOCK_SKEW: Final = dt.timedelta(minutes=5)
 
 _ROLE: Final = re.compile(r"server|dealer|party:(0|[1-9][0-9]{0,2})|client:[A-Za-z0-9_-]{1,50}")
 """With 50 letters a client's name has 64, the most that a certificate's common name may have."""
-_BOTH_ENDS: Final = (ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.SERVER_AUTH)
+_CONNECTS: Final = ExtendedKeyUsageOID.CLIENT_AUTH
+_LISTENS: Final = ExtendedKeyUsageOID.SERVER_AUTH
+_USES: Final[Mapping[str, tuple[x509.ObjectIdentifier, ...]]] = {
+    "party": (_CONNECTS, _LISTENS),
+    "dealer": (_LISTENS,),
+    "server": (_CONNECTS,),
+    "client": (_CONNECTS,),
+}
+"""By kind of role: parties connect to one another and to the dealer; the server and data owners
+connect to parties, and nobody to them."""
 _OURS: Final = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "SecFPP test authority")])
 
 
@@ -71,6 +82,11 @@ def role_of(name: str) -> str:
     if not _ROLE.fullmatch(role) or certificate_name(role) != name:
         raise InputError(f"{name!r} is not the name of a role, such as party-0.{DOMAIN}")
     return role
+
+
+def uses_of(role: str) -> tuple[x509.ObjectIdentifier, ...]:
+    """Return the extended key usages of a role's certificate: to connect, to listen, or both."""
+    return _USES[role.partition(":")[0]]
 
 
 def utc_now() -> dt.datetime:
@@ -214,7 +230,7 @@ class Authority:
         for extension, critical in (
             (x509.BasicConstraints(ca=False, path_length=None), True),
             (_key_usage(for_certificates=False), True),
-            (x509.ExtendedKeyUsage(_BOTH_ENDS), False),
+            (x509.ExtendedKeyUsage(uses_of(role)), False),
             (x509.SubjectAlternativeName([x509.DNSName(name)]), False),
             (self._identifier, False),
         ):

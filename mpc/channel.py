@@ -4,6 +4,7 @@ TLS runs on memory buffers beside the socket, not inside it: reading and writing
 in one thread without a lock, and a kernel time-out ends every wait without an extra system call.
 """
 
+import errno
 import os
 import socket
 import ssl
@@ -30,6 +31,9 @@ class Channel(Protocol):
 
     def encode(self, data: Buffer) -> Iterator[Buffer]:
         """Yield what is to be sent for `data`, piece by piece."""
+
+    def close(self) -> None:
+        """Close the socket and let go of all keys; harmless when closed already."""
 
     def read_into(self, view: memoryview, *, wait: bool) -> int:
         """Read some bytes; 0 when the peer closed.
@@ -59,6 +63,10 @@ class PlainChannel:
     def encode(self, data: Buffer) -> Iterator[Buffer]:
         """Yield the bytes themselves."""
         yield data
+
+    def close(self) -> None:
+        """Close the socket."""
+        self.sock.close()
 
     def read_into(self, view: memoryview, *, wait: bool) -> int:
         """Read some bytes; small reads go through a buffer, to save system calls."""
@@ -92,7 +100,7 @@ class TlsChannel:
         self.sock = sock
         self.spin_s = 0.0
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-        self._tls = context.wrap_bio(
+        self._tls: ssl.SSLObject | None = context.wrap_bio(
             self._incoming, self._outgoing, server_side=server_side, server_hostname=peer_name
         )
         self._buffer = memoryview(bytearray(_BUFFER_BYTES))
@@ -102,7 +110,7 @@ class TlsChannel:
         done = False
         while not done:
             try:
-                self._tls.do_handshake()
+                self._open.do_handshake()
                 done = True
             except ssl.SSLWantReadError:
                 pass
@@ -119,23 +127,37 @@ class TlsChannel:
 
     @property
     def peer_names(self) -> tuple[str, ...]:
-        """DNS names in the peer's certificate, which the authority signed."""
-        certificate = self._tls.getpeercert() or {}
-        names = certificate.get("subjectAltName", ())
-        return tuple(str(entry[1]) for entry in names if entry[0] == "DNS")
+        """All names in the peer's certificate, which the authority signed.
+
+        Those of DNS as they are, others with their kind before them; common names are none.
+        """
+        certificate = self._open.getpeercert() or {}
+        pairs = ((str(pair[0]), str(pair[1])) for pair in certificate.get("subjectAltName", ()))
+        return tuple(name if kind == "DNS" else f"{kind}:{name}" for kind, name in pairs)
+
+    def close(self) -> None:
+        """Close the socket and drop the TLS session, whose context holds our private key."""
+        self.sock.close()
+        self._tls = None
+
+    @property
+    def _open(self) -> ssl.SSLObject:
+        if self._tls is None:
+            raise OSError(errno.EBADF, "it was closed here")
+        return self._tls
 
     def encode(self, data: Buffer) -> Iterator[Buffer]:
         """Yield encrypted records."""
         view = memoryview(data)
         for start in range(0, max(len(view), 1), _RECORD_BATCH):
-            self._tls.write(view[start : start + _RECORD_BATCH])
+            self._open.write(view[start : start + _RECORD_BATCH])
             yield self._outgoing.read()
 
     def read_into(self, view: memoryview, *, wait: bool) -> int:
         """Read and decrypt some bytes; 0 when the peer closed."""
         while True:
             try:
-                return self._tls.read(len(view), view)  # type: ignore[return-value]
+                return self._open.read(len(view), view)  # type: ignore[return-value]
             except ssl.SSLWantReadError:
                 if not self._fill(wait=wait):
                     return 0
@@ -145,7 +167,7 @@ class TlsChannel:
     @property
     def has_buffered(self) -> bool:
         """Whether decrypted or undecrypted bytes were read ahead."""
-        return bool(self._tls.pending() or self._incoming.pending)
+        return self._tls is not None and bool(self._tls.pending() or self._incoming.pending)
 
     def _fill(self, *, wait: bool) -> int:
         count = receive(self.sock, self._buffer, wait=wait, spin_s=self.spin_s)

@@ -16,7 +16,14 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 
-from mpc.certificates import DOMAIN, Authority, Credentials, certificate_name, check_validity
+from mpc.certificates import (
+    DOMAIN,
+    Authority,
+    Credentials,
+    certificate_name,
+    check_validity,
+    uses_of,
+)
 from mpc.errors import InputError
 
 AUTHORITY_FILE: Final = "ca.pem"
@@ -115,13 +122,14 @@ def read_credentials(folder: Path, role: str) -> Credentials:
     ------
     InputError
         A file is missing or damaged; the key is readable by others or another certificate's; the
-        certificate is another role's, another authority's, or not valid now.
+        certificate is another role's, another authority's, for other uses, or not valid now.
     """
     certificate_path, key_path = (folder / name for name in file_names(role))
     authority_pem = _read(folder / AUTHORITY_FILE)
     certificate_pem, key_pem = _read(certificate_path), _read(key_path)
     certificate = _certificates(certificate_pem, certificate_path)[0]
     _check_name(certificate, role, certificate_path)
+    _check_uses(certificate, role, certificate_path)
     if not _belong(_key(key_pem, key_path), certificate):
         raise InputError(f"{key_path} is not the key of {certificate_path.name}")
     check_validity(certificate, str(certificate_path))
@@ -145,6 +153,20 @@ def _check_name(certificate: x509.Certificate, role: str, path: Path) -> None:
         raise InputError(
             f"{path} is for {', '.join(found) or 'nobody'} and not for {role}, whose certificate "
             f"has the one name {certificate_name(role)}"
+        )
+
+
+def _check_uses(certificate: x509.Certificate, role: str, path: Path) -> None:
+    """Refuse a certificate that says what it is for, and not what the role does with it."""
+    try:
+        allowed = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+    except x509.ExtensionNotFound:
+        return  # for any use: RFC 5280, section 4.2.1.12
+    missing = [use._name for use in uses_of(role) if use not in allowed]
+    if missing:
+        raise InputError(
+            f"{path} may not be used for {' and '.join(missing)}, which {role} needs; have it "
+            "issued with that extended key usage"
         )
 
 
@@ -191,7 +213,7 @@ def _read(path: Path) -> str:
     """Return a file's text; a key must be its owner's alone."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        with open(descriptor, encoding="utf-8") as file:  # a pipe, opened so, does not block
+        with open(descriptor, encoding="utf-8-sig") as file:  # a pipe, opened so, does not block
             if path.suffix == _KEY_SUFFIX and os.fstat(descriptor).st_mode & _OTHERS:
                 raise InputError(f"others may read the private key {path}; run: chmod 600 {path}")
             return file.read()

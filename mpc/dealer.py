@@ -1,9 +1,11 @@
 """The dealer: correlated randomness from seeds, in a process of its own that never gets a share.
 
-Each party and the dealer share one AES key. A party expands its own parts of every tuple from
-it; the dealer expands everybody's, computes what the last part must be, and sends that correction
-to party 0, which asks for it ahead of need. The dealer learns shapes and the number of operations
-only. It must not collude with a party.
+Each party and the dealer share one key, from which the key of every segment's stream is derived
+(`mpc.segments`). A party expands its own parts of every tuple from that; the dealer expands
+everybody's, computes what the last part must be, and sends that correction to party 0, which asks
+for it ahead of need. The dealer learns shapes and the number of operations only. It must not
+collude with a party. A segment is dealt once, and only if its tuples are such as a job may need
+(`mpc.request_rules`): whatever else party 0 asks for ends the session.
 
 Kinds of tuples (all additive shares mod 2^64 unless said otherwise):
 
@@ -30,6 +32,7 @@ notes r, its shifted part and its top bit as `name`, `name shifted` and `name to
 a mask to another name.
 """
 
+import contextlib
 import json
 import math
 import sys
@@ -43,13 +46,14 @@ import numpy as np
 from mpc import digits
 from mpc.bilinear import Formula, bilinear
 from mpc.child import Start, serve_process
-from mpc.errors import FrameError, PeerClosedError
+from mpc.errors import FrameError, PeerClosedError, TransportError
 from mpc.fixedpoint import Int64Array
 from mpc.frames import (
     CORRECTIONS,
     DEALER_KEY,
     DEALER_REPORT,
     DIGIT_KINDS,
+    FAILED,
     REQUEST,
     SIGN_KINDS,
     Chain,
@@ -58,8 +62,10 @@ from mpc.fss import generate_point, generate_sign
 from mpc.link_meter import LinkMeter
 from mpc.randomness import AesCtrStream, new_key
 from mpc.reception import Reception
+from mpc.request_rules import check_requests
+from mpc.segments import DealtOnce, digest_of, stream_of
 from mpc.transport import MAX_CONTROL_BYTES, Link, raw_view
-from mpc.tuples import TupleRequest, job_of, matmul_shape, requests_of
+from mpc.tuples import TupleRequest, integer, job_of, matmul_shape, place_of, requests_of
 
 Masks = dict[str, Int64Array]
 """By name: masks that the dealer has noted, the sum of all parties' parts."""
@@ -251,13 +257,29 @@ class Dealer:
         self._sent = dict.fromkeys(links, 0)
         self._seconds = 0.0
         self._job = 0
+        self._dealt = DealtOnce()
         self._masks: Masks = {}
         for link, key in zip(links, self._keys, strict=True):
             link.send(DEALER_KEY, key)
             link.start_counting()
 
     def serve(self) -> None:
-        """Answer until party 0 hangs up."""
+        """Answer until party 0 hangs up; who asks for what is not dealt ends the session.
+
+        Raises
+        ------
+        FrameError
+            Names party 0, and what it asked for; every party is told.
+        """
+        try:
+            self._serve()
+        except FrameError as error:
+            for link in self._links:
+                with contextlib.suppress(TransportError):  # it may be gone
+                    link.say_last(FAILED, str(error).encode())
+            raise
+
+    def _serve(self) -> None:
         while True:
             self._client.readable_within(None)
             try:
@@ -272,9 +294,13 @@ class Dealer:
 
     def _deal(self, wanted: tuple[int, list[TupleRequest]]) -> None:
         segment, requests = wanted
+        self._dealt.enter(segment)
         if job_of(segment) != self._job:
             self._job, self._masks = job_of(segment), {}
-        streams = [AesCtrStream(key, nonce=segment) for key in self._keys]
+        noted = {name: mask.shape for name, mask in self._masks.items()}
+        check_requests(requests, noted, len(self._links))
+        digest = digest_of(requests)
+        streams = [stream_of(key, segment, digest) for key in self._keys]
         expander = Expander(streams, self._masks)
         for request in requests:
             started = time.perf_counter()
@@ -308,8 +334,10 @@ class Dealer:
 def _segment_in(payload: bytearray) -> tuple[int, list[TupleRequest]]:
     try:
         request = json.loads(payload)
-        return int(request["segment"]), requests_of(request["tuples"])
-    except (ValueError, KeyError, TypeError) as error:
+        segment = integer(request["segment"])
+        place_of(segment)
+        return segment, requests_of(request["tuples"])
+    except (ValueError, KeyError, TypeError, RecursionError, FrameError) as error:
         raise FrameError(f"dealer got a malformed request of party:0: {error}") from None
 
 

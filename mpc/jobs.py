@@ -3,6 +3,7 @@
 Shape letters: N points, K clusters, D dimensions of a point, M of a payload.
 """
 
+import operator
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Final, Literal, Protocol, Self
@@ -41,6 +42,22 @@ TOO_SMALL: Final = -1
 MAX_COLUMNS: Final = 1024
 """Most centres over all restarts or candidates of k."""
 
+MAX_ITERATIONS: Final = 10_000
+"""Most reassignments of a job. Each has randomness under a number of its own: more would meet those
+of the next job."""
+
+MAX_JOBS: Final = (1 << 32) - 1
+"""Most jobs of a session: a job's number stands in 4 bytes of every frame."""
+
+MAX_ENTRIES: Final = 1 << 27
+"""Most numbers that owners share in a job, N (D + M): a gigabyte at each party."""
+
+MAX_SEED: Final = (1 << 64) - 1
+"""The largest seed of public draws."""
+
+MAX_LABEL: Final = 1000
+"""Most characters of a job's label, which every line of the ledger repeats."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ClusterJob:
@@ -76,10 +93,12 @@ class ClusterJob:
     """Copied to every ledger line, e.g. "round 3"."""
 
     def __post_init__(self) -> None:
+        self._take_integers()
         if self.k is not None and self.k < 1:
             raise InputError(f"k={self.k} but at least one cluster is needed")
         if self.iterations < 1:
             raise InputError(f"iterations={self.iterations} but at least 1 is needed")
+        self._check_limits()
         if self.reveal not in REVEAL_POLICIES:
             raise InputError(f"reveal={self.reveal!r} is none of {', '.join(REVEAL_POLICIES)}")
         if self.min_cluster_size < 1:
@@ -93,6 +112,36 @@ class ClusterJob:
         self._check_start()
         if self.init_rows is not None:
             self._check_init_rows(self.init_rows)
+
+    def _take_integers(self) -> None:
+        """Turn NumPy's integers into Python's, and refuse what is none: 2.5, or "2"."""
+        names = ("iterations", "min_cluster_size", "restarts", "seed", "k_max")
+        for name in (*names, *(["k"] if self.k is not None else [])):
+            object.__setattr__(self, name, _integer(name, getattr(self, name)))
+        if self.init_rows is not None:
+            rows = tuple(_integer("init_rows", row) for row in self.init_rows)
+            object.__setattr__(self, "init_rows", rows)
+
+    def _check_limits(self) -> None:
+        """Refuse what is too large, as a party must that hears of the job from a server."""
+        if self.iterations > MAX_ITERATIONS:
+            raise InputError(
+                f"iterations={self.iterations} but a job has {MAX_ITERATIONS} at most; it ends by "
+                "itself when nothing changes"
+            )
+        if self.min_cluster_size > MAX_POINTS:
+            raise InputError(
+                f"min_cluster_size={self.min_cluster_size} but a job has at most {MAX_POINTS} "
+                "points"
+            )
+        if self.seed > MAX_SEED:
+            raise InputError(
+                f"a seed of {self.seed.bit_length()} bits, but at most 2^64 - 1 is possible"
+            )
+        if len(self.label) > MAX_LABEL:
+            raise InputError(
+                f"a label of {len(self.label)} characters, but {MAX_LABEL} are possible at most"
+            )
 
     def _check_start(self) -> None:
         if self.init not in INITS:
@@ -155,8 +204,26 @@ class ClusterJob:
         n = len(points_ND)
         if len(payload_NM) != n:
             raise InputError(f"{n} points but {len(payload_NM)} payload rows")
+        self.check_shapes(n, points_ND.shape[1], payload_NM.shape[1])
+
+    def check_shapes(self, num_points: int, dim: int, payload: int) -> None:
+        """Refuse a number of points or numbers that the job cannot work on.
+
+        Raises
+        ------
+        InputError, BudgetError
+            Nothing to cluster or to average, too much of it, k > N, or a start out of range.
+        """
+        n, entries = num_points, num_points * (dim + payload)
+        if min(n, dim, payload) < 1:
+            raise InputError(f"{n} points of {dim} numbers, and {payload} to average: no job")
         if n > MAX_POINTS:
             raise BudgetError(f"{n} points, but at most {MAX_POINTS} fit the fixed-point budget")
+        if entries > MAX_ENTRIES:
+            raise BudgetError(
+                f"{n} points of {dim} numbers, and {payload} to average, are {entries} numbers, "
+                f"but at most {MAX_ENTRIES} are shared in a job; lower one of the three"
+            )
         if self.k is not None and self.k > n:
             raise InputError(f"k={self.k} but only {n} points; lower --k or add points")
         if self.init_rows is not None and not all(0 <= row < n for row in self.init_rows):
@@ -173,6 +240,13 @@ class ClusterJob:
             raise InputError("a job must be a JSON object")
         rows = values.get("init_rows")
         return cls(**{**values, "init_rows": None if rows is None else tuple(rows)})
+
+
+def _integer(name: str, value: object) -> int:
+    try:
+        return operator.index(value)  # type: ignore[arg-type]
+    except TypeError:
+        raise InputError(f"{name}={value!r} but an integer is needed") from None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -148,8 +148,8 @@ class ProcessGroup:
     provider : {"dealer", "tfp"}
     tls : bool
         Whether links are TLS 1.3, with an authority minted for this group alone; else plain TCP.
-    party_module : str
-        What a party runs; tests put other programs here.
+    party_module, dealer_module : str
+        What a party and the dealer run; tests put other programs here.
     """
 
     def __init__(
@@ -161,12 +161,15 @@ class ProcessGroup:
         provider: str = "dealer",
         tls: bool = True,
         party_module: str = "mpc.party",
+        dealer_module: str = "mpc.dealer",
     ) -> None:
         self.num_parties = num_parties
         self.session = secrets.token_hex(32)
         self.timeout_s = timeout_s
         self.children: list[Child] = []
+        self._tls = tls
         self._authority = Authority.create() if tls else None
+        self._latest: Identity | None = None
         settings: dict[str, object] = {
             "session": self.session,
             "num_parties": num_parties,
@@ -176,7 +179,7 @@ class ProcessGroup:
         }
         roles = [(f"party:{rank}", party_module) for rank in range(num_parties)]
         if provider == "dealer":
-            roles.append(("dealer", "mpc.dealer"))
+            roles.append(("dealer", dealer_module))
         try:
             for rank, (role, module) in enumerate(roles):
                 own = {"role": role, "rank": rank, "credentials": self._credentials_json(role)}
@@ -206,11 +209,18 @@ class ProcessGroup:
         return {child.role: child.pid for child in self.children}
 
     def identity(self, role: str) -> Identity:
-        """Return what proves a role to the group's parties."""
-        return Identity(role=role, session=self.session, credentials=self._credentials(role))
+        """Return what proves a role to the group's parties; the same when asked again at once."""
+        if self._latest is None or self._latest.role != role:
+            credentials = self._credentials(role)
+            self._latest = Identity(role=role, session=self.session, credentials=credentials)
+        return self._latest
 
     def _credentials(self, role: str) -> Credentials | None:
-        return None if self._authority is None else self._authority.issue(role)
+        if not self._tls:
+            return None
+        if self._authority is None:
+            raise SessionError(f"{role} is not certified any more: the session has ended")
+        return self._authority.issue(role)
 
     def _credentials_json(self, role: str) -> dict[str, str] | None:
         credentials = self._credentials(role)
@@ -261,7 +271,14 @@ class ProcessGroup:
             time.sleep(0.05)
 
     def end(self, grace_s: float = 2.0) -> None:
-        """End every child; none is left when this returns."""
+        """End every child; none is left when this returns, nor any private key.
+
+        The authority's key and those of the roles are dropped, and with them the TLS contexts that
+        were made of them. Python promises no more: strings cannot be overwritten, so that what was
+        in their memory stays there until something else takes its place, and the system may have
+        written it to swap before.
+        """
+        self._authority = self._latest = None
         deadline = time.monotonic() + grace_s
         for child in self.children:
             child.end(max(deadline - time.monotonic(), 0.1))

@@ -14,7 +14,7 @@ import numpy as np
 
 from mpc._crypten import from_share
 from mpc.clustering import Decision, cluster_shares
-from mpc.errors import FrameError, PeerTimeoutError, TransportError
+from mpc.errors import FrameError, InputError, PeerTimeoutError, TransportError
 from mpc.exchange import collect
 from mpc.fixedpoint import Int64Array
 from mpc.frames import CONTROL, DECISION, SHARE
@@ -88,10 +88,14 @@ class Order:
                 dim=int(message["dim"]),  # type: ignore[call-overload]
                 payload=int(message["payload"]),  # type: ignore[call-overload]
             )
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
             raise FrameError(f"the server sent a malformed job: {error}") from None
         if sorted(row for held in rows.values() for row in held) != list(range(order.num_points)):
             raise FrameError("the rows of a job must be 0 .. N - 1, each of one owner")
+        try:
+            order.job.check_shapes(order.num_points, order.dim, order.payload)
+        except InputError as error:
+            raise FrameError(f"the server sent a job that cannot be: {error}") from None
         return order
 
 

@@ -1,11 +1,13 @@
 """A party's side of the dealer, in the shape of CrypTen's provider of correlated randomness.
 
 Every party draws its own parts from AES streams that it shares with the dealer, one a segment of a
-job. Only party 0 asks the dealer, ahead of need where the schedule is known, and gets the one
-correction that makes the parts fit. Others send and get nothing.
+job, whose keys depend on all tuples of the segment (`mpc.segments`): each party takes them from its
+own rehearsal. Only party 0 asks the dealer, ahead of need where the schedule is known, and gets the
+one correction that makes the parts fit. Others send and get nothing.
 """
 
 import math
+import sys
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -25,6 +27,7 @@ from mpc.jobs import Comparisons
 from mpc.keys import SignKeys, Signs, SignsPart, by_points, digit_requests, sign_requests
 from mpc.randomness import KEY_BYTES, AesCtrStream
 from mpc.schedule import Schedule
+from mpc.segments import stream_of
 from mpc.traffic import OperationTraffic, RoleTraffic
 from mpc.transport import Link
 from mpc.tuples import TupleRequest, segment_of
@@ -234,7 +237,7 @@ class DealerProvider(TupleProvider):
         self._arrived: dict[int, deque[tuple[TupleRequest, bytearray]]] = {}
         self._asked: set[int] = set()
         self._corrections = 0
-        self._stream = AesCtrStream(self._key, nonce=0)
+        self._stream: AesCtrStream | None = None
         self._segment = 0
         self._step = ""
         self.seconds = 0.0
@@ -265,16 +268,31 @@ class DealerProvider(TupleProvider):
         Raises
         ------
         PartyError
-            The step has begun before: its masks must not be used twice.
+            The step has begun before: its masks must not be used twice. Or it was not rehearsed.
+        TransportError
+            The dealer has ended the session; with what it said last.
         """
         segment = segment_of(job, step)
         if segment in self._begun or job < self._job:
             raise PartyError(f"party:{self._rank} would use the masks of {step!r} twice")
+        self._check_dealer()
         self._job = job
         self._begun.add(segment)
         self._segment = segment
-        self._stream = AesCtrStream(self._key, nonce=segment)
+        self._stream = stream_of(self._key, segment, self._digest_of(step))
         self._step = step
+
+    def _digest_of(self, step: str) -> bytes:
+        try:
+            return self._schedule.digest_of(step)
+        except LookupError:
+            raise PartyError(f"party:{self._rank} has not rehearsed {step!r}") from None
+
+    def _check_dealer(self) -> None:
+        """Raise with the dealer's last words if it has ended: most parties never read from it."""
+        if self._link.hung_up():
+            while True:  # until it is all read
+                self._link.recv_any(max_bytes=sys.maxsize)
 
     def look_ahead(self) -> None:
         """Ask the dealer for the next iteration's tuples, if there may be one."""
@@ -305,12 +323,18 @@ class DealerProvider(TupleProvider):
 
     def _draw(self, size: Sequence[int]) -> torch.Tensor:
         started = time.perf_counter()
-        drawn = torch.from_numpy(self._stream.ring(size))
+        drawn = torch.from_numpy(self._own.ring(size))
         self.seconds += time.perf_counter() - started
         return drawn
 
     def _draw_bits(self, size: Sequence[int]) -> torch.Tensor:
-        return torch.from_numpy(self._stream.bits(size, 1))
+        return torch.from_numpy(self._own.bits(size, 1))
+
+    @property
+    def _own(self) -> AesCtrStream:
+        if self._stream is None:
+            raise PartyError(f"party:{self._rank} would draw masks before any step has begun")
+        return self._stream
 
     def _last_part(self, request: TupleRequest) -> torch.Tensor:
         if self._rank != 0:

@@ -1,18 +1,22 @@
 """Who is let in: connecting to a role, and receiving those who connect.
 
-With TLS both ends show a certificate of the same authority whose name is their role, so neither a
-stranger nor a swapped rank gets in. Without it (`--insecure-dev`, loopback only) whoever knows the
-session's token is believed. Either way a refusal is told to the one who is refused.
+With TLS both ends show a certificate of the same authority whose one name is their role, so neither
+a stranger nor a swapped rank gets in. Without it (`--insecure-dev`, loopback only) whoever knows
+the session's token is believed. Either way a refusal is told to the one who is refused.
+
+Strangers cannot keep anybody out by waiting: of those who have not proved their role yet, the one
+who has had the longest to do so makes place for the next.
 """
 
 import contextlib
 import hmac
 import socket
+import ssl
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from mpc.certificates import Credentials, certificate_name, role_of
@@ -28,6 +32,9 @@ HANDSHAKE_TIMEOUT_S: Final = 15.0
 """Longest time that one newcomer may take to prove its role."""
 _MAX_HELLO_BYTES: Final = 4096
 _MAX_AT_ONCE: Final = 128
+"""Newcomers who are proving their role."""
+_BREATH_S: Final = 0.05
+"""How long to wait after the system had no place for a newcomer."""
 _RETRY_S: Final = 0.1
 _LEAVE_S: Final = 1.0
 
@@ -41,6 +48,17 @@ class Identity:
     """Name of the session; in one without TLS it is the token, and secret."""
     credentials: Credentials | None
     """None: plain TCP."""
+    _contexts: dict[bool, ssl.SSLContext] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+
+    def context(self, *, server_side: bool) -> ssl.SSLContext | None:
+        """Return the TLS context of these credentials, made once and living as long as this."""
+        if self.credentials is None:
+            return None
+        if server_side not in self._contexts:
+            self._contexts[server_side] = context_of(self.credentials, server_side=server_side)
+        return self._contexts[server_side]
 
 
 def listen(host: str = LOOPBACK, port: int = 0) -> socket.socket:
@@ -117,11 +135,17 @@ def _reach(address: Address, try_until: float, timeout_s: float, complaint: str)
 
 
 def _secured(sock: socket.socket, me: Identity, peer: str, timeout_s: float) -> Channel:
-    if me.credentials is None:
+    context = me.context(server_side=False)
+    if context is None:
         return PlainChannel(sock)
-    context = context_of(me.credentials, server_side=False)
     name = certificate_name(peer)
-    return handshake(sock, context, server_side=False, peer_name=name, timeout_s=timeout_s)
+    channel = handshake(sock, context, server_side=False, peer_name=name, timeout_s=timeout_s)
+    if channel.peer_names != (name,):  # TLS is content if it is among them, in any spelling
+        raise TransportError(
+            f"its certificate is refused: it has the names {', '.join(channel.peer_names)}, where "
+            f"{name} alone is needed"
+        )
+    return channel
 
 
 def _await_welcome(link: Link) -> None:
@@ -156,15 +180,18 @@ class Reception:
         chain_of: Callable[[str], Chain] = lambda role: Chain(),
     ) -> None:
         self._listener = listener
-        self._me = me
+        self._role, self._session = me.role, me.session
+        self._is_plain = me.credentials is None
+        self._context = me.context(server_side=True)
         self._admits = admits
         self._timeout_s = timeout_s
         self._chain_of = chain_of
         self._links: dict[str, Link] = {}
         self._refusals: deque[str] = deque(maxlen=4)
         self._changed = threading.Condition()
+        self._unproven: deque[socket.socket] = deque()
+        self._closed = False
         listener.settimeout(None)
-        self._places = threading.BoundedSemaphore(_MAX_AT_ONCE)
         threading.Thread(target=self._receive, daemon=True).start()
 
     def wait_for(
@@ -214,13 +241,18 @@ class Reception:
             link.close()
 
     def close(self) -> None:
-        """Stop listening."""
+        """Stop listening, hang up on whoever has not proved its role, and drop our key."""
+        with self._changed:
+            self._closed = True
+            self._context = None
+            while self._unproven:
+                _hang_up(self._unproven.popleft())
         with contextlib.suppress(OSError):  # wakes the thread that accepts
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
 
     def _absence(self, missing: Sequence[str], timeout_s: float) -> str:
-        text = f"{', '.join(missing)} did not connect to {self._me.role} within {timeout_s:g} s"
+        text = f"{', '.join(missing)} did not connect to {self._role} within {timeout_s:g} s"
         if self._refusals:
             text += f"; refused meanwhile: {'; '.join(self._refusals)}"
         return text
@@ -229,10 +261,27 @@ class Reception:
         while True:
             try:
                 sock, _ = self._listener.accept()
-            except OSError:
-                return
-            self._places.acquire()
+            except OSError:  # closed; or no more files can be opened, or the newcomer is gone
+                if self._closed or self._listener.fileno() < 0:
+                    return
+                self._make_place(0)
+                time.sleep(_BREATH_S)
+                continue
+            self._make_place(_MAX_AT_ONCE - 1)
+            with self._changed:
+                self._unproven.append(sock)
             threading.Thread(target=self._meet, args=(sock,), daemon=True).start()
+
+    def _make_place(self, at_most: int) -> None:
+        """Hang up on the longest there of those who have not proved their role, if it is full."""
+        with self._changed:
+            if len(self._unproven) > at_most:
+                _hang_up(self._unproven.popleft())
+
+    def _forget(self, sock: socket.socket) -> None:
+        """Take somebody off the list of those who have not proved their role."""
+        with self._changed, contextlib.suppress(ValueError):  # it made place for another
+            self._unproven.remove(sock)
 
     def _meet(self, sock: socket.socket) -> None:
         patience = threading.Timer(HANDSHAKE_TIMEOUT_S, _hang_up, args=(sock,))
@@ -246,18 +295,19 @@ class Reception:
             _take_leave(sock)
         finally:
             patience.cancel()
-            self._places.release()
+            self._forget(sock)
 
     def _admit(self, sock: socket.socket) -> None:
-        channel, certified = self._channel(sock)
-        link = Link(channel, me=self._me.role, peer="a newcomer", timeout_s=HANDSHAKE_TIMEOUT_S)
+        channel, names = self._channel(sock)
+        link = Link(channel, me=self._role, peer="a newcomer", timeout_s=HANDSHAKE_TIMEOUT_S)
         hello = link.recv_json(HELLO, max_bytes=_MAX_HELLO_BYTES)
         role = str(hello.get("role", ""))
         with self._changed:
-            why_not = self._objection(role, certified, str(hello.get("session", "")))
+            why_not = self._objection(role, names, str(hello.get("session", "")))
             if why_not:
                 link.send(REFUSED, why_not.encode())
                 raise RefusedError(why_not)
+            self._forget(sock)
             link.become(peer=role, chain=self._chain_of(role))
             link.bear_silence(self._timeout_s)
             link.send(WELCOME, b"")
@@ -265,23 +315,26 @@ class Reception:
             self._links[role] = link
             self._changed.notify_all()
 
-    def _channel(self, sock: socket.socket) -> tuple[Channel, str | None]:
-        """Return the channel, and the role that the newcomer's certificate names."""
-        if self._me.credentials is None:
-            return PlainChannel(sock), None
-        context = context_of(self._me.credentials, server_side=True)
+    def _channel(self, sock: socket.socket) -> tuple[Channel, Sequence[str]]:
+        """Return the channel, and all names in the newcomer's certificate."""
+        if self._is_plain:
+            return PlainChannel(sock), ()
+        context = self._context
+        if context is None:
+            raise TransportError(f"{self._role} lets nobody in any more")
         channel = handshake(sock, context, server_side=True, timeout_s=HANDSHAKE_TIMEOUT_S)
-        return channel, _role_in(channel.peer_names)
+        return channel, channel.peer_names
 
-    def _objection(self, role: str, certified: str | None, session: str) -> str:
+    def _objection(self, role: str, names: Sequence[str], session: str) -> str:
         """Say why a newcomer is not let in; empty when it is."""
-        if self._me.credentials is not None and certified != role:
-            return f"it calls itself {role!r} but its certificate is of {certified!r}"
+        if not self._is_plain and _role_in(names) != role:
+            whose = repr(_role_in(names)) if _role_in(names) else f"the names {list(names)}"
+            return f"it calls itself {role!r} but its certificate is of {whose}"
         given = session.encode(errors="surrogatepass")
-        if not hmac.compare_digest(given, self._me.session.encode()):
+        if not hmac.compare_digest(given, self._session.encode()):
             return f"{role!r} is of another session"
         if not _is_role(role) or not self._admits(role):
-            return f"{role!r} has no business with {self._me.role}"
+            return f"{role!r} has no business with {self._role}"
         old = self._links.get(role)
         if old is not None and not old.hung_up():
             return f"{role!r} is connected already"
@@ -311,6 +364,7 @@ def _take_leave(sock: socket.socket) -> None:
 
 
 def _role_in(names: Sequence[str]) -> str:
+    """Return the role that the one name of a certificate stands for; empty if it has not one."""
     try:
         return role_of(names[0]) if len(names) == 1 else ""
     except InputError:

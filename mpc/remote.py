@@ -35,13 +35,13 @@ class RemoteGroup:
         self._certificates = certificates
         self.timeout_s = timeout_s
         self._servers: list[Link] = []
+        self._latest: Identity | None = None
 
     def connect(self, me: str, rank: int) -> Link:
         """Open a link from this process, in a role, to a party."""
-        credentials = read_credentials(self._certificates, me)
         link = connect(
             self._addresses.parties[rank],
-            me=Identity(role=me, session=self._addresses.session, credentials=credentials),
+            me=self._identity(me),
             peer=f"party:{rank}",
             timeout_s=self.timeout_s,
             within_s=self.timeout_s,
@@ -50,6 +50,14 @@ class RemoteGroup:
         if me == "server":
             self._servers.append(link)
         return link
+
+    def _identity(self, role: str) -> Identity:
+        """Return what proves a role; the same when asked again at once."""
+        if self._latest is None or self._latest.role != role:
+            credentials = read_credentials(self._certificates, role)
+            session = self._addresses.session
+            self._latest = Identity(role=role, session=session, credentials=credentials)
+        return self._latest
 
     @property
     def pids(self) -> dict[str, int]:
@@ -95,7 +103,8 @@ class RemoteGroup:
         raise PartyError(first)
 
     def end(self) -> None:
-        """Hang up: parties that only serve one session end themselves."""
+        """Hang up, and drop all keys; parties that only serve one session end themselves."""
+        self._latest = None
         for link in self._servers:
             link.close()
 

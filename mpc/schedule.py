@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from mpc.segments import digest_of
 from mpc.tuples import TupleRequest
 
 Tuples = tuple[TupleRequest, ...]
@@ -19,6 +20,8 @@ class Schedule:
     """Of the first iterations; all later ones need what the last of these does."""
     limit: int = 0
     """Most iterations of the job."""
+    _digests: dict[int, bytes] = field(default_factory=dict, init=False, repr=False, compare=False)
+    """Of the lists above, by identity: a schedule serves many jobs."""
 
     @property
     def at_first(self) -> tuple[str, ...]:
@@ -31,6 +34,13 @@ class Schedule:
             return self.once[step]
         iteration = int(step.removeprefix(_ITERATION))
         return self.iterations[min(iteration, len(self.iterations)) - 1]
+
+    def digest_of(self, step: str) -> bytes:
+        """Return what binds a step's streams to its tuples; see `mpc.segments`."""
+        tuples = self.tuples_of(step)
+        if id(tuples) not in self._digests:
+            self._digests[id(tuples)] = digest_of(tuples)
+        return self._digests[id(tuples)]
 
     def after(self, step: str) -> str | None:
         """Return the step to ask for when `step` begins: the next iteration, if one may come."""

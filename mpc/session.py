@@ -28,7 +28,7 @@ from mpc.errors import (
 )
 from mpc.fixedpoint import FloatArray
 from mpc.frames import CONTROL
-from mpc.jobs import ClusterJob, ClusterResult
+from mpc.jobs import MAX_JOBS, ClusterJob, ClusterResult
 from mpc.launch import ProcessGroup
 from mpc.link_meter import LinkMeter
 from mpc.network_file import MAX_PARTIES, read_addresses
@@ -262,6 +262,8 @@ class SecureSession:
         if self._broken:
             raise SessionError(f"the session cannot be used: {self._broken}; open a new one")
         job.check_points(points_ND, payload_NM)
+        if self._jobs >= MAX_JOBS:
+            raise InputError(f"a session has {MAX_JOBS} jobs at most; open a new one")
         held = _rows_by_owner(owners, len(points_ND))
         given = encode_input(job, points_ND, payload_NM, held)
         self._jobs += 1

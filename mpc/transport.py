@@ -108,8 +108,8 @@ class Link:
         return self._channel.sock.fileno()
 
     def close(self) -> None:
-        """Close the socket; harmless when closed already."""
-        self._channel.sock.close()
+        """Close the socket and let go of all keys; harmless when closed already."""
+        self._channel.close()
 
     @property
     def count(self) -> LinkCount:

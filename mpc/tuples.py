@@ -1,31 +1,33 @@
 """Requests for correlated randomness: what party 0 asks the dealer for, and in which segment.
 
-A job is cut into segments (a step of its protocol each). Every segment has its own counter range of
-the AES streams that parties share with the dealer, so that a segment that turns out not to be
+A job is cut into segments (a step of its protocol each). Every segment has AES streams of its own,
+one a party, shared with the dealer (`mpc.segments`), so that a segment that turns out not to be
 needed can be skipped by all without a word.
 """
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Final, Self, cast
+from dataclasses import dataclass, fields
+from operator import attrgetter
+from typing import Final, Self
 
 import numpy as np
 
 from mpc.bilinear import bilinear_shape
 from mpc.digits import Plan, plan_of
 from mpc.duels import differences, num_duels
-from mpc.errors import FrameError
+from mpc.errors import FrameError, InputError
 from mpc.fixedpoint import Int64Array
 from mpc.frames import CORRECTIONS, DIGIT_KINDS, SIGN_KINDS, UNSENT_KINDS, TupleKind
 from mpc.fss import point_layout, sign_layout
+from mpc.jobs import MAX_ITERATIONS, MAX_JOBS
 
 Shape = tuple[int, ...]
 
 STEPS: Final = ("norms", "distances", "start", "assignments", "choice", "means")
-"""Steps of a job that are done once."""
+"""Steps of a job that are done once, in the order in which the dealer is asked for them."""
+_ITERATION: Final = "iteration "
 _SEGMENT_BITS: Final = 24
-_Json = tuple[TupleKind, list[list[int]], int, list[str], str]
+"""Steps and iterations of a job have fewer numbers than these bits, so that jobs never meet."""
 
 
 def segment_of(job: int, step: str) -> int:
@@ -34,15 +36,47 @@ def segment_of(job: int, step: str) -> int:
     Parameters
     ----------
     job : int
-        1, 2, ... in the order of jobs.
+        1, 2, ... `MAX_JOBS`, in the order of jobs.
     step : str
-        One of `STEPS`, or "iteration i" with i from 1.
+        One of `STEPS`, or "iteration i" with i from 1 to `MAX_ITERATIONS`.
+
+    Raises
+    ------
+    InputError
+        There is no such job or step: its number would be another's.
     """
+    if not 1 <= job <= MAX_JOBS:
+        raise InputError(f"job {job} of a session; 1 to {MAX_JOBS} are possible")
+    return (job << _SEGMENT_BITS) + _place_of(step)
+
+
+def _place_of(step: str) -> int:
     if step in STEPS:
-        index = STEPS.index(step)
-    else:
-        index = len(STEPS) + int(step.removeprefix("iteration "))
-    return (job << _SEGMENT_BITS) + index
+        return STEPS.index(step)
+    iteration = step.removeprefix(_ITERATION)
+    if not (iteration.isdecimal() and 1 <= int(iteration) <= MAX_ITERATIONS):
+        raise InputError(f"no step {step!r} of a job; iterations are 1 to {MAX_ITERATIONS}")
+    return len(STEPS) + int(iteration)
+
+
+def place_of(segment: int) -> tuple[int, str]:
+    """Return the job and the step that a segment's number stands for; undoes `segment_of`.
+
+    Raises
+    ------
+    InputError
+        It is the number of none.
+    """
+    job, place = job_of(segment), segment & ((1 << _SEGMENT_BITS) - 1)
+    step = STEPS[place] if place < len(STEPS) else f"{_ITERATION}{place - len(STEPS)}"
+    segment_of(job, step)
+    return job, step
+
+
+def in_words(segment: int) -> str:
+    """Return what a segment is called in messages."""
+    job, step = place_of(segment)
+    return f"the tuples of step {step!r} of job {job}"
 
 
 def job_of(segment: int) -> int:
@@ -118,8 +152,8 @@ class TupleRequest:
         return differences(values, groups[0]) if groups else values.reshape(-1)
 
     def as_json(self) -> list[object]:
-        """Return plain values for a control message."""
-        return [self.kind, self.shapes, self.bits, self.names, self.formula]
+        """Return the value of every field, for a control message and for keys of streams."""
+        return list(_FIELDS(self))
 
     @classmethod
     def from_json(cls, values: object) -> Self:
@@ -129,30 +163,57 @@ class TupleRequest:
         ------
         FrameError
         """
-        try:
-            kind, shapes, bits, names, formula = cast(_Json, values)
-            if kind not in CORRECTIONS and kind not in UNSENT_KINDS:
-                raise ValueError(f"no such kind {kind!r}")
-            return cls(
-                kind,
-                tuple(tuple(int(n) for n in shape) for shape in shapes),
-                int(bits),
-                tuple(str(name) for name in names),
-                str(formula),
-            )
-        except (TypeError, ValueError) as error:
-            raise FrameError(f"a malformed request for a tuple: {error}") from None
+        if not isinstance(values, list) or len(values) != len(fields(cls)):
+            raise FrameError(f"a malformed request for a tuple: {values!r:.200}")
+        kind, shapes, bits, names, formula = values
+        if _text(kind) not in CORRECTIONS and kind not in UNSENT_KINDS:
+            raise FrameError(f"a malformed request for a tuple: no such kind {kind!r:.40}")
+        return cls(
+            kind,
+            tuple(tuple(integer(n) for n in _list(shape)) for shape in _list(shapes)),
+            integer(bits),
+            tuple(_text(name) for name in _list(names)),
+            _text(formula),
+        )
+
+
+_FIELDS: Final = attrgetter(*(field.name for field in fields(TupleRequest)))
+
+
+def integer(value: object) -> int:
+    """Return a whole number of a request.
+
+    Raises
+    ------
+    FrameError
+        It is of another type.
+    """
+    if type(value) is not int:
+        raise FrameError(f"a malformed request: {value!r:.40} is no integer")
+    return value
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise FrameError(f"a malformed request: {value!r:.40} is no text")
+    return value
+
+
+def _list(value: object) -> list[object]:
+    if not isinstance(value, list):
+        raise FrameError(f"a malformed request: {value!r:.40} is no list")
+    return value
 
 
 def matmul_shape(left: Shape, right: Shape) -> Shape:
     """Return the shape of a matrix product, with broadcasting of leading axes."""
     if min(len(left), len(right)) < 2:
         raise FrameError(f"matrices are needed for a product, got shapes {left} and {right}")
+    if left[-1] != right[-2]:
+        raise FrameError(f"matrices of shapes {left} and {right} do not fit each other")
     return (*np.broadcast_shapes(left[:-2], right[:-2]), left[-2], right[-1])
 
 
 def requests_of(values: object) -> list[TupleRequest]:
     """Rebuild a list of requests."""
-    if not isinstance(values, Sequence):
-        raise FrameError("a malformed list of requests")
-    return [TupleRequest.from_json(value) for value in values]
+    return [TupleRequest.from_json(value) for value in _list(values)]

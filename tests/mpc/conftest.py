@@ -16,6 +16,12 @@ from mpc.session import SecureSession
 from mpc.sharing import reconstruct, split
 
 
+@pytest.fixture
+def short_farewell(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who ends waits for others to read its last words; here they are in the same process."""
+    monkeypatch.setattr("mpc.transport._LINGER_S", 0.0)
+
+
 class Parties:
     """Runs one operation of `tests.mpc.operations` on shares of integer arrays."""
 

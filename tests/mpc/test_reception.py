@@ -221,7 +221,7 @@ def test_tls_to_a_plain_listener_is_refused() -> None:
 
 
 def test_tls_1_2_is_refused_by_both_ends(tls_house: House) -> None:
-    old = context_of.__wrapped__(credentials("client:3"), server_side=False)
+    old = context_of(credentials("client:3"), server_side=False)
     old.minimum_version = old.maximum_version = ssl.TLSVersion.TLSv1_2
     with tls_house.knock() as sock, pytest.raises(TransportError, match=r"(?i)version"):
         handshake(sock, old, server_side=False, peer_name=certificate_name("party:0"), timeout_s=5)
@@ -234,7 +234,7 @@ def test_tls_1_2_is_refused_by_both_ends(tls_house: House) -> None:
 
 
 def accept_old(listener: socket.socket) -> None:
-    context = context_of.__wrapped__(credentials("party:0"), server_side=True)
+    context = context_of(credentials("party:0"), server_side=True)
     context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1_2
     sock, _ = listener.accept()
     with sock, contextlib.suppress(TransportError):

@@ -1,0 +1,33 @@
+"""A dealer that deals whatever it is asked for, as often as it is asked: `python -m` this.
+
+And the streams that go with it, which are the same whatever is asked for. A test of thieves must
+see that they would succeed here.
+"""
+
+import sys
+from typing import Final
+
+import mpc.dealer
+from mpc.child import serve_process
+from mpc.randomness import AesCtrStream
+from mpc.segments import DealtOnce
+
+UNBOUND: Final = "THIEF_STREAMS_UNBOUND"
+"""Name of what tells parties, too, to take such streams."""
+
+
+def unbound(key: bytes, segment: int, digest: bytes) -> AesCtrStream:
+    """Return a stream that depends on the key and the number of the segment alone."""
+    return AesCtrStream(key, nonce=segment)
+
+
+class DealtAnyHow(DealtOnce):
+    def enter(self, segment: int) -> None:
+        pass
+
+
+if __name__ == "__main__":
+    mpc.dealer.stream_of = unbound
+    mpc.dealer.check_requests = lambda requests, noted, num_parties: {}
+    mpc.dealer.DealtOnce = DealtAnyHow  # type: ignore[misc]
+    sys.exit(serve_process("dealer", mpc.dealer.serve))

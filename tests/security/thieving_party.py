@@ -1,0 +1,123 @@
+"""Parties of which number 0 asks the dealer for more than it should: `python -m` this.
+
+Party 0 is malicious. It wants the others' shares of the first mask of a job, with which it reads
+what that mask hides. Everybody writes down what it really drew, so that a test can judge. How the
+thief goes about it, and where all write to, is in the environment.
+"""
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import torch
+
+import mpc.masked
+import mpc.party
+import mpc.provider
+from mpc._crypten import open_masked
+from mpc.child import Start, serve_process
+from mpc.errors import MpcError
+from mpc.provider import DealerProvider
+from mpc.tuples import TupleRequest
+from tests.security.gullible_dealer import UNBOUND, unbound
+
+FOLDER: Final = "THIEF_FOLDER"
+ATTACK: Final = "THIEF_ATTACK"
+LOOKED_UP_BITS: Final = 4
+"""Of the look-up whose one-hot row hides all but one of 16 numbers badly."""
+
+Requests = tuple[TupleRequest, ...]
+
+
+def of_zero_size(honest: Requests) -> Requests:
+    """Ask for a product that is zero: what makes the parts fit is minus the others' last parts."""
+    count = int(np.prod(honest[0].shapes[0]))
+    return (
+        TupleRequest("mask", ((count, 0),), names=("left",)),
+        TupleRequest("mask", ((0, 1),), names=("right",)),
+        TupleRequest("product", ((count, 0), (0, 1)), 0, ("left", "right"), "ij,jk->ik"),
+    )
+
+
+def look_up(honest: Requests) -> Requests:
+    """Ask for something that jobs do ask for: all but one of a one-hot row's numbers are zero."""
+    return (TupleRequest("lookup", ((1,),), LOOKED_UP_BITS),)
+
+
+EXTRA: Final[dict[str, Callable[[Requests], Requests]]] = {
+    "zero": of_zero_size,
+    "look-up": look_up,
+}
+"""What to ask for; the word behind it in the environment says when: after the honest list, or
+instead of it."""
+
+
+class Recording(DealerProvider):
+    """Writes down its share of the first mask of a job."""
+
+    def mask(self, name: str, size: Sequence[int]) -> torch.Tensor:
+        share = super().mask(name, size)
+        self.save("mask", share)
+        return share
+
+    def save(self, what: str, value: torch.Tensor) -> None:
+        path = Path(os.environ[FOLDER]) / f"{what}-{self._rank}.npy"
+        if not path.exists():
+            np.save(path, value.numpy())
+
+
+class Thieving(Recording):
+    """Asks for more, or something else, in the first step that begins with a mask."""
+
+    _extra: Requests = ()
+
+    def _ask(self, segment: int, requests: Sequence[TupleRequest]) -> None:
+        honest = tuple(requests)
+        if self._extra and os.environ[ATTACK].endswith("instead"):
+            return  # the dealer would miss masks
+        if self._extra or not (honest and honest[0].kind == "mask"):
+            super()._ask(segment, honest)
+            return
+        what, when = os.environ[ATTACK].split()
+        self._extra = EXTRA[what](honest)
+        for each in (honest, self._extra) if when == "after" else (self._extra,):
+            super()._ask(segment, each)
+
+    def _read_next(self) -> None:
+        segment, request = self._unread[0]
+        super()._read_next()
+        if any(request is extra for extra in self._extra):
+            _, sent = self._arrived[segment].pop()
+            self.save("stolen", torch.from_numpy(-np.frombuffer(sent, np.int64)))
+
+    def steal_now(self, opened: list[torch.Tensor]) -> None:
+        self.save("opened", opened[0])
+        if os.environ[ATTACK].endswith("instead"):
+            while self._unread:
+                self._read_next()
+            raise MpcError("the thief has what it came for")
+
+
+def run(start: Start) -> None:
+    thief = start.rank == 0
+    if os.environ.get(UNBOUND):
+        mpc.provider.stream_of = unbound
+    mpc.party.DealerProvider = Thieving if thief else Recording  # type: ignore[misc]
+    if thief:
+
+        def listening(masked: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+            opened = open_masked(masked)
+            provider = mpc.masked.provider()
+            if isinstance(provider, Thieving):  # and not that of a rehearsal
+                provider.steal_now(opened)
+            return opened
+
+        mpc.masked.open_masked = listening  # type: ignore[assignment]
+    mpc.party.run_party(start)
+
+
+if __name__ == "__main__":
+    sys.exit(serve_process("party", run))
