@@ -6,7 +6,6 @@ privilege. The parties see shares only, and what the estimator shows is what the
 Shape letters: N points, K clusters, D dimensions.
 """
 
-import math
 import operator
 import secrets
 from collections.abc import Sequence
@@ -19,6 +18,7 @@ from sklearn.base import BaseEstimator, ClusterMixin
 from sklearn.metrics import pairwise_distances_argmin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from mpc.bounds import origin_of, public_bound
 from mpc.errors import BudgetError, InputError, PolicyError
 from mpc.fixedpoint import FloatArray
 from mpc.jobs import (
@@ -75,10 +75,11 @@ class SecureKMeans(ClusterMixin, BaseEstimator):  # type: ignore[misc]
     comparisons : {"auto", "keys", "digits", "circuits"}, default="auto"
         How parties compare: by keys (fewest rounds), digits (fewest bytes), or whichever pays.
     norm_bound : float, optional
-        Public bound on the length of a row. None takes the power of two at or above the longest
-        row, and thereby tells the parties and the server that power of two.
-    min_cluster_size : int, default=1
-        Members of a smaller cluster get the mean of all. 3 hides a lone neighbour.
+        Public bound on the distance of a row from the mean of all. None takes the power of two at
+        or above the largest, and thereby tells the parties and the server that power of two.
+    min_cluster_size : int, default=3
+        Of a cluster with fewer owners nothing is opened, lest a mean be a neighbour's row. 1 opens
+        everything.
     owners : int, sequence of int or None, default=64
         Data owners, each with links of its own: how many, rows being dealt to them in turn; or who
         holds each row; or None for one a row.
@@ -91,9 +92,10 @@ class SecureKMeans(ClusterMixin, BaseEstimator):  # type: ignore[misc]
     Attributes
     ----------
     group_means_ : ndarray of float64, (N, D)
-        Row i: the mean of row i's own group as its owner reconstructed it, within 2^-24 norm_bound.
+        Row i: the mean of row i's own cluster as its owner reconstructed it, within 2^-24
+        norm_bound; NaN where the cluster has fewer owners than `min_cluster_size`.
     group_sizes_ : ndarray of int64, (N,)
-        Size of that group.
+        Size of that cluster; -1 where it has too few owners.
     n_clusters_ : int
         K, given or chosen.
     n_iter_ : int
@@ -110,17 +112,16 @@ class SecureKMeans(ClusterMixin, BaseEstimator):  # type: ignore[misc]
     labels_ : ndarray of int64, (N,)
         When the policy opens them.
     cluster_centers_ : ndarray of float64, (K, D)
-        When labels are open: for each label, the row of `group_means_` that its members got. NaN
-        where none is known: the cluster is empty, or smaller than `min_cluster_size`.
+        When labels are open: the mean of the rows of each label, computed in the clear by the
+        caller, who holds the rows. NaN for a cluster that is empty.
     inertia_ : float
-        When labels are open: sum of squared distances of rows to their centres, computed in the
-        clear by the caller, who holds the rows. NaN if the centre of a row is not known.
+        When labels are open: sum of squared distances of rows to these centres.
 
     Notes
     -----
-    There are no sample weights, and fits on one session must not run at the same time. Rows are not
-    centred: take a public offset out beforehand if they lie far from the origin, since a point has
-    18 bits below `norm_bound`.
+    There are no sample weights, and fits on one session must not run at the same time. The process
+    that calls `fit` centres the rows before it shares them, so that labels do not depend on where
+    the origin is; a row has 18 bits below `norm_bound`.
 
     Leakage: `group_means_` has every owner's mean, so whoever holds the fitted estimator sees whose
     are equal, under any policy. It is for the process that held the rows anyway.
@@ -144,7 +145,7 @@ class SecureKMeans(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         k_max: int = K_CANDIDATES_MAX,
         comparisons: Comparisons = "auto",
         norm_bound: float | None = None,
-        min_cluster_size: int = 1,
+        min_cluster_size: int = 3,
         owners: int | Sequence[int] | npt.NDArray[np.int64] | None = 64,
         timeout_s: float = 60.0,
         links: Links = "tls",
@@ -192,12 +193,14 @@ class SecureKMeans(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         Cost and leakage: those of `SecureSession.cluster`, with a payload of the row itself.
         """
         points_ND = validate_data(self, X, dtype=np.float64, order="C")
-        job = self._job(points_ND)
+        origin_D = origin_of(points_ND)
+        centred_ND = points_ND - origin_D
+        job = self._job(centred_ND)
         owners = self._owners(len(points_ND))
-        payload_ND = points_ND / job.norm_bound  # in the range where fixed point is precise
+        payload_ND = centred_ND / job.norm_bound  # in the range where fixed point is precise
         with self._opened() as session:
-            result = session.cluster(job, points_ND, payload_ND, owners)
-        self._keep(points_ND, job, result)
+            result = session.cluster(job, centred_ND, payload_ND, owners)
+        self._keep(points_ND, origin_D, job, result)
         return self
 
     def fit_predict(self, X: npt.ArrayLike, y: object = None) -> npt.NDArray[np.int64]:
@@ -227,17 +230,12 @@ class SecureKMeans(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         WithheldError
             The policy kept labels, and so centres, secret.
         ValueError
-            Not fitted, X is refused, or no centre is known.
+            Not fitted, or X is refused.
         """
         check_is_fitted(self)
         centres_KD = self.cluster_centers_
         points_ND = validate_data(self, X, dtype=np.float64, reset=False)
         known = np.flatnonzero(~np.isnan(centres_KD).any(axis=1))
-        if not len(known):
-            raise InputError(
-                "no centre is known: every cluster was smaller than min_cluster_size="
-                f"{self.min_cluster_size}; lower it, or n_clusters, and fit again"
-            )
         nearest_N = pairwise_distances_argmin(points_ND, centres_KD[known])
         return np.asarray(known[nearest_N], dtype=np.int64)
 
@@ -293,7 +291,9 @@ class SecureKMeans(ClusterMixin, BaseEstimator):  # type: ignore[misc]
             insecure_dev=self.insecure_dev,
         )
 
-    def _keep(self, points_ND: FloatArray, job: ClusterJob, result: ClusterResult) -> None:
+    def _keep(
+        self, points_ND: FloatArray, origin_D: FloatArray, job: ClusterJob, result: ClusterResult
+    ) -> None:
         """Set the fitted attributes, and forget what an earlier policy had opened."""
         for name in OF_LABELS:
             self.__dict__.pop(name, None)
@@ -301,43 +301,22 @@ class SecureKMeans(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         self.norm_bound_ = job.norm_bound
         self.n_clusters_ = result.k
         self.n_iter_ = result.iterations
-        self.group_means_: FloatArray = result.means_NM * job.norm_bound
+        self.group_means_: FloatArray = result.means_NM * job.norm_bound + origin_D
         self.group_sizes_ = result.sizes_N
         self.ledger_: tuple[LedgerEntry, ...] = result.ledger
         self.traffic_: Traffic = result.traffic
         if job.reveal in LABELS_OPEN and result.labels_N is not None:
             self.labels_ = result.labels_N
-            self.cluster_centers_ = self._centres(job.min_cluster_size)
+            self.cluster_centers_ = self._centres(points_ND)
             gap_ND = points_ND - self.cluster_centers_[self.labels_]
             self.inertia_ = float(np.einsum("nd,nd->", gap_ND, gap_ND))
 
-    def _centres(self, min_cluster_size: int) -> FloatArray:
-        """Return what the members of each cluster reconstructed, (K, D); NaN if not their mean."""
-        labels_K, first_K, counts_K = np.unique(self.labels_, return_index=True, return_counts=True)
-        centres_KD = np.full((self.n_clusters_, self.group_means_.shape[1]), np.nan)
-        own_K = counts_K >= min_cluster_size
-        centres_KD[labels_K[own_K]] = self.group_means_[first_K[own_K]]
+    def _centres(self, points_ND: FloatArray) -> FloatArray:
+        """Return the mean of each label's rows, (K, D); NaN for an empty cluster."""
+        centres_KD = np.full((self.n_clusters_, points_ND.shape[1]), np.nan)
+        for label in np.unique(self.labels_):
+            centres_KD[label] = points_ND[self.labels_ == label].mean(axis=0)
         return centres_KD
-
-
-def public_bound(points_ND: FloatArray) -> float:
-    """Return the smallest power of two that no row's length exceeds; 1 for rows of zeros.
-
-    Raises
-    ------
-    BudgetError
-        A length does not fit float64.
-
-    Notes
-    -----
-    Leakage: whoever learns the bound learns the longest row's length to within a factor of two.
-    """
-    with np.errstate(over="ignore"):
-        longest = float(np.linalg.norm(points_ND, axis=1).max())
-    if not math.isfinite(longest):
-        raise BudgetError("rows too long for float64: scale them down")
-    mantissa, exponent = math.frexp(longest)
-    return math.ldexp(1.0, exponent - (mantissa == 0.5)) if longest > 0 else 1.0
 
 
 def _checked_bound(points_ND: FloatArray, given: float | None) -> float:

@@ -5,7 +5,6 @@ Shape letters: N points, D dimensions.
 
 from __future__ import annotations
 
-import math
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ import numpy as np
 from rich.console import RenderableType
 from rich.text import Text
 
+from mpc.bounds import origin_of, public_bound
 from mpc.jobs import (
     K_CANDIDATES_MAX,
     ClusterJob,
@@ -63,10 +63,10 @@ class Cluster(Verb):
     """Starts of k-means++, in the same rounds; the one of least inertia is kept."""
     seed: int = 0
     """Of the public draws of k-means++; no mask depends on it."""
-    min_cluster_size: int = 1
-    """Owners in a smaller cluster get the mean of all. 1 never does; 3 hides a lone neighbour."""
+    min_cluster_size: int = 3
+    """Nothing is opened of a cluster with fewer owners. 1 opens all; 3 hides a lone neighbour."""
     norm_bound: float | None = None
-    """Public bound on the length of a vector. Default: the power of two above the longest one."""
+    """Public bound on a vector's distance from the mean. Default: the power of two above all."""
     owners: int = 64
     """Data owners to stand in for, each with links of its own; rows are dealt to them in turn."""
     tensor: str | None = None
@@ -96,16 +96,21 @@ class Cluster(Verb):
             raise ConfigError(f"--owners {self.owners}: at least 1 is needed")
         if (self.network is None) != (self.certs is None):
             raise ConfigError("--network and --certs go together: addresses and credentials")
-        job = self._job(points_ND)
-        payload_ND = points_ND / job.norm_bound  # in the range where fixed point is precise
-        job.check_points(points_ND, payload_ND)
+        origin_D = origin_of(points_ND)
+        centred_ND = points_ND - origin_D
+        job = self._job(centred_ND)
+        payload_ND = centred_ND / job.norm_bound  # in the range where fixed point is precise
+        job.check_points(centred_ND, payload_ND)
         with working(self._doing()), self._session() as session:
-            result = session.cluster(job, points_ND, payload_ND, self._owners(len(points_ND)))
+            result = session.cluster(job, centred_ND, payload_ND, self._owners(len(points_ND)))
         if self.out is not None:
-            np.save(self.out, result.means_NM * job.norm_bound)
+            np.save(self.out, result.means_NM * job.norm_bound + origin_D)
             say(f"means saved in {self.out}")
         opened = result.labels_N is not None and self.reveal != "own-mean"
-        return Outcome(record=_record(result, opened), shown=_shown(result, points_ND, opened))
+        return Outcome(
+            record=_record(result, opened),
+            shown=_shown(result, points_ND, opened, self.min_cluster_size),
+        )
 
     def _job(self, points_ND: FloatArray) -> ClusterJob:
         """Return the public description of the job."""
@@ -155,14 +160,6 @@ class Cluster(Verb):
         )
 
 
-def public_bound(points_ND: FloatArray) -> float:
-    """Return the smallest power of two that no row's length exceeds; 1 for rows of zeros."""
-    longest = float(np.linalg.norm(points_ND, axis=1).max())
-    if not math.isfinite(longest):
-        raise DataError("rows too long for float64: scale them down")
-    return 2.0 ** math.ceil(math.log2(longest)) if longest > 0 else 1.0
-
-
 def _check_writable(out: Path | None) -> None:
     """Refuse an output file that could not be written, before any work is done."""
     if out is None:
@@ -191,7 +188,7 @@ def _record(result: ClusterResult, opened: bool) -> dict[str, object]:
 
 
 def _shown(
-    result: ClusterResult, points_ND: FloatArray, opened: bool
+    result: ClusterResult, points_ND: FloatArray, opened: bool, minimum: int
 ) -> tuple[RenderableType, ...]:
     """Return what a person sees: a summary, labels if opened, cost, ledger."""
     n, d = points_ND.shape
@@ -204,5 +201,11 @@ def _shown(
         parts.append("labels: " + " ".join(map(str, result.labels_N.tolist())))
     else:
         parts.append("labels stay with their owners (--reveal assignments opens them)")
+    withheld = int(result.too_small_N.sum())
+    if withheld:
+        parts.append(
+            f"{withheld} of {n} rows are in clusters with fewer than {minimum} owners "
+            "(--min-cluster-size): nothing was opened of them"
+        )
     parts.extend([cost_table(result.traffic), ledger_table(result.ledger)])
     return tuple(parts)

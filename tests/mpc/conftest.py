@@ -35,6 +35,8 @@ class Parties:
         self.rounds = 0
         """Of the last operation."""
         self.bytes_sent = 0
+        self.last_shares: list[np.ndarray] = []
+        """Of the last result, one a party."""
         """From party 0 to the other parties in the last operation."""
 
     def __call__(
@@ -68,6 +70,7 @@ class Parties:
             shares.append(link.recv_ring(OPENED, reply["shape"]))
             if link is self.links[0]:
                 self.rounds, self.bytes_sent = reply["rounds"], reply["bytes_sent"]
+        self.last_shares = shares
         return reconstruct(shares)
 
     def close(self) -> None:

@@ -22,7 +22,7 @@ from mpc import (
     quotients,
     start,
 )
-from mpc._crypten import from_share, share_of
+from mpc._crypten import from_share, share_of, zero_share
 from mpc.bilinear import Formula
 from mpc.child import Start, serve_process
 from mpc.errors import PeerClosedError
@@ -207,6 +207,7 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "moved": _moved,
     "best": _best,
     "best_of": _choice,
+    "zero_share": lambda x: from_share(zero_share(tuple(x.size()))),
     "group_sums": lambda members, payload, least, owners=None: means.group_sums(
         members, payload, least, owners
     ),

@@ -199,6 +199,16 @@ def test_owners_are_counted_and_not_rows(any_parties: Parties) -> None:
     assert found["two"].tolist() == [[0, TOO_SMALL]] * 3
 
 
+def test_sharings_of_zero_are_fresh_and_add_up_to_zero(any_parties: Parties) -> None:
+    """By them every share that leaves the parties is re-randomised."""
+    seen = set()
+    for _ in range(2):
+        assert not any_parties("zero_share", np.ones((4, 3))).any()
+        seen |= {share.tobytes() for share in any_parties.last_shares}
+        assert any_parties.rounds == 0
+    assert len(seen) == 2 * any_parties.num_parties
+
+
 def less(parties: Parties, bits: int) -> int:
     """Return the rounds of a batch of comparisons, by keys, digits or a circuit."""
     if parties.num_parties == 2:
