@@ -138,7 +138,8 @@ class ClusteringConfig:
     reveal: RevealPolicy = "own-mean"
     """What is opened: each client its own cluster's mean; labels too; distances too."""
     min_cluster_size: int = 3
-    """Members of a smaller cluster get the mean of all clients instead."""
+    """Of a smaller cluster nothing is opened: its members keep their own update. Baselines that
+    average in the clear give them the mean of all clients."""
     comparisons: Comparisons = "auto"
     """How parties compare: by keys (fewest rounds), digits (fewest bytes), or whichever pays."""
     descriptor: DescriptorName = "text-features"

@@ -35,9 +35,9 @@ class Parties:
         self.rounds = 0
         """Of the last operation."""
         self.bytes_sent = 0
+        """From party 0 to the other parties in the last operation."""
         self.last_shares: list[np.ndarray] = []
         """Of the last result, one a party."""
-        """From party 0 to the other parties in the last operation."""
 
     def __call__(
         self,
