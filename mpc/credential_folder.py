@@ -146,13 +146,14 @@ def _check_name(certificate: x509.Certificate, role: str, path: Path) -> None:
     """Refuse a certificate that has any other names than its role's."""
     try:
         names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
-        found = [str(name.value) for name in names.value]
+        found = list(names.value)
     except x509.ExtensionNotFound:
         found = []
-    if found != [certificate_name(role)]:
+    if found != [x509.DNSName(certificate_name(role))]:
+        shown = ", ".join(str(name.value) for name in found)
         raise InputError(
-            f"{path} is for {', '.join(found) or 'nobody'} and not for {role}, whose certificate "
-            f"has the one name {certificate_name(role)}"
+            f"{path} is for {shown or 'nobody'} and not for {role}, whose certificate "
+            f"has the one DNS name {certificate_name(role)}"
         )
 
 

@@ -52,8 +52,8 @@ MAX_JOBS: Final = (1 << 32) - 1
 MAX_ENTRIES: Final = 1 << 27
 """Most numbers that owners share in a job, N (D + M): a gigabyte at each party."""
 
-MAX_SEED: Final = (1 << 64) - 1
-"""The largest seed of public draws."""
+MAX_INTEGER_BITS: Final = 64
+"""Bits of any integer of a job, the seed above all."""
 
 MAX_LABEL: Final = 1000
 """Most characters of a job's label, which every line of the ledger repeats."""
@@ -133,10 +133,6 @@ class ClusterJob:
             raise InputError(
                 f"min_cluster_size={self.min_cluster_size} but a job has at most {MAX_POINTS} "
                 "points"
-            )
-        if self.seed > MAX_SEED:
-            raise InputError(
-                f"a seed of {self.seed.bit_length()} bits, but at most 2^64 - 1 is possible"
             )
         if len(self.label) > MAX_LABEL:
             raise InputError(
@@ -244,9 +240,14 @@ class ClusterJob:
 
 def _integer(name: str, value: object) -> int:
     try:
-        return operator.index(value)  # type: ignore[arg-type]
+        integer = operator.index(value)  # type: ignore[arg-type]
     except TypeError:
         raise InputError(f"{name}={value!r} but an integer is needed") from None
+    if integer.bit_length() > MAX_INTEGER_BITS:  # so many digits may be that they cannot be shown
+        raise InputError(
+            f"{name} has {integer.bit_length()} bits, but at most {MAX_INTEGER_BITS} are possible"
+        )
+    return integer
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

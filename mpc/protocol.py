@@ -173,7 +173,7 @@ def _await_owners(
     reception: Reception, order: Order, timeout_s: float, pulse: Callable[[], None]
 ) -> tuple[dict[str, Link], dict[str, str]]:
     """Wait for every owner to connect; return links, and who did not come."""
-    allow_open_files(len(order.rows))
+    allow_open_files(len(reception.missing(order.rows)))
     refused: dict[str, str] = {}
     try:
         reception.wait_for(order.rows, timeout_s=timeout_s, pulse=pulse)

@@ -33,7 +33,7 @@ HANDSHAKE_TIMEOUT_S: Final = 15.0
 _MAX_HELLO_BYTES: Final = 4096
 _MAX_AT_ONCE: Final = 128
 """Newcomers who are proving their role."""
-_BREATH_S: Final = 0.05
+_BREATH_S: Final = 5e-3
 """How long to wait after the system had no place for a newcomer."""
 _RETRY_S: Final = 0.1
 _LEAVE_S: Final = 1.0

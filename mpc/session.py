@@ -215,12 +215,16 @@ class SecureSession:
         return self._group.pids
 
     def close(self) -> None:
-        """End all processes and close all links; harmless when done already."""
+        """End all processes, close all links and drop all keys; harmless when done already.
+
+        What dropping means in Python is said at `mpc.launch.ProcessGroup.end`.
+        """
         self._broken = self._broken or "it was closed"
         for owner in self._owners.values():
             owner.close()
         for link in self._parties:
             link.close()
+        self._owners.clear()
         self._group.end()
 
     def cluster(
@@ -266,6 +270,7 @@ class SecureSession:
             raise InputError(f"a session has {MAX_JOBS} jobs at most; open a new one")
         held = _rows_by_owner(owners, len(points_ND))
         given = encode_input(job, points_ND, payload_NM, held)
+        allow_open_files(sum(name not in self._owners for name in held) * self.num_parties)
         self._jobs += 1
         try:
             coordination = Coordination(
@@ -303,7 +308,6 @@ class SecureSession:
 
     def owners(self, names: Sequence[str]) -> Mapping[str, DataOwner]:
         """Return data owners, connecting to the parties those that are new."""
-        allow_open_files(len(names) * self.num_parties)
         for name in names:
             if name not in self._owners:
                 self._group.check()  # connecting many takes seconds

@@ -6,9 +6,11 @@ number or size than expected is an error, too, and leaves the link of no more us
 
 import contextlib
 import json
+import os
 import resource
 import select
 import socket
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -19,6 +21,7 @@ import numpy as np
 from mpc.channel import Channel, set_timeout
 from mpc.errors import (
     FrameError,
+    InputError,
     PeerClosedError,
     PeerFailedError,
     PeerTimeoutError,
@@ -32,7 +35,10 @@ SMALL_BYTES: Final = 1 << 16
 """Frames up to this size fit the kernel's buffers, so both ends may send before receiving."""
 MAX_CONTROL_BYTES: Final = 1 << 26
 _MAX_LAST_WORDS: Final = 4096
+_NEEDED_FILES: Final = 32
+"""Open files that a process needs besides its sockets."""
 _SPARE_FILES: Final = 256
+"""More that are asked for where the limit can be raised: newcomers at a reception, above all."""
 _LINGER_S: Final = 0.5
 _DRAIN_BYTES: Final = 1 << 16
 
@@ -345,18 +351,24 @@ def allow_open_files(count: int) -> None:
 
     Raises
     ------
-    TransportError
+    InputError
         The hard limit does not allow it.
     """
-    needed = count + _SPARE_FILES
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if hard != resource.RLIM_INFINITY and needed > hard:
-        raise TransportError(
-            f"{count} sockets are needed but only {hard} files may be open; raise `ulimit -Hn`, "
-            "or let fewer data owners hold more rows each"
+    if count < 1:
+        return
+    now_open = len(os.listdir("/dev/fd"))
+    needed = now_open + count + _NEEDED_FILES
+    soft, limit = resource.getrlimit(resource.RLIMIT_NOFILE)
+    hard = sys.maxsize if limit == resource.RLIM_INFINITY else limit
+    if needed > hard:
+        raise InputError(
+            f"{count} sockets more are needed and {now_open} files are open, but only {hard} may "
+            f"be, {_NEEDED_FILES} of them for other things; raise `ulimit -Hn`, or let fewer data "
+            "owners hold more rows each"
         )
-    if soft != resource.RLIM_INFINITY and needed > soft:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
+    wanted = min(hard, needed + _SPARE_FILES)
+    if soft != resource.RLIM_INFINITY and wanted > soft:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, limit))
 
 
 def raw_view(array: Int64Array) -> memoryview:

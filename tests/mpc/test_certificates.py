@@ -89,13 +89,20 @@ def test_other_names_are_nobodys(name):
         role_of(name)
 
 
-def test_a_leaf_says_what_it_is_for_and_no_more(authority):
-    leaf = parsed(authority.issue("client:7"))
+@pytest.mark.parametrize(
+    ("role", "uses"),
+    [
+        ("client:7", {ExtendedKeyUsageOID.CLIENT_AUTH}),
+        ("server", {ExtendedKeyUsageOID.CLIENT_AUTH}),
+        ("dealer", {ExtendedKeyUsageOID.SERVER_AUTH}),
+        ("party:1", {ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.SERVER_AUTH}),
+    ],
+)
+def test_a_leaf_says_what_it_is_for_and_no_more(authority, role, uses):
+    leaf = parsed(authority.issue(role))
     names = extension(leaf, x509.SubjectAlternativeName)
-    assert list(names.value) == [x509.DNSName("client-7.secfpp")]
-    purposes = extension(leaf, x509.ExtendedKeyUsage).value
-    both = {ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.SERVER_AUTH}
-    assert set(purposes) == both
+    assert list(names.value) == [x509.DNSName(certificate_name(role))]
+    assert set(extension(leaf, x509.ExtendedKeyUsage).value) == uses
     basic = extension(leaf, x509.BasicConstraints)
     assert (basic.value.ca, basic.critical) == (False, True)
     usage = extension(leaf, x509.KeyUsage)
@@ -250,9 +257,9 @@ def test_two_roles_of_one_authority_meet(authority):
 
 def test_names_with_underscores_and_trailing_hyphens_pass_tls(authority):
     seen = shake_hands(
-        authority.issue("server"), authority.issue("client:a_b-"), expected="client:a_b-"
+        authority.issue("client:a_b-"), authority.issue("party:0"), expected="party:0"
     )
-    assert seen["caller"] == ("TLSv1.3", (("DNS", "client-a_b-.secfpp"),))
+    assert seen["answerer"] == ("TLSv1.3", (("DNS", "client-a_b-.secfpp"),))
 
 
 def test_a_stranger_who_calls_is_refused(authority):
@@ -275,7 +282,7 @@ def test_a_stranger_who_answers_is_refused(authority):
 
 
 def test_another_role_cannot_answer_in_a_partys_place(authority):
-    seen = shake_hands(authority.issue("client:7"), authority.issue("client:8"), expected="party:0")
+    seen = shake_hands(authority.issue("client:7"), authority.issue("party:1"), expected="party:0")
     assert isinstance(seen["caller"], ssl.SSLCertVerificationError)
     assert "party-0.secfpp" in str(seen["caller"])
 

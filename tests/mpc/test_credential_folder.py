@@ -5,7 +5,9 @@ import os
 import stat
 
 import pytest
+from cryptography import x509
 from cryptography.hazmat.primitives import serialization
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from mpc import certificates, credential_folder
 from mpc.certificates import Authority
@@ -16,6 +18,7 @@ from mpc.credential_folder import (
     write_certificates,
 )
 from mpc.errors import InputError
+from tests.mpc.forged import dns, forged
 
 ROLES = ("party:0", "party:1", "dealer", "server", "client:7")
 NAMES = {"ca.pem", "ca.key"} | {
@@ -206,6 +209,48 @@ def test_one_authority_of_several_suffices(folder):
     more = Authority.create().certificate_pem + (folder / "ca.pem").read_text()
     (folder / "ca.pem").write_text(more)
     assert read_credentials(folder, "party:0").authority_pem == more
+
+
+def replaced(folder, names, uses=()):
+    """Put another certificate of the same authority in the place of party 0's."""
+    made = forged(read_authority(folder), "party:0", names, uses=uses)
+    (folder / "party-0.pem").write_text(made.certificate_pem)
+    (folder / "party-0.key").write_text(made.key_pem)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        [],
+        dns("party-0.secfpp", "party-1.secfpp"),
+        dns("*.secfpp"),
+        [x509.UniformResourceIdentifier("party-0.secfpp")],
+        [*dns("party-0.secfpp"), x509.RFC822Name("me@example.org")],
+    ],
+    ids=str,
+)
+def test_a_certificate_with_any_other_names_is_refused_before_a_peer_does(folder, names):
+    replaced(folder, names)
+    assert "not for party:0, whose certificate has the one DNS name party-0" in refusal(folder)
+
+
+def test_a_certificate_that_is_for_something_else_is_refused_before_a_peer_does(folder):
+    name = dns("party-0.secfpp")
+    connects, listens = ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.SERVER_AUTH
+    for uses, missing in (([connects], "serverAuth"), ([listens], "clientAuth")):
+        replaced(folder, name, uses)
+        assert f"may not be used for {missing}, which party:0 needs" in refusal(folder)
+    for uses in ((), (connects, listens), (listens, connects, ExtendedKeyUsageOID.TIME_STAMPING)):
+        replaced(folder, name, uses)
+        assert read_credentials(folder, "party:0").role == "party:0"
+
+
+@pytest.mark.parametrize("name", ["ca.pem", "party-0.pem", "party-0.key"])
+def test_a_byte_order_mark_is_no_part_of_a_file(folder, name):
+    path = folder / name
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    text = "".join(read_credentials(folder, "party:0").as_json().values())
+    assert "\ufeff" not in text
 
 
 def test_an_encrypted_key_is_refused_with_the_reason(folder):

@@ -99,6 +99,28 @@ def test_a_wrong_file_is_refused_by_name_and_reason(tmp_path, value, said):
     assert "network.json" in str(refused.value)
 
 
+def test_a_byte_order_mark_is_no_part_of_the_file(tmp_path):
+    path = tmp_path / "network.json"
+    path.write_bytes(b"\xef\xbb\xbf" + json.dumps(GIVEN).encode())
+    assert read_addresses(path) == Addresses.from_json(GIVEN)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (json.dumps(GIVEN).encode("utf-16"), "is no UTF-8 text"),
+        (b"[" * 100_000, "is not valid JSON"),
+        (b"", "is not valid JSON"),
+        (b"\xef\xbb\xbf", "is not valid JSON"),
+    ],
+)
+def test_another_encoding_or_depth_is_refused_by_name(tmp_path, content, said):
+    path = tmp_path / "network.json"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=f"network.json {said}"):
+        read_addresses(path)
+
+
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(InputError, match="absent.json: No such file"):
         read_addresses(tmp_path / "absent.json")

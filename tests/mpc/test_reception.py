@@ -108,7 +108,7 @@ def test_a_hundred_at_once_are_let_in(house: House) -> None:
         ("client:3", "", "'client:3' is of another session"),
         ("client:3", "\ud800", "'client:3' is of another session"),
         ("party:one", SESSION, "'party:one' has no business with party:0"),
-        ("dealer", SESSION, "'dealer' has no business with party:0"),
+        ("party:0", SESSION, "'party:0' has no business with party:0"),
         ("client:5", SESSION, "'client:5' has no business with party:0"),
     ],
 )

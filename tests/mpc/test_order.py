@@ -1,0 +1,69 @@
+"""What a party hears of a job from the server, it checks as if nobody had."""
+
+import json
+
+import pytest
+
+from mpc.errors import FrameError
+from mpc.jobs import ClusterJob
+from mpc.protocol import Order
+
+ROWS: dict[str, object] = {"client:0": [0, 2], "client:1": [1]}
+
+
+def heard(job: dict[str, object], **changes: object) -> Order:
+    """Return the order that a message gives, through JSON as messages are."""
+    message = {
+        "job": ClusterJob(k=2).as_json() | job,
+        "rows": ROWS,
+        "dim": 4,
+        "payload": 5,
+    }
+    return Order.from_json(7, json.loads(json.dumps(message | changes)))
+
+
+def test_a_right_one_is_taken() -> None:
+    order = heard({})
+    assert (order.number, order.num_points, order.dim, order.payload) == (7, 3, 4, 5)
+    assert order.job == ClusterJob(k=2)
+    assert order.share_shape("client:0") == (2, 9)
+
+
+@pytest.mark.parametrize(
+    ("job", "changes", "words"),
+    [
+        ({"iterations": 1 << 24}, {}, "iterations=16777216"),
+        ({"iterations": 2.5}, {}, "iterations=2.5"),
+        ({"iterations": float("inf")}, {}, "iterations=inf"),
+        ({"k": "3"}, {}, "k='3'"),
+        ({"k": 4}, {}, "k=4 but only 3 points"),
+        ({"init_rows": [0, 3]}, {}, "must lie in 0..2"),
+        ({"init_rows": 5}, {}, "malformed"),
+        ({"seed": 1 << 70}, {}, "seed has 71 bits"),
+        ({"label": 5}, {}, "malformed"),
+        ({"label": "x" * 2000}, {}, "a label of 2000"),
+        ({"norm_bound": "1"}, {}, "malformed"),
+        ({"norm_bound": None}, {}, "malformed"),
+        ({"more": 1}, {}, "malformed"),
+        ({}, {"dim": 0}, "no job"),
+        ({}, {"dim": -3}, "no job"),
+        ({}, {"payload": 0}, "no job"),
+        ({}, {"dim": 1 << 30}, "are shared in a job"),
+        ({}, {"payload": float("inf")}, "malformed"),
+        ({}, {"rows": {}}, "no job"),
+        ({}, {"rows": {"client:0": [0, float("inf")]}}, "malformed"),
+        ({}, {"rows": {"client:0": list(range(9000))}}, "at most 8191"),
+    ],
+    ids=str,
+)
+def test_others_are_refused_as_the_server_s(
+    job: dict[str, object], changes: dict[str, object], words: str
+) -> None:
+    with pytest.raises(FrameError, match=f"the server sent a .*{words}"):
+        heard(job, **changes)
+
+
+@pytest.mark.parametrize("rows", [{"client:0": [0, 0, 1]}, {"client:0": [1, 2]}])
+def test_rows_are_each_of_one_owner(rows: dict[str, object]) -> None:
+    with pytest.raises(FrameError, match="each of one owner"):
+        heard({}, rows=rows)
