@@ -229,7 +229,7 @@ class PrivacyConfig:
 
     def __post_init__(self) -> None:
         """Refuse values out of range."""
-        _require_positive("privacy.epsilon", self.epsilon)
+        _require(0 < self.epsilon <= 1e9, "privacy.epsilon", self.epsilon, "above 0, at most 1e9")
         _require(0 < self.delta < 1, "privacy.delta", self.delta, "between 0 and 1")
         for name in ("clip_norm", "clip_norm_local", "clip_norm_clusters"):
             _require_positive(f"privacy.{name}", getattr(self, name))

@@ -6,6 +6,7 @@ SecfppError                 1
 |-- ModelError              2   a model cannot be found, loaded or prompted
 |-- RunError                1   a run failed after it had started
 |   `-- RunFolderError      1   a run folder is missing, foreign or damaged
+|-- OutputError             1   a result cannot be shown or saved
 `-- RunInterruptedError   130   stopped by the user; what was done is saved
 
 Messages name the value, the limit and the remedy.
@@ -17,6 +18,7 @@ __all__ = [
     "ConfigError",
     "DataError",
     "ModelError",
+    "OutputError",
     "RunError",
     "RunFolderError",
     "RunInterruptedError",
@@ -54,6 +56,10 @@ class RunError(SecfppError):
 
 class RunFolderError(RunError):
     """A run folder is missing, foreign or damaged."""
+
+
+class OutputError(SecfppError):
+    """A result cannot be shown or saved."""
 
 
 class RunInterruptedError(SecfppError):

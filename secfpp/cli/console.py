@@ -7,7 +7,7 @@ import math
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager, redirect_stdout, suppress
 
 from rich.console import Console
 
@@ -17,15 +17,24 @@ PLAIN_WIDTH = 120  # columns when standard output is a file or a pipe
 
 
 def say(text: str) -> None:
-    """Write one line for the person at the terminal, on standard error."""
-    sys.stderr.write(text + "\n")
-    sys.stderr.flush()
+    """Write one line for the person at the terminal, on standard error; nobody need read it."""
+    with suppress(OSError):
+        sys.stderr.write(text + "\n")
+        sys.stderr.flush()
+
+
+class _Console(Console):
+    """A console that raises BrokenPipeError, where rich's own ends the process with 1."""
+
+    def on_broken_pipe(self) -> None:
+        """Leave it to the caller."""
+        raise BrokenPipeError
 
 
 def stdout_console() -> Console:
     """Return the console of results; wide and without colour when it is not a terminal."""
     width = None if sys.stdout.isatty() else PLAIN_WIDTH
-    return Console(file=sys.stdout, width=width, highlight=False, markup=False)
+    return _Console(file=sys.stdout, width=width, highlight=False, markup=False)
 
 
 def show(outcome: Outcome) -> None:

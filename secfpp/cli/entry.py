@@ -2,7 +2,7 @@
 
 | code | meaning |
 |---|---|
-| 0 | done |
+| 0 | done, also when whoever reads standard output leaves before its end |
 | 1 | a run failed, or `doctor` found a failure |
 | 2 | wrong flags, files, shapes or values; nothing was shared |
 | 3 | the secure part failed: a party or the dealer died, a link broke |
@@ -17,14 +17,17 @@ import signal
 import sys
 import threading
 import traceback
-from collections.abc import Sequence
+import unicodedata
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from types import FrameType
 
 from mpc.errors import MpcError
 from secfpp.cli.console import json_line, only_json_on_stdout, say, show, write_all
 from secfpp.cli.parse import parse
+from secfpp.cli.streams import leave_stdout, prepare_streams
 from secfpp.cli.verb import Verb
-from secfpp.errors import SecfppError
+from secfpp.errors import OutputError, SecfppError
 
 EXIT_FAILED = 1
 EXIT_FAULT = 70
@@ -49,9 +52,8 @@ def main(words: Sequence[str] | None = None) -> int:
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, _end_in_order)
     try:
-        return perform(parse(sys.argv[1:] if words is None else words))
-    except BrokenPipeError:
-        return _reader_left()
+        prepare_streams()
+        return perform(_parse(sys.argv[1:] if words is None else words))
     except (Exception, KeyboardInterrupt) as error:
         if os.environ.get(DEBUG_VARIABLE):
             traceback.print_exc()
@@ -62,12 +64,49 @@ def perform(verb: Verb) -> int:
     """Execute a verb and print its outcome on the stream and in the form asked for."""
     if not verb.json:
         outcome = verb.execute()
-        show(outcome)
+        with _reader_may_leave(buffered=True):
+            show(outcome)
         return outcome.exit_code
     with only_json_on_stdout() as stdout:
         outcome = verb.execute()
-        write_all(stdout, json_line(outcome.record) + "\n")
+        with _reader_may_leave(buffered=False):
+            write_all(stdout, json_line(outcome.record) + "\n")
     return outcome.exit_code
+
+
+def _parse(words: Sequence[str]) -> Verb:
+    """Parse; `--help` and `--version` are printed there, maybe to somebody who leaves."""
+    try:
+        return parse(words)
+    except BrokenPipeError:
+        leave_stdout()
+        raise SystemExit(0) from None
+    except SystemExit:
+        with _reader_may_leave(buffered=True):
+            sys.stdout.flush()
+        raise
+
+
+@contextmanager
+def _reader_may_leave(*, buffered: bool) -> Iterator[None]:
+    """Go on in quiet when whoever reads standard output leaves early, as `head` does.
+
+    Raises
+    ------
+    OutputError
+        Standard output cannot be written for another reason, such as a full disk.
+    """
+    try:
+        yield
+    except OSError as error:
+        if buffered:  # what is left would fail again when the interpreter ends
+            leave_stdout()
+        if isinstance(error, BrokenPipeError):
+            return
+        raise OutputError(
+            f"standard output cannot be written: {error.strerror}; the work is done, its result "
+            "was not shown"
+        ) from error
 
 
 def explain(error: BaseException) -> int:
@@ -78,6 +117,9 @@ def explain(error: BaseException) -> int:
     if isinstance(error, SecfppError | MpcError):
         say(f"secfpp: {_one_line(error)}")
         return error.exit_code
+    if isinstance(error, MemoryError):
+        say(f"secfpp: out of memory: {_one_line(error)}; use less data, or a larger machine")
+        return EXIT_FAILED
     if isinstance(error, OSError):
         say(f"secfpp: {_one_line(error)}")
         return EXIT_FAILED
@@ -87,17 +129,12 @@ def explain(error: BaseException) -> int:
 
 
 def _one_line(error: BaseException) -> str:
-    """Return an error's message on one line."""
-    return " ".join(str(error).split()) or type(error).__name__
+    """Return an error's message on one line, with control characters of a file's in escapes."""
+    words = " ".join(str(error).split()) or type(error).__name__
+    return "".join(c if unicodedata.category(c) != "Cc" else repr(c)[1:-1] for c in words)
 
 
 def _end_in_order(signum: int, frame: FrameType | None) -> None:
     """Unwind on SIGTERM, so that parties and dealer are ended too."""
     say("secfpp: ended by SIGTERM")
     raise SystemExit(EXIT_TERMINATED)
-
-
-def _reader_left() -> int:
-    """Keep quiet when standard output was closed early, as by `head`."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return 128 + signal.SIGPIPE

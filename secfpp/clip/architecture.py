@@ -51,7 +51,7 @@ def save_model(model: CLIP, vocab_size: int, folder: Path) -> None:
         "model_cfg": model_config(vocab_size),
         "preprocess_cfg": {"mean": list(PIXEL_MEAN), "std": list(PIXEL_STD)},
     }
-    (folder / CONFIG_FILE).write_text(json.dumps(config, indent=2) + "\n")
+    (folder / CONFIG_FILE).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
 
 
 def normalise(images_N3HW: torch.Tensor) -> torch.Tensor:

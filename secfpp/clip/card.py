@@ -95,8 +95,8 @@ def render_card(report: PretrainReport) -> str:
 
 def write_card(report: PretrainReport, folder: Path) -> None:
     """Write ``card.json`` and ``card.md`` beside the weights."""
-    (folder / CARD_JSON).write_text(json.dumps(asdict(report), indent=2) + "\n")
-    (folder / CARD_MARKDOWN).write_text(render_card(report))
+    (folder / CARD_JSON).write_text(json.dumps(asdict(report), indent=2) + "\n", encoding="utf-8")
+    (folder / CARD_MARKDOWN).write_text(render_card(report), encoding="utf-8")
 
 
 def model_card(folder: Path | None = None) -> str:
@@ -114,8 +114,8 @@ def model_card(folder: Path | None = None) -> str:
     """
     place = files("secfpp") / "assets" / "digits-clip" if folder is None else folder
     try:
-        return (place / CARD_MARKDOWN).read_text()
-    except OSError as error:
+        return (place / CARD_MARKDOWN).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
         raise ModelError(
             f"{place} has no {CARD_MARKDOWN}; only models made by `secfpp pretrain` have a card"
         ) from error

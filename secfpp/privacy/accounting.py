@@ -11,6 +11,8 @@ probability q, by itself and in secret: the Poisson-subsampled Gaussian.
 import math
 from typing import TYPE_CHECKING, Final
 
+import numpy as np
+
 from secfpp.config import PrivacyConfig
 from secfpp.privacy.statement import PrivacyStatement
 
@@ -20,9 +22,12 @@ if TYPE_CHECKING:  # it takes a second, which runs without noise do not have to 
 __all__ = ["calibrate_gaussian", "epsilon_pld", "epsilon_rdp"]
 
 _MARGIN: Final = 1.0005
+_ROUNDING: Final = 1e-9  # of the library's root finding
 _GRID: Final = 1e-4
+_COARSEST: Final = 10.0  # times the grid, as long as that stays within 1e-5 of epsilon
 _PRECISION: Final = 1e-3
 _SECANTS: Final = 12
+_STEPS: Final = 12
 _LONGEST: Final = 2.0
 _LEAST: Final = 0.1  # a multiplier below which nothing is hidden
 _SAMPLED_ORDERS: Final = (*range(2, 33), *range(36, 129, 4), *range(144, 513, 16), 768, 1024)
@@ -47,16 +52,26 @@ def epsilon_pld(
     Returns
     -------
     float
-        An upper bound, tight to the accountant's discretisation: 1e-4, and under sampling, where
-        it costs seconds, up to 1e-3 for an epsilon of 10 and more. Coarser is never smaller.
-    """
-    from dp_accounting import NeighboringRelation, pld
+        Without sampling the closed form, to ten digits. With it an upper bound by discretised
+        privacy losses: to 1e-4, up to 1e-3 for an epsilon of 10 and more, and to a hundred-
+        thousandth of one above 100, lest memory grow with it. Coarser is never smaller. Noise below
+        `_LEAST` is charged as if there were no sampling, which is never smaller either.
 
-    grid = _GRID
-    if sample_rate < 1:
-        rough = epsilon_rdp(noise_multiplier, compositions, delta, sample_rate=sample_rate)
-        grid *= min(max(rough, 1.0), 10.0)
-    relation = NeighboringRelation.ADD_OR_REMOVE_ONE
+    References
+    ----------
+    Composed Gaussians are one Gaussian of multiplier z / sqrt(T) (Dong, Roth, Su, JRSS-B 2022); its
+    epsilon is that of Balle and Wang (ICML 2018), as `dp_accounting` computes it.
+    """
+    import dp_accounting
+    from dp_accounting import pld
+
+    if sample_rate == 1 or noise_multiplier < _LEAST:
+        with np.errstate(divide="ignore"):
+            one = noise_multiplier / math.sqrt(compositions)
+            return float(dp_accounting.get_epsilon_gaussian(one, delta))
+    rough = epsilon_rdp(noise_multiplier, compositions, delta, sample_rate=sample_rate)
+    grid = _GRID * max(min(max(rough, 1.0), _COARSEST), rough / _COARSEST)
+    relation = dp_accounting.NeighboringRelation.ADD_OR_REMOVE_ONE
     accountant = pld.PLDAccountant(relation, value_discretization_interval=grid)
     accountant.compose(_event(noise_multiplier, compositions, sample_rate))
     return float(accountant.get_epsilon(delta))
@@ -110,20 +125,20 @@ def calibrate_gaussian(
 
     References
     ----------
-    Without sampling composed Gaussians are one Gaussian of multiplier z / sqrt(T) (Dong, Roth, Su,
-    JRSS-B 2022); its exact delta is theorem 8 of Balle and Wang (ICML 2018). The accountant then
-    has the last word: the multiplier grows until it agrees. With sampling there is no closed form,
-    and the accountant is asked by secants.
+    Without sampling the closed form of `epsilon_pld` is inverted. With sampling there is none, and
+    the accountant is asked by secants. `epsilon_pld` then has the last word: the multiplier grows
+    until it agrees; where that takes long, as for deltas that its grid cannot show, sampling is not
+    credited.
     """
     clip_norm = privacy.clip_norm if clip_norm is None else clip_norm
     epsilon, delta = privacy.epsilon, privacy.delta
-    multiplier = math.sqrt(compositions) * _least_multiplier(epsilon, delta)
-    if sample_rate < 1:
-        multiplier = _nearly_least(epsilon, delta, compositions, sample_rate, at_most=multiplier)
-    while (
-        spent := epsilon_pld(multiplier, compositions, delta, sample_rate=sample_rate)
-    ) > epsilon:
-        multiplier *= _MARGIN
+    unsampled = math.sqrt(compositions) * _least_multiplier(epsilon, delta)
+    multiplier = unsampled
+    if sample_rate < 1 and unsampled > _LEAST:
+        multiplier = _nearly_least(epsilon, delta, compositions, sample_rate, at_most=unsampled)
+    multiplier, spent = _enough(
+        multiplier, epsilon, delta, compositions, sample_rate, at_most=unsampled
+    )
     return PrivacyStatement(
         epsilon_target=epsilon,
         epsilon_pld=spent,
@@ -155,7 +170,7 @@ def _nearly_least(
         if abs(y) < _PRECISION:
             break
         move = min(max(-(y + _PRECISION / 2) / slope, -_LONGEST), _LONGEST)
-        next_x = max(x + move, math.log(_LEAST))
+        next_x = min(max(x + move, math.log(_LEAST)), math.log(at_most))
         next_y = excess(next_x)
         if next_x != x and next_y != y:
             slope = (next_y - y) / (next_x - x)
@@ -164,26 +179,34 @@ def _nearly_least(
 
 
 def _least_multiplier(epsilon: float, delta: float) -> float:
-    """Return the least noise multiplier of one Gaussian release, to six digits."""
-    low, high = 1e-3, 1e9
-    while high > low * (1 + 1e-6):
-        middle = math.sqrt(low * high)
-        if _exact_delta(epsilon, middle) > delta:
-            low = middle
-        else:
-            high = middle
-    return high
+    """Return the least noise multiplier of one Gaussian release, a billionth above."""
+    import dp_accounting
+
+    with np.errstate(divide="ignore"):
+        return float(dp_accounting.get_sigma_gaussian(epsilon, delta)) * (1 + _ROUNDING)
 
 
-def _exact_delta(epsilon: float, noise_multiplier: float) -> float:
-    """Return delta of one Gaussian release (Balle and Wang, theorem 8)."""
-    half, shift = 0.5 / noise_multiplier, epsilon * noise_multiplier
-    return _normal_cdf(half - shift) - math.exp(min(epsilon, 700.0)) * _normal_cdf(-half - shift)
+def _enough(
+    multiplier: float,
+    epsilon: float,
+    delta: float,
+    compositions: int,
+    sample_rate: float,
+    *,
+    at_most: float,
+) -> tuple[float, float]:
+    """Return the first multiplier from `multiplier` on that keeps the budget, and its epsilon.
 
-
-def _normal_cdf(x: float) -> float:
-    """Return the standard normal's distribution function, accurate in its lower tail."""
-    return 0.5 * math.erfc(-x / math.sqrt(2.0))
+    `at_most` does without sampling, and sampling never hurts.
+    """
+    for _ in range(_STEPS):
+        spent = epsilon_pld(multiplier, compositions, delta, sample_rate=sample_rate)
+        if spent <= epsilon:
+            return multiplier, spent
+        multiplier *= _MARGIN
+    while (spent := epsilon_pld(at_most, compositions, delta)) > epsilon:
+        at_most *= _MARGIN
+    return at_most, spent
 
 
 def _event(

@@ -1,10 +1,13 @@
 import math
 
 import pytest
+from dp_accounting import GaussianDpEvent, SelfComposedDpEvent
+from dp_accounting.pld import PLDAccountant
 from scipy.optimize import brentq
 from scipy.stats import norm
 
 from secfpp.config import PrivacyConfig
+from secfpp.errors import ConfigError
 from secfpp.privacy.accounting import calibrate_gaussian, epsilon_pld, epsilon_rdp
 
 
@@ -32,6 +35,38 @@ def test_pld_agrees_with_the_closed_form(z: float, rounds: int) -> None:
     found = epsilon_pld(z, rounds, 1e-5)
     assert exact <= found + 1e-6
     assert found == pytest.approx(exact, rel=2e-3, abs=2e-3)
+
+
+@pytest.mark.parametrize(("z", "rounds"), [(1.0, 1), (5.0, 10), (20.0, 100)])
+def test_the_closed_form_lies_just_below_discretised_losses(z: float, rounds: int) -> None:
+    accountant = PLDAccountant(value_discretization_interval=1e-4)
+    accountant.compose(SelfComposedDpEvent(GaussianDpEvent(z), rounds))
+    bound = float(accountant.get_epsilon(1e-5))
+    assert bound - 2e-3 < epsilon_pld(z, rounds, 1e-5) <= bound
+
+
+@pytest.mark.parametrize("rate", [1.0, 0.125])
+@pytest.mark.parametrize("epsilon", [1e4, 1e6, 1e9])
+def test_a_budget_that_hides_nothing_is_kept_like_any_other(epsilon: float, rate: float) -> None:
+    """Discretised losses would need gigabytes; noise z has epsilon near T / (2 z^2)."""
+    said = calibrate_gaussian(PrivacyConfig(epsilon=epsilon), 10, sample_rate=rate)
+    assert 0.99 * epsilon < said.epsilon_pld <= epsilon
+    assert said.epsilon_rdp < 3 * epsilon
+    assert said.noise_multiplier == pytest.approx(math.sqrt(10 / (2 * epsilon)), rel=0.05)
+
+
+def test_a_budget_beyond_all_use_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"privacy\.epsilon=1e\+300 .* at most 1e9"):
+        PrivacyConfig(epsilon=1e300)
+
+
+@pytest.mark.slow
+def test_where_the_grid_shows_no_delta_sampling_is_not_credited() -> None:
+    said = calibrate_gaussian(PrivacyConfig(delta=1e-30), 1, sample_rate=0.125)
+    assert said.epsilon_pld <= 8.0
+    assert said.noise_multiplier == pytest.approx(
+        calibrate_gaussian(PrivacyConfig(delta=1e-30), 1).noise_multiplier
+    )
 
 
 @pytest.mark.parametrize(("z", "rounds"), [(1.0, 1), (5.0, 10)])
