@@ -156,18 +156,17 @@ def _kind(head: bytes) -> str:
 def _read_npy(file: Path, choice: Choice) -> Array:
     """Read a NumPy file, mapped: what it promises and does not hold is then noticed in time."""
     with file.open("rb") as opened:
-        if not opened.read(len(NPY_MAGIC)) == NPY_MAGIC:
+        if opened.read(len(NPY_MAGIC)) != NPY_MAGIC:
             raise DataError("is not a .npy file: save an array with numpy.save")
-        opened.seek(0)
-        version = np.lib.format.read_magic(opened)
     try:
         with np.errstate(over="ignore"):
-            mapped = np.load(file, mmap_mode="r", allow_pickle=False)
+            return np.asarray(np.load(file, mmap_mode="r", allow_pickle=False))
     except ValueError as error:
         if "Python objects" in str(error):
             raise DataError("holds Python objects, which pickle would run; save numbers") from error
-        raise DataError(f"cannot be read (version {version[0]}): {reason(error)}") from error
-    return np.asarray(mapped)
+        if "mmap length" in str(error):
+            raise DataError("is cut short: its header promises more numbers than it has") from error
+        raise
 
 
 def _read_csv(file: Path, choice: Choice) -> Array:

@@ -34,7 +34,8 @@ def npy_that_promises(shape: tuple[int, ...]) -> bytes:
 @pytest.mark.parametrize("shape", [(100, 3), (10**11, 1000), (10**30, 3), (-1, 3), (2**62, 2)])
 def test_npy_that_promises_more_than_it_holds(tmp_path, shape):
     (tmp_path / "x.npy").write_bytes(npy_that_promises(shape) + bytes(80))
-    with pytest.raises(DataError, match=r"--input .*x\.npy: "):
+    said = "cut short" if shape == (100, 3) else "cut short|cannot be read"
+    with pytest.raises(DataError, match=rf"--input .*x\.npy: .*({said})"):
         read_vectors(tmp_path / "x.npy")
 
 
