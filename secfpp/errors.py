@@ -23,6 +23,7 @@ __all__ = [
     "RunFolderError",
     "RunInterruptedError",
     "SecfppError",
+    "reason",
 ]
 
 
@@ -66,3 +67,18 @@ class RunInterruptedError(SecfppError):
     """The user stopped the run; what was done is saved."""
 
     exit_code = 130
+
+
+def reason(error: BaseException) -> str:
+    """Return an error of a library in words fit for one line of a message.
+
+    A system call's says what failed and not its number. Of the others the first line is enough; the
+    kind stands before a bare key or index, and where there are no words at all.
+    """
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    lines = str(error).strip().splitlines()
+    first = lines[0].strip() if lines else ""
+    if isinstance(error, LookupError) or not any(map(str.isalpha, first)):
+        return f"{type(error).__name__} {first}".strip()
+    return first

@@ -15,6 +15,7 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from mpc.bounds import origin_of, public_bound
+from mpc.fixedpoint import FloatArray
 from mpc.jobs import (
     K_CANDIDATES_MAX,
     ClusterJob,
@@ -25,9 +26,10 @@ from mpc.jobs import (
     Session,
 )
 from secfpp.cli.console import say
+from secfpp.cli.csv_rows import Headings
 from secfpp.cli.outcome import Outcome
 from secfpp.cli.tables import cost_table, ledger_table
-from secfpp.cli.vectors import FloatArray, read_vectors
+from secfpp.cli.vectors import Choice, read_vectors
 from secfpp.cli.verb import Verb
 from secfpp.errors import ConfigError, DataError
 from secfpp.progress import working
@@ -42,7 +44,7 @@ class Cluster(Verb):
     """
 
     input: Path
-    """File of vectors, one row a point: .npy, .csv or .safetensors."""
+    """File of vectors, one row a point: .npy, .csv or .safetensors; `-` reads standard input."""
     k: int | None = 4
     """Clusters. `none`: chosen under sharing from 1 to `--k-max`; everybody learns which."""
     k_max: int = K_CANDIDATES_MAX
@@ -71,6 +73,8 @@ class Cluster(Verb):
     """Data owners to stand in for, each with links of its own; rows are dealt to them in turn."""
     tensor: str | None = None
     """Name of the tensor in a safetensors file that holds several."""
+    headings: Headings = "auto"
+    """Whether the first line of a csv file is headings; `auto` tells, or asks."""
     out: Path | None = None
     """Save what owners reconstruct, row by row: each one's own cluster's mean, as .npy."""
     plain: bool = False
@@ -90,7 +94,7 @@ class Cluster(Verb):
 
     def execute(self) -> Outcome:
         """Share, cluster, and say what the policy opens."""
-        points_ND = read_vectors(self.input, tensor=self.tensor)
+        points_ND = read_vectors(self.input, Choice(tensor=self.tensor, headings=self.headings))
         _check_writable(self.out)
         if self.owners < 1:
             raise ConfigError(f"--owners {self.owners}: at least 1 is needed")

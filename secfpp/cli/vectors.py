@@ -1,29 +1,52 @@
-"""Read the vectors that a person wants clustered: npy, csv or safetensors, one row a point."""
+"""Read the vectors that a person wants clustered: npy, csv or safetensors, one row a point.
+
+Shape letters: N points, D dimensions.
+"""
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable
+import os
+import stat
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from secfpp.errors import DataError
+from mpc.fixedpoint import FloatArray
+from mpc.jobs import MAX_POINTS
+from secfpp.cli.console import say
+from secfpp.cli.csv_rows import Headings, read_csv
+from secfpp.errors import DataError, reason
 
-FloatArray = npt.NDArray[np.float64]
 Array = npt.NDArray[np.generic]
+NPY_MAGIC = b"\x93NUMPY"
+STDIN = (Path("-"), Path("/dev/stdin"), Path("/dev/fd/0"), Path("/proc/self/fd/0"))
+LARGEST_PIPE = 1 << 30  # bytes
+NARROW = ("BF16", "F8_")  # types that torch can widen and numpy does not know
 
 
-def read_vectors(path: Path, *, tensor: str | None = None) -> FloatArray:
-    """Read a matrix of finite numbers.
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """What to take from a file that holds more than a matrix."""
+
+    tensor: str | None = None
+    """Name of the tensor in a safetensors file; not needed when it holds one."""
+    headings: Headings = "auto"
+    """Whether the first line of a csv file is headings."""
+
+
+def read_vectors(path: Path, choice: Choice | None = None) -> FloatArray:
+    """Read a matrix of finite numbers; what was decided on the way is said on standard error.
 
     Parameters
     ----------
-    path
-        A `.npy`, `.csv` or `.safetensors` file.
-    tensor
-        Name of the tensor to take from a safetensors file; not needed when it holds one.
+    path : Path
+        A `.npy`, `.csv` or `.safetensors` file; without a suffix, or a pipe, or ``-`` for standard
+        input, its first bytes tell which.
+    choice : Choice, optional
 
     Returns
     -------
@@ -35,17 +58,16 @@ def read_vectors(path: Path, *, tensor: str | None = None) -> FloatArray:
     DataError
         If the file is missing, of another kind, damaged, or does not hold such a matrix.
     """
-    if not path.is_file():
-        raise DataError(f"--input {path}: no such file")
-    reader = READERS.get(path.suffix.lower())
-    if reader is None:
-        raise DataError(f"--input {path}: not one of {', '.join(READERS)}; convert it")
+    name = f"--input {path}"
     try:
-        array = reader(path, tensor)
-    except (OSError, ValueError, EOFError, TypeError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise DataError(f"--input {path}: cannot be read: {reason}") from error
-    return checked(array, f"--input {path}")
+        with _as_file(path) as file:
+            array = _reader(path, file)(file, choice or Choice())
+            return checked(array, name)
+    except DataError as error:
+        said = str(error)
+        raise DataError(said if said.startswith(name) else f"{name}: {said}") from error
+    except Exception as error:  # numpy and safetensors raise a dozen kinds on hostile headers
+        raise DataError(f"{name}: cannot be read: {reason(error)}") from error
 
 
 def checked(array: Array, name: str) -> FloatArray:
@@ -57,7 +79,10 @@ def checked(array: Array, name: str) -> FloatArray:
         raise DataError(f"{name}: shape {array.shape}; (points, dimensions) is needed; {remedy}")
     if array.size == 0:
         raise DataError(f"{name}: shape {array.shape} holds no numbers")
-    vectors_ND = array.astype(np.float64)
+    if len(array) > MAX_POINTS:
+        raise DataError(f"{name}: {len(array)} points; at most {MAX_POINTS} are possible")
+    with np.errstate(over="ignore"):
+        vectors_ND = array.astype(np.float64)
     bad_N = ~np.isfinite(vectors_ND).all(axis=1)
     if bad_N.any():
         first = int(np.flatnonzero(bad_N)[0])
@@ -68,54 +93,121 @@ def checked(array: Array, name: str) -> FloatArray:
     return vectors_ND
 
 
-def _read_npy(path: Path, tensor: str | None) -> Array:
-    """Read a NumPy file; pickled objects are refused."""
-    loaded = np.load(path, allow_pickle=False)
-    if not isinstance(loaded, np.ndarray):
-        raise ValueError("an archive of several arrays; save one with numpy.save")
-    return loaded
-
-
-def _read_csv(path: Path, tensor: str | None) -> Array:
-    """Read comma-separated numbers, with or without one line of headings."""
-    with path.open(encoding="utf-8-sig") as lines:
-        first = lines.readline()
-    skipped = 0 if _is_numbers(first) else 1
-    with warnings.catch_warnings(action="ignore"):  # of an empty file; it is refused later
-        matrix: FloatArray = np.loadtxt(
-            path, delimiter=",", skiprows=skipped, ndmin=2, encoding="utf-8-sig"
-        )
-    return matrix
-
-
-def _is_numbers(line: str) -> bool:
-    """Return whether every comma-separated cell of a line reads as a number."""
+@contextmanager
+def _as_file(path: Path) -> Iterator[Path]:
+    """Yield a regular file: the one that is named, or one in memory with what a pipe brings."""
     try:
-        return bool([float(cell) for cell in line.split(",")])
-    except ValueError:
-        return False
+        mode = os.fstat(0).st_mode if path in STDIN else path.stat().st_mode
+    except FileNotFoundError:
+        raise DataError("no such file") from None
+    except OSError as error:
+        raise DataError(f"cannot be read: {error.strerror}") from error
+    if stat.S_ISREG(mode):
+        yield Path("/proc/self/fd/0") if path in STDIN else path
+    elif stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode):
+        with _kept_in_memory(path) as file:
+            yield file
+    else:
+        kind = "a folder" if stat.S_ISDIR(mode) else "a device"
+        raise DataError(f"is {kind}; a file or a pipe is needed")
 
 
-def _read_safetensors(path: Path, tensor: str | None) -> Array:
-    """Read one tensor of a safetensors file."""
-    from safetensors import SafetensorError
-    from safetensors.numpy import load_file
-
+@contextmanager
+def _kept_in_memory(path: Path) -> Iterator[Path]:
+    """Read a pipe to its end and yield a file that has its bytes, on no disk."""
+    kept = os.memfd_create("input")
     try:
-        tensors: dict[str, Array] = load_file(path)
-    except SafetensorError as error:
-        raise ValueError(str(error)) from error
-    names = ", ".join(sorted(tensors)) or "none"
-    if tensor is None and len(tensors) == 1:
-        return next(iter(tensors.values()))
-    if tensor is None:
-        raise ValueError(f"holds tensors {names}; choose with --tensor")
-    if tensor not in tensors:
-        raise ValueError(f"no tensor {tensor!r}; it holds {names}")
-    return tensors[tensor]
+        with open(0 if path in STDIN else path, "rb", closefd=path not in STDIN) as pipe:
+            total = 0
+            while chunk := pipe.read(1 << 20):
+                total += len(chunk)
+                if total > LARGEST_PIPE:
+                    raise DataError(f"more than {LARGEST_PIPE >> 30} GiB; give a file")
+                with memoryview(chunk) as left:
+                    _write(kept, left)
+        yield Path(f"/proc/self/fd/{kept}")
+    finally:
+        os.close(kept)
 
 
-READERS: dict[str, Callable[[Path, str | None], Array]] = {
+def _write(descriptor: int, left: memoryview) -> None:
+    while left:
+        left = left[os.write(descriptor, left) :]
+
+
+def _reader(path: Path, file: Path) -> Reader:
+    """Return what reads a file, by its suffix, or by its first bytes when it has none."""
+    suffix = "" if path in STDIN else path.suffix.lower()
+    if suffix == "":
+        with file.open("rb") as opened:
+            suffix = _kind(opened.read(16))
+    if suffix not in READERS:
+        raise DataError(f"not one of {', '.join(READERS)}; convert it")
+    return READERS[suffix]
+
+
+def _kind(head: bytes) -> str:
+    """Tell a file's kind from its first bytes: a length and a JSON object is safetensors."""
+    if head.startswith(NPY_MAGIC):
+        return ".npy"
+    return ".safetensors" if head[8:9] == b"{" and head[7:8] == b"\0" else ".csv"
+
+
+def _read_npy(file: Path, choice: Choice) -> Array:
+    """Read a NumPy file, mapped: what it promises and does not hold is then noticed in time."""
+    with file.open("rb") as opened:
+        if opened.read(len(NPY_MAGIC)) != NPY_MAGIC:
+            raise DataError("is not a .npy file: save an array with numpy.save")
+    try:
+        with np.errstate(over="ignore"):
+            return np.asarray(np.load(file, mmap_mode="r", allow_pickle=False))
+    except ValueError as error:
+        if "Python objects" in str(error):
+            raise DataError("holds Python objects, which pickle would run; save numbers") from error
+        if "mmap length" in str(error):
+            raise DataError("is cut short: its header promises more numbers than it has") from error
+        raise
+
+
+def _read_csv(file: Path, choice: Choice) -> Array:
+    """Read text, and say what was decided about it."""
+    found = read_csv(file.read_bytes(), choice.headings)
+    for note in found.notes:
+        say(f"secfpp: note: {note}")
+    return found.rows_ND
+
+
+def _read_safetensors(file: Path, choice: Choice) -> Array:
+    """Read one tensor of a safetensors file, whatever the others are."""
+    from safetensors import safe_open
+
+    with safe_open(file, framework="np") as opened:
+        name = _tensor_name(sorted(opened.keys()), choice.tensor)
+        kind = str(opened.get_slice(name).get_dtype())
+        if not kind.startswith(NARROW):
+            tensor: Array = opened.get_tensor(name)
+            return tensor
+    import torch  # takes a second
+
+    with safe_open(file, framework="pt") as opened:
+        widened: Array = opened.get_tensor(name).to(torch.float64).numpy()
+    return widened
+
+
+def _tensor_name(names: list[str], asked: str | None) -> str:
+    """Return which tensor to take."""
+    listed = ", ".join(names[:20]) + (", ..." if len(names) > 20 else "") or "none"
+    if asked is None and len(names) == 1:
+        return names[0]
+    if asked is None:
+        raise DataError(f"holds tensors {listed}; choose with --tensor")
+    if asked not in names:
+        raise DataError(f"no tensor {asked!r}; it holds {listed}")
+    return asked
+
+
+Reader = Callable[[Path, Choice], Array]
+READERS: dict[str, Reader] = {
     ".npy": _read_npy,
     ".csv": _read_csv,
     ".safetensors": _read_safetensors,
