@@ -127,8 +127,7 @@ def _check_sizes(request: TupleRequest) -> None:
             raise ValueError(f"shape {shape}: up to {MAX_AXES} axes, none of size 0, are possible")
         _check_number(math.prod(shape))
     if request.kind in (*SIGN_KINDS, *DIGIT_KINDS):
-        if not 1 <= request.num_signs <= MAX_NUMBERS:
-            raise ValueError(f"{request.num_signs} comparisons; 1 to {MAX_NUMBERS} are possible")
+        _check_comparisons(request)
     elif request.kind == "lookup":
         _check_number(math.prod(shapes[0]) << request.bits)
     elif request.is_sent:
@@ -143,6 +142,13 @@ def _counted(request: TupleRequest) -> Shape:
     if len(first) != 2 or first[0] < 0:
         raise ValueError(f"rows {first}; the first, and how many, are needed")
     return first[1:]
+
+
+def _check_comparisons(request: TupleRequest) -> None:
+    if not request.shapes[0]:
+        raise ValueError("rows of shape () are none")
+    if not 1 <= request.num_signs <= MAX_NUMBERS:
+        raise ValueError(f"{request.num_signs} comparisons; 1 to {MAX_NUMBERS} are possible")
 
 
 def _check_number(numbers: int) -> None:
@@ -162,8 +168,8 @@ def _check_masks(request: TupleRequest, masks: Shapes) -> None:
             if math.prod(masks[name]) != math.prod(shape):
                 raise ValueError(f"mask {name!r:.40} of shape {masks[name]} is not of {shape}")
     elif kind in DIGIT_KINDS:
+        _check_rows(request, masks[names[0]])
         start, count = request.shapes[0]
-        _check_rows(request, (masks[names[0]][0] - start, *masks[names[0]][1:]))
         if start + count > masks[names[0]][0]:
             raise ValueError(f"mask {names[0]!r:.40} has not so many rows")
     elif kind in SIGN_KINDS:

@@ -21,6 +21,7 @@ Requests = Sequence[TupleRequest]
 
 SQUARE = (TupleRequest("square", ((2,),)),)
 MASK = TupleRequest("mask", ((4, 3),), names=("m",))
+POINT = TupleRequest("mask", ((),), names=("m",))
 FLAT = TupleRequest("mask", ((4,),), names=("m",))
 
 
@@ -65,6 +66,12 @@ FLAT = TupleRequest("mask", ((4,),), names=("m",))
         ([FLAT, TupleRequest("digits8", ((1, 4),), 9, ("m",))], "not so many rows"),
         ([FLAT, TupleRequest("digits8", ((-1, 2),), 9, ("m",))], "the first, and how many"),
         ([FLAT, TupleRequest("digits8", ((2,),), 9, ("m",))], "the first, and how many"),
+        ([POINT, TupleRequest("digits8", ((0, 1),), 9, ("m",))], "are not of groups"),
+        ([POINT, TupleRequest("digits8", ((0, 1), (1,)), 9, ("m",))], "0 comparisons"),
+        ([TupleRequest("digits8", ((),), 9, ("m",))], "the first, and how many"),
+        ([TupleRequest("sign64", ((),), 9)], "rows of shape"),
+        ([TupleRequest("sign8", ((), (2,)), 9)], "rows of shape"),
+        ([TupleRequest("sign8", ((4, 3), ()), 9)], "0 comparisons"),
         ([TupleRequest("mul", ((2,), (3,)))], "broadcast"),
         ([TupleRequest("matmul", ((2,), (2, 3)))], "matrices are needed"),
         ([TupleRequest("matmul", ((1, 2), (3, 1)))], "do not fit"),
