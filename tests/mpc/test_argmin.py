@@ -69,7 +69,7 @@ def test_who_does_not_count_wins_nothing_wherever_it_is(
 def test_two_parties_compare_by_digits_where_that_saves_more_than_a_round_is_worth(
     met: Callable[[int, str], Parties],
 ) -> None:
-    few, many = 8, 100
+    few, many = 5, 100
     parties = met(2, "dealer")
     for rows, at_once, rounds in ((few, False, 2), (many, False, 3), (many, True, 2)):
         dist_NC, kept_N = distances(8, rows=rows), (np.arange(rows) % 5 > 0).astype(np.int64)

@@ -40,7 +40,7 @@ def agree(result: ClusterResult, twin: ClusterResult) -> bool:
         and twin.labels_N is not None
         and np.array_equal(result.labels_N, twin.labels_N)
         and np.array_equal(result.sizes_N, twin.sizes_N)
-        and np.abs(result.means_NM - twin.means_NM).max() <= TOLERANCE
+        and np.allclose(result.means_NM, twin.means_NM, rtol=0, atol=TOLERANCE, equal_nan=True)
     )
 
 
