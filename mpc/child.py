@@ -12,7 +12,7 @@ import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NoReturn
 
 from mpc.certificates import Credentials
 from mpc.errors import MpcError
@@ -75,15 +75,18 @@ def _end_with_parent() -> None:
     os._exit(0)
 
 
-def serve_process(role: str, body: Callable[[Start], None]) -> int:
-    """Run a child's life; return its exit code.
+def serve_process(role: str, body: Callable[[Start], None]) -> NoReturn:
+    """Run a child's life, and end with its exit code.
 
     Errors of this package become one line on standard error: they never hold a secret, which a
-    traceback with values might.
+    traceback with values might. It ends without taking the interpreter down, which keeps a core
+    busy for a second where torch is loaded.
     """
+    code = 0
     try:
         body(bootstrap())
     except MpcError as error:
         sys.stderr.write(f"{role}: {error}\n")
-        return FAILED_EXIT_CODE
-    return 0
+        code = FAILED_EXIT_CODE
+    sys.stderr.flush()
+    os._exit(code)

@@ -35,11 +35,10 @@ a mask to another name.
 import contextlib
 import json
 import math
-import sys
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Final
+from typing import Final, NoReturn
 
 import numpy as np
 
@@ -359,9 +358,9 @@ def serve(start: Start) -> None:
         reception.close()
 
 
-def main() -> None:
+def main() -> NoReturn:
     """Run the dealer's process; see `mpc.launch`."""
-    sys.exit(serve_process("dealer", serve))
+    serve_process("dealer", serve)
 
 
 if __name__ == "__main__":

@@ -115,12 +115,16 @@ class Child:
         found = [_SILENCE.search(line) for line in self._words]
         return next((match[1] for match in found if match), "")
 
-    def end(self, grace_s: float) -> None:
-        """Close its input, which ends it; kill it after the grace."""
+    def hang_up(self) -> None:
+        """Close its input, which ends it, and its output."""
         for pipe in (self._process.stdin, self._process.stdout):
             if pipe is not None:
                 with contextlib.suppress(OSError):  # the other end may be gone already
                     pipe.close()
+
+    def end(self, grace_s: float) -> None:
+        """Hang up, and kill it after the grace."""
+        self.hang_up()
         try:
             self._process.wait(timeout=grace_s)
         except subprocess.TimeoutExpired:
@@ -280,6 +284,8 @@ class ProcessGroup:
         """
         self._authority = self._latest = None
         deadline = time.monotonic() + grace_s
+        for child in self.children:
+            child.hang_up()
         for child in self.children:
             child.end(max(deadline - time.monotonic(), 0.1))
 

@@ -5,8 +5,8 @@ policy opens to `parties and server`; see `mpc.reveal`.
 """
 
 import contextlib
-import sys
 from dataclasses import dataclass
+from typing import NoReturn
 
 import torch
 
@@ -168,9 +168,9 @@ def run_party(start: Start) -> None:
         meeting.reception.close()
 
 
-def main() -> None:
+def main() -> NoReturn:
     """Run a party's process; see `mpc.launch`."""
-    sys.exit(serve_process("party", run_party))
+    serve_process("party", run_party)
 
 
 if __name__ == "__main__":

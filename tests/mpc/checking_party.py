@@ -89,4 +89,4 @@ def run(start: Start) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(serve_process("party", run))
+    serve_process("party", run)

@@ -3,7 +3,6 @@
 Every operation takes shares of one or more integer arrays, and public options.
 """
 
-import sys
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
@@ -267,4 +266,4 @@ def serve(begun: Start) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(serve_process("party", serve))
+    serve_process("party", serve)

@@ -1,9 +1,7 @@
 """Data owners who fail: named, with what they did, and the session goes on without them."""
 
 import contextlib
-import os
 import re
-import signal
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -13,7 +11,7 @@ import numpy as np
 import pytest
 
 from mpc import ClusterJob, PlainSession, SecureSession, open_session
-from mpc.errors import BudgetError, InputError, OwnerError, SessionError
+from mpc.errors import BudgetError, InputError, OwnerError
 from mpc.fixedpoint import PAYLOAD_BITS
 from tests.mpc import saboteur
 from tests.mpc.saboteur import Send, sabotage
@@ -227,20 +225,6 @@ def test_one_owner_of_many_rows_is_one_client(session: SecureSession) -> None:
     assert np.abs(result.means_NM - twin.means_NM).max() < 2.0**-PAYLOAD_BITS
     clients = {role.role for role in result.traffic.roles if role.role.startswith("client:")}
     assert clients == {"client:0", "client:1", "client:5"}
-
-
-@pytest.mark.slow
-def test_after_a_killed_party_a_new_session_works() -> None:
-    session = open_session(2, timeout_s=TIMEOUT_S)
-    works(session)
-    os.kill(session.pids["party:1"], signal.SIGKILL)
-    with pytest.raises(SessionError, match=r"party:1 .*SIGKILL"):
-        session.cluster(JOB, POINTS, POINTS)
-    with pytest.raises(SessionError, match="open a new one"):
-        session.cluster(JOB, POINTS, POINTS)
-    session.close()
-    with open_session(2, timeout_s=TIMEOUT_S) as another:
-        works(another)
 
 
 @pytest.mark.slow

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -16,20 +17,25 @@ import pytest
 
 from mpc import ClusterJob, PlainSession, SecureSession, open_session
 from mpc.errors import InputError, InsecureError, ProcessDiedError, SessionError
-from mpc.launch import ProcessGroup
+from mpc.launch import Child, ProcessGroup
+from mpc.network_file import MAX_PARTIES
 from mpc.reception import LOOPBACK
 from tests.mpc.processes import Signal, alive, killing_a_newborn, listening, open_files
+from tests.mpc.slow_party import LOADING_S
 
 POINTS = np.random.default_rng(0).normal(size=(300, 64)) / 64
 OWNERS = [row % 10 for row in range(300)]
 JOB = ClusterJob(k=6, iterations=200)
 SMALL_JOB = ClusterJob(k=2)
-BOUND_S = 5.0
-"""Longest time from a death to the error that names it."""
+BOUND_S = 30.0
+"""Longest time from a death to the error that names it, on a busy machine; half of the silence that
+a peer is given, so that it was the death that was noticed."""
 MOMENTS = [
-    (num_parties, victim, 10 * num_parties + index)
-    for num_parties in (2, 3)
-    for index, victim in enumerate([*(f"party:{rank}" for rank in range(num_parties)), "dealer"])
+    (2, "party:1", 21),
+    (2, "dealer", 22),
+    (3, "party:0", 30),
+    (3, "party:2", 32),
+    (3, "dealer", 33),
 ]
 
 
@@ -87,13 +93,6 @@ def test_first_party_provider_works_and_stamps_its_results() -> None:
         assert "dealer" not in session.pids
         result = session.cluster(SMALL_JOB, POINTS[:20], POINTS[:20])
     assert "provider tfp" in result.traffic.insecure[0]
-
-
-@pytest.mark.slow
-def test_plain_links_work_and_stamp_their_results() -> None:
-    with open_session(2, links="plain", insecure_dev=True) as session:
-        result = session.cluster(SMALL_JOB, POINTS[:20], POINTS[:20])
-    assert "plain TCP" in result.traffic.insecure[0]
 
 
 @pytest.mark.slow
@@ -177,7 +176,7 @@ def test_a_silent_process_is_named_after_the_time_out(victim: str, empty_folder:
         stopped = Signal(session.pids[victim], signal.SIGSTOP, delay_s=0.1)
         with pytest.raises(SessionError, match=f"{victim} was silent towards .* for 2 s"):
             work_until_it_fails(session)
-        assert 1.5 < stopped.age_s < 2.0 + BOUND_S
+        assert 1.0 < stopped.age_s < 2.0 + BOUND_S
         session.close()
         assert_nothing_is_left(session, empty_folder)
 
@@ -187,7 +186,7 @@ def test_last_words_are_in_the_error() -> None:
     try:
         said = r"party:[01] .pid \d+. ended with exit code 7; last words: .*no space left in the r"
         with pytest.raises(ProcessDiedError, match=said) as caught:
-            group.blame(within_s=20)
+            group.blame(within_s=BOUND_S)
         assert "line 19 | " in str(caught.value)
         assert "line 3" not in str(caught.value)
     finally:
@@ -211,25 +210,26 @@ def test_the_parent_s_death_leaves_no_orphan() -> None:
     parent.kill()
     parent.wait(timeout=10)
     parent.stdout.close()
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + BOUND_S
     while alive(pids) and time.monotonic() < deadline:
         time.sleep(0.1)
     assert alive(pids) == []
 
 
 @pytest.mark.slow
-def test_strangers_do_not_disturb() -> None:
-    with open_session(2) as session:
-        port = session._group.ports[0]
-        for greeting in (b"", b"GET / HTTP/1.1\r\n\r\n", b"HELO" + b"\x05" + b"\0" * 7 + b"{...}"):
-            with socket.create_connection((LOOPBACK, port), timeout=5) as sock:
-                sock.sendall(greeting)
-        assert session.cluster(SMALL_JOB, POINTS[:20], POINTS[:20]).k == 2
+def test_strangers_do_not_disturb(opened: Callable[[int], SecureSession]) -> None:
+    session = opened(2)
+    port = session._group.ports[0]
+    for greeting in (b"", b"GET / HTTP/1.1\r\n\r\n", b"HELO" + b"\x05" + b"\0" * 7 + b"{...}"):
+        with socket.create_connection((LOOPBACK, port), timeout=BOUND_S) as sock:
+            sock.sendall(greeting)
+    assert session.cluster(SMALL_JOB, POINTS[:20], POINTS[:20]).k == 2
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("links", ["tls", "plain"])
 def test_secrets_are_not_in_argv_environment_or_files(links, empty_folder: Path) -> None:
+    """And plain links work, and stamp their results."""
     with open_session(2, links=links, insecure_dev=True) as session:
         for pid in [os.getpid(), *session.pids.values()]:
             shown = b"".join(
@@ -237,7 +237,8 @@ def test_secrets_are_not_in_argv_environment_or_files(links, empty_folder: Path)
             )
             assert session._group.session.encode() not in shown
             assert b"PRIVATE KEY" not in shown
-        session.cluster(SMALL_JOB, POINTS[:20], POINTS[:20])
+        stamps = session.cluster(SMALL_JOB, POINTS[:20], POINTS[:20]).traffic.insecure
+        assert ["plain TCP" in stamp for stamp in stamps] == [True] * (links == "plain")
         assert list(empty_folder.iterdir()) == []
         assert {role: open_files(pid) for role, pid in session.pids.items()} == dict.fromkeys(
             session.pids, []
@@ -245,22 +246,27 @@ def test_secrets_are_not_in_argv_environment_or_files(links, empty_folder: Path)
     assert list(empty_folder.iterdir()) == []
 
 
-@pytest.mark.slow
-def test_processes_start_side_by_side() -> None:
-    started = time.time()
-    with open_session(3) as session:
-        ready = time.time()
-        born = [psutil.Process(pid).create_time() for pid in session.pids.values()]
-    assert max(born) - min(born) < 0.5 * (ready - started)
+def test_processes_start_side_by_side(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All are born before one is waited for."""
+    read_port, me = Child.read_port, psutil.Process()
+    born: list[int] = []
+
+    def noting(child: Child, deadline: float) -> int:
+        born.append(len(me.children()))
+        return read_port(child, deadline)
+
+    monkeypatch.setattr(Child, "read_port", noting)
+    before = len(me.children())
+    ProcessGroup(3, timeout_s=5, party_module="tests.mpc.failing_party").end()
+    assert born == [before + 4] * 4
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("num_parties", [4, 5])
-def test_more_parties_give_the_same(num_parties: int) -> None:
+def test_more_parties_give_the_same() -> None:
     job = ClusterJob(k=3, evaluate=True)
     twin = PlainSession().cluster(job, POINTS[:12], POINTS[:12])
-    with open_session(num_parties) as session:
-        assert len(session.pids) == num_parties + 1
+    with open_session(MAX_PARTIES) as session:
+        assert len(session.pids) == MAX_PARTIES + 1
         result = session.cluster(job, POINTS[:12], POINTS[:12])
     assert np.array_equal(result.labels_N, twin.labels_N)
     assert np.allclose(result.means_NM, twin.means_NM, atol=2.0**-24)
@@ -268,5 +274,6 @@ def test_more_parties_give_the_same(num_parties: int) -> None:
 
 @pytest.mark.slow
 def test_a_short_time_out_for_silence_leaves_time_to_start() -> None:
-    with open_session(2, timeout_s=1.5) as session:
-        assert session.cluster(ClusterJob(k=2), POINTS[:20], POINTS[:20]).k == 2
+    group = ProcessGroup(2, timeout_s=LOADING_S - 1, party_module="tests.mpc.slow_party")
+    with SecureSession(group, job_timeout_s=600, insecure=()) as session:
+        assert session.cluster(SMALL_JOB, POINTS[:20], POINTS[:20]).k == 2

@@ -6,7 +6,6 @@ must see that they would notice.
 
 import json
 import os
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -78,4 +77,4 @@ def run(start: Start) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(serve_process("party", run))
+    serve_process("party", run)
