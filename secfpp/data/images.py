@@ -25,12 +25,13 @@ import PIL
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from secfpp.data.colours import as_seen
 from secfpp.errors import DataError
 
 # Legend: N images, H height, W width, 3 colour channels.
 
 _LOG = logging.getLogger(__name__)
-_READING = 1  # raised when `decode` gives other pixels for the same bytes
+_READING = 2  # raised when `decode` gives other pixels for the same bytes
 _THREADS = 8  # Pillow and hashlib let go of the interpreter's lock
 _AT_ONCE = 1024  # files handed to the threads before their results are taken
 _UNREADABLE = (  # what Pillow raises on files that are not what they claim to be
@@ -50,11 +51,12 @@ RowIndex: TypeAlias = "slice | NDArray[np.integer] | NDArray[np.bool_] | Sequenc
 def decode(content: bytes, image_size: int) -> NDArray[np.uint8]:
     """Turn a file's bytes into pixels, uint8 (image_size, image_size, 3).
 
-    Images are turned as their EXIF tag says, scaled so that the shorter side is `image_size`
+    Colours are those that a viewer shows on a white ground, see `secfpp.data.colours`. Images are
+    turned as their EXIF tag says, scaled so that the shorter side is `image_size`
     pixels, and cropped to the centre square.
     """
     with Image.open(io.BytesIO(content)) as file:
-        image = ImageOps.exif_transpose(file).convert("RGB")
+        image = as_seen(ImageOps.exif_transpose(file))
     fitted = ImageOps.fit(image, (image_size, image_size), method=Image.Resampling.BICUBIC)
     return np.asarray(fitted, dtype=np.uint8)
 
