@@ -5,18 +5,18 @@ tuples of those, unions with None, or dataclasses of the same kind.
 """
 
 import dataclasses
-import json
+import os
 import types
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal, TypeAlias, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from secfpp.config import RunConfig
-from secfpp.errors import ConfigError
+from secfpp.errors import ConfigError, reason
+from secfpp.json_file import JsonValue, read_json
 
-__all__ = ["JsonValue", "from_json", "to_json", "load_config"]
+__all__ = ["JsonValue", "from_json", "load_config", "read_settings", "to_json"]
 
-JsonValue: TypeAlias = "None | bool | int | float | str | list[JsonValue] | dict[str, JsonValue]"
 ConfigT = TypeVar("ConfigT")
 
 
@@ -99,13 +99,23 @@ def load_config(path: Path) -> RunConfig:
     ConfigError
         If the file cannot be read, is not JSON, or holds what `from_json` refuses.
     """
+    return from_json(RunConfig, read_settings(path))
+
+
+def read_settings(path: Path) -> JsonValue:
+    """Read the JSON value of a file of settings.
+
+    Raises
+    ------
+    ConfigError
+        If the file cannot be read or is not JSON.
+    """
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
+        return read_json(path)
     except OSError as error:
-        raise ConfigError(f"cannot read settings from {path}: {error.strerror}") from error
+        raise ConfigError(f"cannot read settings from {path}: {reason(error)}") from error
     except ValueError as error:
         raise ConfigError(f"{path} is not valid JSON: {error}") from error
-    return from_json(RunConfig, value)
 
 
 def _read(hint: object, value: JsonValue, where: str) -> object:
@@ -150,13 +160,30 @@ def _read_tuple(members: tuple[object, ...], value: JsonValue, where: str) -> ob
 
 def _read_scalar(hint: object, value: JsonValue, where: str) -> object:
     """Read a number, string, boolean or path; integers pass as floats, booleans as nothing else."""
+    if isinstance(value, str) and not _can_be_named(value):
+        raise ConfigError(f"{where}={value!r} but it must be text that can name a file")
     if hint is Path and isinstance(value, str):
         return Path(value)
     if hint is float and isinstance(value, (int, float)) and not isinstance(value, bool):
-        return float(value)
+        return _as_float(value, where)
     if hint is int and isinstance(value, int) and not isinstance(value, bool):
         return value
     if hint in (bool, str) and type(value) is hint:
         return value
     wanted = getattr(hint, "__name__", str(hint))
     raise ConfigError(f"{where}={value!r} but it must be of type {wanted}")
+
+
+def _as_float(value: int | float, where: str) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        raise ConfigError(f"{where} has {len(str(value))} digits; change {where}") from None
+
+
+def _can_be_named(text: str) -> bool:
+    """Tell whether the system can be asked for a file of this name: no zero, no half characters."""
+    try:
+        return b"\0" not in os.fsencode(text)
+    except UnicodeEncodeError:
+        return False

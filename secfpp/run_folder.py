@@ -26,6 +26,7 @@ from safetensors.torch import load_file, save_file
 from secfpp.config import RunConfig
 from secfpp.config_json import JsonValue, load_config, to_json
 from secfpp.errors import RunFolderError
+from secfpp.json_file import parse_json, read_json
 from secfpp.prompts import PromptState
 from secfpp.versions import collect_versions
 
@@ -93,11 +94,14 @@ class RunFolder:
         if not path.exists():
             return []
         found = []
-        for text in path.read_text(encoding="utf-8").splitlines():
+        for text in path.read_bytes().splitlines():
             try:
-                found.append(json.loads(text))
+                line = parse_json(text)
             except ValueError:
                 break
+            if not isinstance(line, dict):
+                raise RunFolderError(f"{path} is damaged: {line!r} is no object; start a new run")
+            found.append(line)
         return found
 
     def rewrite(self, name: str, lines: Sequence[JsonObject]) -> None:
@@ -112,7 +116,7 @@ class RunFolder:
         """Read a .json file; None when it is not there yet."""
         path = self.path / name
         try:
-            return None if not path.exists() else _json(path.read_text(encoding="utf-8"))
+            return None if not path.exists() else read_json(path)
         except ValueError as error:
             raise RunFolderError(f"{path} is damaged: {error}; start a new run") from error
 
@@ -168,12 +172,6 @@ class RunFolder:
 def write_json(path: Path, value: JsonValue) -> None:
     """Replace a JSON file as a whole."""
     _replace(path, (json.dumps(value, indent=2, allow_nan=False) + "\n").encode())
-
-
-def _json(text: str) -> JsonValue:
-    """Parse JSON."""
-    value: JsonValue = json.loads(text)
-    return value
 
 
 def _replace(path: Path, content: bytes) -> None:

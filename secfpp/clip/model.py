@@ -33,6 +33,7 @@ from secfpp.clip.tower import TextTower, text_tower
 from secfpp.clip.vocabulary import VOCABULARY_FILE
 from secfpp.data.images import Images
 from secfpp.errors import ConfigError, ModelError
+from secfpp.places import expand_home
 
 # Legend: N images, H height, W width, E embedding.
 
@@ -82,7 +83,7 @@ def load_clip(
         with as_file(files("secfpp") / "assets" / "digits-clip") as folder:
             return _load_local(EMBEDDED, folder, place)
     if model.startswith(LOCAL_DIR):
-        return _load_local(model, Path(model.removeprefix(LOCAL_DIR)).expanduser(), place)
+        return _load_local(model, expand_home(model.removeprefix(LOCAL_DIR)), place)
     if pretrained is not None and Path(pretrained).is_file():
         return _load_file(model, pretrained, place)
     with offline_when_unreachable() as why_offline:

@@ -3,7 +3,6 @@
 `compare.json` holds a `CompareConfig`; of its `base` it leaves out what every cell has of its own.
 """
 
-import json
 import math
 import os
 from collections.abc import Iterator, Mapping
@@ -12,7 +11,7 @@ from pathlib import Path
 from typing import Final, get_args
 
 from secfpp.config import MethodName, RunConfig
-from secfpp.config_json import JsonValue, from_json, to_json
+from secfpp.config_json import JsonValue, from_json, read_settings, to_json
 from secfpp.errors import ConfigError
 
 __all__ = [
@@ -131,12 +130,7 @@ def load_settings(path: Path) -> CompareConfig:
     ConfigError
         If the file cannot be read, is not JSON, or has unknown keys or wrong values.
     """
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"cannot read settings from {path}: {error.strerror}") from error
-    except ValueError as error:
-        raise ConfigError(f"{path} is not valid JSON: {error}") from error
+    value = read_settings(path)
     if isinstance(value, dict) and "base" in value:
         return from_json(CompareConfig, value)
     if isinstance(value, dict):

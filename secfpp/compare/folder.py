@@ -9,7 +9,6 @@ summary.json     means, standard errors, paired tests: `secfpp.compare.summary`
 """
 
 import fcntl
-import json
 import os
 import shutil
 import time
@@ -24,6 +23,7 @@ from secfpp.compare.config import CompareConfig
 from secfpp.config import RunConfig
 from secfpp.config_json import JsonValue, from_json
 from secfpp.errors import ConfigError, RunFolderError
+from secfpp.json_file import read_json
 from secfpp.run_folder import RunFolder, write_json
 from secfpp.versions import collect_versions
 
@@ -53,7 +53,7 @@ class CompareFolder:
                 f"{path} has no compare.json: not the folder of a comparison; check the path"
             )
         try:
-            value = json.loads(file.read_text(encoding="utf-8"))
+            value = read_json(file)
         except (OSError, ValueError) as error:
             raise ConfigError(f"{file} is damaged: {error}; start a new comparison") from error
         self.path = path

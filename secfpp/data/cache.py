@@ -22,15 +22,15 @@ from secfpp.data.digits import (
 from secfpp.data.domains import Domain, DomainSet
 from secfpp.data.sources import changed, checksum, federation_sources
 from secfpp.errors import DataError
+from secfpp.places import cache_home
 
 _LOG = logging.getLogger(__name__)
 _DRAWING_PACKAGES = ("numpy", "pillow")
 
 
 def default_cache_dir() -> Path:
-    """Return ``$XDG_CACHE_HOME/secfpp``, or ``~/.cache/secfpp`` where that is not set."""
-    base = os.environ.get("XDG_CACHE_HOME", "")
-    return (Path(base) if Path(base).is_absolute() else Path.home() / ".cache") / "secfpp"
+    """Return the folder ``secfpp`` in the user's cache, see `cache_home`."""
+    return cache_home() / "secfpp"
 
 
 def load_digits(cache_dir: Path | None = None) -> DomainSet:

@@ -12,10 +12,9 @@ templates of prompts.
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 
@@ -26,11 +25,14 @@ from secfpp.data.images import file_sha256
 from secfpp.data.listing import (
     Listing,
     ReadOptions,
+    as_on_disk,
+    composed,
     list_classes,
     list_subfolders,
     open_listings,
 )
 from secfpp.errors import DataError
+from secfpp.json_file import read_json
 
 _LOG = logging.getLogger(__name__)
 
@@ -169,7 +171,7 @@ def _read_split(name: str, split: Path, images: Path, stated: str | None) -> _Fo
             "put the right file there or change split_sha256"
         )
     try:
-        content = json.loads(split.read_text(encoding="utf-8"))
+        content = read_json(split)
     except ValueError as error:
         raise DataError(f"{str(split)!r} is not valid JSON: {error}") from error
     items: list[_Item] = []
@@ -200,7 +202,7 @@ def _check_line(line: object, split: Path) -> tuple[str, int, str]:
     if isinstance(line, list) and len(line) == 3:
         file, label, class_name = line
         if isinstance(file, str) and type(label) is int and isinstance(class_name, str):
-            return file, label, class_name
+            return file, label, composed(class_name)
     raise DataError(f"{str(split)!r} has the line {line!r}; expected [file, label, class name]")
 
 
@@ -218,7 +220,8 @@ def _gather(
     """Make a listing of items; an image listed twice is used once, for testing if ever it was."""
     by_path: dict[Path, _Item] = {}
     repeated = 0
-    for item in items:
+    for given in items:
+        item = replace(given, path=as_on_disk(given.path), class_name=composed(given.class_name))
         before = by_path.get(item.path)
         if before is not None and before.class_name != item.class_name:
             raise DataError(
@@ -242,6 +245,7 @@ def _gather(
         paths=tuple(item.path for item in kept),
         labels_N=np.array([label[item.class_name] for item in kept], dtype=np.int64),
         is_test_N=np.array([item.is_test for item in kept], dtype=bool),
+        is_listed=True,
     )
     return _Found(listing=listing, class_names=class_names, split_files=split_files)
 
@@ -304,7 +308,7 @@ def _from_lists(
         for line in read_lines(base / file):
             _check_relative(line, base / file)
             items.append(item(line, is_test))
-    class_names = tuple(sorted({one.class_name for one in items}))
+    class_names = tuple(sorted({composed(one.class_name) for one in items}))
     if "" in class_names:
         raise DataError(f"{name}: {' or '.join(lists)} in {str(base)!r} has a line without a class")
     return _gather(name, items, class_names, {file: file_sha256(base / file) for file in lists})
@@ -319,7 +323,7 @@ def read_lines(path: Path) -> list[str]:
         The file cannot be read, or holds no such line.
     """
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"cannot read {str(path)!r} as text: {error}") from error
     kept = [line.strip() for line in lines if line.strip() and not line.startswith("#")]

@@ -192,4 +192,5 @@ def _list_split(base: Path, lists: Path, domain: str, layout: TreeLayout) -> Lis
         paths=tuple(base.joinpath(*path.parts) for path in is_test),
         labels_N=np.array(labels, dtype=np.int64),
         is_test_N=np.array(list(is_test.values()), dtype=bool),
+        is_listed=True,
     )

@@ -12,7 +12,6 @@ import io
 import json
 import logging
 import os
-import struct
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -25,22 +24,15 @@ import PIL
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from secfpp.errors import DataError
+from secfpp.data.colours import as_seen
+from secfpp.errors import DataError, reason
 
 # Legend: N images, H height, W width, 3 colour channels.
 
 _LOG = logging.getLogger(__name__)
-_READING = 1  # raised when `decode` gives other pixels for the same bytes
+_READING = 2  # raised when `decode` gives other pixels for the same bytes
 _THREADS = 8  # Pillow and hashlib let go of the interpreter's lock
 _AT_ONCE = 1024  # files handed to the threads before their results are taken
-_UNREADABLE = (  # what Pillow raises on files that are not what they claim to be
-    OSError,
-    SyntaxError,
-    ValueError,
-    TypeError,
-    struct.error,
-    Image.DecompressionBombError,
-)
 
 ItemT = TypeVar("ItemT")
 ResultT = TypeVar("ResultT")
@@ -50,11 +42,12 @@ RowIndex: TypeAlias = "slice | NDArray[np.integer] | NDArray[np.bool_] | Sequenc
 def decode(content: bytes, image_size: int) -> NDArray[np.uint8]:
     """Turn a file's bytes into pixels, uint8 (image_size, image_size, 3).
 
-    Images are turned as their EXIF tag says, scaled so that the shorter side is `image_size`
+    Colours are those that a viewer shows on a white ground, see `secfpp.data.colours`. Images are
+    turned as their EXIF tag says, scaled so that the shorter side is `image_size`
     pixels, and cropped to the centre square.
     """
     with Image.open(io.BytesIO(content)) as file:
-        image = ImageOps.exif_transpose(file).convert("RGB")
+        image = as_seen(ImageOps.exif_transpose(file))
     fitted = ImageOps.fit(image, (image_size, image_size), method=Image.Resampling.BICUBIC)
     return np.asarray(fitted, dtype=np.uint8)
 
@@ -116,10 +109,10 @@ class ImageFiles:
             content = path.read_bytes()
             if hashlib.sha256(content).hexdigest() == self.sha256[row]:
                 return decode(content, self.image_size)
-        except _UNREADABLE as error:
+        except Exception as error:  # Pillow's plugins raise nearly every kind there is
             raise DataError(
                 f"{str(path)!r} could be read when the data were listed and no longer can "
-                f"({error}); keep the folder as it is while it is used"
+                f"({reason(error)}); keep the folder as it is while it is used"
             ) from error
         raise DataError(
             f"{str(path)!r} has changed since the data were listed; keep the folder as it is "
@@ -205,7 +198,7 @@ def file_sha256(path: Path) -> str:
     try:
         return hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError as error:
-        raise DataError(f"cannot read {str(path)!r}: {error.strerror}") from error
+        raise DataError(f"cannot read {str(path)!r}: {reason(error)}") from error
 
 
 def _why_unreadable(path: Path, image_size: int) -> str | None:
@@ -213,13 +206,13 @@ def _why_unreadable(path: Path, image_size: int) -> str | None:
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise DataError(f"cannot read {str(path)!r}: {error.strerror}") from error
+        raise DataError(f"cannot read {str(path)!r}: {reason(error)}") from error
     try:
         decode(content, image_size)
     except UnidentifiedImageError:
         return "not an image"
-    except _UNREADABLE as error:
-        return str(error).replace("\n", " ")
+    except Exception as error:  # Pillow's plugins raise nearly every kind there is
+        return reason(error)
     return None
 
 
@@ -245,8 +238,8 @@ def _read_known(path: Path, count: int) -> dict[int, str] | None:
         _LOG.warning("cannot read %s (%s); checking all images", path, error)
         return None
     try:
-        known = {int(row): str(reason) for row, reason in json.loads(text).items()}
-    except (ValueError, AttributeError) as error:
+        known = {int(row): str(why) for row, why in json.loads(text).items()}
+    except (ValueError, AttributeError, RecursionError) as error:
         _LOG.warning("%s is damaged (%s); checking all images", path, error)
         return None
     if any(not 0 <= row < count for row in known):

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,11 +16,25 @@ from numpy.typing import NDArray
 from secfpp.data.cache import default_cache_dir
 from secfpp.data.domains import Domain, DomainSet
 from secfpp.data.images import ImageFiles, Readable, open_images
-from secfpp.errors import ConfigError, DataError
+from secfpp.errors import ConfigError, DataError, reason
 
 # Legend: N images.
 
 _LOG = logging.getLogger(__name__)
+LEFT_BEHIND = frozenset(
+    {
+        "$RECYCLE.BIN",
+        "@Recycle",
+        "@eaDir",
+        "#recycle",
+        "#snapshot",
+        "System Volume Information",
+        "__MACOSX",
+        "__pycache__",
+        "lost+found",
+    }
+)
+"""Folders that archives of macOS, network disks and file systems make beside one's own."""
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png"})
 UNREADABLE_SHARE = 0.01
 _SHOWN = 3
@@ -74,6 +91,8 @@ class Listing:
     paths: tuple[Path, ...]
     labels_N: NDArray[np.int64]
     is_test_N: NDArray[np.bool_] | None = None
+    is_listed: bool = False
+    """Whether a file names the images; else they are what was found in folders."""
 
 
 def open_listings(
@@ -151,22 +170,46 @@ def limit_domains(domain_set: DomainSet, options: ReadOptions) -> DomainSet:
 
 
 def list_folder(folder: Path) -> list[Path]:
-    """List a folder in alphabetical order, without hidden names.
+    """List a folder in alphabetical order, without hidden names and what systems leave behind.
 
     Raises
     ------
     DataError
         It cannot be listed.
     """
-    try:
-        return sorted(p for p in folder.iterdir() if not p.name.startswith("."))
-    except OSError as error:
-        raise DataError(f"cannot list {str(folder)!r} ({error}); check its permissions") from error
+    with _listing(folder):
+        found = sorted(folder.iterdir(), key=lambda path: (composed(path.name), path.name))
+    return [p for p in found if not p.name.startswith(".") and p.name not in LEFT_BEHIND]
 
 
 def list_subfolders(folder: Path) -> list[Path]:
     """List the folders in a folder; as `list_folder`."""
-    return [path for path in list_folder(folder) if path.is_dir()]
+    with _listing(folder):
+        return [path for path in list_folder(folder) if path.is_dir()]
+
+
+@contextmanager
+def _listing(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise DataError(
+            f"cannot list {str(folder)!r} ({reason(error)}); check its permissions"
+        ) from error
+
+
+def composed(name: str) -> str:
+    """Return a name in Unicode's composed form (NFC); macOS may spell it decomposed."""
+    return unicodedata.normalize("NFC", name)
+
+
+def as_on_disk(path: Path) -> Path:
+    """Return the spelling of a path, composed or decomposed, under which a file is there."""
+    if str(path).isascii():
+        return path
+    forms: tuple[Literal["NFC", "NFD"], ...] = ("NFC", "NFD")
+    spellings = [path, *(Path(unicodedata.normalize(form, str(path))) for form in forms)]
+    return next((spelling for spelling in spellings if spelling.is_file()), path)
 
 
 def list_images(folder: Path) -> list[Path]:
@@ -177,7 +220,8 @@ def list_images(folder: Path) -> list[Path]:
     DataError
         There is none, or the folder cannot be listed.
     """
-    paths = [path for path in list_folder(folder) if path.suffix.lower() in SUFFIXES]
+    called = [path for path in list_folder(folder) if path.suffix.lower() in SUFFIXES]
+    paths = [path for path in called if not path.is_dir()]
     if not paths:
         raise DataError(
             f"class folder {str(folder)!r} holds no image "
@@ -202,14 +246,22 @@ def list_classes(name: str, class_folders: Sequence[Path], labels: Sequence[int]
 
 
 def _check_presence(listing: Listing) -> None:
-    """Refuse a list that names files which are not there."""
+    """Refuse a list that names files which are not there, and links to such."""
     missing = [path for path in listing.paths if not path.is_file()]
-    if missing:
-        shown = ", ".join(repr(str(path)) for path in missing[:_SHOWN])
+    if not missing:
+        return
+    shown = ", ".join(repr(str(path)) for path in missing[:_SHOWN])
+    kind = "listed images" if listing.is_listed else "images"
+    what = f"{len(missing)} of {len(listing.paths)} {kind} of {listing.name!r} are"
+    if all(path.is_symlink() for path in missing):
         raise DataError(
-            f"{len(missing)} of {len(listing.paths)} listed images of {listing.name!r} are "
-            f"missing, such as {shown}; is the folder a complete copy of the published images?"
+            f"{what} links to what is not there, such as {shown}; fetch what they point to, or "
+            "remove them"
         )
+    remedy = "keep the folder as it is while it is used"
+    if listing.is_listed:
+        remedy = "is the folder a complete copy of the published images?"
+    raise DataError(f"{what} missing, such as {shown}; {remedy}")
 
 
 def _limit_listing(listing: Listing, class_names: tuple[str, ...], options: ReadOptions) -> Listing:
@@ -219,6 +271,7 @@ def _limit_listing(listing: Listing, class_names: tuple[str, ...], options: Read
         paths=tuple(listing.paths[row] for row in rows.tolist()),
         labels_N=listing.labels_N[rows],
         is_test_N=None if listing.is_test_N is None else listing.is_test_N[rows],
+        is_listed=listing.is_listed,
     )
 
 

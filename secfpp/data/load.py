@@ -13,7 +13,8 @@ from secfpp.data.cifar import read_cifar
 from secfpp.data.domains import DomainSet
 from secfpp.data.folder import read_folder
 from secfpp.data.listing import ReadOptions, limit_domains
-from secfpp.errors import ConfigError, DataError
+from secfpp.errors import ConfigError, DataError, reason
+from secfpp.places import expand_home
 
 EMBEDDED = "digits"
 Reader = Callable[[str, Path, ReadOptions], DomainSet]
@@ -81,7 +82,11 @@ def load_domains(
         split_sha256=split_sha256,
         cache_dir=cache_dir,
     )
-    domain_set = _load(source, options)
+    try:
+        domain_set = _load(source, options)
+    except OSError as error:
+        place = f" {str(error.filename)!r}" if error.filename else ""
+        raise DataError(f"data {source!r}: cannot read{place}: {reason(error)}") from error
     return domain_set if phrase is None else replace(domain_set, phrase=phrase)
 
 
@@ -96,14 +101,14 @@ def _load(source: str, options: ReadOptions) -> DomainSet:
     if source == EMBEDDED:
         return limit_domains(load_digits(options.cache_dir), options)
     if not (colon and name in READERS):
-        path = Path(source).expanduser()
+        path = expand_home(source)
         if not path.is_dir() and (colon or name in READERS):
             raise DataError(
                 f"data {source!r} is neither a folder nor NAME:PATH with NAME one of "
                 f"{', '.join(READERS)}"
             )
         return read_folder(path, options)
-    root = Path(place).expanduser()
+    root = expand_home(place)
     if not place or not root.is_dir():
         raise DataError(
             f"data {source!r}: folder {place!r} does not exist; give the folder of {name} after "

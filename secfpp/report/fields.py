@@ -12,7 +12,7 @@ class Fields:
     Parameters
     ----------
     value
-        What `json.loads` returned; anything that is not an object reads as an empty one.
+        What was read from JSON; anything that is not an object reads as an empty one.
     """
 
     def __init__(self, value: object) -> None:
@@ -26,7 +26,7 @@ class Fields:
         for name in names:
             value = self._items.get(name)
             if isinstance(value, int | float) and not isinstance(value, bool):
-                return float(value) if math.isfinite(value) else None
+                return _finite(value)
         return None
 
     def whole(self, name: str, default: int = 0) -> int:
@@ -59,9 +59,9 @@ class Fields:
     def numbers(self, name: str) -> tuple[float, ...]:
         """Return the numbers of the list under `name`; empty when one of them is not a number."""
         values = self.items(name)
-        if all(isinstance(value, int | float) for value in values):
-            return tuple(float(value) for value in values if isinstance(value, int | float))
-        return ()
+        found = [_finite(value) for value in values if isinstance(value, int | float)]
+        kept = tuple(number for number in found if number is not None)
+        return kept if len(kept) == len(values) else ()
 
     def texts(self, name: str) -> tuple[str, ...]:
         """Return the strings of the list under `name`."""
@@ -80,6 +80,15 @@ class Fields:
             else:
                 rows.append((prefix + name, _printed(value)))
         return tuple(rows)
+
+
+def _finite(value: int | float) -> float | None:
+    """Return a number as float; None of one beyond all floats."""
+    try:
+        number = float(value)
+    except OverflowError:
+        return None
+    return number if math.isfinite(number) else None
 
 
 def _printed(value: object) -> str:

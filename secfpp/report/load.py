@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
 from secfpp.errors import ConfigError, RunFolderError
+from secfpp.json_file import parse_json, read_json
 from secfpp.report.fields import Fields
 from secfpp.report.records import (
     HERO,
@@ -70,17 +70,17 @@ def read_object(path: Path) -> Fields:
     if not path.is_file():
         return Fields({})
     try:
-        return Fields(json.loads(path.read_text(encoding="utf-8")))
+        return Fields(read_json(path))
     except (ValueError, OSError) as error:
         raise RunFolderError(f"{path} is damaged: {error}; delete it or run again") from error
 
 
 def _lines(path: Path) -> Iterator[Fields]:
     """Read JSON lines; a last line cut short by an interruption is left out."""
-    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+    lines = path.read_bytes().splitlines() if path.is_file() else []
     for number, line in enumerate(lines, start=1):
         try:
-            yield Fields(json.loads(line))
+            yield Fields(parse_json(line))
         except ValueError as error:
             if number < len(lines):
                 raise RunFolderError(f"{path}, line {number} is damaged: {error}") from error

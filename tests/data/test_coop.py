@@ -82,11 +82,38 @@ def test_malformed_splits_are_refused(tmp_path, change, message):
         load("oxfordpets", tmp_path)
 
 
-@pytest.mark.parametrize("text", ["{", "[]", '"train"'])
+@pytest.mark.parametrize("text", ["{", "[]", '"train"', "[" * 100_000])
 def test_file_that_is_no_split_is_refused(tmp_path, text):
     coop_split(tmp_path, "oxfordpets", PARTS).write_text(text)
     with pytest.raises(DataError, match=r"not valid JSON|has no list 'train'"):
         load("oxfordpets", tmp_path)
+
+
+def test_a_split_with_a_byte_order_mark_is_read(tmp_path):
+    split = coop_split(tmp_path, "food101", PARTS)
+    split.write_bytes(b"\xef\xbb\xbf" + split.read_bytes())
+    assert len(load("food101", tmp_path).domains[0]) == 5
+
+
+def test_images_spelt_otherwise_on_disk_are_found(tmp_path):
+    composed, decomposed = "\u00e9t\u00e9", "e\u0301te\u0301"
+    parts = {part: [[f"{decomposed}/1.jpg", 0, decomposed]] for part in ("test",)}
+    parts["train"] = [[f"{composed}/2.jpg", 0, composed], ["bar/1.jpg", 1, "bar"]]
+    coop_split(tmp_path, "food101", parts)
+    images = tmp_path / "images"
+    (images / decomposed / "1.jpg").rename(images / composed / "1.jpg")
+    domain_set = load("food101", tmp_path)
+    assert domain_set.class_names == (composed, "bar")
+    assert domain_set.domains[0].labels_N.tolist() == [0, 1, 0]
+
+
+def test_names_that_no_file_can_have_are_missing_files(tmp_path):
+    split = coop_split(tmp_path, "food101", PARTS)
+    content = json.loads(split.read_text())
+    content["train"] += [["a/\0.jpg", 0, "ant"], ["a/\ud800.jpg", 0, "ant"]]
+    split.write_text(json.dumps(content))
+    with pytest.raises(DataError, match="2 of 7 listed images of 'food101' are missing"):
+        load("food101", tmp_path)
 
 
 def test_an_image_listed_twice_is_used_once_and_for_testing_if_ever(tmp_path, caplog):

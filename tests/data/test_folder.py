@@ -3,7 +3,7 @@ import pytest
 from PIL import Image
 
 from secfpp.data import Domain, DomainSet, load_domains
-from secfpp.errors import DataError
+from secfpp.errors import ConfigError, DataError
 
 from .pictures import save
 
@@ -53,6 +53,75 @@ def test_every_colour_mode_becomes_rgb(tree, mode):
     Image.new(mode, (20, 20)).save(path)
     images = load_domains(str(tree), image_size=8).domains[0].images_NHW3[:]
     assert images.shape == (5 if mode == "CMYK" else 4, 8, 8, 3)
+
+
+SUMMER, SUMMER_ON_A_MAC = "\u00e9t\u00e9", "e\u0301te\u0301"
+
+
+def test_a_class_spelt_composed_and_decomposed_is_one(tmp_path):
+    """An archive made on macOS has the second spelling; ASCII order puts it elsewhere, too."""
+    save(tmp_path / "paris" / SUMMER / "1.png")
+    save(tmp_path / "paris" / "bar" / "1.png")
+    save(tmp_path / "rome" / SUMMER_ON_A_MAC / "1.png")
+    save(tmp_path / "rome" / "bar" / "1.png")
+    domain_set = load_domains(str(tmp_path), image_size=8)
+    assert domain_set.class_names == ("bar", SUMMER)
+    assert [d.labels_N.tolist() for d in domain_set.domains] == [[0, 1], [0, 1]]
+
+
+def test_a_domain_spelt_both_ways_is_one_with_the_images_of_both(tmp_path):
+    for domain in (SUMMER, SUMMER_ON_A_MAC):
+        for name in ("bar", SUMMER, SUMMER_ON_A_MAC):
+            save(tmp_path / domain / name / "1.png")
+    domain_set = load_domains(str(tmp_path), image_size=8)
+    assert [d.name for d in domain_set.domains] == [SUMMER]
+    assert np.bincount(domain_set.domains[0].labels_N).tolist() == [2, 4]
+
+
+def test_classes_that_differ_by_case_alone_are_said_to(tree, caplog):
+    save(tree / "photo" / "Cat" / "1.png")
+    assert load_domains(str(tree), image_size=8).class_names == ("Cat", "cat", "dog")
+    assert "classes 'Cat', 'cat' differ in case, spaces or signs alone" in caplog.text
+
+
+@pytest.mark.parametrize("name", ["__MACOSX", "@eaDir", "lost+found", "$RECYCLE.BIN", ".git"])
+def test_folders_that_systems_leave_behind_are_passed_over(tree, name):
+    expected = load_domains(str(tree), image_size=8)
+    save(tree / name / "photo" / "._1.png")
+    save(tree / name / "cat" / "1.png")
+    save(tree / "photo" / name / "1.png" / "SYNOPHOTO_THUMB_M.jpg")
+    save(tree / "photo" / "cat" / name / "1.png" / "SYNOPHOTO_THUMB_M.jpg")
+    assert load_domains(str(tree), image_size=8).checksums == expected.checksums
+
+
+def test_a_folder_called_like_an_image_is_none(tree):
+    save(tree / "photo" / "cat" / "album.jpg" / "1.png")
+    assert len(load_domains(str(tree), image_size=8).domains[0]) == 4
+
+
+def test_links_to_nothing_are_named_as_such(tree):
+    (tree / "photo" / "cat" / "3.png").symlink_to("annex/3.png")
+    with pytest.raises(DataError, match=r"1 of 5 images of 'photo' are links to what is not there"):
+        load_domains(str(tree), image_size=8)
+
+
+def test_links_in_a_circle(tree):
+    (tree / "photo" / "cat" / "loop.png").symlink_to("loop.png")
+    (tree / "photo" / "loop").symlink_to("loop")
+    with pytest.raises(DataError, match="links to what is not there"):
+        load_domains(str(tree), image_size=8)
+
+
+@pytest.mark.parametrize("source", ["~nobody-of-this-name/x", "food101:~nobody-of-this-name/x"])
+def test_a_home_that_nobody_has(source):
+    with pytest.raises(ConfigError, match="no home folder"):
+        load_domains(source, image_size=8)
+
+
+@pytest.mark.parametrize("source", ["x" * 5000, "food101:" + "x" * 5000])
+def test_a_name_too_long_for_the_system(source):
+    with pytest.raises(DataError, match="File name too long"):
+        load_domains(source, image_size=8)
 
 
 def test_truncated_image_is_named(tree):
