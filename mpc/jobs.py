@@ -52,7 +52,7 @@ MAX_JOBS: Final = (1 << 32) - 1
 MAX_ENTRIES: Final = 1 << 27
 """Most numbers that owners share in a job, N (D + M): a gigabyte at each party."""
 
-MAX_INTEGER_BITS: Final = 64
+MAX_INTEGER_BITS: Final = 256
 """Bits of any integer of a job, the seed above all."""
 
 MAX_LABEL: Final = 1000

@@ -121,12 +121,17 @@ def _check_form(request: TupleRequest) -> None:
 
 def _check_sizes(request: TupleRequest) -> None:
     """Refuse sizes that are 0 or below, and shapes that do not fit each other or any memory."""
-    shapes = [_counted(request), *request.shapes[1:]] if request.shapes else []
+    compared = request.kind in (*SIGN_KINDS, *DIGIT_KINDS)
+    groups = request.shapes[1:] if compared else ()
+    if any(min(group, default=1) < 1 for group in groups):
+        raise ValueError(f"groups {groups}: none of size 0 is possible")
+    others = () if compared else request.shapes[1:]
+    shapes = [_counted(request), *others] if request.shapes else []
     for shape in shapes:
         if len(shape) > MAX_AXES or min(shape, default=1) < 1:
             raise ValueError(f"shape {shape}: up to {MAX_AXES} axes, none of size 0, are possible")
         _check_number(math.prod(shape))
-    if request.kind in (*SIGN_KINDS, *DIGIT_KINDS):
+    if compared:
         _check_comparisons(request)
     elif request.kind == "lookup":
         _check_number(math.prod(shapes[0]) << request.bits)

@@ -19,7 +19,7 @@ POINTS = np.random.default_rng(3).normal(size=(8, 4)) / 8
         ({"k": 2, "iterations": 1 << 24}, "iterations=16777216 but a job has 10000"),
         ({"k": 2, "min_cluster_size": 8192}, "at most 8191 points"),
         ({"k": 1025}, "more than 1024 centres"),
-        ({"k": 2, "seed": 1 << 64}, "seed has 65 bits"),
+        ({"k": 2, "seed": 1 << 256}, "seed has 257 bits"),
         ({"k": 2, "seed": 1 << 99_999}, "seed has 100000 bits"),
         ({"k": 2, "label": "x" * 1001}, "a label of 1001 characters"),
         ({"k": 2, "iterations": -(1 << 99_999)}, "iterations has 100000 bits"),
