@@ -72,12 +72,3 @@ def test_a_closed_link_has_no_key_left_and_says_that_it_is_closed() -> None:
             with pytest.raises(TransportError, match="the connection of client:3 to party:0 broke"):
                 use()
         assert far.hung_up()
-
-
-def test_a_role_has_one_identity_while_it_connects_and_the_next_has_its_own() -> None:
-    group = object.__new__(ProcessGroup)
-    group._tls, group._latest, group.session = False, None, "a session"
-    first = group.identity("client:3")
-    assert group.identity("client:3") is first
-    assert group.identity("client:4").role == "client:4"
-    assert group._latest is not first
