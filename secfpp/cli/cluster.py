@@ -25,13 +25,14 @@ from mpc.jobs import (
     RevealPolicy,
     Session,
 )
-from secfpp.cli.console import say
 from secfpp.cli.csv_rows import Headings
 from secfpp.cli.outcome import Outcome
+from secfpp.cli.owners import data_owners
+from secfpp.cli.saving import check_writable, save_array
 from secfpp.cli.tables import cost_table, ledger_table
 from secfpp.cli.vectors import Choice, read_vectors
 from secfpp.cli.verb import Verb
-from secfpp.errors import ConfigError, DataError
+from secfpp.errors import ConfigError, DataError, OutputError
 from secfpp.progress import working
 
 
@@ -69,8 +70,9 @@ class Cluster(Verb):
     """Owners in a smaller cluster get the mean of all. 1 never does; 3 hides a lone neighbour."""
     norm_bound: float | None = None
     """Public bound on the length of a vector. Default: the power of two above the longest one."""
-    owners: int = 64
-    """Data owners to stand in for, each with links of its own; rows are dealt to them in turn."""
+    owners: int | None = None
+    """Data owners to stand in for, each with links of its own; rows are dealt to them in turn.
+    Default: 64, or with `--network` as many as `--certs` has, at most 64."""
     tensor: str | None = None
     """Name of the tensor in a safetensors file that holds several."""
     headings: Headings = "auto"
@@ -95,21 +97,22 @@ class Cluster(Verb):
     def execute(self) -> Outcome:
         """Share, cluster, and say what the policy opens."""
         points_ND = read_vectors(self.input, Choice(tensor=self.tensor, headings=self.headings))
-        _check_writable(self.out)
-        if self.owners < 1:
-            raise ConfigError(f"--owners {self.owners}: at least 1 is needed")
+        check_writable(self.out)
         if (self.network is None) != (self.certs is None):
             raise ConfigError("--network and --certs go together: addresses and credentials")
+        owners = data_owners(self.owners, len(points_ND), self.certs)
         job = self._job(points_ND)
         payload_ND = points_ND / job.norm_bound  # in the range where fixed point is precise
         job.check_points(points_ND, payload_ND)
         with working(self._doing()), self._session() as session:
-            result = session.cluster(job, points_ND, payload_ND, self._owners(len(points_ND)))
-        if self.out is not None:
-            np.save(self.out, result.means_NM * job.norm_bound)
-            say(f"means saved in {self.out}")
+            result = session.cluster(job, points_ND, payload_ND, owners)
+        saved = self.out is None or save_array(self.out, result.means_NM * job.norm_bound)
         opened = result.labels_N is not None and self.reveal != "own-mean"
-        return Outcome(record=_record(result, opened), shown=_shown(result, points_ND, opened))
+        return Outcome(
+            record=_record(result, opened),
+            shown=_shown(result, points_ND, opened),
+            exit_code=0 if saved else OutputError.exit_code,
+        )
 
     def _job(self, points_ND: FloatArray) -> ClusterJob:
         """Return the public description of the job."""
@@ -136,10 +139,6 @@ class Cluster(Verb):
         where = f"{self.parties} parties" if self.network is None else "the parties of the network"
         return f"clustering under secret shares, {where} and a dealer"
 
-    def _owners(self, num_points: int) -> tuple[int, ...]:
-        """Return which owner holds each row."""
-        return tuple(row % self.owners for row in range(num_points))
-
     def _session(self) -> AbstractContextManager[Session]:
         """Open parties and dealer, or the plaintext twin."""
         if self.plain:
@@ -165,16 +164,6 @@ def public_bound(points_ND: FloatArray) -> float:
     if not math.isfinite(longest):
         raise DataError("rows too long for float64: scale them down")
     return 2.0 ** math.ceil(math.log2(longest)) if longest > 0 else 1.0
-
-
-def _check_writable(out: Path | None) -> None:
-    """Refuse an output file that could not be written, before any work is done."""
-    if out is None:
-        return
-    if out.suffix != ".npy":
-        raise DataError(f"--out {out}: must end in .npy")
-    if not out.absolute().parent.is_dir():
-        raise DataError(f"--out {out}: no such folder; make it first")
 
 
 def _record(result: ClusterResult, opened: bool) -> dict[str, object]:
