@@ -72,13 +72,14 @@ class RunInterruptedError(SecfppError):
 def reason(error: BaseException) -> str:
     """Return an error of a library in words fit for one line of a message.
 
-    A system call's says what failed and not its number. Of the others the first line is enough; the
-    kind stands before a bare key or index, and where there are no words at all.
+    A system call's says what failed and not its number. Of the others the first line is enough; a
+    bare key or index, and an error without words, get some.
     """
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     lines = str(error).strip().splitlines()
     first = lines[0].strip() if lines else ""
-    if isinstance(error, LookupError) or not any(map(str.isalpha, first)):
-        return f"{type(error).__name__} {first}".strip()
-    return first
+    named = f"{type(error).__name__} {first}".strip()
+    if isinstance(error, LookupError):
+        return f"something that it should hold is missing ({named})"
+    return first if any(map(str.isalpha, first)) else f"its content makes no sense ({named})"

@@ -16,6 +16,7 @@ from mpc.jobs import Session
 from secfpp.cohort import Cohort
 from secfpp.config import RunConfig, SecureConfig
 from secfpp.config_json import to_json
+from secfpp.credentials import check_credentials
 from secfpp.errors import RunInterruptedError
 from secfpp.federation import (
     Federation,
@@ -131,6 +132,8 @@ class _Run:
         done += sum(
             max(0, self.recorder.rounds_done(unit)) for unit in units if not self._is_done(unit)
         )
+        if done < total:
+            self._check_credentials()
         self.observer.run_started(units, total, done)
         try:
             with ExitStack() as stack:
@@ -141,6 +144,13 @@ class _Run:
             complete = all(self._is_done(unit) for unit in units)
             self.recorder.finish(results, complete=complete)
             self.observer.run_finished()
+
+    def _check_credentials(self) -> None:
+        """Look at those of all clients, before any method is run."""
+        folder = self.config.secure.certs
+        if folder is not None:
+            domains = len(self.world.domain_set.domains)
+            check_credentials(folder, range(domains * self.config.partition.clients_per_domain))
 
     def _run_seed(self, seed: int, stack: ExitStack) -> None:
         """Run all methods on one seed's cohort."""

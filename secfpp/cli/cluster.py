@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
 from rich.console import RenderableType
 from rich.text import Text
 
@@ -25,13 +24,14 @@ from mpc.jobs import (
     RevealPolicy,
     Session,
 )
-from secfpp.cli.console import say
 from secfpp.cli.csv_rows import Headings
 from secfpp.cli.outcome import Outcome
+from secfpp.cli.owners import data_owners
+from secfpp.cli.saving import check_writable, save_array
 from secfpp.cli.tables import cost_table, ledger_table
 from secfpp.cli.vectors import Choice, read_vectors
 from secfpp.cli.verb import Verb
-from secfpp.errors import ConfigError, DataError
+from secfpp.errors import ConfigError, OutputError
 from secfpp.progress import working
 
 
@@ -69,8 +69,9 @@ class Cluster(Verb):
     """Nothing is opened of a cluster with fewer owners. 1 opens all; 3 hides a lone neighbour."""
     norm_bound: float | None = None
     """Public bound on a vector's distance from the mean. Default: the power of two above all."""
-    owners: int = 64
-    """Data owners to stand in for, each with links of its own; rows are dealt to them in turn."""
+    owners: int | None = None
+    """Data owners to stand in for, each with links of its own; rows are dealt to them in turn.
+    Default: 64, or with `--network` as many as `--certs` has, at most 64."""
     tensor: str | None = None
     """Name of the tensor in a safetensors file that holds several."""
     headings: Headings = "auto"
@@ -95,25 +96,24 @@ class Cluster(Verb):
     def execute(self) -> Outcome:
         """Share, cluster, and say what the policy opens."""
         points_ND = read_vectors(self.input, Choice(tensor=self.tensor, headings=self.headings))
-        _check_writable(self.out)
-        if self.owners < 1:
-            raise ConfigError(f"--owners {self.owners}: at least 1 is needed")
+        check_writable(self.out)
         if (self.network is None) != (self.certs is None):
             raise ConfigError("--network and --certs go together: addresses and credentials")
+        owners = data_owners(self.owners, len(points_ND), self.certs)
         origin_D = origin_of(points_ND)
         centred_ND = points_ND - origin_D
         job = self._job(centred_ND)
         payload_ND = centred_ND / job.norm_bound  # in the range where fixed point is precise
         job.check_points(centred_ND, payload_ND)
         with working(self._doing()), self._session() as session:
-            result = session.cluster(job, centred_ND, payload_ND, self._owners(len(points_ND)))
-        if self.out is not None:
-            np.save(self.out, result.means_NM * job.norm_bound + origin_D)
-            say(f"means saved in {self.out}")
+            result = session.cluster(job, centred_ND, payload_ND, owners)
+        means_ND = result.means_NM * job.norm_bound + origin_D
+        saved = self.out is None or save_array(self.out, means_ND)
         opened = result.labels_N is not None and self.reveal != "own-mean"
         return Outcome(
             record=_record(result, opened),
             shown=_shown(result, points_ND, opened, self.min_cluster_size),
+            exit_code=0 if saved else OutputError.exit_code,
         )
 
     def _job(self, points_ND: FloatArray) -> ClusterJob:
@@ -141,10 +141,6 @@ class Cluster(Verb):
         where = f"{self.parties} parties" if self.network is None else "the parties of the network"
         return f"clustering under secret shares, {where} and a dealer"
 
-    def _owners(self, num_points: int) -> tuple[int, ...]:
-        """Return which owner holds each row."""
-        return tuple(row % self.owners for row in range(num_points))
-
     def _session(self) -> AbstractContextManager[Session]:
         """Open parties and dealer, or the plaintext twin."""
         if self.plain:
@@ -162,16 +158,6 @@ class Cluster(Verb):
             links=self.links,
             insecure_dev=self.insecure_dev,
         )
-
-
-def _check_writable(out: Path | None) -> None:
-    """Refuse an output file that could not be written, before any work is done."""
-    if out is None:
-        return
-    if out.suffix != ".npy":
-        raise DataError(f"--out {out}: must end in .npy")
-    if not out.absolute().parent.is_dir():
-        raise DataError(f"--out {out}: no such folder; make it first")
 
 
 def _record(result: ClusterResult, opened: bool) -> dict[str, object]:

@@ -19,7 +19,7 @@ import open_clip
 from huggingface_hub import constants
 
 from secfpp.clip.architecture import CONFIG_FILE
-from secfpp.errors import ModelError
+from secfpp.errors import ModelError, reason
 
 LOCAL_DIR = "local-dir:"
 HUB = "hf-hub:"
@@ -51,6 +51,31 @@ def check_local_dir(folder: Path) -> None:
             f"model folder {str(folder)!r} has {CONFIG_FILE} but no weights "
             "(*.safetensors, *.bin or *.pth); prompts need a trained model"
         )
+
+
+def check_vocabulary(file: Path, *, is_there: bool, num_read: int, num_known: int) -> None:
+    """Refuse a vocabulary that is not the model's: its tokens would be others than those trained.
+
+    Parameters
+    ----------
+    file : Path
+        Where a model's own vocabulary lies.
+    is_there : bool
+        Whether it does; open_clip's own is read otherwise.
+    num_read, num_known : int
+        Tokens of the vocabulary that is read, and tokens that the model has weights for.
+
+    Raises
+    ------
+    ModelError
+        Models that open_clip's own fits may have spare weights; cut ones have exactly their own.
+    """
+    if num_read == num_known or (num_read < num_known and not is_there):
+        return
+    what = f"{file} has {num_read} tokens" if is_there else f"{file} is missing"
+    raise ModelError(
+        f"{what}, and the model knows {num_known}; copy the file that was saved with the weights"
+    )
 
 
 def check_name(model: str, pretrained: str | None) -> None:
@@ -107,7 +132,7 @@ def offline_when_unreachable() -> Iterator[str]:
 def explain_failure(full_name: str, error: Exception, why_offline: str) -> str:
     """Say why a model could not be loaded, and what to do."""
     if not why_offline:
-        return f"cannot load {full_name}: {error}"
+        return f"cannot load {full_name}: {reason(error)}"
     return f"cannot load {full_name}: {why_offline} and it is not in the local cache; {_REMEDY}"
 
 

@@ -26,13 +26,14 @@ from secfpp.clip.lookup import (
     LOCAL_DIR,
     check_local_dir,
     check_name,
+    check_vocabulary,
     explain_failure,
     offline_when_unreachable,
 )
 from secfpp.clip.tower import TextTower, text_tower
 from secfpp.clip.vocabulary import VOCABULARY_FILE
 from secfpp.data.images import Images
-from secfpp.errors import ConfigError, ModelError
+from secfpp.errors import ConfigError, ModelError, reason
 from secfpp.places import expand_home
 
 # Legend: N images, H height, W width, E embedding.
@@ -98,17 +99,24 @@ def load_clip(
 
 def _load_local(name: str, folder: Path, device: torch.device) -> FrozenClip:
     """Load a model from a folder, with its own vocabulary if it has one."""
-    check_local_dir(folder)
-    vocabulary = folder / VOCABULARY_FILE
-    settings = {"bpe_path": str(vocabulary)} if vocabulary.is_file() else {}
     try:
-        return _build(name, f"{LOCAL_DIR}{folder}", None, settings, device)
+        check_local_dir(folder)
+        vocabulary = folder / VOCABULARY_FILE
+        settings = {"bpe_path": str(vocabulary)} if vocabulary.is_file() else {}
+        clip = _build(name, f"{LOCAL_DIR}{folder}", None, settings, device)
     except ModelError:
         raise
     except Exception as error:  # json, safetensors, torch and open_clip each raise their own
         raise ModelError(
-            f"cannot load the model in {str(folder)!r}: {error}; is it a complete copy?"
+            f"cannot load the model in {str(folder)!r}: {reason(error)}; is it a complete copy?"
         ) from error
+    check_vocabulary(
+        vocabulary,
+        is_there=bool(settings),
+        num_read=clip.tokenizer.vocab_size,
+        num_known=clip.tower.token_embedding.num_embeddings,
+    )
+    return clip
 
 
 def _load_file(name: str, weights: str, device: torch.device) -> FrozenClip:
@@ -119,7 +127,8 @@ def _load_file(name: str, weights: str, device: torch.device) -> FrozenClip:
         raise
     except Exception as error:  # torch, safetensors and pickle each raise their own
         raise ModelError(
-            f"cannot load {weights!r} into {name}: {error}; is it a checkpoint of this model?"
+            f"cannot load {weights!r} into {name}: {reason(error)}; is it a checkpoint of this "
+            "model?"
         ) from error
 
 

@@ -44,11 +44,7 @@ class PromptedText:
         longest = max(len(ids) for ids in tokens)
         if num_context < 1 or num_context + longest + 2 > clip.context_length:
             name = class_names[max(range(len(tokens)), key=lambda c: len(tokens[c]))]
-            raise ModelError(
-                f"a prompt of {num_context} tokens, the {longest} of class {name!r} and 2 at the "
-                f"ends do not fit: the text tower of {clip.name!r} reads {clip.context_length}; "
-                f"give between 1 and {clip.context_length - longest - 2} context tokens"
-            )
+            raise _does_not_fit(clip, num_context, longest, name)
         self._clip = clip
         self._tower = clip.tower
         self.num_classes = len(class_names)
@@ -121,3 +117,19 @@ class PromptedText:
     def _embed(self, tokens: torch.Tensor) -> torch.Tensor:
         weight = self._tower.token_embedding.weight.detach()
         return weight[tokens.to(self._clip.device)].float()
+
+
+def _does_not_fit(clip: FrozenClip, num_context: int, longest: int, name: str) -> ModelError:
+    """Return the error of a prompt and a class name, the longest, that are too long together."""
+    room = clip.context_length - longest - 2
+    if room < 1:
+        return ModelError(
+            f"class {name!r} takes {longest} tokens and the text tower of {clip.name!r} reads "
+            f"{clip.context_length}, 2 of them for the ends: no room is left for a prompt; give "
+            "the class a shorter name"
+        )
+    return ModelError(
+        f"a prompt of {num_context} tokens, the {longest} of class {name!r} and 2 at the ends do "
+        f"not fit: the text tower of {clip.name!r} reads {clip.context_length}; give between 1 and "
+        f"{room} context tokens"
+    )

@@ -1,6 +1,7 @@
 """`secfpp cluster`: correct answers, clear refusals, labels only where the policy opens them."""
 
 import json
+import os
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -161,6 +162,8 @@ def test_nothing_of_a_small_cluster_is_opened(tmp_path, capfd):
         (("--k", "3", "--owners", "0"), "--owners 0"),
         (("--k", "3", "--out", "means.txt"), ".npy"),
         (("--k", "3", "--out", "absent/means.npy"), "no such folder"),
+        (("--k", "3", "--out", "/proc/means.npy"), "cannot be written"),
+        (("--k", "3", "--out", f"{'x' * 300}.npy"), "File name too long"),
     ],
 )
 def test_what_cannot_be_done_is_refused_in_one_line(blobs, words, said, capfd):
@@ -169,6 +172,34 @@ def test_what_cannot_be_done_is_refused_in_one_line(blobs, words, said, capfd):
     assert streams.out == ""
     assert said in streams.err
     assert "Traceback" not in streams.err
+
+
+def test_a_disk_that_fills_up_meanwhile_loses_neither_labels_nor_the_old_file(
+    blobs, tmp_path, monkeypatch, capfd
+):
+    def full(file: object, array: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    out = tmp_path / "means.npy"
+    out.write_bytes(b"of last week")
+    monkeypatch.setattr("numpy.save", full)
+    words = ["cluster", "--plain", "--json", "--input", str(blobs), "--k", "3"]
+    assert main([*words, "--reveal", "assignments", "--out", str(out)]) == 1
+    streams = capfd.readouterr()
+    assert len(json.loads(streams.out)["labels"]) == NUM_BLOBS * BLOB_SIZE
+    assert "cannot be written: No space left on device; the means are not saved" in streams.err
+    assert list(tmp_path.iterdir()) == [out]
+    assert out.read_bytes() == b"of last week"
+
+
+def test_means_may_be_read_by_whom_the_umask_lets(blobs, tmp_path):
+    before = os.umask(0o027)
+    try:
+        words = ["cluster", "--plain", "--input", str(blobs), "--k", "3"]
+        assert main([*words, "--out", str(tmp_path / "m.npy")]) == 0
+    finally:
+        os.umask(before)
+    assert (tmp_path / "m.npy").stat().st_mode & 0o777 == 0o640
 
 
 def test_missing_file_by_the_real_command(tmp_path):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sklearn.datasets import load_iris
 
 from mpc.reception import LOOPBACK
 from secfpp.cli import main
@@ -112,6 +114,63 @@ def test_four_programs_are_one_session(folder: Path, start: Roles, tmp_path: Pat
     assert streams["party:1"][0] == "party:1: the session is over\n"
     for role, (_, err) in streams.items():
         assert f"{role} of session 'secfpp' listens on {LOOPBACK}:" in err
+
+
+@pytest.mark.slow
+def test_the_sequence_of_the_readme_works_as_it_stands(start: Roles, tmp_path: Path) -> None:
+    """20 clients, iris with its 150 rows, and no word of owners anywhere."""
+    folder = tmp_path / "DIR"
+    words = ("--parties", "2", "--clients", "20", "--hosts", *free_addresses(3))
+    assert secfpp("certs", "init", folder, *words).returncode == 0
+    np.save(tmp_path / "vectors.npy", load_iris().data)
+    roles = [start(folder, *verb) for verb in (("party", "--rank", "0"), ("party", "--rank", "1"))]
+    roles.append(start(folder, "dealer"))
+    files = ("--network", folder / "network.json", "--certs", folder)
+    refused = secfpp("cluster", "--input", tmp_path / "vectors.npy", "--owners", "64", *files)
+    assert refused.returncode == 2
+    assert "has those of 20; say --owners 20, or add some: secfpp certs add" in refused.stderr
+    done = secfpp("cluster", "--input", tmp_path / "vectors.npy", *files, "--json")
+    assert done.returncode == 0, done.stderr
+    owners = {entry["role"] for entry in json.loads(done.stdout)["traffic"]["roles"]}
+    assert sum(role.startswith("client:") for role in owners) == 20
+    assert [process.wait(timeout=60) for process in roles] == [0, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("change", "words", "said"),
+    [
+        ("", ("--owners", "4"), "4 data owners need credentials, and .* has those of 3; say --own"),
+        ("", ("--owners", "0"), "--owners 0"),
+        ("client-*.pem", (), "has no credentials of a numbered client; .* certs add .* client:0"),
+        ("client-1.key", ("--owners", "3"), "has those of 2; say --owners 2"),
+        ("server.pem", (), r"server\.pem is missing"),
+        ("*", (), "has no credentials"),
+        ("chmod client-2.key", (), "others may read the private key .*client-2.key"),
+    ],
+)
+def test_credentials_are_looked_at_before_anybody_is_met(
+    folder, change, words, said, tmp_path, capfd
+) -> None:
+    """Nobody listens: a connection would fail with 3."""
+    copy = shutil.copytree(folder, tmp_path / "copy")
+    kind, _, pattern = change.rpartition(" ")
+    for file in copy.glob(pattern or "nothing"):
+        file.chmod(0o644) if kind == "chmod" else file.unlink()
+    np.save(tmp_path / "x.npy", np.eye(9))
+    files = ("--network", folder / "network.json", "--certs", copy)
+    code, err = refusal(
+        capfd, ("cluster", "--input", tmp_path / "x.npy", "--k", "2", *files, *words)
+    )
+    assert (code, err.count("\n")) == (2, 1)
+    assert re.search(said, err)
+
+
+def test_a_run_looks_at_its_clients_credentials_before_it_trains(folder, tmp_path, capfd) -> None:
+    files = ("--network", folder / "network.json", "--certs", folder, "--out", tmp_path / "run")
+    code, err = refusal(capfd, ("run", "--methods", "local-only", "secfpp", *files))
+    assert (code, err.count("\n")) == (2, 1)
+    assert "client-3.pem is missing" in err
+    assert not (tmp_path / "run" / "metrics.jsonl").exists()
 
 
 @pytest.mark.parametrize(

@@ -99,6 +99,31 @@ def test_incomplete_folders_are_named(tmp_path):
         load_clip(f"local-dir:{tmp_path}")
 
 
+def test_a_model_without_its_vocabulary_is_refused(tmp_path):
+    folder = shutil.copytree(EMBEDDED, tmp_path / "copy")
+    (folder / VOCABULARY_FILE).unlink()
+    with pytest.raises(ModelError, match=rf"{VOCABULARY_FILE} is missing, and the model knows 624"):
+        load_clip(f"local-dir:{folder}")
+
+
+def test_a_model_with_another_s_vocabulary_is_refused(tmp_path):
+    """A smaller one would give tokens that are there, and others than those of the training."""
+    folder = shutil.copytree(EMBEDDED, tmp_path / "copy")
+    write_vocabulary(folder / VOCABULARY_FILE, ["seven"])
+    with pytest.raises(ModelError, match=r"has 5\d\d tokens, and the model knows 624"):
+        load_clip(f"local-dir:{folder}")
+    (folder / VOCABULARY_FILE).write_bytes(b"no gzip")
+    with pytest.raises(ModelError, match="is it a complete copy"):
+        load_clip(f"local-dir:{folder}")
+
+
+def test_text_called_weights_gives_a_reason_in_words(tmp_path):
+    """Read as a pickle, "he" is the memo of number 101, and that number was all that was said."""
+    (tmp_path / "weights.pt").write_text("hello world\n")
+    with pytest.raises(ModelError, match=r"should hold is missing \(KeyError 101\); is it a check"):
+        load_clip("ViT-S-32", str(tmp_path / "weights.pt"))
+
+
 def test_weights_of_another_model_are_named(tmp_path):
     weights = tmp_path / "weights.safetensors"
     shutil.copy(f"{EMBEDDED}/open_clip_model.safetensors", weights)

@@ -126,3 +126,14 @@ def test_a_prompt_that_does_not_fit_is_refused(embedded, num_context):
     with pytest.raises(ModelError, match="between 1 and 21 context tokens"):
         PromptedText(embedded, DIGITS, num_context)
     PromptedText(embedded, DIGITS, 21)
+
+
+def test_a_class_name_that_leaves_no_room_is_named(embedded):
+    """It said: give between 1 and -178 context tokens."""
+    with pytest.raises(
+        ModelError, match=r"class 'x1x1.* takes 200 tokens .* a shorter name"
+    ) as said:
+        PromptedText(embedded, ("one", "x1" * 100), 4)
+    assert "-1" not in str(said.value)
+    with pytest.raises(ModelError, match="between 1 and 1 context tokens"):
+        PromptedText(embedded, ("one", "x" * 21), 2)

@@ -39,7 +39,7 @@ def test_a_right_one_is_taken() -> None:
         ({"k": 4}, {}, "k=4 but only 3 points"),
         ({"init_rows": [0, 3]}, {}, "must lie in 0..2"),
         ({"init_rows": 5}, {}, "malformed"),
-        ({"seed": 1 << 70}, {}, "seed has 71 bits"),
+        ({"seed": 1 << 300}, {}, "seed has 301 bits"),
         ({"label": 5}, {}, "malformed"),
         ({"label": "x" * 2000}, {}, "a label of 2000"),
         ({"norm_bound": "1"}, {}, "malformed"),
