@@ -1,12 +1,13 @@
 """An insecure shortcut is refused without its word, and stamps what it had a part in."""
 
 import json
+from pathlib import Path
 
 import pytest
 
+from secfpp.cli import main
 from secfpp.config import RunConfig, SecureConfig
 from secfpp.errors import ConfigError
-from tests.cli.command import secfpp
 from tests.cli.test_run import SMALL
 
 
@@ -22,12 +23,13 @@ def test_settings_say_what_is_not_secure() -> None:
 
 
 @pytest.mark.slow
-def test_a_run_says_that_it_was_not_secure(tmp_path) -> None:
+def test_a_run_says_that_it_was_not_secure(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     folder = tmp_path / "run"
-    flags = ("--methods", "secfpp", "--provider", "tfp", "--insecure-dev", "--out", folder)
-    done = secfpp("run", *SMALL, *flags)
-    assert done.returncode == 0, done.stderr
-    assert "not secure: provider tfp" in done.stdout
+    flags = ("--methods", "secfpp", "--provider", "tfp", "--insecure-dev", "--out", str(folder))
+    assert main(["run", *SMALL, *flags]) == 0
+    assert "not secure: provider tfp" in capfd.readouterr().out
     results = json.loads((folder / "results.json").read_text())
     assert results["methods"]["secfpp"]["insecure"]
     assert "insecure" in (folder / "traffic.json").read_text()

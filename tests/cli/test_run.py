@@ -66,12 +66,11 @@ def test_interruption_says_what_is_saved(monkeypatch, capfd):
     assert "--resume runs/x" in streams.err
 
 
-@pytest.mark.slow
-def test_no_run_folder_to_resume(tmp_path):
-    done = secfpp("run", "--resume", tmp_path, "--json")
-    assert done.returncode == 1
-    assert done.stdout == ""
-    assert "not a run folder" in done.stderr
+def test_no_run_folder_to_resume(tmp_path, capfd):
+    assert main(["run", "--resume", str(tmp_path), "--json"]) == 1
+    streams = capfd.readouterr()
+    assert streams.out == ""
+    assert "not a run folder" in streams.err
 
 
 @pytest.mark.slow
@@ -86,5 +85,5 @@ def test_a_small_secure_run_and_its_page(tmp_path):
     assert record["results"]["secfpp"]["rounds"] > 0
     plain, secure = record["results"]["secfpp-plain"], record["results"]["secfpp"]
     assert secure["uniform"]["mean"] == pytest.approx(plain["uniform"]["mean"], abs=0.02)
-    assert secfpp("report", folder).returncode == 0
+    assert main(["report", str(folder)]) == 0
     assert (folder / "report.html").stat().st_size > 50_000

@@ -3,7 +3,6 @@ import shutil
 import socket
 import subprocess
 import sys
-import time
 
 import numpy as np
 import open_clip
@@ -147,21 +146,25 @@ def test_a_device_that_is_not_there_is_refused(device):
 def test_offline_hub_names_fail_at_once(model, monkeypatch, tmp_path):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
-    began_s = time.monotonic()
+    tried: list[object] = []
+    monkeypatch.setattr(socket.socket, "connect", lambda sock, address: tried.append(address))
     with pytest.raises(ModelError, match=r"HF_HUB_OFFLINE is set .*use --model embedded"):
         load_clip(*model)
-    assert time.monotonic() - began_s < 5
+    assert tried == []
 
 
 @pytest.mark.slow
-def test_a_hub_that_does_not_answer_is_given_up_within_seconds(tmp_path):
+def test_a_hub_that_does_not_answer_is_asked_once(tmp_path):
+    """Its own client would ask again and again for minutes."""
     with socket.socket() as full:
         full.bind(("127.0.0.1", 0))  # bound but not listening: connections are refused
         code = (
-            "import time; from secfpp.clip import load_clip; from secfpp.errors import ModelError\n"
-            "began = time.monotonic()\n"
+            "import socket; from secfpp.clip import load_clip\n"
+            "from secfpp.errors import ModelError\n"
+            "tried, connect = [], socket.socket.connect\n"
+            "socket.socket.connect = lambda *given: (tried.append(given), connect(*given))\n"
             "try: load_clip('ViT-B-32', 'openai')\n"
-            "except ModelError as error: print(error, time.monotonic() - began)\n"
+            "except ModelError as error: print(error, len(tried))\n"
         )
         environment = {
             "HF_ENDPOINT": f"http://127.0.0.1:{full.getsockname()[1]}",
@@ -176,9 +179,9 @@ def test_a_hub_that_does_not_answer_is_given_up_within_seconds(tmp_path):
             timeout=120,
             check=True,
         )
-    message, _, seconds = done.stdout.strip().rpartition(" ")
+    message, _, tried = done.stdout.strip().rpartition(" ")
     assert "does not answer and it is not in the local cache" in message
-    assert float(seconds) < 8
+    assert int(tried) == 1
 
 
 def test_cut_vocabulary_splits_its_words_as_the_full_one(tmp_path):

@@ -10,6 +10,12 @@ from pathlib import Path
 import psutil
 import pytest
 
+from secfpp.cli import main
+
+ROUNDS = 12
+SOON_S = 50.0
+"""Less than the minute of silence after which a party that still lives would be given up."""
+
 
 def children_of(run: subprocess.Popen[str]) -> list[psutil.Process]:
     return [
@@ -27,7 +33,7 @@ def test_killing_a_party_ends_the_run_and_it_can_be_resumed(tmp_path: Path) -> N
         [
             *command,
             "--rounds",
-            "16",
+            str(ROUNDS),
             "--local-steps",
             "4",
             "--shared-steps",
@@ -46,21 +52,12 @@ def test_killing_a_party_ends_the_run_and_it_can_be_resumed(tmp_path: Path) -> N
     processes = children_of(run)
     victim = next(child for child in processes if child.cmdline()[-1] == "mpc.party")
     os.kill(victim.pid, signal.SIGKILL)
-    killed = time.monotonic()
-    _, errors = run.communicate(timeout=30)
-    assert time.monotonic() - killed < 10
+    _, errors = run.communicate(timeout=SOON_S)
     assert run.returncode == 3
     assert f"(pid {victim.pid}) was killed by SIGKILL" in errors
     assert "Traceback" not in errors
     assert not [child for child in processes if child.is_running()]
     rounds_done = metrics.read_text().count("\n")
-    assert 2 <= rounds_done < 16
-    resumed = subprocess.run(
-        [sys.executable, "-m", "secfpp.cli", "run", "--resume", str(folder), "--json"],
-        capture_output=True,
-        text=True,
-        timeout=250,
-        check=False,
-    )
-    assert resumed.returncode == 0, resumed.stderr
-    assert metrics.read_text().count("\n") == 16
+    assert 2 <= rounds_done < ROUNDS
+    assert main(["run", "--resume", str(folder), "--json"]) == 0
+    assert metrics.read_text().count("\n") == ROUNDS
