@@ -19,6 +19,7 @@ from sklearn.metrics import pairwise_distances_argmin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from mpc.bounds import origin_of, public_bound
+from mpc.default_start import start_of
 from mpc.errors import BudgetError, InputError, PolicyError
 from mpc.fixedpoint import FloatArray
 from mpc.jobs import (
@@ -62,12 +63,15 @@ class SecureKMeans(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         An open `SecureSession` or `PlainSession`, used for every fit and never closed here. None
         opens one a fit. Clones and copies use the same session; a pickle that is read in another
         process has none, since links and processes belong to the process that opened them.
-    max_iter : int, default=20
-        Most reassignments.
-    init : {"farthest-first", "k-means++"} or sequence of int, default="farthest-first"
+    max_iter : int, optional
+        Most reassignments. None: few where many starts share them, see `mpc.default_start`, else
+        20.
+    init : {"farthest-first", "k-means++"} or sequence of int, optional
         Start: chosen under sharing, or the rows (public, K of them) that are the first centres.
-    n_init : int, default=1
-        Starts of k-means++, run in the same rounds; the one of least inertia is kept.
+        None: k-means++, or farthest-first where `n_clusters` is None.
+    n_init : int, optional
+        Starts of k-means++, run in the same rounds; the one of least inertia is kept. None: 2 K + 8
+        for up to some thousand rows, 32 at most.
     random_state : int, RandomState instance or None, default=None
         Of the public draws of k-means++; no mask depends on it. None draws a fresh seed.
     k_max : int, default=8
@@ -138,9 +142,9 @@ class SecureKMeans(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         reveal: RevealPolicy = "own-mean",
         parties: int = 2,
         session: Session | None = None,
-        max_iter: int = 20,
-        init: Init | Sequence[int] | npt.NDArray[np.int64] = "farthest-first",
-        n_init: int = 1,
+        max_iter: int | None = None,
+        init: Init | Sequence[int] | npt.NDArray[np.int64] | None = None,
+        n_init: int | None = None,
         random_state: int | np.random.RandomState | None = None,
         k_max: int = K_CANDIDATES_MAX,
         comparisons: Comparisons = "auto",
@@ -251,14 +255,23 @@ class SecureKMeans(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         k = None if self.n_clusters is None else _whole("n_clusters", self.n_clusters)
         if k is not None and k > n:
             raise InputError(f"n_samples={n} should be >= n_clusters={k}")
+        rows = _init_rows(self.init)
+        start = start_of(
+            n,
+            k,
+            init=next((name for name in INITS if _says(self.init, name)), None),
+            restarts=None if self.n_init is None else _whole("n_init", self.n_init),
+            iterations=None if self.max_iter is None else _whole("max_iter", self.max_iter),
+            rows_given=rows is not None,
+        )
         job = ClusterJob(
             k=k,
-            iterations=_whole("max_iter", self.max_iter),
+            iterations=start.iterations,
             reveal=self.reveal,
             min_cluster_size=_whole("min_cluster_size", self.min_cluster_size),
-            init_rows=_init_rows(self.init),
-            init="k-means++" if _says(self.init, "k-means++") else "farthest-first",
-            restarts=_whole("n_init", self.n_init),
+            init_rows=rows,
+            init=start.init,
+            restarts=start.restarts,
             seed=_seed(self.random_state),
             k_max=_whole("k_max", self.k_max),
             comparisons=self.comparisons,
@@ -334,7 +347,7 @@ def _checked_bound(points_ND: FloatArray, given: float | None) -> float:
 
 def _init_rows(init: object) -> tuple[int, ...] | None:
     """Return the public start, or None for one chosen under sharing."""
-    if any(_says(init, name) for name in INITS):
+    if init is None or any(_says(init, name) for name in INITS):
         return None
     rows = np.asarray(init)
     if rows.ndim != 1 or rows.dtype.kind not in "iu":

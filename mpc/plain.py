@@ -66,12 +66,13 @@ def cluster_points(ring_ND: FloatArray, job: ClusterJob, kept_N: Kept) -> Cluste
     if job.reveal == "distances":
         both_NN = kept_N[:, None] & kept_N[None, :]
         return cluster_distances(np.where(both_NN, dist_NN, 0.0), job, ring_ND.shape[1])
-    runs = _runs(RingGram(gram_NN), dist_NN, job, kept_N)
+    geometry = RingGram(gram_NN, inside_ND)
+    runs = _runs(geometry, dist_NN, job, kept_N)
     found = [labels_N for labels_N, _ in runs]
     iterations = max(done for _, done in runs)
     if job.k is None:
         return *_with_chosen_k(found, gram_NN, ring_ND.shape[1], kept_N), iterations
-    losses = [-_explained(gram_NN, labels_N, kept_N, job.k) for labels_N in found]
+    losses = [-_explained(geometry, labels_N, kept_N, job.k) for labels_N in found]
     return found[_least(losses)], job.k, iterations
 
 
@@ -137,12 +138,12 @@ def _with_chosen_k(
     return found[k - 1], k
 
 
-def _explained(gram_NN: FloatArray, labels_N: Labels, kept_N: Kept, k: int) -> int:
+def _explained(geometry: RingGram, labels_N: Labels, kept_N: Kept, k: int) -> int:
     """Return sum_k V_k / c_k with the parties' own roundings; see `mpc.choice`."""
     members_NK, counts_K = _members(labels_N, kept_N, k)
-    u_NK = (gram_NN @ members_NK).astype(np.int64)
-    v_K = (members_NK.astype(np.int64) * u_NK).sum(axis=0)
-    return int(quotient(v_K, counts_K, explained_tables(len(gram_NN)), HIGHER_SHIFT).sum())
+    _, v_K = geometry.with_sums_and_lengths(members_NK)
+    tables = explained_tables(geometry.num_points)
+    return int(quotient(v_K, counts_K, tables, HIGHER_SHIFT).sum())
 
 
 def _inertia(dist_NN: FloatArray, labels_N: Labels, kept_N: Kept, k: int) -> float:

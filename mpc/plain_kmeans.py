@@ -86,6 +86,8 @@ class RingGram:
     """
 
     gram_NN: FloatArray
+    ring_ND: FloatArray
+    """The points, from which inner products with few sums are faster."""
 
     @property
     def num_points(self) -> int:
@@ -97,12 +99,20 @@ class RingGram:
         exact_NK = np.diag(self.gram_NN)[rows_K] - 2 * self.gram_NN[:, rows_K]
         return exact_NK.astype(np.int64) + _handicaps(self.num_points, len(rows_K))
 
+    def with_sums_and_lengths(self, members_NK: FloatArray) -> tuple[Int64Array, Int64Array]:
+        """Return U, (N, K), and the squared lengths V of the sums, (K,)."""
+        if self.num_points > 2 * self.ring_ND.shape[1]:
+            inner_NK = self.ring_ND @ (self.ring_ND.T @ members_NK)
+        else:
+            inner_NK = self.gram_NN @ members_NK
+        u_NK = inner_NK.astype(np.int64)
+        return u_NK, (members_NK.astype(np.int64) * u_NK).sum(axis=0)
+
     def to_means(self, members_NK: FloatArray) -> Int64Array:
         """Return distances to means with the parties' own roundings; see `mpc.kmeans`."""
         n, k = members_NK.shape
         counts_K = members_NK.sum(axis=0).astype(np.int64)
-        u_NK = (self.gram_NN @ members_NK).astype(np.int64)
-        v_K = (members_NK.astype(np.int64) * u_NK).sum(axis=0)
+        u_NK, v_K = self.with_sums_and_lengths(members_NK)
         squared_K = quotient(v_K, counts_K, squared_reciprocals(n, HIGHER_SHIFT), HIGHER_SHIFT)
         over_c_NK = quotient(u_NK, counts_K, reciprocals(n), HIGH_SHIFT)
         dist_NK = squared_K + far_if_empty(n)[counts_K] - 2 * over_c_NK
@@ -310,6 +320,8 @@ def averaging_groups(
     """
     same_NN = (labels_N[:, None] == labels_N[None, :]) & kept_N[None, :] & kept_N[:, None]
     owners = np.arange(len(labels_N)) if owner_of_N is None else np.asarray(owner_of_N)
-    onehot_NW = np.eye(int(owners.max()) + 1, dtype=np.int64)[owners]
-    owners_N = (same_NN.astype(np.int64) @ onehot_NW > 0).sum(axis=1)
+    owners_N = np.zeros(len(labels_N), dtype=np.int64)
+    for label in np.unique(labels_N):
+        members_N = (labels_N == label) & kept_N
+        owners_N[members_N] = len(np.unique(owners[members_N]))
     return np.asarray(same_NN & (owners_N >= min_cluster_size)[:, None])

@@ -14,6 +14,7 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from mpc.bounds import origin_of, public_bound
+from mpc.default_start import start_of
 from mpc.fixedpoint import FloatArray
 from mpc.jobs import (
     K_CANDIDATES_MAX,
@@ -53,16 +54,18 @@ class Cluster(Verb):
     """Computing parties; any `parties - 1` of them may pool what they see."""
     reveal: RevealPolicy = "own-mean"
     """What is opened: each owner's own mean; the labels too; the distances too."""
-    iterations: int = 20
-    """Most iterations of k-means."""
+    iterations: int | None = None
+    """Most iterations of k-means. Default: k + 3 where many starts share them, else 20."""
     comparisons: Comparisons = "auto"
     """How parties compare: by keys (fewest rounds), digits (fewest bytes), or whichever pays."""
     init_rows: tuple[int, ...] | None = None
     """Rows that are the first centres, k of them, public. None: chosen under sharing."""
-    init: Init = "farthest-first"
-    """How first centres are chosen under sharing."""
-    restarts: int = 1
-    """Starts of k-means++, in the same rounds; the one of least inertia is kept."""
+    init: Init | None = None
+    """How first centres are chosen under sharing. Default: k-means++, or farthest-first where k is
+    to be chosen."""
+    restarts: int | None = None
+    """Starts of k-means++, in the same rounds; the one of least inertia is kept. Default: 2 k + 8,
+    fewer for many rows. Each takes its bytes: one is enough where the dealer is far."""
     seed: int = 0
     """Of the public draws of k-means++; no mask depends on it."""
     min_cluster_size: int = 3
@@ -118,15 +121,23 @@ class Cluster(Verb):
 
     def _job(self, points_ND: FloatArray) -> ClusterJob:
         """Return the public description of the job."""
+        start = start_of(
+            len(points_ND),
+            self.k,
+            init=self.init,
+            restarts=self.restarts,
+            iterations=self.iterations,
+            rows_given=self.init_rows is not None,
+        )
         bound = self.norm_bound if self.norm_bound is not None else public_bound(points_ND)
         return ClusterJob(
             k=self.k,
-            iterations=self.iterations,
+            iterations=start.iterations,
             reveal=self.reveal,
             min_cluster_size=self.min_cluster_size,
             init_rows=self.init_rows,
-            init=self.init,
-            restarts=self.restarts,
+            init=start.init,
+            restarts=start.restarts,
             seed=self.seed,
             k_max=self.k_max,
             comparisons=self.comparisons,

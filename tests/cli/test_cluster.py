@@ -147,7 +147,7 @@ def test_nothing_of_a_small_cluster_is_opened(tmp_path, capfd):
         (("--k", "19"), "k=19 but only 18 points"),
         (("--k", "0"), "k=0"),
         (("--k", "none", "--k-max", "17"), "k_max=17"),
-        (("--k", "3", "--restarts", "2"), "k-means++"),
+        (("--k", "3", "--init", "farthest-first", "--restarts", "2"), "k-means++"),
         (("--k", "none", "--init", "k-means++"), "farthest-first"),
         (("--k", "3", "--seed", "-1"), "seed=-1"),
         (("--k", "3", "--init-rows", "0", "1"), "k=3 distinct"),

@@ -19,6 +19,7 @@ from secfpp.compare.config import ALL_METHODS
 from secfpp.compare.messages import Greeting, Order, Report, decode, encode
 from secfpp.config import RunConfig, TrainingConfig
 from tests.compare.toy import run_cells, settings
+from tests.patience import SOON_S
 
 ROUNDS = 20
 SMALL = (
@@ -65,7 +66,7 @@ def descendants(running: subprocess.Popen[str]) -> list[psutil.Process]:
 
 
 def wait_until_gone(processes: list[psutil.Process]) -> None:
-    _, alive = psutil.wait_procs(processes, timeout=10)
+    _, alive = psutil.wait_procs(processes, timeout=SOON_S)
     assert not alive
 
 
@@ -176,7 +177,7 @@ def test_killed_worker_then_killed_comparison_then_the_same_table(whole: Path, t
     workers = [one for one in descendants(running) if "secfpp.compare.worker" in one.cmdline()]
     assert len(workers) == 2
     workers[0].kill()
-    out, errors = running.communicate(timeout=60)
+    out, errors = running.communicate(timeout=300)
     assert running.returncode == 1
     failed = json.loads(out)["summary"]["failed"]
     assert len(failed) == 1, "the other cell was finished"
@@ -219,7 +220,7 @@ def test_a_worker_ends_with_its_comparison_in_the_middle_of_a_round(tmp_path: Pa
             time.sleep(0.02)
         time.sleep(0.2)
         worker.stdin.close()
-        assert worker.wait(timeout=5) == 0
+        assert worker.wait(timeout=SOON_S) == 0
     finally:
         worker.kill()
         worker.wait()
@@ -234,7 +235,7 @@ def test_interruption_ends_workers_and_parties_and_says_how_to_go_on(tmp_path: P
     everybody = descendants(running)
     assert len(everybody) == 1 + 3, "a worker, two parties, a dealer"
     running.send_signal(signal.SIGINT)
-    out, errors = running.communicate(timeout=30)
+    out, errors = running.communicate(timeout=SOON_S)
     assert running.returncode == 130
     assert out == ""
     assert f"go on with: secfpp compare --resume {folder}" in errors

@@ -11,10 +11,9 @@ import psutil
 import pytest
 
 from secfpp.cli import main
+from tests.patience import SOON_S
 
 ROUNDS = 12
-SOON_S = 50.0
-"""Less than the minute of silence after which a party that still lives would be given up."""
 
 
 def children_of(run: subprocess.Popen[str]) -> list[psutil.Process]:

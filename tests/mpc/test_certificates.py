@@ -200,10 +200,10 @@ def test_spoilt_json_is_refused_without_showing_the_key(authority, spoil):
 def test_issuing_is_quick_enough_for_one_client_after_another(authority):
     seconds = []
     for number in range(50):
-        started = time.perf_counter()
+        started = time.thread_time()
         authority.issue(f"client:{number}")
-        seconds.append(time.perf_counter() - started)
-    assert min(seconds) < 2e-3  # the quickest: other processes of this machine do not count
+        seconds.append(time.thread_time() - started)
+    assert min(seconds) < 1e-2  # an RSA key takes ten times as long
 
 
 # TLS 1.3 between two credentials, by the standard library.

@@ -19,6 +19,7 @@ from mpc.credential_folder import (
 )
 from mpc.errors import InputError
 from tests.mpc.forged import dns, forged
+from tests.patience import SOON_S
 
 ROLES = ("party:0", "party:1", "dealer", "server", "client:7")
 NAMES = {"ca.pem", "ca.key"} | {
@@ -168,7 +169,7 @@ def test_a_damaged_file_is_named(folder, name, garbage):
     assert name in refusal(folder)
 
 
-@pytest.mark.timeout(20)
+@pytest.mark.timeout(SOON_S)
 def test_a_pipe_in_a_files_place_does_not_hang(folder):
     (folder / "party-0.pem").unlink()
     os.mkfifo(folder / "party-0.pem")

@@ -17,6 +17,7 @@ from mpc.fixedpoint import Int64Array
 from mpc.frames import CONTROL, HEADER_BYTES, MASKED_SUM, SHARE, Chain, Header
 from mpc.transport import SMALL_BYTES, Link, raw_view
 from tests.mpc.ends import KINDS, at_once, linked
+from tests.patience import SOON_S
 
 SIZES = (0, 8, SMALL_BYTES - HEADER_BYTES - 4, SMALL_BYTES, SMALL_BYTES + 8, 32 << 20)
 Mesh = list[dict[int, Link]]
@@ -92,7 +93,7 @@ def test_small_frames_before_large_ones_are_not_lost(kind: str) -> None:
             for i, size in enumerate(sizes)
         ]
 
-    with mesh(kind, 2, timeout_s=5) as peers:
+    with mesh(kind, 2) as peers:
         bodies = [lambda rank=rank: party(list(peers[rank].values())) for rank in range(2)]
         expected = [ring(size, 0).nbytes for size in sizes]
         assert at_once(bodies) == [expected, expected]
@@ -125,14 +126,12 @@ def test_a_peer_that_dies_in_the_middle_is_named_at_once(kind: str, num_bytes: i
             time.sleep(0.2)
             far._channel.sock.shutdown(2)
 
-        started = time.monotonic()
         outcome, _ = at_once(
             [lambda: exchange([near], MASKED_SUM, ring(num_bytes, 0), number=1), die]
         )
-        assert isinstance(outcome, PeerClosedError), outcome
+        assert isinstance(outcome, PeerClosedError), outcome  # and not its silence
         assert "party:0" in str(outcome)
         assert "party:1" in str(outcome)
-        assert time.monotonic() - started < 5
 
 
 def send_quietly(link: Link, data: bytes) -> None:
@@ -146,12 +145,12 @@ def test_a_peer_that_stops_reading_is_silence(kind: str) -> None:
         started = time.monotonic()
         with pytest.raises(PeerTimeoutError, match=r"party:1 was silent towards party:0 for 0\.5"):
             exchange([peers[0][1]], MASKED_SUM, ring(32 << 20, 0), number=1)
-        assert time.monotonic() - started < 5
+        assert time.monotonic() - started < SOON_S
 
 
 def test_a_peer_with_another_shape_or_round_is_refused(kind: str) -> None:
     for theirs, number in ((ring(1 << 20, 1)[:-1], 1), (ring(1 << 20, 1), 2)):
-        with mesh(kind, 2, timeout_s=1) as peers:
+        with mesh(kind, 2, timeout_s=2) as peers:
             outcomes = at_once(
                 [
                     lambda: exchange([peers[0][1]], MASKED_SUM, ring(1 << 20, 0), number=1),  # noqa: B023
@@ -220,7 +219,7 @@ def flood_of_late_ones(link: Link, share: Int64Array) -> None:
     """Never the frame that is wanted, always one of an older job."""
     endless = Header(SHARE, 1, 0, 1 << 62).pack()
     late = Header(SHARE, 1, 0, 1 << 16).pack() + bytes(1 << 16)
-    until = time.monotonic() + 4
+    until = time.monotonic() + 2 * SOON_S
     with contextlib.suppress(OSError, TransportError):
         while time.monotonic() < until:
             send_raw(link, late)
@@ -257,10 +256,10 @@ def test_shares_of_the_good_arrive_and_the_others_are_named(kind: str, num_rows:
             {far: (num_rows, 12) for _, far in links},
             SHARE,
             number=5,
-            silence_s=1.5,
-            within_s=1.5,
+            silence_s=4,
+            within_s=4,
         )
-        assert time.monotonic() - started < 3
+        assert time.monotonic() - started < SOON_S
         for i, behave in enumerate(behaviours):
             far = links[i][1]
             if behave in FAILING:
@@ -288,10 +287,10 @@ def test_who_floods_us_with_late_frames_keeps_nobody_waiting(kind: str) -> None:
             dict.fromkeys((near, far), share.shape),
             SHARE,
             number=5,
-            silence_s=1,
-            within_s=1,
+            silence_s=2,
+            within_s=2,
         )
-        assert time.monotonic() - started < 2.5
+        assert time.monotonic() - started < SOON_S
         assert list(failed) == [near]
         assert np.array_equal(arrived[far], share)
 
@@ -311,7 +310,7 @@ class Idle:
 def test_a_deadline_holds_for_links_that_always_have_something(kind: str) -> None:
     with linked(kind, timeout_s=5) as (near, far):
         near.send(SHARE, bytes(64))
-        outcome = at_once([lambda: drive([Idle(far)], silence_s=60, within_s=0.3)], 5)
+        outcome = at_once([lambda: drive([Idle(far)], silence_s=60, within_s=0.3)], SOON_S)
         assert isinstance(outcome[0], dict), outcome
         assert isinstance(outcome[0][far], PeerTimeoutError)
 
@@ -319,10 +318,10 @@ def test_a_deadline_holds_for_links_that_always_have_something(kind: str) -> Non
 def test_late_frames_are_skipped_up_to_a_limit(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mpc.exchange._MAX_SKIPPED_BYTES", 1000)
     for size, arrives in ((100, True), (400, False)):
-        with linked(kind, timeout_s=5) as (near, far):
+        with linked(kind, timeout_s=SOON_S) as (near, far):
             for number in (1, 2, 3, 5):
                 near.send(SHARE, bytes(size if number < 5 else 8), number=number)
-            got, failed = collect({far: (1,)}, SHARE, number=5, silence_s=5, within_s=5)
+            got, failed = collect({far: (1,)}, SHARE, number=5, silence_s=SOON_S, within_s=SOON_S)
             assert (far in got) == arrives
             assert (far in failed) != arrives
 

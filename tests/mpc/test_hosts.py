@@ -12,6 +12,7 @@ import pytest
 
 from tests.cli.command import secfpp
 from tests.mpc.hosts import Hosts, joined, kill, wait_for_connections
+from tests.patience import SOON_S
 
 pytestmark = pytest.mark.slow
 
@@ -74,10 +75,10 @@ def test_hosts_agree_with_the_plain_twin(deployment: Deployment, tmp_path: Path)
     asked = ("--k", "2", "--reveal", "assignments", "--out")
     roles = deployment.serve_all()
     server = deployment.cluster(tmp_path / "x.npy", *asked, tmp_path / "means.npy")
-    code, out, err = ends(server, 120)
+    code, out, err = ends(server, 300)
     assert code == 0, err
     for role, process in roles.items():
-        code, _, err = ends(process, 10)
+        code, _, err = ends(process, SOON_S)
         assert code == 0, f"{role}: {err}"
     twin = secfpp(
         *("cluster", "--input", tmp_path / "x.npy", "--plain", "--json"),
@@ -101,9 +102,9 @@ def test_a_killed_role_ends_all_and_is_named(
     time.sleep(0.7)
     assert server.poll() is None, server.communicate()
     kill(roles[victim])
-    code, out, err = ends(server, 5)
+    code, out, err = ends(server, SOON_S)
     assert (code, out) == (3, "")
     assert victim in err
     for role in set(roles) - {victim}:
-        code, _, said = ends(roles[role], 5)
+        code, _, said = ends(roles[role], SOON_S)
         assert code in (0, 3), f"{role}: {said}"

@@ -22,14 +22,12 @@ from mpc.network_file import MAX_PARTIES
 from mpc.reception import LOOPBACK
 from tests.mpc.processes import Signal, alive, killing_a_newborn, listening, open_files
 from tests.mpc.slow_party import LOADING_S
+from tests.patience import SOON_S
 
 POINTS = np.random.default_rng(0).normal(size=(300, 64)) / 64
 OWNERS = [row % 10 for row in range(300)]
 JOB = ClusterJob(k=6, iterations=200)
 SMALL_JOB = ClusterJob(k=2)
-BOUND_S = 30.0
-"""Longest time from a death to the error that names it, on a busy machine; half of the silence that
-a peer is given, so that it was the death that was noticed."""
 MOMENTS = [
     (2, "party:1", 21),
     (2, "dealer", 22),
@@ -54,7 +52,7 @@ def work_until_it_fails(session: SecureSession) -> None:
 
 
 def check_until_it_fails(session: SecureSession) -> None:
-    deadline = time.monotonic() + BOUND_S
+    deadline = time.monotonic() + SOON_S
     while time.monotonic() < deadline:
         session.check()
         time.sleep(0.02)
@@ -106,7 +104,7 @@ def test_a_process_killed_in_a_job_ends_the_group_and_is_named(
         try:
             with pytest.raises(ProcessDiedError, match=death(session, victim)) as caught:
                 work_until_it_fails(session)
-            assert signalled.age_s < BOUND_S
+            assert signalled.age_s < SOON_S
         finally:
             signalled.cancel()
         assert caught.value.exit_code == 3
@@ -125,7 +123,7 @@ def test_a_process_killed_between_jobs_is_named_by_a_check_or_the_next_job(
         go_on = work_until_it_fails if victim == "party:1" else check_until_it_fails
         with pytest.raises(ProcessDiedError, match=death(session, victim)):
             go_on(session)
-        assert time.monotonic() - started < BOUND_S
+        assert time.monotonic() - started < SOON_S
         assert_nothing_is_left(session, empty_folder)
 
 
@@ -139,7 +137,7 @@ def test_a_process_killed_while_it_starts_is_named(
         started = time.monotonic()
         with pytest.raises(ProcessDiedError) as caught:
             start_and_work(2)
-        assert time.monotonic() - started < delay_s + 2 * BOUND_S
+        assert time.monotonic() - started < delay_s + 2 * SOON_S
     words = f"{role} (pid {born[number].pid}) was killed by SIGKILL"
     assert words in str(caught.value)
     assert caught.value.exit_code == 3
@@ -154,7 +152,7 @@ def test_the_dealer_s_death_is_noticed_while_many_data_owners_connect(empty_fold
         many = np.repeat(POINTS[:, :4], 3, axis=0)
         with pytest.raises(ProcessDiedError, match=death(session, "dealer")):
             session.cluster(SMALL_JOB, many, many)
-        assert signalled.age_s < BOUND_S
+        assert signalled.age_s < SOON_S
         assert_nothing_is_left(session, empty_folder)
 
 
@@ -176,7 +174,7 @@ def test_a_silent_process_is_named_after_the_time_out(victim: str, empty_folder:
         stopped = Signal(session.pids[victim], signal.SIGSTOP, delay_s=0.1)
         with pytest.raises(SessionError, match=f"{victim} was silent towards .* for 2 s"):
             work_until_it_fails(session)
-        assert 1.0 < stopped.age_s < 2.0 + BOUND_S
+        assert 1.0 < stopped.age_s < 2.0 + SOON_S
         session.close()
         assert_nothing_is_left(session, empty_folder)
 
@@ -186,7 +184,7 @@ def test_last_words_are_in_the_error() -> None:
     try:
         said = r"party:[01] .pid \d+. ended with exit code 7; last words: .*no space left in the r"
         with pytest.raises(ProcessDiedError, match=said) as caught:
-            group.blame(within_s=BOUND_S)
+            group.blame(within_s=SOON_S)
         assert "line 19 | " in str(caught.value)
         assert "line 3" not in str(caught.value)
     finally:
@@ -211,7 +209,7 @@ def test_the_parent_s_death_leaves_no_orphan() -> None:
     parent.kill()
     parent.wait(timeout=10)
     parent.stdout.close()
-    deadline = time.monotonic() + BOUND_S
+    deadline = time.monotonic() + SOON_S
     while alive(pids) and time.monotonic() < deadline:
         time.sleep(0.1)
     assert alive(pids) == []
@@ -222,7 +220,7 @@ def test_strangers_do_not_disturb(opened: Callable[[int], SecureSession]) -> Non
     session = opened(2)
     port = session._group.ports[0]
     for greeting in (b"", b"GET / HTTP/1.1\r\n\r\n", b"HELO" + b"\x05" + b"\0" * 7 + b"{...}"):
-        with socket.create_connection((LOOPBACK, port), timeout=BOUND_S) as sock:
+        with socket.create_connection((LOOPBACK, port), timeout=SOON_S) as sock:
             sock.sendall(greeting)
     assert session.cluster(SMALL_JOB, POINTS[:20], POINTS[:20]).k == 2
 

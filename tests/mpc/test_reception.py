@@ -19,6 +19,7 @@ from mpc.reception import LOOPBACK, Identity, Reception, connect, listen
 from mpc.tls import context_of
 from mpc.transport import Link
 from tests.mpc.ends import KINDS, at_once, credentials
+from tests.patience import SOON_S
 
 SESSION = "a session"
 EXPECTED = {"server", "party:1", "client:3", "client:4"}
@@ -49,7 +50,7 @@ class House:
         return Identity(role=role, session=session, credentials=shown)
 
     def enter(self, me: Identity, *, peer: str = "party:0", within_s: float = 5) -> Link:
-        return connect(self.address, me=me, peer=peer, timeout_s=2, within_s=within_s)
+        return connect(self.address, me=me, peer=peer, timeout_s=SOON_S, within_s=within_s)
 
     def knock(self) -> socket.socket:
         return socket.create_connection((LOOPBACK, self.address.port), timeout=5)
@@ -266,8 +267,8 @@ def test_noise_keeps_nobody_out_and_no_thread_busy(house: House, noise: bytes, s
     house.lets_in()
     time.sleep(0.05)  # until who left is noticed
     before = time.process_time()
-    time.sleep(0.2)
-    assert time.process_time() - before < 0.1
+    time.sleep(0.1)
+    assert time.process_time() - before < 0.05
 
 
 def test_noise_inside_tls_is_answered_or_hung_up_on(tls_house: House) -> None:
@@ -288,19 +289,22 @@ def test_noise_inside_tls_is_answered_or_hung_up_on(tls_house: House) -> None:
     tls_house.lets_in()
 
 
-def test_forty_silent_strangers_keep_nobody_out(house: House) -> None:
+def test_forty_silent_strangers_keep_nobody_out(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mpc.reception.HANDSHAKE_TIMEOUT_S", 2 * SOON_S)
     with contextlib.ExitStack() as stack:
         for _ in range(40):
             stack.enter_context(house.knock())
         started = time.monotonic()
         house.lets_in()
-        assert time.monotonic() - started < 2
+        assert time.monotonic() - started < SOON_S
 
 
 def test_silence_ends(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mpc.reception.HANDSHAKE_TIMEOUT_S", 0.3)
     with house.knock() as sock:
-        sock.settimeout(3)
+        sock.settimeout(SOON_S)
         assert sock.recv(1) == b""
     house.lets_in()
 
@@ -310,10 +314,10 @@ def test_who_speaks_too_slowly_is_hung_up_on(house: House, monkeypatch: pytest.M
     monkeypatch.setattr("mpc.reception.HANDSHAKE_TIMEOUT_S", 0.5)
     started = time.monotonic()
     with house.knock() as sock, contextlib.suppress(OSError):
-        for byte in GARBAGE["half a hello"] + bytes(100):
+        for byte in GARBAGE["half a hello"] + bytes(1000):
             sock.sendall(bytes([byte]))
             time.sleep(0.1)
-            if time.monotonic() - started > 3:
+            if time.monotonic() - started > SOON_S:
                 pytest.fail("a newcomer that sends a byte now and then is borne for ever")
     house.lets_in()
 
@@ -324,7 +328,7 @@ def test_those_who_do_not_come_are_named_with_the_last_refusals(house: House) ->
     started = time.monotonic()
     with pytest.raises(PeerTimeoutError) as caught:
         house.reception.wait_for(["client:4", "party:1"], timeout_s=0.3)
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < SOON_S
     words = str(caught.value)
     assert words.startswith("client:4, party:1 did not connect to party:0 within 0.3 s")
     assert "refused meanwhile: 'client:9' has no business with party:0" in words
@@ -347,7 +351,7 @@ def test_nobody_at_the_door_is_said_at_once_or_waited_for() -> None:
     started = time.monotonic()
     with pytest.raises(TransportError, match="client:3 cannot reach party:0"):
         connect(address, me=me, peer="party:0", timeout_s=1, within_s=0.5, patient=True)
-    assert 0.4 < time.monotonic() - started < 2
+    assert 0.4 < time.monotonic() - started < SOON_S
 
 
 @pytest.mark.slow
@@ -359,7 +363,7 @@ def test_a_listener_that_never_answers_is_not_waited_for(kind: str) -> None:
         started = time.monotonic()
         with pytest.raises(PeerTimeoutError, match="client:3 and party:0"):
             connect(address, me=me, peer="party:0", timeout_s=1, within_s=0.5)
-        assert time.monotonic() - started < 2
+        assert time.monotonic() - started < SOON_S
 
 
 def test_a_closed_reception_takes_nobody(house: House) -> None:
