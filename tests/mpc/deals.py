@@ -1,12 +1,13 @@
 """A dealer and the providers of several parties, joined in this process."""
 
 import contextlib
+import socket
 from collections.abc import Callable, Sequence
 
 from mpc.dealer import Dealer
 from mpc.errors import PeerClosedError
 from mpc.fixedpoint import Int64Array
-from mpc.frames import Chain
+from mpc.frames import REQUEST, Chain
 from mpc.provider import DealerProvider
 from mpc.schedule import Schedule
 from mpc.tuples import TupleRequest
@@ -31,7 +32,14 @@ class Deal:
             DealerProvider(rank, near, self.chain, num_parties=num_parties)
             for rank, (near, _) in enumerate(pairs)
         ]
-        self.first = pairs[0][0]
+        self.at_parties = [near for near, _ in pairs]
+        self.first = self.at_parties[0]
+
+    def say_last(self, request: dict[str, object]) -> None:
+        """Let party 0 ask for something, and all parties nothing more; they go on listening."""
+        self.first.send_json(REQUEST, request)
+        for link in self.at_parties:
+            link._channel.sock.shutdown(socket.SHUT_WR)
 
     def parts(self, schedule: Schedule, use: Use) -> list[object]:
         """Let every party use the tuples of step `distances` of job 1, the dealer serving."""

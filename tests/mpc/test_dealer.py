@@ -14,7 +14,7 @@ from mpc.digits import Bits, folded, looked_up
 from mpc.duels import CHUNK, differences
 from mpc.errors import FrameError, PartyError
 from mpc.fixedpoint import Int64Array
-from mpc.frames import REQUEST, TupleKind
+from mpc.frames import TupleKind
 from mpc.fss.words import RingArray
 from mpc.keys import FEW_ENTRIES, Signs, by_points, digit_requests, sign_requests
 from mpc.provider import DealerProvider
@@ -398,7 +398,7 @@ def test_shapes_that_do_not_fit_are_a_frame_error() -> None:
     with contextlib.ExitStack() as stack:
         deal = Deal(stack, 2)
         bad = TupleRequest("mul", ((2,), (3,))).as_json()
-        deal.first.send_json(REQUEST, {"segment": segment_of(1, "norms"), "tuples": [bad]})
+        deal.say_last({"segment": segment_of(1, "norms"), "tuples": [bad]})
         with pytest.raises(FrameError, match="cannot serve a request of party:0"):
             deal.dealer.serve()
     with pytest.raises(FrameError, match="matrices are needed"):

@@ -23,7 +23,7 @@ SETS: dict[str, Callable[[], Any]] = {
     "digits": datasets.load_digits,
     "diabetes": datasets.load_diabetes,
 }
-SLOW = ("digits", "breast cancer", "diabetes")
+SLOW = ("digits", "breast cancer", "diabetes", "wine")
 CLUSTERS = (2, 3, 5, 8, 12)
 SEEDS = range(300, 310)
 """Fresh: none of them was looked at while the default was chosen."""
@@ -52,7 +52,9 @@ def test_inertia_is_scikit_learns_within_two_per_cent(name: str, standardised: b
 
 
 @pytest.mark.parametrize("standardised", [False, True], ids=["raw", "standardised"])
-@pytest.mark.parametrize("name", SETS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=[pytest.mark.slow] if n in SLOW else []) for n in SETS]
+)
 def test_rounds_are_at_most_one_and_a_half_times_those_of_one_start(
     name: str, standardised: bool
 ) -> None:

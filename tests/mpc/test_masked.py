@@ -284,7 +284,7 @@ def test_the_dealer_refuses_masks_that_it_has_not(requests: list[TupleRequest], 
     with contextlib.ExitStack() as stack:
         deal = Deal(stack, 2)
         message = {"segment": segment_of(1, "norms"), "tuples": [r.as_json() for r in requests]}
-        deal.first.send_json(REQUEST, message)
+        deal.say_last(message)
         with pytest.raises(FrameError, match=f"cannot serve a request of party:0.*{words}"):
             deal.dealer.serve()
 

@@ -7,7 +7,7 @@ from typing import get_args
 import pytest
 
 from mpc.errors import FrameError, InputError, PeerFailedError
-from mpc.frames import REQUEST, TupleKind
+from mpc.frames import TupleKind
 from mpc.jobs import COMPARISONS, REVEAL_POLICIES, ClusterJob
 from mpc.rehearsal import JobShape, rehearse
 from mpc.request_rules import FORMS, MAX_NUMBERS, check_requests
@@ -85,7 +85,7 @@ def test_what_no_rehearsal_gives_is_refused_whole(requests: Requests, words: str
         with contextlib.ExitStack() as stack:
             deal = Deal(stack, 2)
             values = [request.as_json() for request in (*before, *requests)]
-            deal.first.send_json(REQUEST, {"segment": segment_of(1, "norms"), "tuples": values})
+            deal.say_last({"segment": segment_of(1, "norms"), "tuples": values})
             with pytest.raises(
                 FrameError, match=f"dealer cannot serve a request of party:0: .*{words}"
             ):
