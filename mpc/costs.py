@@ -337,12 +337,10 @@ def means(sizes: Sizes, k: int, min_cluster_size: int) -> Cost:
     cost = opening(n * k, n * m)
     if min_cluster_size > 1:
         owners = n if sizes.owners is None else sizes.owners
-        counted = look_up(k, owners.bit_length(), sizes.parties)
+        counting = [look_up(k, owners.bit_length(), sizes.parties)]
         if sizes.most_rows > 1:
-            present = look_up(owners * k, sizes.most_rows.bit_length(), sizes.parties)
-            cost = cost.beside(present) + counted
-        else:
-            cost = cost.beside(counted)
+            counting.insert(0, look_up(owners * k, sizes.most_rows.bit_length(), sizes.parties))
+        cost = total([cost.beside(counting[0]), *counting[1:]])
         cost += opening(k, k * (m + 1)) + corrections(k * (m + 1))
     return cost + corrections(k * m) + opening(k * (m + 1)) + corrections(n * (m + 1))
 

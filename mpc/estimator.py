@@ -340,7 +340,8 @@ def _checked_bound(points_ND: FloatArray, given: float | None) -> float:
     longest = float(np.linalg.norm(points_ND, axis=1).max())
     if longest > given * (1 + 1e-9):
         raise BudgetError(
-            f"a row of X is over norm_bound={given:.6g}; raise it to {needed:.6g}, or clip the row"
+            f"a row of X is farther from the mean than norm_bound={given:.6g}; raise it to "
+            f"{needed:.6g}, or clip the row"
         )
     return float(given)
 

@@ -1,12 +1,13 @@
-"""K-means in the clear: the twin of what is done under sharing, to the last bit.
+"""K-means in the clear: the twin of what is done under sharing, roundings included.
 
 With assignments S (N x K, one-hot) and counts c, the squared distance to the mean of cluster k, up
 to a term without k, is V_k / c_k^2 - 2 U_ik / c_k, where U = G S and V_k = sum_i S_ik U_ik. No
 centre is ever formed.
 
-Points are whole numbers, as owners share them, so that G, U and V are exact; `RingGram` rounds
-reciprocals of counts as the parties do, and `OpenedDistances` is what the server does with what
-policy `distances` opens. What is equally far but for rounding goes to the lowest index: a later
+Points are whole numbers, as owners share them, so that G, U and V are exact. `RingGram` rounds
+reciprocals of counts as the parties do; only what is random under sharing, less than 2^-32 of the
+squared bound, is not in it. `OpenedDistances` is what the server does with what policy `distances`
+opens. What is equally far but for rounding goes to the lowest index: a later
 cluster must be nearer by more than `mpc.fixedpoint.tie_units` for each place that it stands behind.
 
 Shape letters: N points, K clusters, D dimensions of a point.
@@ -294,17 +295,6 @@ def lloyd(
         members_NK = np.eye(len(rows))[labels_N] * kept_N[:, None]
         done, changed = done + 1, done == 0 or not np.array_equal(members_NK, before_NK)
     return labels_N, done
-
-
-def explained(gram_NN: FloatArray, labels_N: Labels, kept_N: Kept, k: int) -> float:
-    """Return the sum over clusters of the squared length of their sum, over their size.
-
-    The inertia is the sum of squared norms of all points that count, less this.
-    """
-    members_NK = np.eye(k)[labels_N] * kept_N[:, None]
-    counts_K = members_NK.sum(axis=0)
-    lengths_K = np.einsum("nk,nm,mk->k", members_NK, gram_NN, members_NK, optimize=True)
-    return float((lengths_K / np.maximum(counts_K, 1)).sum())
 
 
 def averaging_groups(

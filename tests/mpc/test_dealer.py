@@ -20,7 +20,7 @@ from mpc.keys import FEW_ENTRIES, Signs, by_points, digit_requests, sign_request
 from mpc.provider import DealerProvider
 from mpc.randomness import AesCtrStream, new_key
 from mpc.schedule import Schedule
-from mpc.tuples import TupleRequest, matmul_shape, segment_of
+from mpc.tuples import TupleRequest
 from tests.mpc.deals import Deal, added, dealt, xored
 
 
@@ -392,14 +392,3 @@ def test_corrections_and_parts_are_uniform(num_parties: int, kind: TupleKind) ->
 def test_a_malformed_request_is_a_frame_error(payload: bytes) -> None:
     with pytest.raises(FrameError, match="dealer got a malformed request of party:0"):
         _segment_in(bytearray(payload))
-
-
-def test_shapes_that_do_not_fit_are_a_frame_error() -> None:
-    with contextlib.ExitStack() as stack:
-        deal = Deal(stack, 2)
-        bad = TupleRequest("mul", ((2,), (3,))).as_json()
-        deal.say_last({"segment": segment_of(1, "norms"), "tuples": [bad]})
-        with pytest.raises(FrameError, match="cannot serve a request of party:0"):
-            deal.dealer.serve()
-    with pytest.raises(FrameError, match="matrices are needed"):
-        matmul_shape((3,), (3, 4))

@@ -311,7 +311,9 @@ def test_public_bound_is_the_next_power_of_two(longest: float, bound: float) -> 
 
 def test_rows_over_the_given_bound_are_refused() -> None:
     session = Recorder()
-    with pytest.raises(ValueError, match=r"over norm_bound=0\.5; raise it to 16"):
+    with pytest.raises(
+        ValueError, match=r"farther from the mean than norm_bound=0\.5; raise it to 16"
+    ):
         SecureKMeans(3, session=session, norm_bound=0.5).fit(POINTS)
     assert session.jobs == []
     assert fitted(session, norm_bound=100.0).norm_bound_ == 100.0

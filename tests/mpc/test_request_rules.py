@@ -12,7 +12,7 @@ from mpc.jobs import COMPARISONS, REVEAL_POLICIES, ClusterJob
 from mpc.rehearsal import JobShape, rehearse
 from mpc.request_rules import FORMS, MAX_NUMBERS, check_requests
 from mpc.schedule import Schedule
-from mpc.tuples import TupleRequest, segment_of
+from mpc.tuples import TupleRequest, matmul_shape, segment_of
 from tests.mpc.deals import Deal
 
 pytestmark = pytest.mark.usefixtures("short_farewell")
@@ -155,3 +155,14 @@ def test_what_rehearsals_give_is_dealt(num_parties: int, comparisons: str) -> No
             seen += len(requests)
         assert places == sorted(set(places)), places
     assert seen > 2000
+
+
+def test_shapes_that_do_not_fit_are_a_frame_error() -> None:
+    with contextlib.ExitStack() as stack:
+        deal = Deal(stack, 2)
+        bad = TupleRequest("mul", ((2,), (3,))).as_json()
+        deal.say_last({"segment": segment_of(1, "norms"), "tuples": [bad]})
+        with pytest.raises(FrameError, match="cannot serve a request of party:0"):
+            deal.dealer.serve()
+    with pytest.raises(FrameError, match="matrices are needed"):
+        matmul_shape((3,), (3, 4))

@@ -84,6 +84,18 @@ def test_a_minimum_above_all_points_opens_nothing(session: Session) -> None:
     assert np.isnan(result.means_NM).all()
 
 
+def test_a_mean_with_and_without_one_client_differs_by_that_client(session: Session) -> None:
+    """The attack over rounds, which a minimum size cannot stop: SECURITY.md says so."""
+    points, payload = np.full((5, 1), 0.5), np.array([[1.0], [3.0], [100.0], [-4.0], [7.0]])
+    job = ClusterJob(k=1)
+    with_all, without = (
+        session.cluster(job, points[:count], payload[:count], owners=list(range(count)))
+        for count in (5, 4)
+    )
+    victim = 5 * with_all.means_NM[0] - 4 * without.means_NM[0]
+    assert np.allclose(victim, payload[4], atol=10 * TOLERANCE)
+
+
 def test_an_owner_of_two_of_three_rows_does_not_get_the_third(session: Session) -> None:
     points, payload = np.full((3, 1), 0.5), np.array([[1.0], [3.0], [100.0]])
     result = session.cluster(ClusterJob(k=1), points, payload, owners=[0, 0, 1])
