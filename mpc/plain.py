@@ -21,8 +21,11 @@ from mpc.fixedpoint import (
     INERTIA_BITS,
     INERTIA_DROPPED_BITS,
     INERTIA_TIE_BITS,
+    PAYLOAD_BITS,
     FloatArray,
     Int64Array,
+    decode,
+    encode,
 )
 from mpc.jobs import TOO_SMALL, ClusterJob, ClusterResult
 from mpc.plain_kmeans import (
@@ -168,6 +171,16 @@ def _least(losses: Sequence[int]) -> int:
     return compared.index(min(compared))
 
 
+def _means(labels_N: Labels, sizes_N: Int64Array, encoded_NM: Int64Array) -> FloatArray:
+    """Return each point's own cluster's mean as its owner reconstructs it, or NaN, (N, M)."""
+    means_NM = np.full(encoded_NM.shape, np.nan)
+    for label in np.unique(labels_N[sizes_N > 0]):
+        members_N = (labels_N == label) & (sizes_N > 0)
+        sum_M = encoded_NM[members_N].sum(axis=0)
+        means_NM[members_N] = decode(sum_M, bits=PAYLOAD_BITS) / members_N.sum()
+    return means_NM
+
+
 class PlainSession:
     """A session that computes in the clear; use it as `mpc.open_session`, for comparison."""
 
@@ -216,20 +229,20 @@ class PlainSession:
 
         Raises
         ------
-        InputError
-            See `ClusterJob.check_points`.
+        InputError, BudgetError
+            See `ClusterJob.check_points`; or a payload too large for fixed point.
         """
         job.check_points(points_ND, payload_NM)
         started = time.perf_counter()
+        encoded_NM = encode(payload_NM, bits=PAYLOAD_BITS, terms=len(payload_NM))
         kept_N = kept_points(points_ND, job.norm_bound)
         ring_ND = ring_points(points_ND, job.norm_bound)
         labels_N, k, iterations = cluster_points(ring_ND, job, kept_N)
         numbered = None if owners is None else np.unique(owners, return_inverse=True)[1]
         groups_NN = averaging_groups(labels_N, kept_N, job.min_cluster_size, numbered)
         sizes_N = groups_NN.sum(axis=1).astype(np.int64)
-        with np.errstate(invalid="ignore"):  # 0 / 0 is NaN where nothing is opened
-            means_NM = groups_NN.astype(np.float64) @ payload_NM / sizes_N[:, None]
         sizes_N[kept_N & (sizes_N == 0)] = TOO_SMALL
+        means_NM = _means(labels_N, sizes_N, encoded_NM)
         elapsed = time.perf_counter() - started
         return ClusterResult(
             k=k,

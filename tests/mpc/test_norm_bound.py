@@ -305,5 +305,5 @@ def test_the_twin_gives_what_it_gives_without_them(data: st.DataObject) -> None:
 @pytest.mark.parametrize("points", [1e300, -1e200])
 def test_absurd_points_are_left_out_too(points: float) -> None:
     given_ND = np.array([[points, points], [0.1, 0.0], [0.2, 0.0], [0.3, 0.1]])
-    result = PlainSession().cluster(ClusterJob(k=1), given_ND, given_ND)
+    result = PlainSession().cluster(ClusterJob(k=1), given_ND, np.ones((4, 1)))
     assert result.sizes_N.tolist() == [0, 3, 3, 3]
