@@ -55,9 +55,11 @@ def vectors() -> tuple[np.ndarray, np.ndarray]:
 def jobs() -> dict[str, ClusterJob]:
     """Distances only, one assignment to given centres, and what one federated round asks for."""
     return {
-        "distances": ClusterJob(k=K, reveal="distances"),
-        "assignment": ClusterJob(k=K, iterations=1, init_rows=tuple(range(K)), evaluate=True),
-        "round": ClusterJob(k=K),
+        "distances": ClusterJob(k=K, reveal="distances", centre=False),
+        "assignment": ClusterJob(
+            k=K, iterations=1, init_rows=tuple(range(K)), evaluate=True, centre=False
+        ),
+        "round": ClusterJob(k=K, centre=False),
     }
 
 

@@ -106,6 +106,7 @@ class Provider(Protocol):
     def truncation(  # noqa: D102
         self, size: Sequence[int], shift: int, name: str = ""
     ) -> tuple[Any, Any, Any]: ...
+    def division(self, size: Sequence[int], divisor: int) -> tuple[Any, Any, Any]: ...  # noqa: D102
     def generate_binary_triple(  # noqa: D102
         self, size0: Sequence[int], size1: Sequence[int]
     ) -> tuple[Any, Any, Any]: ...

@@ -1,22 +1,30 @@
-"""Public bounds and the origin of rows, taken by a process that holds all of them.
+"""Public bounds taken from the rows, by a process that holds all of them.
 
-Shape letters: N points, D dimensions.
+Shape letters: N points, D dimensions, M of a payload.
 """
 
 import math
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 
+from mpc.encoding import VALUE_BITS, bounds_of, point_scale
 from mpc.errors import BudgetError
-from mpc.fixedpoint import FloatArray, binary_scale
+from mpc.fixedpoint import POINT_BITS, FloatArray, binary_scale
+from mpc.jobs import ClusterJob
 
 _ORIGIN_BITS: Final = 10
 """Bits of the origin below the spread of the rows: it need not be the mean exactly."""
+_FAR: Final = 2.0 ** (VALUE_BITS - 1)
+"""How many bounds from 0 rows are left where they are."""
+_FAR_OUT: Final = 256
+"""How many times as far out as the median a row is named."""
 
 
 def origin_of(points_ND: FloatArray) -> FloatArray:
-    """Return the mean row, (D,), from which rows are measured before they are shared.
+    """Return the mean row, (D,).
 
     Of an exact grid it is rounded to a power of two well below the rows' spread, so that rows that
     are equally far from one another stay so.
@@ -48,4 +56,140 @@ def public_bound(points_ND: FloatArray) -> float:
         longest = float(np.linalg.norm(points_ND, axis=1).max())
     if not math.isfinite(longest):
         raise BudgetError("rows too long for float64: scale them down")
-    return binary_scale(longest) if longest > 0 else 1.0
+    return _power_above(longest)
+
+
+def with_bounds(job: ClusterJob, points_ND: FloatArray, payload_NM: FloatArray) -> ClusterJob:
+    """Return the job with every bound that it leaves open taken from the rows.
+
+    Parameters
+    ----------
+    job : ClusterJob
+    points_ND : ndarray of float64, (N, D)
+    payload_NM : ndarray of float64, (N, M)
+
+    Raises
+    ------
+    BudgetError
+        A length does not fit float64.
+
+    Notes
+    -----
+    Leakage: the parties and the server learn the bounds, each a power of two.
+    """
+    if job.payload_bound is None:
+        job = replace(job, payload_bound=public_bound(payload_NM))
+    if job.centre and job.value_bound is None:
+        job = replace(job, value_bound=_power_above(float(np.abs(points_ND).max())))
+    if job.standardize and job.feature_bounds is None:
+        job = replace(job, feature_bounds=_feature_bounds(job, _centred(points_ND)))
+    if job.norm_bound is None:
+        job = replace(job, norm_bound=public_bound(measured_rows(job, points_ND)))
+    return job
+
+
+def measured_rows(job: ClusterJob, points_ND: FloatArray) -> FloatArray:
+    """Return rows as the norm bound measures them, (N, D): centred, standardised, or neither."""
+    if not job.centre:
+        return points_ND
+    rows_ND = _centred(points_ND)
+    if job.standardize:
+        deviation_D = np.sqrt((rows_ND**2).mean(axis=0))
+        rows_ND = rows_ND / np.where(deviation_D > 0, deviation_D, 1.0)
+    return rows_ND
+
+
+def _centred(points_ND: FloatArray) -> FloatArray:
+    offset_ND = points_ND - points_ND[0]
+    centred_ND: FloatArray = offset_ND - offset_ND.mean(axis=0)
+    return centred_ND
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Prepared:
+    """Rows and what owners average of them, as a process that holds all of them shares them."""
+
+    points_ND: FloatArray
+    """The rows; less a public origin where they are too far from 0 for fixed point."""
+    payload_ND: FloatArray
+    """The rows in the range where fixed point is precise: centred, each feature divided by a power
+    of two."""
+    origin_D: FloatArray
+    scale_D: FloatArray
+
+    def restored(self, means_ND: FloatArray) -> FloatArray:
+        """Return means of rows from means of the payload."""
+        rows_ND: FloatArray = means_ND * self.scale_D + self.origin_D
+        return rows_ND
+
+
+def prepared(points_ND: FloatArray) -> Prepared:
+    """Prepare rows for a job.
+
+    Raises
+    ------
+    BudgetError
+        Numbers too large for float64.
+    """
+    origin_D = origin_of(points_ND)
+    with np.errstate(over="ignore", invalid="ignore"):
+        centred_ND = points_ND - origin_D
+        largest_D = np.abs(centred_ND).max(axis=0)
+    if not np.isfinite(largest_D).all():
+        raise BudgetError("rows too long for float64: scale them down")
+    scale_D = np.array([_power_above(float(largest)) for largest in largest_D])
+    far = float(np.abs(points_ND).max()) > _FAR * public_bound(centred_ND)
+    return Prepared(
+        points_ND=centred_ND if far else points_ND,
+        payload_ND=centred_ND / scale_D,
+        origin_D=origin_D,
+        scale_D=scale_D,
+    )
+
+
+def lost_to_rounding(job: ClusterJob, points_ND: FloatArray) -> list[str]:
+    """Return in words what a job's fixed point cannot tell apart, for whoever holds all rows.
+
+    Parameters
+    ----------
+    job : ClusterJob
+        Its bounds known.
+    points_ND : ndarray of float64, (N, D)
+    """
+    rows_ND = measured_rows(job, points_ND)
+    distance_N = np.linalg.norm(rows_ND - np.median(rows_ND, axis=0), axis=1)
+    usual = float(np.median(distance_N))
+    said = []
+    far = np.flatnonzero(distance_N > _FAR_OUT * usual) if usual > 0 else np.array([])
+    if len(far):
+        named = ", ".join(map(str, far[:5])) + (", ..." if len(far) > len(far[:5]) else "")
+        said.append(
+            f"row {named}: more than {_FAR_OUT} times as far out as half of all rows; the others "
+            "are told apart less precisely for it, so take it out if it is no data"
+        )
+    distinct, found = len(np.unique(points_ND, axis=0)), len(np.unique(_encoded(job, points_ND)))
+    if found < distinct:
+        said.append(
+            f"{distinct} rows are distinct, but only {found} of them are at 18 bits below "
+            f"norm_bound={bounds_of(job)[0]:.6g}"
+        )
+    return said
+
+
+def _encoded(job: ClusterJob, points_ND: FloatArray) -> npt.NDArray[np.void]:
+    """Return each row as owners encode it, as one value."""
+    ring_ND = np.rint(points_ND / point_scale(job) * 2.0**POINT_BITS) + 0.0
+    return np.ascontiguousarray(ring_ND).view([("", ring_ND.dtype)] * ring_ND.shape[1])
+
+
+def _feature_bounds(job: ClusterJob, centred_ND: FloatArray) -> tuple[float, ...]:
+    """Return bounds of features, none too far below the value bound for the ring."""
+    least = math.ldexp(job.value_bound or 1.0, -VALUE_BITS)
+    largest_D = np.abs(centred_ND).max(axis=0)
+    return tuple(_power_above(max(float(largest), least)) for largest in largest_D)
+
+
+def _power_above(largest: float) -> float:
+    if not math.isfinite(largest):
+        raise BudgetError("numbers too large for float64: scale them down")
+    return binary_scale(largest) if largest > 0 else 1.0

@@ -23,7 +23,7 @@ from mpc.lloyd import Found, labels_of, lloyd_in_secret, lloyd_in_sight
 from mpc.masked import masked, multiply, now, together
 from mpc.means import group_sums
 from mpc.meter import Steps
-from mpc.points import ByGram, ByRows, ByShares, Inner, Points, gram_matrix, points_within_bound
+from mpc.points import ByGram, ByRows, ByShares, Inner, Points, gram_matrix, points_within_bounds
 from mpc.reveal import DISTANCES, EVALUATION, LABELS, OWN_MEAN, Opener
 from mpc.separation import largest_candidate
 
@@ -63,9 +63,8 @@ def cluster_shares(
     ----------
     job : ClusterJob
     points_enc_ND : MPCTensor, (N, D)
-        Ring integers with `POINT_BITS` fractional bits.
+        As owners share them; see `mpc.encoding`.
     payload_enc_NM : MPCTensor, (N, M)
-        Ring integers with `PAYLOAD_BITS` fractional bits.
     door : Opener
         Opens what the job's policy allows.
     meter : Steps
@@ -88,7 +87,7 @@ def cluster_shares(
     who is left out; see `mpc.points` for what can be inferred.
     """
     with meter.step("norms"):
-        points = points_within_bound(points_enc_ND, job.norm_bound)
+        points, payload = points_within_bounds(points_enc_ND, payload_enc_NM, job)
     if job.reveal == "distances":
         found = _decided_by_server(job, points, door, meter, decide)
     else:
@@ -100,9 +99,7 @@ def cluster_shares(
             )
         )
     with meter.step("means"):
-        sums_enc = group_sums(
-            found.members_enc_NK, payload_enc_NM, job.min_cluster_size, owner_of_N
-        )
+        sums_enc = group_sums(found.members_enc_NK, payload, job.min_cluster_size, owner_of_N)
     door.reveal(sums_enc, OWN_MEAN, why="own mean, one row each")
     return Clustering(k=found.k, iterations=found.iterations, labels=found.labels)
 

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from mpc.encoding import payload_unit
 from mpc.errors import NoAnswerError, OwnerError, PartyError, SessionError, TransportError
 from mpc.fixedpoint import FloatArray, Int64Array
 from mpc.frames import CONTROL, DECISION, OPENED
@@ -80,8 +81,8 @@ def encode_input(
     """
     ring = {}
     for name, held in rows.items():
-        points = encode_point(points_ND[list(held)], norm_bound=job.norm_bound)
-        payload = encode_payload(payload_NM[list(held)], num_rows_in_job=len(points_ND))
+        points = encode_point(points_ND[list(held)], job)
+        payload = encode_payload(payload_NM[list(held)], job)
         ring[name] = np.concatenate([points, payload], axis=1)
     return EncodedInput(rows=rows, ring=ring, dim=points_ND.shape[1], payload=payload_NM.shape[1])
 
@@ -239,7 +240,8 @@ class Coordination:
                 self._group.check()
                 lost[name] = str(error)
         sizes_N = whole[:, -1].copy()
-        return decode_mean(whole[:, :-1], sizes_N), sizes_N, lost
+        unit = payload_unit(self._job, given.payload)
+        return decode_mean(whole[:, :-1], sizes_N, unit), sizes_N, lost
 
     def _settle_results(self, replies: Sequence[Reply], lost: dict[str, str]) -> None:
         """Name the owners that did not get their results; they connect anew for the next job."""

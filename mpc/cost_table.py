@@ -30,7 +30,7 @@ def later_iteration(
 ) -> Cost:
     """Return the cost of a later iteration under the default policy."""
     num_points, dim, k = sizes
-    job = ClusterJob(k=k, iterations=_ITERATION)
+    job = ClusterJob(k=k, iterations=_ITERATION, norm_bound=1.0, value_bound=1.0, payload_bound=1.0)
     given = Sizes(
         num_points=num_points, dim=dim, payload=1, parties=Comparing(num_parties, comparisons)
     )

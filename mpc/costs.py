@@ -24,7 +24,9 @@ from mpc.argmin import GROUP, MOST_WINS, PAIRS_MAX
 from mpc.boolean import BLOCK_BITS, WORD_BITS
 from mpc.choose_k import MARGIN_BITS
 from mpc.comparing import Comparing
+from mpc.deviations import INDEX_BITS, INDEX_SHIFT, SUM_BITS, TOP, least_power
 from mpc.duels import num_duels
+from mpc.encoding import points_shift
 from mpc.fixedpoint import COMPARED_BITS, EXACT_BITS, INERTIA_BITS
 from mpc.frames import DIGIT_KINDS, TupleKind
 from mpc.jobs import ClusterJob
@@ -208,17 +210,49 @@ def nearest(
     return compared + won
 
 
-def norms(sizes: Sizes) -> Cost:
-    """See `mpc.points.points_within_bound`."""
-    n, rows = sizes.num_points, sizes.num_points * sizes.dim
-    return (
-        opening(rows)
-        + corrections(n)
-        + less_than_zero(n, 64, sizes.parties)
-        + opening(n, n)
-        + corrections(rows, n)
-        + opening(rows)
-    )
+def norms(job: ClusterJob, sizes: Sizes) -> Cost:
+    """See `mpc.points.points_within_bounds`; the job's bounds must be known."""
+    n, d, rows = sizes.num_points, sizes.dim, sizes.num_points * sizes.dim
+    payload = n * sizes.payload
+    cost = opening(rows, payload) + corrections(2 * rows, 2 * payload)
+    if job.centre:
+        cost += opening(d) + corrections(2 * d)
+    shift, tests = points_shift(job, d), 2
+    if job.standardize:
+        cost += standardizing(sizes, shift)
+        shift, tests = 0, 3
+    cost += measured(sizes, shift).beside(opening(payload)) + corrections(n)
+    cost += all_within(sizes, done=tests - 2, tests=tests + (shift > 0))
+    return cost + opening(n, n) + corrections(rows, n) + opening(rows)
+
+
+def measured(sizes: Sizes, shift: int) -> Cost:
+    """Of squared norms, of coarse ones too where bits are dropped; see `mpc.norms`."""
+    rows = sizes.num_points * sizes.dim
+    cost = opening(rows) + corrections(sizes.num_points)
+    if shift:
+        cost += Cost(online=8 * rows) + corrections(2 * rows)
+        cost += opening(rows) + corrections(sizes.num_points)
+    return cost
+
+
+def all_within(sizes: Sizes, *, tests: int, done: int = 0) -> Cost:
+    """See `mpc.norms.all_within`; `done` of the tests have been done before."""
+    n = sizes.num_points
+    compared = less_than_zero((tests - done) * n, 64, sizes.parties)
+    return compared + look_up(n, tests.bit_length(), sizes.parties)
+
+
+def standardizing(sizes: Sizes, shift: int) -> Cost:
+    """See `mpc.standardizing.standardized`."""
+    n, d, rows, parties = sizes.num_points, sizes.dim, sizes.num_points * sizes.dim, sizes.parties
+    cost = measured(sizes, shift) + all_within(sizes, tests=1 + (shift > 0))
+    cost += opening(n) + corrections(rows) + opening(rows) + corrections(d)
+    levels = TOP + 1 - least_power(n)
+    cost += less_than_zero(levels * d, SUM_BITS, parties) + opening(3 * d) + corrections(d)
+    cost += opening(d) + corrections(2 * d) + less_than_zero(d, INDEX_SHIFT + 1, parties)
+    cost += look_up(d, INDEX_BITS, parties) + opening(d) + corrections(d)
+    return cost + opening(d) + corrections(rows) + opening(rows) + corrections(2 * rows)
 
 
 def with_sums(sizes: Sizes, columns: int, *, by_gram: bool) -> Cost:
@@ -334,7 +368,7 @@ def number_chosen(sizes: Sizes, k_max: int) -> Cost:
 def means(sizes: Sizes, k: int, min_cluster_size: int) -> Cost:
     """See `mpc.means.group_sums`."""
     n, m = sizes.num_points, sizes.payload
-    cost = opening(n * k, n * m)
+    cost = opening(n * k)
     if min_cluster_size > 1:
         owners = n if sizes.owners is None else sizes.owners
         counting = [look_up(k, owners.bit_length(), sizes.parties)]
@@ -364,7 +398,7 @@ def job_cost(job: ClusterJob, sizes: Sizes, *, iterations: int, converged: bool)
         too, and is cut short.
     """
     n = sizes.num_points
-    cost = {"norms": norms(sizes)}
+    cost = {"norms": norms(job, sizes)}
     if job.reveal == "distances":
         cost["distances"] = opening(n) + corrections(n * n, n * n)
         cost["assignments"] = NOTHING

@@ -178,6 +178,8 @@ class Expander:
         if request.kind == "lookup":
             return one_hot_rows(self._sum(shape), request.bits)
         r = self._sum(shape)
+        if request.kind == "division":
+            return np.stack(division_pair(r, request.bits))
         shifted, top = truncation_pair(r, request.bits)
         for name in request.names:
             self._masks |= {name: r, f"{name} shifted": shifted, f"{name} top": top}
@@ -214,6 +216,11 @@ def truncation_pair(r: Int64Array, shift: int) -> tuple[Int64Array, Int64Array]:
     """Return r >> shift as a logical shift, and r's top bit; the shift is 1..63."""
     # int64 shifts arithmetically, so the copies of the sign are masked away.
     return (r >> shift) & np.int64((1 << (64 - shift)) - 1), (r >> 63) & 1
+
+
+def division_pair(r: Int64Array, divisor: int) -> tuple[Int64Array, Int64Array]:
+    """Return r over a divisor, r taken as a number without a sign, rounded down; and its top bit."""
+    return (r.view(np.uint64) // np.uint64(divisor)).view(np.int64), (r >> 63) & 1
 
 
 def one_hot_rows(r: Int64Array, bit_length: int) -> Int64Array:

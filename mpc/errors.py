@@ -73,6 +73,10 @@ class RefusedError(TransportError):
     """Raise when one end does not let the other in."""
 
 
+class PrecisionWarning(UserWarning):
+    """Warn that what distinguishes some rows is below the precision of fixed point."""
+
+
 class SessionError(MpcError):
     """Raise when a session cannot start or go on."""
 

@@ -8,6 +8,7 @@ Shape letters: N points, K clusters, D dimensions.
 
 import operator
 import secrets
+import warnings
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Final, NoReturn, Self
@@ -18,9 +19,17 @@ from sklearn.base import BaseEstimator, ClusterMixin
 from sklearn.metrics import pairwise_distances_argmin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from mpc.bounds import origin_of, public_bound
+from mpc.bounds import (
+    Prepared,
+    lost_to_rounding,
+    measured_rows,
+    prepared,
+    public_bound,
+    with_bounds,
+)
 from mpc.default_start import start_of
-from mpc.errors import BudgetError, InputError, PolicyError
+from mpc.encoding import TOLERANCE, bounds_of
+from mpc.errors import BudgetError, InputError, PolicyError, PrecisionWarning
 from mpc.fixedpoint import FloatArray
 from mpc.jobs import (
     INITS,
@@ -78,9 +87,12 @@ class SecureKMeans(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         With `n_clusters=None`, the largest number of clusters to choose.
     comparisons : {"auto", "keys", "digits", "circuits"}, default="auto"
         How parties compare: by keys (fewest rounds), digits (fewest bytes), or whichever pays.
+    standardize : bool, default=False
+        Divide each feature by its standard deviation, under sharing: nobody learns one.
     norm_bound : float, optional
-        Public bound on the distance of a row from the mean of all. None takes the power of two at
-        or above the largest, and thereby tells the parties and the server that power of two.
+        Public bound on the distance of a row from the mean of all, in standard deviations where
+        they are divided by. None takes the power of two at or above the largest, and thereby tells
+        the parties and the server that power of two.
     min_cluster_size : int, default=3
         Of a cluster with fewer owners nothing is opened, lest a mean be a neighbour's row. 1 opens
         everything.
@@ -96,8 +108,9 @@ class SecureKMeans(ClusterMixin, BaseEstimator):  # type: ignore[misc]
     Attributes
     ----------
     group_means_ : ndarray of float64, (N, D)
-        Row i: the mean of row i's own cluster as its owner reconstructed it, within 2^-24
-        norm_bound; NaN where the cluster has fewer owners than `min_cluster_size`.
+        Row i: the mean of row i's own cluster as its owner reconstructed it, within 2^-19 of the
+        range of each feature, and 2^-24 where they are few; NaN where the cluster has fewer owners
+        than `min_cluster_size`.
     group_sizes_ : ndarray of int64, (N,)
         Size of that cluster; -1 where it has too few owners.
     n_clusters_ : int
@@ -123,9 +136,10 @@ class SecureKMeans(ClusterMixin, BaseEstimator):  # type: ignore[misc]
 
     Notes
     -----
-    There are no sample weights, and fits on one session must not run at the same time. The process
-    that calls `fit` centres the rows before it shares them, so that labels do not depend on where
-    the origin is; a row has 18 bits below `norm_bound`.
+    There are no sample weights, and fits on one session must not run at the same time. Rows are
+    centred under sharing, so that labels do not depend on where the origin is; a row has 18 bits
+    below `norm_bound`, and `fit` warns with `mpc.errors.PrecisionWarning` where they are too few.
+    The parties and the server learn `norm_bound` and the other bounds of `mpc.jobs.ClusterJob`.
 
     Leakage: `group_means_` has every owner's mean, so whoever holds the fitted estimator sees whose
     are equal, under any policy. It is for the process that held the rows anyway.
@@ -148,6 +162,7 @@ class SecureKMeans(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         random_state: int | np.random.RandomState | None = None,
         k_max: int = K_CANDIDATES_MAX,
         comparisons: Comparisons = "auto",
+        standardize: bool = False,
         norm_bound: float | None = None,
         min_cluster_size: int = 3,
         owners: int | Sequence[int] | npt.NDArray[np.int64] | None = 64,
@@ -165,6 +180,7 @@ class SecureKMeans(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         self.random_state = random_state
         self.k_max = k_max
         self.comparisons = comparisons
+        self.standardize = standardize
         self.norm_bound = norm_bound
         self.min_cluster_size = min_cluster_size
         self.owners = owners
@@ -197,14 +213,14 @@ class SecureKMeans(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         Cost and leakage: those of `SecureSession.cluster`, with a payload of the row itself.
         """
         points_ND = validate_data(self, X, dtype=np.float64, order="C")
-        origin_D = origin_of(points_ND)
-        centred_ND = points_ND - origin_D
-        job = self._job(centred_ND)
+        given = prepared(points_ND)
+        job = self._job(given)
         owners = self._owners(len(points_ND))
-        payload_ND = centred_ND / job.norm_bound  # in the range where fixed point is precise
+        for lost in lost_to_rounding(job, given.points_ND):
+            warnings.warn(lost, PrecisionWarning, stacklevel=2)
         with self._opened() as session:
-            result = session.cluster(job, centred_ND, payload_ND, owners)
-        self._keep(points_ND, origin_D, job, result)
+            result = session.cluster(job, given.points_ND, given.payload_ND, owners)
+        self._keep(points_ND, given, job, result)
         return self
 
     def fit_predict(self, X: npt.ArrayLike, y: object = None) -> npt.NDArray[np.int64]:
@@ -249,9 +265,9 @@ class SecureKMeans(ClusterMixin, BaseEstimator):  # type: ignore[misc]
             raise _withheld(name, self.policy_)
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
-    def _job(self, points_ND: FloatArray) -> ClusterJob:
-        """Return the public description of the job, or refuse the parameters."""
-        n = len(points_ND)
+    def _job(self, given: Prepared) -> ClusterJob:
+        """Return the public description of the job, bounds and all, or refuse the parameters."""
+        n = len(given.points_ND)
         k = None if self.n_clusters is None else _whole("n_clusters", self.n_clusters)
         if k is not None and k > n:
             raise InputError(f"n_samples={n} should be >= n_clusters={k}")
@@ -275,11 +291,14 @@ class SecureKMeans(ClusterMixin, BaseEstimator):  # type: ignore[misc]
             seed=_seed(self.random_state),
             k_max=_whole("k_max", self.k_max),
             comparisons=self.comparisons,
-            norm_bound=_checked_bound(points_ND, self.norm_bound),
+            standardize=self.standardize,
+            norm_bound=self.norm_bound,
             label="fit",
         )
-        job.check_points(points_ND, points_ND)
-        return job
+        job.check_points(given.points_ND, given.payload_ND)
+        bounded = with_bounds(job, given.points_ND, given.payload_ND)
+        _check_norms(given, bounded)
+        return bounded
 
     def _owners(self, n: int) -> tuple[int, ...] | None:
         """Return who holds each row, (N,), or None for an owner a row."""
@@ -305,16 +324,16 @@ class SecureKMeans(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         )
 
     def _keep(
-        self, points_ND: FloatArray, origin_D: FloatArray, job: ClusterJob, result: ClusterResult
+        self, points_ND: FloatArray, given: Prepared, job: ClusterJob, result: ClusterResult
     ) -> None:
         """Set the fitted attributes, and forget what an earlier policy had opened."""
         for name in OF_LABELS:
             self.__dict__.pop(name, None)
         self.policy_: RevealPolicy = job.reveal
-        self.norm_bound_ = job.norm_bound
+        self.norm_bound_ = bounds_of(job)[0]
         self.n_clusters_ = result.k
         self.n_iter_ = result.iterations
-        self.group_means_: FloatArray = result.means_NM * job.norm_bound + origin_D
+        self.group_means_: FloatArray = given.restored(result.means_NM)
         self.group_sizes_ = result.sizes_N
         self.ledger_: tuple[LedgerEntry, ...] = result.ledger
         self.traffic_: Traffic = result.traffic
@@ -332,18 +351,14 @@ class SecureKMeans(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         return centres_KD
 
 
-def _checked_bound(points_ND: FloatArray, given: float | None) -> float:
-    """Return the norm bound, refusing rows over one that was given."""
-    needed = public_bound(points_ND)
-    if given is None:
-        return needed
-    longest = float(np.linalg.norm(points_ND, axis=1).max())
-    if longest > given * (1 + 1e-9):
+def _check_norms(given: Prepared, job: ClusterJob) -> None:
+    """Refuse rows over a norm bound that was given: this process can tell, where parties cannot."""
+    rows_ND, bound = measured_rows(job, given.points_ND), bounds_of(job)[0]
+    if float(np.linalg.norm(rows_ND, axis=1).max()) > bound * (1 + TOLERANCE):
         raise BudgetError(
-            f"a row of X is farther from the mean than norm_bound={given:.6g}; raise it to "
-            f"{needed:.6g}, or clip the row"
+            f"a row of X is farther from the mean than norm_bound={bound:.6g}; raise it to "
+            f"{public_bound(rows_ND):.6g}, or clip the row"
         )
-    return float(given)
 
 
 def _init_rows(init: object) -> tuple[int, ...] | None:

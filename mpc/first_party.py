@@ -10,7 +10,7 @@ from mpc._crypten import ArithmeticSharedTensor, TrustedFirstParty
 from mpc.bilinear import Formula, bilinear, bilinear_shape
 from mpc.communicator import MeshCommunicator
 from mpc.comparing import Comparing
-from mpc.dealer import Masks, one_hot_rows, ring_matmul, truncation_pair
+from mpc.dealer import Masks, division_pair, one_hot_rows, ring_matmul, truncation_pair
 from mpc.fixedpoint import Int64Array
 from mpc.jobs import Comparisons
 from mpc.randomness import AesCtrStream
@@ -85,6 +85,15 @@ class FirstPartyProvider(TrustedFirstParty):  # type: ignore[misc]
             shifted, top = truncation_pair(r, shift)
             self._masks |= {name: r, f"{name} shifted": shifted, f"{name} top": top}
             return np.stack([r, shifted, top])
+
+        return tuple(_arithmetic(part) for part in self._shared(draw, (3, *size)))
+
+    def division(self, size: Sequence[int], divisor: int) -> Triple:
+        """Return shares of a uniform r, of r over a divisor and of r's top bit."""
+
+        def draw() -> Int64Array:
+            r = self._local.ring(size)
+            return np.stack([r, *division_pair(r, divisor)])
 
         return tuple(_arithmetic(part) for part in self._shared(draw, (3, *size)))
 

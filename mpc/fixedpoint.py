@@ -11,8 +11,6 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from mpc.errors import BudgetError, InputError
-
 RING_BITS: Final = 64
 POINT_BITS: Final = 18
 """Fractional bits of a point of norm at most 1."""
@@ -38,49 +36,10 @@ INERTIA_DROPPED_BITS: Final = EXPLAINED_BITS + 2 - INERTIA_BITS
 INERTIA_TIE_BITS: Final = 32
 """The same of restarts' inertias, in N squared bounds."""
 PAYLOAD_BITS: Final = 24
-"""Fractional bits of a payload entry."""
+"""Most fractional bits of a payload entry; see `mpc.encoding.payload_bits`."""
 
 Int64Array = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float64]
-
-
-def encode(values: FloatArray, *, bits: int, terms: int = 1) -> Int64Array:
-    """Round reals into the ring.
-
-    Parameters
-    ----------
-    values : ndarray of float64, any shape
-    bits : int
-        Fractional bits f.
-    terms : int
-        How many such values will be added up; the sum, too, must fit.
-
-    Returns
-    -------
-    ndarray of int64, same shape
-
-    Raises
-    ------
-    InputError
-        NaN or infinity.
-    BudgetError
-        A value whose sum over `terms` could reach 2^62.
-    """
-    if not np.isfinite(values).all():
-        raise InputError("values contain NaN or infinity; clean them before sharing")
-    limit = 2.0 ** (RING_BITS - 2 - bits) / terms
-    largest = float(np.abs(values).max(initial=0.0))
-    if largest >= limit:
-        raise BudgetError(
-            f"a value of {largest:.4g} is over the limit of {limit:.4g} "
-            f"({bits} fractional bits, sums of {terms}); scale the values down"
-        )
-    return np.rint(values * 2.0**bits).astype(np.int64)
-
-
-def decode(ring: Int64Array, *, bits: int) -> FloatArray:
-    """Return the reals that ring elements with `bits` fractional bits stand for."""
-    return ring.astype(np.float64) / 2.0**bits
 
 
 def tie_units(num_points: int) -> int:
@@ -109,30 +68,3 @@ def binary_scale(bound: float) -> float:
     """
     mantissa, exponent = math.frexp(bound)
     return math.ldexp(1.0, exponent - (mantissa == 0.5))
-
-
-def squared_norm_limit(dim: int, norm_bound: float = 1.0) -> int:
-    """Return the largest squared norm of an encoded point that is kept, in ring units.
-
-    Parameters
-    ----------
-    dim : int
-        D, number of coordinates.
-    norm_bound : float
-        Points are encoded in units of `binary_scale(norm_bound)` 2^-18.
-
-    Returns
-    -------
-    int
-        ceil((2^18 b (1 + 2^-28) + sqrt(D) / 2)^2), at `GRAM_BITS` fractional bits, with b the bound
-        over its scale.
-
-    Notes
-    -----
-    Rounding moves each of D coordinates by at most half a unit of 2^-18, so the whole point by at
-    most sqrt(D) / 2 units; 2^-28 is for the data owner's own float64 test of its norm
-    (`mpc.sharing.encode_point` allows 1e-9). A point at the bound is therefore never left out, and
-    one over (1 + 2^-28 + sqrt(D) / 2^17) times the bound always is: 1 + 2.8e-4 at D = 1280.
-    """
-    units = norm_bound / binary_scale(norm_bound) * 2.0**POINT_BITS
-    return math.ceil((units * (1 + 2.0**-28) + math.sqrt(dim) / 2) ** 2)

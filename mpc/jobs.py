@@ -4,9 +4,9 @@ Shape letters: N points, K clusters, D dimensions of a point, M of a payload.
 """
 
 import operator
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
-from typing import Final, Literal, Protocol, Self
+from typing import Any, Final, Literal, Protocol, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -55,6 +55,10 @@ MAX_ENTRIES: Final = 1 << 27
 MAX_INTEGER_BITS: Final = 256
 """Bits of any integer of a job, the seed above all."""
 
+_LEAST_BOUND: Final = 2.0**-1000
+_GREATEST_BOUND: Final = 2.0**1000
+"""Of what bounds may be, so that quotients of two are floats."""
+
 MAX_LABEL: Final = 1000
 """Most characters of a job's label, which every line of the ledger repeats."""
 
@@ -83,8 +87,25 @@ class ClusterJob:
     """Of the public draws of k-means++; no mask depends on it."""
     k_max: int = K_CANDIDATES_MAX
     """Where k is None: the largest number of clusters to choose."""
-    norm_bound: float = 1.0
-    """Public bound on the Euclidean norm of a point."""
+    centre: bool = True
+    """Measure points from their mean, which nobody learns: what is found does not depend on where
+    the origin is."""
+    standardize: bool = False
+    """Divide each feature by its standard deviation, which nobody learns, and which is right to
+    within 2^-12; a constant feature is left out. Needs `centre`."""
+    norm_bound: float | None = None
+    """Public bound on the Euclidean norm of a point, centred and standardised where that is asked
+    for; points have 18 bits below it. This bound and the next three: None takes the power of two at
+    or above what the rows need, which only a process that holds all of them can, and makes it
+    public."""
+    value_bound: float | None = None
+    """Public bound on the magnitude of a raw coordinate, up to 2^26 times the norm bound."""
+    feature_bounds: tuple[float, ...] | None = None
+    """Where features are standardised: a public bound of each, on its distance from its mean. One
+    too large by a factor of 2^6 costs 6 of 18 bits of the feature."""
+    payload_bound: float | None = None
+    """Public bound on the Euclidean norm of a point's payload, which has 24 bits below it, or fewer
+    where it has more than 128 numbers."""
     comparisons: Comparisons = "auto"
     """How parties compare: two by the dealer's keys, in the fewest rounds, or by digits, with the
     fewest bytes; `auto` takes keys while they are few. Three and more have digits in place of keys.
@@ -103,8 +124,7 @@ class ClusterJob:
             raise InputError(f"reveal={self.reveal!r} is none of {', '.join(REVEAL_POLICIES)}")
         if self.min_cluster_size < 1:
             raise InputError(f"min_cluster_size={self.min_cluster_size} but at least 1 is needed")
-        if not (np.isfinite(self.norm_bound) and self.norm_bound > 0):
-            raise InputError(f"norm_bound={self.norm_bound} but a positive number is needed")
+        self._check_bounds()
         if self.comparisons not in COMPARISONS:
             raise InputError(
                 f"comparisons={self.comparisons!r} is none of {', '.join(COMPARISONS)}"
@@ -121,6 +141,19 @@ class ClusterJob:
         if self.init_rows is not None:
             rows = tuple(_integer("init_rows", row) for row in self.init_rows)
             object.__setattr__(self, "init_rows", rows)
+
+    def _check_bounds(self) -> None:
+        for name in ("norm_bound", "value_bound", "payload_bound"):
+            bound = getattr(self, name)
+            if bound is not None:
+                object.__setattr__(self, name, _positive(name, bound))
+        if self.feature_bounds is not None:
+            bounds = tuple(_positive("feature_bounds", bound) for bound in self.feature_bounds)
+            object.__setattr__(self, "feature_bounds", bounds)
+        if self.standardize and not self.centre:
+            raise InputError("standardize=True needs centre=True")
+        if self.feature_bounds is not None and not self.standardize:
+            raise InputError("feature_bounds are for standardize=True")
 
     def _check_limits(self) -> None:
         """Refuse what is too large, as a party must that hears of the job from a server."""
@@ -234,8 +267,24 @@ class ClusterJob:
         """Rebuild, and check again, a job that came in a control message."""
         if not isinstance(values, dict):
             raise InputError("a job must be a JSON object")
-        rows = values.get("init_rows")
-        return cls(**{**values, "init_rows": None if rows is None else tuple(rows)})
+        return cls(**{**values, **{name: _tuple(values.get(name)) for name in _TUPLES}})
+
+
+_TUPLES: Final = ("init_rows", "feature_bounds")
+
+
+def _tuple(values: Iterable[Any] | None) -> tuple[Any, ...] | None:
+    return None if values is None else tuple(values)
+
+
+def _positive(name: str, value: object) -> float:
+    if not isinstance(value, int | float | np.integer | np.floating) or isinstance(value, bool):
+        raise InputError(f"{name}={value!r} but a positive number is needed")
+    if not (_LEAST_BOUND <= value <= _GREATEST_BOUND):
+        raise InputError(
+            f"{name}={value!r} but a positive number is needed, from 2^-1000 to 2^1000"
+        )
+    return float(value)
 
 
 def _integer(name: str, value: object) -> int:

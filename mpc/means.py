@@ -14,12 +14,12 @@ from mpc.compare import local
 from mpc.fixedpoint import Int64Array
 from mpc.jobs import TOO_SMALL
 from mpc.lookup import equals_zero, look_up
-from mpc.masked import Masked, Pending, joined, masked, multiply, now, together
+from mpc.masked import Masked, Pending, masked, multiply, now, together
 
 
 def group_sums(
     members_enc_NK: Any,
-    payload_enc_NM: Any,
+    payload: Masked,
     min_cluster_size: int,
     owner_of_N: Sequence[int] | None = None,
 ) -> Any:
@@ -32,7 +32,7 @@ def group_sums(
     ----------
     members_enc_NK : MPCTensor, (N, K)
         Rows one-hot, or zero for points that do not count.
-    payload_enc_NM : MPCTensor, (N, M)
+    payload : Masked, (N, M)
         Ring integers.
     min_cluster_size : int
         Least number of owners with a point in the cluster.
@@ -46,16 +46,14 @@ def group_sums(
     two whole clusters, each of at least the minimum.
 
     Cost: 2 rounds, or 3 with a minimum size above 1, or 4 where an owner holds several points; 8 (N
-    K + N M + K (M + 1)) bytes from each party to each other, and 8 K (M + 3) more with a minimum,
+    K + K (M + 1)) bytes from each party to each other, and 8 K (M + 3) more with a minimum,
     and 8 W K more where an owner holds several points. Leakage: none.
     """
-    pending = joined(masked("members of means", members_enc_NK), masked("payload", payload_enc_NM))
+    pending = masked("members of means", members_enc_NK)
     if min_cluster_size == 1:
-        members, payload = now(pending)
+        members = now(pending)
         return _handed_out(members, _sums(members, payload))
-    (members, payload), small_enc_K = _with_small(
-        pending, members_enc_NK, min_cluster_size, owner_of_N
-    )
+    members, small_enc_K = _with_small(pending, members_enc_NK, min_cluster_size, owner_of_N)
     sums_enc = _sums(members, payload)
     small, sums = together(masked("small", small_enc_K), masked("all sums", sums_enc))
     withheld = multiply("i,id->id", small, sums)
@@ -77,12 +75,12 @@ def _sums(members: Masked, payload: Masked) -> Any:
 
 
 def _with_small(
-    pending: Pending[Any],
+    pending: Pending[Masked],
     members_enc_NK: Any,
     min_cluster_size: int,
     owner_of_N: Sequence[int] | None,
-) -> tuple[tuple[Masked, Masked], Any]:
-    """Send openings, and find in the same round or the next which clusters have too few owners."""
+) -> tuple[Masked, Any]:
+    """Send an opening, and find then or in the next round which clusters have too few owners."""
     owners = np.arange(members_enc_NK.size(0)) if owner_of_N is None else np.asarray(owner_of_N)
     num_owners, most = num_owners_and_most(owners)
     if most == 1:

@@ -15,17 +15,16 @@ from typing import Self
 
 import numpy as np
 
+from mpc.bounds import with_bounds
 from mpc.draws import public_draws
+from mpc.encoding import check_bounds, payload_unit
 from mpc.fixedpoint import (
     GRAM_BITS,
     INERTIA_BITS,
     INERTIA_DROPPED_BITS,
     INERTIA_TIE_BITS,
-    PAYLOAD_BITS,
     FloatArray,
     Int64Array,
-    decode,
-    encode,
 )
 from mpc.jobs import TOO_SMALL, ClusterJob, ClusterResult
 from mpc.plain_kmeans import (
@@ -37,7 +36,6 @@ from mpc.plain_kmeans import (
     averaging_groups,
     farthest_first,
     gram_of_distances,
-    kept_points,
     lloyd,
     plus_plus,
     quotient,
@@ -46,6 +44,7 @@ from mpc.plain_kmeans import (
 )
 from mpc.quotient_tables import HIGHER_SHIFT, explained_bits, explained_tables
 from mpc.separation import RESOLUTION, candidate_of, chosen_k, largest_candidate
+from mpc.sharing import check_values, encode_payload
 from mpc.traffic import NO_TRAFFIC
 
 Clustered = tuple[Labels, int, int]
@@ -171,13 +170,15 @@ def _least(losses: Sequence[int]) -> int:
     return compared.index(min(compared))
 
 
-def _means(labels_N: Labels, sizes_N: Int64Array, encoded_NM: Int64Array) -> FloatArray:
+def _means(
+    labels_N: Labels, sizes_N: Int64Array, encoded_NM: Int64Array, unit: float
+) -> FloatArray:
     """Return each point's own cluster's mean as its owner reconstructs it, or NaN, (N, M)."""
     means_NM = np.full(encoded_NM.shape, np.nan)
     for label in np.unique(labels_N[sizes_N > 0]):
         members_N = (labels_N == label) & (sizes_N > 0)
         sum_M = encoded_NM[members_N].sum(axis=0)
-        means_NM[members_N] = decode(sum_M, bits=PAYLOAD_BITS) / members_N.sum()
+        means_NM[members_N] = sum_M.astype(np.float64) * unit / members_N.sum()
     return means_NM
 
 
@@ -233,16 +234,20 @@ class PlainSession:
             See `ClusterJob.check_points`; or a payload too large for fixed point.
         """
         job.check_points(points_ND, payload_NM)
+        job = with_bounds(job, points_ND, payload_NM)
+        check_bounds(job, *points_ND.shape)
         started = time.perf_counter()
-        encoded_NM = encode(payload_NM, bits=PAYLOAD_BITS, terms=len(payload_NM))
-        kept_N = kept_points(points_ND, job.norm_bound)
-        ring_ND = ring_points(points_ND, job.norm_bound)
+        encoded_NM = encode_payload(payload_NM, job)
+        if job.centre:
+            check_values(points_ND, job)
+        ring_ND, kept_N = ring_points(points_ND, job)
         labels_N, k, iterations = cluster_points(ring_ND, job, kept_N)
         numbered = None if owners is None else np.unique(owners, return_inverse=True)[1]
         groups_NN = averaging_groups(labels_N, kept_N, job.min_cluster_size, numbered)
         sizes_N = groups_NN.sum(axis=1).astype(np.int64)
         sizes_N[kept_N & (sizes_N == 0)] = TOO_SMALL
-        means_NM = _means(labels_N, sizes_N, encoded_NM)
+        unit = payload_unit(job, payload_NM.shape[1])
+        means_NM = _means(labels_N, sizes_N, encoded_NM, unit)
         elapsed = time.perf_counter() - started
         return ClusterResult(
             k=k,

@@ -13,6 +13,7 @@ cluster must be nearer by more than `mpc.fixedpoint.tie_units` for each place th
 Shape letters: N points, K clusters, D dimensions of a point.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -20,17 +21,18 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from mpc.deviations import standardized_rows
 from mpc.draws import draw_bits
+from mpc.encoding import bounds_of, features_limit, point_scale, squared_norm_limit
 from mpc.fixedpoint import (
     COMPARED_FRACTION,
     DISTANCE_BITS,
     POINT_BITS,
     FloatArray,
     Int64Array,
-    binary_scale,
-    squared_norm_limit,
     tie_units,
 )
+from mpc.jobs import ClusterJob
 from mpc.quotient_tables import (
     HIGH_SHIFT,
     HIGHER_SHIFT,
@@ -168,19 +170,38 @@ def quotient(values: Int64Array, counts_K: Int64Array, tables: Tables, shift: in
     return product
 
 
-def ring_points(points_ND: FloatArray, norm_bound: float) -> FloatArray:
-    """Return points as owners encode them, (N, D): whole numbers, which may be too large."""
-    with np.errstate(over="ignore"):
-        ring_ND: FloatArray = np.rint(points_ND / binary_scale(norm_bound) * 2.0**POINT_BITS)
-    return ring_ND
+def ring_points(points_ND: FloatArray, job: ClusterJob) -> tuple[FloatArray, Kept]:
+    """Return points as the parties come to hold them, and who is within the bound.
+
+    Parameters
+    ----------
+    points_ND : ndarray of float64, (N, D)
+    job : ClusterJob
+        Its bounds known.
+
+    Returns
+    -------
+    ndarray of float64, (N, D)
+        Whole numbers, centred and standardised where the job says so; which may be too large.
+    ndarray of bool, (N,)
+        By the same integers that the parties compare, but that their mean may be off by 2 units.
+    """
+    dim = points_ND.shape[1]
+    with np.errstate(over="ignore", invalid="ignore"):
+        ring_ND = np.rint(points_ND / point_scale(job) * 2.0**POINT_BITS)
+        if job.centre:
+            whole_ND = ring_ND.astype(np.int64)  # within the value bound
+            ring_ND = (whole_ND - whole_ND.sum(axis=0) // len(whole_ND)).astype(np.float64)
+        if not job.standardize:
+            return ring_ND, _within(ring_ND, squared_norm_limit(job, dim))
+    fits_N = _within(ring_ND, math.ceil(features_limit(dim) ** 2))
+    fitting_ND = np.where(fits_N[:, None], ring_ND, 0.0)
+    ring_ND = standardized_rows(fitting_ND, bounds_of(job)[0])
+    return ring_ND, fits_N & _within(ring_ND, squared_norm_limit(job, dim))
 
 
-def kept_points(points_ND: FloatArray, norm_bound: float) -> Kept:
-    """Return who is within the bound, (N,), by the same integers that the parties compare."""
-    ring_ND = ring_points(points_ND, norm_bound)
-    with np.errstate(over="ignore"):
-        squared_norm_N = np.einsum("nd,nd->n", ring_ND, ring_ND)
-    return np.asarray(squared_norm_N <= squared_norm_limit(points_ND.shape[1], norm_bound))
+def _within(ring_ND: FloatArray, limit: int) -> Kept:
+    return np.asarray(np.einsum("nd,nd->n", ring_ND, ring_ND) <= limit)
 
 
 def squared_distances(gram_NN: FloatArray) -> FloatArray:

@@ -1,7 +1,8 @@
 """Secret points and their inner products: the data is opened under a mask once, then reused.
 
-A point whose norm is over the public bound is moved to the origin under sharing, and counts for
-nothing; nobody sees who that is. After that all norms are at most 1 but for rounding.
+A point whose norm, or whose payload's, is over the public bound is moved to the origin under
+sharing, and counts for nothing; nobody sees who that is. After that all norms are at most 1 but for
+rounding.
 
 Inner products with weighted sums of points, U = Y (Y^T S), come from one of three sources,
 whichever costs least for the job: the Gram matrix opened under a mask, the rows opened under a
@@ -16,12 +17,21 @@ from typing import Any, Protocol
 import torch
 
 from mpc._crypten import from_share
-from mpc.compare import less_than_zero, local
-from mpc.fixedpoint import squared_norm_limit
+from mpc.centring import centred, cut
+from mpc.compare import local
+from mpc.encoding import (
+    norm_limit,
+    payload_width,
+    point_width,
+    points_shift,
+    squared_norm_limit,
+    squared_payload_limit,
+)
+from mpc.jobs import ClusterJob
 from mpc.masked import Masked, Pending, masked, multiply, now, ready, together
+from mpc.norms import all_within, coarse, excess, excess_of_coarse
 from mpc.quotients import split
-
-_NORM_BITS = 64
+from mpc.standardizing import standardized
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -41,34 +51,65 @@ class Points:
         return self.rows.share.shape[0]
 
 
-def points_within_bound(points_enc_ND: Any, norm_bound: float = 1.0) -> Points:
-    """Move the points that are over the norm bound to the origin, and open all under masks.
+def points_within_bounds(
+    points_enc_ND: Any, payload_enc_NM: Any, job: ClusterJob
+) -> tuple[Points, Masked]:
+    """Move points over a bound to the origin, and open all points and payloads under masks.
 
     Parameters
     ----------
     points_enc_ND : MPCTensor, (N, D)
-        In units of 2^-18 of the bound's `binary_scale`.
-    norm_bound : float
+        As owners share them: whole numbers of `mpc.encoding.point_width` bits.
+    payload_enc_NM : MPCTensor, (N, M)
+        The same, of `mpc.encoding.payload_width` bits.
+    job : ClusterJob
+
+    Returns
+    -------
+    Points
+    Masked, (N, M)
+        Payloads; those of left-out points, whose members are zero, are as they came.
 
     Notes
     -----
-    b_i = [squared norm of point i is within the limit] is computed and never opened; products with
-    0 are exact mod 2^64, so that nothing of a left-out point stays, wrapped or not.
+    b_i = [squared norms of point i and of its payload are within their limits] is computed and
+    never opened; products with 0 are exact mod 2^64, so that nothing of a left-out point stays.
 
-    The check catches every other point of norm below 2^13.5 (11585) times the bound. Beyond, a
-    squared norm is over 2^63 ring units and wraps, so that an owner who crafts ring elements on
-    purpose can pass; nothing here stops that one.
+    No squared norm wraps around, whatever ring elements an owner shares: they are cut to their
+    width first, and where the squares of that width might wrap, a coarse norm, of numbers with
+    their last bits dropped, must be within its own limit, too.
 
-    Cost: 3 + R_lt(64) rounds, N comparisons; 16 N D + 16 N bytes from each party to each other, and
-    8 N with keys. Leakage: none.
+    Cost: 5 + R_lt(64) rounds, one more where points are centred, one more where a coarse norm is
+    needed, and those of `mpc.standardizing`; 2 or 3 N comparisons; 8 (3 N D + 2 N M + 5 N) bytes
+    from each party to each other, and what `mpc.costs.norms` says besides. Leakage: none.
     """
-    limit = squared_norm_limit(points_enc_ND.size(1), norm_bound)
-    given = now(masked("given", points_enc_ND))
+    dim, num_payload = points_enc_ND.size(1), payload_enc_NM.size(1)
+    values_enc_ND, payload_enc_NM = together(
+        cut("values", points_enc_ND, point_width(job)),
+        cut("payload values", payload_enc_NM, payload_width(num_payload)),
+    )
+    shift, fitting = points_shift(job, dim), []
+    if job.centre:
+        values_enc_ND = centred(values_enc_ND)
+    if job.standardize:
+        values_enc_ND, fits_enc_N = standardized(values_enc_ND, job)
+        shift, fitting = 0, [fits_enc_N]
+    given, payload, dropped = together(
+        masked("given", values_enc_ND),
+        masked("payload", payload_enc_NM),
+        coarse("coarse", values_enc_ND, shift),
+    )
     lengths_enc_N = multiply("id,id->i", given, given)
-    kept_enc_N = less_than_zero(lengths_enc_N - (limit + 1), _NORM_BITS)
+    excesses = [
+        excess(lengths_enc_N, squared_norm_limit(job, dim)),
+        excess(multiply("id,id->i", payload, payload), squared_payload_limit(job, num_payload)),
+        *excess_of_coarse("coarse", dropped, norm_limit(job, dim), shift),
+    ]
+    kept_enc_N = all_within(excesses, fitting)
     kept, lengths = together(masked("kept", kept_enc_N), masked("lengths", lengths_enc_N))
     rows = now(masked("rows", multiply("i,id->id", kept, given)))
-    return Points(rows=rows, lengths_enc_N=multiply("k,k->k", kept, lengths), kept=kept)
+    within = Points(rows=rows, lengths_enc_N=multiply("k,k->k", kept, lengths), kept=kept)
+    return within, payload
 
 
 class Inner(Protocol):

@@ -6,7 +6,7 @@ Shape letters: N points, D dimensions of a point, M of a payload.
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Self
 
@@ -14,6 +14,7 @@ import numpy as np
 
 from mpc._crypten import from_share
 from mpc.clustering import Decision, cluster_shares
+from mpc.encoding import check_bounds, shape_of
 from mpc.errors import FrameError, InputError, PeerTimeoutError, TransportError
 from mpc.exchange import collect
 from mpc.fixedpoint import Int64Array
@@ -94,6 +95,7 @@ class Order:
             raise FrameError("the rows of a job must be 0 .. N - 1, each of one owner")
         try:
             order.job.check_shapes(order.num_points, order.dim, order.payload)
+            check_bounds(order.job, order.num_points, order.dim)
         except InputError as error:
             raise FrameError(f"the server sent a job that cannot be: {error}") from None
         return order
@@ -222,7 +224,7 @@ def _schedule_of(network: Network, order: Order) -> Schedule:
     """Rehearse a job, or remember one of the same shape."""
     return _rehearsed(
         JobShape(
-            job=replace(order.job, label="", norm_bound=1.0),
+            job=shape_of(order.job),
             num_points=order.num_points,
             dim=order.dim,
             payload=order.payload,

@@ -99,6 +99,12 @@ class TupleProvider:
         shifted, top = self._last_part(TupleRequest("truncation", (tuple(size),), shift, names))
         return _arithmetic(r), _arithmetic(shifted), _arithmetic(top)
 
+    def division(self, size: Sequence[int], divisor: int) -> Triple:
+        """Return shares of a uniform r, of r over a divisor (rounded down) and of r's top bit."""
+        r = self._draw(size)
+        quotient, top = self._last_part(TupleRequest("division", (tuple(size),), divisor))
+        return _arithmetic(r), _arithmetic(quotient), _arithmetic(top)
+
     def lookup(self, size: Sequence[int], bit_length: int) -> Pair:
         """Return shares of a uniform r and of the one-hot rows of r mod 2^bit_length.
 

@@ -16,7 +16,7 @@ from mpc.digits import MOST_BITS
 from mpc.errors import FrameError, MpcError
 from mpc.frames import DIGIT_KINDS, KEY_KINDS, SIGN_KINDS, TupleKind
 from mpc.fss.point import MAX_DOMAIN_BITS
-from mpc.jobs import MAX_ENTRIES
+from mpc.jobs import MAX_ENTRIES, MAX_POINTS
 from mpc.tuples import Shape, TupleRequest
 
 MAX_NUMBERS: Final = 2 * MAX_ENTRIES
@@ -49,6 +49,7 @@ FORMS: Final[Mapping[TupleKind, Form]] = {
     "wraps": Form(_ONE),
     "bit": Form(_ONE),
     "truncation": Form(_ONE, _UP_TO_ONE, range(1, 64)),
+    "division": Form(_ONE, bits=range(1, MAX_POINTS + 1)),
     "sign8": Form(_ONE_OR_TWO, bits=range(2, 65)),
     "sign64": Form(_ONE_OR_TWO, bits=range(2, 65)),
     "digits4": Form(_ONE_OR_TWO, _ONE, range(2, MOST_BITS + 1)),

@@ -16,8 +16,10 @@ from types import TracebackType
 from typing import Final, Literal, Protocol, Self
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
+from mpc.bounds import with_bounds
 from mpc.child import START_TIMEOUT_S
 from mpc.coordinate import Coordination, encode_input
+from mpc.encoding import check_bounds
 from mpc.errors import (
     InputError,
     InsecureError,
@@ -240,7 +242,8 @@ class SecureSession:
         ----------
         job : ClusterJob
         points_ND : ndarray of float64, (N, D)
-            Norms at most `job.norm_bound`.
+            Within `job.value_bound`, and where they are not centred within `job.norm_bound`; both
+            are taken from the rows where the job leaves them open.
         payload_NM : ndarray of float64, (N, M)
         owners : sequence of int, optional
             Which data owner holds each row; each row has its own when None.
@@ -266,6 +269,8 @@ class SecureSession:
         if self._broken:
             raise SessionError(f"the session cannot be used: {self._broken}; open a new one")
         job.check_points(points_ND, payload_NM)
+        job = with_bounds(job, points_ND, payload_NM)
+        check_bounds(job, *points_ND.shape)
         if self._jobs >= MAX_JOBS:
             raise InputError(f"a session has {MAX_JOBS} jobs at most; open a new one")
         held = _rows_by_owner(owners, len(points_ND))

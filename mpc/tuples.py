@@ -84,6 +84,10 @@ def job_of(segment: int) -> int:
     return segment >> _SEGMENT_BITS
 
 
+_IN_PARTS: Final[frozenset[TupleKind]] = frozenset({"truncation", "division"})
+"""Kinds of which two things are dealt of every r."""
+
+
 @dataclass(frozen=True, slots=True)
 class TupleRequest:
     """One tuple: its kind, the shapes of its factors, and a number that some kinds need."""
@@ -91,7 +95,8 @@ class TupleRequest:
     kind: TupleKind
     shapes: tuple[Shape, ...]
     bits: int = 0
-    """How far a truncation shifts; of how many bits a look-up's index, or a compared number, is."""
+    """How far a truncation shifts; by what a division divides; of how many bits a look-up's index,
+    or a compared number, is."""
     names: tuple[str, ...] = ()
     """Of masks that the dealer notes, or noted earlier in the job; see `mpc.dealer`."""
     formula: str = ""
@@ -115,7 +120,7 @@ class TupleRequest:
             return (self.plan.size(self.num_signs),)
         if self.kind == "lookup":
             return (*self.shapes[0], 1 << self.bits)
-        return (2, *self.shapes[0]) if self.kind == "truncation" else self.shapes[0]
+        return (2, *self.shapes[0]) if self.kind in _IN_PARTS else self.shapes[0]
 
     @property
     def key_bytes(self) -> int:

@@ -114,7 +114,8 @@ def _score(
 def _ari(points_ND: FloatArray, domain_N: IntArray, iterations: int) -> float:
     """Cluster with k = number of domains and compare with them."""
     k = min(len(np.unique(domain_N)), len(points_ND))
-    result = PlainSession().cluster(ClusterJob(k=k, iterations=iterations), points_ND, points_ND)
+    job = ClusterJob(k=k, iterations=iterations, centre=False, norm_bound=1.0)
+    result = PlainSession().cluster(job, points_ND, points_ND)
     if result.labels_N is None:
         raise RuntimeError("the plaintext twin returned no labels")
     return rand_index(domain_N, result.labels_N)
@@ -122,5 +123,5 @@ def _ari(points_ND: FloatArray, domain_N: IntArray, iterations: int) -> float:
 
 def _chosen_k(points_ND: FloatArray, iterations: int) -> int:
     """Return the k that is chosen when none is given."""
-    job = ClusterJob(k=None, iterations=iterations)
+    job = ClusterJob(k=None, iterations=iterations, centre=False, norm_bound=1.0)
     return PlainSession().cluster(job, points_ND, points_ND).k

@@ -59,6 +59,7 @@ class Ours:
             init_rows=tuple(range(task.size.k)),
             min_cluster_size=1,
             norm_bound=RADIUS,
+            centre=False,
             **self._chosen,
         )
         owners = [row % OWNERS for row in range(task.size.n)]

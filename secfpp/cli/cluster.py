@@ -5,15 +5,17 @@ Shape letters: N points, D dimensions.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
 from rich.console import RenderableType
 from rich.text import Text
 
-from mpc.bounds import origin_of, public_bound
+from mpc.bounds import lost_to_rounding, prepared, with_bounds
 from mpc.default_start import start_of
 from mpc.fixedpoint import FloatArray
 from mpc.jobs import (
@@ -70,8 +72,13 @@ class Cluster(Verb):
     """Of the public draws of k-means++; no mask depends on it."""
     min_cluster_size: int = 3
     """Nothing is opened of a cluster with fewer owners. 1 opens all; 3 hides a lone neighbour."""
+    standardize: bool = False
+    """Divide each feature by its standard deviation, under sharing: nobody learns one."""
     norm_bound: float | None = None
-    """Public bound on a vector's distance from the mean. Default: the power of two above all."""
+    """Public bound on a vector's distance from the mean, in standard deviations with
+    `--standardize`. Who is over it is left out. Default: the power of two above all."""
+    value_bound: float | None = None
+    """Public bound on the magnitude of any number of the file. Default: as above."""
     owners: int | None = None
     """Data owners to stand in for, each with links of its own; rows are dealt to them in turn.
     Default: 64, or with `--network` as many as `--certs` has, at most 64."""
@@ -103,33 +110,31 @@ class Cluster(Verb):
         if (self.network is None) != (self.certs is None):
             raise ConfigError("--network and --certs go together: addresses and credentials")
         owners = data_owners(self.owners, len(points_ND), self.certs)
-        origin_D = origin_of(points_ND)
-        centred_ND = points_ND - origin_D
-        job = self._job(centred_ND)
-        payload_ND = centred_ND / job.norm_bound  # in the range where fixed point is precise
-        job.check_points(centred_ND, payload_ND)
+        given = prepared(points_ND)
+        job = self._job(len(points_ND))
+        job.check_points(given.points_ND, given.payload_ND)
+        job = with_bounds(job, given.points_ND, given.payload_ND)
+        lost = lost_to_rounding(job, given.points_ND)
         with working(self._doing()), self._session() as session:
-            result = session.cluster(job, centred_ND, payload_ND, owners)
-        means_ND = result.means_NM * job.norm_bound + origin_D
-        saved = self.out is None or save_array(self.out, means_ND)
+            result = session.cluster(job, given.points_ND, given.payload_ND, owners)
+        saved = self.out is None or save_array(self.out, given.restored(result.means_NM))
         opened = result.labels_N is not None and self.reveal != "own-mean"
         return Outcome(
-            record=_record(result, opened),
-            shown=_shown(result, points_ND, opened, self.min_cluster_size),
+            record=_record(result, opened) | {"warnings": lost},
+            shown=_shown(result, points_ND, opened, self.min_cluster_size, lost),
             exit_code=0 if saved else OutputError.exit_code,
         )
 
-    def _job(self, points_ND: FloatArray) -> ClusterJob:
+    def _job(self, num_points: int) -> ClusterJob:
         """Return the public description of the job."""
         start = start_of(
-            len(points_ND),
+            num_points,
             self.k,
             init=self.init,
             restarts=self.restarts,
             iterations=self.iterations,
             rows_given=self.init_rows is not None,
         )
-        bound = self.norm_bound if self.norm_bound is not None else public_bound(points_ND)
         return ClusterJob(
             k=self.k,
             iterations=start.iterations,
@@ -141,7 +146,9 @@ class Cluster(Verb):
             seed=self.seed,
             k_max=self.k_max,
             comparisons=self.comparisons,
-            norm_bound=bound,
+            standardize=self.standardize,
+            norm_bound=self.norm_bound,
+            value_bound=self.value_bound,
             label=f"cluster {self.input.name}",
         )
 
@@ -189,7 +196,11 @@ def _record(result: ClusterResult, opened: bool) -> dict[str, object]:
 
 
 def _shown(
-    result: ClusterResult, points_ND: FloatArray, opened: bool, minimum: int
+    result: ClusterResult,
+    points_ND: FloatArray,
+    opened: bool,
+    minimum: int,
+    lost: Sequence[str],
 ) -> tuple[RenderableType, ...]:
     """Return what a person sees: a summary, labels if opened, cost, ledger."""
     n, d = points_ND.shape
@@ -202,6 +213,10 @@ def _shown(
         parts.append("labels: " + " ".join(map(str, result.labels_N.tolist())))
     else:
         parts.append("labels stay with their owners (--reveal assignments opens them)")
+    parts.extend(Text(f"precision: {what}", style="yellow") for what in lost)
+    left_out = np.flatnonzero(result.left_out_N)
+    if len(left_out):
+        parts.append(f"{len(left_out)} of {n} rows are over --norm-bound and were left out")
     withheld = int(result.too_small_N.sum())
     if withheld:
         parts.append(

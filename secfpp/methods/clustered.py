@@ -53,6 +53,8 @@ class ClusteredExchange:
             reveal=self.clustering.reveal,
             min_cluster_size=self.clustering.min_cluster_size,
             evaluate=self.clustering.evaluate,
+            centre=False,  # descriptors have unit norm, and directions are what is compared
+            norm_bound=1.0,
             label=f"{self.label}, round {contribution.round_index + 1}",
         )
 

@@ -12,6 +12,7 @@ import torch
 
 from mpc import (
     argmin,
+    centring,
     choice,
     clustering,
     compare,
@@ -27,7 +28,7 @@ from mpc.child import Start, serve_process
 from mpc.errors import PeerClosedError
 from mpc.fixedpoint import Int64Array
 from mpc.frames import CONTROL, OPENED, SHARE
-from mpc.jobs import Comparisons
+from mpc.jobs import ClusterJob, Comparisons
 from mpc.masked import Masked, masked, multiply, now, rename, reshaped, together
 from mpc.meter import Network
 from mpc.party import meet
@@ -38,7 +39,7 @@ from mpc.points import (
     Inner,
     Points,
     gram_matrix,
-    points_within_bound,
+    points_within_bounds,
 )
 from mpc.quotient_tables import (
     HIGH_SHIFT,
@@ -122,14 +123,26 @@ def _source(points: Points, name: str) -> Inner:
     return ByGram(now(masked("gram", gram))) if name == "gram" else ByShares(gram)
 
 
+def _within(x: Any, payload: Any = None, **how: Any) -> Points:
+    """Hold points against a bound of 1."""
+    bounds = {"centre": False, "norm_bound": 1.0, "payload_bound": 1.0}
+    job = ClusterJob(k=1, **(bounds | how))  # type: ignore[arg-type]
+    nothing = from_share(torch.zeros(x.size(0), 1, dtype=torch.int64))
+    return points_within_bounds(x, nothing if payload is None else payload, job)[0]
+
+
+def _within_bounds(x: Any, payload: Any, **how: Any) -> Any:
+    return _within(x, payload, **how).kept.secret
+
+
 def _within_bound(x: Any) -> Any:
-    points = points_within_bound(x)
+    points = _within(x)
     return _both(points.kept.secret, points.lengths_enc_N, points.rows.secret)
 
 
 def _start(points: Any, source: str, **how: Any) -> Any:
     """Return squared distances of points to first centres, all points within the bound or not."""
-    within = points_within_bound(points)
+    within = _within(points)
     inner = _source(within, source)
     if "rows" in how:
         return start.given_rows(within, inner, tuple(how["rows"]))
@@ -199,8 +212,12 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "high_part": _high_part,
     "quotients": _quotients,
     "within_bound": _within_bound,
+    "within_bounds": _within_bounds,
+    "rows_within_bounds": lambda x, payload, **how: _within(x, payload, **how).rows.secret,
+    "cut": lambda x, bits: now(centring.cut("x", x, bits)),
+    "centred": centring.centred,
     "first_kept": lambda kept: start._first_kept(now(masked("kept", kept))),
-    "gram": lambda points: gram_matrix(points_within_bound(points)),
+    "gram": lambda points: gram_matrix(_within(points)),
     "start": _start,
     "centre_distances": _centre_distances,
     "moved": _moved,
@@ -208,9 +225,9 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "best_of": _choice,
     "zero_share": lambda x: from_share(zero_share(tuple(x.size()))),
     "group_sums": lambda members, payload, least, owners=None: means.group_sums(
-        members, payload, least, owners
+        members, now(masked("payload", payload)), least, owners
     ),
-    "distances_of_kept": lambda points: clustering._distances_of_kept(points_within_bound(points)),
+    "distances_of_kept": lambda points: clustering._distances_of_kept(_within(points)),
 }
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from mpc import ClusterJob, ClusterResult, SecureSession
+from mpc.bounds import with_bounds
 from mpc.comparing import Comparing
 from mpc.costs import Cost, Sizes, job_cost, total
 from mpc.digits import plan_of
@@ -50,6 +51,14 @@ JOBS = {
     ),
     "circuits, k chosen": (ClusterJob(k=None, k_max=4, comparisons="circuits"), 24, 2),
     "distances": (ClusterJob(k=3, reveal="distances"), 15, 9),
+    "not centred": (ClusterJob(k=2, centre=False, iterations=1), 12, 6),
+    "far from the origin": (ClusterJob(k=2, value_bound=2.0**24, iterations=1), 12, 6),
+    "standardized": (ClusterJob(k=2, standardize=True, iterations=1), 12, 6),
+    "standardized, far": (
+        ClusterJob(k=2, standardize=True, value_bound=2.0**22, iterations=1),
+        12,
+        6,
+    ),
 }
 
 
@@ -60,6 +69,7 @@ def test_a_job_costs_what_its_formulas_say(secure_session: SecureSession, name: 
     rng = np.random.default_rng(1)
     points, payload = rng.normal(size=(n, d)), rng.normal(size=(n, m))
     points /= np.linalg.norm(points, axis=1).max()
+    job = with_bounds(job, points, payload)
     result = secure_session.cluster(job, points, payload, owners=[row % 5 for row in range(n)])
     parties = secure_session.num_parties
     sizes = Sizes(
@@ -79,6 +89,11 @@ def test_a_job_costs_what_its_formulas_say(secure_session: SecureSession, name: 
     assert dealt(result) == asked_for(job, steps, sizes)
 
 
+def bounded(**given: int) -> ClusterJob:
+    """Describe a job whose bounds are known."""
+    return ClusterJob(norm_bound=1.0, value_bound=1.0, payload_bound=1.0, **given)  # type: ignore[arg-type]
+
+
 def expected(job: ClusterJob, result: ClusterResult, sizes: Sizes) -> dict[str, Cost]:
     names = [step.name for step in result.traffic.steps]
     converged = f"iteration {result.iterations + 1}" in names
@@ -88,7 +103,7 @@ def expected(job: ClusterJob, result: ClusterResult, sizes: Sizes) -> dict[str, 
 @pytest.mark.parametrize(("n", "d", "k"), [(20, 1280, 5), (100, 128, 4), (40, 10, 8)])
 def test_the_closed_form_of_a_later_iteration(n: int, d: int, k: int) -> None:
     sizes = Sizes(num_points=n, dim=d, payload=1, parties=Comparing(2, "keys"))
-    cost = job_cost(ClusterJob(k=k, iterations=3), sizes, iterations=3, converged=False)
+    cost = job_cost(bounded(k=k, iterations=3), sizes, iterations=3, converged=False)
     elements = 4 * n * k - n + 6 * k + (0 if sizes.by_gram else d * k)
     assert (cost["iteration 3"].rounds, cost["iteration 3"].online) == (5, 8 * elements + 16)
 
@@ -97,7 +112,7 @@ def test_the_closed_form_of_a_later_iteration(n: int, d: int, k: int) -> None:
 @pytest.mark.parametrize(("n", "d", "k"), [(100, 512, 8), (1000, 128, 8), (5000, 512, 16)])
 def test_the_closed_form_by_digits(n: int, d: int, k: int, parties: int) -> None:
     sizes = Sizes(num_points=n, dim=d, payload=1, parties=Comparing(parties))
-    cost = job_cost(ClusterJob(k=k, iterations=3), sizes, iterations=3, converged=False)
+    cost = job_cost(bounded(k=k, iterations=3), sizes, iterations=3, converged=False)
     duels = n * k * (k - 1) // 2
     elements = 4 * n * k - n + 6 * k + (0 if sizes.by_gram else d * k)
     online = 8 * (elements + -(-11 * duels // 64)) + 16

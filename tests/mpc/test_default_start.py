@@ -1,6 +1,7 @@
 """The default start is as good as scikit-learn's, in few rounds."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from sklearn.cluster import KMeans
 from sklearn.preprocessing import StandardScaler
 
 from mpc import ClusterJob, PlainSession, SecureKMeans, SecureSession
-from mpc.bounds import public_bound
+from mpc.bounds import with_bounds
 from mpc.comparing import Comparing
 from mpc.costs import Sizes, job_cost, total
 from mpc.default_start import default_restarts, start_of
@@ -64,11 +65,11 @@ def test_rounds_are_at_most_one_and_a_half_times_those_of_one_start(
     n, d = points.shape
     sizes = Sizes(num_points=n, dim=d, payload=d, parties=Comparing(2))
     for k in CLUSTERS:
-        once = ClusterJob(k=k, norm_bound=public_bound(centred))
+        once = with_bounds(ClusterJob(k=k), centred, centred)
         done = PlainSession().cluster(once, centred, centred).iterations
         before = job_cost(once, sizes, iterations=done, converged=done < once.iterations)
         start = start_of(n, k)
-        job = ClusterJob(k=k, init=start.init, restarts=start.restarts, iterations=start.iterations)
+        job = replace(once, init=start.init, restarts=start.restarts, iterations=start.iterations)
         now = job_cost(job, sizes, iterations=start.iterations, converged=False)
         assert total(list(now.values())).rounds <= 1.5 * total(list(before.values())).rounds, k
 

@@ -12,27 +12,29 @@ from sklearn.cluster import KMeans
 
 import mpc.coordinate
 from mpc import ClusterJob, ClusterResult, PlainSession, SecureSession
+from mpc.encoding import point_scale, squared_norm_limit
 from mpc.errors import BudgetError
-from mpc.fixedpoint import (
-    PAYLOAD_BITS,
-    POINT_BITS,
-    FloatArray,
-    Int64Array,
-    encode,
-    squared_norm_limit,
-)
+from mpc.fixedpoint import PAYLOAD_BITS, POINT_BITS, FloatArray, Int64Array
 from mpc.jobs import REVEAL_POLICIES, TOO_SMALL, RevealPolicy
-from mpc.plain_kmeans import kept_points
+from mpc.plain_kmeans import ring_points
 from mpc.traffic import StepCost
 from tests.mpc.conftest import Parties
 
 Session = PlainSession | SecureSession
 Rows = tuple[int, ...]
-TOLERANCE = 2.0 ** -(PAYLOAD_BITS + 1) * 1.01
+TOLERANCE = 8 * 2.0 ** -(PAYLOAD_BITS + 1) * 1.01
+"""Half a unit of payloads whose norms are up to 8."""
 N, K = 13, 3
+
+
+def unit_job(**given: object) -> ClusterJob:
+    """Describe a job on points as they are, of norm 1 at most, and payloads of any norm."""
+    return ClusterJob(**({"centre": False, "norm_bound": 1.0} | given))  # type: ignore[arg-type]
+
+
 JOBS = {
-    **{policy: ClusterJob(k=K, reveal=policy, evaluate=True) for policy in REVEAL_POLICIES},
-    "restarts": ClusterJob(k=K, init="k-means++", restarts=3, seed=3, evaluate=True),
+    **{policy: unit_job(k=K, reveal=policy, evaluate=True) for policy in REVEAL_POLICIES},
+    "restarts": unit_job(k=K, init="k-means++", restarts=3, seed=3, evaluate=True),
 }
 jobs = pytest.mark.parametrize("job", JOBS.values(), ids=JOBS)
 
@@ -52,8 +54,8 @@ def cluster(
 
 
 def patch_owners(monkeypatch: pytest.MonkeyPatch) -> None:
-    def unchecked(points_RD: FloatArray, *, norm_bound: float) -> Int64Array:
-        return encode(points_RD / norm_bound, bits=POINT_BITS)
+    def unchecked(points_RD: FloatArray, job: ClusterJob) -> Int64Array:
+        return np.rint(points_RD / point_scale(job) * 2.0**POINT_BITS).astype(np.int64)
 
     monkeypatch.setattr(mpc.coordinate, "encode_point", unchecked)
 
@@ -120,15 +122,15 @@ def test_neither_size_nor_payload_of_the_left_out_matters(
     cluster: Callable[..., ClusterResult],
 ) -> None:
     points, payload = blobs(seed=3)
-    points, payload[0] = push_out(points, (0,), times=2.0**13), 9000.0
-    job = ClusterJob(k=K, evaluate=True)
+    points, payload[0] = push_out(points, (0,), times=3.0), 9000.0
+    job = unit_job(k=K, evaluate=True, payload_bound=2.0**14)
     assert_as_without(cluster(job, points, payload), points, payload, job, (0,))
 
 
 def test_k_is_chosen_without_the_left_out(cluster: Callable[..., ClusterResult]) -> None:
     points, payload = blobs(seed=4)
     points = push_out(points, (0, 5))
-    job = ClusterJob(k=None, reveal="distances", evaluate=True)
+    job = unit_job(k=None, reveal="distances", evaluate=True)
     assert_as_without(cluster(job, points, payload), points, payload, job, (0, 5))
 
 
@@ -158,7 +160,7 @@ def test_a_cluster_is_small_when_its_kept_members_are_few(
 ) -> None:
     points = np.array([[0.0, 0.1], [0.0, 0.2], [0.0, 1.5], [0.9, 0.0], [0.91, 0.0], [0.92, 0.0]])
     payload = np.arange(12.0).reshape(6, 2)
-    result = cluster(ClusterJob(k=2, min_cluster_size=3), points, payload)
+    result = cluster(unit_job(k=2, min_cluster_size=3), points, payload)
     assert result.sizes_N.tolist() == [TOO_SMALL, TOO_SMALL, 0, 3, 3, 3]
     assert result.too_small_N.tolist() == [True, True, False, False, False, False]
     assert np.isnan(result.means_NM[:3]).all()
@@ -175,7 +177,7 @@ def test_a_named_centre_that_is_left_out_is_at_the_origin(
     out = push_out(points, (0, 4))
     if reveal == "distances":
         centre = np.delete(points, (0, 4), axis=0).mean(axis=0)
-    result = cluster(ClusterJob(k=K, reveal=reveal, init_rows=rows, evaluate=True), out, payload)
+    result = cluster(unit_job(k=K, reveal=reveal, init_rows=rows, evaluate=True), out, payload)
     kept = np.delete(np.arange(N), (0, 4))
     given = points[kept]
     first = np.stack([centre, points[2], points[3]])
@@ -244,7 +246,7 @@ def test_the_owner_s_library_refuses_before_anything_is_shared(
 ) -> None:
     points, payload = blobs()
     with pytest.raises(BudgetError, match="over the public bound"):
-        secure_session.cluster(ClusterJob(k=K), push_out(points, (3,)), payload)
+        secure_session.cluster(unit_job(k=K), push_out(points, (3,)), payload)
 
 
 def vector_of(squared_norm: int) -> list[int]:
@@ -259,8 +261,8 @@ def vector_of(squared_norm: int) -> list[int]:
 
 
 def test_the_limit_itself_is_kept(any_parties: Parties) -> None:
-    limit = squared_norm_limit(5)
-    squares = [0, limit - 1, limit, limit + 1, 1 << 62, (1 << 63) - 1]
+    limit = squared_norm_limit(unit_job(k=1, payload_bound=1.0), 5)
+    squares = [0, limit - 1, limit, limit + 1, 1 << 37, (1 << 38) - 1]
     ring = np.array([vector_of(square) for square in squares], dtype=np.int64)
     assert [sum(int(x) ** 2 for x in row) for row in ring] == squares
     kept = any_parties("within_bound", ring)[: len(squares)]
@@ -275,9 +277,10 @@ def test_the_limit_itself_is_kept(any_parties: Parties) -> None:
 def test_a_point_at_the_bound_is_never_left_out(direction: list[int], bound: float) -> None:
     at_bound = np.array([direction], dtype=np.float64)
     at_bound *= bound / np.linalg.norm(at_bound)
-    assert kept_points(at_bound, bound).all()
+    job = unit_job(k=1, norm_bound=bound, payload_bound=1.0)
+    assert ring_points(at_bound, job)[1].all()
     slack = 2.0**-28 + np.sqrt(len(direction)) / 2.0 ** (POINT_BITS - 1)
-    assert not kept_points(at_bound * (1 + slack) * (1 + 2.0**-30), bound).any()
+    assert not ring_points(at_bound * (1 + slack) * (1 + 2.0**-30), job)[1].any()
 
 
 @settings(max_examples=300, deadline=None)
@@ -290,7 +293,7 @@ def test_the_twin_gives_what_it_gives_without_them(data: st.DataObject) -> None:
     points = np.array(data.draw(st.lists(small, min_size=n, max_size=n)), dtype=np.float64)
     points[list(rows)] += 8.0 * data.draw(st.integers(2, 10**6))
     payload = np.arange(2.0 * n).reshape(n, 2)
-    job = ClusterJob(
+    job = unit_job(
         k=data.draw(st.integers(1, n - len(rows))),
         min_cluster_size=data.draw(st.integers(1, 4)),
         iterations=data.draw(st.integers(1, 5)),
@@ -305,5 +308,5 @@ def test_the_twin_gives_what_it_gives_without_them(data: st.DataObject) -> None:
 @pytest.mark.parametrize("points", [1e300, -1e200])
 def test_absurd_points_are_left_out_too(points: float) -> None:
     given_ND = np.array([[points, points], [0.1, 0.0], [0.2, 0.0], [0.3, 0.1]])
-    result = PlainSession().cluster(ClusterJob(k=1), given_ND, np.ones((4, 1)))
+    result = PlainSession().cluster(unit_job(k=1), given_ND, np.ones((4, 1)))
     assert result.sizes_N.tolist() == [0, 3, 3, 3]

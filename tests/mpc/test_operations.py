@@ -15,7 +15,6 @@ from mpc.fixedpoint import (
     POINT_BITS,
     TABLE_BITS,
     Int64Array,
-    encode,
     tie_units,
 )
 from mpc.jobs import TOO_SMALL, Comparisons
@@ -34,7 +33,7 @@ def numbers() -> np.ndarray:
 def ring_points(n: int, d: int, seed: int) -> Int64Array:
     """Encoded points of norm at most 1."""
     points = np.random.default_rng(seed).normal(size=(n, d))
-    return encode(points / np.linalg.norm(points, axis=1).max(), bits=POINT_BITS)
+    return np.rint(points / np.linalg.norm(points, axis=1).max() * 2.0**POINT_BITS).astype(np.int64)
 
 
 def test_shares_add_up(any_parties: Parties, numbers: np.ndarray) -> None:
@@ -229,16 +228,16 @@ ROUNDS: dict[str, tuple[Callable[[Parties], object], Callable[[Parties], int]]] 
     "a zero that is looked up": (lambda p: p("is_zero", TEN, bits=9), lambda p: 1),
     "look-up": (lambda p: p("look_up", TEN, table=[3, 4]), lambda p: 1),
     "floored": (lambda p: p("floored", TEN, bits=9), lambda p: 0),
-    "norms": (lambda p: p("within_bound", NINE), lambda p: 3 + less(p, 64)),
-    "Gram matrix": (lambda p: p("gram", NINE), lambda p: 3 + less(p, 64)),
-    "distances": (lambda p: p("distances_of_kept", NINE), lambda p: 3 + less(p, 64) + 1),
+    "norms": (lambda p: p("within_bound", NINE), lambda p: 5 + less(p, 64)),
+    "Gram matrix": (lambda p: p("gram", NINE), lambda p: 5 + less(p, 64)),
+    "distances": (lambda p: p("distances_of_kept", NINE), lambda p: 5 + less(p, 64) + 1),
     "first kept": (lambda p: p("first_kept", np.ones(9)), lambda p: 1 + 1),
     "moved": (lambda p: p("moved", MEMBERS, MEMBERS), lambda p: 1),
-    "means": (lambda p: p("group_sums", MEMBERS, NINE, least=1), lambda p: 2),
-    "means of few": (lambda p: p("group_sums", MEMBERS, NINE, least=2), lambda p: 3),
+    "means": (lambda p: p("group_sums", MEMBERS, NINE, least=1), lambda p: 1 + 2),
+    "means of few": (lambda p: p("group_sums", MEMBERS, NINE, least=2), lambda p: 1 + 3),
     "means of few owners": (
         lambda p: p("group_sums", MEMBERS, NINE, least=2, owners=[0] * 9),
-        lambda p: 4,
+        lambda p: 1 + 4,
     ),
     "centres by Gram matrix": (lambda p: centres(p, "gram"), lambda p: 1 + 1 + 1 + 1 + 1),
     "centres by rows": (lambda p: centres(p, "rows"), lambda p: 1 + 1 + 1 + 1),

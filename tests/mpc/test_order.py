@@ -8,13 +8,14 @@ from mpc.errors import FrameError
 from mpc.jobs import ClusterJob
 from mpc.protocol import Order
 
+JOB = ClusterJob(k=2, norm_bound=1.0, value_bound=4.0, payload_bound=2.0)
 ROWS: dict[str, object] = {"client:0": [0, 2], "client:1": [1]}
 
 
 def heard(job: dict[str, object], **changes: object) -> Order:
     """Return the order that a message gives, through JSON as messages are."""
     message = {
-        "job": ClusterJob(k=2).as_json() | job,
+        "job": JOB.as_json() | job,
         "rows": ROWS,
         "dim": 4,
         "payload": 5,
@@ -25,7 +26,7 @@ def heard(job: dict[str, object], **changes: object) -> Order:
 def test_a_right_one_is_taken() -> None:
     order = heard({})
     assert (order.number, order.num_points, order.dim, order.payload) == (7, 3, 4, 5)
-    assert order.job == ClusterJob(k=2)
+    assert order.job == JOB
     assert order.share_shape("client:0") == (2, 9)
 
 
@@ -42,8 +43,14 @@ def test_a_right_one_is_taken() -> None:
         ({"seed": 1 << 300}, {}, "seed has 301 bits"),
         ({"label": 5}, {}, "malformed"),
         ({"label": "x" * 2000}, {}, "a label of 2000"),
-        ({"norm_bound": "1"}, {}, "malformed"),
-        ({"norm_bound": None}, {}, "malformed"),
+        ({"norm_bound": "1"}, {}, "norm_bound='1'"),
+        ({"norm_bound": None}, {}, "bounds are not known"),
+        ({"value_bound": None}, {}, "bounds are not known"),
+        ({"payload_bound": None}, {}, "bounds are not known"),
+        ({"value_bound": 1e9}, {}, r"times norm_bound, but at most 2\^26"),
+        ({"standardize": True}, {}, "feature_bounds are not known"),
+        ({"standardize": True, "feature_bounds": [1.0]}, {}, "1 numbers, but points have 4"),
+        ({"standardize": True, "feature_bounds": 5}, {}, "malformed"),
         ({"more": 1}, {}, "malformed"),
         ({}, {"dim": 0}, "no job"),
         ({}, {"dim": -3}, "no job"),

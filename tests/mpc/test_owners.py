@@ -1,7 +1,6 @@
 """Data owners who fail: named, with what they did, and the session goes on without them."""
 
 import contextlib
-import re
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -11,6 +10,8 @@ import numpy as np
 import pytest
 
 from mpc import ClusterJob, PlainSession, SecureSession, open_session
+from mpc.bounds import public_bound
+from mpc.encoding import payload_bits
 from mpc.errors import BudgetError, InputError, OwnerError
 from mpc.fixedpoint import PAYLOAD_BITS
 from tests.mpc import saboteur
@@ -209,14 +210,16 @@ def test_inputs_that_will_not_do_are_refused_before_a_byte_is_sent(session: Secu
 
 
 @pytest.mark.slow
-def test_the_limit_of_a_payload_is_as_said_and_holds(session: SecureSession) -> None:
-    """2^62 / 2^24 / N: just below, the sum of all comes back right."""
-    limit = 2.0 ** (62 - PAYLOAD_BITS) / 8
-    payload = np.full((8, 2), limit * (1 - 1e-9))
-    result = session.cluster(ClusterJob(k=1, iterations=1), POINTS, payload)
-    assert np.allclose(result.means_NM, payload, rtol=1e-12)
-    with pytest.raises(BudgetError, match=re.escape(f"limit of {limit:.4g}")):
-        session.cluster(ClusterJob(k=1), POINTS, np.full((8, 2), limit))
+@pytest.mark.parametrize("bound", [1e-6, 5.0, 1e9])
+def test_a_payload_at_its_bound_is_averaged_and_one_over_it_refused(
+    session: SecureSession, bound: float
+) -> None:
+    payload = np.full((8, 2), bound / np.sqrt(2))
+    job = ClusterJob(k=1, iterations=1, payload_bound=bound)
+    assert np.allclose(session.cluster(job, POINTS, payload).means_NM, payload, rtol=1e-6)
+    payload[3] *= 1 + 1e-8
+    with pytest.raises(BudgetError, match="over the public bound payload_bound"):
+        session.cluster(job, POINTS, payload)
 
 
 @pytest.mark.slow
@@ -244,4 +247,4 @@ def test_results_of_many_megabytes_come_back_whole() -> None:
     for cluster in (0, 1):
         mean = payload[truth == cluster].mean(axis=0)
         off = np.abs(result.means_NM[truth == cluster] - mean).max()
-        assert off < 2.0 ** -(PAYLOAD_BITS - 1)
+        assert off < public_bound(payload) * 2.0 ** -payload_bits(width)

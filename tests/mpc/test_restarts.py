@@ -55,6 +55,7 @@ def job_of(points: FloatArray, k: int, **given: object) -> ClusterJob:
         "init": "k-means++",
         "iterations": 100,
         "norm_bound": float(np.linalg.norm(points, axis=1).max()),
+        "centre": False,
         "min_cluster_size": 1,
         "evaluate": True,
     }

@@ -14,7 +14,8 @@ from mpc.frames import HEADER_BYTES
 from mpc.jobs import TOO_SMALL
 
 Session = PlainSession | SecureSession
-TOLERANCE = 2.0 ** -(PAYLOAD_BITS + 1) * 1.01
+TOLERANCE = 8 * 2.0 ** -(PAYLOAD_BITS + 1) * 1.01
+"""Half a unit of payloads whose norms are up to 8."""
 
 
 def blobs(n: int, d: int, k: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -184,8 +185,14 @@ def test_bad_input_is_refused_and_loses_nothing(session: Session) -> None:
         (InputError, ClusterJob(k=2, init_rows=(0, 99)), points, payload),
     ]
     if isinstance(session, SecureSession):
-        bad.append((BudgetError, ClusterJob(k=2, norm_bound=0.1), points, payload))
-        bad.append((BudgetError, ClusterJob(k=2), points, payload * 1e12))
+        bad.append((BudgetError, ClusterJob(k=2, norm_bound=0.1, centre=False), points, payload))
+    bad.append((BudgetError, ClusterJob(k=2, value_bound=0.01), points, payload))
+    bad.append((BudgetError, ClusterJob(k=2, payload_bound=0.01), points, payload))
+    bad.append((BudgetError, ClusterJob(k=2, norm_bound=1e-9), points, payload))
+    bad.append((BudgetError, ClusterJob(k=2), points, payload * 1e308))
+    bad.append(
+        (InputError, ClusterJob(k=2, standardize=True, feature_bounds=(1.0,)), points, payload)
+    )
     for error, job, bad_points, bad_payload in bad:
         with pytest.raises(error):
             session.cluster(job, bad_points, bad_payload)
@@ -199,6 +206,12 @@ def test_bad_input_is_refused_and_loses_nothing(session: Session) -> None:
         ({"k": 2, "iterations": 0}, "iterations=0"),
         ({"k": 2, "min_cluster_size": 0}, "min_cluster_size=0"),
         ({"k": 2, "norm_bound": 0.0}, "norm_bound=0.0"),
+        ({"k": 2, "norm_bound": "1"}, "norm_bound='1'"),
+        ({"k": 2, "value_bound": -1.0}, "value_bound=-1.0"),
+        ({"k": 2, "payload_bound": float("nan")}, "payload_bound=nan"),
+        ({"k": 2, "standardize": True, "feature_bounds": (1.0, 0.0)}, "feature_bounds=0.0"),
+        ({"k": 2, "standardize": True, "centre": False}, "needs centre=True"),
+        ({"k": 2, "feature_bounds": (1.0,)}, "are for standardize=True"),
         ({"k": 2, "reveal": "everything"}, "none of own-mean, assignments, distances"),
         ({"k": 2, "init_rows": (1, 1)}, "k=2 distinct are needed"),
         ({"k": None, "init_rows": (1, 2)}, "needs a given k"),
@@ -223,5 +236,6 @@ def test_a_job_survives_its_announcement() -> None:
         ClusterJob(k=3, init="k-means++", restarts=5, seed=1 << 40, label="round 1"),
         ClusterJob(k=None, k_max=4, norm_bound=2.5),
         ClusterJob(k=2, init_rows=(5, 1), reveal="assignments"),
+        ClusterJob(k=2, standardize=True, feature_bounds=(5.0, 0.25), value_bound=3),
     ):
         assert ClusterJob.from_json(json.loads(json.dumps(job.as_json()))) == job

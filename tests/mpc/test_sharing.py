@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,18 +11,18 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from mpc.errors import BudgetError, InputError
-from mpc.fixedpoint import decode, encode
-from mpc.sharing import encode_point, reconstruct, split
+from mpc.jobs import ClusterJob
+from mpc.sharing import encode_payload, encode_point, reconstruct, split
 
 reals = st.floats(-1e6, 1e6, allow_nan=False)
 
 
 @given(st.lists(reals, min_size=1, max_size=20), st.integers(2, 5))
 def test_shares_of_any_number_add_up(values: list[float], num_parties: int) -> None:
-    ring = encode(np.array(values), bits=24)
+    ring = np.rint(np.array(values) * 2.0**24).astype(np.int64)
     shares = split(ring, num_parties)
     assert len(shares) == num_parties
-    assert np.abs(decode(reconstruct(shares), bits=24) - values).max() <= 2.0**-25
+    assert np.array_equal(reconstruct(shares), ring)
 
 
 def test_each_share_alone_is_uniform() -> None:
@@ -38,15 +39,18 @@ def test_no_two_splits_are_alike() -> None:
     assert not np.array_equal(split(ring, 2)[0], split(ring, 2)[0])
 
 
-def test_values_beyond_the_budget_are_named_with_the_limit() -> None:
-    with pytest.raises(BudgetError, match=r"over the limit of 2.749e\+11"):
-        encode(np.array([1e12]), bits=24)
-    with pytest.raises(BudgetError):
-        encode(np.array([2e11]), bits=24, terms=2)
-    with pytest.raises(InputError, match="NaN"):
-        encode(np.array([np.nan]), bits=24)
-    with pytest.raises(BudgetError, match="public bound"):
-        encode_point(np.array([[3.0, 4.0]]), norm_bound=4.9)
+def test_values_over_a_bound_are_named_with_it() -> None:
+    job = ClusterJob(k=1, centre=False, norm_bound=4.9, payload_bound=1.0)
+    with pytest.raises(BudgetError, match="norm 5, over the public bound norm_bound=4.9"):
+        encode_point(np.array([[3.0, 4.0]]), job)
+    with pytest.raises(BudgetError, match="norm 2, over the public bound payload_bound=1"):
+        encode_payload(np.array([[2.0]]), job)
+    centred = replace(job, centre=True, value_bound=3.5)
+    with pytest.raises(BudgetError, match="coordinate of 4, over the public bound value_bound"):
+        encode_point(np.array([[3.0, 4.0]]), centred)
+    for refuse in (encode_point, encode_payload):
+        with pytest.raises(InputError, match="NaN"):
+            refuse(np.array([[np.nan]]), job)
 
 
 def test_a_data_owner_needs_neither_torch_nor_crypten() -> None:

@@ -15,7 +15,8 @@ from mpc.fixedpoint import PAYLOAD_BITS
 from mpc.jobs import REVEAL_POLICIES
 
 NUM_POINTS, DIM, NUM_CLUSTERS, PAYLOAD = 12, 6, 3, 2
-TOLERANCE = 2.0 ** -(PAYLOAD_BITS + 1) * 1.01
+TOLERANCE = 8 * 2.0 ** -(PAYLOAD_BITS + 1) * 1.01
+"""Half a unit of payloads whose norms are up to 8."""
 
 JOBS = (
     *(ClusterJob(k=NUM_CLUSTERS, reveal=policy, evaluate=True) for policy in REVEAL_POLICIES),
