@@ -2,7 +2,7 @@
 
 >>> from mpc import ClusterJob, open_session
 >>> with open_session(num_parties=2) as session:
-...     result = session.cluster(ClusterJob(k=3, norm_bound=8.0), points_ND, payload_NM)
+...     result = session.cluster(ClusterJob(k=3), points_ND, payload_NM)
 """
 
 from typing import TYPE_CHECKING

@@ -219,7 +219,7 @@ def truncation_pair(r: Int64Array, shift: int) -> tuple[Int64Array, Int64Array]:
 
 
 def division_pair(r: Int64Array, divisor: int) -> tuple[Int64Array, Int64Array]:
-    """Return r over a divisor, r taken as a number without a sign, rounded down; and its top bit."""
+    """Return r over a divisor, rounded down, and r's top bit; r is taken without a sign."""
     return (r.view(np.uint64) // np.uint64(divisor)).view(np.int64), (r >> 63) & 1
 
 

@@ -158,9 +158,9 @@ def test_nothing_of_a_small_cluster_is_opened(tmp_path, capfd):
         (("--k", "3", "--parties", "1"), "1 parties"),
         (("--k", "3", "--parties", "9"), "9 parties"),
         (("--k", "3", "--provider", "tfp"), "insecure-dev"),
-        pytest.param(
-            ("--k", "3", "--norm-bound", "1"), "over the public bound", marks=pytest.mark.slow
-        ),
+        (("--k", "3", "--value-bound", "1"), "over the public bound value_bound=1"),
+        (("--k", "3", "--norm-bound", "1e-9"), "value_bound is 3.2e+10 times norm_bound"),
+        (("--k", "3", "--norm-bound", "0"), "norm_bound=0.0"),
         (("--k", "3", "--owners", "0"), "--owners 0"),
         (("--k", "3", "--out", "means.txt"), ".npy"),
         (("--k", "3", "--out", "absent/means.npy"), "no such folder"),
@@ -174,6 +174,31 @@ def test_what_cannot_be_done_is_refused_in_one_line(blobs, words, said, capfd):
     assert streams.out == ""
     assert said in streams.err
     assert "Traceback" not in streams.err
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_features_of_any_unit_are_standardised(blobs, engine, tmp_path, capfd):
+    np.save(tmp_path / "units.npy", np.load(blobs) * [1, 1e-3, 1e3, 30, 1] + 500)
+    words = ("--k", "3", "--reveal", "assignments", *engine)
+    record = record_of(capfd, "--input", tmp_path / "units.npy", "--standardize", *words)
+    labels = np.reshape(record["labels"], (NUM_BLOBS, BLOB_SIZE))
+    assert (labels == labels[:, :1]).all()
+    assert len(set(labels[:, 0])) == NUM_BLOBS
+    assert record["warnings"] == []
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_forgotten_sentinel_is_named_and_a_bound_leaves_it_out(blobs, engine, tmp_path, capfd):
+    points = np.load(blobs)
+    points[4] = -999999.0
+    np.save(tmp_path / "x.npy", points)
+    words = ("--input", tmp_path / "x.npy", "--k", "3", *engine)
+    (said,) = record_of(capfd, *words)["warnings"]
+    assert said.startswith("row 4: more than 256 times as far out")
+    assert main(["cluster", *map(str, words)]) == 0
+    assert "precision: row 4: more than 256 times" in capfd.readouterr().out
+    assert main(["cluster", *map(str, words), "--norm-bound", "200000"]) == 0
+    assert "1 of 18 rows are over --norm-bound and were left out" in capfd.readouterr().out
 
 
 def test_a_disk_that_fills_up_meanwhile_loses_neither_labels_nor_the_old_file(
