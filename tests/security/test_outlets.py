@@ -170,17 +170,19 @@ def true_rankings(
 def test_the_dealer_and_the_server_learn_distances_and_not_where_points_are(
     num_parties: int, bare: bool, pool: Pools
 ) -> None:
-    """Distances fix points on a line up to a shift and a sign; no client takes part."""
+    """They fix points on a line but for a shift and a sign; no client takes part."""
     job = ClusterJob(k=2, reveal="distances")
     points = np.array([0.31, 0.35, 0.37, 0.4, -0.2, -0.25, -0.22, -0.29])[:, None]
     seen = pool(num_parties, bare)
     result = seen.run(job, points, points)
     view = seen.view(job, 1, 1, result.iterations)
     got_PNN = np.stack(seen.got["server"])
+    places_N = encode(points[:, 0], bits=POINT_BITS)
+    assert np.array_equal(server_attacks.gaps_of(got_PNN.sum(axis=0)), places_N[0] - places_N)
     found = [server_attacks.places_on_a_line(view, rank, got_PNN) for rank in range(num_parties)]
     if not bare:
         assert found == [None] * num_parties
         return
     for places in found:
         assert places is not None
-        assert places.tolist() == encode(points[:, 0], bits=POINT_BITS).tolist()
+        assert places.tolist() == places_N.tolist()
