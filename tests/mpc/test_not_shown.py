@@ -1,6 +1,6 @@
 """Shares, masks and keys are not in what objects say of themselves when they are printed.
 
-Public numbers may be: results, tables, the plaintext twin, and what an owner prepares at home.
+Public numbers may be: results, tables and the plaintext twin.
 """
 
 import dataclasses
@@ -12,7 +12,6 @@ from collections.abc import Iterator
 import mpc
 
 PUBLIC = {
-    "mpc.bounds",
     "mpc.jobs",
     "mpc.plain_kmeans",
     "mpc.quotient_tables",
