@@ -25,6 +25,7 @@ from mpc.certificates import (
     uses_of,
 )
 from mpc.errors import InputError
+from mpc.whole_file import check_has_end
 
 AUTHORITY_FILE: Final = "ca.pem"
 AUTHORITY_KEY_FILE: Final = "ca.key"
@@ -215,6 +216,7 @@ def _read(path: Path) -> str:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         with open(descriptor, encoding="utf-8-sig") as file:  # a pipe, opened so, does not block
+            check_has_end(descriptor, path)
             if path.suffix == _KEY_SUFFIX and os.fstat(descriptor).st_mode & _OTHERS:
                 raise InputError(f"others may read the private key {path}; run: chmod 600 {path}")
             return file.read()

@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 from typing import TypeAlias
 
+from mpc.whole_file import read_whole
+
 __all__ = ["JsonValue", "parse_json", "read_json"]
 
 JsonValue: TypeAlias = "None | bool | int | float | str | list[JsonValue] | dict[str, JsonValue]"
@@ -15,11 +17,11 @@ def read_json(path: Path) -> JsonValue:
     Raises
     ------
     OSError
-        The file cannot be read.
+        The file cannot be read, or is a device.
     ValueError
         It is not JSON in UTF-8, or nested beyond all use.
     """
-    return parse_json(path.read_bytes())
+    return parse_json(read_whole(path))
 
 
 def parse_json(content: bytes | str) -> JsonValue:

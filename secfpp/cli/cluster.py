@@ -15,6 +15,7 @@ from rich.text import Text
 
 from mpc.bounds import origin_of, public_bound
 from mpc.default_start import start_of
+from mpc.errors import BudgetError
 from mpc.fixedpoint import FloatArray
 from mpc.jobs import (
     K_CANDIDATES_MAX,
@@ -32,7 +33,7 @@ from secfpp.cli.saving import check_writable, save_array
 from secfpp.cli.tables import cost_table, ledger_table
 from secfpp.cli.vectors import Choice, read_vectors
 from secfpp.cli.verb import Verb
-from secfpp.errors import ConfigError, OutputError
+from secfpp.errors import ConfigError, DataError, OutputError
 from secfpp.progress import working
 
 
@@ -129,7 +130,6 @@ class Cluster(Verb):
             iterations=self.iterations,
             rows_given=self.init_rows is not None,
         )
-        bound = self.norm_bound if self.norm_bound is not None else public_bound(points_ND)
         return ClusterJob(
             k=self.k,
             iterations=start.iterations,
@@ -141,9 +141,18 @@ class Cluster(Verb):
             seed=self.seed,
             k_max=self.k_max,
             comparisons=self.comparisons,
-            norm_bound=bound,
+            norm_bound=self._bound(points_ND),
             label=f"cluster {self.input.name}",
         )
+
+    def _bound(self, points_ND: FloatArray) -> float:
+        """Return the public bound on a vector's distance from the mean."""
+        if self.norm_bound is not None:
+            return self.norm_bound
+        try:
+            return public_bound(points_ND)
+        except BudgetError as error:
+            raise DataError(f"--input {self.input}: {error}") from error
 
     def _doing(self) -> str:
         """Say what takes its time."""

@@ -1,0 +1,63 @@
+"""No file of a user's ends the command with status 70, a traceback or a wait without end.
+
+Cases are drawn from a named seed, so that a case is the same on every machine and can be run alone.
+How many there are depends on the time that they may take::
+
+    SECFPP_FUZZ_SECONDS=600 SECFPP_FUZZ_SEED=tonight pytest tests/fuzz
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from tests.fuzz.command import SECONDS, Maker, check
+from tests.fuzz.settings import settings
+from tests.fuzz.vectors import vectors
+from tests.patience import SOON_S
+
+FAMILIES: Final[dict[str, Maker]] = {
+    "vectors": vectors,
+    "settings": settings,
+}
+LEAST: Final = 5
+"""Cases of each family, whatever they take."""
+ALONE: Final = os.environ.get("SECFPP_FUZZ_CASE", "")
+PATIENCE_S: Final = 4 * (SOON_S + SECONDS)
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave nothing in the user's cache or beside the tests."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.timeout(PATIENCE_S)
+@pytest.mark.parametrize("family", FAMILIES)
+def test_no_input_ends_in_an_internal_error(
+    family: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    for number in _numbers(family):
+        check(family, number, FAMILIES[family], tmp_path / str(number), capfd)
+        shutil.rmtree(tmp_path / str(number))
+
+
+def _numbers(family: str) -> Iterator[int]:
+    """Yield the one case that is asked for, or as many as there is time for."""
+    if ALONE:
+        alone, _, number = ALONE.partition(":")
+        yield from [int(number)] if alone == family else []
+        return
+    end = time.process_time() + SECONDS / len(FAMILIES)
+    for number in itertools.count():
+        if number >= LEAST and time.process_time() > end:
+            return
+        yield number
