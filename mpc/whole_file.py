@@ -18,16 +18,6 @@ def read_whole(path: Path) -> bytes:
         It cannot be read, or is a folder or a device: `/dev/zero` would fill the memory.
     """
     with open(os.open(path, os.O_RDONLY | os.O_CLOEXEC), "rb") as file:
-        check_has_end(file.fileno(), path)
+        if stat.S_IFMT(os.fstat(file.fileno()).st_mode) not in _KINDS:
+            raise OSError(errno.ENODEV, "is a device; a file or a pipe is needed", str(path))
         return file.read()
-
-
-def check_has_end(descriptor: int, path: Path) -> None:
-    """Refuse an open device.
-
-    Raises
-    ------
-    OSError
-    """
-    if stat.S_IFMT(os.fstat(descriptor).st_mode) not in _KINDS:
-        raise OSError(errno.ENODEV, "is a device; a file or a pipe is needed", str(path))

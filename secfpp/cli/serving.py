@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from secfpp.cli.console import say
 from secfpp.cli.outcome import Outcome
 from secfpp.cli.verb import Verb
-from secfpp.errors import ConfigError
 
 if TYPE_CHECKING:
     from mpc.child import Start
@@ -33,13 +32,14 @@ class Serving(Verb):
     """How long to wait for the others to come."""
 
     def __post_init__(self) -> None:
+        from mpc.channel import check_seconds
+
         for flag, value in (
             ("--timeout-s", self.timeout_s),
             ("--job-timeout-s", self.job_timeout_s),
             ("--wait-s", self.wait_s),
         ):
-            if not value > 0:
-                raise ConfigError(f"{flag} {value}: must be positive")
+            check_seconds(flag, value)
 
     def serve(self, role: str) -> Outcome:
         """Serve one session in a role, until the server hangs up."""

@@ -202,7 +202,7 @@ def _first_clusters(pictures: Fields) -> ClusterMap | None:
 
 def _clusters(entry: Fields) -> ClusterMap | None:
     """Read one picture; None when its lists do not fit together."""
-    places = [point for point in entry.items("points") if isinstance(point, list)]
+    places = entry.pairs("points")
     domains, labels = entry.texts("domains"), entry.numbers("labels")
     if not places or not len(places) == len(domains) == len(labels):
         return None
@@ -210,7 +210,7 @@ def _clusters(entry: Fields) -> ClusterMap | None:
         method=entry.text("method"),
         seed=entry.whole("seed"),
         round=entry.whole("round"),
-        points=tuple((float(x), float(y)) for x, y in places),
+        points=places,
         domains=domains,
         labels=tuple(int(label) for label in labels),
     )

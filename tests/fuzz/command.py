@@ -55,7 +55,7 @@ def randomness(family: str, number: int) -> Random:
     return Random(f"{SEED} {family} {number}")
 
 
-def answer_of(case: Case, capfd: pytest.CaptureFixture[str]) -> Answer:
+def answer_of(case: Case, capfd: pytest.CaptureFixture[bytes]) -> Answer:
     """Run the command in this process, with nothing of it replaced."""
     capfd.readouterr()
     try:
@@ -63,7 +63,11 @@ def answer_of(case: Case, capfd: pytest.CaptureFixture[str]) -> Answer:
     except SystemExit as stop:
         status = stop.code if isinstance(stop.code, int) else 1
     streams = capfd.readouterr()
-    return Answer(status=status, stdout=streams.out, stderr=streams.err)
+    return Answer(status=status, stdout=_text(streams.out), stderr=_text(streams.err))
+
+
+def _text(written: bytes) -> str:
+    return written.decode("utf-8", "surrogateescape")
 
 
 def faults_of(case: Case, answer: Answer) -> list[str]:
@@ -84,7 +88,7 @@ def faults_of(case: Case, answer: Answer) -> list[str]:
 
 
 def check(
-    family: str, number: int, make: Maker, folder: Path, capfd: pytest.CaptureFixture[str]
+    family: str, number: int, make: Maker, folder: Path, capfd: pytest.CaptureFixture[bytes]
 ) -> None:
     """Make a case, run it, and fail with how to see it again if its answer is not as it must be."""
     folder.mkdir()
@@ -105,7 +109,8 @@ def check(
         faults.append("an input was altered")
     if faults:
         shown = f"{answer.stdout[-1000:]}{answer.stderr[-2000:]}"
-        pytest.fail(f"{'; '.join(faults)}\n{shown}\n{how_to_repeat(family, number, case)}")
+        said = f"{'; '.join(faults)}\n{shown}\n{how_to_repeat(family, number, case)}"
+        pytest.fail(said.encode("utf-8", "backslashreplace").decode())
 
 
 def how_to_repeat(family: str, number: int, case: Case) -> str:

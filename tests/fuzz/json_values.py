@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Iterator
 from random import Random
@@ -40,16 +41,18 @@ def _change(random: Random, holder: dict[str, JsonValue]) -> None:
         if way < 0.1 and parent is not holder:
             del parent[name]
         elif way < 0.2 and parent is not holder:
-            parent[random.choice(["", "unknown", "\ud800", name.upper(), "x" * 300])] = parent[name]
+            parent[random.choice(["", "unknown", "\ud800", name.upper(), "x" * 300])] = copy.deepcopy(
+                parent[name]
+            )
         else:
-            parent[name] = random.choice(HOSTILE)
+            parent[name] = copy.deepcopy(random.choice(HOSTILE))
     elif isinstance(parent, list) and isinstance(key, int):
         if way < 0.1:
             del parent[key]
         elif way < 0.2:
-            parent.insert(key, parent[key])
+            parent.insert(key, copy.deepcopy(parent[key]))
         else:
-            parent[key] = random.choice(HOSTILE)
+            parent[key] = copy.deepcopy(random.choice(HOSTILE))
 
 
 def _places(value: JsonValue) -> Iterator[tuple[JsonValue, str | int]]:

@@ -18,6 +18,7 @@ from typing import Final
 
 import pytest
 
+from tests.fuzz import deployments, records
 from tests.fuzz.command import SECONDS, Maker, check
 from tests.fuzz.settings import settings
 from tests.fuzz.vectors import vectors
@@ -26,6 +27,8 @@ from tests.patience import SOON_S
 FAMILIES: Final[dict[str, Maker]] = {
     "vectors": vectors,
     "settings": settings,
+    **deployments.MAKERS,
+    **records.MAKERS,
 }
 LEAST: Final = 5
 """Cases of each family, whatever they take."""
@@ -43,10 +46,10 @@ def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.timeout(PATIENCE_S)
 @pytest.mark.parametrize("family", FAMILIES)
 def test_no_input_ends_in_an_internal_error(
-    family: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    family: str, tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]
 ) -> None:
     for number in _numbers(family):
-        check(family, number, FAMILIES[family], tmp_path / str(number), capfd)
+        check(family, number, FAMILIES[family], tmp_path / str(number), capfdbinary)
         shutil.rmtree(tmp_path / str(number))
 
 

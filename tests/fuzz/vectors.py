@@ -34,7 +34,7 @@ def vectors(random: Random, folder: Path) -> Case:
     return Case(words=tuple(words), blamed=(f"--input {file}", *BLAMED), kept=(file,))
 
 
-BLAMED = ("--k", "k=", "--out", "norm_bound", "init_rows")
+BLAMED = ("--k", "k=", "clusters in", "--out", "norm_bound", "init_rows")
 
 
 def _content(random: Random) -> tuple[str, bytes]:
