@@ -1,6 +1,7 @@
 """JSON files as people and programs write them: with or without a byte-order mark."""
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TypeAlias
 
@@ -9,6 +10,10 @@ from mpc.whole_file import read_whole
 __all__ = ["JsonValue", "parse_json", "read_json"]
 
 JsonValue: TypeAlias = "None | bool | int | float | str | list[JsonValue] | dict[str, JsonValue]"
+
+DEEPEST = 100
+"""Objects and lists within one another; no file of ours has more than ten."""
+_TOO_DEEP = "it is nested too deeply"
 
 
 def read_json(path: Path) -> JsonValue:
@@ -35,5 +40,22 @@ def parse_json(content: bytes | str) -> JsonValue:
     try:
         value: JsonValue = json.loads(text)
     except RecursionError:
-        raise ValueError("it is nested too deeply") from None
+        raise ValueError(_TOO_DEEP) from None
+    _check_depth(value)
     return value
+
+
+def _check_depth(value: JsonValue) -> None:
+    """Refuse what whoever walks through a value would end in a recursion error."""
+    level = [value]
+    for _ in range(DEEPEST):
+        level = [item for holder in level for item in _items(holder)]
+        if not level:
+            return
+    raise ValueError(_TOO_DEEP)
+
+
+def _items(value: JsonValue) -> Iterable[JsonValue]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()

@@ -18,7 +18,7 @@ from typing import Final
 
 import pytest
 
-from tests.fuzz import deployments, records
+from tests.fuzz import data_folders, deployments, pictures, records, resumed
 from tests.fuzz.command import SECONDS, Maker, check
 from tests.fuzz.settings import settings
 from tests.fuzz.vectors import vectors
@@ -29,6 +29,12 @@ FAMILIES: Final[dict[str, Maker]] = {
     "settings": settings,
     **deployments.MAKERS,
     **records.MAKERS,
+    "images": pictures.images,
+    "layouts": data_folders.layouts,
+    "lists": data_folders.lists,
+    "runs-resumed": resumed.runs_gone_on_with,
+    "comparisons-resumed": resumed.comparisons_gone_on_with,
+    "models": resumed.models,
 }
 LEAST: Final = 5
 """Cases of each family, whatever they take."""
