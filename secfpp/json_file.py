@@ -1,6 +1,7 @@
 """JSON files as people and programs write them: with or without a byte-order mark."""
 
 import json
+import math
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TypeAlias
@@ -24,7 +25,7 @@ def read_json(path: Path) -> JsonValue:
     OSError
         The file cannot be read, or is a device.
     ValueError
-        It is not JSON in UTF-8, or nested beyond all use.
+        It is not JSON in UTF-8, has NaN or infinity, or is nested beyond all use.
     """
     return parse_json(read_whole(path))
 
@@ -41,14 +42,16 @@ def parse_json(content: bytes | str) -> JsonValue:
         value: JsonValue = json.loads(text)
     except RecursionError:
         raise ValueError(_TOO_DEEP) from None
-    _check_depth(value)
+    _check(value)
     return value
 
 
-def _check_depth(value: JsonValue) -> None:
-    """Refuse what whoever walks through a value would end in a recursion error."""
+def _check(value: JsonValue) -> None:
+    """Refuse NaN and infinity, which are no JSON, and what is too deep to be walked through."""
     level = [value]
     for _ in range(DEEPEST):
+        if not all(math.isfinite(item) for item in level if isinstance(item, float)):
+            raise ValueError("it has a number that is not finite")
         level = [item for holder in level for item in _items(holder)]
         if not level:
             return
