@@ -167,6 +167,7 @@ def _read_scalar(hint: object, value: JsonValue, where: str) -> object:
     if hint is float and isinstance(value, (int, float)) and not isinstance(value, bool):
         return _as_float(value, where)
     if hint is int and isinstance(value, int) and not isinstance(value, bool):
+        _as_float(value, where)
         return value
     if hint in (bool, str) and type(value) is hint:
         return value

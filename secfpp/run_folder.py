@@ -22,13 +22,13 @@ from typing import TypeVar
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load, save_file
 
 from mpc.whole_file import read_whole
 from secfpp.config import RunConfig
 from secfpp.config_json import JsonValue, from_json, load_config, to_json
 from secfpp.errors import ConfigError, RunFolderError, SecfppError, reason
-from secfpp.json_file import parse_json, read_json
+from secfpp.json_file import parse_json
 from secfpp.prompts import PromptState
 from secfpp.versions import collect_versions
 
@@ -97,7 +97,7 @@ class RunFolder:
         """Read a .jsonl file; a last line cut short by a kill is left out."""
         path = self.path / name
         try:
-            content = read_whole(path)
+            content = read_whole(path, pipes=False)
         except FileNotFoundError:
             return []
         except OSError as error:
@@ -140,7 +140,7 @@ class RunFolder:
         """Read a .json file; None when it is not there yet."""
         path = self.path / name
         try:
-            return read_json(path)
+            return parse_json(read_whole(path, pipes=False))
         except FileNotFoundError:
             return None
         except OSError as error:
@@ -162,10 +162,10 @@ class RunFolder:
     def load_state(self, unit: str) -> PromptState | None:
         """Return the prompts of one method and seed as last saved; None when it has not begun."""
         path = self.path / "state" / f"{unit}.safetensors"
-        if not path.exists():
-            return None
         try:
-            return self._state_of(load_file(path))
+            return self._state_of(load(read_whole(path, pipes=False)))
+        except FileNotFoundError:
+            return None
         except (SafetensorError, SecfppError, *_NO_STATE) as error:
             raise RunFolderError(
                 f"{path} is damaged: {reason(error)}; delete it to redo it"
