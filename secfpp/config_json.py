@@ -76,7 +76,9 @@ def from_json(kind: type[ConfigT], value: JsonValue, *, where: str = "") -> Conf
     """
     name = where or "the configuration"
     if not isinstance(value, Mapping):
-        raise ConfigError(f"{name} is {_shown(value)} but must be an object; see config.json of a run")
+        raise ConfigError(
+            f"{name} is {_shown(value)} but must be an object; see config.json of a run"
+        )
     hints = get_type_hints(kind)
     unknown = sorted(set(value) - set(hints))
     if unknown:
@@ -135,7 +137,9 @@ def _read(hint: object, value: JsonValue, where: str) -> object:
 def _read_literal(choices: tuple[object, ...], value: JsonValue, where: str) -> object:
     if value in choices and isinstance(value, (str, int)):
         return value
-    raise ConfigError(f"{where}={_shown(value)} but it must be one of {', '.join(map(str, choices))}")
+    raise ConfigError(
+        f"{where}={_shown(value)} but it must be one of {', '.join(map(str, choices))}"
+    )
 
 
 def _read_optional(members: tuple[object, ...], value: JsonValue, where: str) -> object:

@@ -28,8 +28,8 @@ from secfpp.federation import (
 )
 from secfpp.methods.interface import Setting
 from secfpp.methods.registry import METHODS
-from secfpp.recorder import Recorder
 from secfpp.prompts import PromptState
+from secfpp.recorder import Recorder
 from secfpp.results import MethodResult, summarise
 from secfpp.run_folder import RunFolder
 from secfpp.seeds import Seeds

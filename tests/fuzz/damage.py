@@ -81,4 +81,15 @@ def _place(random: Random, content: bytes) -> int:
     return random.randrange(max(1, min(longest, len(content))))
 
 
-WAYS = (cut, cut, flipped, flipped, overwritten, missing_some, repeated, marked, lengthened, recoded)
+WAYS = (
+    cut,
+    cut,
+    flipped,
+    flipped,
+    overwritten,
+    missing_some,
+    repeated,
+    marked,
+    lengthened,
+    recoded,
+)

@@ -6,7 +6,6 @@ import base64
 import functools
 import json
 import shutil
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
@@ -14,14 +13,14 @@ from random import Random
 import numpy as np
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed25519, rsa, x25519
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa, x25519
 
 from mpc.certificates import Authority
 from mpc.credential_folder import write_certificates
 from tests.fuzz.command import Case
 from tests.fuzz.damage import damaged
 from tests.fuzz.json_values import mutated
-from tests.fuzz.odd_files import foreign, put
+from tests.fuzz.odd_files import foreign, lasting_folder, put
 
 NETWORK = {
     "session": "secfpp",
@@ -38,7 +37,9 @@ def networks(random: Random, folder: Path) -> Case:
     file, certs = folder / "network.json", folder / "certs"
     certs.mkdir()
     way = random.random()
-    content = mutated(random, NETWORK) if way < 0.6 else damaged(random, json.dumps(NETWORK).encode())
+    content = (
+        mutated(random, NETWORK) if way < 0.6 else damaged(random, json.dumps(NETWORK).encode())
+    )
     if way > 0.9:
         put(random, file, foreign(random) if way > 0.95 else content)
     else:
@@ -56,7 +57,12 @@ def credentials(random: Random, folder: Path) -> Case:
     network.write_text(json.dumps(CLOSED))
     np.save(folder / "x.npy", np.eye(2))
     verbs: dict[str, tuple[str | Path, ...]] = {
-        "ca": ("certs", "add", certs, random.choice(["client:7", "client:x", "party:9", "", "\udcff"])),
+        "ca": (
+            "certs",
+            "add",
+            certs,
+            random.choice(["client:7", "client:x", "party:9", "", "\udcff"]),
+        ),
         "server": ("cluster", "--input", folder / "x.npy", "--k", "1", *_at(network, certs)),
         "client-1": ("cluster", "--input", folder / "x.npy", "--k", "1", *_at(network, certs)),
         "dealer": ("dealer", "--wait-s", "0.1", "--bind", "127.0.0.1", *_at(network, certs)),
@@ -65,7 +71,11 @@ def credentials(random: Random, folder: Path) -> Case:
     file = certs / f"{random.choice([stem, stem, 'ca'])}.{random.choice(['pem', 'key'])}"
     _spoil(random, file)
     kept = tuple(path for path in certs.iterdir() if path.name != "client-7.pem")
-    return Case(words=verbs[stem], blamed=(str(certs), "role", "127.0.0.1", "party:", "the credentials of"), kept=kept)
+    return Case(
+        words=verbs[stem],
+        blamed=(str(certs), "role", "127.0.0.1", "party:", "the credentials of"),
+        kept=kept,
+    )
 
 
 def _at(network: Path, certs: Path) -> tuple[str | Path, ...]:
@@ -101,7 +111,7 @@ def _within(random: Random, pem: bytes) -> bytes:
 @functools.cache
 def _good_folder() -> Path:
     """Return a folder of credentials, made once."""
-    folder = Path(tempfile.mkdtemp(prefix="secfpp-fuzz-"))
+    folder = lasting_folder()
     write_certificates(Authority.create(valid_days=1), folder / "certs", ROLES)
     return folder / "certs"
 
@@ -110,11 +120,10 @@ def _good_folder() -> Path:
 def _others() -> tuple[bytes, ...]:
     """Return keys of other kinds and forms, and what else PEM files may hold."""
     keys = (
-        rsa.generate_private_key(public_exponent=65537, key_size=1024),
+        rsa.generate_private_key(public_exponent=65537, key_size=2048),
         ed25519.Ed25519PrivateKey.generate(),
         x25519.X25519PrivateKey.generate(),
         ec.generate_private_key(ec.SECP521R1()),
-        dsa.generate_private_key(key_size=1024),
     )
     elliptic = keys[3]
     plain, pem = serialization.NoEncryption(), serialization.Encoding.PEM

@@ -12,7 +12,19 @@ from secfpp.json_file import JsonValue
 NESTED = "[" * 900 + "]" * 900
 HOSTILE: tuple[JsonValue, ...] = (
     *(None, True, False, 0, 1, -1, 2, 3.5, -0.0, 1e308, 5e-324, 10**30, 10**400, 2**63, -(2**63)),
-    *(float("nan"), float("inf"), float("-inf"), "", " ", "x", "5", "nan", "\ud800", "a\0b", "\x1b"),
+    *(
+        float("nan"),
+        float("inf"),
+        float("-inf"),
+        "",
+        " ",
+        "x",
+        "5",
+        "nan",
+        "\ud800",
+        "a\0b",
+        "\x1b",
+    ),
     *("größe", "\U0001f600", "x" * 5000, "/dev/null", "../..", "~nobody", "secfpp", "<b>&'\""),
     *([], {}, [[]], [None], [{}], {"": None}, [1, 2], ["a", "b"], {"a": {"a": []}}),
 )
@@ -41,8 +53,8 @@ def _change(random: Random, holder: dict[str, JsonValue]) -> None:
         if way < 0.1 and parent is not holder:
             del parent[name]
         elif way < 0.2 and parent is not holder:
-            parent[random.choice(["", "unknown", "\ud800", name.upper(), "x" * 300])] = copy.deepcopy(
-                parent[name]
+            parent[random.choice(["", "unknown", "\ud800", name.upper(), "x" * 300])] = (
+                copy.deepcopy(parent[name])
             )
         else:
             parent[name] = copy.deepcopy(random.choice(HOSTILE))

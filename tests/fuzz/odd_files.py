@@ -13,9 +13,18 @@ import zipfile
 from contextlib import suppress
 from pathlib import Path
 from random import Random
+from tempfile import TemporaryDirectory
 
 import numpy as np
 from PIL import Image
+
+_LASTING: list[TemporaryDirectory[str]] = []
+
+
+def lasting_folder() -> Path:
+    """Return a folder for what several cases start from; it goes when the tests end."""
+    _LASTING.append(TemporaryDirectory(prefix="secfpp-fuzz-"))
+    return Path(_LASTING[-1].name)
 
 
 def foreign(random: Random) -> bytes:

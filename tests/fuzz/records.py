@@ -1,11 +1,10 @@
-"""Cases of `secfpp report`: the folder of a run or of a comparison, in which a file is not as made."""
+"""Cases of `secfpp report`: the folder of a run or a comparison in which a file is damaged."""
 
 from __future__ import annotations
 
 import functools
 import json
 import shutil
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
@@ -14,7 +13,7 @@ from tests.fuzz.command import Case
 from tests.fuzz.csv_texts import csv_text
 from tests.fuzz.damage import damaged
 from tests.fuzz.json_values import mutated
-from tests.fuzz.odd_files import foreign, put
+from tests.fuzz.odd_files import foreign, lasting_folder, put
 from tests.report.fixture_compare import write_comparison_fixture
 from tests.report.fixture_run import write_fixture
 
@@ -92,14 +91,14 @@ def _other_cells(random: Random, content: bytes) -> bytes:
 @functools.cache
 def _run_folder() -> Path:
     """Return the folder of a small made-up run, made once."""
-    folder = Path(tempfile.mkdtemp(prefix="secfpp-fuzz-")) / "run"
+    folder = lasting_folder() / "run"
     return write_fixture(folder, seeds=(0, 1))
 
 
 @functools.cache
 def _comparison_folder() -> Path:
     """Return the folder of a small made-up comparison, made once."""
-    folder = Path(tempfile.mkdtemp(prefix="secfpp-fuzz-")) / "comparison"
+    folder = lasting_folder() / "comparison"
     return write_comparison_fixture(folder, seeds=(0, 1), epsilons=(1.0,))
 
 

@@ -6,7 +6,6 @@ import functools
 import json
 import re
 import shutil
-import tempfile
 from importlib.resources import files
 from pathlib import Path
 from random import Random
@@ -22,7 +21,7 @@ from secfpp.experiment import run_experiment
 from tests.fuzz.command import Case
 from tests.fuzz.damage import cut, damaged
 from tests.fuzz.json_values import mutated
-from tests.fuzz.odd_files import foreign, put
+from tests.fuzz.odd_files import foreign, lasting_folder, put
 
 METHODS = ("zero-shot", "local-only")
 
@@ -132,7 +131,7 @@ def _settings() -> RunConfig:
 
 @functools.cache
 def _home() -> Path:
-    return Path(tempfile.mkdtemp(prefix="secfpp-fuzz-"))
+    return lasting_folder()
 
 
 @functools.cache

@@ -21,7 +21,16 @@ from tests.patience import SOON_S
 FAMILY: Final = "streams"
 LEAST: Final = 3
 STDIN: Final = ("", "<&-", "</dev/null", "<.", "<x.npy")
-STDOUT: Final = ("", "", ">&-", ">/dev/full", "| head -c 1", ">x.npy.out", ">/dev/null", "<>/dev/null >&0")
+STDOUT: Final = (
+    "",
+    "",
+    ">&-",
+    ">/dev/full",
+    "| head -c 1",
+    ">x.npy.out",
+    ">/dev/null",
+    "<>/dev/null >&0",
+)
 STDERR: Final = ("", "", "2>&-", "2>/dev/full", "2>&1", "2>/dev/null")
 LOCALES: Final = (
     {},
@@ -57,7 +66,7 @@ def test_no_stream_or_locale_ends_in_an_internal_error(tmp_path: Path) -> None:
     alone, _, asked = ALONE.partition(":")
     if ALONE and alone != FAMILY:
         return
-    end = _seconds_of_children() + SECONDS / 4
+    end = _seconds_of_children() + SECONDS / 2
     for number in [int(asked)] if ALONE else itertools.count():
         if not ALONE and number >= LEAST and _seconds_of_children() > end:
             return
