@@ -16,7 +16,7 @@ def read_whole(path: Path, *, pipes: bool = True) -> bytes:
     ----------
     path : Path
     pipes : bool
-        Whether it may be a pipe, which can be read once, and whose writer may have to be waited for.
+        Whether it may be a pipe: it can be read once, and its writer may have to be waited for.
 
     Raises
     ------

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mpc.errors import InputError
 from secfpp.cli.console import say
 from secfpp.cli.outcome import Outcome
 from secfpp.cli.verb import Verb
+from secfpp.errors import ConfigError
 
 if TYPE_CHECKING:
     from mpc.child import Start
@@ -39,7 +41,10 @@ class Serving(Verb):
             ("--job-timeout-s", self.job_timeout_s),
             ("--wait-s", self.wait_s),
         ):
-            check_seconds(flag, value)
+            try:
+                check_seconds(flag, value)
+            except InputError as error:  # a ValueError, to which tyro has words of its own
+                raise ConfigError(str(error)) from error
 
     def serve(self, role: str) -> Outcome:
         """Serve one session in a role, until the server hangs up."""

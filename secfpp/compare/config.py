@@ -28,7 +28,7 @@ TUNED_ON_SEEDS: Final = (100, 101, 102)
 
 DEFAULT_EPSILONS: Final = (0.1, 1.0, 8.0)
 DEFAULT_SEEDS: Final = 3
-MOST_THREADS: Final = 1024
+MOST_THREADS: Final = 10_000
 _OF_EACH_CELL: Final = ("methods", "seeds", "first_seed", "out", "resume")
 
 

@@ -16,7 +16,7 @@ ENCODINGS = ("utf-8", "utf-8", "utf-8", "utf-8-sig", "utf-16", "utf-16-be", "lat
 
 
 def csv_text(random: Random) -> bytes:
-    """Return rows of numbers, most of them right, as spreadsheets and editors of all kinds write."""
+    """Return rows of numbers, most of them right, as spreadsheets and editors write them."""
     width, height = random.choice([1, 2, 3, 3, 40]), random.choice([0, 1, 2, 4, 12])
     oddness = random.choice([0.0, 0.02, 0.1, 0.5])
     separator, end = random.choice(SEPARATORS), random.choice(ENDS)
