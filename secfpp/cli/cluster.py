@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
 from rich.console import RenderableType
 from rich.text import Text
 
@@ -107,7 +108,10 @@ class Cluster(Verb):
         origin_D = origin_of(points_ND)
         centred_ND = points_ND - origin_D
         job = self._job(centred_ND)
-        payload_ND = centred_ND / job.norm_bound  # in the range where fixed point is precise
+        with np.errstate(over="ignore"):
+            payload_ND = centred_ND / job.norm_bound  # in the range where fixed point is precise
+        if not np.isfinite(payload_ND).all():
+            raise ConfigError(f"--norm-bound {job.norm_bound}: rows are far beyond it; raise it")
         job.check_points(centred_ND, payload_ND)
         with working(self._doing()), self._session() as session:
             result = session.cluster(job, centred_ND, payload_ND, owners)

@@ -101,7 +101,7 @@ def read_rows(folder: CompareFolder, cells: Sequence[Cell]) -> tuple[Row, ...]:
 def write_table(path: Path, rows: Sequence[Row]) -> None:
     """Replace the file as a whole."""
     draft = path.with_suffix(".draft")
-    with draft.open("w", encoding="utf-8", newline="") as file:
+    with draft.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(COLUMNS)
         writer.writerows(dataclasses.astuple(row) for row in rows)

@@ -234,6 +234,13 @@ def test_a_time_out_that_cannot_be_kept_is_refused_before_anything_starts(tmp_pa
     assert "timeout_s" in capfd.readouterr().err
 
 
+def test_rows_far_beyond_a_tiny_bound(tmp_path, capfd):
+    np.save(tmp_path / "x.npy", 1e10 * np.eye(3))
+    words = ["cluster", "--plain", "--k", "1", "--input", str(tmp_path / "x.npy")]
+    assert main([*words, "--norm-bound", "1e-300"]) == 2
+    assert "--norm-bound 1e-300: rows are far beyond it" in capfd.readouterr().err
+
+
 def test_more_owners_than_a_machine_can_count(tmp_path, capfd):
     np.save(tmp_path / "x.npy", np.eye(3))
     words = ["cluster", "--plain", "--k", "1", "--input", str(tmp_path / "x.npy")]

@@ -157,6 +157,11 @@ def test_failures_are_in_the_summary(folder: CompareFolder, rows: tuple[Row, ...
     assert dataclasses.asdict(summary)["failed"] == (dataclasses.asdict(failure),)
 
 
+def test_a_title_that_is_no_text_is_spelt_in_ascii(tmp_path: Path, rows: tuple[Row, ...]) -> None:
+    write_table(tmp_path / "table.csv", [dataclasses.replace(rows[0], title="\ud83d")])
+    assert "\\ud83d" in (tmp_path / "table.csv").read_text(encoding="utf-8")
+
+
 def test_a_record_without_its_keys_is_named(tmp_path: Path) -> None:
     run_cells(tmp_path / "c", settings("zero-shot", seeds=1))
     folder = CompareFolder(tmp_path / "c")

@@ -18,7 +18,7 @@ from secfpp.cli import main
 from tests.fuzz.odd_files import release
 
 SEED: Final = os.environ.get("SECFPP_FUZZ_SEED", "0")
-SECONDS: Final = float(os.environ.get("SECFPP_FUZZ_SECONDS", "5"))
+SECONDS: Final = float(os.environ.get("SECFPP_FUZZ_SECONDS", "4"))
 """Of processor time, over all families of cases together."""
 LONGEST_S: Final = 30.0
 """Of processor time for one case: all inputs are small."""

@@ -33,7 +33,8 @@ def _report(random: Random, folder: Path, good: Path) -> Case:
     shutil.copytree(good, named)
     files = sorted(path for path in named.rglob("*") if path.is_file())
     for _ in range(random.choice([1, 1, 2])):
-        _spoil(random, random.choice(files))
+        name = random.choice(sorted({path.name for path in files}))
+        _spoil(random, random.choice([path for path in files if path.name == name]))
     out = random.choice([folder / "out"] * 9 + [random.choice(files) / "out"])
     words = ("report", named, "--out", out, *(["--json"] if random.random() < 0.3 else []))
     return Case(words=words, blamed=(str(folder),), kept=(named,))

@@ -38,7 +38,7 @@ FAMILIES: Final[dict[str, Maker]] = {
 }
 QUICK: Final = ("vectors", "settings", "networks", "credentials")
 """Families that load neither torch nor matplotlib."""
-LEAST: Final = 3
+LEAST: Final = 6
 """Cases of each family, whatever they take."""
 ALONE: Final = os.environ.get("SECFPP_FUZZ_CASE", "")
 PATIENCE_S: Final = 4 * (SOON_S + SECONDS)

@@ -203,6 +203,12 @@ def test_a_pipe_in_a_files_place_is_refused_also_while_somebody_writes(folder):
         os.close(writer)
 
 
+def test_comments_of_an_authority_may_be_of_any_language(folder):
+    text = (folder / "ca.pem").read_text()
+    (folder / "ca.pem").write_text(f"größte Stelle\n{text}", encoding="utf-8")
+    context_of(read_credentials(folder, "party:0"), server_side=True)
+
+
 def test_credentials_that_openssl_refuses_are_refused_by_role(folder):
     others = read_credentials(folder, "dealer")
     given = replace(read_credentials(folder, "party:0"), key_pem=others.key_pem)
