@@ -8,7 +8,7 @@ Shape letters: N points, D dimensions of a point, M of a payload, R rows of one 
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
@@ -55,7 +55,7 @@ class EncodedInput:
 
     rows: Mapping[str, Sequence[int]]
     """Rows that each owner holds; together 0 .. N - 1."""
-    ring: Mapping[str, Int64Array]
+    ring: Mapping[str, Int64Array] = field(repr=False)
     """(R, D + M) of each owner."""
     dim: int
     payload: int

@@ -4,7 +4,7 @@ Shape letters: N points, K clusters, C columns of all groups.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 import torch
@@ -24,7 +24,7 @@ from mpc.reveal import LABELS, UNCHANGED, Opener
 class Found:
     """Where the points were put."""
 
-    members_enc_NK: Any
+    members_enc_NK: Any = field(repr=False)
     """Rows one-hot in every group, or zero for points that do not count."""
     k: int
     iterations: int

@@ -10,7 +10,7 @@ mask, or, when assignments S are public, each party's own share of the Gram matr
 Shape letters: N points, D dimensions, C columns.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import torch
@@ -30,7 +30,7 @@ class Points:
 
     rows: Masked
     """(N, D), `POINT_BITS` fractional bits; left-out points are at the origin."""
-    lengths_enc_N: Any
+    lengths_enc_N: Any = field(repr=False)
     """Squared norms, (N,), `GRAM_BITS` fractional bits."""
     kept: Masked
     """(N,): 1 for points that count, 0 for those left out."""
@@ -151,7 +151,7 @@ class ByRows:
 class ByShares:
     """From a party's own share of the Gram matrix, with public weights: no message."""
 
-    gram_enc_NN: Any
+    gram_enc_NN: Any = field(repr=False)
 
     def with_sums(self, weights: torch.Tensor) -> Any:
         """Return shares of U."""

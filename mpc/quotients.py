@@ -14,7 +14,7 @@ V 2^-(h + 1), and T_0's 2^(h - 1).
 Shape letters: N points, C counts.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 import torch
@@ -36,8 +36,8 @@ class Split:
     """
 
     value: Masked
-    high: torch.Tensor
-    wraps: torch.Tensor
+    high: torch.Tensor = field(repr=False)
+    wraps: torch.Tensor = field(repr=False)
     shifted: Mask
     top: Mask
 

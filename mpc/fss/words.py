@@ -19,7 +19,7 @@ Boyle, Gilboa, Ishai, "Function secret sharing: improvements and extensions", CC
 2018/707), section 3.2 (early termination).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, Self, TypeAlias
 
 import numpy as np
@@ -126,7 +126,7 @@ class CorrectionWords:
     """
 
     layout: Layout
-    flat: NDArray[np.uint8]
+    flat: NDArray[np.uint8] = field(repr=False)
 
     def __post_init__(self) -> None:
         if self.flat.dtype != np.uint8 or self.flat.shape != (self.layout.num_bytes,):

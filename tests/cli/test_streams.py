@@ -36,8 +36,15 @@ def cluster(points: Path, *words: str | Path) -> tuple[str | Path, ...]:
     return ("cluster", "--plain", "--input", points, "--k", "2", *words)
 
 
-@pytest.mark.parametrize("words", [(), ("--json",)])
-@pytest.mark.parametrize("redirection", [">&-", "<&- >&- 2>&-"])
+@pytest.mark.parametrize(
+    ("redirection", "words"),
+    [
+        (">&-", ()),
+        ("<&- >&- 2>&-", ("--json",)),
+        pytest.param(">&-", ("--json",), marks=pytest.mark.slow),
+        pytest.param("<&- >&- 2>&-", (), marks=pytest.mark.slow),
+    ],
+)
 def test_closed_streams_are_no_error(redirection, words, points, tmp_path):
     done = shell(redirection, *cluster(points, "--out", tmp_path / "m.npy", *words))
     assert (done.returncode, done.stdout) == (0, b"")
@@ -55,7 +62,7 @@ def test_wrong_input_with_closed_streams_is_still_exit_2(tmp_path):
     assert shell(">&- 2>&-", *cluster(tmp_path / "absent.npy")).returncode == 2
 
 
-@pytest.mark.parametrize("words", [(), ("--json",)])
+@pytest.mark.parametrize("words", [(), pytest.param(("--json",), marks=pytest.mark.slow)])
 def test_a_full_disk_is_named(words, points):
     done = shell(">/dev/full", *cluster(points, *words))
     assert done.returncode == 1
@@ -63,7 +70,7 @@ def test_a_full_disk_is_named(words, points):
     assert done.stderr.count(b"\n") == 1
 
 
-@pytest.mark.parametrize("words", [(), ("--json",)])
+@pytest.mark.parametrize("words", [pytest.param((), marks=pytest.mark.slow), ("--json",)])
 def test_a_reader_that_leaves_is_success(words, points):
     pipe = f'{sys.executable} -m secfpp.cli "$@" {" ".join(words)}; echo "exit $?" >&2'
     done = subprocess.run(

@@ -95,11 +95,26 @@ def parties(request: pytest.FixtureRequest, met: Callable[[int, str], Parties]) 
 
 @pytest.fixture(
     scope="session",
-    params=[(2, "dealer"), (3, "dealer"), (2, "tfp")],
+    params=[(2, "dealer"), (3, "dealer"), pytest.param((2, "tfp"), marks=pytest.mark.slow)],
     ids=["2-party", "3-party", "tfp"],
 )
 def any_parties(request: pytest.FixtureRequest, met: Callable[[int, str], Parties]) -> Parties:
     return met(*request.param)
+
+
+every_method = pytest.mark.parametrize(
+    ("any_parties", "comparisons"),
+    [
+        pytest.param((2, "dealer"), "keys", id="2-party-keys"),
+        pytest.param((2, "dealer"), "digits", id="2-party-digits"),
+        pytest.param((3, "dealer"), "digits", id="3-party-digits"),
+        pytest.param((2, "dealer"), "circuits", id="2-party-circuits", marks=pytest.mark.slow),
+        pytest.param((3, "dealer"), "circuits", id="3-party-circuits", marks=pytest.mark.slow),
+        pytest.param((2, "tfp"), "circuits", id="tfp", marks=pytest.mark.slow),
+    ],
+    indirect=["any_parties"],
+)
+"""All ways to compare: three parties have digits in place of keys, and tfp has circuits only."""
 
 
 @pytest.fixture(scope="session", params=[2, 3], ids=["2-party", "3-party"])

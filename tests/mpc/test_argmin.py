@@ -10,7 +10,7 @@ from mpc.digits import plan_of
 from mpc.duels import differences, duels_of, num_duels
 from mpc.fixedpoint import COMPARED_BITS, EXACT_BITS, Int64Array
 from mpc.jobs import Comparisons
-from tests.mpc.conftest import Parties
+from tests.mpc.conftest import Parties, every_method
 
 UNIT = 1 << (COMPARED_BITS - 4)
 """One in a number that is compared: candidates lie between -1 and 5."""
@@ -37,9 +37,7 @@ def distances(columns: int, rows: int = 24, seed: int = 0) -> Int64Array:
     return drawn
 
 
-@pytest.mark.parametrize(
-    "comparisons", ["keys", "digits", pytest.param("circuits", marks=pytest.mark.slow)]
-)
+@every_method
 @pytest.mark.parametrize("groups", GROUPS, ids=str)
 def test_nearest_in_groups(
     any_parties: Parties, groups: tuple[int, ...], comparisons: Comparisons

@@ -34,7 +34,11 @@ def rows_of(name: str, standardised: bool) -> FloatArray:
     return np.asarray(StandardScaler().fit_transform(given) if standardised else given)
 
 
-@pytest.mark.parametrize("standardised", [False, True], ids=["raw", "standardised"])
+@pytest.mark.parametrize(
+    "standardised",
+    [pytest.param(False, marks=pytest.mark.slow), True],
+    ids=["raw", "standardised"],
+)
 @pytest.mark.parametrize(
     "name", [pytest.param(n, marks=[pytest.mark.slow] if n in SLOW else []) for n in SETS]
 )

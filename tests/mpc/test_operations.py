@@ -19,7 +19,7 @@ from mpc.fixedpoint import (
     tie_units,
 )
 from mpc.jobs import TOO_SMALL, Comparisons
-from tests.mpc.conftest import Parties
+from tests.mpc.conftest import Parties, every_method
 
 EDGES = np.array([0, 1, -1, 2, -2, 1 << 40, -(1 << 40), (1 << 62) - 1, -(1 << 62)], dtype=np.int64)
 LAST = np.array([(1 << 63) - 1, -(1 << 63)], dtype=np.int64)
@@ -58,9 +58,7 @@ def test_comparisons_at_the_edges(any_parties: Parties) -> None:
     assert np.array_equal(any_parties("is_zero", EDGES), EDGES == 0)
 
 
-@pytest.mark.parametrize(
-    "comparisons", ["keys", "digits", pytest.param("circuits", marks=pytest.mark.slow)]
-)
+@every_method
 @pytest.mark.parametrize("bits", [2, 5, 12, 36, 40, 48, 63])
 def test_comparisons_of_short_numbers_look_at_their_bits_only(
     any_parties: Parties, bits: int, comparisons: Comparisons

@@ -141,10 +141,15 @@ def in_order(schedule: Schedule) -> Iterator[tuple[str, Requests]]:
         yield step, schedule.tuples_of(step)
 
 
-@pytest.mark.parametrize("comparisons", COMPARISONS)
-@pytest.mark.parametrize("num_parties", [2, 3])
+@pytest.mark.parametrize(
+    ("num_parties", "comparisons"),
+    [*((2, each) for each in COMPARISONS), (3, "auto"), (3, "circuits")],
+)
 def test_what_rehearsals_give_is_dealt(num_parties: int, comparisons: str) -> None:
-    """In the order in which it is asked for, with the masks that the dealer has noted by then."""
+    """In the order in which it is asked for, with the masks that the dealer has noted by then.
+
+    Three parties have digits whether they ask for them, for keys or for neither.
+    """
     seen = 0
     for schedule in schedules(num_parties, comparisons):
         noted: dict[str, tuple[int, ...]] = {}

@@ -55,6 +55,15 @@ def others_than(request: TupleRequest) -> list[TupleRequest]:
     return [replace(request, **{name: value}) for name, value in changed.items()]  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("num_parties", [2, 3])
+def test_each_party_has_a_key_of_its_own_with_the_dealer(num_parties: int) -> None:
+    with contextlib.ExitStack() as stack:
+        deal, other = Deal(stack, num_parties), Deal(stack, num_parties)
+        keys = [provider._key for each in (deal, other) for provider in each.providers]
+        assert len(set(keys)) == 2 * num_parties
+        assert deal.dealer._keys + other.dealer._keys == keys
+
+
 def test_whatever_differs_in_a_list_the_streams_have_nothing_in_common() -> None:
     key = new_key()
     lists: list[Requests] = [HONEST, (), HONEST[:1], HONEST[:-1], (*HONEST, HONEST[0])]

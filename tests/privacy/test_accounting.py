@@ -162,7 +162,7 @@ def test_sampled_renyi_divergence_is_the_finite_sum() -> None:
     assert epsilon_rdp(z, steps, delta, sample_rate=q) == pytest.approx(best, rel=1e-9)
 
 
-@pytest.mark.parametrize("epsilon", [0.1, 1.0, 8.0])
+@pytest.mark.parametrize("epsilon", [0.1, pytest.param(1.0, marks=pytest.mark.slow), 8.0])
 def test_sampled_calibration_keeps_the_budget_and_wastes_little(epsilon: float) -> None:
     said = calibrate_gaussian(PrivacyConfig(epsilon=epsilon), 60, clip_norm=0.7, sample_rate=0.125)
     assert 0.995 * epsilon < said.epsilon_pld <= epsilon < said.epsilon_rdp

@@ -1,0 +1,23 @@
+"""A party that does not re-randomise what leaves it: `python -m` this.
+
+A test of attacks on outputs must see that they would succeed here.
+"""
+
+import sys
+from collections.abc import Sequence
+
+import numpy as np
+
+import mpc.reveal
+from mpc.child import serve_process
+from mpc.fixedpoint import Int64Array
+from mpc.party import run_party
+
+
+def no_sharing(shape: Sequence[int]) -> Int64Array:
+    return np.zeros(tuple(shape), dtype=np.int64)
+
+
+if __name__ == "__main__":
+    mpc.reveal.zero_share = no_sharing
+    sys.exit(serve_process("party", run_party))

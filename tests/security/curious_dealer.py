@@ -1,0 +1,28 @@
+"""A dealer that follows the protocol and lets a test see its keys: `python -m` this.
+
+What it deals grows from them alone, so that a test that has them knows all that the dealer does.
+"""
+
+import os
+import sys
+from pathlib import Path
+from typing import Final
+
+import mpc.dealer
+from mpc.child import serve_process
+from mpc.randomness import new_key
+
+FOLDER: Final = "CURIOUS_FOLDER"
+"""Where the keys are written to, in the order of parties."""
+
+
+def noted_key() -> bytes:
+    key = new_key()
+    with (Path(os.environ[FOLDER]) / "keys").open("ab") as file:
+        file.write(key)
+    return key
+
+
+if __name__ == "__main__":
+    mpc.dealer.new_key = noted_key
+    sys.exit(serve_process("dealer", mpc.dealer.serve))

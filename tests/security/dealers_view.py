@@ -1,0 +1,125 @@
+"""All that a dealer knows of a job: every party's part of every tuple, from the dealer's keys.
+
+Each party's stream is expanded as the dealer expands it, by the dealer's own code, and what is
+drawn is kept.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from mpc.dealer import Expander, Masks
+from mpc.fixedpoint import Int64Array
+from mpc.frames import SIGN_KINDS
+from mpc.randomness import KEY_BYTES, AesCtrStream
+from mpc.rehearsal import JobShape, rehearse
+from mpc.segments import digest_of, stream_of
+from mpc.tuples import TupleRequest, segment_of
+
+
+class Remembering:
+    """A party's stream that keeps what was drawn of it."""
+
+    def __init__(self, stream: AesCtrStream) -> None:
+        self._stream = stream
+        self.drawn: list[Int64Array] = []
+
+    def ring(self, shape: Sequence[int]) -> Int64Array:
+        self.drawn.append(self._stream.ring(shape))
+        return self.drawn[-1]
+
+    def bits(self, shape: Sequence[int], bit_length: int) -> Int64Array:
+        self.drawn.append(self._stream.bits(shape, bit_length))
+        return self.drawn[-1]
+
+
+@dataclass(frozen=True, slots=True)
+class Dealt:
+    """One tuple, and what each party has of it, in rank order."""
+
+    request: TupleRequest
+    draws: list[list[Int64Array]]
+
+    @property
+    def masks_P(self) -> Int64Array:
+        """Each party's share of the mask."""
+        return np.stack([drawn[0] for drawn in self.draws])
+
+    @property
+    def parts_P(self) -> Int64Array:
+        """Each party's share of what goes with the mask, or of the product of two of them."""
+        return np.stack([drawn[-1] for drawn in self.draws])
+
+
+@dataclass(frozen=True, slots=True)
+class DealersView:
+    """The tuples of a job, by step."""
+
+    steps: dict[str, list[Dealt]]
+
+    def mask(self, step: str, name: str) -> Int64Array:
+        """Return each party's share of the mask of a name that a step notes last, (P, ...)."""
+        return self._last(step, "mask", (name,)).masks_P
+
+    def product(self, step: str, *names: str) -> Int64Array:
+        """Return each party's share of the product of two noted masks, (P, ...)."""
+        return self._last(step, "product", names).parts_P
+
+    def lookup(self, step: str) -> tuple[Int64Array, Int64Array]:
+        """Return the mask, (...), and each party's share of the rows, (P, ..., 2^bits)."""
+        found = [each for each in self.steps[step] if each.request.kind == "lookup"][-1]
+        return found.masks_P.sum(axis=0), found.parts_P
+
+    def _last(self, step: str, kind: str, names: tuple[str, ...]) -> Dealt:
+        dealt, wanted = self.steps[step], (kind, names)
+        return [each for each in dealt if (each.request.kind, each.request.names) == wanted][-1]
+
+
+def dealers_view(keys: bytes, shape: JobShape, job: int, iterations: int) -> DealersView:
+    """Deal a job over again.
+
+    Parameters
+    ----------
+    keys : bytes
+        One after another, in rank order.
+    shape : JobShape
+    job : int
+        Its number in the session.
+    iterations : int
+        How many were done.
+    """
+    schedule, masks = rehearse(shape), Masks()
+    steps = {}
+    done = range(1, iterations + 1) if schedule.iterations else ()
+    for step in (*schedule.once, *(f"iteration {i}" for i in done)):
+        requests = schedule.tuples_of(step)
+        digest, segment = digest_of(requests), segment_of(job, step)
+        streams = [
+            stream_of(keys[at : at + KEY_BYTES], segment, digest)
+            for at in range(0, len(keys), KEY_BYTES)
+        ]
+        steps[step] = list(_dealt(requests, streams, masks))
+    return DealersView(steps)
+
+
+def _dealt(
+    requests: Sequence[TupleRequest], streams: Sequence[AesCtrStream], masks: Masks
+) -> Iterator[Dealt]:
+    remembering = [Remembering(stream) for stream in streams]
+    expander = Expander(remembering, masks)  # type: ignore[arg-type]
+    for request in requests:
+        corrections = []
+        if not request.is_sent:
+            expander.note(request)
+        elif request.kind in SIGN_KINDS:
+            expander.sign_keys(request)
+        elif request.kind == "point":
+            expander.point_keys(request)
+        else:
+            corrections.append(expander.correction(request))
+        draws = [list(stream.drawn) for stream in remembering]
+        draws[0] += corrections
+        yield Dealt(request, draws)
+        for stream in remembering:
+            stream.drawn.clear()

@@ -1,0 +1,197 @@
+"""What owners and the dealer make of shares that leave the parties as they are.
+
+A share is a public function of the dealer's tuples, of what the parties opened to one another under
+masks, and of shares that nobody else has. The dealer knows the tuples; opened is secret + mask, of
+which it knows the mask. What is left are unknowns, in which the share is linear. Enough shares,
+pooled by those who got them, give the unknowns away.
+
+Shape letters: N points, K clusters, M numbers of a row, P parties, U unknowns, H rows of colluders.
+"""
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from mpc.fixedpoint import Int64Array
+from tests.security.dealers_view import DealersView
+from tests.security.ring_system import Known, RingSystem
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """Rows of numbers that are linear in unknowns, whose factors are alike in all M columns."""
+
+    factors: Int64Array
+    """(..., U)"""
+    rest: Int64Array
+    """(..., M)"""
+
+    def __add__(self, other: "Form") -> "Form":
+        return Form(self.factors + other.factors, self.rest + other.rest)
+
+    def plus(self, known: Int64Array) -> "Form":
+        return Form(self.factors, self.rest + known)
+
+    def times(self, left: Int64Array) -> "Form":
+        """Return a matrix times this."""
+        return Form(left @ self.factors, left @ self.rest)
+
+
+def product_share(
+    opened: Int64Array,
+    mask: Int64Array,
+    part: Int64Array,
+    share: Form,
+    masked: Form,
+) -> Form:
+    """Return a party's share of a matrix product, as `mpc.masked.multiply` computes it."""
+    return share.times(opened) + masked.times(-mask).plus(part)
+
+
+def handed_out(
+    view: DealersView, cluster_of_H: Sequence[int], held_H: Sequence[int], sums_P: Sequence[Form]
+) -> list[Form]:
+    """Return each party's share of the rows that go to some points, from its share of the sums."""
+    width = sums_P[0].rest.shape[1]  # with sizes or without
+    members_PHK = view.mask("means", "members of means")[:, held_H]
+    masks_KM = view.mask("means", "sums").sum(axis=0)[:, :width]
+    parts_PHM = view.product("means", "members of means", "sums")[:, held_H, :width]
+    opened_HK = one_hot(cluster_of_H, members_PHK.shape[2]) + members_PHK.sum(axis=0)
+    masked = total(sums_P).plus(masks_KM)
+    return [
+        product_share(opened_HK, members_HK, part_HM, sums, masked)
+        for members_HK, part_HM, sums in zip(members_PHK, parts_PHM, sums_P, strict=True)
+    ]
+
+
+def one_hot(cluster_of: Sequence[int], num_clusters: int) -> Int64Array:
+    return np.eye(num_clusters, dtype=np.int64)[list(cluster_of)]
+
+
+def total(forms_P: Sequence[Form]) -> Form:
+    return sum(forms_P[1:], start=forms_P[0])
+
+
+def solved(forms_P: Sequence[Form], got_PHM: Int64Array) -> RingSystem:
+    """Set forms equal to what was received."""
+    factors = np.concatenate([form.factors for form in forms_P])
+    rest = np.concatenate([form.rest for form in forms_P])
+    return RingSystem(factors, np.concatenate(list(got_PHM)) - rest)
+
+
+def re_randomised(forms_P: Sequence[Form]) -> list[Form]:
+    """Add an unknown sharing of zero to each row."""
+    num_parties, rows = len(forms_P), len(forms_P[0].rest)
+    free_PH = unknown_rows(num_parties - 1, rows, 0)
+    last = Form(-total(free_PH).factors, free_PH[0].rest)
+    return [
+        Form(np.concatenate([form.factors, zeros.factors], axis=1), form.rest)
+        for form, zeros in zip(forms_P, [*free_PH, last], strict=True)
+    ]
+
+
+def unknown_rows(num_parties: int, count: int, columns: int) -> list[Form]:
+    """Return each party's share of some rows, of which nothing is known."""
+    identity = np.eye(num_parties * count, dtype=np.int64).reshape(num_parties, count, -1)
+    return [Form(of_party, np.zeros((count, columns), dtype=np.int64)) for of_party in identity]
+
+
+def sums_of_clusters(
+    view: DealersView,
+    held_H: Sequence[int],
+    got_PHM: Int64Array,
+    num_clusters: int,
+    *,
+    reckon_with_zeros: bool = False,
+) -> list[Known] | None:
+    """Let clients of one cluster and the dealer solve for every cluster's sum and size.
+
+    They do not know which column theirs is: a wrong guess has no solution.
+
+    Parameters
+    ----------
+    held_H : sequence of int
+        Rows of the colluders.
+    got_PHM : ndarray of int64
+        Shares that they got.
+    reckon_with_zeros : bool
+        Take shares for re-randomised, by what is unknown.
+
+    Returns
+    -------
+    list of Known, or None
+        Of their own cluster, then of the others; None if no guess has a solution.
+    """
+    num_parties, _, columns = got_PHM.shape
+    sums_P = unknown_rows(num_parties, num_clusters, columns)
+    for own in range(num_clusters):
+        forms_P = handed_out(view, [own] * len(held_H), held_H, sums_P)
+        system = solved(re_randomised(forms_P) if reckon_with_zeros else forms_P, got_PHM)
+        if system.has_solution:
+            others = [k for k in range(num_clusters) if k != own]
+            unknowns_KU = np.zeros((num_clusters, system.num_unknowns), dtype=np.int64)
+            unknowns_KU[:, : num_parties * num_clusters] = total(sums_P).factors
+            return [system.value(unknowns_KU[k]) for k in (own, *others)]
+    return None
+
+
+def rows_of_honest(
+    view: DealersView,
+    held_H: Sequence[int],
+    group_of_H: Sequence[int],
+    got_PHM: Int64Array,
+    shared_PHM: Int64Array,
+    num_clusters: int,
+) -> list[Known] | None:
+    """Let all clients but those of one cluster, and the dealer, solve for each row in that cluster.
+
+    Parameters
+    ----------
+    held_H, group_of_H : sequence of int
+        Rows of the colluders, and which of them got the same mean.
+    got_PHM, shared_PHM : ndarray of int64
+        Without sizes: shares that they got, and shares of their own rows that they sent.
+    """
+    num_points = view.mask("means", "payload").shape[1]
+    honest = sorted(set(range(num_points)) - set(held_H))
+    hidden_P = unknown_rows(len(got_PHM), len(honest), got_PHM.shape[2])
+    rows_P = [
+        placed(num_points, held_H, shared_HM, honest, hidden)
+        for hidden, shared_HM in zip(hidden_P, shared_PHM, strict=True)
+    ]
+    for *names_of_groups, rest in itertools.permutations(range(num_clusters)):
+        clusters = np.full(num_points, rest)
+        clusters[held_H] = [names_of_groups[group] for group in group_of_H]
+        sums_P = summed(view, clusters.tolist(), rows_P)
+        system = solved(handed_out(view, clusters[held_H].tolist(), held_H, sums_P), got_PHM)
+        if system.has_solution:
+            return [system.value(form_U) for form_U in total(hidden_P).factors]
+    return None
+
+
+def placed(
+    num_points: int,
+    held_H: Sequence[int],
+    shared_HM: Int64Array,
+    honest: Sequence[int],
+    hidden: Form,
+) -> Form:
+    """Return a party's share of all rows, of which those of colluders are known."""
+    factors = np.zeros((num_points, hidden.factors.shape[1]), dtype=np.int64)
+    rest = np.zeros((num_points, hidden.rest.shape[1]), dtype=np.int64)
+    factors[honest], rest[held_H] = hidden.factors, shared_HM
+    return Form(factors, rest)
+
+
+def summed(view: DealersView, cluster_of_N: Sequence[int], rows_P: Sequence[Form]) -> list[Form]:
+    """Return each party's share of every cluster's sum, from its share of all rows."""
+    members_PNK = view.mask("means", "members of means")
+    parts_PKM = view.product("means", "members of means", "payload")
+    opened_NK = one_hot(cluster_of_N, members_PNK.shape[2]) + members_PNK.sum(axis=0)
+    masked = total(rows_P).plus(view.mask("means", "payload").sum(axis=0))
+    return [
+        product_share(opened_NK.T, members_NK.T, part_KM, rows, masked)
+        for members_NK, part_KM, rows in zip(members_PNK, parts_PKM, rows_P, strict=True)
+    ]
