@@ -10,11 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
 from rich.console import RenderableType
 from rich.text import Text
 
 from mpc.bounds import origin_of, public_bound
 from mpc.default_start import start_of
+from mpc.errors import BudgetError
 from mpc.fixedpoint import FloatArray
 from mpc.jobs import (
     K_CANDIDATES_MAX,
@@ -32,7 +34,7 @@ from secfpp.cli.saving import check_writable, save_array
 from secfpp.cli.tables import cost_table, ledger_table
 from secfpp.cli.vectors import Choice, read_vectors
 from secfpp.cli.verb import Verb
-from secfpp.errors import ConfigError, OutputError
+from secfpp.errors import ConfigError, DataError, OutputError
 from secfpp.progress import working
 
 
@@ -106,7 +108,10 @@ class Cluster(Verb):
         origin_D = origin_of(points_ND)
         centred_ND = points_ND - origin_D
         job = self._job(centred_ND)
-        payload_ND = centred_ND / job.norm_bound  # in the range where fixed point is precise
+        with np.errstate(over="ignore"):
+            payload_ND = centred_ND / job.norm_bound  # in the range where fixed point is precise
+        if not np.isfinite(payload_ND).all():
+            raise ConfigError(f"--norm-bound {job.norm_bound}: rows are far beyond it; raise it")
         job.check_points(centred_ND, payload_ND)
         with working(self._doing()), self._session() as session:
             result = session.cluster(job, centred_ND, payload_ND, owners)
@@ -129,7 +134,6 @@ class Cluster(Verb):
             iterations=self.iterations,
             rows_given=self.init_rows is not None,
         )
-        bound = self.norm_bound if self.norm_bound is not None else public_bound(points_ND)
         return ClusterJob(
             k=self.k,
             iterations=start.iterations,
@@ -141,9 +145,18 @@ class Cluster(Verb):
             seed=self.seed,
             k_max=self.k_max,
             comparisons=self.comparisons,
-            norm_bound=bound,
+            norm_bound=self._bound(points_ND),
             label=f"cluster {self.input.name}",
         )
+
+    def _bound(self, points_ND: FloatArray) -> float:
+        """Return the public bound on a vector's distance from the mean."""
+        if self.norm_bound is not None:
+            return self.norm_bound
+        try:
+            return public_bound(points_ND)
+        except BudgetError as error:
+            raise DataError(f"--input {self.input}: {error}") from error
 
     def _doing(self) -> str:
         """Say what takes its time."""
