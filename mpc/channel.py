@@ -13,11 +13,13 @@ import time
 from collections.abc import Iterator
 from typing import Final, Protocol
 
-from mpc.errors import PeerTimeoutError, TransportError
+from mpc.errors import InputError, PeerTimeoutError, TransportError
 
 _BUFFER_BYTES: Final = 1 << 18
 _RECORD_BATCH: Final = 1 << 18
 """Bytes encrypted at a time: bounds the copies held of a large payload."""
+MAX_SECONDS: Final = 1e9
+"""Thirty years; the kernel and Python take little more."""
 
 Buffer = bytes | bytearray | memoryview
 
@@ -215,6 +217,17 @@ def handshake(
     except OSError as error:
         raise TransportError(f"the connection broke: {error.strerror or error}") from None
     return channel
+
+
+def check_seconds(name: str, seconds: float) -> None:
+    """Refuse a time-out that the kernel cannot keep.
+
+    Raises
+    ------
+    InputError
+    """
+    if not 0 < seconds <= MAX_SECONDS:
+        raise InputError(f"{name} {seconds}: seconds above 0, at most {MAX_SECONDS:g}, are needed")
 
 
 def set_timeout(sock: socket.socket, seconds: float) -> None:

@@ -196,9 +196,19 @@ def _belong(key: PrivateKeyTypes, certificate: x509.Certificate) -> bool:
 
 def _certificates(text: str, path: Path) -> list[x509.Certificate]:
     try:
-        return x509.load_pem_x509_certificates(text.encode())
-    except ValueError:
+        found = x509.load_pem_x509_certificates(text.encode())
+        for certificate in found:
+            _read_all_of(certificate)
+    except Exception:  # cryptography has exceptions of many kinds for what is damaged
         raise InputError(f"{path} holds no readable PEM certificate; copy it anew") from None
+    return found
+
+
+def _read_all_of(certificate: x509.Certificate) -> None:
+    """Read what cryptography reads only when it is asked for, and may then find damaged."""
+    for name in ("extensions", "issuer", "subject", "not_valid_before_utc", "not_valid_after_utc"):
+        getattr(certificate, name)
+    certificate.public_key()
 
 
 def _key(text: str, path: Path) -> PrivateKeyTypes:
@@ -206,7 +216,7 @@ def _key(text: str, path: Path) -> PrivateKeyTypes:
         return serialization.load_pem_private_key(text.encode(), password=None)
     except TypeError:
         raise InputError(f"{path} is encrypted; a key without a passphrase is needed") from None
-    except (ValueError, UnsupportedAlgorithm):
+    except Exception:  # as above
         raise InputError(f"{path} holds no readable PEM private key; copy it anew") from None
 
 
@@ -215,7 +225,10 @@ def _read(path: Path) -> str:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         with open(descriptor, encoding="utf-8-sig") as file:  # a pipe, opened so, does not block
-            if path.suffix == _KEY_SUFFIX and os.fstat(descriptor).st_mode & _OTHERS:
+            mode = os.fstat(descriptor).st_mode
+            if not stat.S_ISREG(mode):
+                raise InputError(f"{path} is a pipe or a device; a file is needed")
+            if path.suffix == _KEY_SUFFIX and mode & _OTHERS:
                 raise InputError(f"others may read the private key {path}; run: chmod 600 {path}")
             return file.read()
     except FileNotFoundError:

@@ -12,7 +12,7 @@ Shape letters: N points, K clusters.
 from dataclasses import dataclass
 from typing import Final
 
-from mpc.jobs import MAX_COLUMNS, Init
+from mpc.jobs import MAX_COLUMNS, MAX_ITERATIONS, Init
 
 ITERATIONS: Final = 20
 """Most iterations of a single start."""
@@ -57,7 +57,7 @@ def start_of(
         init = "farthest-first" if alone and restarts in (None, 1) else "k-means++"
     if init == "farthest-first" or rows_given or k is None or k < 1:
         return Start(init=init, restarts=restarts or 1, iterations=iterations or ITERATIONS)
-    few = k + 3 if restarts is None else ITERATIONS
+    few = min(k + 3, MAX_ITERATIONS) if restarts is None else ITERATIONS
     return Start(
         init=init,
         restarts=default_restarts(num_points, k) if restarts is None else restarts,

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Final, Self
 
 from mpc.errors import InputError
+from mpc.whole_file import read_whole
 
 MAX_PARTIES: Final = 5
 _KEYS: Final = ("session", "parties", "dealer")
@@ -153,7 +154,7 @@ def read_addresses(path: Path) -> Addresses:
         Names the file and what is wrong in it.
     """
     try:
-        value = json.loads(path.read_text(encoding="utf-8-sig"))
+        value = json.loads(read_whole(path).decode("utf-8-sig"))
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}") from None
     except UnicodeDecodeError:

@@ -17,6 +17,7 @@ from typing import Final, Literal, Protocol, Self
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
 from mpc.bounds import with_bounds
+from mpc.channel import check_seconds
 from mpc.child import START_TIMEOUT_S
 from mpc.coordinate import Coordination, encode_input
 from mpc.encoding import check_bounds
@@ -112,6 +113,8 @@ def open_session(
     """
     if not 2 <= num_parties <= MAX_PARTIES:
         raise InputError(f"{num_parties} parties asked for; 2 to {MAX_PARTIES} are possible")
+    check_seconds("timeout_s", timeout_s)
+    check_seconds("job_timeout_s", job_timeout_s)
     insecure = insecure_stamps(provider, links)
     if insecure and not insecure_dev:
         raise InsecureError(f"{'; '.join(insecure)}. To debug with it, say --insecure-dev")
@@ -146,6 +149,8 @@ def join_session(
     TransportError
         A party cannot be reached, or refuses us.
     """
+    check_seconds("timeout_s", timeout_s)
+    check_seconds("job_timeout_s", job_timeout_s)
     group = RemoteGroup(read_addresses(network), certificates, timeout_s=timeout_s)
     return SecureSession(group, job_timeout_s=job_timeout_s, insecure=())
 

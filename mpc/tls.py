@@ -8,6 +8,7 @@ import os
 import ssl
 
 from mpc.certificates import Credentials
+from mpc.errors import InputError
 
 
 def context_of(credentials: Credentials, *, server_side: bool) -> ssl.SSLContext:
@@ -24,13 +25,25 @@ def context_of(credentials: Credentials, *, server_side: bool) -> ssl.SSLContext
     ssl.SSLContext
         TLS 1.3 and nothing older; both ends show a certificate of the same authority, which may be
         used for their side. A common name is no name.
+
+    Raises
+    ------
+    InputError
+        OpenSSL cannot read a certificate or the key, or they do not belong together.
     """
     protocol = ssl.PROTOCOL_TLS_SERVER if server_side else ssl.PROTOCOL_TLS_CLIENT
     context = ssl.SSLContext(protocol)
     context.minimum_version = ssl.TLSVersion.TLSv1_3
     context.verify_mode = ssl.CERT_REQUIRED
-    context.load_verify_locations(cadata=credentials.authority_pem)
-    _load_chain(context, credentials)
+    try:
+        authority = credentials.authority_pem.encode("ascii", "ignore")  # less foreign comments
+        context.load_verify_locations(cadata=authority.decode())
+        _load_chain(context, credentials)
+    except ssl.SSLError as error:
+        raise InputError(
+            f"OpenSSL refuses the credentials of {credentials.role}: {error.reason or error}; copy "
+            "them anew"
+        ) from None
     if server_side:
         context.num_tickets = 0  # sessions are not resumed
     else:

@@ -4,7 +4,6 @@ Reading from and writing to JSON is in `secfpp.config_json`; nothing here is glo
 function downstream takes the branch it needs, not the tree.
 """
 
-import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -14,6 +13,7 @@ from mpc.session import insecure_stamps
 from secfpp.data.partition import PartitionConfig
 from secfpp.errors import ConfigError
 from secfpp.method_settings import (
+    LARGEST,
     CflConfig,
     DpFplConfig,
     FedOtpConfig,
@@ -66,6 +66,9 @@ LinksName = Literal["tls", "plain"]
 DeviceName = Literal["cpu", "cuda", "auto"]
 PrecisionName = Literal["fp32", "bf16", "fp16"]
 
+MOST_SEEDS = 10_000
+"""Of one run or comparison."""
+
 
 def _require(condition: bool, name: str, value: object, limit: str) -> None:
     """Raise ConfigError naming the setting, its value and what it must be."""
@@ -74,9 +77,9 @@ def _require(condition: bool, name: str, value: object, limit: str) -> None:
 
 
 def _require_positive(name: str, value: float, *, zero: bool = False) -> None:
-    """Refuse a number that is not finite and positive (or zero, where allowed)."""
-    ok = math.isfinite(value) and (value > 0 or (zero and value == 0))
-    _require(ok, name, value, "finite and at least 0" if zero else "finite and above 0")
+    """Refuse a number that is not positive (or zero, where allowed), or beyond all use."""
+    ok = value <= LARGEST and (value > 0 or (zero and value == 0))
+    _require(ok, name, value, f"{'at least' if zero else 'above'} 0 and at most {LARGEST:g}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -313,7 +316,7 @@ class RunConfig:
         _require(
             len(set(self.methods)) == len(self.methods), "methods", self.methods, "named once each"
         )
-        _require(self.seeds >= 1, "seeds", self.seeds, "at least 1")
+        _require(1 <= self.seeds <= MOST_SEEDS, "seeds", self.seeds, f"in 1..{MOST_SEEDS}")
         _require(self.first_seed >= 0, "first_seed", self.first_seed, "at least 0")
         _require(
             0 < self.participation <= 1, "participation", self.participation, "above 0, at most 1"

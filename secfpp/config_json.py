@@ -76,12 +76,14 @@ def from_json(kind: type[ConfigT], value: JsonValue, *, where: str = "") -> Conf
     """
     name = where or "the configuration"
     if not isinstance(value, Mapping):
-        raise ConfigError(f"{name} is {value!r} but must be an object; see config.json of a run")
+        raise ConfigError(
+            f"{name} is {_shown(value)} but must be an object; see config.json of a run"
+        )
     hints = get_type_hints(kind)
     unknown = sorted(set(value) - set(hints))
     if unknown:
         raise ConfigError(
-            f"unknown key {unknown[0]!r} in {name}; known are {', '.join(sorted(hints))}"
+            f"unknown key {_shown(unknown[0])} in {name}; known are {', '.join(sorted(hints))}"
         )
     prefix = f"{where}." if where else ""
     known = {key: _read(hints[key], item, prefix + key) for key, item in value.items()}
@@ -135,7 +137,9 @@ def _read(hint: object, value: JsonValue, where: str) -> object:
 def _read_literal(choices: tuple[object, ...], value: JsonValue, where: str) -> object:
     if value in choices and isinstance(value, (str, int)):
         return value
-    raise ConfigError(f"{where}={value!r} but it must be one of {', '.join(map(str, choices))}")
+    raise ConfigError(
+        f"{where}={_shown(value)} but it must be one of {', '.join(map(str, choices))}"
+    )
 
 
 def _read_optional(members: tuple[object, ...], value: JsonValue, where: str) -> object:
@@ -149,7 +153,7 @@ def _read_optional(members: tuple[object, ...], value: JsonValue, where: str) ->
 
 def _read_tuple(members: tuple[object, ...], value: JsonValue, where: str) -> object:
     if not isinstance(value, list):
-        raise ConfigError(f"{where}={value!r} but it must be a list")
+        raise ConfigError(f"{where}={_shown(value)} but it must be a list")
     if len(members) == 2 and members[1] is Ellipsis:
         members = (members[0],) * len(value)
     if len(members) != len(value):
@@ -161,17 +165,24 @@ def _read_tuple(members: tuple[object, ...], value: JsonValue, where: str) -> ob
 def _read_scalar(hint: object, value: JsonValue, where: str) -> object:
     """Read a number, string, boolean or path; integers pass as floats, booleans as nothing else."""
     if isinstance(value, str) and not _can_be_named(value):
-        raise ConfigError(f"{where}={value!r} but it must be text that can name a file")
+        raise ConfigError(f"{where}={_shown(value)} but it must be text that can name a file")
     if hint is Path and isinstance(value, str):
         return Path(value)
     if hint is float and isinstance(value, (int, float)) and not isinstance(value, bool):
         return _as_float(value, where)
     if hint is int and isinstance(value, int) and not isinstance(value, bool):
+        _as_float(value, where)
         return value
     if hint in (bool, str) and type(value) is hint:
         return value
     wanted = getattr(hint, "__name__", str(hint))
-    raise ConfigError(f"{where}={value!r} but it must be of type {wanted}")
+    raise ConfigError(f"{where}={_shown(value)} but it must be of type {wanted}")
+
+
+def _shown(value: object) -> str:
+    """Return a value for a message, cut if it is long."""
+    shown = repr(value)
+    return shown if len(shown) <= 60 else f"{shown[:60]}..."
 
 
 def _as_float(value: int | float, where: str) -> float:

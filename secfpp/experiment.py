@@ -17,7 +17,7 @@ from secfpp.cohort import Cohort
 from secfpp.config import RunConfig, SecureConfig
 from secfpp.config_json import to_json
 from secfpp.credentials import check_credentials
-from secfpp.errors import RunInterruptedError
+from secfpp.errors import RunFolderError, RunInterruptedError
 from secfpp.federation import (
     Federation,
     RoundResult,
@@ -28,6 +28,7 @@ from secfpp.federation import (
 )
 from secfpp.methods.interface import Setting
 from secfpp.methods.registry import METHODS
+from secfpp.prompts import PromptState
 from secfpp.recorder import Recorder
 from secfpp.results import MethodResult, summarise
 from secfpp.run_folder import RunFolder
@@ -177,6 +178,7 @@ class _Run:
         if state is None:
             state = begin(federation, self.world.initial_TW)
         else:
+            self._check_fit(unit, state, cohort)
             state = state.to(self.world.device)
         if federation.trainer.steps == 0:
             self._record(unit, score_start(federation, state), cohort)
@@ -188,6 +190,16 @@ class _Run:
             result = run_round(federation, state, clients_n)
             state = result.state
             self._record(unit, result, cohort)
+
+    def _check_fit(self, unit: Unit, state: PromptState, cohort: Cohort) -> None:
+        """Refuse saved prompts of other clients or of another size than this run's."""
+        found = (state.num_clients, *state.initial_TW.shape)
+        needed = (cohort.num_clients, *self.world.initial_TW.shape)
+        if found != needed:
+            raise RunFolderError(
+                f"{self.recorder.folder.path}: the state of {unit.key} is of (clients, tokens, "
+                f"width) {found}, not {needed}; delete it to redo it"
+            )
 
     def _record(self, unit: Unit, result: RoundResult, cohort: Cohort) -> None:
         """Write a round down and tell the observer."""

@@ -1,12 +1,20 @@
 """JSON files as people and programs write them: with or without a byte-order mark."""
 
 import json
+import math
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TypeAlias
+
+from mpc.whole_file import read_whole
 
 __all__ = ["JsonValue", "parse_json", "read_json"]
 
 JsonValue: TypeAlias = "None | bool | int | float | str | list[JsonValue] | dict[str, JsonValue]"
+
+DEEPEST = 100
+"""Objects and lists within one another; no file of ours has more than ten."""
+_TOO_DEEP = "it is nested too deeply"
 
 
 def read_json(path: Path) -> JsonValue:
@@ -15,11 +23,11 @@ def read_json(path: Path) -> JsonValue:
     Raises
     ------
     OSError
-        The file cannot be read.
+        The file cannot be read, or is a device.
     ValueError
-        It is not JSON in UTF-8, or nested beyond all use.
+        It is not JSON in UTF-8, has NaN or infinity, or is nested beyond all use.
     """
-    return parse_json(path.read_bytes())
+    return parse_json(read_whole(path))
 
 
 def parse_json(content: bytes | str) -> JsonValue:
@@ -33,5 +41,24 @@ def parse_json(content: bytes | str) -> JsonValue:
     try:
         value: JsonValue = json.loads(text)
     except RecursionError:
-        raise ValueError("it is nested too deeply") from None
+        raise ValueError(_TOO_DEEP) from None
+    _check(value)
     return value
+
+
+def _check(value: JsonValue) -> None:
+    """Refuse NaN and infinity, which are no JSON, and what is too deep to be walked through."""
+    level = [value]
+    for _ in range(DEEPEST):
+        if not all(math.isfinite(item) for item in level if isinstance(item, float)):
+            raise ValueError("it has a number that is not finite")
+        level = [item for holder in level for item in _items(holder)]
+        if not level:
+            return
+    raise ValueError(_TOO_DEEP)
+
+
+def _items(value: JsonValue) -> Iterable[JsonValue]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()

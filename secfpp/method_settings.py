@@ -3,7 +3,6 @@
 Where nothing else is said, a default was found on seeds 100, 101 and 102; docs/methods.md says how.
 """
 
-import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -21,6 +20,9 @@ __all__ = [
 
 LossName = Literal["plain", "balanced", "aligned"]
 """Cross-entropy over images; over classes alike; the latter and alignment, as P_G of SecFPP."""
+
+LARGEST = 1e9
+"""Of rates, weights, bounds and seconds: more does not fit float32, the kernel, or any purpose."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -153,9 +155,9 @@ class DpFplConfig:
 
 
 def _require_number(name: str, value: float, *, zero: bool = True) -> None:
-    """Refuse a number that is not finite and positive (or zero, where allowed)."""
-    ok = math.isfinite(value) and (value > 0 or (zero and value == 0))
-    _require(name, value, ok, "finite and at least 0" if zero else "finite and above 0")
+    """Refuse a number that is not positive (or zero, where allowed), or beyond all use."""
+    ok = value <= LARGEST and (value > 0 or (zero and value == 0))
+    _require(name, value, ok, f"{'at least' if zero else 'above'} 0 and at most {LARGEST:g}")
 
 
 def _require(name: str, value: object, ok: bool, limit: str) -> None:

@@ -4,7 +4,7 @@ from dataclasses import asdict
 
 import numpy as np
 
-from secfpp.config_json import JsonValue, from_json, to_json
+from secfpp.config_json import JsonValue, to_json
 from secfpp.federation import RoundRecord, RoundResult
 from secfpp.methods.interface import IntArray
 from secfpp.prompts import FloatArray, PromptState
@@ -90,7 +90,7 @@ class Recorder:
             state = self.folder.load_state(unit.key)
             if state is not None:
                 self.states[unit.key] = state
-        lines = [from_json(RoundRecord, line) for line in self.folder.lines("metrics.jsonl")]
+        lines = self.folder.records("metrics.jsonl", RoundRecord)
         self.records = [line for line in lines if self._is_safe(line)]
         if len(self.records) != len(lines):
             self.folder.rewrite("metrics.jsonl", [_object(asdict(r)) for r in self.records])
@@ -110,7 +110,7 @@ class Recorder:
             safe = [
                 line
                 for line in (lines if isinstance(lines, list) else [])
-                if isinstance(line, dict) and _int(line["round"]) <= self.rounds_done(unit)
+                if isinstance(line, dict) and _int(line.get("round")) <= self.rounds_done(unit)
             ]
             if safe:
                 self._traffic[unit.key] = list(safe)
@@ -121,8 +121,8 @@ class Recorder:
         maps = stored.get("maps") if isinstance(stored, dict) else None
         for entry in maps if isinstance(maps, list) else []:
             if isinstance(entry, dict):
-                which = "first" if entry["round"] == 1 else "last"
-                self._maps[f"{entry['method']}/seed{entry['seed']}/{which}"] = entry
+                which = "first" if entry.get("round") == 1 else "last"
+                self._maps[f"{entry.get('method')}/seed{entry.get('seed')}/{which}"] = entry
 
 
 def planar_map(descriptor_nD: FloatArray) -> FloatArray:

@@ -18,20 +18,25 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load, save_file
 
+from mpc.whole_file import read_whole
 from secfpp.config import RunConfig
-from secfpp.config_json import JsonValue, load_config, to_json
-from secfpp.errors import RunFolderError
-from secfpp.json_file import parse_json, read_json
+from secfpp.config_json import JsonValue, from_json, load_config, to_json
+from secfpp.errors import ConfigError, RunFolderError, SecfppError, reason
+from secfpp.json_file import parse_json
 from secfpp.prompts import PromptState
 from secfpp.versions import collect_versions
 
 __all__ = ["RunFolder"]
 
+RecordT = TypeVar("RecordT")
+_NO_STATE = (OSError, LookupError, TypeError, ValueError, RuntimeError)
+"""What comes of tensors that are absent, or of other shapes."""
 JsonObject = Mapping[str, JsonValue]
 
 
@@ -91,10 +96,14 @@ class RunFolder:
     def lines(self, name: str) -> list[dict[str, JsonValue]]:
         """Read a .jsonl file; a last line cut short by a kill is left out."""
         path = self.path / name
-        if not path.exists():
+        try:
+            content = read_whole(path, pipes=False)
+        except FileNotFoundError:
             return []
+        except OSError as error:
+            raise RunFolderError(f"cannot read {path}: {reason(error)}") from error
         found = []
-        for text in path.read_bytes().splitlines():
+        for text in content.splitlines():
             try:
                 line = parse_json(text)
             except ValueError:
@@ -103,6 +112,21 @@ class RunFolder:
                 raise RunFolderError(f"{path} is damaged: {line!r} is no object; start a new run")
             found.append(line)
         return found
+
+    def records(self, name: str, kind: type[RecordT]) -> list[RecordT]:
+        """Read a .jsonl file whose lines are dataclasses of a kind.
+
+        Raises
+        ------
+        RunFolderError
+            A line is not one of them.
+        """
+        try:
+            return [from_json(kind, line) for line in self.lines(name)]
+        except ConfigError as error:
+            raise RunFolderError(
+                f"{self.path / name} is damaged: {error}; start a new run"
+            ) from error
 
     def rewrite(self, name: str, lines: Sequence[JsonObject]) -> None:
         """Replace a .jsonl file as a whole."""
@@ -116,7 +140,11 @@ class RunFolder:
         """Read a .json file; None when it is not there yet."""
         path = self.path / name
         try:
-            return None if not path.exists() else read_json(path)
+            return parse_json(read_whole(path, pipes=False))
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise RunFolderError(f"cannot read {path}: {reason(error)}") from error
         except ValueError as error:
             raise RunFolderError(f"{path} is damaged: {error}; start a new run") from error
 
@@ -134,12 +162,18 @@ class RunFolder:
     def load_state(self, unit: str) -> PromptState | None:
         """Return the prompts of one method and seed as last saved; None when it has not begun."""
         path = self.path / "state" / f"{unit}.safetensors"
-        if not path.exists():
-            return None
         try:
-            tensors = load_file(path)
-        except (SafetensorError, OSError) as error:
-            raise RunFolderError(f"{path} is damaged: {error}; delete it to redo it") from error
+            return self._state_of(load(read_whole(path, pipes=False)))
+        except FileNotFoundError:
+            return None
+        except (SafetensorError, SecfppError, *_NO_STATE) as error:
+            raise RunFolderError(
+                f"{path} is damaged: {reason(error)}; delete it to redo it"
+            ) from error
+
+    @staticmethod
+    def _state_of(tensors: Mapping[str, torch.Tensor]) -> PromptState:
+        """Return the prompts that tensors of a file hold."""
         return PromptState(
             initial_TW=tensors["initial"],
             shared_NTW=tensors["shared"],

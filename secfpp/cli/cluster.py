@@ -15,8 +15,9 @@ import numpy as np
 from rich.console import RenderableType
 from rich.text import Text
 
-from mpc.bounds import lost_to_rounding, prepared, with_bounds
+from mpc.bounds import Prepared, lost_to_rounding, prepared, with_bounds
 from mpc.default_start import start_of
+from mpc.errors import BudgetError
 from mpc.fixedpoint import FloatArray
 from mpc.jobs import (
     K_CANDIDATES_MAX,
@@ -34,7 +35,7 @@ from secfpp.cli.saving import check_writable, save_array
 from secfpp.cli.tables import cost_table, ledger_table
 from secfpp.cli.vectors import Choice, read_vectors
 from secfpp.cli.verb import Verb
-from secfpp.errors import ConfigError, OutputError
+from secfpp.errors import ConfigError, DataError, OutputError
 from secfpp.progress import working
 
 
@@ -110,10 +111,7 @@ class Cluster(Verb):
         if (self.network is None) != (self.certs is None):
             raise ConfigError("--network and --certs go together: addresses and credentials")
         owners = data_owners(self.owners, len(points_ND), self.certs)
-        given = prepared(points_ND)
-        job = self._job(len(points_ND))
-        job.check_points(given.points_ND, given.payload_ND)
-        job = with_bounds(job, given.points_ND, given.payload_ND)
+        job, given = self._public_and_shared(points_ND)
         lost = lost_to_rounding(job, given.points_ND)
         with working(self._doing()), self._session() as session:
             result = session.cluster(job, given.points_ND, given.payload_ND, owners)
@@ -151,6 +149,16 @@ class Cluster(Verb):
             value_bound=self.value_bound,
             label=f"cluster {self.input.name}",
         )
+
+    def _public_and_shared(self, points_ND: FloatArray) -> tuple[ClusterJob, Prepared]:
+        """Return the job with all its bounds, and the rows as they are shared."""
+        job = self._job(len(points_ND))
+        try:
+            given = prepared(points_ND)
+            job.check_points(given.points_ND, given.payload_ND)
+            return with_bounds(job, given.points_ND, given.payload_ND), given
+        except BudgetError as error:
+            raise DataError(f"--input {self.input}: {error}") from error
 
     def _doing(self) -> str:
         """Say what takes its time."""

@@ -36,7 +36,7 @@ def data_owners(asked: int | None, num_points: int, certs: Path | None) -> tuple
     if asked is not None and asked < 1:
         raise ConfigError(f"--owners {asked}: at least 1 is needed")
     if certs is None:
-        numbers: tuple[int, ...] = tuple(range(asked or MOST))
+        numbers: tuple[int, ...] = tuple(range(min(asked or MOST, num_points)))
     else:
         numbers = _with_credentials(asked, num_points, certs)
     return tuple(numbers[row % len(numbers)] for row in range(num_points))

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import reduce
 from operator import or_
 from pathlib import Path
@@ -38,6 +41,7 @@ VERBS: dict[str, type[Verb]] = {
     "certs": Certs,
     "doctor": Doctor,
 }
+NARROWEST = 40  # columns
 DESCRIPTION = (
     f"SecFPP {__version__}: CLIP prompts learned together by clients that show them to nobody, "
     "grouped by k-means over secret-shared vectors."
@@ -64,13 +68,30 @@ def parse(words: Sequence[str]) -> Verb:
         raise SystemExit(0)
     branches = [_branch(name, verb, words) for name, verb in VERBS.items()]
     anything = cast(type[Verb], reduce(or_, branches))
-    return tyro.cli(
-        anything,
-        args=[*_none_spelled(words)] or ["--help"],
-        prog="secfpp",
-        description=DESCRIPTION,
-        config=(tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff),
-    )
+    with _wide_enough():
+        return tyro.cli(
+            anything,
+            args=[*_none_spelled(words)] or ["--help"],
+            prog="secfpp",
+            description=DESCRIPTION,
+            config=(tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff),
+        )
+
+
+@contextmanager
+def _wide_enough() -> Iterator[None]:
+    """Let help be as wide as it must: in a few columns, tyro never comes to an end of it."""
+    before = os.environ.get("COLUMNS")
+    if shutil.get_terminal_size().columns >= NARROWEST:
+        yield
+        return
+    os.environ["COLUMNS"] = str(NARROWEST)
+    try:
+        yield
+    finally:
+        os.environ.pop("COLUMNS")
+        if before is not None:
+            os.environ["COLUMNS"] = before
 
 
 def _none_spelled(words: Sequence[str]) -> Iterator[str]:

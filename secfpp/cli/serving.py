@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mpc.errors import InputError
 from secfpp.cli.console import say
 from secfpp.cli.outcome import Outcome
 from secfpp.cli.verb import Verb
@@ -33,13 +34,17 @@ class Serving(Verb):
     """How long to wait for the others to come."""
 
     def __post_init__(self) -> None:
+        from mpc.channel import check_seconds
+
         for flag, value in (
             ("--timeout-s", self.timeout_s),
             ("--job-timeout-s", self.job_timeout_s),
             ("--wait-s", self.wait_s),
         ):
-            if not value > 0:
-                raise ConfigError(f"{flag} {value}: must be positive")
+            try:
+                check_seconds(flag, value)
+            except InputError as error:  # a ValueError, to which tyro has words of its own
+                raise ConfigError(str(error)) from error
 
     def serve(self, role: str) -> Outcome:
         """Serve one session in a role, until the server hangs up."""

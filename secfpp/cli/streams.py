@@ -71,7 +71,8 @@ def _spell(error: UnicodeError) -> tuple[str | bytes, int]:
 
 def _bytes_of(character: str, encoding: str) -> bytes:
     """Return a byte of a file name, or the nearest ASCII, in the stream's encoding."""
-    if "\udc80" <= character <= "\udcff":
+    in_single_bytes = len("a".encode(encoding, "ignore")) == 1  # not so in UTF-16
+    if "\udc80" <= character <= "\udcff" and in_single_bytes:
         return bytes([ord(character) - 0xDC00])
     nearest = unicodedata.normalize("NFKD", character).encode("ascii", "ignore").decode()
     return SPELT.get(character, nearest or "?").encode(encoding, "ignore")

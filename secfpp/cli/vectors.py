@@ -18,7 +18,7 @@ import numpy.typing as npt
 from mpc.fixedpoint import FloatArray
 from mpc.jobs import MAX_POINTS
 from secfpp.cli.console import say
-from secfpp.cli.csv_rows import Headings, read_csv
+from secfpp.cli.csv_rows import LARGEST, Headings, read_csv
 from secfpp.errors import DataError, reason
 
 Array = npt.NDArray[np.generic]
@@ -171,7 +171,9 @@ def _read_npy(file: Path, choice: Choice) -> Array:
 
 def _read_csv(file: Path, choice: Choice) -> Array:
     """Read text, and say what was decided about it."""
-    found = read_csv(file.read_bytes(), choice.headings)
+    with file.open("rb") as opened:
+        content = opened.read(LARGEST + 1)  # one more is refused, without the rest in memory
+    found = read_csv(content, choice.headings)
     for note in found.notes:
         say(f"secfpp: note: {note}")
     return found.rows_ND

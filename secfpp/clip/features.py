@@ -69,9 +69,9 @@ def kept_array(
     if path.is_file():
         try:
             kept: NDArray[np.float32] = load_file(path)[_KEY]
-            if kept.shape == shape:
+            if kept.shape == shape and kept.dtype == np.float32:
                 return kept
-            _LOG.warning("%s holds shape %s, not %s", path, kept.shape, shape)
+            _LOG.warning("%s holds %s %s, not %s", path, kept.dtype, kept.shape, shape)
         except (OSError, KeyError, SafetensorError) as error:
             _LOG.warning("%s is damaged (%s); computing it afresh", path, error)
     computed = compute()

@@ -28,6 +28,7 @@ TUNED_ON_SEEDS: Final = (100, 101, 102)
 
 DEFAULT_EPSILONS: Final = (0.1, 1.0, 8.0)
 DEFAULT_SEEDS: Final = 3
+MOST_THREADS: Final = 10_000
 _OF_EACH_CELL: Final = ("methods", "seeds", "first_seed", "out", "resume")
 
 
@@ -67,6 +68,10 @@ class CompareConfig:
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise ConfigError(f"{name}={value} but it must be at least 1; change --{name}")
+        if self.threads > MOST_THREADS:
+            raise ConfigError(
+                f"threads={self.threads} but it must be at most {MOST_THREADS}; change --threads"
+            )
         if self.base.secure.network is not None:
             raise ConfigError(
                 "a comparison starts computing parties of its own, one set a worker; drop "

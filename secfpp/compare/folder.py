@@ -110,7 +110,7 @@ class CompareFolder:
         folder = self.cell(cell)
         if not (folder / "config.json").is_file():
             return Counter()
-        return Counter(str(line["method"]) for line in RunFolder(folder).lines("metrics.jsonl"))
+        return Counter(str(line.get("method")) for line in RunFolder(folder).lines("metrics.jsonl"))
 
     @contextmanager
     def locked(self) -> Iterator[int]:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from secfpp.compare.cells import Cell, steps_of
 from secfpp.compare.folder import CompareFolder
-from secfpp.config_json import JsonValue, from_json
+from secfpp.config_json import JsonValue
 from secfpp.federation import RoundRecord
 from secfpp.run_folder import RunFolder
 
@@ -101,7 +101,7 @@ def read_rows(folder: CompareFolder, cells: Sequence[Cell]) -> tuple[Row, ...]:
 def write_table(path: Path, rows: Sequence[Row]) -> None:
     """Replace the file as a whole."""
     draft = path.with_suffix(".draft")
-    with draft.open("w", encoding="utf-8", newline="") as file:
+    with draft.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(COLUMNS)
         writer.writerows(dataclasses.astuple(row) for row in rows)
@@ -113,8 +113,7 @@ def _rows_of(folder: CompareFolder, cell: Cell) -> list[Row]:
     said = folder.results(cell).get("methods")
     if not isinstance(said, dict):
         return []
-    lines = RunFolder(folder.cell(cell)).lines("metrics.jsonl")
-    records = [from_json(RoundRecord, line) for line in lines]
+    records = RunFolder(folder.cell(cell)).records("metrics.jsonl", RoundRecord)
     rows = []
     for name, rounds in cell.rounds.items():
         mine = sorted((r for r in records if r.method == name), key=lambda record: record.round)

@@ -6,7 +6,6 @@ import hashlib
 import logging
 import os
 import tempfile
-import zipfile
 from importlib.metadata import version
 from pathlib import Path
 
@@ -21,7 +20,7 @@ from secfpp.data.digits import (
 )
 from secfpp.data.domains import Domain, DomainSet
 from secfpp.data.sources import changed, checksum, federation_sources
-from secfpp.errors import DataError
+from secfpp.errors import DataError, reason
 from secfpp.places import cache_home
 
 _LOG = logging.getLogger(__name__)
@@ -65,8 +64,8 @@ def _read_or_build(path: Path) -> DomainSet:
     if path.is_file():
         try:
             return _read(path)
-        except (DataError, OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
-            _LOG.warning("%s is damaged (%s); building it afresh", path, error)
+        except Exception as error:  # zipfile, zlib and numpy each raise their own
+            _LOG.warning("%s is damaged (%s); building it afresh", path, reason(error))
     domain_set = build_digits()
     try:
         _write(path, domain_set)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import get_args
 
@@ -46,10 +45,10 @@ class PartitionConfig:
                     f"partition.{name}={getattr(self, name)} but it must be at least 1; "
                     f"change partition.{name}"
                 )
-        if not (math.isfinite(self.label_mix) and self.label_mix > 0):
+        if not 0 < self.label_mix <= 1e9:
             raise ConfigError(
-                f"partition.label_mix={self.label_mix} but a Dirichlet concentration is finite "
-                "and above 0; change partition.label_mix"
+                f"partition.label_mix={self.label_mix} but a Dirichlet concentration is above 0 "
+                "and at most 1e9; change partition.label_mix"
             )
 
 

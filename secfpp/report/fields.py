@@ -58,9 +58,13 @@ class Fields:
 
     def numbers(self, name: str) -> tuple[float, ...]:
         """Return the numbers of the list under `name`; empty when one of them is not a number."""
+        return _numbers(self.items(name))
+
+    def pairs(self, name: str) -> tuple[tuple[float, float], ...]:
+        """Return the pairs of numbers of the list under `name`; empty when one is no such pair."""
         values = self.items(name)
-        found = [_finite(value) for value in values if isinstance(value, int | float)]
-        kept = tuple(number for number in found if number is not None)
+        found = [_numbers(value) for value in values if isinstance(value, list)]
+        kept = tuple((pair[0], pair[1]) for pair in found if len(pair) == 2)
         return kept if len(kept) == len(values) else ()
 
     def texts(self, name: str) -> tuple[str, ...]:
@@ -80,6 +84,13 @@ class Fields:
             else:
                 rows.append((prefix + name, _printed(value)))
         return tuple(rows)
+
+
+def _numbers(values: Sequence[object]) -> tuple[float, ...]:
+    """Return a list's numbers; none when one of them is not a finite number."""
+    found = [_finite(value) for value in values if isinstance(value, int | float)]
+    kept = tuple(number for number in found if number is not None)
+    return kept if len(kept) == len(values) else ()
 
 
 def _finite(value: int | float) -> float | None:

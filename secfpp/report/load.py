@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from secfpp.errors import ConfigError, RunFolderError
+from secfpp.errors import RunFolderError
 from secfpp.json_file import parse_json, read_json
 from secfpp.report.fields import Fields
 from secfpp.report.records import (
@@ -111,19 +111,16 @@ def _reveal(line: Fields) -> Reveal:
 
 def _table_so_far(folder: Path) -> Fields:
     """Make the table of a run that was killed before it wrote one."""
-    from secfpp.config_json import from_json, to_json  # with torch: slow, and rarely needed
+    from secfpp.config_json import to_json  # with torch: slow, and rarely needed
     from secfpp.federation import RoundRecord
     from secfpp.results import summarise
     from secfpp.run_folder import RunFolder
 
     run = RunFolder(folder)
-    lines = run.lines("metrics.jsonl")
-    if not lines:
+    records = run.records("metrics.jsonl", RoundRecord)
+    if not records:
         return Fields({})
-    try:
-        rows = summarise(run.config(), [from_json(RoundRecord, line) for line in lines])
-    except ConfigError as error:
-        raise RunFolderError(f"{folder}/metrics.jsonl is damaged: {error}") from error
+    rows = summarise(run.config(), records)
     return Fields({"methods": {row.name: to_json(row) for row in rows}})
 
 
@@ -202,7 +199,7 @@ def _first_clusters(pictures: Fields) -> ClusterMap | None:
 
 def _clusters(entry: Fields) -> ClusterMap | None:
     """Read one picture; None when its lists do not fit together."""
-    places = [point for point in entry.items("points") if isinstance(point, list)]
+    places = entry.pairs("points")
     domains, labels = entry.texts("domains"), entry.numbers("labels")
     if not places or not len(places) == len(domains) == len(labels):
         return None
@@ -210,7 +207,7 @@ def _clusters(entry: Fields) -> ClusterMap | None:
         method=entry.text("method"),
         seed=entry.whole("seed"),
         round=entry.whole("round"),
-        points=tuple((float(x), float(y)) for x, y in places),
+        points=places,
         domains=domains,
         labels=tuple(int(label) for label in labels),
     )

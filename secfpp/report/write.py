@@ -13,6 +13,7 @@ from secfpp.report.standalone import figure_svg
 PAGE_NAME = "report.html"
 NUMBERS_NAME = "report.json"
 FIGURE_NAME = "figure.svg"
+SPELT = "backslashreplace"
 TEMPLATE_NAME = "page.html.j2"
 
 
@@ -40,9 +41,14 @@ def write_report(folder: Path, out: Path | None = None) -> tuple[Path, Path]:
     target = out or folder
     target.mkdir(parents=True, exist_ok=True)
     page, numbers = target / PAGE_NAME, target / NUMBERS_NAME
-    page.write_text(render(TEMPLATE_NAME, compose(run)), encoding="utf-8")
-    numbers.write_text(numbers_json(run), encoding="utf-8")
+    write_text(page, render(TEMPLATE_NAME, compose(run)))
+    write_text(numbers, numbers_json(run))
     if run.results:
         drawn = figure_svg(run, methods_without_rounds(run))
-        (target / FIGURE_NAME).write_text(drawn, encoding="utf-8")
+        write_text(target / FIGURE_NAME, drawn)
     return page, numbers
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write UTF-8; what is no text in a folder's name or in a record is spelt in ASCII."""
+    path.write_text(text, encoding="utf-8", errors=SPELT)

@@ -249,3 +249,32 @@ def test_nan_by_the_real_command(tmp_path):
 )
 def test_public_bound_is_the_power_of_two_above(rows, bound):
     assert public_bound(np.array(rows)) == bound
+
+
+@pytest.mark.parametrize("seconds", ["nan", "inf", "1e300", "0", "-1"])
+def test_a_time_out_that_cannot_be_kept_is_refused_before_anything_starts(tmp_path, capfd, seconds):
+    np.save(tmp_path / "x.npy", np.eye(3))
+    words = ["cluster", "--input", str(tmp_path / "x.npy"), "--k", "1", "--timeout-s", seconds]
+    assert main([*words, "--parties", "3"]) == 2
+    assert "timeout_s" in capfd.readouterr().err
+
+
+def test_rows_far_beyond_a_tiny_bound(tmp_path, capfd):
+    np.save(tmp_path / "x.npy", 1e10 * np.eye(3))
+    words = ["cluster", "--plain", "--k", "1", "--input", str(tmp_path / "x.npy")]
+    assert main([*words, "--norm-bound", "1e-300"]) == 2
+    assert "value_bound is inf times norm_bound" in capfd.readouterr().err
+
+
+def test_more_owners_than_a_machine_can_count(tmp_path, capfd):
+    np.save(tmp_path / "x.npy", np.eye(3))
+    words = ["cluster", "--plain", "--k", "1", "--input", str(tmp_path / "x.npy")]
+    assert main([*words, "--owners", "9" * 30]) == 0
+    assert main([*words, "--k", "9" * 30]) == 2
+    assert "999 clusters in" in capfd.readouterr().err
+
+
+def test_rows_too_long_for_a_bound_name_the_file(tmp_path, capfd):
+    np.save(tmp_path / "x.npy", np.array([[1e308, -1e308], [-1e308, 1e308]]))
+    assert main(["cluster", "--plain", "--k", "1", "--input", str(tmp_path / "x.npy")]) == 2
+    assert f"--input {tmp_path / 'x.npy'}: rows too long" in capfd.readouterr().err

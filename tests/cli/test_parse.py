@@ -1,6 +1,7 @@
 """Words become settings; wrong words are refused with exit code 2."""
 
 import json
+import os
 import subprocess
 import sys
 
@@ -11,6 +12,7 @@ from secfpp.cli.cluster import Cluster
 from secfpp.cli.parse import VERBS, parse
 from secfpp.cli.run import Run
 from secfpp.config import RunConfig
+from tests.patience import SOON_S
 
 LISTS_HEAVY_MODULES = """
 import sys
@@ -122,3 +124,14 @@ def test_first_centres_are_row_numbers():
     verb = parse(["cluster", "--input", "x.npy", "--k", "2", "--init-rows", "0", "7"])
     assert isinstance(verb, Cluster)
     assert verb.init_rows == (0, 7)
+
+
+@pytest.mark.timeout(SOON_S)
+@pytest.mark.parametrize("columns", ["1", "5", "39"])
+def test_help_ends_in_a_narrow_terminal(columns, monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", columns)
+    with pytest.raises(SystemExit) as stop:
+        parse(["run", "--help"])
+    assert stop.value.code == 0
+    assert os.environ["COLUMNS"] == columns
+    assert "--seeds" in capsys.readouterr().out

@@ -179,9 +179,12 @@ def test_a_run_looks_at_its_clients_credentials_before_it_trains(folder, tmp_pat
     [
         (("party", "--rank", "2"), "party:2 is none of party:0, party:1, dealer"),
         (("party", "--rank", "-1"), "party:-1 is none of"),
-        (("dealer", "--timeout-s", "0"), "--timeout-s 0.0: must be positive"),
-        (("dealer", "--wait-s", "nan"), "--wait-s nan: must be positive"),
-        (("party", "--rank", "0", "--job-timeout-s", "-1"), "--job-timeout-s -1.0: must be"),
+        (("dealer", "--timeout-s", "0"), "--timeout-s 0.0: seconds above 0"),
+        (("dealer", "--wait-s", "nan"), "--wait-s nan: seconds above 0"),
+        (
+            ("party", "--rank", "0", "--job-timeout-s", "-1"),
+            "--job-timeout-s -1.0: seconds above 0",
+        ),
     ],
 )
 def test_flags_that_cannot_be_exit_2(folder, words, said, capfd) -> None:

@@ -106,6 +106,7 @@ def test_cards_and_messages_in_a_locale_of_ascii_alone(tmp_path):
         ("latin-1", "größe –", "größe -".encode("latin-1")),
         ("ascii", "größe \N{SNOWMAN}", b"gro?e ?"),
         ("utf-8", "name \udcff.npy", b"name \xff.npy"),
+        ("utf-16-le", "\udcff–", "?–".encode("utf-16-le")),
     ],
 )
 def test_what_an_encoding_lacks_is_spelt(encoding, text, written, monkeypatch):

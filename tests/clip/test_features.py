@@ -2,6 +2,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+from safetensors.numpy import load_file, save_file
 
 from secfpp.clip import FrozenClip, load_clip
 from secfpp.clip.features import digest_of, encode_domains
@@ -59,6 +60,15 @@ def test_damaged_files_are_computed_afresh(embedded, toy, tmp_path, caplog):
     for a, b in zip(again, first, strict=True):
         np.testing.assert_allclose(a, b, atol=1e-6)
     assert caplog.text.count("computing it afresh") == 2
+
+
+def test_features_of_another_type_are_computed_afresh(embedded, toy, tmp_path, caplog):
+    first = encode_domains(embedded, toy, tmp_path)
+    for file in (tmp_path / "features").iterdir():
+        save_file({"features": load_file(file)["features"].astype(np.float64)}, file)
+    again = encode_domains(embedded, toy, tmp_path)
+    assert [kept.dtype for kept in again] == [np.float32] * len(first)
+    assert "float64" in caplog.text
 
 
 def test_a_folder_that_cannot_be_written_is_only_a_warning(embedded, toy, tmp_path, caplog):

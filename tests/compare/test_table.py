@@ -16,6 +16,7 @@ from secfpp.compare.folder import CompareFolder
 from secfpp.compare.pool import Failure
 from secfpp.compare.summary import Summary, summarise, write_summary
 from secfpp.compare.table import COLUMNS, Row, read_rows, write_table
+from secfpp.errors import RunFolderError
 from tests.cli.test_tables import printed
 from tests.compare.toy import ROUNDS, run_cells, settings
 
@@ -154,3 +155,18 @@ def test_failures_are_in_the_summary(folder: CompareFolder, rows: tuple[Row, ...
     failure = Failure(cell="seed6", error="no room", exit_code=1)
     summary = summarise(folder.config, rows, [failure], complete=False)
     assert dataclasses.asdict(summary)["failed"] == (dataclasses.asdict(failure),)
+
+
+def test_a_title_that_is_no_text_is_spelt_in_ascii(tmp_path: Path, rows: tuple[Row, ...]) -> None:
+    write_table(tmp_path / "table.csv", [dataclasses.replace(rows[0], title="\ud83d")])
+    assert "\\ud83d" in (tmp_path / "table.csv").read_text(encoding="utf-8")
+
+
+def test_a_record_without_its_keys_is_named(tmp_path: Path) -> None:
+    run_cells(tmp_path / "c", settings("zero-shot", seeds=1))
+    folder = CompareFolder(tmp_path / "c")
+    cells = list_cells(folder.config)
+    (folder.cell(cells[0]) / "metrics.jsonl").write_text("{}\n")
+    assert folder.rounds_done(cells[0]) == {"None": 1}
+    with pytest.raises(RunFolderError, match=r"metrics\.jsonl is damaged"):
+        read_rows(folder, cells)

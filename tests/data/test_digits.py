@@ -130,3 +130,24 @@ def test_phrase_can_be_replaced(tmp_path, built):
 def test_a_missing_source_names_the_package(package):
     with pytest.raises(DataError, match=f"cannot find {package}/gone.*install or downgrade"):
         Source(package=package, path="gone", sha256="").read()
+
+
+@pytest.mark.parametrize("content", [b"", b"PK", b"method", b"encrypted", b"stream"])
+def test_a_cache_that_zipfile_cannot_unpack_is_rebuilt(tmp_path, built, caplog, content):
+    load_digits(tmp_path)
+    (file,) = tmp_path.iterdir()
+    if content in (b"method", b"encrypted", b"stream"):
+        np.savez_compressed(tmp_path / "small.npz", names=np.zeros(500))
+        head, tail = (tmp_path / "small.npz").read_bytes().rsplit(b"PK\x01\x02", 1)
+        head, tail = bytearray(head), bytearray(tail)
+        if content == b"method":
+            tail[6] = 99
+        elif content == b"encrypted":
+            tail[4] |= 1
+        else:
+            head[60] ^= 255
+        content = bytes(head) + b"PK\x01\x02" + bytes(tail)
+        (tmp_path / "small.npz").unlink()
+    file.write_bytes(content)
+    assert load_digits(tmp_path) is built
+    assert "damaged" in caplog.text

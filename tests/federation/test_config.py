@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from secfpp.compare.config import CompareConfig
 from secfpp.config import (
     ClusteringConfig,
     PrivacyConfig,
@@ -11,7 +12,9 @@ from secfpp.config import (
     TrainingConfig,
 )
 from secfpp.config_json import from_json, load_config, to_json
+from secfpp.data.partition import PartitionConfig
 from secfpp.errors import ConfigError
+from secfpp.method_settings import CflConfig
 
 
 def test_round_trip_through_json() -> None:
@@ -71,6 +74,13 @@ def test_wrong_json_is_refused(value: dict[str, object], message: str) -> None:
         (lambda: RunConfig(methods=("oracle", "oracle")), "named once"),
         (lambda: RunConfig(participation=0.0), "participation=0"),
         (lambda: RunConfig(seeds=0), "seeds=0"),
+        (lambda: RunConfig(seeds=10**30), "seeds=10+ but it must be in 1..10000"),
+        (lambda: TrainingConfig(lr=1e300), r"training.lr=1e\+300 .* at most 1e\+09"),
+        (lambda: SecureConfig(timeout_s=float("inf")), "secure.timeout_s=inf"),
+        (lambda: CflConfig(cfl_lr=1e300), r"cfl_lr=1e\+300"),
+        (lambda: PartitionConfig(label_mix=1e300), r"partition.label_mix=1e\+300"),
+        (lambda: CompareConfig(threads=10**30), "threads=10+ but it must be at most 10000"),
+        (lambda: from_json(RunConfig, {"first_seed": 10**400}), "first_seed has 401 digits"),
         (lambda: RunConfig(first_seed=-1), "first_seed=-1"),
     ],
 )

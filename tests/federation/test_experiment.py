@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from mpc.plain import PlainSession
 from secfpp.config import (
@@ -147,3 +147,53 @@ def test_a_line_cut_short_takes_no_later_line_with_it(tmp_path: Path) -> None:
     (folder.path / "metrics.jsonl").write_bytes(whole[:-4])
     folder.append("metrics.jsonl", [{"round": 3}])
     assert folder.lines("metrics.jsonl") == [{"round": 1}, {"round": 3}]
+
+
+@pytest.mark.parametrize(
+    ("name", "tensor"),
+    [
+        ("local", None),
+        ("shared", torch.zeros(())),
+        ("shared", torch.zeros(1, T, 5)),
+        ("local", torch.zeros(3)),
+        ("rounds_done", torch.tensor([1, 2])),
+        ("rounds_done", torch.tensor(float("nan"))),
+    ],
+)
+def test_a_state_that_is_none_is_named(
+    tmp_path: Path, name: str, tensor: torch.Tensor | None
+) -> None:
+    folder = run(config(tmp_path / "run", methods=("local-only",)))
+    path = folder / "state" / "local-only" / "seed0.safetensors"
+    tensors = load_file(path)
+    del tensors[name]
+    save_file(tensors if tensor is None else {**tensors, name: tensor}, path)
+    with pytest.raises(RunFolderError, match=r"seed0\.safetensors is damaged: .*delete it"):
+        run(RunConfig(resume=folder))
+
+
+def test_a_state_of_other_clients_is_named(tmp_path: Path) -> None:
+    folder = run(config(tmp_path / "run", methods=("local-only",)))
+    path = folder / "state" / "local-only" / "seed0.safetensors"
+    tensors = {**load_file(path), "rounds_done": torch.tensor(1)}
+    for name in ("shared", "local"):
+        tensors[name] = tensors[name][:2].clone()
+    save_file({n: t for n, t in tensors.items() if not n.startswith("extra/")}, path)
+    with pytest.raises(RunFolderError, match=r"the state of local-only/seed0 is of .* \(2, "):
+        run(RunConfig(resume=folder))
+
+
+@pytest.mark.parametrize("line", [{"round": 1}, {"own_mix": "x"}, {"rounds": 10**400}])
+def test_a_record_that_is_none_is_named(tmp_path: Path, line: dict[str, object]) -> None:
+    folder = run(config(tmp_path / "run", methods=("zero-shot",)))
+    first = lines(folder, "metrics.jsonl")[0]
+    (folder / "metrics.jsonl").write_text(json.dumps({**first, **line, "more": 1}) + "\n")
+    with pytest.raises(RunFolderError, match=r"metrics\.jsonl is damaged: "):
+        run(RunConfig(resume=folder))
+
+
+def test_pictures_and_traffic_without_their_keys_are_no_reason_to_stop(tmp_path: Path) -> None:
+    folder = run(config(tmp_path / "run", methods=("zero-shot",)))
+    (folder / "traffic.json").write_text('{"zero-shot/seed0": [{}]}')
+    (folder / "clusters.json").write_text('{"maps": [{}]}')
+    assert run(RunConfig(resume=folder)) == folder

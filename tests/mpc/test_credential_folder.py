@@ -1,8 +1,10 @@
 """Credentials in files: private, never overwritten, and refused with the reason when unfit."""
 
+import base64
 import datetime as dt
 import os
 import stat
+from dataclasses import replace
 
 import pytest
 from cryptography import x509
@@ -18,6 +20,7 @@ from mpc.credential_folder import (
     write_certificates,
 )
 from mpc.errors import InputError
+from mpc.tls import context_of
 from tests.mpc.forged import dns, forged
 from tests.patience import SOON_S
 
@@ -167,6 +170,50 @@ def test_a_damaged_file_is_named(folder, name, garbage):
     path = folder / name
     path.write_bytes(path.read_bytes()[:90] if garbage == b"cut" else garbage)
     assert name in refusal(folder)
+
+
+@pytest.mark.parametrize(
+    ("there", "instead"),
+    [
+        (b"\xa0\x03\x02\x01\x02", b"\xa0\x03\x02\x01\x05"),  # version 6
+        (b"\x06\x03\x55\x1d\x25", b"\x06\x03\x55\x1d\x11"),  # two of subjectAltName
+        (b"\x2a\x86\x48\xce\x3d\x03\x01\x07", b"\x2a\x86\x48\xce\x3d\x03\x01\x09"),  # no such curve
+        (b"\x03\x42\x00\x04", b"\x03\x42\x00\x09"),  # no point of the curve
+    ],
+    ids=["version", "extensions", "curve", "point"],
+)
+def test_damage_within_a_certificate_is_named(folder, there, instead):
+    path = folder / "party-0.pem"
+    certificate = x509.load_pem_x509_certificate(path.read_bytes())
+    content = certificate.public_bytes(serialization.Encoding.DER)
+    assert there in content
+    inner = base64.encodebytes(content.replace(there, instead)).decode()
+    path.write_text(f"-----BEGIN CERTIFICATE-----\n{inner}-----END CERTIFICATE-----\n")
+    assert "party-0.pem holds no readable PEM certificate" in refusal(folder)
+
+
+@pytest.mark.timeout(SOON_S)
+def test_a_pipe_in_a_files_place_is_refused_also_while_somebody_writes(folder):
+    (folder / "party-0.pem").unlink()
+    os.mkfifo(folder / "party-0.pem")
+    writer = os.open(folder / "party-0.pem", os.O_RDWR)
+    try:
+        assert "party-0.pem is a pipe or a device" in refusal(folder)
+    finally:
+        os.close(writer)
+
+
+def test_comments_of_an_authority_may_be_of_any_language(folder):
+    text = (folder / "ca.pem").read_text()
+    (folder / "ca.pem").write_text(f"größte Stelle\n{text}", encoding="utf-8")
+    context_of(read_credentials(folder, "party:0"), server_side=True)
+
+
+def test_credentials_that_openssl_refuses_are_refused_by_role(folder):
+    others = read_credentials(folder, "dealer")
+    given = replace(read_credentials(folder, "party:0"), key_pem=others.key_pem)
+    with pytest.raises(InputError, match="refuses the credentials of party:0: .*copy them anew"):
+        context_of(given, server_side=True)
 
 
 @pytest.mark.timeout(SOON_S)

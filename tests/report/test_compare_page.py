@@ -10,6 +10,7 @@ import pytest
 
 from secfpp.cli import main
 from secfpp.errors import RunFolderError
+from secfpp.report.comparison.load import load_comparison
 from secfpp.report.comparison.write import write_comparison
 from tests.report.fixture_compare import (
     EPSILONS,
@@ -292,3 +293,12 @@ def test_command_knows_a_comparison(folder, capfd):
     assert record["page"] == str(folder / "report.html")
     assert "What does secure personalisation cost" in (folder / "report.html").read_text()
     assert {path.name for path in folder.iterdir()} >= {"accuracy.csv", "costs.csv", "figure.svg"}
+
+
+@pytest.mark.parametrize("odd", [b"\xff\xfe", b'"' + b"1" * 200_000])
+def test_a_table_that_is_no_text_or_has_a_huge_cell_is_named(tmp_path, odd):
+    folder = write_comparison_fixture(tmp_path / "c", seeds=(0,), epsilons=(1.0,))
+    with (folder / "table.csv").open("ab") as table:
+        table.write(odd + b"\n")
+    with pytest.raises(RunFolderError, match=r"table\.csv, line \d+ is damaged"):
+        load_comparison(folder)

@@ -177,3 +177,20 @@ def test_command(run_folder, capfd):
 def test_command_on_what_is_no_run_folder(tmp_path, capfd):
     assert main(["report", str(tmp_path)]) == 1
     assert "not a run folder" in capfd.readouterr().err
+
+
+@pytest.mark.slow
+def test_a_folder_whose_name_is_no_text_has_a_page(run_folder):
+    named = run_folder.with_name("r\udcff")
+    run_folder.rename(named)
+    page, _ = write_report(named)
+    assert "r\\udcff" in page.read_text(encoding="utf-8")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("point", [[1, 2, 3], ["x", 1], [], [1e999, 0], 5])
+def test_a_place_that_is_none_takes_the_picture_with_it(run_folder, point):
+    content = json.loads((run_folder / "clusters.json").read_text())
+    content["maps"][0]["points"][0] = point
+    (run_folder / "clusters.json").write_text(json.dumps(content).replace("Infinity", "0, 1"))
+    assert write_report(run_folder)[0].is_file()

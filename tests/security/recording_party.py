@@ -16,6 +16,7 @@ import mpc.keys
 from mpc.child import Start, serve_process
 from mpc.exchange import Incoming
 from mpc.fixedpoint import Int64Array
+from mpc.frames import REQUEST
 from mpc.party import run_party
 from mpc.randomness import AesCtrStream
 from mpc.transport import Link
@@ -52,7 +53,7 @@ def record(note: Note) -> None:
         return done
 
     def noting_pieces(self: Link, tag: bytes, payload: Any, *, number: int) -> Iterator[Any]:
-        note("sent", self, tag, number, len(payload), b"")
+        note("sent", self, tag, number, len(payload), bytes(payload) if tag == REQUEST else b"")
         return pieces(self, tag, payload, number=number)
 
     Link.recv, Link.recv_any = noting_recv, noting_recv_any  # type: ignore[method-assign]

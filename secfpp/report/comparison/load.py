@@ -77,16 +77,14 @@ def _rows(path: Path) -> Iterator[Row]:
         return
     with path.open(encoding="utf-8", newline="") as file:
         reader = csv.DictReader(file)
-        absent = [name for name in REQUIRED if name not in (reader.fieldnames or ())]
-        if absent:
-            raise RunFolderError(f"{path} is damaged: no column {absent[0]!r}; run compare again")
-        for cells in reader:
-            try:
-                yield _row(cells)
-            except ValueError as error:
-                raise RunFolderError(
-                    f"{path}, line {reader.line_num} is damaged: {error}"
-                ) from error
+        try:
+            absent = [name for name in REQUIRED if name not in (reader.fieldnames or ())]
+            rows = [] if absent else [_row(cells) for cells in reader]
+        except (ValueError, csv.Error) as error:
+            raise RunFolderError(f"{path}, line {reader.line_num} is damaged: {error}") from error
+    if absent:
+        raise RunFolderError(f"{path} is damaged: no column {absent[0]!r}; run compare again")
+    yield from rows
 
 
 def _row(cells: Mapping[str, str | None]) -> Row:

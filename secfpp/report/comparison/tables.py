@@ -61,7 +61,7 @@ def cost_records(found: Comparison) -> list[Record]:
 
 def write_csv(path: Path, records: Sequence[Record]) -> None:
     """Write records as a table; an empty list makes an empty file."""
-    with path.open("w", encoding="utf-8", newline="") as file:
+    with path.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
         if records:
             writer = csv.DictWriter(file, list(records[0]))
             writer.writeheader()

@@ -10,7 +10,7 @@ from secfpp.report.comparison.page import compose
 from secfpp.report.comparison.tables import accuracy_records, cost_records, write_csv
 from secfpp.report.comparison.utility import utility_svg
 from secfpp.report.render import render
-from secfpp.report.write import FIGURE_NAME, NUMBERS_NAME, PAGE_NAME
+from secfpp.report.write import FIGURE_NAME, NUMBERS_NAME, PAGE_NAME, write_text
 
 ACCURACY_NAME = "accuracy.csv"
 COSTS_NAME = "costs.csv"
@@ -42,10 +42,10 @@ def write_comparison(folder: Path, out: Path | None = None) -> tuple[Path, Path]
     target = out or folder
     target.mkdir(parents=True, exist_ok=True)
     page, numbers = target / PAGE_NAME, target / NUMBERS_NAME
-    page.write_text(render(TEMPLATE_NAME, compose(found)), encoding="utf-8")
-    numbers.write_text(numbers_json(found), encoding="utf-8")
+    write_text(page, render(TEMPLATE_NAME, compose(found)))
+    write_text(numbers, numbers_json(found))
     write_csv(target / ACCURACY_NAME, accuracy_records(found))
     write_csv(target / COSTS_NAME, cost_records(found))
     if drawn := utility_svg(found):
-        (target / FIGURE_NAME).write_text(drawn, encoding="utf-8")
+        write_text(target / FIGURE_NAME, drawn)
     return page, numbers
