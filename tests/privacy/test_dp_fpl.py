@@ -226,7 +226,7 @@ def test_statement_counts_every_step_and_both_parts() -> None:
 
 
 def test_prompts_that_overflow_are_named() -> None:
-    wild = replace(SETTINGS, dpfpl_lr_local=1e45)
-    one = replace(trainer(wild), steps=3)
+    one = replace(trainer(), steps=3)
+    wild = replace(start(one), local_NTW=torch.full((N, T, W), 3e38))
     with pytest.raises(RunError, match="client 0 .* dpfpl_lr_local"):
-        one.shared(bench(), start(one))
+        one.shared(bench(), wild)
