@@ -10,10 +10,10 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from mpc.encoding import VALUE_BITS, bounds_of, point_scale
+from mpc.encoding import VALUE_BITS, bounds_of, check_bounds, point_scale
 from mpc.errors import BudgetError
 from mpc.fixedpoint import POINT_BITS, FloatArray, binary_scale
-from mpc.jobs import ClusterJob
+from mpc.jobs import GREATEST_BOUND, ClusterJob
 
 _ORIGIN_BITS: Final = 10
 """Bits of the origin below the spread of the rows: it need not be the mean exactly."""
@@ -54,8 +54,6 @@ def public_bound(points_ND: FloatArray) -> float:
     """
     with np.errstate(over="ignore"):
         longest = float(np.linalg.norm(points_ND, axis=1).max())
-    if not math.isfinite(longest):
-        raise BudgetError("rows too long for float64: scale them down")
     return _power_above(longest)
 
 
@@ -80,7 +78,7 @@ def with_bounds(job: ClusterJob, points_ND: FloatArray, payload_NM: FloatArray) 
     if job.payload_bound is None:
         job = replace(job, payload_bound=public_bound(payload_NM))
     if job.centre and job.value_bound is None:
-        job = replace(job, value_bound=_power_above(float(np.abs(points_ND).max())))
+        job = replace(job, value_bound=_value_bound(job, np.abs(points_ND).max(axis=0)))
     if job.standardize and job.feature_bounds is None:
         job = replace(job, feature_bounds=_feature_bounds(job, _centred(points_ND)))
     if job.norm_bound is None:
@@ -94,6 +92,8 @@ def measured_rows(job: ClusterJob, points_ND: FloatArray) -> FloatArray:
         return points_ND
     rows_ND = _centred(points_ND)
     if job.standardize:
+        largest_D = np.abs(rows_ND).max(axis=0)
+        rows_ND = rows_ND / np.where(largest_D > 0, largest_D, 1.0)  # squares of any would overflow
         deviation_D = np.sqrt((rows_ND**2).mean(axis=0))
         rows_ND = rows_ND / np.where(deviation_D > 0, deviation_D, 1.0)
     return rows_ND
@@ -135,10 +135,8 @@ def prepared(points_ND: FloatArray) -> Prepared:
     with np.errstate(over="ignore", invalid="ignore"):
         centred_ND = points_ND - origin_D
         largest_D = np.abs(centred_ND).max(axis=0)
-    if not np.isfinite(largest_D).all():
-        raise BudgetError("rows too long for float64: scale them down")
     scale_D = np.array([_power_above(float(largest)) for largest in largest_D])
-    far = float(np.abs(points_ND).max()) > _FAR * public_bound(centred_ND)
+    far = bool((np.abs(points_ND).max(axis=0) > _FAR * scale_D).any())
     return Prepared(
         points_ND=centred_ND if far else points_ND,
         payload_ND=centred_ND / scale_D,
@@ -155,7 +153,13 @@ def lost_to_rounding(job: ClusterJob, points_ND: FloatArray) -> list[str]:
     job : ClusterJob
         Its bounds known.
     points_ND : ndarray of float64, (N, D)
+
+    Raises
+    ------
+    InputError, BudgetError
+        The bounds do not fit one another, or the ring.
     """
+    check_bounds(job, *points_ND.shape)
     rows_ND = measured_rows(job, points_ND)
     distance_N = np.linalg.norm(rows_ND - np.median(rows_ND, axis=0), axis=1)
     usual = float(np.median(distance_N))
@@ -182,14 +186,21 @@ def _encoded(job: ClusterJob, points_ND: FloatArray) -> npt.NDArray[np.void]:
     return np.ascontiguousarray(ring_ND).view([("", ring_ND.dtype)] * ring_ND.shape[1])
 
 
+def _value_bound(job: ClusterJob, largest_D: FloatArray) -> float | tuple[float, ...]:
+    """Return a bound of raw numbers; of each feature, where each has a unit of its own."""
+    if job.standardize:
+        return tuple(_power_above(float(largest)) for largest in largest_D)
+    return _power_above(float(largest_D.max()))
+
+
 def _feature_bounds(job: ClusterJob, centred_ND: FloatArray) -> tuple[float, ...]:
     """Return bounds of features, none too far below the value bound for the ring."""
-    least = math.ldexp(job.value_bound or 1.0, -VALUE_BITS)
     largest_D = np.abs(centred_ND).max(axis=0)
-    return tuple(_power_above(max(float(largest), least)) for largest in largest_D)
+    least_D = np.broadcast_to(np.ldexp(job.value_bound or 1.0, -VALUE_BITS), largest_D.shape)
+    return tuple(_power_above(float(bound)) for bound in np.maximum(largest_D, least_D))
 
 
 def _power_above(largest: float) -> float:
-    if not math.isfinite(largest):
-        raise BudgetError("numbers too large for float64: scale them down")
+    if not largest <= GREATEST_BOUND:
+        raise BudgetError("rows too long for float64: scale them down")
     return binary_scale(largest) if largest > 0 else 1.0

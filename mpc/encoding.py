@@ -31,8 +31,8 @@ _CENTRING_ERROR: Final = 2
 """Units by which a mean under sharing may be off; see `mpc.centring`."""
 
 
-def bounds_of(job: ClusterJob) -> tuple[float, float, float]:
-    """Return the bounds of norms, of raw values and of payloads.
+def bounds_of(job: ClusterJob) -> tuple[float, FloatArray, float]:
+    """Return the bounds of norms, of raw values, () or (D,), and of payloads.
 
     Raises
     ------
@@ -44,7 +44,7 @@ def bounds_of(job: ClusterJob) -> tuple[float, float, float]:
     payload = job.payload_bound
     if norm is None or value is None or payload is None:
         raise InputError("a job whose bounds are not known cannot be shared")
-    return norm, value, payload
+    return norm, np.array(value), payload
 
 
 def point_scale(job: ClusterJob) -> FloatArray:
@@ -62,9 +62,10 @@ def point_width(job: ClusterJob) -> int:
     BudgetError
         More than `MAX_WIDTH`: the value bound is too far above the norm bound.
     """
-    largest = bounds_of(job)[1] / float(point_scale(job).min())
+    with np.errstate(over="ignore"):
+        largest = float((bounds_of(job)[1] / point_scale(job)).max())
     if largest > 2.0**VALUE_BITS:
-        what = "norm_bound" if job.feature_bounds is None else "the least of feature_bounds"
+        what = "norm_bound" if job.feature_bounds is None else "one of feature_bounds"
         raise BudgetError(
             f"value_bound is {largest:.3g} times {what}, but at most 2^{VALUE_BITS} fits the "
             "fixed-point budget; subtract a public number from all rows, so that they are nearer "
@@ -179,10 +180,11 @@ def check_bounds(job: ClusterJob, num_points: int, dim: int) -> None:
     ------
     InputError, BudgetError
     """
-    given = job.feature_bounds
-    if given is not None and len(given) != dim:
-        raise InputError(f"feature_bounds has {len(given)} numbers, but points have {dim}")
-    if job.standardize and given is None:
+    for name in ("feature_bounds", "value_bound"):
+        given = getattr(job, name)
+        if isinstance(given, tuple) and len(given) != dim:
+            raise InputError(f"{name} has {len(given)} numbers, but points have {dim}")
+    if job.standardize and job.feature_bounds is None:
         raise InputError("a job whose feature_bounds are not known cannot be shared")
     points_shift(job, dim)
     if job.standardize:

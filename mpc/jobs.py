@@ -4,7 +4,7 @@ Shape letters: N points, K clusters, D dimensions of a point, M of a payload.
 """
 
 import operator
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final, Literal, Protocol, Self
 
@@ -56,7 +56,7 @@ MAX_INTEGER_BITS: Final = 256
 """Bits of any integer of a job, the seed above all."""
 
 _LEAST_BOUND: Final = 2.0**-1000
-_GREATEST_BOUND: Final = 2.0**1000
+GREATEST_BOUND: Final = 2.0**1000
 """Of what bounds may be, so that quotients of two are floats."""
 
 MAX_LABEL: Final = 1000
@@ -98,8 +98,9 @@ class ClusterJob:
     for; points have 18 bits below it. This bound and the next three: None takes the power of two at
     or above what the rows need, which only a process that holds all of them can, and makes it
     public."""
-    value_bound: float | None = None
-    """Public bound on the magnitude of a raw coordinate, up to 2^26 times the norm bound."""
+    value_bound: float | tuple[float, ...] | None = None
+    """Public bound on the magnitude of a raw coordinate, up to 2^26 times the norm bound; or, where
+    features are standardised, one of each feature, up to 2^26 times its own bound."""
     feature_bounds: tuple[float, ...] | None = None
     """Where features are standardised: a public bound of each, on its distance from its mean. One
     too large by a factor of 2^6 costs 6 of 18 bits of the feature."""
@@ -143,17 +144,17 @@ class ClusterJob:
             object.__setattr__(self, "init_rows", rows)
 
     def _check_bounds(self) -> None:
-        for name in ("norm_bound", "value_bound", "payload_bound"):
+        for name in ("norm_bound", "value_bound", "feature_bounds", "payload_bound"):
             bound = getattr(self, name)
             if bound is not None:
-                object.__setattr__(self, name, _positive(name, bound))
-        if self.feature_bounds is not None:
-            bounds = tuple(_positive("feature_bounds", bound) for bound in self.feature_bounds)
-            object.__setattr__(self, "feature_bounds", bounds)
+                object.__setattr__(self, name, _bounds(name, bound))
         if self.standardize and not self.centre:
             raise InputError("standardize=True needs centre=True")
-        if self.feature_bounds is not None and not self.standardize:
-            raise InputError("feature_bounds are for standardize=True")
+        if not self.standardize:
+            if self.feature_bounds is not None:
+                raise InputError("feature_bounds are for standardize=True")
+            if isinstance(self.value_bound, tuple):
+                raise InputError("a value_bound of each feature is for standardize=True")
 
     def _check_limits(self) -> None:
         """Refuse what is too large, as a party must that hears of the job from a server."""
@@ -270,17 +271,28 @@ class ClusterJob:
         return cls(**{**values, **{name: _tuple(values.get(name)) for name in _TUPLES}})
 
 
-_TUPLES: Final = ("init_rows", "feature_bounds")
+_TUPLES: Final = ("init_rows", "feature_bounds", "value_bound")
 
 
-def _tuple(values: Iterable[Any] | None) -> tuple[Any, ...] | None:
-    return None if values is None else tuple(values)
+def _tuple(value: Any) -> Any:
+    """Return a list of JSON as a tuple; what is none as it is, to be refused by name."""
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _bounds(name: str, value: object) -> float | tuple[float, ...]:
+    """Return a bound, or a bound of each feature."""
+    several = name == "feature_bounds" or (name == "value_bound" and not np.isscalar(value))
+    if not several:
+        return _positive(name, value)
+    if not isinstance(value, list | tuple | np.ndarray):
+        raise InputError(f"{name}={value!r} but a number for each feature is needed")
+    return tuple(_positive(name, bound) for bound in value)
 
 
 def _positive(name: str, value: object) -> float:
     if not isinstance(value, int | float | np.integer | np.floating) or isinstance(value, bool):
         raise InputError(f"{name}={value!r} but a positive number is needed")
-    if not (_LEAST_BOUND <= value <= _GREATEST_BOUND):
+    if not (_LEAST_BOUND <= value <= GREATEST_BOUND):
         raise InputError(
             f"{name}={value!r} but a positive number is needed, from 2^-1000 to 2^1000"
         )

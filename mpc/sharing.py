@@ -79,8 +79,9 @@ def check_values(points_RD: FloatArray, job: ClusterJob) -> None:
     ------
     BudgetError
     """
-    largest = float(np.abs(points_RD).max(initial=0.0))
-    _check_within("a point has a coordinate of", largest, "value", bounds_of(job)[1])
+    largest_D = np.abs(points_RD).max(axis=0, initial=0.0)
+    for largest, bound in np.broadcast(largest_D, bounds_of(job)[1]):
+        _check_within("a point has a coordinate of", float(largest), "value", float(bound))
 
 
 def encode_payload(payload_RM: FloatArray, job: ClusterJob) -> Int64Array:

@@ -159,7 +159,7 @@ def test_nothing_of_a_small_cluster_is_opened(tmp_path, capfd):
         (("--k", "3", "--parties", "9"), "9 parties"),
         (("--k", "3", "--provider", "tfp"), "insecure-dev"),
         (("--k", "3", "--value-bound", "1"), "over the public bound value_bound=1"),
-        (("--k", "3", "--norm-bound", "1e-9"), "value_bound is 3.2e+10 times norm_bound"),
+        (("--k", "3", "--norm-bound", "1e-9"), "value_bound is 1.72e+10 times norm_bound"),
         (("--k", "3", "--norm-bound", "0"), "norm_bound=0.0"),
         (("--k", "3", "--owners", "0"), "--owners 0"),
         (("--k", "3", "--out", "means.txt"), ".npy"),
@@ -193,8 +193,9 @@ def test_a_forgotten_sentinel_is_named_and_a_bound_leaves_it_out(blobs, engine, 
     points[4] = -999999.0
     np.save(tmp_path / "x.npy", points)
     words = ("--input", tmp_path / "x.npy", "--k", "3", *engine)
-    (said,) = record_of(capfd, *words)["warnings"]
-    assert said.startswith("row 4: more than 256 times as far out")
+    named, told_apart = record_of(capfd, *words)["warnings"]
+    assert named.startswith("row 4: more than 256 times as far out")
+    assert told_apart.startswith("18 rows are distinct, but only ")
     assert main(["cluster", *map(str, words)]) == 0
     assert "precision: row 4: more than 256 times" in capfd.readouterr().out
     assert main(["cluster", *map(str, words), "--norm-bound", "200000"]) == 0

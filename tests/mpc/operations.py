@@ -135,8 +135,13 @@ def _within_bounds(x: Any, payload: Any, **how: Any) -> Any:
     return _within(x, payload, **how).kept.secret
 
 
-def _within_bound(x: Any) -> Any:
-    points = _within(x)
+def _kept_and_rows(x: Any, payload: Any, **how: Any) -> Any:
+    points = _within(x, payload, **how)
+    return _both(points.kept.secret, points.rows.secret)
+
+
+def _within_bound(x: Any, **how: Any) -> Any:
+    points = _within(x, **how)
     return _both(points.kept.secret, points.lengths_enc_N, points.rows.secret)
 
 
@@ -213,7 +218,7 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "quotients": _quotients,
     "within_bound": _within_bound,
     "within_bounds": _within_bounds,
-    "rows_within_bounds": lambda x, payload, **how: _within(x, payload, **how).rows.secret,
+    "kept_and_rows": _kept_and_rows,
     "cut": lambda x, bits: now(centring.cut("x", x, bits)),
     "centred": centring.centred,
     "first_kept": lambda kept: start._first_kept(now(masked("kept", kept))),

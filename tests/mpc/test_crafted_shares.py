@@ -56,15 +56,16 @@ def test_who_is_kept_is_within_the_bound(
     points[:, -1] = CRAFTED
     given = {"value_bound": value_bound, "centre": centre}
     job = ClusterJob(k=1, norm_bound=1.0, payload_bound=1.0, **given)  # type: ignore[arg-type]
-    kept = any_parties("within_bounds", points, np.zeros((len(points), 1)), **given)
-    rows = any_parties("rows_within_bounds", points, np.zeros((len(points), 1)), **given)
-    squared = (rows.astype(np.float64) ** 2).sum(axis=1)
-    assert (squared[kept == 1] <= squared_norm_limit(job, dim)).all()
-    assert not squared[kept == 0].any()
+    found = any_parties("kept_and_rows", points, np.zeros((len(points), 1)), **given)
+    kept, rows = found[: len(points)] == 1, found[len(points) :].reshape(-1, dim)
+    limit = squared_norm_limit(job, dim)
+    squared = np.array([sum(int(x) ** 2 for x in row) for row in rows], dtype=object)
+    assert (squared[kept] <= limit).all()
+    assert not squared[~kept].any()
     if not centre:
-        small = np.abs(CRAFTED.astype(np.float64)) < 2.0 ** (point_width(job) - 2)
-        within = np.abs(CRAFTED.astype(np.float64)) <= 2.0**18 + 1
-        assert np.array_equal(kept[small] == 1, within[small])
+        good = [abs(int(x)) < 1 << (point_width(job) - 2) for x in CRAFTED]
+        within = np.array([int(x) ** 2 <= limit for x in CRAFTED])
+        assert np.array_equal(kept[good], within[good])
 
 
 @pytest.mark.parametrize("num_payload", [1, 5, 700])

@@ -149,8 +149,9 @@ def test_a_sentinel_is_named_and_so_is_what_it_costs() -> None:
     points = clouds(1)
     points[4] = -999999.0
     job = with_bounds(ClusterJob(k=3), points, points)
-    (said,) = lost_to_rounding(job, points)
-    assert said.startswith("row 4: more than 256 times as far out as half of all rows")
+    named, told_apart = lost_to_rounding(job, points)
+    assert named.startswith("row 4: more than 256 times as far out as half of all rows")
+    assert told_apart.startswith("30 rows are distinct, but only ")
     fine = np.concatenate([clouds(1), clouds(1) + 1e-7])
     job = with_bounds(ClusterJob(k=3), fine, fine)
     (said,) = lost_to_rounding(job, fine)
@@ -175,3 +176,12 @@ def test_what_is_prepared_comes_back() -> None:
     assert np.array_equal(given.restored(given.payload_ND), points)
     assert np.abs(given.payload_ND).max() <= 1
     assert np.abs(given.points_ND).max() < 1e7
+
+
+@pytest.mark.parametrize("scale", [1e-290, 1e-100, 1e160, 1e290])
+def test_units_may_be_anything(scale: float) -> None:
+    points = clouds(6)
+    mixed = points * np.array([1.0, scale, 1.0, 1.0]) + np.array([0.0, 40 * scale, 1e3, 0.0])
+    scaled = StandardScaler().fit_transform(points)
+    found = labels(PlainSession(), mixed, standardize=True)
+    assert np.array_equal(found, labels(PlainSession(), scaled))

@@ -237,5 +237,6 @@ def test_a_job_survives_its_announcement() -> None:
         ClusterJob(k=None, k_max=4, norm_bound=2.5),
         ClusterJob(k=2, init_rows=(5, 1), reveal="assignments"),
         ClusterJob(k=2, standardize=True, feature_bounds=(5.0, 0.25), value_bound=3),
+        ClusterJob(k=2, standardize=True, value_bound=(8.0, 4)),
     ):
         assert ClusterJob.from_json(json.loads(json.dumps(job.as_json()))) == job
