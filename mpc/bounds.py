@@ -4,7 +4,7 @@ Shape letters: N points, D dimensions, M of a payload.
 """
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
@@ -91,12 +91,16 @@ def measured_rows(job: ClusterJob, points_ND: FloatArray) -> FloatArray:
     if not job.centre:
         return points_ND
     rows_ND = _centred(points_ND)
-    if job.standardize:
-        largest_D = np.abs(rows_ND).max(axis=0)
-        rows_ND = rows_ND / np.where(largest_D > 0, largest_D, 1.0)  # squares of any would overflow
-        deviation_D = np.sqrt((rows_ND**2).mean(axis=0))
-        rows_ND = rows_ND / np.where(deviation_D > 0, deviation_D, 1.0)
-    return rows_ND
+    return rows_ND / deviations_of(points_ND) if job.standardize else rows_ND
+
+
+def deviations_of(points_ND: FloatArray) -> FloatArray:
+    """Return the standard deviation of each feature, (D,); 1 for a constant one."""
+    rows_ND = _centred(points_ND)
+    largest_D = np.abs(rows_ND).max(axis=0)
+    largest_D[largest_D == 0] = 1.0
+    deviation_D = np.sqrt(((rows_ND / largest_D) ** 2).mean(axis=0)) * largest_D
+    return np.where(deviation_D > 0, deviation_D, 1.0)
 
 
 def _centred(points_ND: FloatArray) -> FloatArray:
@@ -109,13 +113,13 @@ def _centred(points_ND: FloatArray) -> FloatArray:
 class Prepared:
     """Rows and what owners average of them, as a process that holds all of them shares them."""
 
-    points_ND: FloatArray
+    points_ND: FloatArray = field(repr=False)
     """The rows; less a public origin where they are too far from 0 for fixed point."""
-    payload_ND: FloatArray
+    payload_ND: FloatArray = field(repr=False)
     """The rows in the range where fixed point is precise: centred, each feature divided by a power
     of two."""
-    origin_D: FloatArray
-    scale_D: FloatArray
+    origin_D: FloatArray = field(repr=False)
+    scale_D: FloatArray = field(repr=False)
 
     def restored(self, means_ND: FloatArray) -> FloatArray:
         """Return means of rows from means of the payload."""

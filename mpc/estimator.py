@@ -22,6 +22,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from mpc.bounds import (
     Prepared,
     lost_to_rounding,
+    deviations_of,
     measured_rows,
     prepared,
     public_bound,
@@ -119,6 +120,8 @@ class SecureKMeans(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         Reassignments done.
     norm_bound_ : float
         The bound that was used, public.
+    scale_ : ndarray of float64, (D,)
+        Standard deviations of X with `standardize`, else ones; stays in this process.
     ledger_ : tuple of LedgerEntry
         Who learned what.
     traffic_ : Traffic
@@ -240,6 +243,9 @@ class SecureKMeans(ClusterMixin, BaseEstimator):  # type: ignore[misc]
     def predict(self, X: npt.ArrayLike) -> npt.NDArray[np.int64]:
         """Return the label of the nearest known centre of each row, (N,), in the clear.
 
+        Nearest in the units of clustering: in standard deviations of the fitted rows where features
+        are standardised.
+
         Parameters
         ----------
         X : array-like of float, (N, D)
@@ -256,7 +262,9 @@ class SecureKMeans(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         centres_KD = self.cluster_centers_
         points_ND = validate_data(self, X, dtype=np.float64, reset=False)
         known = np.flatnonzero(~np.isnan(centres_KD).any(axis=1))
-        nearest_N = pairwise_distances_argmin(points_ND, centres_KD[known])
+        nearest_N = pairwise_distances_argmin(
+            points_ND / self.scale_, centres_KD[known] / self.scale_
+        )
         return np.asarray(known[nearest_N], dtype=np.int64)
 
     def __getattr__(self, name: str) -> NoReturn:
@@ -331,6 +339,7 @@ class SecureKMeans(ClusterMixin, BaseEstimator):  # type: ignore[misc]
             self.__dict__.pop(name, None)
         self.policy_: RevealPolicy = job.reveal
         self.norm_bound_ = bounds_of(job)[0]
+        self.scale_ = deviations_of(points_ND) if job.standardize else np.ones(points_ND.shape[1])
         self.n_clusters_ = result.k
         self.n_iter_ = result.iterations
         self.group_means_: FloatArray = given.restored(result.means_NM)

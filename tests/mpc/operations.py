@@ -124,8 +124,8 @@ def _source(points: Points, name: str) -> Inner:
 
 
 def _within(x: Any, payload: Any = None, **how: Any) -> Points:
-    """Hold points against a bound of 1."""
-    bounds = {"centre": False, "norm_bound": 1.0, "payload_bound": 1.0}
+    """Hold points against a bound of 1; numbers of up to 4 come as they are."""
+    bounds = {"centre": False, "norm_bound": 1.0, "value_bound": 4.0, "payload_bound": 1.0}
     job = ClusterJob(k=1, **(bounds | how))  # type: ignore[arg-type]
     nothing = from_share(torch.zeros(x.size(0), 1, dtype=torch.int64))
     return points_within_bounds(x, nothing if payload is None else payload, job)[0]

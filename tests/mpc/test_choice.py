@@ -5,7 +5,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from mpc.fixedpoint import GRAM_BITS, INERTIA_BITS, INERTIA_TIE_BITS, POINT_BITS, encode
+from mpc.fixedpoint import GRAM_BITS, INERTIA_BITS, INERTIA_TIE_BITS, POINT_BITS
 from mpc.quotient_tables import HIGHER_SHIFT, explained_bits
 from tests.mpc.conftest import Parties
 
@@ -19,7 +19,8 @@ PLACE = 1 << (62 - INERTIA_TIE_BITS)
 @pytest.fixture
 def ring_ND() -> np.ndarray:
     points = np.random.default_rng(0).normal(size=(N, D))
-    return encode(points / np.linalg.norm(points, axis=1).max(), bits=POINT_BITS)
+    points *= 2.0**POINT_BITS / np.linalg.norm(points, axis=1).max()
+    return np.rint(points).astype(np.int64)
 
 
 def members_of(labels_GN: np.ndarray, kept_N: np.ndarray) -> np.ndarray:

@@ -141,6 +141,7 @@ def test_the_estimator_standardises(session: Session) -> None:
     alone = SecureKMeans(3, **how).fit(scaled)
     asked = SecureKMeans(3, standardize=True, **how).fit(points * UNITS)
     assert np.array_equal(asked.labels_, alone.labels_)
+    assert np.array_equal(asked.predict(points * UNITS), alone.predict(scaled))
     centres = asked.cluster_centers_[asked.labels_]
     assert np.allclose(asked.group_means_ / UNITS, centres / UNITS, atol=1e-4)
 
@@ -183,5 +184,7 @@ def test_units_may_be_anything(scale: float) -> None:
     points = clouds(6)
     mixed = points * np.array([1.0, scale, 1.0, 1.0]) + np.array([0.0, 40 * scale, 1e3, 0.0])
     scaled = StandardScaler().fit_transform(points)
-    found = labels(PlainSession(), mixed, standardize=True)
-    assert np.array_equal(found, labels(PlainSession(), scaled))
+    job = ClusterJob(k=3, standardize=True, evaluate=True)
+    result = PlainSession().cluster(job, mixed, points)
+    assert not result.left_out_N.any()
+    assert np.array_equal(result.labels_N, labels(PlainSession(), scaled))

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from mpc import ClusterJob, PlainSession, SecureSession
+from mpc.bounds import with_bounds
 from mpc.errors import ProcessDiedError
 from mpc.jobs import RevealPolicy
 from mpc.launch import ProcessGroup
@@ -43,6 +44,10 @@ JOBS = {
     "k left open, by Gram matrix": (ClusterJob(k=None, reveal="assignments"), 18, 9),
     "distances": (ClusterJob(k=3, reveal="distances", evaluate=True), 12, 5),
     "distances, no k": (ClusterJob(k=None, reveal="distances"), 24, 5),
+    "as they are": (ClusterJob(k=3, centre=False), 12, 5),
+    "far from the origin": (ClusterJob(k=3, value_bound=2.0**24), 12, 5),
+    "standardised": (ClusterJob(k=3, standardize=True), 12, 5),
+    "standardised, far": (ClusterJob(k=3, standardize=True, value_bound=2.0**22), 12, 5),
 }
 
 
@@ -84,7 +89,8 @@ def test_a_tuple_that_was_not_rehearsed_would_be_missed(
 
 
 def tuples_of(job: ClusterJob, n: int, d: int, parties: int) -> dict[str, list[TupleRequest]]:
-    shape = JobShape(job=job, num_points=n, dim=d, payload=2, num_parties=parties)
+    bounded = with_bounds(job, points(n, d), points(n, 2))
+    shape = JobShape(job=bounded, num_points=n, dim=d, payload=2, num_parties=parties)
     schedule = rehearse(shape)
     steps = [*schedule.once, *(f"iteration {i}" for i in range(1, schedule.limit + 1))]
     return {step: list(schedule.tuples_of(step)) for step in steps}

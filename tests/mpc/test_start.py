@@ -7,7 +7,7 @@ import pytest
 
 from mpc import plain_kmeans as plain
 from mpc.draws import draw_bits, public_draws
-from mpc.fixedpoint import GRAM_BITS, POINT_BITS, Int64Array, encode
+from mpc.fixedpoint import GRAM_BITS, POINT_BITS, Int64Array
 from mpc.jobs import MAX_POINTS
 from tests.mpc.conftest import Parties
 
@@ -21,7 +21,7 @@ class Given:
     """Encoded points, some of which are over the bound, and what the twin makes of them."""
 
     def __init__(self, points_ND: np.ndarray, out: tuple[int, ...] = ()) -> None:
-        self.ring_ND: Int64Array = encode(points_ND, bits=POINT_BITS)
+        self.ring_ND: Int64Array = np.rint(points_ND * 2.0**POINT_BITS).astype(np.int64)
         self.ring_ND[list(out)] = 3 << POINT_BITS
         self.kept_N = np.ones(len(points_ND), dtype=np.bool_)
         self.kept_N[list(out)] = False
@@ -124,13 +124,13 @@ def test_given_rows(parties: Parties, source: str, make: Make) -> None:
 
 
 def test_rounds_are_those_of_the_docstrings(parties: Parties) -> None:
-    """Beyond those for norms (3 + R_lt) and, where it is opened, for the Gram matrix."""
+    """Beyond those for norms (5 + R_lt) and, where it is opened, for the Gram matrix."""
     less, of_64_bits = (1, 1) if parties.num_parties == 2 else (2, 9)
     at_once = less + 1  # an argmin over few points: also looks up who won
     first = 1  # who counts so far is short enough to be looked up
     ring = Given(spread()).ring_ND
     for source, g in (("gram", 0), ("rows", 1)):
-        before = 3 + of_64_bits + (source == "gram")
+        before = 5 + of_64_bits + (source == "gram")
         for k in (1, 2, 4):
             parties("start", ring, source=source, k=k)
             farthest = first + 2 + g + (k - 1) * (at_once + 1 + g) + max(0, k - 2) * (less + 1)

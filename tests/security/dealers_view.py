@@ -71,6 +71,15 @@ class DealersView:
         found = [each for each in self.steps[step] if each.request.kind == "lookup"][-1]
         return found.masks_P.sum(axis=0), found.parts_P
 
+    def truncation(self, step: str, name: str) -> Int64Array:
+        """Return each party's share of a mask, of it shifted, and of its top bit, (P, 3, ...)."""
+        dealt = self._last(step, "truncation", (name,))
+        return np.concatenate([dealt.masks_P[:, None], dealt.parts_P], axis=1)
+
+    def shift(self, step: str, name: str) -> int:
+        """Return by how many bits."""
+        return self._last(step, "truncation", (name,)).request.bits
+
     def _last(self, step: str, kind: str, names: tuple[str, ...]) -> Dealt:
         dealt, wanted = self.steps[step], (kind, names)
         return [each for each in dealt if (each.request.kind, each.request.names) == wanted][-1]

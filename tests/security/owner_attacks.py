@@ -16,7 +16,12 @@ import numpy as np
 
 from mpc.fixedpoint import Int64Array
 from tests.security.dealers_view import DealersView
-from tests.security.ring_system import Known, RingSystem
+from tests.security.ring_system import RING_BITS, Known, RingSystem
+
+CUT = "payload values"
+"""The mask under which payloads are cut to their width."""
+OFFSET = 1 << 62
+"""What makes a number positive before it is split; see `mpc.quotients.split`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +56,20 @@ def product_share(
 
 
 def handed_out(
-    view: DealersView, cluster_of_H: Sequence[int], held_H: Sequence[int], sums_P: Sequence[Form]
+    view: DealersView,
+    cluster_of_H: Sequence[int],
+    held_H: Sequence[int],
+    sums_P: Sequence[Form],
+    first: int = 0,
 ) -> list[Form]:
-    """Return each party's share of the rows that go to some points, from its share of the sums."""
-    width = sums_P[0].rest.shape[1]  # with sizes or without
+    """Return each party's share of the rows that go to some points, from its share of the sums.
+
+    The sums may be some of all columns, from `first` on.
+    """
+    columns = slice(first, first + sums_P[0].rest.shape[1])
     members_PHK = view.mask("means", "members of means")[:, held_H]
-    masks_KM = view.mask("means", "sums").sum(axis=0)[:, :width]
-    parts_PHM = view.product("means", "members of means", "sums")[:, held_H, :width]
+    masks_KM = view.mask("means", "sums").sum(axis=0)[:, columns]
+    parts_PHM = view.product("means", "members of means", "sums")[:, held_H, columns]
     opened_HK = one_hot(cluster_of_H, members_PHK.shape[2]) + members_PHK.sum(axis=0)
     masked = total(sums_P).plus(masks_KM)
     return [
@@ -142,55 +154,94 @@ def rows_of_honest(
     held_H: Sequence[int],
     group_of_H: Sequence[int],
     got_PHM: Int64Array,
-    shared_PHM: Int64Array,
+    given_HM: Int64Array,
     num_clusters: int,
-) -> list[Known] | None:
+) -> list[list[Known]] | None:
     """Let all clients but those of one cluster, and the dealer, solve for each row in that cluster.
 
     Parameters
     ----------
     held_H, group_of_H : sequence of int
         Rows of the colluders, and which of them got the same mean.
-    got_PHM, shared_PHM : ndarray of int64
-        Without sizes: shares that they got, and shares of their own rows that they sent.
+    got_PHM : ndarray of int64
+        Without sizes: shares that they got.
+    given_HM : ndarray of int64
+        Their own rows, as they encoded them.
+
+    Returns
+    -------
+    list of list of Known, or None
+        For each column, the number of each honest row; None if no guess has a solution.
     """
-    num_points = view.mask("means", "payload").shape[1]
+    masks_P3NM = view.truncation("norms", CUT)
+    width = RING_BITS - view.shift("norms", CUT)
+    num_points, num_columns = masks_P3NM.shape[2:]
     honest = sorted(set(range(num_points)) - set(held_H))
-    hidden_P = unknown_rows(len(got_PHM), len(honest), got_PHM.shape[2])
-    rows_P = [
-        placed(num_points, held_H, shared_HM, honest, hidden)
-        for hidden, shared_HM in zip(hidden_P, shared_PHM, strict=True)
+    columns = [
+        (column, cut_rows(masks_P3NM[..., column], width, held_H, given_HM[:, column], honest))
+        for column in range(num_columns)
     ]
     for *names_of_groups, rest in itertools.permutations(range(num_clusters)):
         clusters = np.full(num_points, rest)
         clusters[held_H] = [names_of_groups[group] for group in group_of_H]
-        sums_P = summed(view, clusters.tolist(), rows_P)
-        system = solved(handed_out(view, clusters[held_H].tolist(), held_H, sums_P), got_PHM)
-        if system.has_solution:
-            return [system.value(form_U) for form_U in total(hidden_P).factors]
+        systems = []
+        for column, rows_P in columns:
+            sums_P = summed(view, clusters.tolist(), rows_P, column)
+            forms_P = handed_out(view, clusters[held_H].tolist(), held_H, sums_P, column)
+            systems.append(solved(forms_P, got_PHM[..., [column]]))
+        if all(system.has_solution for system in systems):
+            return [
+                [number_of(system, total(rows_P), row) for row in honest]
+                for system, (_, rows_P) in zip(systems, columns, strict=True)
+            ]
     return None
 
 
-def placed(
-    num_points: int,
+def number_of(system: RingSystem, rows: Form, row: int) -> Known:
+    """Return what a system says of a row's number."""
+    known = system.value(rows.factors[row])
+    return Known(known.values_R + rows.rest[row], known.bits)
+
+
+def cut_rows(
+    masks_P3N: Int64Array,
+    width: int,
     held_H: Sequence[int],
-    shared_HM: Int64Array,
+    given_H: Int64Array,
     honest: Sequence[int],
-    hidden: Form,
-) -> Form:
-    """Return a party's share of all rows, of which those of colluders are known."""
-    factors = np.zeros((num_points, hidden.factors.shape[1]), dtype=np.int64)
-    rest = np.zeros((num_points, hidden.rest.shape[1]), dtype=np.int64)
-    factors[honest], rest[held_H] = hidden.factors, shared_HM
-    return Form(factors, rest)
+) -> list[Form]:
+    """Return each party's share of a column of all rows, once cut to its width.
+
+    It is the public high part of x 2^(64 - w) + r, at party 0, less a share of r's, plus a share of
+    r's top bit if the sum wrapped. Whoever knows x and r knows all that; of an honest row, the high
+    part and whether it wrapped are unknown.
+    """
+    r_N = masks_P3N[:, 0].sum(axis=0)
+    opened_H = (given_H << (RING_BITS - width)) + r_N[list(held_H)] + OFFSET
+    high_H = (opened_H >> (RING_BITS - width)) & ((1 << width) - 1)
+    may_wrap_H = 1 - ((opened_H >> (RING_BITS - 1)) & 1)
+    count = len(honest)
+    forms = []
+    for party, (_, shifted_N, top_N) in enumerate(masks_P3N):
+        factors = np.zeros((len(r_N), 2 * count), dtype=np.int64)
+        factors[honest, count + np.arange(count)] = top_N[list(honest)]
+        rest = -shifted_N[:, None]
+        rest[list(held_H), 0] += (may_wrap_H << width) * top_N[list(held_H)]
+        if party == 0:
+            factors[honest, np.arange(count)] = 1
+            rest[list(held_H), 0] += high_H - (OFFSET >> (RING_BITS - width))
+        forms.append(Form(factors, rest))
+    return forms
 
 
-def summed(view: DealersView, cluster_of_N: Sequence[int], rows_P: Sequence[Form]) -> list[Form]:
-    """Return each party's share of every cluster's sum, from its share of all rows."""
+def summed(
+    view: DealersView, cluster_of_N: Sequence[int], rows_P: Sequence[Form], column: int
+) -> list[Form]:
+    """Return each party's share of a column of every cluster's sum, from its share of all rows."""
     members_PNK = view.mask("means", "members of means")
-    parts_PKM = view.product("means", "members of means", "payload")
+    parts_PKM = view.product("means", "members of means", "payload")[..., [column]]
     opened_NK = one_hot(cluster_of_N, members_PNK.shape[2]) + members_PNK.sum(axis=0)
-    masked = total(rows_P).plus(view.mask("means", "payload").sum(axis=0))
+    masked = total(rows_P).plus(view.mask("norms", "payload").sum(axis=0)[:, [column]])
     return [
         product_share(opened_NK.T, members_NK.T, part_KM, rows, masked)
         for members_NK, part_KM, rows in zip(members_PNK, parts_PKM, rows_P, strict=True)

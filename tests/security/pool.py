@@ -1,4 +1,4 @@
-"""What everybody outside the computing parties got and gave in a job, for a test to pool."""
+"""What everybody outside the computing parties got in a job, for a test to pool."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -7,10 +7,13 @@ import numpy as np
 import pytest
 
 from mpc import ClusterJob, ClusterResult, SecureSession
+from mpc.bounds import with_bounds
+from mpc.encoding import shape_of
 from mpc.fixedpoint import Int64Array
-from mpc.frames import OPENED, SHARE
+from mpc.frames import OPENED
 from mpc.randomness import KEY_BYTES
 from mpc.rehearsal import JobShape
+from mpc.sharing import encode_payload
 from mpc.transport import Link
 from tests.security.dealers_view import DealersView, dealers_view
 
@@ -23,46 +26,47 @@ class Pool:
     folder: Path
     got: dict[str, list[Int64Array]] = field(default_factory=dict)
     """By role: the share of something opened that came from each party."""
-    shared: dict[str, list[Int64Array]] = field(default_factory=dict)
-    """By owner: the share of its input that went to each party."""
+    job: ClusterJob = field(init=False)
+    """The last, all its bounds known."""
+    shape: JobShape = field(init=False)
+    result: ClusterResult = field(init=False)
 
     def run(self, job: ClusterJob, points: np.ndarray, payload: np.ndarray) -> ClusterResult:
         self.got.clear()
-        self.shared.clear()
-        return self.session.cluster(job, points, payload)
-
-    def view(self, job: ClusterJob, dim: int, payload: int, iterations: int) -> DealersView:
-        """Return what the dealer knows of the last job."""
-        num_points = len(self.shared)
-        shape = JobShape(
-            job=job,
-            num_points=num_points,
-            dim=dim,
-            payload=payload,
+        self.job = with_bounds(job, points, payload)
+        self.shape = JobShape(
+            job=shape_of(self.job),
+            num_points=len(points),
+            dim=points.shape[1],
+            payload=payload.shape[1],
             num_parties=self.session.num_parties,
-            owner_of_N=tuple(range(num_points)),
+            owner_of_N=tuple(range(len(points))),
         )
+        self.result = self.session.cluster(self.job, points, payload)
+        return self.result
+
+    def view(self) -> DealersView:
+        """Return what the dealer knows of the last job."""
         keys = (self.folder / "keys").read_bytes()
         assert len(keys) == KEY_BYTES * self.session.num_parties
-        return dealers_view(keys, shape, self.session._jobs, iterations)
+        return dealers_view(keys, self.shape, self.session._jobs, self.result.iterations)
+
+    def encoded(self, payload: np.ndarray) -> Int64Array:
+        """Return payloads as owners share them."""
+        return encode_payload(payload, self.job)
 
     def rows_got(self, held: list[int]) -> Int64Array:
         """Return the shares that owners of one row each got, (P, H, M + 1)."""
         return np.stack([np.concatenate(self.got[f"client:{row}"]) for row in held], axis=1)
 
-    def rows_shared(self, held: list[int], dim: int) -> Int64Array:
-        """Return the shares of their payloads, (P, H, M)."""
-        shared = [np.concatenate(self.shared[f"client:{row}"]) for row in held]
-        return np.stack(shared, axis=1)[..., dim:]
-
 
 class Listening:
-    """Fills a pool with what this process, as server and owners, hears and tells."""
+    """Fills a pool with what this process, as server and owners, hears."""
 
     now: Pool
 
     def __init__(self, patch: pytest.MonkeyPatch) -> None:
-        recv_ring, send_ring = Link.recv_ring, Link.send_ring
+        recv_ring = Link.recv_ring
 
         def hearing(link: Link, tag: bytes, shape: object, *, number: int = 0) -> Int64Array:
             array = recv_ring(link, tag, shape, number=number)  # type: ignore[arg-type]
@@ -70,10 +74,4 @@ class Listening:
                 self.now.got.setdefault(link.me, []).append(array.copy())
             return array
 
-        def telling(link: Link, tag: bytes, array: Int64Array, *, number: int = 0) -> None:
-            if tag == SHARE:
-                self.now.shared.setdefault(link.me, []).append(array.copy())
-            send_ring(link, tag, array, number=number)
-
         patch.setattr(Link, "recv_ring", hearing)
-        patch.setattr(Link, "send_ring", telling)

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from mpc import ClusterJob, SecureSession
-from mpc.fixedpoint import PAYLOAD_BITS, POINT_BITS, encode
+from mpc.fixedpoint import POINT_BITS
 from mpc.launch import ProcessGroup
 from tests.security import owner_attacks, server_attacks
 from tests.security.curious_dealer import FOLDER
@@ -78,8 +78,8 @@ def test_the_dealer_and_six_clients_do_not_learn_another_cluster_s_mean(
     job, held = ClusterJob(k=2), list(range(6))
     points, payload = clusters([6, 4])
     seen = pool(num_parties, bare)
-    result = seen.run(job, points, payload)
-    view = seen.view(job, points.shape[1], payload.shape[1], result.iterations)
+    seen.run(job, points, payload)
+    view = seen.view()
     found = owner_attacks.sums_of_clusters(view, held, seen.rows_got(held), 2)
     if not bare:
         assert found is None
@@ -87,7 +87,7 @@ def test_the_dealer_and_six_clients_do_not_learn_another_cluster_s_mean(
     assert found is not None
     for known, rows in zip(found, (slice(0, 6), slice(6, 10)), strict=True):
         assert known.bits > 48
-        sums = encode(payload[rows], bits=PAYLOAD_BITS).sum(axis=0)
+        sums = seen.encoded(payload[rows]).sum(axis=0)
         assert known.signed_R.tolist() == [*sums, len(payload[rows])]
 
 
@@ -97,13 +97,13 @@ def test_what_is_added_hides_all_but_their_own_mean(num_parties: int, pool: Pool
     job, held = ClusterJob(k=2), list(range(6))
     points, payload = clusters([6, 4])
     seen = pool(num_parties, False)
-    result = seen.run(job, points, payload)
-    view = seen.view(job, points.shape[1], payload.shape[1], result.iterations)
+    seen.run(job, points, payload)
+    view = seen.view()
     own, other = owner_attacks.sums_of_clusters(
         view, held, seen.rows_got(held), 2, reckon_with_zeros=True
     )
     assert own.bits == 64
-    assert own.signed_R.tolist() == [*encode(payload[:6], bits=PAYLOAD_BITS).sum(axis=0), 6]
+    assert own.signed_R.tolist() == [*seen.encoded(payload[:6]).sum(axis=0), 6]
     assert other.bits == 0
 
 
@@ -116,24 +116,19 @@ def test_nor_the_rows_of_two_clients_whose_mean_is_theirs_alone(
     job, held = ClusterJob(k=3, min_cluster_size=1), list(range(8))
     points, payload = clusters([4, 4, 2])
     seen = pool(num_parties, bare)
-    result = seen.run(job, points, payload)
-    dim, width = points.shape[1], payload.shape[1]
-    view = seen.view(job, dim, width, result.iterations)
-    found = owner_attacks.rows_of_honest(
-        view,
-        held,
-        [0] * 4 + [1] * 4,
-        seen.rows_got(held)[..., :width],
-        seen.rows_shared(held, dim),
-        3,
-    )
+    seen.run(job, points, payload)
+    got_PHM = seen.rows_got(held)[..., : payload.shape[1]]
+    given_HM = seen.encoded(payload[held])
+    groups = [0] * 4 + [1] * 4
+    found = owner_attacks.rows_of_honest(seen.view(), held, groups, got_PHM, given_HM, 3)
     if not bare:
         assert found is None
         return
     assert found is not None
-    for known, row in zip(found, encode(payload[8:], bits=PAYLOAD_BITS), strict=True):
-        assert known.bits > 40
-        assert known.signed_R.tolist() == row.tolist()
+    for known_of_rows, numbers in zip(found, seen.encoded(payload[8:]).T, strict=True):
+        for known, number in zip(known_of_rows, numbers, strict=True):
+            assert known.bits > 40
+            assert known.signed_R.tolist() == [number]
 
 
 @two_and_three
@@ -146,7 +141,7 @@ def test_the_dealer_and_the_evaluator_learn_labels_and_not_who_is_second_nearest
     points += 0.1 * np.cos(np.outer(np.arange(12), [1, 2, 3, 4]))
     seen = pool(num_parties, bare)
     result = seen.run(job, points, payload)
-    view = seen.view(job, points.shape[1], payload.shape[1], result.iterations)
+    view = seen.view()
     found = server_attacks.rankings(
         view, f"iteration {result.iterations}", np.stack(seen.got["server"]), job.k
     )
@@ -171,13 +166,13 @@ def test_the_dealer_and_the_server_learn_distances_and_not_where_points_are(
     num_parties: int, bare: bool, pool: Pools
 ) -> None:
     """They fix points on a line but for a shift and a sign; no client takes part."""
-    job = ClusterJob(k=2, reveal="distances")
+    job = ClusterJob(k=2, reveal="distances", centre=False, norm_bound=1.0)
     points = np.array([0.31, 0.35, 0.37, 0.4, -0.2, -0.25, -0.22, -0.29])[:, None]
     seen = pool(num_parties, bare)
-    result = seen.run(job, points, points)
-    view = seen.view(job, 1, 1, result.iterations)
+    seen.run(job, points, points)
+    view = seen.view()
     got_PNN = np.stack(seen.got["server"])
-    places_N = encode(points[:, 0], bits=POINT_BITS)
+    places_N = np.rint(points[:, 0] * 2.0**POINT_BITS).astype(np.int64)
     assert np.array_equal(server_attacks.gaps_of(got_PNN.sum(axis=0)), places_N[0] - places_N)
     found = [server_attacks.places_on_a_line(view, rank, got_PNN) for rank in range(num_parties)]
     if not bare:
