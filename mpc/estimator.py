@@ -21,8 +21,8 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from mpc.bounds import (
     Prepared,
-    lost_to_rounding,
     deviations_of,
+    lost_to_rounding,
     measured_rows,
     prepared,
     public_bound,
