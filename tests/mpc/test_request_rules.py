@@ -4,8 +4,10 @@ import contextlib
 from collections.abc import Iterator, Sequence
 from typing import get_args
 
+import numpy as np
 import pytest
 
+from mpc.bounds import with_bounds
 from mpc.errors import FrameError, InputError, PeerFailedError
 from mpc.frames import TupleKind
 from mpc.jobs import COMPARISONS, REVEAL_POLICIES, ClusterJob
@@ -107,6 +109,10 @@ STARTS: list[dict[str, object]] = [
     {"k": 1, "init": "k-means++", "restarts": 2},
     {"k": None, "k_max": 1},
     {"k": None, "k_max": 5},
+    {"k": 2, "centre": False},
+    {"k": 2, "value_bound": 2.0**24},
+    {"k": 2, "standardize": True},
+    {"k": 2, "standardize": True, "value_bound": 2.0**22},
 ]
 SHAPES = [(1, 1, 1), (2, 3, 2), (40, 3, 2), (30, 40, 3)]
 """Points, dimensions, numbers of the payload."""
@@ -117,7 +123,8 @@ def schedules(num_parties: int, comparisons: str) -> Iterator[Schedule]:
         for reveal in REVEAL_POLICIES:
             for shape in SHAPES:
                 given = start | {"reveal": reveal, "comparisons": comparisons, "iterations": 4}
-                job = ClusterJob(**given)  # type: ignore[arg-type]
+                rows = [np.ones((shape[0], width)) for width in shape[1:]]
+                job = with_bounds(ClusterJob(**given), *rows)  # type: ignore[arg-type]
                 with contextlib.suppress(InputError):
                     job.check_shapes(*shape)
                     n, dim, payload = shape

@@ -20,7 +20,7 @@ import mpc.provider
 from mpc._crypten import open_masked
 from mpc.child import Start, serve_process
 from mpc.errors import MpcError
-from mpc.provider import DealerProvider
+from mpc.provider import DealerProvider, Triple
 from mpc.tuples import TupleRequest
 from tests.security.gullible_dealer import UNBOUND, unbound
 
@@ -56,12 +56,12 @@ instead of it."""
 
 
 class Recording(DealerProvider):
-    """Writes down its share of the first mask of a job."""
+    """Writes down its share of the first mask of a job, under which points are cut."""
 
-    def mask(self, name: str, size: Sequence[int]) -> torch.Tensor:
-        share = super().mask(name, size)
-        self.save("mask", share)
-        return share
+    def truncation(self, size: Sequence[int], shift: int, name: str = "") -> Triple:
+        triple = super().truncation(size, shift, name)
+        self.save("mask", triple[0].share)
+        return triple
 
     def save(self, what: str, value: torch.Tensor) -> None:
         path = Path(os.environ[FOLDER]) / f"{what}-{self._rank}.npy"
@@ -70,7 +70,7 @@ class Recording(DealerProvider):
 
 
 class Thieving(Recording):
-    """Asks for more, or something else, in the first step that begins with a mask."""
+    """Asks for more, or something else, in the first step that begins with that mask."""
 
     _extra: Requests = ()
 
@@ -78,7 +78,7 @@ class Thieving(Recording):
         honest = tuple(requests)
         if self._extra and os.environ[ATTACK].endswith("instead"):
             return  # the dealer would miss masks
-        if self._extra or not (honest and honest[0].kind == "mask"):
+        if self._extra or not (honest and honest[0].kind == "truncation"):
             super()._ask(segment, honest)
             return
         what, when = os.environ[ATTACK].split()
