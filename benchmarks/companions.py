@@ -10,7 +10,7 @@ from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Self
 
-from mpc.reception import listen
+from mpc.net.handshake import listen
 
 HERE = Path(__file__).parent
 ANSWER_TIMEOUT_S = 120.0

@@ -11,7 +11,7 @@ import time
 import torch
 from commands import Commands, reply
 
-from mpc._crypten import crypten
+from mpc.engine._crypten import crypten
 
 SCALE = 30.0
 

@@ -28,11 +28,11 @@ def over_gloo() -> AllReduce:
 
 def over_mesh(settings: Values) -> AllReduce:
     """Meet on our links, TLS when there are credentials."""
-    from mpc.certificates import Credentials
-    from mpc.communicator import MeshCommunicator
-    from mpc.frames import Chain
-    from mpc.network_file import Address
-    from mpc.reception import LOOPBACK, Identity, Reception, connect, listen
+    from mpc.engine.communicator import MeshCommunicator
+    from mpc.net.addresses import Address
+    from mpc.net.certificates import Credentials
+    from mpc.net.frames import Chain
+    from mpc.net.handshake import LOOPBACK, Identity, Reception, connect, listen
 
     rank, chain = settings["rank"], Chain()
     me = Identity(

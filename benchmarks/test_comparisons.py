@@ -7,10 +7,10 @@ import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 from targets import Target, note
 
-from mpc.digits import fitting, folded, looked_up, make, plan_of
-from mpc.fixedpoint import COMPARED_BITS, EXACT_BITS
 from mpc.fss import Speed, measure_signs
-from mpc.randomness import AesCtrStream, new_key
+from mpc.gates.lut_comparison import fitting, folded, looked_up, make, plan_of
+from mpc.ring.fixedpoint import COMPARED_BITS, EXACT_BITS
+from mpc.ring.randomness import AesCtrStream, new_key
 
 COUNT = 28_000
 """Pairs of N = 1000 points and K = 8 clusters."""

@@ -7,7 +7,7 @@ import torch
 from pytest_benchmark.fixture import BenchmarkFixture
 from targets import Samples, Target, by_turns, note
 
-from mpc.randomness import AesCtrStream, new_key
+from mpc.ring.randomness import AesCtrStream, new_key
 
 
 @pytest.mark.parametrize(("elements", "draws"), [(10**3, 300), (10**5, 10), (10**7, 1)])

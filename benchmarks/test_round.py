@@ -15,7 +15,7 @@ from companions import Companions, gloo_environments
 from pytest_benchmark.fixture import BenchmarkFixture
 from targets import Samples, Target, by_turns, note
 
-from mpc.certificates import Authority
+from mpc.net.certificates import Authority
 
 BLOCK = 100
 """Rounds at a time; a sample is the median of their durations at party 0."""

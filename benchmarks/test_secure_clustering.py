@@ -12,7 +12,7 @@ from conftest import D, K, M, N
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from mpc import ClusterJob, PlainSession, SecureSession, Traffic
-from mpc.fixedpoint import DISTANCE_BITS, GRAM_BITS
+from mpc.ring.fixedpoint import DISTANCE_BITS, GRAM_BITS
 
 ROUNDS = 7
 JOBS = ["distances", "assignment", "round"]

@@ -18,7 +18,7 @@ import torch.onnx._internal.torchscript_exporter.registration as moved
 sys.modules["torch.onnx._internal.registration"] = moved  # where CrypTen looks for it
 import crypten
 """
-OURS = "import mpc._crypten"
+OURS = "import mpc.engine._crypten"
 
 
 def test_start_of_a_session(benchmark: BenchmarkFixture, provenance: dict[str, object]) -> None:
@@ -34,7 +34,7 @@ def test_start_of_a_session(benchmark: BenchmarkFixture, provenance: dict[str, o
         opened = Samples(start)
         by_turns(benchmark, opened, bare, wrapped, rounds=3)
     benchmark.extra_info.update(provenance, parties=2, provider="dealer", links="tls")
-    for name, of in {"import torch, crypten": bare, "import mpc._crypten": wrapped}.items():
+    for name, of in {"import torch, crypten": bare, "import mpc.engine._crypten": wrapped}.items():
         target = Target(
             what=f"start of a session / {name}",
             ratio=opened.median / of.median,

@@ -23,14 +23,14 @@ from torch.nn import functional
 
 from secfpp.clip import FrozenClip, PromptedText, load_clip
 from secfpp.clip.model import Precision
-from secfpp.config import DeviceName, RunConfig, TrainingConfig
-from secfpp.losses import Shards
+from secfpp.config.run import DeviceName, RunConfig, TrainingConfig
+from secfpp.federation.workload import load_world
+from secfpp.learning.losses import Shards
+from secfpp.learning.prompts import PromptState
+from secfpp.learning.training import TextTower
 from secfpp.methods.interface import Bench, Trainer
 from secfpp.methods.registry import METHODS
-from secfpp.prompts import PromptState
 from secfpp.seeds import Seeds
-from secfpp.training import TextTower
-from secfpp.world import load_world
 
 ARCHITECTURE = "ViT-B-16"
 DEVICES: tuple[DeviceName, ...] = ("cpu", "cuda") if torch.cuda.is_available() else ("cpu",)

@@ -8,9 +8,9 @@
 from typing import TYPE_CHECKING
 
 from mpc.errors import MpcError
-from mpc.jobs import ClusterJob, ClusterResult, LedgerEntry, Session
-from mpc.plain import PlainSession
-from mpc.session import SecureSession, open_session
+from mpc.jobs.job import ClusterJob, ClusterResult, LedgerEntry, Session
+from mpc.reference.session import PlainSession
+from mpc.session.session import SecureSession, open_session
 from mpc.traffic import Traffic
 
 if TYPE_CHECKING:

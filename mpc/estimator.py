@@ -19,7 +19,8 @@ from sklearn.base import BaseEstimator, ClusterMixin
 from sklearn.metrics import pairwise_distances_argmin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from mpc.bounds import (
+from mpc.errors import BudgetError, InputError, PolicyError, PrecisionWarning
+from mpc.jobs.bounds import (
     Prepared,
     deviations_of,
     lost_to_rounding,
@@ -28,11 +29,9 @@ from mpc.bounds import (
     public_bound,
     with_bounds,
 )
-from mpc.default_start import start_of
-from mpc.encoding import TOLERANCE, bounds_of
-from mpc.errors import BudgetError, InputError, PolicyError, PrecisionWarning
-from mpc.fixedpoint import FloatArray
-from mpc.jobs import (
+from mpc.jobs.default_start import start_of
+from mpc.jobs.encoding import TOLERANCE, bounds_of
+from mpc.jobs.job import (
     INITS,
     K_CANDIDATES_MAX,
     ClusterJob,
@@ -43,7 +42,8 @@ from mpc.jobs import (
     RevealPolicy,
     Session,
 )
-from mpc.session import Links, open_session
+from mpc.ring.fixedpoint import FloatArray
+from mpc.session.session import Links, open_session
 from mpc.traffic import Traffic
 
 LABELS_OPEN: Final[tuple[RevealPolicy, ...]] = ("assignments", "distances")
@@ -66,7 +66,7 @@ class SecureKMeans(ClusterMixin, BaseEstimator):  # type: ignore[misc]
     n_clusters : int or None, default=8
         K. None chooses it from 1 to `k_max`; everybody learns which.
     reveal : {"own-mean", "assignments", "distances"}, default="own-mean"
-        What is opened; see `mpc.reveal`. `own-mean` keeps labels secret.
+        What is opened; see `mpc.engine.reveal`. `own-mean` keeps labels secret.
     parties : int, default=2
         Computing parties, 2 to 5, when no session is given.
     session : session, optional
@@ -74,8 +74,8 @@ class SecureKMeans(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         opens one a fit. Clones and copies use the same session; a pickle that is read in another
         process has none, since links and processes belong to the process that opened them.
     max_iter : int, optional
-        Most reassignments. None: few where many starts share them, see `mpc.default_start`, else
-        20.
+        Most reassignments. None: few where many starts share them, see `mpc.jobs.default_start`,
+        else 20.
     init : {"farthest-first", "k-means++"} or sequence of int, optional
         Start: chosen under sharing, or the rows (public, K of them) that are the first centres.
         None: k-means++, or farthest-first where `n_clusters` is None.
@@ -142,7 +142,7 @@ class SecureKMeans(ClusterMixin, BaseEstimator):  # type: ignore[misc]
     There are no sample weights, and fits on one session must not run at the same time. Rows are
     centred under sharing, so that labels do not depend on where the origin is; a row has 18 bits
     below `norm_bound`, and `fit` warns with `mpc.errors.PrecisionWarning` where they are too few.
-    The parties and the server learn `norm_bound` and the other bounds of `mpc.jobs.ClusterJob`.
+    The parties and the server learn `norm_bound` and the other bounds of `mpc.jobs.job.ClusterJob`.
 
     Leakage: `group_means_` has every owner's mean, so whoever holds the fitted estimator sees whose
     are equal, under any policy. It is for the process that held the rows anyway.

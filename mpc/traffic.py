@@ -42,7 +42,7 @@ class OperationTraffic:
     role: str
     phase: Phase
     operation: str
-    """E.g. `masked sum`, `matmul correction`, `share`; see `mpc.frames`."""
+    """E.g. `masked sum`, `matmul correction`, `share`; see `mpc.net.frames`."""
     bytes_sent: int
     bytes_received: int
     frames_sent: int

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from mpc.credential_folder import read_credentials
+from mpc.net.credential_folder import read_credentials
 from secfpp.errors import ConfigError, reason
 
 __all__ = ["check_credentials", "clients_in"]

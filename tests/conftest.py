@@ -8,7 +8,7 @@ from contextlib import ExitStack
 import pytest
 from hypothesis import HealthCheck, settings
 
-from mpc.session import SecureSession, open_session
+from mpc.session.session import SecureSession, open_session
 
 settings.register_profile(
     "any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from commands import Commands, Values, reply
 
-from mpc._crypten import crypten
+from mpc.engine._crypten import crypten
 from peers.answers import keep_for_answers
 
 

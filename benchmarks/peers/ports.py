@@ -2,7 +2,7 @@
 
 import socket
 
-from mpc.reception import listen
+from mpc.net.handshake import listen
 
 _LOW, _HIGH = 14_000, 30_000
 """Below those that the kernel gives out by itself."""

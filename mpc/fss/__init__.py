@@ -8,12 +8,12 @@ opens a connection, and only NumPy and AES from `cryptography` are needed.
 >>> share = evaluate_sign(0, seeds_0, words, masked)  # party 0, at the public masked = x + masks
 """
 
-from mpc.fss.comparison import evaluate, generate
+from mpc.fss.correction_words import CorrectionWords, Layout
+from mpc.fss.dcf import evaluate, generate
+from mpc.fss.dpf import PointKeys, generate_point, point_layout
 from mpc.fss.one_hot import OneHotTable, prefers_entries
-from mpc.fss.point import PointKeys, generate_point, point_layout
 from mpc.fss.sign import evaluate_sign, generate_sign, sign_layout, xor_shares
 from mpc.fss.speed import Speed, measure_signs
-from mpc.fss.words import CorrectionWords, Layout
 
 __all__ = [
     "CorrectionWords",

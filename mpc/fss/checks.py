@@ -4,8 +4,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mpc.errors import InputError
+from mpc.fss.correction_words import Layout, RingArray
 from mpc.fss.prg import Words
-from mpc.fss.words import Layout, RingArray
 
 
 def check_party(party: int) -> None:

@@ -25,10 +25,10 @@ from numpy.typing import NDArray
 
 from mpc.errors import InputError
 from mpc.fss.checks import domain_points
-from mpc.fss.point import point_layout
+from mpc.fss.correction_words import RingArray
+from mpc.fss.dpf import point_layout
 from mpc.fss.prg import Words
 from mpc.fss.tables import look_up
-from mpc.fss.words import RingArray
 
 
 def prefers_entries(num_bits: int, ring_bits: int) -> bool:

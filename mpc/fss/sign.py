@@ -23,10 +23,10 @@ and 4 (gates on the masked input).
 import numpy as np
 
 from mpc.errors import InputError
-from mpc.fss import comparison
-from mpc.fss.comparison import SeedArray
+from mpc.fss import dcf
+from mpc.fss.correction_words import CorrectionWords, Layout, RingArray
+from mpc.fss.dcf import SeedArray
 from mpc.fss.prg import Words
-from mpc.fss.words import CorrectionWords, Layout, RingArray
 
 _ONE = np.uint64(1)
 
@@ -91,7 +91,7 @@ def generate_sign(
     low, top = _split(masks, num_bits)
     offset = top.astype(layout.dtype)
     beta = layout.dtype.type(1) - (offset << layout.dtype.type(1))
-    return comparison.generate(
+    return dcf.generate(
         low,
         beta,
         seeds_0,
@@ -137,7 +137,7 @@ def evaluate_sign(
     Cost: one comparison, no communication. Leakage: none, z is uniform as long as r is used once.
     """
     low, top = _split(masked, words.layout.num_bits + 1)
-    shares = comparison.evaluate(party, seeds, words, low)
+    shares = dcf.evaluate(party, seeds, words, low)
     flips = top.astype(shares.dtype)
     # 1 - g where z_top is 1: negate under a mask, and let party 0 add the 1.
     shares ^= np.negative(flips)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mpc.fss.sign import evaluate_sign, generate_sign
-from mpc.randomness import AesCtrStream, new_key
+from mpc.ring.randomness import AesCtrStream, new_key
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

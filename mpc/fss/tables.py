@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mpc.errors import InputError
+from mpc.fss.correction_words import RingArray
 from mpc.fss.prg import Words
-from mpc.fss.words import RingArray
 
 _FEW: Final = 1 << 9
 """Entries up to which tables are gathered for all look-ups at once."""

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from rich.table import Table
 
 from secfpp.cli.tables import table
-from secfpp.compare.paired import PairedTest
-from secfpp.compare.summary import PAIRED, Line, Summary
-from secfpp.report.differences import Difference, points, points_spread
-from secfpp.report.text import (
+from secfpp.comparison.paired import PairedTest
+from secfpp.comparison.summary import PAIRED, Line, Summary
+from secfpp.report.kit.differences import Difference, points, points_spread
+from secfpp.report.kit.text import (
     NOTHING,
     count,
     decimal,

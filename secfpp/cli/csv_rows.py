@@ -23,8 +23,8 @@ from typing import Literal
 
 import numpy as np
 
-from mpc.fixedpoint import FloatArray
-from mpc.jobs import MAX_POINTS
+from mpc.jobs.job import MAX_POINTS
+from mpc.ring.fixedpoint import FloatArray
 from secfpp.errors import DataError
 
 Headings = Literal["auto", "yes", "no"]

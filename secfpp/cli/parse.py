@@ -15,18 +15,18 @@ from typing import Annotated, cast
 import tyro
 
 from secfpp import __version__
-from secfpp.cli.certs import Certs
-from secfpp.cli.cluster import Cluster
-from secfpp.cli.compare import Compare
-from secfpp.cli.dealer import Dealer
-from secfpp.cli.descriptors import Descriptors
-from secfpp.cli.doctor import Doctor
-from secfpp.cli.methods import Methods
-from secfpp.cli.party import Party
-from secfpp.cli.pretrain import Pretrain
-from secfpp.cli.report import Report
-from secfpp.cli.run import Run
 from secfpp.cli.verb import Verb
+from secfpp.cli.verbs.certs import Certs
+from secfpp.cli.verbs.cluster import Cluster
+from secfpp.cli.verbs.compare import Compare
+from secfpp.cli.verbs.dealer import Dealer
+from secfpp.cli.verbs.descriptors import Descriptors
+from secfpp.cli.verbs.doctor import Doctor
+from secfpp.cli.verbs.methods import Methods
+from secfpp.cli.verbs.party import Party
+from secfpp.cli.verbs.pretrain import Pretrain
+from secfpp.cli.verbs.report import Report
+from secfpp.cli.verbs.run import Run
 
 VERBS: dict[str, type[Verb]] = {
     "run": Run,

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from rich.table import Table
 
 from secfpp.cli.tables import table
-from secfpp.report.text import count, decimal, megabytes, percent, seconds, spread
-from secfpp.results import Estimate, MethodResult
+from secfpp.experiment.results import Estimate, MethodResult
+from secfpp.report.kit.text import count, decimal, megabytes, percent, seconds, spread
 
 
 def result_table(results: Sequence[MethodResult]) -> Table:

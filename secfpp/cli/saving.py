@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mpc.fixedpoint import FloatArray
+from mpc.ring.fixedpoint import FloatArray
 from secfpp.cli.console import say
 from secfpp.errors import DataError, reason
 

@@ -13,7 +13,7 @@ from secfpp.cli.verb import Verb
 from secfpp.errors import ConfigError
 
 if TYPE_CHECKING:
-    from mpc.child import Start
+    from mpc.roles.bootstrap import Start
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +34,7 @@ class Serving(Verb):
     """How long to wait for the others to come."""
 
     def __post_init__(self) -> None:
-        from mpc.channel import check_seconds
+        from mpc.net.channel import check_seconds
 
         for flag, value in (
             ("--timeout-s", self.timeout_s),
@@ -48,8 +48,8 @@ class Serving(Verb):
 
     def serve(self, role: str) -> Outcome:
         """Serve one session in a role, until the server hangs up."""
-        from mpc.network_file import read_addresses
-        from mpc.standalone import start_of
+        from mpc.net.addresses import read_addresses
+        from mpc.roles.standalone import start_of
 
         start = start_of(
             role,

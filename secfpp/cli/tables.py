@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from rich.console import Group, RenderableType
 from rich.table import Table
 
-from mpc.jobs import LedgerEntry
+from mpc.jobs.job import LedgerEntry
 from mpc.traffic import Phase, Traffic
-from secfpp.report.cost import role_group
-from secfpp.report.text import seconds, size
+from secfpp.report.kit.text import seconds, size
+from secfpp.report.run.cost import role_group
 
 PHASES: tuple[Phase, ...] = ("input", "online", "offline", "output", "control")
 

@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from mpc.fixedpoint import FloatArray
-from mpc.jobs import MAX_POINTS
+from mpc.jobs.job import MAX_POINTS
+from mpc.ring.fixedpoint import FloatArray
 from secfpp.cli.console import say
 from secfpp.cli.csv_rows import LARGEST, Headings, read_csv
 from secfpp.errors import DataError, reason

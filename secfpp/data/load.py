@@ -7,12 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 
-from secfpp.data import coop, fedbn
 from secfpp.data.cache import load_digits
-from secfpp.data.cifar import read_cifar
 from secfpp.data.domains import DomainSet
-from secfpp.data.folder import read_folder
-from secfpp.data.listing import ReadOptions, limit_domains
+from secfpp.data.readers import coop, fedbn
+from secfpp.data.readers.cifar import read_cifar
+from secfpp.data.readers.folder import read_folder
+from secfpp.data.readers.listing import ReadOptions, limit_domains
 from secfpp.errors import ConfigError, DataError, reason
 from secfpp.places import expand_home
 

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from secfpp.config import RunConfig
-from secfpp.methods.averaging import bytes_of
+from secfpp.config.run import RunConfig
+from secfpp.learning.prompts import FloatArray, PromptState
 from secfpp.methods.interface import (
     Bench,
     Card,
@@ -26,9 +26,9 @@ from secfpp.methods.interface import (
     Outcome,
     Setting,
 )
-from secfpp.methods.one_prompt import one_prompt
-from secfpp.methods.trainers import TwoPhase
-from secfpp.prompts import FloatArray, PromptState
+from secfpp.methods.shared.averaging import bytes_of
+from secfpp.methods.shared.one_prompt import one_prompt
+from secfpp.methods.shared.trainers import TwoPhase
 from secfpp.seeds import Seeds
 
 __all__ = ["METHOD", "Cfl", "SplitClusters", "bipartition", "cosines", "place_returning"]

@@ -11,11 +11,11 @@ from functools import lru_cache
 
 import numpy as np
 
-from secfpp.config import PrivacyConfig
-from secfpp.methods.averaging import bytes_of
+from secfpp.config.run import PrivacyConfig
 from secfpp.methods.interface import Card, Contribution, IntArray, Method, Outcome, Setting
-from secfpp.methods.plans import two_level
-from secfpp.methods.trainers import two_phase
+from secfpp.methods.shared.averaging import bytes_of
+from secfpp.methods.shared.plans import two_level
+from secfpp.methods.shared.trainers import two_phase
 from secfpp.privacy.accounting import calibrate_gaussian
 from secfpp.privacy.noise import clip_rows, gaussian_noise
 from secfpp.privacy.statement import PrivacyStatement

@@ -18,19 +18,19 @@ from functools import lru_cache
 import numpy as np
 import torch
 
-from secfpp.config import PrivacyConfig, RunConfig
+from secfpp.config.methods import DpFplConfig
+from secfpp.config.run import PrivacyConfig, RunConfig
 from secfpp.errors import RunError
-from secfpp.losses import Shards
-from secfpp.method_settings import DpFplConfig
-from secfpp.methods.averaging import broadcast, bytes_of
+from secfpp.learning.losses import Shards
+from secfpp.learning.prompts import FloatArray, PromptState
 from secfpp.methods.interface import Bench, Card, Contribution, Method, Outcome, Setting
-from secfpp.methods.low_rank import Factors, factorise, implied_gradient
-from secfpp.methods.trainers import cosine_logits
+from secfpp.methods.shared.averaging import broadcast, bytes_of
+from secfpp.methods.shared.low_rank import Factors, factorise, implied_gradient
+from secfpp.methods.shared.trainers import cosine_logits
 from secfpp.privacy.accounting import calibrate_gaussian
 from secfpp.privacy.noise import gaussian_noise, poisson_sample
 from secfpp.privacy.per_image import clip_jointly, image_gradients
 from secfpp.privacy.statement import PrivacyStatement
-from secfpp.prompts import FloatArray, PromptState
 from secfpp.seeds import Seeds
 
 __all__ = ["METHOD", "Broadcast", "ClippedSums", "DpFpl", "paper_epsilon"]

@@ -9,11 +9,11 @@ Shape letters: n participants, M numbers of a prompt.
 from dataclasses import dataclass
 from functools import lru_cache
 
-from secfpp.config import PrivacyConfig, RunConfig
-from secfpp.methods.averaging import broadcast
+from secfpp.config.run import PrivacyConfig, RunConfig
 from secfpp.methods.interface import Card, Contribution, Method, Outcome, Setting
-from secfpp.methods.plans import one_level_shared
-from secfpp.methods.trainers import two_phase
+from secfpp.methods.shared.averaging import broadcast
+from secfpp.methods.shared.plans import one_level_shared
+from secfpp.methods.shared.trainers import two_phase
 from secfpp.privacy.accounting import calibrate_gaussian
 from secfpp.privacy.noise import clip_rows, gaussian_noise
 from secfpp.privacy.statement import PrivacyStatement

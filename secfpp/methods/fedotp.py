@@ -23,17 +23,17 @@ from typing import Final
 import torch
 from torch.nn import functional
 
-from secfpp.config import RunConfig
+from secfpp.config.methods import FedOtpConfig
+from secfpp.config.run import RunConfig
 from secfpp.errors import ConfigError
-from secfpp.losses import Shards, image_weights
-from secfpp.method_settings import FedOtpConfig
+from secfpp.learning.joint_steps import train_jointly
+from secfpp.learning.losses import Shards, image_weights
+from secfpp.learning.prompts import FloatArray, PromptState
 from secfpp.methods.fedpgp import average_by_images
 from secfpp.methods.interface import Bench, Card, Method
-from secfpp.methods.joint_steps import train_jointly
-from secfpp.methods.one_prompt import one_prompt
-from secfpp.methods.trainers import TwoPhase
-from secfpp.methods.transport import balanced_plan, partial_plan
-from secfpp.prompts import FloatArray, PromptState
+from secfpp.methods.shared.one_prompt import one_prompt
+from secfpp.methods.shared.optimal_transport import balanced_plan, partial_plan
+from secfpp.methods.shared.trainers import TwoPhase
 from secfpp.seeds import Seeds
 
 __all__ = ["METHOD", "FedOtp", "transport_logits"]

@@ -16,15 +16,15 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from secfpp.config import RunConfig
-from secfpp.losses import prompt_loss
-from secfpp.method_settings import FedPgpConfig
-from secfpp.methods.averaging import broadcast, bytes_of
+from secfpp.config.methods import FedPgpConfig
+from secfpp.config.run import RunConfig
+from secfpp.learning.joint_steps import train_jointly
+from secfpp.learning.losses import prompt_loss
+from secfpp.learning.prompts import FloatArray, PromptState
 from secfpp.methods.interface import Bench, Card, Contribution, Method, Outcome
-from secfpp.methods.joint_steps import train_jointly
-from secfpp.methods.one_prompt import one_prompt
-from secfpp.methods.trainers import TwoPhase
-from secfpp.prompts import FloatArray, PromptState
+from secfpp.methods.shared.averaging import broadcast, bytes_of
+from secfpp.methods.shared.one_prompt import one_prompt
+from secfpp.methods.shared.trainers import TwoPhase
 from secfpp.seeds import Seeds
 
 __all__ = ["METHOD", "FedPgp", "average_by_images", "contrastive_loss"]

@@ -14,13 +14,13 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from secfpp.config import RunConfig
-from secfpp.losses import Shards, prompt_loss
-from secfpp.methods.averaging import bytes_of
+from secfpp.config.run import RunConfig
+from secfpp.learning.losses import Shards, prompt_loss
+from secfpp.learning.prompts import FloatArray, PromptState
 from secfpp.methods.interface import Bench, Card, Contribution, Method, Outcome
-from secfpp.methods.one_prompt import one_prompt
-from secfpp.methods.trainers import TwoPhase, cosine_logits
-from secfpp.prompts import FloatArray, PromptState
+from secfpp.methods.shared.averaging import bytes_of
+from secfpp.methods.shared.one_prompt import one_prompt
+from secfpp.methods.shared.trainers import TwoPhase, cosine_logits
 from secfpp.seeds import Seeds
 
 __all__ = ["METHOD", "Ifca", "average_by_choice", "num_prompts"]

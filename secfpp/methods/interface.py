@@ -12,14 +12,14 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from mpc.jobs import LedgerEntry, Session
+from mpc.jobs.job import LedgerEntry, Session
 from mpc.traffic import NO_TRAFFIC, Traffic
-from secfpp.config import MethodName, RunConfig
-from secfpp.losses import LossTerms, Shards
+from secfpp.config.run import MethodName, RunConfig
+from secfpp.learning.losses import LossTerms, Shards
+from secfpp.learning.prompts import FloatArray, PromptState
+from secfpp.learning.training import TextTower
 from secfpp.privacy.statement import PrivacyStatement
-from secfpp.prompts import FloatArray, PromptState
 from secfpp.seeds import Seeds
-from secfpp.training import TextTower
 
 __all__ = [
     "Bench",
@@ -146,7 +146,7 @@ class Bench:
 
 
 class Trainer(Protocol):
-    """Local work of a method and how its clients classify; see `secfpp.methods.trainers`.
+    """Local work of a method and how its clients classify; see `secfpp.methods.shared.trainers`.
 
     States have a row for each of the n clients on the bench; row i of what comes back depends on
     row i alone, unless the method's card says what clients exchange in between.

@@ -13,15 +13,15 @@ from functools import lru_cache
 import numpy as np
 import torch
 
-from secfpp.config import PrivacyConfig, RunConfig
-from secfpp.methods.averaging import average_all
+from secfpp.config.run import PrivacyConfig, RunConfig
+from secfpp.learning.prompts import FloatArray, PromptState
 from secfpp.methods.interface import Bench, Card, Method
-from secfpp.methods.plans import one_level_shared
-from secfpp.methods.trainers import TwoPhase
+from secfpp.methods.shared.averaging import average_all
+from secfpp.methods.shared.plans import one_level_shared
+from secfpp.methods.shared.trainers import TwoPhase
 from secfpp.privacy.accounting import calibrate_gaussian
 from secfpp.privacy.noise import clip_rows, gaussian_noise
 from secfpp.privacy.statement import PrivacyStatement
-from secfpp.prompts import FloatArray, PromptState
 from secfpp.seeds import Seeds
 
 __all__ = ["METHOD", "NoisedSteps", "noised_rows"]

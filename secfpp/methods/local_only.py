@@ -1,9 +1,9 @@
 """Local-only: every client trains its own prompt by itself."""
 
-from secfpp.methods.averaging import keep
 from secfpp.methods.interface import Card, Method
-from secfpp.methods.plans import one_level_local
-from secfpp.methods.trainers import two_phase
+from secfpp.methods.shared.averaging import keep
+from secfpp.methods.shared.plans import one_level_local
+from secfpp.methods.shared.trainers import two_phase
 
 __all__ = ["METHOD"]
 

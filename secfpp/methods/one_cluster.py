@@ -1,9 +1,9 @@
 """One cluster: P_G + P_L with a single P_G for all; what clustering is worth."""
 
-from secfpp.methods.averaging import average_all
 from secfpp.methods.interface import Card, Method
-from secfpp.methods.plans import two_level
-from secfpp.methods.trainers import two_phase
+from secfpp.methods.shared.averaging import average_all
+from secfpp.methods.shared.plans import two_level
+from secfpp.methods.shared.trainers import two_phase
 
 __all__ = ["METHOD"]
 

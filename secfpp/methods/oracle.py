@@ -1,9 +1,9 @@
 """Oracle: P_G + P_L with the true domains as clusters; the most that clustering can give."""
 
-from secfpp.methods.fixed_groups import FixedGroups
 from secfpp.methods.interface import Card, Method, Setting
-from secfpp.methods.plans import two_level
-from secfpp.methods.trainers import two_phase
+from secfpp.methods.shared.fixed_groups import FixedGroups
+from secfpp.methods.shared.plans import two_level
+from secfpp.methods.shared.trainers import two_phase
 
 __all__ = ["METHOD"]
 

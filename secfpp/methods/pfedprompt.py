@@ -14,14 +14,14 @@ from dataclasses import dataclass
 import torch
 from torch.nn import functional
 
-from secfpp.config import RunConfig
-from secfpp.losses import Shards
-from secfpp.method_settings import PFedPromptConfig
-from secfpp.methods.averaging import average_all
+from secfpp.config.methods import PFedPromptConfig
+from secfpp.config.run import RunConfig
+from secfpp.learning.losses import Shards
+from secfpp.learning.prompts import PromptState
 from secfpp.methods.interface import Bench, Card, Method
-from secfpp.methods.plans import one_level_shared
-from secfpp.methods.trainers import TwoPhase
-from secfpp.prompts import PromptState
+from secfpp.methods.shared.averaging import average_all
+from secfpp.methods.shared.plans import one_level_shared
+from secfpp.methods.shared.trainers import TwoPhase
 from secfpp.seeds import Seeds
 
 __all__ = ["METHOD", "PFedPrompt", "attend"]

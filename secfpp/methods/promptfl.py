@@ -1,9 +1,9 @@
 """PromptFL: one prompt for all, averaged by the server each round."""
 
-from secfpp.methods.averaging import average_all
 from secfpp.methods.interface import Card, Method
-from secfpp.methods.plans import one_level_shared
-from secfpp.methods.trainers import two_phase
+from secfpp.methods.shared.averaging import average_all
+from secfpp.methods.shared.plans import one_level_shared
+from secfpp.methods.shared.trainers import two_phase
 
 __all__ = ["METHOD"]
 

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from secfpp.methods.fixed_groups import FixedGroups
 from secfpp.methods.interface import Card, Method, Setting
-from secfpp.methods.plans import two_level
-from secfpp.methods.trainers import two_phase
+from secfpp.methods.shared.fixed_groups import FixedGroups
+from secfpp.methods.shared.plans import two_level
+from secfpp.methods.shared.trainers import two_phase
 
 __all__ = ["METHOD"]
 

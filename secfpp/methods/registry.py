@@ -2,7 +2,7 @@
 
 from typing import Final, get_args
 
-from secfpp.config import MethodName
+from secfpp.config.run import MethodName
 from secfpp.methods import (
     cfl,
     dp_clusters,
@@ -50,4 +50,4 @@ METHODS: Final[dict[MethodName, Method]] = {method.card.name: method for method 
 """In the order of the table; one entry for every `MethodName`."""
 
 if set(METHODS) != set(get_args(MethodName)):
-    raise RuntimeError("secfpp.config.MethodName and the registry of methods disagree")
+    raise RuntimeError("secfpp.config.run.MethodName and the registry of methods disagree")

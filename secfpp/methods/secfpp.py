@@ -1,9 +1,9 @@
 """SecFPP: clusters found and P_G averaged under secret sharing."""
 
-from secfpp.methods.clustered import ClusteredExchange
 from secfpp.methods.interface import Card, Method, Setting
-from secfpp.methods.plans import two_level
-from secfpp.methods.trainers import two_phase
+from secfpp.methods.shared.clustered import ClusteredExchange
+from secfpp.methods.shared.plans import two_level
+from secfpp.methods.shared.trainers import two_phase
 
 __all__ = ["METHOD"]
 

@@ -1,10 +1,10 @@
 """SecFPP in the clear: the same algorithm on the plaintext twin; what secrecy costs."""
 
-from mpc.plain import PlainSession
-from secfpp.methods.clustered import ClusteredExchange
+from mpc.reference.session import PlainSession
 from secfpp.methods.interface import Card, Method, Setting
-from secfpp.methods.plans import two_level
-from secfpp.methods.trainers import two_phase
+from secfpp.methods.shared.clustered import ClusteredExchange
+from secfpp.methods.shared.plans import two_level
+from secfpp.methods.shared.trainers import two_phase
 
 __all__ = ["METHOD"]
 

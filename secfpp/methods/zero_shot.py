@@ -1,9 +1,9 @@
 """Zero-shot: the public start of the prompt, as it is."""
 
-from secfpp.methods.averaging import keep
 from secfpp.methods.interface import Card, Method
-from secfpp.methods.plans import no_steps
-from secfpp.methods.trainers import two_phase
+from secfpp.methods.shared.averaging import keep
+from secfpp.methods.shared.plans import no_steps
+from secfpp.methods.shared.trainers import two_phase
 
 __all__ = ["METHOD"]
 

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from secfpp.errors import ConfigError
-from secfpp.prompts import FloatArray
+from secfpp.learning.prompts import FloatArray
 
 __all__ = ["clip_rows", "gaussian_noise", "poisson_sample"]
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import torch
 import torch.nn.functional as F  # noqa: N812
 
-from secfpp.training import TextTower
+from secfpp.learning.training import TextTower
 
 __all__ = ["clip_jointly", "image_gradients"]
 
@@ -29,7 +29,7 @@ def image_gradients(
     Parameters
     ----------
     tower : callable
-        See `secfpp.training.TextTower`.
+        See `secfpp.learning.training.TextTower`.
     prompt_STW : Tensor of float32, (S, T, W)
         The prompt behind each image.
     features_SE : Tensor of float32, (S, E)

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from secfpp.cli import main
-from secfpp.config import RunConfig, SecureConfig
+from secfpp.config.run import RunConfig, SecureConfig
 from secfpp.errors import ConfigError
-from tests.cli.test_run import SMALL
+from tests.cli.verbs.test_run import SMALL
 
 
 def test_first_party_provider_needs_a_word() -> None:

@@ -8,10 +8,10 @@ import sys
 import pytest
 
 from secfpp.cli import main
-from secfpp.cli.cluster import Cluster
 from secfpp.cli.parse import VERBS, parse
-from secfpp.cli.run import Run
-from secfpp.config import RunConfig
+from secfpp.cli.verbs.cluster import Cluster
+from secfpp.cli.verbs.run import Run
+from secfpp.config.run import RunConfig
 from tests.patience import SOON_S
 
 LISTS_HEAVY_MODULES = """

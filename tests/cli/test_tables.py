@@ -5,13 +5,13 @@ from dataclasses import replace
 
 from rich.console import Console, RenderableType
 
-from mpc.jobs import LedgerEntry
+from mpc.jobs.job import LedgerEntry
 from mpc.traffic import NO_TRAFFIC, RoleTraffic
 from secfpp.cli.console import PLAIN_WIDTH
 from secfpp.cli.result_tables import cost_table as run_cost_table
 from secfpp.cli.result_tables import result_table
 from secfpp.cli.tables import cost_table, ledger_table
-from secfpp.results import MethodResult, estimate
+from secfpp.experiment.results import MethodResult, estimate
 
 
 def printed(part: RenderableType) -> str:

@@ -15,8 +15,7 @@ from secfpp.clip.patches import (
     regions_of,
 )
 from secfpp.data import Domain, DomainSet
-
-from .conftest import TEXT, VISION, save_random
+from tests.clip.conftest import TEXT, VISION, save_random
 
 RESNET = {"image_size": 64, "layers": [1, 1, 1, 1], "width": 16}
 

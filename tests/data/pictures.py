@@ -5,7 +5,7 @@ import json
 import numpy as np
 from PIL import Image
 
-from secfpp.data.coop import LAYOUTS
+from secfpp.data.readers.coop import LAYOUTS
 
 
 def save(path, colour=(200, 10, 10), size=(40, 30)):

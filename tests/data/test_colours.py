@@ -12,9 +12,8 @@ from PIL import Image
 
 from secfpp.data import load_domains
 from secfpp.data.images import decode
-
-from .pictures import save
-from .profiles import icc, linear_grey, linear_rgb, xyz
+from tests.data.pictures import save
+from tests.data.profiles import icc, linear_grey, linear_rgb, xyz
 
 SIZE = 4
 

@@ -6,8 +6,7 @@ import pytest
 from secfpp.data import Domain
 from secfpp.data.images import ImageFiles, decode, open_images
 from secfpp.errors import DataError
-
-from .pictures import save_noise
+from tests.data.pictures import save_noise
 
 
 @pytest.fixture

@@ -1,11 +1,10 @@
 import pytest
 
-from secfpp.config_json import to_json
+from secfpp.config.tree import to_json
 from secfpp.data import load_domains
 from secfpp.data.load import READERS
 from secfpp.errors import ConfigError, DataError
-
-from .pictures import save, save_noise
+from tests.data.pictures import save, save_noise
 
 
 def test_known_names():

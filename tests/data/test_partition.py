@@ -3,8 +3,7 @@ import pytest
 
 from secfpp.data import PartitionConfig, partition
 from secfpp.errors import ConfigError, DataError
-
-from .toy_sets import make_set
+from tests.data.toy_sets import make_set
 
 
 def test_same_generator_same_partition_and_another_seed_another():

@@ -12,15 +12,15 @@ from safetensors.torch import load_file
 
 from secfpp.cli import main
 from secfpp.clip import PromptedText, load_clip
-from secfpp.compare.config import ALL_METHODS
-from secfpp.config import DeviceName, MethodName, PrecisionName, RunConfig, TrainingConfig
+from secfpp.comparison.config import ALL_METHODS
+from secfpp.config.run import DeviceName, MethodName, PrecisionName, RunConfig, TrainingConfig
 from secfpp.errors import RunError, RunInterruptedError
-from secfpp.experiment import run_experiment
-from secfpp.losses import LossTerms, Shards
-from secfpp.methods.joint_steps import train_jointly
+from secfpp.experiment.experiment import run_experiment
+from secfpp.learning.joint_steps import train_jointly
+from secfpp.learning.losses import LossTerms, Shards
+from secfpp.learning.training import train_part
 from secfpp.methods.registry import METHODS
-from secfpp.training import train_part
-from tests.federation.test_experiment import StopAfter
+from tests.experiment.test_experiment import StopAfter
 
 pytestmark = [
     pytest.mark.cuda,

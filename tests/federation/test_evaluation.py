@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 import torch
 
-from secfpp.cohort import Cohort
-from secfpp.evaluation import evaluate, rand_index
-from secfpp.losses import Shards
+from secfpp.federation.cohort import Cohort
+from secfpp.federation.evaluation import evaluate, rand_index
+from secfpp.learning.losses import Shards
 
 
 def cohort(labels: list[int], mix: list[float]) -> Cohort:

@@ -7,11 +7,11 @@ import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812
 
-from secfpp.cohort import Cohort, build_cohort
 from secfpp.data.domains import Domain, DomainSet
 from secfpp.data.partition import PartitionConfig, partition
-from secfpp.losses import Shards
-from secfpp.world import World
+from secfpp.federation.cohort import Cohort, build_cohort
+from secfpp.federation.workload import World
+from secfpp.learning.losses import Shards
 
 T, W, C, E = 2, 4, 3, 8
 SCALE = 10.0

@@ -15,8 +15,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa, x25519
 
-from mpc.certificates import Authority
-from mpc.credential_folder import write_certificates
+from mpc.net.certificates import Authority
+from mpc.net.credential_folder import write_certificates
 from tests.fuzz.command import Case
 from tests.fuzz.damage import damaged
 from tests.fuzz.json_values import mutated

@@ -15,9 +15,9 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file, save
 
-from secfpp.compare.config import CompareConfig
-from secfpp.config import PartitionConfig, RunConfig, TrainingConfig
-from secfpp.experiment import run_experiment
+from secfpp.comparison.config import CompareConfig
+from secfpp.config.run import PartitionConfig, RunConfig, TrainingConfig
+from secfpp.experiment.experiment import run_experiment
 from tests.fuzz.command import Case
 from tests.fuzz.damage import cut, damaged
 from tests.fuzz.json_values import mutated

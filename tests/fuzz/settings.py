@@ -7,9 +7,9 @@ import json
 from pathlib import Path
 from random import Random
 
-from secfpp.compare.config import CompareConfig
-from secfpp.config import RunConfig
-from secfpp.config_json import to_json
+from secfpp.comparison.config import CompareConfig
+from secfpp.config.run import RunConfig
+from secfpp.config.tree import to_json
 from tests.fuzz.command import Case
 from tests.fuzz.damage import damaged
 from tests.fuzz.json_values import mutated

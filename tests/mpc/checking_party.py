@@ -12,13 +12,13 @@ from typing import Any, Final, NoReturn
 
 import torch
 
-import mpc.party
-from mpc.child import Start, serve_process
-from mpc.frames import TupleKind
-from mpc.keys import Signs, sign_requests
-from mpc.provider import DealerProvider
-from mpc.schedule import Schedule
-from mpc.tuples import TupleRequest
+import mpc.roles.party
+from mpc.net.frames import TupleKind
+from mpc.preprocessing.fss_keys import Signs, sign_requests
+from mpc.preprocessing.provider import DealerProvider
+from mpc.preprocessing.requests import TupleRequest
+from mpc.preprocessing.schedule import Schedule
+from mpc.roles.bootstrap import Start, serve_process
 
 FORGET: Final = "SCHEDULE_FORGETS"
 """Name of a step whose first tuple is not expected."""
@@ -84,8 +84,8 @@ class Checking(DealerProvider):
 
 
 def run(start: Start) -> None:
-    mpc.party.DealerProvider = Checking  # type: ignore[misc]
-    mpc.party.run_party(start)
+    mpc.roles.party.DealerProvider = Checking  # type: ignore[misc]
+    mpc.roles.party.run_party(start)
 
 
 if __name__ == "__main__":

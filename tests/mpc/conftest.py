@@ -8,18 +8,18 @@ import numpy as np
 import pytest
 
 from mpc.errors import TransportError
-from mpc.frames import CONTROL, OPENED, SHARE
-from mpc.jobs import Comparisons
-from mpc.launch import ProcessGroup
-from mpc.plain import PlainSession
-from mpc.session import SecureSession
-from mpc.sharing import reconstruct, split
+from mpc.jobs.job import Comparisons
+from mpc.net.frames import CONTROL, OPENED, SHARE
+from mpc.reference.session import PlainSession
+from mpc.session.data_owner import reconstruct, split
+from mpc.session.local_group import ProcessGroup
+from mpc.session.session import SecureSession
 
 
 @pytest.fixture
 def short_farewell(monkeypatch: pytest.MonkeyPatch) -> None:
     """Who ends waits for others to read its last words; here they are in the same process."""
-    monkeypatch.setattr("mpc.transport._LINGER_S", 0.0)
+    monkeypatch.setattr("mpc.net.link._LINGER_S", 0.0)
 
 
 class Parties:

@@ -4,13 +4,13 @@ import contextlib
 import socket
 from collections.abc import Callable, Sequence
 
-from mpc.dealer import Dealer
 from mpc.errors import PeerClosedError
-from mpc.fixedpoint import Int64Array
-from mpc.frames import REQUEST, Chain
-from mpc.provider import DealerProvider
-from mpc.schedule import Schedule
-from mpc.tuples import TupleRequest
+from mpc.net.frames import REQUEST, Chain
+from mpc.preprocessing.provider import DealerProvider
+from mpc.preprocessing.requests import TupleRequest
+from mpc.preprocessing.schedule import Schedule
+from mpc.ring.fixedpoint import Int64Array
+from mpc.roles.dealer import Dealer
 from tests.mpc.ends import at_once, linked
 
 Parts = list[tuple[Int64Array, ...]]

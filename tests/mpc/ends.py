@@ -6,12 +6,12 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 
-from mpc.certificates import Authority, Credentials, certificate_name
-from mpc.channel import Channel, PlainChannel, handshake
-from mpc.frames import Chain
-from mpc.reception import listen
-from mpc.tls import context_of
-from mpc.transport import Link
+from mpc.net.certificates import Authority, Credentials, certificate_name
+from mpc.net.channel import Channel, PlainChannel, handshake
+from mpc.net.frames import Chain
+from mpc.net.handshake import listen
+from mpc.net.link import Link
+from mpc.net.tls import context_of
 
 KINDS = ("plain", "tls")
 PATIENCE_S = 20.0

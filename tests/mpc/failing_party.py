@@ -1,8 +1,8 @@
-"""A party that says what is wrong with it, and ends: in place of `mpc.party`."""
+"""A party that says what is wrong with it, and ends: in place of `mpc.roles.party`."""
 
 import sys
 
-from mpc.child import bootstrap
+from mpc.roles.bootstrap import bootstrap
 
 if __name__ == "__main__":
     bootstrap()

@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from mpc.certificates import Authority, Credentials, certificate_name
+from mpc.net.certificates import Authority, Credentials, certificate_name
 
 
 def dns(*names: str) -> list[x509.GeneralName]:

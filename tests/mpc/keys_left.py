@@ -16,11 +16,11 @@ import numpy as np
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from mpc import ClusterJob, SecureSession, open_session
-from mpc.credential_folder import write_certificates
-from mpc.launch import ProcessGroup
-from mpc.network_file import Address, Addresses, write_addresses
-from mpc.reception import LOOPBACK
-from mpc.session import join_session
+from mpc.net.addresses import Address, Addresses, write_addresses
+from mpc.net.credential_folder import write_certificates
+from mpc.net.handshake import LOOPBACK
+from mpc.session.local_group import ProcessGroup
+from mpc.session.session import join_session
 
 POINTS = np.random.default_rng(0).normal(size=(8, 3)) / 4
 _KEY = rb"PRIVATE KEY-----\\?n?\s*[A-Za-z0-9+/]{40}"

@@ -10,29 +10,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from mpc import (
-    argmin,
-    centring,
-    choice,
-    clustering,
-    compare,
-    kmeans,
-    lookup,
-    means,
-    quotients,
-    start,
-)
-from mpc._crypten import from_share, share_of, zero_share
-from mpc.bilinear import Formula
-from mpc.child import Start, serve_process
-from mpc.errors import PeerClosedError
-from mpc.fixedpoint import Int64Array
-from mpc.frames import CONTROL, OPENED, SHARE
-from mpc.jobs import ClusterJob, Comparisons
-from mpc.masked import Masked, masked, multiply, now, rename, reshaped, together
-from mpc.meter import Network
-from mpc.party import meet
-from mpc.points import (
+from mpc.clustering import centring, distances, group_means, pipeline, restarts, seeding
+from mpc.clustering.inner_products import (
     ByGram,
     ByRows,
     ByShares,
@@ -41,15 +20,26 @@ from mpc.points import (
     gram_matrix,
     points_within_bounds,
 )
-from mpc.quotient_tables import (
+from mpc.engine._crypten import from_share, share_of, zero_share
+from mpc.engine.openings import Masked, masked, multiply, now, rename, reshaped, together
+from mpc.errors import PeerClosedError
+from mpc.jobs.job import ClusterJob, Comparisons
+from mpc.net.frames import CONTROL, OPENED, SHARE
+from mpc.preprocessing.schedule import Schedule
+from mpc.protocols import argmin, comparison, division, lookup
+from mpc.ring.bilinear import Formula
+from mpc.ring.fixedpoint import Int64Array
+from mpc.ring.quotient_tables import (
     HIGH_SHIFT,
     HIGHER_SHIFT,
     Tables,
     explained_tables,
     squared_reciprocals,
 )
-from mpc.rehearsal import record
-from mpc.schedule import Schedule
+from mpc.roles.bootstrap import Start, serve_process
+from mpc.roles.dry_run import record
+from mpc.roles.job_meter import Network
+from mpc.roles.party import meet
 
 
 def _opened(**secrets: Any) -> tuple[Masked, ...]:
@@ -99,13 +89,13 @@ def _quotients(v: Any, counts: Any, function: str, num_points: int) -> Any:
     shift = HIGH_SHIFT if function == "squares" else HIGHER_SHIFT
     low_enc, rest_enc = now(lookup.look_up(counts, [tables.low, tables.rest]))
     low, rest, lengths = together(
-        masked("low", low_enc), masked("rest", rest_enc), quotients.split("v", v, shift=shift)
+        masked("low", low_enc), masked("rest", rest_enc), division.split("v", v, shift=shift)
     )
-    return quotients.quotients(lengths, low, rest)
+    return division.quotients(lengths, low, rest)
 
 
 def _high_part(v: Any) -> Any:
-    split = now(quotients.split("v", v))
+    split = now(division.split("v", v))
     high = split.wraps * split.top.share - split.shifted.share
     return from_share(high) + split.high
 
@@ -150,10 +140,10 @@ def _start(points: Any, source: str, **how: Any) -> Any:
     within = _within(points)
     inner = _source(within, source)
     if "rows" in how:
-        return start.given_rows(within, inner, tuple(how["rows"]))
+        return seeding.given_rows(within, inner, tuple(how["rows"]))
     if "draws" in how:
-        return start.plus_plus(within, inner, how["k"], np.array(how["draws"]))
-    return start.farthest_first(within, inner, how["k"])
+        return seeding.plus_plus(within, inner, how["k"], np.array(how["draws"]))
+    return seeding.farthest_first(within, inner, how["k"])
 
 
 def _centre_distances(rows: Any, members: Any, source: str, labels: list[int]) -> Any:
@@ -162,12 +152,12 @@ def _centre_distances(rows: Any, members: Any, source: str, labels: list[int]) -
     inner = _source(points, source)
     groups = [members.size(1)]
     (opened, of_counts) = together(
-        masked("members", members), kmeans.look_up_counts(members.sum(0), rows.size(0))
+        masked("members", members), distances.look_up_counts(members.sum(0), rows.size(0))
     )
     public = torch.eye(members.size(1), dtype=torch.int64)[torch.tensor(labels)]
     weights = public if source == "shares" else opened
     products, lengths = now(inner.with_sums_and_lengths(weights))
-    return now(kmeans.centre_distances(products, lengths, of_counts, groups))
+    return now(distances.centre_distances(products, lengths, of_counts, groups))
 
 
 def _best(rows: Any, members: Any, groups: list[int], source: str) -> Any:
@@ -175,14 +165,14 @@ def _best(rows: Any, members: Any, groups: list[int], source: str) -> Any:
     points = _points_of(rows, members[:, : groups[0]].sum(1))
     inner = _source(points, source)
     opened, tables = together(
-        masked("members", members), choice.look_up_explained(members.sum(0), rows.size(0))
+        masked("members", members), restarts.look_up_explained(members.sum(0), rows.size(0))
     )
-    explained = choice.explained(inner, opened, tables, groups)
-    return _both(explained, choice.best_of(explained, opened, groups[0]))
+    explained = restarts.explained(inner, opened, tables, groups)
+    return _both(explained, restarts.best_of(explained, opened, groups[0]))
 
 
 def _choice(explained: Any, members: Any, k: int) -> Any:
-    return choice.best_of(explained, now(masked("members", members)), k)
+    return restarts.best_of(explained, now(masked("members", members)), k)
 
 
 def _nearest(dist: Any, kept: Any, groups: list[int], **how: bool) -> Any:
@@ -190,7 +180,7 @@ def _nearest(dist: Any, kept: Any, groups: list[int], **how: bool) -> Any:
 
 
 def _moved(members: Any, before: Any) -> Any:
-    return kmeans.moved(*_opened(members=members, before=before))
+    return distances.moved(*_opened(members=members, before=before))
 
 
 def _looked_up(x: Any, table: list[int]) -> Any:
@@ -207,9 +197,9 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "bilinear_square": _square,
     "renamed": _renamed,
     "reshaped": _reshaped,
-    "less_than_zero": lambda x, bits=64: compare.less_than_zero(x, bits),
-    "is_zero": lambda x, bits=64: compare.is_zero(x, bits),
-    "floored": lambda x, bits: compare.floored(x, bits),
+    "less_than_zero": lambda x, bits=64: comparison.less_than_zero(x, bits),
+    "is_zero": lambda x, bits=64: comparison.is_zero(x, bits),
+    "floored": lambda x, bits: comparison.floored(x, bits),
     "look_up": _looked_up,
     "one_hot_min": lambda x, bits: argmin.one_hot_min(x, bits),
     "tournament": lambda x, bits: argmin._tournament(x, bits),
@@ -221,7 +211,7 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "kept_and_rows": _kept_and_rows,
     "cut": lambda x, bits: now(centring.cut("x", x, bits)),
     "centred": centring.centred,
-    "first_kept": lambda kept: start._first_kept(now(masked("kept", kept))),
+    "first_kept": lambda kept: seeding._first_kept(now(masked("kept", kept))),
     "gram": lambda points: gram_matrix(_within(points)),
     "start": _start,
     "centre_distances": _centre_distances,
@@ -229,10 +219,10 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "best": _best,
     "best_of": _choice,
     "zero_share": lambda x: from_share(zero_share(tuple(x.size()))),
-    "group_sums": lambda members, payload, least, owners=None: means.group_sums(
+    "group_sums": lambda members, payload, least, owners=None: group_means.group_sums(
         members, now(masked("payload", payload)), least, owners
     ),
-    "distances_of_kept": lambda points: clustering._distances_of_kept(_within(points)),
+    "distances_of_kept": lambda points: pipeline._distances_of_kept(_within(points)),
 }
 
 

@@ -5,7 +5,7 @@ import socket
 import threading
 from collections.abc import Callable
 
-from mpc.reception import listen
+from mpc.net.handshake import listen
 
 Change = Callable[[str, bytes], bytes]
 

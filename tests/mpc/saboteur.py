@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Sequence
 
-from mpc.fixedpoint import Int64Array
-from mpc.frames import SHARE, Header
-from mpc.link_meter import LinkMeter
-from mpc.session import SecureSession
-from mpc.sharing import DataOwner, split
-from mpc.transport import Link, raw_view
+from mpc.net.frames import SHARE, Header
+from mpc.net.link import Link, raw_view
+from mpc.net.link_meter import LinkMeter
+from mpc.ring.fixedpoint import Int64Array
+from mpc.session.data_owner import DataOwner, split
+from mpc.session.session import SecureSession
 
 Send = Callable[[Link, Int64Array, int], None]
 

@@ -6,7 +6,7 @@ It says where it listens, and then the role of whoever it has let in.
 import resource
 import sys
 
-from mpc.reception import Identity, Reception, listen
+from mpc.net.handshake import Identity, Reception, listen
 
 
 def main(most_files: int) -> None:

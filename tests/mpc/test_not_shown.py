@@ -12,10 +12,10 @@ from collections.abc import Iterator
 import mpc
 
 PUBLIC = {
-    "mpc.jobs",
-    "mpc.plain_kmeans",
-    "mpc.quotient_tables",
-    "mpc.separation",
+    "mpc.jobs.job",
+    "mpc.reference.kmeans",
+    "mpc.ring.quotient_tables",
+    "mpc.reference.separation",
 }
 NUMBERS = ("Tensor", "ndarray", "bytes", "bytearray", "SSLContext")
 

@@ -6,7 +6,7 @@ import threading
 import pytest
 
 from mpc.errors import InputError
-from mpc.network_file import read_addresses
+from mpc.net.addresses import read_addresses
 from mpc.whole_file import read_whole
 from tests.patience import SOON_S
 

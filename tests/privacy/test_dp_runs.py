@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from secfpp.config import MethodName, PrivacyConfig, RunConfig, TrainingConfig
-from secfpp.experiment import run_experiment
+from secfpp.config.run import MethodName, PrivacyConfig, RunConfig, TrainingConfig
+from secfpp.experiment.experiment import run_experiment
+from secfpp.experiment.units import Silence
 from secfpp.methods.registry import METHODS
-from secfpp.units import Silence
 from tests.federation.toy import TOY_PARTITION, T, toy_world
 
 PRIVATE: tuple[MethodName, ...] = tuple(

@@ -10,11 +10,11 @@ import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812
 
-from secfpp.config import PrivacyConfig
-from secfpp.method_settings import DpFplConfig
+from secfpp.config.methods import DpFplConfig
+from secfpp.config.run import PrivacyConfig
 from secfpp.methods.dp_fpl import ClippedSums, DpFpl
 from secfpp.methods.interface import Bench
-from secfpp.methods.low_rank import Factors, factorise
+from secfpp.methods.shared.low_rank import Factors, factorise
 from secfpp.privacy.per_image import clip_jointly, image_gradients
 from secfpp.seeds import Seeds
 from tests.federation.toy import SCALE, C, E, T, ToyTower, W, ragged_shards

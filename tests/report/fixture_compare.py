@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from secfpp.compare.table import COLUMNS
+from secfpp.comparison.table import COLUMNS
 from tests.report.fixture_run import ROUNDS, clusters, json_file, jsonl_file, ledger, traffic
 
 EPSILONS = (0.1, 1.0, 8.0)

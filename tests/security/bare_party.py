@@ -8,10 +8,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-import mpc.reveal
-from mpc.child import serve_process
-from mpc.fixedpoint import Int64Array
-from mpc.party import run_party
+import mpc.engine.reveal
+from mpc.ring.fixedpoint import Int64Array
+from mpc.roles.bootstrap import serve_process
+from mpc.roles.party import run_party
 
 
 def no_sharing(shape: Sequence[int]) -> Int64Array:
@@ -19,5 +19,5 @@ def no_sharing(shape: Sequence[int]) -> Int64Array:
 
 
 if __name__ == "__main__":
-    mpc.reveal.zero_share = no_sharing
+    mpc.engine.reveal.zero_share = no_sharing
     sys.exit(serve_process("party", run_party))

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from mpc._crypten import ArithmeticSharedTensor, crypten
+from mpc.engine._crypten import ArithmeticSharedTensor, crypten
 from tests.security.mt19937_attack import SLICE_BITS
 
 NUM_PRODUCTS = 2

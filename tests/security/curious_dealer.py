@@ -8,9 +8,9 @@ import sys
 from pathlib import Path
 from typing import Final
 
-import mpc.dealer
-from mpc.child import serve_process
-from mpc.randomness import new_key
+import mpc.roles.dealer
+from mpc.ring.randomness import new_key
+from mpc.roles.bootstrap import serve_process
 
 FOLDER: Final = "CURIOUS_FOLDER"
 """Where the keys are written to, in the order of parties."""
@@ -24,5 +24,5 @@ def noted_key() -> bytes:
 
 
 if __name__ == "__main__":
-    mpc.dealer.new_key = noted_key
-    sys.exit(serve_process("dealer", mpc.dealer.serve))
+    mpc.roles.dealer.new_key = noted_key
+    sys.exit(serve_process("dealer", mpc.roles.dealer.serve))

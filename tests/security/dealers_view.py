@@ -9,13 +9,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mpc.dealer import Expander, Masks
-from mpc.fixedpoint import Int64Array
-from mpc.frames import SIGN_KINDS
-from mpc.randomness import KEY_BYTES, AesCtrStream
-from mpc.rehearsal import JobShape, rehearse
-from mpc.segments import digest_of, stream_of
-from mpc.tuples import TupleRequest, segment_of
+from mpc.net.frames import SIGN_KINDS
+from mpc.preprocessing.requests import TupleRequest, segment_of
+from mpc.preprocessing.segments import digest_of, stream_of
+from mpc.ring.fixedpoint import Int64Array
+from mpc.ring.randomness import KEY_BYTES, AesCtrStream
+from mpc.roles.dealer import Expander, Masks
+from mpc.roles.dry_run import JobShape, rehearse
 
 
 class Remembering:

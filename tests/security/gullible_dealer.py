@@ -7,10 +7,10 @@ see that they would succeed here.
 import sys
 from typing import Final
 
-import mpc.dealer
-from mpc.child import serve_process
-from mpc.randomness import AesCtrStream
-from mpc.segments import DealtOnce
+import mpc.roles.dealer
+from mpc.preprocessing.segments import DealtOnce
+from mpc.ring.randomness import AesCtrStream
+from mpc.roles.bootstrap import serve_process
 
 UNBOUND: Final = "THIEF_STREAMS_UNBOUND"
 """Name of what tells parties, too, to take such streams."""
@@ -27,7 +27,7 @@ class DealtAnyHow(DealtOnce):
 
 
 if __name__ == "__main__":
-    mpc.dealer.stream_of = unbound
-    mpc.dealer.check_requests = lambda requests, noted, num_parties: {}
-    mpc.dealer.DealtOnce = DealtAnyHow  # type: ignore[misc]
-    sys.exit(serve_process("dealer", mpc.dealer.serve))
+    mpc.roles.dealer.stream_of = unbound
+    mpc.roles.dealer.check_requests = lambda requests, noted, num_parties: {}
+    mpc.roles.dealer.DealtOnce = DealtAnyHow  # type: ignore[misc]
+    sys.exit(serve_process("dealer", mpc.roles.dealer.serve))

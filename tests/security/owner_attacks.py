@@ -14,14 +14,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mpc.fixedpoint import Int64Array
+from mpc.ring.fixedpoint import Int64Array
 from tests.security.dealers_view import DealersView
 from tests.security.ring_system import RING_BITS, Known, RingSystem
 
 CUT = "payload values"
 """The mask under which payloads are cut to their width."""
 OFFSET = 1 << 62
-"""What makes a number positive before it is split; see `mpc.quotients.split`."""
+"""What makes a number positive before it is split; see `mpc.protocols.division.split`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ def product_share(
     share: Form,
     masked: Form,
 ) -> Form:
-    """Return a party's share of a matrix product, as `mpc.masked.multiply` computes it."""
+    """Return a party's share of a matrix product, as `mpc.engine.openings.multiply` computes it."""
     return share.times(opened) + masked.times(-mask).plus(part)
 
 

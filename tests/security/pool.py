@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 
 from mpc import ClusterJob, ClusterResult, SecureSession
-from mpc.bounds import with_bounds
-from mpc.encoding import shape_of
-from mpc.fixedpoint import Int64Array
-from mpc.frames import OPENED
-from mpc.randomness import KEY_BYTES
-from mpc.rehearsal import JobShape
-from mpc.sharing import encode_payload
-from mpc.transport import Link
+from mpc.jobs.bounds import with_bounds
+from mpc.jobs.encoding import shape_of
+from mpc.net.frames import OPENED
+from mpc.net.link import Link
+from mpc.ring.fixedpoint import Int64Array
+from mpc.ring.randomness import KEY_BYTES
+from mpc.roles.dry_run import JobShape
+from mpc.session.data_owner import encode_payload
 from tests.security.dealers_view import DealersView, dealers_view
 
 

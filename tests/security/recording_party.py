@@ -12,14 +12,14 @@ from typing import Any, Final
 
 import numpy as np
 
-import mpc.keys
-from mpc.child import Start, serve_process
-from mpc.exchange import Incoming
-from mpc.fixedpoint import Int64Array
-from mpc.frames import REQUEST
-from mpc.party import run_party
-from mpc.randomness import AesCtrStream
-from mpc.transport import Link
+import mpc.preprocessing.fss_keys
+from mpc.net.exchange import Incoming
+from mpc.net.frames import REQUEST
+from mpc.net.link import Link
+from mpc.ring.fixedpoint import Int64Array
+from mpc.ring.randomness import AesCtrStream
+from mpc.roles.bootstrap import Start, serve_process
+from mpc.roles.party import run_party
 
 FOLDER: Final = "TRANSCRIPTS_FOLDER"
 ZERO_MASKS: Final = "TRANSCRIPTS_ZERO_MASKS"
@@ -73,7 +73,7 @@ def run(start: Start) -> None:
         record(note)
         if os.environ.get(ZERO_MASKS):
             AesCtrStream.ring = zeros  # type: ignore[method-assign]
-        mpc.keys.FEW_ENTRIES = 0  # type: ignore[misc]  # keys of every kind in small jobs, too
+        mpc.preprocessing.fss_keys.FEW_ENTRIES = 0  # type: ignore[misc]  # keys of every kind in small jobs, too
         run_party(start)
 
 

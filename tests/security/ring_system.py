@@ -12,7 +12,7 @@ from typing import Final
 
 import numpy as np
 
-from mpc.fixedpoint import Int64Array
+from mpc.ring.fixedpoint import Int64Array
 
 RING_BITS: Final = 64
 

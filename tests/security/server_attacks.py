@@ -10,7 +10,7 @@ import itertools
 
 import numpy as np
 
-from mpc.fixedpoint import Int64Array
+from mpc.ring.fixedpoint import Int64Array
 from tests.security.dealers_view import DealersView
 from tests.security.ring_system import RingSystem
 

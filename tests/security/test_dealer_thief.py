@@ -13,8 +13,8 @@ import pytest
 
 from mpc import ClusterJob, SecureSession
 from mpc.errors import MpcError, ProcessDiedError
-from mpc.fixedpoint import Int64Array
-from mpc.launch import ProcessGroup
+from mpc.ring.fixedpoint import Int64Array
+from mpc.session.local_group import ProcessGroup
 from tests.security.gullible_dealer import UNBOUND
 from tests.security.thieving_party import ATTACK, FOLDER, LOOKED_UP_BITS
 
@@ -41,7 +41,7 @@ def robbed(
         num_parties,
         timeout_s=20,
         party_module="tests.security.thieving_party",
-        dealer_module="tests.security.gullible_dealer" if gullible else "mpc.dealer",
+        dealer_module="tests.security.gullible_dealer" if gullible else "mpc.roles.dealer",
     )
     with SecureSession(group, job_timeout_s=60, insecure=()) as session:
         yield session
@@ -67,7 +67,7 @@ def test_one_request_too_many_ends_the_session_and_names_party_0(
 ) -> None:
     """After all honest requests it asks for a product of two masks of size zero.
 
-    More such requests are in `tests/mpc/test_segments.py`.
+    More such requests are in `tests/mpc/preprocessing/test_segments.py`.
     """
     with (
         robbed(tmp_path, num_parties, "zero after", monkeypatch) as session,

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from mpc import ClusterJob, SecureSession
-from mpc.fixedpoint import POINT_BITS
-from mpc.launch import ProcessGroup
+from mpc.ring.fixedpoint import POINT_BITS
+from mpc.session.local_group import ProcessGroup
 from tests.security import owner_attacks, server_attacks
 from tests.security.curious_dealer import FOLDER
 from tests.security.pool import Listening, Pool
@@ -36,7 +36,7 @@ def pools(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pools]:
             group = ProcessGroup(
                 num_parties,
                 timeout_s=60,
-                party_module="tests.security.bare_party" if bare else "mpc.party",
+                party_module="tests.security.bare_party" if bare else "mpc.roles.party",
                 dealer_module="tests.security.curious_dealer",
             )
             session = SecureSession(group, job_timeout_s=120, insecure=())

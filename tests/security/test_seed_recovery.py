@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 import torch
 
-from mpc._crypten import crypten
-from mpc.dealer import Expander
-from mpc.randomness import KEY_BYTES, AesCtrStream, new_key
-from mpc.sharing import split
-from mpc.tuples import TupleRequest
+from mpc.engine._crypten import crypten
+from mpc.preprocessing.requests import TupleRequest
+from mpc.ring.randomness import KEY_BYTES, AesCtrStream, new_key
+from mpc.roles.dealer import Expander
+from mpc.session.data_owner import split
 from tests.security.crypten_run import CrypTenRun, run_crypten
 from tests.security.mt19937_attack import (
     SLICE_BITS,
@@ -48,7 +48,7 @@ class CrypTenStream:
 
 
 def view_of_our_dealer(keys: list[bytes]) -> PartyView:
-    """Deal triples with `mpc.dealer` for two parties, and open x - a as a Beaver product does."""
+    """Deal triples for two parties, and open x - a as a Beaver product does."""
     dealer = Expander([AesCtrStream(key) for key in keys])
     parties = [AesCtrStream(key) for key in keys]
     opened = []

@@ -17,15 +17,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import mpc.sharing
+import mpc.session.data_owner
 from mpc import ClusterJob, SecureSession
-from mpc.fixedpoint import Int64Array
-from mpc.frames import CONTROL, CORRECTIONS, DEALER_REPORT, REQUEST
-from mpc.launch import ProcessGroup
-from mpc.network_file import Address
-from mpc.randomness import AesCtrStream
-from mpc.reception import LOOPBACK, connect
-from mpc.transport import Link
+from mpc.net.addresses import Address
+from mpc.net.frames import CONTROL, CORRECTIONS, DEALER_REPORT, REQUEST
+from mpc.net.handshake import LOOPBACK, connect
+from mpc.net.link import Link
+from mpc.ring.fixedpoint import Int64Array
+from mpc.ring.randomness import AesCtrStream
+from mpc.session.local_group import ProcessGroup
 from tests.mpc.relay import Relay
 from tests.security.recording_party import FOLDER, ZERO_MASKS, zeros
 
@@ -350,7 +350,7 @@ def overheard(
     tls: bool, monkeypatch: pytest.MonkeyPatch
 ) -> tuple[bytes, list[Int64Array], Int64Array]:
     """Return what the man in the middle saw, client 3's shares, and what they are shares of."""
-    split = mpc.sharing.split
+    split = mpc.session.data_owner.split
     made: list[tuple[Int64Array, list[Int64Array]]] = []
 
     def noting(ring: Int64Array, num_parties: int) -> list[Int64Array]:
@@ -358,7 +358,7 @@ def overheard(
         made.append((ring, shares))
         return shares
 
-    monkeypatch.setattr(mpc.sharing, "split", noting)
+    monkeypatch.setattr(mpc.session.data_owner, "split", noting)
     payload = np.random.default_rng(0).normal(size=(len(POINTS), 40))
     group = ThroughRelay(2, timeout_s=20, tls=tls)
     with SecureSession(group, job_timeout_s=60, insecure=()) as session:

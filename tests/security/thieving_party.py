@@ -14,14 +14,14 @@ from typing import Final
 import numpy as np
 import torch
 
-import mpc.masked
-import mpc.party
-import mpc.provider
-from mpc._crypten import open_masked
-from mpc.child import Start, serve_process
+import mpc.engine.openings
+import mpc.preprocessing.provider
+import mpc.roles.party
+from mpc.engine._crypten import open_masked
 from mpc.errors import MpcError
-from mpc.provider import DealerProvider, Triple
-from mpc.tuples import TupleRequest
+from mpc.preprocessing.provider import DealerProvider, Triple
+from mpc.preprocessing.requests import TupleRequest
+from mpc.roles.bootstrap import Start, serve_process
 from tests.security.gullible_dealer import UNBOUND, unbound
 
 FOLDER: Final = "THIEF_FOLDER"
@@ -104,19 +104,19 @@ class Thieving(Recording):
 def run(start: Start) -> None:
     thief = start.rank == 0
     if os.environ.get(UNBOUND):
-        mpc.provider.stream_of = unbound
-    mpc.party.DealerProvider = Thieving if thief else Recording  # type: ignore[misc]
+        mpc.preprocessing.provider.stream_of = unbound
+    mpc.roles.party.DealerProvider = Thieving if thief else Recording  # type: ignore[misc]
     if thief:
 
         def listening(masked: Sequence[torch.Tensor]) -> list[torch.Tensor]:
             opened = open_masked(masked)
-            provider = mpc.masked.provider()
+            provider = mpc.engine.openings.provider()
             if isinstance(provider, Thieving):  # and not that of a rehearsal
                 provider.steal_now(opened)
             return opened
 
-        mpc.masked.open_masked = listening  # type: ignore[assignment]
-    mpc.party.run_party(start)
+        mpc.engine.openings.open_masked = listening  # type: ignore[assignment]
+    mpc.roles.party.run_party(start)
 
 
 if __name__ == "__main__":

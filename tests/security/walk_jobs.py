@@ -11,8 +11,8 @@ import sys
 import numpy as np
 
 from mpc import ClusterJob, ClusterResult, PlainSession, open_session
-from mpc.fixedpoint import PAYLOAD_BITS
-from mpc.jobs import REVEAL_POLICIES
+from mpc.jobs.job import REVEAL_POLICIES
+from mpc.ring.fixedpoint import PAYLOAD_BITS
 
 NUM_POINTS, DIM, NUM_CLUSTERS, PAYLOAD = 12, 6, 3, 2
 TOLERANCE = 8 * 2.0 ** -(PAYLOAD_BITS + 1) * 1.01

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 
-from mpc._crypten import ArithmeticSharedTensor, crypten
+from mpc.engine._crypten import ArithmeticSharedTensor, crypten
 from tests.security.mt19937_attack import SLICE_BITS, Int64Array
 
 NUM_PARTIES = 3

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from secfpp.compare.paired import PairedTest
-from secfpp.report.cells import Cell, percent_column
+from secfpp.comparison.paired import PairedTest
 from secfpp.report.comparison.groups import TOLD_THE_TRUTH, grouped
 from secfpp.report.comparison.records import MEASURES, PAIRED, Comparison, Line, epsilon_equals
-from secfpp.report.differences import Difference, points, points_spread
-from secfpp.report.text import NO_BREAK, NOTHING, decimal, p_value, spread_of
+from secfpp.report.kit.cells import Cell, percent_column
+from secfpp.report.kit.differences import Difference, points, points_spread
+from secfpp.report.kit.text import NO_BREAK, NOTHING, decimal, p_value, spread_of
 
 SIGNIFICANT = 0.05
 

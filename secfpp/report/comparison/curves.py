@@ -12,9 +12,9 @@ from matplotlib.ticker import MaxNLocator
 
 from secfpp.report.comparison.groups import group_of, short_name
 from secfpp.report.comparison.records import Comparison, Line
-from secfpp.report.figures import panel
-from secfpp.report.labels import Name, name_ends
-from secfpp.report.svg import MUTED, PAPER, house_style, inline_svg, series_colour
+from secfpp.report.kit.figures import panel
+from secfpp.report.kit.labels import Name, name_ends
+from secfpp.report.kit.svg import MUTED, PAPER, house_style, inline_svg, series_colour
 
 SIZE_INCHES = (4.7, 4.3)
 PLACE = (0.062, 0.115, 0.648, 0.79)

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from secfpp.report.comparison.groups import grouped
 from secfpp.report.comparison.records import COSTS, Comparison, Line
-from secfpp.report.cost import CostRow, cost_cells
-from secfpp.report.records import Costs
+from secfpp.report.run.cost import CostRow, cost_cells
+from secfpp.report.run.records import Costs
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 
 from secfpp.report.comparison.groups import TOLD_THE_TRUTH, group_of
 from secfpp.report.comparison.records import MEASURES, Comparison, Line
-from secfpp.report.differences import Difference, points, points_spread
-from secfpp.report.headline import Tile, listed
-from secfpp.report.text import count, megabytes, percent, seconds
+from secfpp.report.kit.differences import Difference, points, points_spread
+from secfpp.report.kit.text import count, megabytes, percent, seconds
+from secfpp.report.run.headline import Tile, listed
 
 QUESTION = "What does secure personalisation cost and buy against what one would use instead?"
 RIVALS = ("local-only", "promptfl")

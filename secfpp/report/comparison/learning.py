@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from secfpp.methods.registry import METHODS
 from secfpp.report.comparison.groups import grouped
 from secfpp.report.comparison.records import Comparison, Line
-from secfpp.report.disclosures import Disclosure, disclosures
-from secfpp.report.records import Reveal
+from secfpp.report.run.disclosures import Disclosure, disclosures
+from secfpp.report.run.records import Reveal
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from secfpp.errors import RunFolderError
 from secfpp.report.comparison.records import Comparison, CurvePoint, Guarantee, Line, Row
-from secfpp.report.load import load_run, read_object
-from secfpp.report.records import HERO, RunRecord
+from secfpp.report.run.load import load_run, read_object
+from secfpp.report.run.records import HERO, RunRecord
 
 SETTINGS_NAME = "compare.json"
 TABLE_NAME = "table.csv"

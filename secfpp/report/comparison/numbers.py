@@ -11,7 +11,7 @@ from secfpp.report.comparison.learning import card_rows, ledgers
 from secfpp.report.comparison.records import Comparison, Line
 from secfpp.report.comparison.stamps import stamps, tuned_on, tuning_note
 from secfpp.report.comparison.tables import accuracy_records, cost_records
-from secfpp.report.cost import step_rows, traffic_table
+from secfpp.report.run.cost import step_rows, traffic_table
 
 
 def numbers_json(found: Comparison) -> str:

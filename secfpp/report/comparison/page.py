@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from secfpp.report.clusters import ClusterSection, LegendKey, cluster_section
 from secfpp.report.comparison.accuracy import AccuracyGroup, accuracy_groups
 from secfpp.report.comparison.curves import training_curves
 from secfpp.report.comparison.expenses import expense_rows, timing_note
@@ -16,11 +15,12 @@ from secfpp.report.comparison.records import Comparison
 from secfpp.report.comparison.stamps import stamps, tuning_note
 from secfpp.report.comparison.statements import Statement, statements
 from secfpp.report.comparison.utility import empty_key, private_legend, utility_panels
-from secfpp.report.cost import CostRow, StepRow, TrafficTable, step_rows, traffic_table
-from secfpp.report.disclosures import policy_sentence
-from secfpp.report.headline import Fact, Stamp, Tile, settings_facts
-from secfpp.report.settings import SettingsGroup, settings_groups
-from secfpp.report.text import decimal
+from secfpp.report.kit.text import decimal
+from secfpp.report.run.clusters import ClusterSection, LegendKey, cluster_section
+from secfpp.report.run.cost import CostRow, StepRow, TrafficTable, step_rows, traffic_table
+from secfpp.report.run.disclosures import policy_sentence
+from secfpp.report.run.headline import Fact, Stamp, Tile, settings_facts
+from secfpp.report.run.settings import SettingsGroup, settings_groups
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,10 +13,10 @@ from math import sqrt
 from pathlib import Path
 from typing import Final
 
-from secfpp.compare.paired import PairedTest, paired_test
-from secfpp.report.fields import Fields
-from secfpp.report.records import ClusterMap, Estimate, Reveal, SecureJob
-from secfpp.report.text import NO_BREAK
+from secfpp.comparison.paired import PairedTest, paired_test
+from secfpp.report.kit.fields import Fields
+from secfpp.report.kit.text import NO_BREAK
+from secfpp.report.run.records import ClusterMap, Estimate, Reveal, SecureJob
 
 MEASURES: Final = {
     "own_mix": "own mix",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from secfpp.report.comparison.records import Comparison
-from secfpp.report.headline import Stamp, listed
+from secfpp.report.run.headline import Stamp, listed
 
 MOST_NAMED = 4
 """Lines with missing seeds that are named one by one."""

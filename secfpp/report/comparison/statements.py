@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from secfpp.report.comparison.records import Comparison, Guarantee
-from secfpp.report.headline import Fact
-from secfpp.report.text import NOTHING, count
+from secfpp.report.kit.text import NOTHING, count
+from secfpp.report.run.headline import Fact
 
 _WORDS = ("unit", "neighbours", "sampling", "trust")
 

@@ -10,7 +10,6 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullFormatter, NullLocator
 
-from secfpp.report.clusters import LegendKey
 from secfpp.report.comparison.curves import (
     DASHES,
     DOTS,
@@ -22,11 +21,12 @@ from secfpp.report.comparison.curves import (
 )
 from secfpp.report.comparison.groups import short_name
 from secfpp.report.comparison.records import Comparison, Guarantee, Line
-from secfpp.report.figures import Look, looks, marks, panel, swatch
-from secfpp.report.labels import Name, name_ends
-from secfpp.report.records import HERO
-from secfpp.report.standalone import standalone_svg
-from secfpp.report.svg import MUTED, PAPER, house_style, inline_svg
+from secfpp.report.kit.figures import Look, looks, marks, panel, swatch
+from secfpp.report.kit.labels import Name, name_ends
+from secfpp.report.kit.standalone import standalone_svg
+from secfpp.report.kit.svg import MUTED, PAPER, house_style, inline_svg
+from secfpp.report.run.clusters import LegendKey
+from secfpp.report.run.records import HERO
 
 LEVELS = {"local-only": DASHES, "promptfl": (0, (6, 1.6, 1, 1.6)), "zero-shot": DOTS}
 """Methods without an epsilon that are drawn as levels, beside the reference, and their strokes."""

@@ -9,8 +9,8 @@ from secfpp.report.comparison.numbers import numbers_json
 from secfpp.report.comparison.page import compose
 from secfpp.report.comparison.tables import accuracy_records, cost_records, write_csv
 from secfpp.report.comparison.utility import utility_svg
-from secfpp.report.render import render
-from secfpp.report.write import FIGURE_NAME, NUMBERS_NAME, PAGE_NAME, write_text
+from secfpp.report.kit.render import render
+from secfpp.report.run.write import FIGURE_NAME, NUMBERS_NAME, PAGE_NAME, write_text
 
 ACCURACY_NAME = "accuracy.csv"
 COSTS_NAME = "costs.csv"

@@ -138,7 +138,7 @@ PATCHES: dict[str, Callable[[Any], None]] = {
     "random": patch_python,
 }
 if os.environ.get("GENERATOR_PLANTED"):
-    PATCHES["mpc.randomness"] = plant_fault
+    PATCHES["mpc.ring.randomness"] = plant_fault
 
 
 class PatchingFinder(importlib.abc.MetaPathFinder):

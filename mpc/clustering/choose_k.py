@@ -1,0 +1,213 @@
+"""How many clusters, chosen under sharing by the rule of `mpc.reference.separation`.
+
+All candidates k = 1, 2, ... are clustered in one batch, side by side. Candidate k is legal when
+none of its clusters is empty and every two of their means are farther apart than their spread
+explains; the largest legal k is opened, and nothing else.
+
+Shape letters: N points, K clusters of a candidate, C columns of all candidates, E pairs of all
+candidates, G candidates.
+"""
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any, Final
+
+import numpy as np
+import torch
+
+from mpc.clustering.inner_products import Inner, Points
+from mpc.engine._crypten import from_share
+from mpc.engine.openings import Masked, masked, now, together
+from mpc.engine.reveal import CHOSEN_K, Opener
+from mpc.gates.pairs import duels_of
+from mpc.protocols import division
+from mpc.protocols.comparison import floored, less_than_zero, local
+from mpc.protocols.lookup import equals_zero, look_up
+from mpc.reference.separation import RESOLUTION, pair_allowance, size_allowances
+from mpc.ring.fixedpoint import GRAM_BITS, FloatArray, Int64Array
+from mpc.ring.quotient_tables import HIGHER_SHIFT, counts_up_to, of_counts, tables_of
+
+_SHARE_BITS: Final = 44
+"""Fractional bits of the inner product of a sum and a mean, at most N in magnitude."""
+_MEAN_BITS: Final = 54
+"""Fractional bits of the inner product of two means, and of margins, at most 2^7 in magnitude."""
+_MARGIN_FRACTION: Final = 30
+"""Fractional bits that are left of a margin when it is compared."""
+MARGIN_BITS: Final = _MARGIN_FRACTION + 9
+
+
+def chosen_k(points: Points, inner: Inner, members: Masked, k_max: int, door: Opener) -> int:
+    """Open the largest legal number of clusters.
+
+    Parameters
+    ----------
+    points : Points
+    inner : Inner
+    members : Masked, (N, C)
+        Of candidates 1 .. k_max side by side.
+    k_max : int
+        1 .. 16.
+    door : Opener
+
+    Notes
+    -----
+    The inner product of means i and j is X_ij / (c_i c_j), X = S^T G S; within sums of squares are
+    the squared norms of all that count, less the sum of X_ii / c_i.
+
+    Cost: 7 + R_lt rounds; E comparisons of `MARGIN_BITS` bits. Leakage: the number, by the door.
+    """
+    if k_max == 1:
+        return 1
+    groups = tuple(range(1, k_max + 1))
+    low, high = duels_of(groups)
+    counts_enc_C = local(members.secret, lambda p: p.sum(0))
+    num_points, dim = points.rows.share.shape
+    between_enc_CC, of_counts_enc = together(
+        inner.between_sums(members), look_up(counts_enc_C, list(_tables(num_points, dim, k_max)))
+    )
+    by_one, by_other, allowances, empty_enc_C = _by_kind(of_counts_enc)
+    # Every pair and every cluster itself, each a row i and a column j: X_ij / c_i first.
+    rows, columns = _with_diagonal(low, high, sum(groups))
+    x_enc = local(between_enc_CC, lambda x: x[rows, columns])
+    shares_enc = _divided("between", x_enc, by_one, rows)
+    within_enc_G = _within(points, shares_enc, groups)
+    means_enc, spreads_enc_C = _second(
+        shares_enc, within_enc_G, by_other, allowances, columns, groups
+    )
+    margins_enc_E = _margins(means_enc, spreads_enc_C, low, high)
+    failed_enc_E = less_than_zero(margins_enc_E, MARGIN_BITS)
+    legal_enc_G = _legal(failed_enc_E, empty_enc_C, groups)
+    return _opened(legal_enc_G, door)
+
+
+Pair = tuple[Any, Any]
+
+
+def _by_kind(of_counts_enc: Sequence[Any]) -> tuple[Pair, Pair, Pair, Any]:
+    """Sort what was looked up of counts: 1/c twice, allowances, and [c = 0]."""
+    a, b, c, d, e, f, empty_enc_C = of_counts_enc
+    return (a, b), (c, d), (e, f), empty_enc_C
+
+
+@lru_cache(maxsize=4)
+def _tables(num_points: int, dim: int, k_max: int) -> tuple[Int64Array, ...]:
+    """Return public tables of counts: (2^d,), and allowances (C, 2^d), one for each column."""
+    by_one = tables_of(
+        of_counts(num_points, lambda c: 2.0 ** (_SHARE_BITS - GRAM_BITS) / c), HIGHER_SHIFT
+    )
+    scale = 2.0 ** (_MEAN_BITS - _SHARE_BITS)
+    by_other = tables_of(of_counts(num_points, lambda c: scale / c), HIGHER_SHIFT)
+    allowances = tables_of(scale * _allowances(num_points, dim, k_max), HIGHER_SHIFT)
+    empty = (counts_up_to(num_points) == 0).astype(np.int64)
+    return (
+        *(by_one.low, by_one.rest),
+        *(by_other.low, by_other.rest),
+        *(allowances.low, allowances.rest),
+        empty,
+    )
+
+
+def _allowances(num_points: int, dim: int, k_max: int) -> FloatArray:
+    """Return half of what a pair of clusters of sizes c and c is allowed, over N - k, (C, 2^d)."""
+    of_sizes = np.zeros(len(counts_up_to(num_points)))
+    of_sizes[: num_points + 1] = size_allowances(num_points)
+    halves = of_sizes + pair_allowance(dim) / 2
+    candidates = np.repeat(np.arange(1, k_max + 1), np.arange(1, k_max + 1))
+    return np.asarray(halves / (num_points - candidates)[:, None], dtype=np.float64)
+
+
+def _with_diagonal(
+    low: Int64Array, high: Int64Array, columns: int
+) -> tuple[Int64Array, Int64Array]:
+    diagonal = np.arange(columns)
+    return np.concatenate([low, diagonal]), np.concatenate([high, diagonal])
+
+
+def _divided(name: str, x_enc: Any, by: Pair, at: Int64Array) -> Any:
+    """Return shares of x / c, c being the count that each element names; one round."""
+    low_enc, rest_enc = (local(of, lambda t: t[at]) for of in by)
+    low, rest, x = together(
+        masked(f"{name} low", low_enc),
+        masked(f"{name} rest", rest_enc),
+        division.split(name, x_enc, signed=True, shift=HIGHER_SHIFT),
+    )
+    return division.quotients(x, low, rest)
+
+
+def _within(points: Points, shares_enc: Any, groups: tuple[int, ...]) -> Any:
+    """Return shares of within-cluster sums of squares, (G,), with `_SHARE_BITS`."""
+    columns = sum(groups)
+
+    def less(shares: torch.Tensor) -> torch.Tensor:
+        total = points.lengths_enc_N.share.sum() << (_SHARE_BITS - GRAM_BITS)
+        explained = torch.split(shares[-columns:], list(groups))
+        within: torch.Tensor = total - torch.stack([part.sum() for part in explained])
+        return within
+
+    return local(shares_enc, less)
+
+
+def _second(
+    shares_enc: Any,
+    within_enc_G: Any,
+    by_other: Pair,
+    allowances: Pair,
+    columns: Int64Array,
+    groups: tuple[int, ...],
+) -> tuple[Any, Any]:
+    """Divide by the other count, and multiply spreads by allowances: (E + C,) and (C,); a round."""
+    candidate_of = np.repeat(np.arange(len(groups)), groups)
+    pairs = len(columns)
+    x_enc = from_share(torch.cat([shares_enc.share, within_enc_G.share[candidate_of]]))
+    factors = [
+        from_share(torch.cat([of.share[columns], by.share]))
+        for of, by in zip(by_other, allowances, strict=True)
+    ]
+    low, rest, x = together(
+        masked("second low", factors[0]),
+        masked("second rest", factors[1]),
+        division.split("second", x_enc, signed=True, shift=HIGHER_SHIFT),
+    )
+    both_enc = division.quotients(x, low, rest)
+    return (
+        local(both_enc, lambda q: q[:pairs].clone()),
+        local(both_enc, lambda q: q[pairs:].clone()),
+    )
+
+
+def _margins(means_enc: Any, spreads_enc_C: Any, low: Int64Array, high: Int64Array) -> Any:
+    """Return shares of by how much pairs are farther apart than allowed, (E,); no round."""
+    num_pairs = len(low)
+    resolution = round(RESOLUTION * 2.0**_MARGIN_FRACTION)
+
+    def margin(means: torch.Tensor) -> torch.Tensor:
+        own = means[num_pairs:]
+        between = own[low] + own[high] - 2 * means[:num_pairs]
+        spread = spreads_enc_C.share
+        margins: torch.Tensor = between - spread[low] - spread[high]
+        return margins
+
+    return floored(local(means_enc, margin), _MEAN_BITS - _MARGIN_FRACTION) - resolution
+
+
+def _legal(failed_enc_E: Any, empty_enc_C: Any, groups: tuple[int, ...]) -> Any:
+    """Return shares of which candidates no pair fails and no empty cluster, (G,); one round."""
+    pairs = [size * (size - 1) // 2 for size in groups]
+
+    def per_group(failed: torch.Tensor) -> torch.Tensor:
+        fails = [part.sum() for part in torch.split(failed, pairs)]
+        empties = [part.sum() for part in torch.split(empty_enc_C.share, list(groups))]
+        return torch.stack([a + b for a, b in zip(fails, empties, strict=True)])
+
+    most = pairs[-1] + groups[-1]
+    return now(equals_zero(local(failed_enc_E, per_group), most.bit_length()))
+
+
+def _opened(legal_enc_G: Any, door: Opener) -> int:
+    """Open the largest legal candidate; 1 is legal always. Two rounds."""
+    num_candidates = legal_enc_G.size(0) - 1
+    index_enc_1 = local(legal_enc_G, lambda b: (b[1:] << torch.arange(num_candidates)).sum()[None])
+    largest = [1] + [value.bit_length() + 1 for value in range(1, 1 << num_candidates)]
+    (k_enc_1,) = now(look_up(index_enc_1, [np.array(largest, dtype=np.int64)]))
+    opened = now(door.reveal(k_enc_1, CHOSEN_K, why="k chosen under sharing"))
+    return max(1, int(opened[0])) if opened is not None else 1

@@ -1,0 +1,135 @@
+"""Distances to cluster means under sharing; `mpc.reference.kmeans` is the twin.
+
+Members P are rows that are one-hot for points that count, and zero for others, secret-shared or,
+when the policy opens labels, known but for who counts. With U the inner products of all points with
+the sums of P's columns, V the sums' squared lengths and c the counts, the squared distance of point
+i to the mean of cluster k, up to a term without k, is V_k / c_k^2 - 2 U_ik / c_k. No mean is ever
+formed.
+
+An empty cluster gets a distance beyond all others: it captures nothing and stays empty.
+
+Shape letters: N points, C columns: K clusters, or the clusters of several groups side by side.
+"""
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
+
+import torch
+
+from mpc.engine.openings import Masked, Pending, joined, masked, multiply
+from mpc.protocols import division
+from mpc.protocols.comparison import floored, local
+from mpc.protocols.division import Split, split
+from mpc.protocols.lookup import look_up
+from mpc.ring import quotient_tables
+from mpc.ring.fixedpoint import COMPARED_FRACTION, DISTANCE_BITS, Int64Array, tie_units
+from mpc.ring.quotient_tables import HIGHER_SHIFT
+
+
+def look_up_counts(counts_enc_C: Any, num_points: int) -> Pending[list[Any]]:
+    """Look up all that a distance needs of secret counts c in 0 .. N.
+
+    Returns
+    -------
+    Pending list of 5 MPCTensors, (C,)
+        Entries of the two tables of 1/c^2 and of the two of 1/c; what is added for an empty
+        cluster. See `mpc.protocols.division`.
+
+    Notes
+    -----
+    Cost: one round, C look-ups. Leakage: none.
+    """
+    return look_up(counts_enc_C, list(_tables(num_points)))
+
+
+@lru_cache(maxsize=4)
+def _tables(num_points: int) -> tuple[Int64Array, ...]:
+    squared = quotient_tables.squared_reciprocals(num_points, HIGHER_SHIFT)
+    once = quotient_tables.reciprocals(num_points)
+    far = quotient_tables.far_if_empty(num_points)
+    return squared.low, squared.rest, once.low, once.rest, far
+
+
+def centre_distances(
+    inner: Split | Any, lengths_enc_C: Any, of_counts: Sequence[Any], groups: Sequence[int]
+) -> Pending[Any]:
+    """Return shares of squared distances to means, less each point's own squared norm, (N, C).
+
+    Parameters
+    ----------
+    inner : Split or MPCTensor, (N, C)
+        U, `GRAM_BITS` fractional bits, of points of norm at most 1 but for rounding.
+    lengths_enc_C : MPCTensor, (C,)
+        V, 0 .. N^2 in `GRAM_BITS`.
+    of_counts : list of MPCTensor, (C,)
+        From `look_up_counts`.
+    groups : sequence of int
+        Columns of each group.
+
+    Returns
+    -------
+    MPCTensor, (N, C)
+        `COMPARED_FRACTION` fractional bits, right mod 2^COMPARED_BITS: between -1 and 3 but for
+        rounding, 3.5 for an empty cluster, and `tie_units` more for each place in the group.
+
+    Notes
+    -----
+    Roundings add up to less than 2^-32 + 2^-53 c^2 squared bounds, and less than 2^-34 more with
+    five parties, who drop bits.
+
+    Cost: one round; 40 C bytes from each party to each other, and 8 N C where U has not been opened
+    under a mask before. Leakage: none.
+    """
+    *tables_enc, far_enc_C = of_counts
+    pending: list[Pending[Any]] = [
+        joined(*(masked(f"table {at}", entry) for at, entry in enumerate(tables_enc))),
+        split("lengths of sums", lengths_enc_C, shift=HIGHER_SHIFT),
+    ]
+    if not isinstance(inner, Split):
+        pending.append(split("inner", inner, signed=True))
+
+    def finish(settled: tuple[Any, ...]) -> Any:
+        (of_square, rest_of_square, of_one, rest_of_one), lengths, *opened = settled
+        products = opened[0] if opened else inner
+        squared_enc_C = division.quotients(lengths, of_square, rest_of_square)
+        over_c_enc_NC = division.quotients(products, of_one, rest_of_one, "ik,k->ik")
+        dist_enc_NC = squared_enc_C + far_enc_C - local(over_c_enc_NC, lambda x: 2 * x)
+        return comparable(dist_enc_NC, DISTANCE_BITS, groups)
+
+    return joined(*pending).then(finish)
+
+
+def comparable(dist_enc_NC: Any, fractional_bits: int, groups: Sequence[int]) -> Any:
+    """Return distances as `mpc.protocols.argmin.nearest` takes them, (N, C); no message.
+
+    Parameters
+    ----------
+    dist_enc_NC : MPCTensor, (N, C)
+        Between -1 and 4.
+    fractional_bits : int
+        At least `COMPARED_FRACTION`.
+    groups : sequence of int
+        In each of which a later column loses ties.
+    """
+    places_C = torch.cat([torch.arange(size, dtype=torch.int64) for size in groups])
+    dropped = fractional_bits - COMPARED_FRACTION
+    tie = tie_units(dist_enc_NC.size(0)) << dropped
+    return floored(dist_enc_NC + places_C * tie, dropped)
+
+
+def moved(members: Masked, before: Masked) -> Any:
+    """Return shares of how many points have changed their cluster, over all groups, (1,).
+
+    Parameters
+    ----------
+    members, before : Masked, (N, C)
+        Rows one-hot in every group, or zero for points that do not count.
+
+    Notes
+    -----
+    Cost: no round. Leakage: none.
+    """
+    agreement_enc_1 = multiply("ik,ik->", members, before)
+    present_enc_1 = local(members.secret, lambda p: p.sum().reshape(1))
+    return present_enc_1 - agreement_enc_1

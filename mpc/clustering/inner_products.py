@@ -1,0 +1,219 @@
+"""Secret points and their inner products: the data is opened under a mask once, then reused.
+
+A point whose norm, or whose payload's, is over the public bound is moved to the origin under
+sharing, and counts for nothing; nobody sees who that is. After that all norms are at most 1 but for
+rounding.
+
+Inner products with weighted sums of points, U = Y (Y^T S), come from one of three sources,
+whichever costs least for the job: the Gram matrix opened under a mask, the rows opened under a
+mask, or, when assignments S are public, each party's own share of the Gram matrix.
+
+Shape letters: N points, D dimensions, C columns.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import torch
+
+from mpc.clustering.centring import centred, cut
+from mpc.clustering.norms import all_within, coarse, excess, excess_of_coarse
+from mpc.clustering.standardizing import standardized
+from mpc.engine._crypten import from_share
+from mpc.engine.openings import Masked, Pending, masked, multiply, now, ready, together
+from mpc.jobs.encoding import (
+    norm_limit,
+    payload_width,
+    point_width,
+    points_shift,
+    squared_norm_limit,
+    squared_payload_limit,
+)
+from mpc.jobs.job import ClusterJob
+from mpc.protocols.comparison import local
+from mpc.protocols.division import split
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Points:
+    """Points within the bound, and who counts."""
+
+    rows: Masked
+    """(N, D), `POINT_BITS` fractional bits; left-out points are at the origin."""
+    lengths_enc_N: Any = field(repr=False)
+    """Squared norms, (N,), `GRAM_BITS` fractional bits."""
+    kept: Masked
+    """(N,): 1 for points that count, 0 for those left out."""
+
+    @property
+    def num_points(self) -> int:
+        """N."""
+        return self.rows.share.shape[0]
+
+
+def points_within_bounds(
+    points_enc_ND: Any, payload_enc_NM: Any, job: ClusterJob
+) -> tuple[Points, Masked]:
+    """Move points over a bound to the origin, and open all points and payloads under masks.
+
+    Parameters
+    ----------
+    points_enc_ND : MPCTensor, (N, D)
+        As owners share them: whole numbers of `mpc.jobs.encoding.point_width` bits.
+    payload_enc_NM : MPCTensor, (N, M)
+        The same, of `mpc.jobs.encoding.payload_width` bits.
+    job : ClusterJob
+
+    Returns
+    -------
+    Points
+    Masked, (N, M)
+        Payloads; those of left-out points, whose members are zero, are as they came.
+
+    Notes
+    -----
+    b_i = [squared norms of point i and of its payload are within their limits] is computed and
+    never opened; products with 0 are exact mod 2^64, so that nothing of a left-out point stays.
+
+    No squared norm wraps around, whatever ring elements an owner shares: they are cut to their
+    width first, and where the squares of that width might wrap, a coarse norm, of numbers with
+    their last bits dropped, must be within its own limit, too.
+
+    Cost: 5 + R_lt(64) rounds, one more where points are centred, one more where a coarse norm is
+    needed, and those of `mpc.clustering.standardizing`; 2 or 3 N comparisons; 8 (3 N D + 2 N M + 5
+    N) bytes from each party to each other, and what `mpc.costs.formulas.norms` says besides.
+    Leakage: none.
+    """
+    dim, num_payload = points_enc_ND.size(1), payload_enc_NM.size(1)
+    values_enc_ND, payload_enc_NM = together(
+        cut("values", points_enc_ND, point_width(job)),
+        cut("payload values", payload_enc_NM, payload_width(num_payload)),
+    )
+    shift, fitting = points_shift(job, dim), []
+    if job.centre:
+        values_enc_ND = centred(values_enc_ND)
+    if job.standardize:
+        values_enc_ND, fits_enc_N = standardized(values_enc_ND, job)
+        shift, fitting = 0, [fits_enc_N]
+    given, payload, dropped = together(
+        masked("given", values_enc_ND),
+        masked("payload", payload_enc_NM),
+        coarse("coarse", values_enc_ND, shift),
+    )
+    lengths_enc_N = multiply("id,id->i", given, given)
+    excesses = [
+        excess(lengths_enc_N, squared_norm_limit(job, dim)),
+        excess(multiply("id,id->i", payload, payload), squared_payload_limit(job, num_payload)),
+        *excess_of_coarse("coarse", dropped, norm_limit(job, dim), shift),
+    ]
+    kept_enc_N = all_within(excesses, fitting)
+    kept, lengths = together(masked("kept", kept_enc_N), masked("lengths", lengths_enc_N))
+    rows = now(masked("rows", multiply("i,id->id", kept, given)))
+    within = Points(rows=rows, lengths_enc_N=multiply("k,k->k", kept, lengths), kept=kept)
+    return within, payload
+
+
+class Inner(Protocol):
+    """A source of inner products between all points and weighted sums of points."""
+
+    def with_sums(self, weights: Any) -> Any:
+        """Return shares of U = Y (Y^T S), (N, C)."""
+
+    def with_sums_and_lengths(self, weights: Any) -> Pending[tuple[Any, Any]]:
+        """Return U, split where it has been opened, and shares of diag(S^T U), (C,).
+
+        The latter are the squared lengths of the sums.
+        """
+
+    def between_sums(self, weights: Any) -> Pending[Any]:
+        """Return shares of S^T U, (C, C): inner products of the sums with one another."""
+
+    def with_rows(self, rows: tuple[int, ...]) -> Any:
+        """Return shares of the inner products of all points with those in public rows, (N, K)."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ByGram:
+    """From the Gram matrix, opened under a mask: U takes no round, lengths one, 8 N C bytes."""
+
+    gram: Masked
+
+    def with_sums(self, weights: Masked) -> Any:
+        """Return shares of U."""
+        return multiply("ij,jk->ik", self.gram, weights)
+
+    def with_sums_and_lengths(self, weights: Masked) -> Pending[tuple[Any, Any]]:
+        """Return U, split, and squared lengths."""
+        inner = split("inner", self.with_sums(weights), signed=True)
+        return inner.then(lambda u: (u, multiply("ik,ik->k", weights, u.value)))
+
+    def between_sums(self, weights: Masked) -> Pending[Any]:
+        """Return inner products of the sums."""
+        inner = masked("inner", self.with_sums(weights))
+        return inner.then(lambda u: multiply("ik,il->kl", weights, u))
+
+    def with_rows(self, rows: tuple[int, ...]) -> Any:
+        """Return columns of the Gram matrix."""
+        return from_share(self.gram.share[:, list(rows)].contiguous())
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ByRows:
+    """From the rows, opened under a mask: one round, 8 D C bytes; no N x N matrix is formed."""
+
+    rows: Masked
+
+    def with_sums(self, weights: Masked) -> Any:
+        """Return shares of U."""
+        return multiply("ij,jk->ik", self.rows, now(self._sums(weights)))
+
+    def with_sums_and_lengths(self, weights: Masked) -> Pending[tuple[Any, Any]]:
+        """Return U and squared lengths, from the sums Y^T S themselves."""
+
+        def finish(sums: Masked) -> tuple[Any, Any]:
+            return multiply("ij,jk->ik", self.rows, sums), multiply("ik,ik->k", sums, sums)
+
+        return self._sums(weights).then(finish)
+
+    def between_sums(self, weights: Masked) -> Pending[Any]:
+        """Return inner products of the sums."""
+        return self._sums(weights).then(lambda sums: multiply("ik,il->kl", sums, sums))
+
+    def _sums(self, weights: Masked) -> Pending[Masked]:
+        return masked("sums", multiply("id,ik->dk", self.rows, weights))
+
+    def with_rows(self, rows: tuple[int, ...]) -> Any:
+        """Return inner products of all rows with some."""
+        chosen = self.rows.share[list(rows)].t().contiguous()
+        sums = now(masked("sums", from_share(chosen)))
+        return multiply("ij,jk->ik", self.rows, sums)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ByShares:
+    """From a party's own share of the Gram matrix, with public weights: no message."""
+
+    gram_enc_NN: Any = field(repr=False)
+
+    def with_sums(self, weights: torch.Tensor) -> Any:
+        """Return shares of U."""
+        return local(self.gram_enc_NN, lambda gram: torch.matmul(gram, weights))
+
+    def with_sums_and_lengths(self, weights: torch.Tensor) -> Pending[tuple[Any, Any]]:
+        """Return U and squared lengths."""
+        inner_enc_NC = self.with_sums(weights)
+        return ready((inner_enc_NC, local(inner_enc_NC, lambda u: (weights * u).sum(0))))
+
+    def between_sums(self, weights: torch.Tensor) -> Pending[Any]:
+        """Return inner products of the sums."""
+        inner_enc_NC = self.with_sums(weights)
+        return ready(local(inner_enc_NC, lambda u: torch.matmul(weights.t(), u)))
+
+    def with_rows(self, rows: tuple[int, ...]) -> Any:
+        """Return columns of the Gram matrix."""
+        return local(self.gram_enc_NN, lambda gram: gram[:, list(rows)].contiguous())
+
+
+def gram_matrix(points: Points) -> Any:
+    """Return shares of all inner products, (N, N), `GRAM_BITS` fractional bits: exact, no round."""
+    return multiply("id,jd->ij", points.rows, points.rows)

@@ -1,0 +1,168 @@
+"""Lloyd's iteration until nothing changes: with secret assignments, or with opened ones.
+
+Shape letters: N points, K clusters, C columns of all groups.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Self
+
+import torch
+
+from mpc.clustering.distances import centre_distances, look_up_counts, moved
+from mpc.clustering.inner_products import Inner, Points
+from mpc.engine.openings import Masked, Pending, masked, now, ready, rename, together
+from mpc.engine.reveal import LABELS, UNCHANGED, Opener
+from mpc.protocols.argmin import nearest
+from mpc.protocols.comparison import local
+from mpc.protocols.lookup import equals_zero
+from mpc.ring.fixedpoint import Int64Array
+from mpc.roles.job_meter import Steps
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Found:
+    """Where the points were put."""
+
+    members_enc_NK: Any = field(repr=False)
+    """Rows one-hot in every group, or zero for points that do not count."""
+    k: int
+    iterations: int
+    """Reassignments done; the last changed nothing, unless the limit was reached."""
+    labels: tuple[int, ...] | None = None
+    """Where they are open."""
+
+    def labelled(self, labels: Int64Array | None) -> Self:
+        """Return the same with opened labels."""
+        return self if labels is None else replace(self, labels=tuple(labels.tolist()))
+
+
+def lloyd_in_secret(
+    points: Points,
+    inner: Inner,
+    dist_enc_NC: Any,
+    groups: Sequence[int],
+    limit: int,
+    door: Opener,
+    meter: Steps,
+) -> Found:
+    """Iterate with secret assignments until no group changes any more, or the limit is reached.
+
+    Parameters
+    ----------
+    points : Points
+    inner : Inner
+    dist_enc_NC : MPCTensor, (N, C)
+        To the first centres, `COMPARED_FRACTION` fractional bits.
+    groups : sequence of int
+        How many columns each group has; all groups are independent of one another.
+    limit : int
+        Most reassignments.
+    door, meter
+
+    Notes
+    -----
+    Whether an iteration changed anything is found out during the next one, in rounds that it sends
+    anyway; a job that ends for that reason has begun one more. The first iteration is not compared
+    with the start, which is no assignment: with more points than clusters they always differ,
+    unless points are left out, which must not show.
+
+    Cost: the first iteration is one of `nearest`; a later one is three rounds more, 5 in all by
+    keys and 6 by digits, and three rounds of one to find that nothing changed. Leakage: one bit an
+    iteration, from the third on.
+    """
+    with meter.step("iteration 1"):
+        meter.go_on()
+        members_enc_NC = nearest(dist_enc_NC, groups, points.kept)
+    done, before = 1, None
+    while done < limit:
+        with meter.step(f"iteration {done + 1}"):
+            if before is not None:
+                before = rename(before, "members before")
+            members, of_counts = together(
+                masked("members", members_enc_NC),
+                look_up_counts(_counts(members_enc_NC), points.num_points),
+            )
+            same = _unchanged(members, before, len(groups))
+            (products, lengths_enc_C), same_enc = together(
+                inner.with_sums_and_lengths(members), same
+            )
+            bit = _opened(door, same_enc, done)
+            dist_enc_NC, unchanged = together(
+                centre_distances(products, lengths_enc_C, of_counts, groups), bit
+            )
+            if unchanged:
+                break
+            meter.go_on()
+            members_enc_NC = nearest(dist_enc_NC, groups, points.kept)
+        done, before = done + 1, members
+    return Found(members_enc_NK=members_enc_NC, k=groups[0], iterations=done)
+
+
+def _unchanged(members: Masked, before: Masked | None, num_groups: int) -> Pending[Any]:
+    """Look up whether no point has moved; None where there is nothing to compare with."""
+    if before is None:
+        return ready(None)
+    most = len(members.share) * num_groups
+    return equals_zero(moved(members, before), most.bit_length())
+
+
+def _opened(door: Opener, same_enc_1: Any, iteration: int) -> Pending[bool]:
+    if same_enc_1 is None:
+        return ready(False)
+    why = f"iteration {iteration}: when to stop"
+    return door.reveal(same_enc_1, UNCHANGED, why=why).then(
+        lambda opened: opened is not None and bool(opened[0])
+    )
+
+
+def lloyd_in_sight(
+    points: Points, inner: Inner, dist_enc_NK: Any, limit: int, door: Opener, meter: Steps
+) -> Found:
+    """Iterate with assignments that are opened after every iteration, as policy `assignments` says.
+
+    Parameters
+    ----------
+    As `lloyd_in_secret`, with a single group.
+
+    Notes
+    -----
+    Counts are secret although labels are not, since points may be left out; they are looked up
+    while labels are opened. A left-out point has label 0 always.
+
+    Cost: the first iteration is one of `nearest` and a round; a later one is a round more, 4 in all
+    by keys and 5 by digits. Leakage: labels after every iteration.
+    """
+    num_clusters = dist_enc_NK.size(1)
+    labels: tuple[int, ...] = ()
+    of_counts: list[Any] = []
+    for done in range(1, limit + 1):
+        with meter.step(f"iteration {done}"):
+            meter.go_on()
+            if done > 1:
+                onehot_NK = torch.eye(num_clusters, dtype=torch.int64)[torch.tensor(labels)]
+                products, lengths_enc_K = now(inner.with_sums_and_lengths(onehot_NK))
+                dist_enc_NK = now(
+                    centre_distances(products, lengths_enc_K, of_counts, (num_clusters,))
+                )
+            members_enc_NK = nearest(dist_enc_NK, (num_clusters,), points.kept, at_once=True)
+            before = labels
+            why = f"iteration {done}: policy assignments"
+            opened, of_counts = together(
+                door.reveal(labels_of(members_enc_NK), LABELS, why=why),
+                look_up_counts(_counts(members_enc_NK), points.num_points),
+            )
+            labels = tuple(opened.tolist())
+        if labels == before:
+            break
+    return Found(members_enc_NK=members_enc_NK, k=num_clusters, iterations=done, labels=labels)
+
+
+def labels_of(members_enc_NK: Any) -> Any:
+    """Return shares of labels, (N,): 0 for points that do not count."""
+    clusters = torch.arange(members_enc_NK.size(1), dtype=torch.int64)
+    return local(members_enc_NK, lambda p: (p * clusters).sum(1))
+
+
+def _counts(members_enc_NC: Any) -> Any:
+    return local(members_enc_NC, lambda p: p.sum(0))

@@ -1,0 +1,157 @@
+"""First centres: distances of all points to K of them, chosen under sharing or named in public.
+
+Shape letters: N points, K clusters, B restarts, C = B K columns.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from mpc.clustering.inner_products import Inner, Points
+from mpc.engine._crypten import from_share
+from mpc.engine.openings import Masked, masked, multiply, now, together
+from mpc.protocols.argmin import one_hot_min
+from mpc.protocols.comparison import less_than_zero, local
+from mpc.ring.fixedpoint import EXACT_BITS, GRAM_BITS, Int64Array
+from mpc.ring.public_draws import draw_bits
+
+
+def given_rows(points: Points, inner: Inner, rows: tuple[int, ...]) -> Any:
+    """Return shares of squared distances to public rows, less a term of each point's own, (N, K).
+
+    A row that was left out puts its centre at the origin.
+
+    Notes
+    -----
+    Cost: none with a Gram matrix; else one round, 8 D K bytes. Leakage: none.
+    """
+    lengths = local(points.lengths_enc_N, lambda n: n[list(rows)])
+    return lengths - local(inner.with_rows(rows), lambda u: 2 * u)
+
+
+def farthest_first(points: Points, inner: Inner, k: int) -> Any:
+    """Return shares of squared distances to k chosen points, (N, K), `GRAM_BITS` bits.
+
+    The first point that counts, then always the one farthest from those chosen; ties go to the
+    lowest index.
+
+    Notes
+    -----
+    Cost, with g = 0 rounds for a Gram matrix and 1 for rows: 1 + R_lt (or 2) to find the first
+    point, 2 + g to set out from it, then k - 1 times A_N + 1 + g and k - 2 times R_lt + 1.
+    Leakage: none.
+    """
+    first_enc_N1 = local(_first_kept(points.kept), lambda f: f[:, None])
+    lengths, first = together(masked("lengths", points.lengths_enc_N), masked("pick", first_enc_N1))
+    dist_enc_N1 = _distances(points, inner, lengths, first)
+    chosen = [dist_enc_N1.share]
+    # A unit more than the distance, and nothing where a point does not count.
+    nearest_enc_N1 = _weighted(points.kept, dist_enc_N1 + 1)
+    while len(chosen) < k:
+        nearness_enc_1N = (4 << GRAM_BITS) - local(nearest_enc_N1, lambda d: d.t().contiguous())
+        farthest_enc_1N = one_hot_min(nearness_enc_1N, EXACT_BITS)
+        pick = now(masked("pick", local(farthest_enc_1N, lambda e: e.t().contiguous())))
+        dist_enc_N1 = _distances(points, inner, lengths, pick)
+        chosen.append(dist_enc_N1.share)
+        if len(chosen) < k:
+            nearest_enc_N1 = _lesser(nearest_enc_N1, dist_enc_N1 + 1)
+    return from_share(torch.cat(chosen, dim=1))
+
+
+def plus_plus(points: Points, inner: Inner, k: int, draws_BK: Int64Array) -> Any:
+    """Return shares of squared distances to k points for each of B restarts, (N, C).
+
+    K-means++: each point is drawn with a probability in proportion to its squared distance to the
+    nearest of those drawn before; the first uniformly. The draws are public, who is drawn is not.
+
+    Parameters
+    ----------
+    draws_BK : ndarray of int64, (B, K)
+        1 .. 2^q - 1 with q = `draw_bits(N)`.
+
+    Notes
+    -----
+    The j-th cumulative sum of weights is compared with a public fraction of their total; the first
+    that reaches it is drawn. Cost, with g as for `farthest_first`: k times R_lt + 1 + g rounds, one
+    more to set out and k - 1 times R_lt + 1, less one; B N comparisons of 64 bits and B N of
+    `EXACT_BITS`. Leakage: none.
+
+    References
+    ----------
+    Arthur, Vassilvitskii: k-means++: the advantages of careful seeding, SODA 2007.
+    """
+    lengths = now(masked("lengths", points.lengths_enc_N))
+    restarts = len(draws_BK)
+    weights_enc_NB = local(points.kept.secret, lambda b: b[:, None].expand(-1, restarts))
+    columns: list[torch.Tensor] = []
+    for index in range(k):
+        drawn_enc_NB = _drawn(weights_enc_NB, draws_BK[:, index])
+        pick = now(masked("pick", drawn_enc_NB))
+        dist_enc_NB = _distances(points, inner, lengths, pick)
+        columns.append(dist_enc_NB.share)
+        if index == 0:
+            weights_enc_NB = _weighted(points.kept, dist_enc_NB)
+        elif index < k - 1:
+            weights_enc_NB = _lesser(weights_enc_NB, dist_enc_NB)
+    dist_NBK = torch.stack(columns, dim=2)
+    return from_share(dist_NBK.reshape(len(dist_NBK), -1))
+
+
+def _first_kept(kept: Masked) -> Any:
+    """Return shares of the one-hot row of the first point that counts, (N,); zeros if none does."""
+    num_points = len(kept.share)
+    so_far_enc_N = local(kept.secret, lambda b: b.cumsum(0))
+    none_enc_N = less_than_zero(so_far_enc_N - 1, (num_points + 1).bit_length() + 1)
+    return local(none_enc_N, _falls) + _unit(num_points)
+
+
+def _falls(none_so_far: torch.Tensor) -> torch.Tensor:
+    """Return q_(j-1) - q_j of a row q that falls from 1 to 0 once, less a public unit at 0."""
+    return -none_so_far.diff(prepend=none_so_far.new_zeros(1))
+
+
+def _unit(num_points: int) -> torch.Tensor:
+    unit = torch.zeros(num_points, dtype=torch.int64)
+    unit[0] = 1
+    return unit
+
+
+def _drawn(weights_enc_NB: Any, draws_B: Int64Array) -> Any:
+    """Return shares of the one-hot columns of who is drawn, (N, B)."""
+    bits = draw_bits(weights_enc_NB.size(0))
+    fraction = torch.from_numpy(np.asarray(draws_B))
+
+    def behind(weights: torch.Tensor) -> torch.Tensor:
+        reached = weights.cumsum(0)
+        return fraction * reached[-1] - (reached << bits)
+
+    reached_enc_NB = less_than_zero(local(weights_enc_NB, behind) - 1, 64)
+    zeros = torch.zeros(1, len(draws_B), dtype=torch.int64)
+    return local(reached_enc_NB, lambda r: r.diff(dim=0, prepend=zeros))
+
+
+def _distances(points: Points, inner: Inner, lengths: Masked, pick: Masked) -> Any:
+    """Return shares of squared distances to picked points, (N, B), from one-hot columns."""
+    u_enc_NB = inner.with_sums(pick)
+    picked_enc_B = multiply("i,ik->k", lengths, pick)
+    own_enc_N1 = local(points.lengths_enc_N, lambda n: n[:, None])
+    return own_enc_N1 + picked_enc_B - local(u_enc_NB, lambda x: 2 * x)
+
+
+def _weighted(kept: Masked, dist_enc_NB: Any) -> Any:
+    """Return shares of distances, zero where a point does not count; one round."""
+    dist = now(masked("distances", dist_enc_NB))
+    return multiply("i,id->id", kept, dist)
+
+
+def _lesser(x_enc: Any, y_enc: Any) -> Any:
+    """Return shares of the lesser of two distances each; R_lt + 1 rounds."""
+    gain_enc = y_enc - x_enc
+    return x_enc + less_than_zero(gain_enc, EXACT_BITS) * gain_enc
+
+
+def columns_of(dist_enc_NK: Any, groups: Sequence[int]) -> Any:
+    """Return the first K_1, K_2, ... columns side by side: one start for every group."""
+    return local(dist_enc_NK, lambda d: torch.cat([d[:, :size] for size in groups], dim=1))

@@ -1,0 +1,111 @@
+"""Features over their standard deviations, under sharing: nobody learns one.
+
+The sum Q of squares of a centred feature is a secret of any size. It is compared with all powers of
+4, which gives shares of the one that is next below; times a power of 4 it lies between 2^58 and
+2^60, and its 14 highest bits are an index into a table of inverse square roots. A row over the
+features' own bounds is out of it: it counts for no deviation, and later for nothing else.
+
+A constant feature, or one of so small a deviation that it may be rounding, becomes 0.
+
+Shape letters: N points, D dimensions, J powers of 4.
+"""
+
+import math
+from typing import Any
+
+import torch
+
+from mpc.clustering.centring import high_part
+from mpc.clustering.norms import all_within, coarse, excess, excess_of_coarse
+from mpc.engine._crypten import from_share
+from mpc.engine.openings import masked, multiply, now, together
+from mpc.jobs.encoding import bounds_of, features_limit, points_shift
+from mpc.jobs.job import ClusterJob
+from mpc.protocols.comparison import less_than_zero, local
+from mpc.protocols.division import split
+from mpc.protocols.lookup import look_up
+from mpc.ring.deviation_tables import INDEX_SHIFT, SUM_BITS, TOP, factors, least_power, result_shift
+
+
+def standardized(values_enc_ND: Any, job: ClusterJob) -> tuple[Any, Any]:
+    """Return shares of standardised points, and of who is within the features' bounds.
+
+    Parameters
+    ----------
+    values_enc_ND : MPCTensor, (N, D)
+        Centred, in units of 2^-18 of the scales of the job's `feature_bounds`.
+    job : ClusterJob
+
+    Returns
+    -------
+    MPCTensor, (N, D)
+        In units of 2^-18 of the scale of the norm bound, off by less than 1; zeros for who is over
+        a bound.
+    MPCTensor, (N,)
+        1 or 0.
+
+    Notes
+    -----
+    Cost: 10 + R_lt(64) + R_lt(62) + R_lt(47) rounds, one more where a coarse norm is needed; N or 2
+    N comparisons and (J + 1) D. Leakage: none.
+    """
+    n, dim = values_enc_ND.size()
+    shift, length = points_shift(job, dim), features_limit(dim)
+    given, dropped = together(
+        masked("centred", values_enc_ND), coarse("coarse features", values_enc_ND, shift)
+    )
+    excesses = [
+        excess(multiply("id,id->i", given, given), math.ceil(length**2)),
+        *excess_of_coarse("coarse features", dropped, length, shift),
+    ]
+    fits_enc_N = all_within(excesses)
+    fits = now(masked("fits", fits_enc_N))
+    rows = now(masked("fitting", multiply("i,id->id", fits, given)))
+    factors_enc_D = _factors_of(multiply("ik,ik->k", rows, rows), n)
+    products_enc_ND = multiply("ik,k->ik", rows, now(masked("factors", factors_enc_D)))
+    bits = result_shift(bounds_of(job)[0], n)
+    done = now(split("standardized", products_enc_ND, signed=True, shift=bits))
+    return high_part(done), fits_enc_N
+
+
+def _factors_of(squares_enc_D: Any, num_points: int) -> Any:
+    """Return shares of sqrt(N) over the square roots of sums of squares, scaled, (D,).
+
+    What they are scaled by is taken back by `result_shift`.
+    """
+    powers = range(least_power(num_points), TOP + 1)
+    highest_enc_JD = _highest_power(squares_enc_D, powers)
+    weights_J = torch.tensor([1 << (TOP - power) for power in powers])
+    half_enc_D = local(highest_enc_JD, lambda h: (h * weights_J[:, None]).sum(0))
+    whole_enc_D = local(highest_enc_JD, lambda h: (h * weights_J[:, None] ** 2).sum(0))
+    squares, half, whole = together(
+        masked("squares", squares_enc_D),
+        masked("powers of 2", half_enc_D),
+        masked("powers of 4", whole_enc_D),
+    )
+    normal_enc_D = multiply("k,k->k", squares, whole)
+    (entries_enc_D,) = now(look_up(_index(normal_enc_D), [factors(num_points)]))
+    return multiply("k,k->k", half, now(masked("entries", entries_enc_D)))
+
+
+def _highest_power(squares_enc_D: Any, powers: range) -> Any:
+    """Return shares of [4^j is the highest power that is reached], (J, D)."""
+    levels_J1 = torch.tensor([1 << (2 * power) for power in powers])[:, None]
+    repeated = squares_enc_D.share.expand(len(powers), -1).contiguous()
+    below_enc_JD = less_than_zero(from_share(repeated) - levels_J1, SUM_BITS)
+    below = below_enc_JD.share
+    not_reached = torch.cat([below[1:], torch.zeros_like(below[:1])])
+    highest = not_reached - below
+    return from_share(highest) + _last_row(len(powers))
+
+
+def _last_row(num_powers: int) -> torch.Tensor:
+    """Return what a power above all has in place of its comparison: it is never reached, (J, 1)."""
+    return torch.eye(num_powers, dtype=torch.int64)[:, -1:]
+
+
+def _index(normal_enc_D: Any) -> Any:
+    """Return shares of the highest bits, rounded down exactly."""
+    high_enc_D = high_part(now(split("normal", normal_enc_D, shift=INDEX_SHIFT)))
+    rest_enc_D = from_share(normal_enc_D.share - (high_enc_D.share << INDEX_SHIFT))
+    return from_share(high_enc_D.share - less_than_zero(rest_enc_D, INDEX_SHIFT + 1).share)

@@ -1,0 +1,438 @@
+"""What a job costs, as formulas: rounds, online and offline bytes, exactly.
+
+Bytes are of payloads: frame headers, TLS and TCP come on top. For N points of D dimensions, K
+clusters, a payload of M and P parties, a later iteration under the default policy costs
+
+    rounds    3 + R_lt + 1
+    online    8 (4 N K - N + 6 K) + 16             from a Gram matrix, N <= 2 D
+              8 (4 N K - N + 6 K + D K) + 16       from rows
+
+bytes from each party to each other (with P = 2 and keys, where R_lt = 1; 16 are for the bit that
+ends the job), and from the dealer 615 bytes a comparison, of which there are N K (K - 1) / 2, to
+both parties. By digits R_lt is 2, a comparison takes 120 bytes to party 0 alone, and 11 bits more
+are opened of it. `job_cost` adds all steps up.
+
+Shape letters: N points, D dimensions, K clusters, C columns of all groups, M of a payload, B batch,
+L candidates, W words.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from mpc.clustering.choose_k import MARGIN_BITS
+from mpc.gates.comparison_choice import Comparing
+from mpc.gates.pairs import num_duels
+from mpc.jobs.encoding import points_shift
+from mpc.jobs.job import ClusterJob
+from mpc.net.frames import DIGIT_KINDS, TupleKind
+from mpc.preprocessing.fss_keys import by_points, digit_requests, sign_requests
+from mpc.preprocessing.requests import TupleRequest
+from mpc.protocols import lookup
+from mpc.protocols.argmin import GROUP, MOST_WINS, PAIRS_MAX
+from mpc.protocols.boolean import BLOCK_BITS, WORD_BITS
+from mpc.reference.separation import largest_candidate
+from mpc.ring.deviation_tables import INDEX_BITS, INDEX_SHIFT, SUM_BITS, TOP, least_power
+from mpc.ring.fixedpoint import COMPARED_BITS, EXACT_BITS, INERTIA_BITS
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Of one step or several, one after the other."""
+
+    rounds: int = 0
+    online: int = 0
+    """Bytes that a party sends to each other party."""
+    dealer_to_first: int = 0
+    """Bytes from the dealer to party 0."""
+    dealer_to_others: int = 0
+    """Bytes from the dealer to each other party: keys, with two parties."""
+
+    def __add__(self, other: "Cost") -> "Cost":
+        return Cost(
+            self.rounds + other.rounds,
+            self.online + other.online,
+            self.dealer_to_first + other.dealer_to_first,
+            self.dealer_to_others + other.dealer_to_others,
+        )
+
+    def beside(self, *others: "Cost") -> "Cost":
+        """Return the cost of steps whose messages go together."""
+        total = sum(others, start=self)
+        rounds = max(self.rounds, *(other.rounds for other in others))
+        return Cost(rounds, total.online, total.dealer_to_first, total.dealer_to_others)
+
+    def times(self, count: int) -> "Cost":
+        """Return the cost of doing it so often."""
+        return sum([self] * count, start=NOTHING)
+
+
+NOTHING = Cost()
+
+
+def opening(*sizes: int) -> Cost:
+    """Of opening elements in one round."""
+    return Cost(rounds=1, online=8 * sum(sizes))
+
+
+def corrections(*sizes: int) -> Cost:
+    """Of so many elements that the dealer sends to party 0."""
+    return Cost(dealer_to_first=8 * sum(sizes))
+
+
+def look_up(count: int, bits: int, parties: Comparing) -> Cost:
+    """Of looking up so many indices of so many bits: by one-hot rows, or by keys if shorter."""
+    if by_points(count, bits, parties.num_parties == 2):
+        size = TupleRequest("point", ((count,),), bits).key_bytes
+        return opening(count) + Cost(dealer_to_first=size, dealer_to_others=size)
+    return opening(count) + corrections(count << bits)
+
+
+def product(left: int, right: int, result: int) -> Cost:
+    """Of a product by CrypTen's protocol, which opens both factors."""
+    return opening(left, right) + corrections(result)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sizes:
+    """All that the cost of a job depends on, besides the job."""
+
+    num_points: int
+    dim: int
+    payload: int
+    parties: Comparing
+    owners: int | None = None
+    """Data owners W; None: one a point."""
+    most_rows: int = 1
+    """Points of the owner that holds most."""
+
+    @property
+    def by_gram(self) -> bool:
+        """Whether secret assignments are multiplied by a Gram matrix, and not by rows."""
+        return self.num_points <= 2 * self.dim
+
+
+def duels(
+    batch: int,
+    groups: Sequence[int],
+    bits: int,
+    parties: Comparing,
+    *,
+    sum_bits: int,
+    at_once: bool = False,
+) -> Cost:
+    """See `mpc.protocols.comparison.later_wins`."""
+    count = batch * num_duels(groups)
+    kind: TupleKind = "digits4" if sum_bits <= 4 else "digits8"
+    method = parties.method(count, bits, DIGIT_KINDS[kind], at_once=at_once)
+    if method == "circuits":
+        return circuit(count, bits, parties)
+    opened = opening(batch * sum(groups))
+    if method == "digits":
+        return opened + by_digits(kind, batch, bits, tuple(groups))
+    return opened + keys("sign8", batch, bits, tuple(groups))
+
+
+def by_digits(kind: TupleKind, count: int, bits: int, groups: tuple[int, ...] = ()) -> Cost:
+    """Of truth tables, and of opening what stands in them."""
+    requests = list(digit_requests(kind, count, bits, groups, ""))
+    looked_up = sum(request.num_signs for request in requests) * requests[0].plan.opened_bits
+    tables = corrections(*(request.out_shape[0] for request in requests))
+    return opening(-(-looked_up // WORD_BITS)) + tables
+
+
+def keys(kind: TupleKind, count: int, bits: int, groups: tuple[int, ...] = ()) -> Cost:
+    """Of keys for signs, which both parties get."""
+    size = sum(request.key_bytes for request in sign_requests(kind, count, bits, groups))
+    return Cost(dealer_to_first=size, dealer_to_others=size)
+
+
+def circuit(count: int, bits: int, parties: Comparing) -> Cost:
+    """Of comparing so many numbers of so many bits with zero; see `mpc.protocols.boolean`."""
+    words = -(-count // WORD_BITS)
+    length = bits - 1
+    if parties.num_parties == 2:
+        length = -(-length // BLOCK_BITS)  # blocks, each added by looking all their values up
+        values = length * words << BLOCK_BITS
+        cost = opening(3 * values) + corrections(2 * values)
+    else:
+        # A carry-save step for each party beyond two, then generated carries: ANDs of planes.
+        each = opening(2 * length * words) + corrections(length * words)
+        cost = each.times(parties.num_parties - 1)
+    while length > 1:
+        half = length // 2
+        cost += opening(3 * half * words) + corrections(2 * half * words)
+        length -= half
+    return cost + opening(words) + corrections(count)
+
+
+def less_than_zero(count: int, bits: int, parties: Comparing) -> Cost:
+    """See `mpc.protocols.comparison.less_than_zero`."""
+    if lookup.pays(count, bits):
+        return look_up(count, bits, parties)
+    method = parties.method(count, bits, 64)
+    if method == "circuits":
+        return circuit(count, bits, parties)
+    if method == "digits":
+        return opening(count) + by_digits("digits64", count, bits)
+    return opening(count) + keys("sign64", count, bits)
+
+
+def one_hot_min(batch: int, candidates: int, bits: int, parties: Comparing) -> Cost:
+    """See `mpc.protocols.argmin.one_hot_min`."""
+    if candidates == 1:
+        return NOTHING
+    few = batch * num_duels((candidates,)) <= PAIRS_MAX and candidates <= MOST_WINS
+    if candidates > GROUP and not few:
+        groups = -(-candidates // GROUP)
+        cost = one_hot_min(batch * groups, GROUP, bits, parties)
+        padded = batch * groups * GROUP
+        cost += product(padded, padded, padded)
+        cost += one_hot_min(batch, groups, bits, parties)
+        return cost + product(padded, batch * groups, padded)
+    sum_bits = (candidates - 1).bit_length()
+    won = look_up(batch * candidates, sum_bits, parties)
+    return duels(batch, (candidates,), bits, parties, sum_bits=sum_bits) + won
+
+
+def nearest(
+    num_points: int, groups: Sequence[int], parties: Comparing, *, at_once: bool = False
+) -> Cost:
+    """See `mpc.protocols.argmin.nearest`."""
+    columns, largest = sum(groups), max(groups)
+    if largest == 1:
+        return NOTHING
+    if largest > GROUP:
+        inside = [one_hot_min(num_points, k, COMPARED_BITS, parties) for k in groups]
+        return total(inside) + product(num_points * columns, num_points, num_points * columns)
+    bits = (largest - 1).bit_length()
+    won = look_up(num_points * (columns - len(groups)), bits, parties)
+    compared = duels(num_points, groups, COMPARED_BITS, parties, sum_bits=bits, at_once=at_once)
+    return compared + won
+
+
+def norms(job: ClusterJob, sizes: Sizes) -> Cost:
+    """See `mpc.clustering.inner_products.points_within_bounds`; the job's bounds must be known."""
+    n, d, rows = sizes.num_points, sizes.dim, sizes.num_points * sizes.dim
+    payload = n * sizes.payload
+    cost = opening(rows, payload) + corrections(2 * rows, 2 * payload)
+    if job.centre:
+        cost += opening(d) + corrections(2 * d)
+    shift, tests = points_shift(job, d), 2
+    if job.standardize:
+        cost += standardizing(sizes, shift)
+        shift, tests = 0, 3
+    cost += measured(sizes, shift).beside(opening(payload)) + corrections(n)
+    cost += all_within(sizes, done=tests - 2, tests=tests + (shift > 0))
+    return cost + opening(n, n) + corrections(rows, n) + opening(rows)
+
+
+def measured(sizes: Sizes, shift: int) -> Cost:
+    """Of squared norms, of coarse ones too where bits are dropped; see `mpc.clustering.norms`."""
+    rows = sizes.num_points * sizes.dim
+    cost = opening(rows) + corrections(sizes.num_points)
+    if shift:
+        cost += Cost(online=8 * rows) + corrections(2 * rows)
+        cost += opening(rows) + corrections(sizes.num_points)
+    return cost
+
+
+def all_within(sizes: Sizes, *, tests: int, done: int = 0) -> Cost:
+    """See `mpc.clustering.norms.all_within`; `done` of the tests have been done before."""
+    n = sizes.num_points
+    compared = less_than_zero((tests - done) * n, 64, sizes.parties)
+    return compared + look_up(n, tests.bit_length(), sizes.parties)
+
+
+def standardizing(sizes: Sizes, shift: int) -> Cost:
+    """See `mpc.clustering.standardizing.standardized`."""
+    n, d, rows, parties = sizes.num_points, sizes.dim, sizes.num_points * sizes.dim, sizes.parties
+    cost = measured(sizes, shift) + all_within(sizes, tests=1 + (shift > 0))
+    cost += opening(n) + corrections(rows) + opening(rows) + corrections(d)
+    levels = TOP + 1 - least_power(n)
+    cost += less_than_zero(levels * d, SUM_BITS, parties) + opening(3 * d) + corrections(d)
+    cost += opening(d) + corrections(2 * d) + less_than_zero(d, INDEX_SHIFT + 1, parties)
+    cost += look_up(d, INDEX_BITS, parties) + opening(d) + corrections(d)
+    return cost + opening(d) + corrections(rows) + opening(rows) + corrections(2 * rows)
+
+
+def with_sums(sizes: Sizes, columns: int, *, by_gram: bool) -> Cost:
+    """See `mpc.clustering.inner_products.Inner.with_sums`."""
+    n, d = sizes.num_points, sizes.dim
+    if by_gram:
+        return corrections(n * columns)
+    return corrections(d * columns) + opening(d * columns) + corrections(n * columns)
+
+
+def picked(sizes: Sizes, batch: int, *, by_gram: bool) -> Cost:
+    """Of distances of all points to picked ones, whose one-hot rows are opened under masks."""
+    return with_sums(sizes, batch, by_gram=by_gram) + corrections(batch)
+
+
+def lesser(count: int, parties: Comparing) -> Cost:
+    """Of the lesser of two distances each."""
+    return less_than_zero(count, EXACT_BITS, parties) + product(count, count, count)
+
+
+def farthest_first(sizes: Sizes, k: int, *, by_gram: bool) -> Cost:
+    """See `mpc.clustering.seeding.farthest_first`."""
+    n, parties = sizes.num_points, sizes.parties
+    to_picked = picked(sizes, 1, by_gram=by_gram)
+    cost = less_than_zero(n, (n + 1).bit_length() + 1, parties) + opening(n, n) + to_picked
+    cost += opening(n) + corrections(n)
+    another = one_hot_min(1, n, EXACT_BITS, parties) + opening(n) + to_picked
+    return cost + another.times(k - 1) + lesser(n, parties).times(max(k - 2, 0))
+
+
+def plus_plus(sizes: Sizes, k: int, restarts: int, *, by_gram: bool) -> Cost:
+    """See `mpc.clustering.seeding.plus_plus`."""
+    n, parties = sizes.num_points, sizes.parties
+    weights = n * restarts
+    another = less_than_zero(weights, 64, parties) + opening(weights)
+    another += picked(sizes, restarts, by_gram=by_gram)
+    cost = opening(n) + another.times(k) + opening(weights) + corrections(weights)
+    return cost + lesser(weights, parties).times(max(k - 2, 0))
+
+
+def given_rows(sizes: Sizes, k: int, *, by_rows: bool) -> Cost:
+    """See `mpc.clustering.seeding.given_rows`."""
+    if not by_rows:
+        return NOTHING
+    return opening(sizes.dim * k) + corrections(sizes.num_points * k)
+
+
+def distances(sizes: Sizes, columns: int, *, inner_opened: bool) -> Cost:
+    """See `mpc.clustering.distances`; `inner_opened`: what it divides was opened before."""
+    inner = sizes.num_points * columns
+    quotients = corrections(5 * columns, 3 * inner)
+    if inner_opened:
+        return opening(5 * columns) + quotients
+    return opening(5 * columns, inner) + corrections(2 * inner) + quotients
+
+
+def secret_iteration(sizes: Sizes, groups: Sequence[int], number: int, *, ends: bool) -> Cost:
+    """See `mpc.clustering.lloyd`; `ends`: it finds that the one before changed nothing."""
+    if number == 1:
+        return nearest(sizes.num_points, groups, sizes.parties)
+    n, columns, compared = sizes.num_points, sum(groups), number > 2
+    cost = opening(n * columns).beside(look_up(columns, n.bit_length(), sizes.parties))
+    sums = with_sums(sizes, columns, by_gram=sizes.by_gram) + corrections(columns)
+    if sizes.by_gram:
+        sums += opening(n * columns) + corrections(2 * n * columns)
+    to_means = distances(sizes, columns, inner_opened=sizes.by_gram)
+    if compared:
+        cost += corrections(1)
+        sums = sums.beside(look_up(1, (n * len(groups)).bit_length(), sizes.parties))
+        to_means = to_means.beside(opening(1))
+    cost += sums + to_means
+    return cost if ends else cost + nearest(n, groups, sizes.parties)
+
+
+def open_iteration(sizes: Sizes, k: int, number: int) -> Cost:
+    """See `mpc.clustering.lloyd.lloyd_in_sight`."""
+    n = sizes.num_points
+    to_means = distances(sizes, k, inner_opened=False) if number > 1 else NOTHING
+    assigned = nearest(n, (k,), sizes.parties, at_once=True)
+    return to_means + assigned + opening(n).beside(look_up(k, n.bit_length(), sizes.parties))
+
+
+def choice(sizes: Sizes, groups: Sequence[int]) -> Cost:
+    """Of the best of several restarts; see `mpc.clustering.restarts`."""
+    n, columns = sizes.num_points, sum(groups)
+    cost = opening(n * columns).beside(look_up(columns, n.bit_length(), sizes.parties))
+    cost += with_sums(sizes, columns, by_gram=sizes.by_gram) + corrections(columns)
+    if sizes.by_gram:
+        cost += opening(n * columns) + corrections(2 * n * columns)
+    cost += opening(3 * columns) + corrections(5 * columns)
+    best = one_hot_min(1, len(groups), INERTIA_BITS, sizes.parties)
+    return cost + best + opening(len(groups)) + corrections(n * groups[0])
+
+
+def number_chosen(sizes: Sizes, k_max: int) -> Cost:
+    """Of choosing the number of clusters; see `mpc.clustering.choose_k`."""
+    n, parties, groups = sizes.num_points, sizes.parties, range(1, k_max + 1)
+    columns, duelling = sum(groups), num_duels(groups)
+    cost = opening(n * columns)
+    if k_max == 1:
+        return cost
+    sums = (n if sizes.by_gram else sizes.dim) * columns
+    between = corrections(sums) + opening(sums) + corrections(columns**2)
+    cost += between.beside(look_up(columns, n.bit_length(), parties))
+    for count in (duelling + columns, duelling + 2 * columns):
+        cost += opening(3 * count) + corrections(5 * count)
+    cost += less_than_zero(duelling, MARGIN_BITS, parties)
+    fails = k_max * (k_max - 1) // 2 + k_max
+    cost += look_up(k_max, fails.bit_length(), parties) + look_up(1, k_max - 1, parties)
+    return cost + opening(1)
+
+
+def means(sizes: Sizes, k: int, min_cluster_size: int) -> Cost:
+    """See `mpc.clustering.group_means.group_sums`."""
+    n, m = sizes.num_points, sizes.payload
+    cost = opening(n * k)
+    if min_cluster_size > 1:
+        owners = n if sizes.owners is None else sizes.owners
+        counting = [look_up(k, owners.bit_length(), sizes.parties)]
+        if sizes.most_rows > 1:
+            counting.insert(0, look_up(owners * k, sizes.most_rows.bit_length(), sizes.parties))
+        cost = total([cost.beside(counting[0]), *counting[1:]])
+        cost += opening(k, k * (m + 1)) + corrections(k * (m + 1))
+    return cost + corrections(k * m) + opening(k * (m + 1)) + corrections(n * (m + 1))
+
+
+def job_cost(job: ClusterJob, sizes: Sizes, *, iterations: int, converged: bool) -> dict[str, Cost]:
+    """Return the cost of every step of a job.
+
+    Parameters
+    ----------
+    job : ClusterJob
+    sizes : Sizes
+    iterations : int
+        Reassignments done, as in the result.
+    converged : bool
+        Whether the job ended because the last of them changed nothing.
+
+    Returns
+    -------
+    dict of str to Cost
+        By name of the step; an iteration that finds that the one before changed nothing is there,
+        too, and is cut short.
+    """
+    n = sizes.num_points
+    cost = {"norms": norms(job, sizes)}
+    if job.reveal == "distances":
+        cost["distances"] = opening(n) + corrections(n * n, n * n)
+        cost["assignments"] = NOTHING
+        return cost | {"means": means(sizes, job.k or job.k_max, job.min_cluster_size)}
+    in_sight = job.reveal == "assignments" and not job.is_batch
+    k = job.k or largest_candidate(n, job.k_max)
+    groups = (k,) * job.restarts if job.k else tuple(range(1, k + 1))
+    gram = corrections(n * n) + (NOTHING if in_sight else opening(n * n))
+    cost["distances"] = gram if in_sight or sizes.by_gram else NOTHING
+    by_gram = sizes.by_gram and not in_sight
+    if job.init_rows is not None:
+        cost["start"] = given_rows(sizes, k, by_rows=not (sizes.by_gram or in_sight))
+    elif job.init == "k-means++":
+        cost["start"] = plus_plus(sizes, k, job.restarts, by_gram=by_gram)
+    else:
+        cost["start"] = farthest_first(sizes, k, by_gram=by_gram)
+    for number in range(1, iterations + 1):
+        cost[f"iteration {number}"] = (
+            open_iteration(sizes, k, number)
+            if in_sight
+            else secret_iteration(sizes, groups, number, ends=False)
+        )
+    if converged and not in_sight and iterations < job.iterations:
+        last = secret_iteration(sizes, groups, iterations + 1, ends=True)
+        cost[f"iteration {iterations + 1}"] = last
+    if job.k is None:
+        cost["choice"] = number_chosen(sizes, k)
+    elif len(groups) > 1:
+        cost["choice"] = choice(sizes, groups)
+    if "choice" in cost and job.reveal == "assignments":
+        cost["choice"] += opening(n)
+    return cost | {"means": means(sizes, k, job.min_cluster_size)}
+
+
+def total(steps: Sequence[Cost]) -> Cost:
+    """Add up steps that are done one after the other."""
+    return sum(steps, start=NOTHING)

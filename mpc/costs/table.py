@@ -1,0 +1,69 @@
+"""Print what a later iteration costs, by sizes and number of parties: `python -m mpc.costs.table`.
+
+The figures are those of the formulas in `mpc.costs.formulas`; nothing is measured.
+"""
+
+import sys
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from mpc.costs.formulas import Cost, Sizes, job_cost
+from mpc.gates.comparison_choice import Comparing
+from mpc.jobs.job import ClusterJob, Comparisons
+
+SIZES: Final = ((20, 1280, 5), (100, 128, 4), (100, 512, 8), (1000, 128, 8), (5000, 512, 16))
+"""N, D, K."""
+PARTIES: Final[tuple[tuple[int, Comparisons], ...]] = (
+    (2, "keys"),
+    (2, "digits"),
+    (2, "circuits"),
+    (3, "digits"),
+    (3, "circuits"),
+    (5, "digits"),
+)
+_ITERATION: Final = 3
+"""The first that is like all later ones."""
+
+
+def later_iteration(
+    sizes: tuple[int, int, int], num_parties: int, comparisons: Comparisons
+) -> Cost:
+    """Return the cost of a later iteration under the default policy."""
+    num_points, dim, k = sizes
+    job = ClusterJob(k=k, iterations=_ITERATION, norm_bound=1.0, value_bound=1.0, payload_bound=1.0)
+    given = Sizes(
+        num_points=num_points, dim=dim, payload=1, parties=Comparing(num_parties, comparisons)
+    )
+    return job_cost(job, given, iterations=_ITERATION, converged=False)[f"iteration {_ITERATION}"]
+
+
+def table() -> Iterator[str]:
+    """Yield the lines of a table in Markdown, a line for each of `SIZES` and `PARTIES`."""
+    yield "| N, D, K | parties, comparisons | rounds | online, a party sends | dealer sends |"
+    yield "|---|---|---|---|---|"
+    for sizes in SIZES:
+        for num_parties, comparisons in PARTIES:
+            yield _line(sizes, num_parties, comparisons)
+
+
+def _line(sizes: tuple[int, int, int], num_parties: int, comparisons: Comparisons) -> str:
+    cost = later_iteration(sizes, num_parties, comparisons)
+    online = (num_parties - 1) * cost.online
+    offline = cost.dealer_to_first + (num_parties - 1) * cost.dealer_to_others
+    cells: Sequence[object] = (
+        ", ".join(map(str, sizes)),
+        f"{num_parties}, {comparisons}",
+        cost.rounds,
+        f"{online / 1e6:.3g} MB",
+        f"{offline / 1e6:.3g} MB",
+    )
+    return f"| {' | '.join(map(str, cells))} |"
+
+
+def main() -> None:
+    """Print the table."""
+    sys.stdout.writelines(f"{line}\n" for line in table())
+
+
+if __name__ == "__main__":
+    main()

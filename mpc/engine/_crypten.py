@@ -1,0 +1,324 @@
+"""The only import of CrypTen: version check, module alias, and the points where ours plugs in.
+
+CrypTen stays the layer of tensors and protocols. Under it we put our own communicator, provider of
+correlated randomness and source of masks. CrypTen's `crypten.init()` is never called: it would set
+up gloo and seed torch's 32-bit generators.
+"""
+
+import importlib.metadata
+import sys
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import reduce
+from types import SimpleNamespace
+from typing import Any, Final, Protocol
+
+import numpy as np
+import torch
+
+from mpc.errors import SessionError
+from mpc.gates.comparison_choice import Comparing
+from mpc.net.frames import TupleKind
+from mpc.ring.bilinear import Formula
+from mpc.ring.fixedpoint import Int64Array
+from mpc.ring.randomness import AesCtrStream
+
+CRYPTEN_VERSION: Final = "0.4.1"
+
+
+def _import_crypten() -> Any:
+    version = importlib.metadata.version("crypten")
+    if version != CRYPTEN_VERSION:
+        raise SessionError(
+            f"crypten {version} is installed; {CRYPTEN_VERSION} is needed: "
+            f"pip install crypten=={CRYPTEN_VERSION} sklearn==0.0"
+        )
+    # torch 2.9 moved this module, which CrypTen imports by its old name.
+    old = "torch.onnx._internal.registration"
+    new = "torch.onnx._internal.torchscript_exporter.registration"
+    try:
+        __import__(new)
+        sys.modules.setdefault(old, sys.modules[new])
+    except ImportError:
+        pass
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import crypten
+
+    return crypten
+
+
+crypten = _import_crypten()
+import crypten.common.rng as _rng  # noqa: E402
+import crypten.communicator as _communicator  # noqa: E402
+import crypten.mpc as _mpc  # noqa: E402
+import crypten.mpc.primitives.arithmetic as _arithmetic  # noqa: E402
+import crypten.mpc.primitives.binary as _binary  # noqa: E402
+import crypten.mpc.provider.tfp_provider as _tfp  # noqa: E402
+from crypten.common.util import count_wraps  # noqa: E402
+from crypten.config import cfg as _cfg  # noqa: E402
+
+MPCTensor = crypten.mpc.MPCTensor
+ArithmeticSharedTensor = _arithmetic.ArithmeticSharedTensor
+BinarySharedTensor = _binary.BinarySharedTensor
+TrustedFirstParty = _tfp.TrustedFirstParty
+BXOR: Final = torch.distributed.ReduceOp.BXOR
+
+__all__ = [
+    "BXOR",
+    "ArithmeticSharedTensor",
+    "BinarySharedTensor",
+    "Communicator",
+    "MPCTensor",
+    "Provider",
+    "TrustedFirstParty",
+    "count_wraps",
+    "from_share",
+    "install",
+    "open_bits",
+    "open_masked",
+    "plugged",
+    "provider",
+    "rank_and_parties",
+    "share_of",
+    "zero_share",
+]
+
+
+class Communicator(Protocol):
+    """What CrypTen's protocols ask of a communicator."""
+
+    def get_rank(self) -> int: ...  # noqa: D102
+    def get_world_size(self) -> int: ...  # noqa: D102
+
+
+class Provider(Protocol):
+    """What our protocols ask of a source of correlated randomness, beyond CrypTen's."""
+
+    comparing: Comparing
+
+    def mask(self, name: str, size: Sequence[int]) -> torch.Tensor: ...  # noqa: D102
+    def rename(self, old: str, new: str) -> None: ...  # noqa: D102
+    def product(  # noqa: D102
+        self, formula: Formula, names: tuple[str, str], shapes: tuple[Sequence[int], Sequence[int]]
+    ) -> torch.Tensor: ...
+    def truncation(  # noqa: D102
+        self, size: Sequence[int], shift: int, name: str = ""
+    ) -> tuple[Any, Any, Any]: ...
+    def division(self, size: Sequence[int], divisor: int) -> tuple[Any, Any, Any]: ...  # noqa: D102
+    def generate_binary_triple(  # noqa: D102
+        self, size0: Sequence[int], size1: Sequence[int]
+    ) -> tuple[Any, Any, Any]: ...
+    def B2A_rng(self, size: Sequence[int]) -> tuple[Any, Any]: ...  # noqa: D102, N802
+    def lookup(self, size: Sequence[int], bit_length: int) -> tuple[Any, Any]: ...  # noqa: D102
+    def signs(self, count: int, num_bits: int) -> Any: ...  # noqa: D102
+    def duels(self, batch: int, groups: tuple[int, ...], num_bits: int) -> Any: ...  # noqa: D102
+    def digits(  # noqa: D102
+        self,
+        kind: TupleKind,
+        count: int,
+        num_bits: int,
+        name: str,
+        groups: tuple[int, ...] = (),
+    ) -> Iterator[tuple[Any, Any, Any]]: ...
+
+
+def install(
+    communicator: Communicator,
+    provider: Provider,
+    *,
+    local: AesCtrStream,
+    previous: AesCtrStream,
+    following: AesCtrStream,
+) -> None:
+    """Put communicator, provider and AES streams under CrypTen, for this process.
+
+    Parameters
+    ----------
+    communicator : Communicator
+    provider : Provider
+    local : AesCtrStream
+        Known to this party only.
+    previous, following : AesCtrStream
+        Shared with the previous and the next party in the ring: pseudo-random zero sharings.
+    """
+    _communicator.get = lambda: communicator
+    _communicator.is_initialized = lambda: True
+    _mpc.get_default_provider = lambda: provider
+    cpu = torch.device("cpu")
+    crypten.generators = {
+        "prev": {cpu: previous},
+        "next": {cpu: following},
+        "local": {cpu: local},
+        "global": {},
+    }
+    _quicken()
+    _cfg.mpc.protocol = "beaver"  # its replicated products are not re-randomised
+    _cfg.encoder.precision_bits = 0  # ring integers: its equality test would return 2^16 for 1
+    crypten.set_grad_enabled(False)
+    _replace_generators(local)
+
+
+@contextmanager
+def plugged(
+    communicator: Communicator,
+    provider: Provider,
+    *,
+    local: AesCtrStream,
+    previous: AesCtrStream,
+    following: AesCtrStream,
+) -> Iterator[None]:
+    """Put other plug-ins under CrypTen for a while, then the former ones back, whatever happens.
+
+    For a rehearsal: the same job on zero shares, with a communicator that sends nothing. Parameters
+    are those of `install`. Not for threads: there is one set of plug-ins in a process.
+    """
+    former = [(owner, name, getattr(owner, name)) for owner, name in _PLUG_POINTS]
+    try:
+        install(communicator, provider, local=local, previous=previous, following=following)
+        yield
+    finally:
+        for owner, name, value in former:
+            setattr(owner, name, value)
+
+
+_DRAWN_BY: Final = tuple(
+    (module, name)
+    for module in (_rng, _arithmetic, _binary, _tfp)
+    for name in ("generate_random_ring_element", "generate_kbit_random_tensor")
+    if hasattr(module, name)
+)
+"""CrypTen's functions that draw masks, wherever they were imported to."""
+_PLUG_POINTS: Final = (
+    (_communicator, "get"),
+    (_communicator, "is_initialized"),
+    (_mpc, "get_default_provider"),
+    (crypten, "generators"),
+    *_DRAWN_BY,
+)
+
+
+def _replace_generators(local: AesCtrStream) -> None:
+    def ring_element(
+        size: Sequence[int], ring_size: int = 2**64, generator: Any = None, **_: object
+    ) -> torch.Tensor:
+        return torch.from_numpy((generator or local).ring(size))
+
+    def kbit_element(
+        size: Sequence[int], bitlength: int | None = None, generator: Any = None, **_: object
+    ) -> torch.Tensor:
+        stream = generator or local
+        drawn = stream.ring(size) if bitlength in (None, 64) else stream.bits(size, bitlength)
+        return torch.from_numpy(drawn)
+
+    ours: dict[str, object] = {
+        "generate_random_ring_element": ring_element,
+        "generate_kbit_random_tensor": kbit_element,
+    }
+    for module, name in _DRAWN_BY:
+        setattr(module, name, ours[name])
+
+
+def from_share(share: Int64Array | torch.Tensor) -> Any:
+    """Wrap this party's share as an `MPCTensor` of ring integers; products never truncate."""
+    tensor = share if isinstance(share, torch.Tensor) else torch.from_numpy(share)
+    return _wrap(ArithmeticSharedTensor.from_shares(tensor, precision=0), crypten.mpc.arithmetic)
+
+
+class _PlainConfig(type(_cfg)):  # type: ignore[misc]
+    """CrypTen's settings as plain attributes; through OmegaConf one look-up takes some 20 us."""
+
+    __getattribute__ = object.__getattribute__
+    __setattr__ = object.__setattr__
+
+    def __getitem__(self, name: str) -> Any:
+        return reduce(getattr, name.split("."), self)
+
+    def load_config(self, config_file: object) -> None:
+        """Refuse: what is loaded now would not be looked at."""
+        raise SessionError("CrypTen's settings are fixed once our plug-ins are under it")
+
+    set_config = load_config
+
+    @contextmanager
+    def temp_override(self, override_dict: Mapping[str, object]) -> Iterator[None]:
+        """Change settings, named with dots, for a while."""
+        groups = {name.rpartition(".")[0] for name in override_dict}
+        former = {group: vars(self[group]).copy() for group in groups}
+        try:
+            for name, value in override_dict.items():
+                group, _, key = name.rpartition(".")
+                setattr(self[group], key, value)
+            yield
+        finally:
+            for group, values in former.items():
+                vars(self[group]).clear()
+                vars(self[group]).update(values)
+
+
+def _quicken() -> None:
+    """Replace what CrypTen spends most of its time on by equals that are faster."""
+    if isinstance(_cfg, _PlainConfig):
+        return
+    groups = {name: SimpleNamespace(**values) for name, values in _cfg.config.items()}
+    _cfg.__class__ = _PlainConfig
+    _cfg.__dict__.update(groups)
+    MPCTensor.shallow_copy = lambda x_enc: _wrap(x_enc._tensor, x_enc.ptype)
+    MPCTensor.clone = lambda x_enc: _wrap(x_enc._tensor.clone(), x_enc.ptype)
+
+
+def _wrap(tensor: Any, ptype: Any) -> Any:
+    """Make an `MPCTensor`; its constructor would draw a zero sharing first and throw it away."""
+    x_enc = object.__new__(MPCTensor)
+    crypten.CrypTensor.__init__(x_enc)
+    x_enc._tensor = tensor
+    x_enc.ptype = ptype
+    return x_enc
+
+
+def provider() -> Provider:
+    """Return the source of correlated randomness that is plugged in."""
+    plugged_in: Provider = _mpc.get_default_provider()
+    return plugged_in
+
+
+def rank_and_parties() -> tuple[int, int]:
+    """Return this party's number and the number of parties."""
+    communicator = _communicator.get()
+    return communicator.get_rank(), communicator.get_world_size()
+
+
+def zero_share(shape: Sequence[int]) -> Int64Array:
+    """Return this party's share of a fresh sharing of zeros, which neighbours' streams give."""
+    cpu = torch.device("cpu")
+    previous, following = crypten.generators["prev"][cpu], crypten.generators["next"][cpu]
+    zeros: Int64Array = previous.ring(shape) - following.ring(shape)
+    return zeros
+
+
+def open_bits(masked: Sequence[Int64Array]) -> list[Int64Array]:
+    """Open words of xor-shared bits inside a protocol, each masked as for `open_masked`."""
+    flat = np.concatenate([words.reshape(-1) for words in masked])
+    opened = _communicator.get().all_reduce(torch.from_numpy(flat), op=BXOR).numpy()
+    ends = np.cumsum([words.size for words in masked])
+    return [
+        opened[end - words.size : end].reshape(words.shape)
+        for words, end in zip(masked, ends, strict=True)
+    ]
+
+
+def open_masked(masked: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+    """Open sums x + mask inside a protocol, all in one round, from this party's shares of them.
+
+    Each mask is uniform and used once, so nothing is learned. Results are opened by
+    `mpc.engine.reveal` only.
+    """
+    opened: list[torch.Tensor] = _communicator.get().all_reduce(list(masked))
+    return opened
+
+
+def share_of(x_enc: Any) -> Int64Array:
+    """Return this party's share of an `MPCTensor`, as a NumPy array."""
+    array: Int64Array = x_enc.share.contiguous().numpy()
+    return array

@@ -1,0 +1,186 @@
+"""Values opened under masks that the dealer remembers, and products of them without a message.
+
+A secret x is opened once as x + a; the dealer knows a and keeps it under a name. From then on any
+product of x with another value that was opened so takes no message between the parties, only a
+share of the product of the two masks from the dealer: with y + b open,
+
+    f(x, y) = f(x + a, y) - f(a, y + b) + f(a, b)      for any bilinear f,
+
+of which a party computes its share. Data that does not change is thus opened once, however often it
+is multiplied (a fixed mask). Openings of one round are collected as `Pending` and sent together.
+
+References
+----------
+Beaver: Efficient multiparty protocols using circuit randomization, CRYPTO 1991 (products). Boyle,
+Gilboa, Ishai: Secure computation with preprocessing via function secret sharing, TCC 2019 (one mask
+a wire, whatever many gates it enters).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Final, Generic, TypeVar, overload
+
+import torch
+
+from mpc.engine._crypten import from_share, open_masked, provider
+from mpc.ring.bilinear import Formula, bilinear
+
+_IN_CACHE: Final = 1 << 18
+"""Elements of a matrix that may be read against its order, 2 MB."""
+
+T = TypeVar("T")
+A = TypeVar("A")
+B = TypeVar("B")
+C = TypeVar("C")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Mask:
+    """A uniform value that the dealer knows under a name, and this party's share of it."""
+
+    name: str
+    share: torch.Tensor = field(repr=False)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Masked:
+    """A secret that was opened under a mask, once."""
+
+    share: torch.Tensor = field(repr=False)
+    """This party's share of the secret."""
+    opened: torch.Tensor = field(repr=False)
+    """Public: secret + mask."""
+    mask: Mask
+
+    @property
+    def secret(self) -> Any:
+        """The secret as an `MPCTensor`."""
+        return from_share(self.share)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Pending(Generic[T]):
+    """An opening that has not been sent yet, and what becomes of what it opens."""
+
+    masked: torch.Tensor = field(repr=False)
+    """This party's share of secret + mask."""
+    settle: Callable[[torch.Tensor], T]
+    """Takes the opened sum."""
+
+    def then(self, finish: Callable[[T], A]) -> "Pending[A]":
+        """Do something more with what it settles to."""
+        return Pending(masked=self.masked, settle=lambda opened: finish(self.settle(opened)))
+
+
+@overload
+def together(a: Pending[A], /) -> tuple[A]: ...
+@overload
+def together(a: Pending[A], b: Pending[B], /) -> tuple[A, B]: ...
+@overload
+def together(a: Pending[A], b: Pending[B], c: Pending[C], /) -> tuple[A, B, C]: ...
+@overload
+def together(*pending: Pending[Any]) -> tuple[Any, ...]: ...
+def together(*pending: Pending[Any]) -> tuple[Any, ...]:
+    """Send several openings in one round, and return what they settle to.
+
+    Notes
+    -----
+    Cost: one round, 8 bytes an element from each party to each other; none if there is nothing to
+    send. Leakage: none.
+    """
+    sums = [each.masked for each in pending]
+    opened = open_masked(sums) if any(len(each.reshape(-1)) for each in sums) else sums
+    return tuple(each.settle(of) for each, of in zip(pending, opened, strict=True))
+
+
+def joined(*pending: Pending[Any]) -> Pending[tuple[Any, ...]]:
+    """Return several openings as one."""
+    shapes = [each.masked.shape for each in pending]
+
+    def settle(opened: torch.Tensor) -> tuple[Any, ...]:
+        parts = torch.split(opened, [shape.numel() for shape in shapes])
+        return tuple(
+            each.settle(part.reshape(shape))
+            for each, part, shape in zip(pending, parts, shapes, strict=True)
+        )
+
+    return Pending(masked=torch.cat([each.masked.reshape(-1) for each in pending]), settle=settle)
+
+
+def ready(value: T) -> Pending[T]:
+    """Return what needs no opening in the shape of what does."""
+    return Pending(masked=torch.zeros(0, dtype=torch.int64), settle=lambda opened: value)
+
+
+def now(pending: Pending[T]) -> T:
+    """Send one opening in a round of its own."""
+    return together(pending)[0]
+
+
+def masked(name: str, x_enc: Any) -> Pending[Masked]:
+    """Open a secret under a fresh mask that the dealer notes under a name.
+
+    Parameters
+    ----------
+    name : str
+        Of the mask, until another of the name is made or the job ends.
+    x_enc : MPCTensor
+    """
+    share = x_enc.share.contiguous()
+    mask = Mask(name=name, share=provider().mask(name, tuple(share.shape)))
+    return Pending(
+        masked=share + mask.share,
+        settle=lambda opened: Masked(share=share, opened=opened, mask=mask),
+    )
+
+
+def rename(x: Masked, name: str) -> Masked:
+    """Let a mask go by another name, so that its own may be used again."""
+    provider().rename(x.mask.name, name)
+    return Masked(share=x.share, opened=x.opened, mask=Mask(name=name, share=x.mask.share))
+
+
+def reshaped(x: Masked, shape: tuple[int, ...]) -> Masked:
+    """Return the same secret under the same mask, with other axes."""
+    return Masked(
+        share=x.share.reshape(shape),
+        opened=x.opened.reshape(shape),
+        mask=Mask(name=x.mask.name, share=x.mask.share.reshape(shape)),
+    )
+
+
+def multiply(formula: Formula, x: Masked, y: Masked) -> Any:
+    """Return shares of a bilinear map of two secrets that were opened under masks.
+
+    Parameters
+    ----------
+    formula : Formula
+        E.g. "ij,jk->ik", in the notation of einsum; see `mpc.ring.bilinear`.
+    x, y : Masked
+        May be the same.
+
+    Notes
+    -----
+    Cost: no round; from the dealer to party 0, 8 bytes an element of the result. Leakage: none.
+    """
+    return from_share(_map(formula, x.opened, y.share) - times_mask(formula, x.mask, y))
+
+
+def times_mask(formula: Formula, a: Mask, y: Masked) -> torch.Tensor:
+    """Return this party's share of a bilinear map of a mask and a secret; cost as `multiply`."""
+    shapes = tuple(a.share.shape), tuple(y.opened.shape)
+    of_masks = provider().product(formula, (a.name, y.mask.name), shapes)
+    return _map(formula, a.share, y.opened) - of_masks
+
+
+def _map(formula: Formula, left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
+    value: torch.Tensor = bilinear(formula, left, right, _matmul)
+    return value
+
+
+def _matmul(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
+    """Multiply integer matrices; torch does so row by row of the left one, so it wants few."""
+    few = 4 * right.shape[1] <= left.shape[0]
+    if few and (left.T.is_contiguous() or left.numel() <= _IN_CACHE):
+        return torch.matmul(right.T, left.T).T
+    return torch.matmul(left, right)  # looked up anew: a rehearsal replaces it

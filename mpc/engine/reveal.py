@@ -1,0 +1,171 @@
+"""The one door: whatever leaves secret sharing passes `Door.reveal` and stands in the ledger.
+
+`openings_of` is all that a job's policy allows; the door refuses anything else. ARCHITECTURE.md
+shows the same table, and a test holds the two together.
+
+Under `distances` the server computes k and the labels from what it learned and tells the parties.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, Literal, Protocol
+
+import numpy as np
+import torch
+
+from mpc.engine._crypten import share_of, zero_share
+from mpc.engine.communicator import MeshCommunicator
+from mpc.engine.openings import Pending, ready
+from mpc.errors import PolicyError, TransportError
+from mpc.jobs.job import ClusterJob, LedgerEntry, RevealPolicy
+from mpc.net.frames import OPENED
+from mpc.net.link import Link
+from mpc.ring.fixedpoint import Int64Array
+
+Audience = Literal["parties and server", "server", "evaluator", "each client"]
+Opening = Literal[
+    "one bit: assignments unchanged",
+    "labels",
+    "number of clusters",
+    "squared distances of all pairs",
+    "own group's sum and size",
+]
+
+OWN_MEAN: Final[tuple[Audience, Opening]] = ("each client", "own group's sum and size")
+UNCHANGED: Final[tuple[Audience, Opening]] = (
+    "parties and server",
+    "one bit: assignments unchanged",
+)
+LABELS: Final[tuple[Audience, Opening]] = ("parties and server", "labels")
+CHOSEN_K: Final[tuple[Audience, Opening]] = ("parties and server", "number of clusters")
+DISTANCES: Final[tuple[Audience, Opening]] = ("server", "squared distances of all pairs")
+EVALUATION: Final[tuple[Audience, Opening]] = ("evaluator", "labels")
+"""Allowed by a job's `evaluate`, under any policy: for simulations."""
+
+OPENINGS: Final[Mapping[RevealPolicy, frozenset[tuple[Audience, Opening]]]] = {
+    "own-mean": frozenset({OWN_MEAN, UNCHANGED}),
+    "assignments": frozenset({OWN_MEAN, LABELS}),
+    "distances": frozenset({OWN_MEAN, DISTANCES}),
+}
+BATCH_OPENINGS: Final[Mapping[RevealPolicy, frozenset[tuple[Audience, Opening]]]] = {
+    **OPENINGS,
+    "assignments": OPENINGS["assignments"] | {UNCHANGED},
+}
+"""With several restarts or candidates, whose labels stay secret until one is chosen."""
+
+
+def openings_of(job: ClusterJob) -> frozenset[tuple[Audience, Opening]]:
+    """Return all that may be opened in a job, to whom."""
+    allowed = (BATCH_OPENINGS if job.is_batch else OPENINGS)[job.reveal]
+    if job.k is None and job.reveal != "distances":
+        allowed |= {CHOSEN_K}
+    return allowed | {EVALUATION} if job.evaluate else allowed
+
+
+class Opener(Protocol):
+    """What a protocol asks of a door."""
+
+    def reveal(
+        self, x_enc: Any, opening: tuple[Audience, Opening], *, why: str
+    ) -> Pending[Int64Array | None]:
+        """Open a secret-shared tensor to an audience."""
+
+
+class Door:
+    """A party's side of every opening.
+
+    Parameters
+    ----------
+    communicator : MeshCommunicator
+    server : Link
+        To the server, in whose process a simulation's evaluator lives.
+    owners : mapping of link to rows
+        To each data owner, with the rows that are its own.
+    job : ClusterJob
+        Its policy says what may be opened; its label stands in every ledger line.
+    number : int
+        Of the job; stands in every frame of an opening.
+    """
+
+    def __init__(
+        self,
+        communicator: MeshCommunicator,
+        server: Link,
+        owners: Mapping[Link, Sequence[int]],
+        job: ClusterJob,
+        *,
+        number: int = 0,
+    ) -> None:
+        self._communicator = communicator
+        self._server = server
+        self._owners = owners
+        self._job = job
+        self._number = number
+        self.ledger: list[LedgerEntry] = []
+        self.undelivered: dict[str, str] = {}
+        """Owners that did not take their result, and why."""
+
+    def reveal(
+        self, x_enc: Any, opening: tuple[Audience, Opening], *, why: str
+    ) -> Pending[Int64Array | None]:
+        """Open a secret-shared tensor to an audience, if the policy allows, and write it down.
+
+        Parameters
+        ----------
+        x_enc : MPCTensor
+        opening : (Audience, Opening)
+            To whom and what. `each client` gets row i of its own points only.
+        why : str
+            For the ledger.
+
+        Returns
+        -------
+        Pending ndarray of int64, or None
+            The value for `parties and server`, which is sent with the other openings of a round;
+            None when the parties do not learn it: then it has been sent already.
+
+        Raises
+        ------
+        PolicyError
+            The policy does not allow it; nothing was opened.
+
+        Notes
+        -----
+        Every share that leaves is re-randomised by a fresh sharing of zero, so that it depends on
+        nothing but the value that is opened. The dealer, who knows all correlated randomness,
+        learns no more from the shares that data owners got than from their sums.
+
+        Cost: one round; 8 bytes an element from each party to each of the audience. Leakage: the
+        value, to the audience.
+        """
+        to, what = opening
+        if not self._allows(opening):
+            raise PolicyError(f"policy {self._job.reveal!r} does not open {what} to {to}")
+        share = share_of(x_enc)
+        share = share + zero_share(share.shape)
+        self.ledger.append(
+            LedgerEntry(
+                to=to,
+                what=what,
+                shape=share.shape,
+                why=why,
+                policy=self._job.reveal,
+                job=self._job.label,
+            )
+        )
+        if to == "parties and server":
+            return Pending(masked=torch.from_numpy(share), settle=lambda opened: opened.numpy())
+        if to == "each client":
+            for link, rows in self._owners.items():
+                self._deliver(link, share[np.asarray(rows)])
+        else:
+            self._server.send_ring(OPENED, share, number=self._number)
+        return ready(None)
+
+    def _deliver(self, link: Link, share: Int64Array) -> None:
+        try:
+            link.send_ring(OPENED, share, number=self._number)
+        except TransportError as error:  # its own loss; the others get theirs
+            self.undelivered[link.peer] = str(error)
+
+    def _allows(self, opening: tuple[Audience, Opening]) -> bool:
+        return opening in openings_of(self._job)

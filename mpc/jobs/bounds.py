@@ -1,0 +1,210 @@
+"""Public bounds taken from the rows, by a process that holds all of them.
+
+Shape letters: N points, D dimensions, M of a payload.
+"""
+
+import math
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from mpc.errors import BudgetError
+from mpc.jobs.encoding import VALUE_BITS, bounds_of, check_bounds, point_scale
+from mpc.jobs.job import GREATEST_BOUND, ClusterJob
+from mpc.ring.fixedpoint import POINT_BITS, FloatArray, binary_scale
+
+_ORIGIN_BITS: Final = 10
+"""Bits of the origin below the spread of the rows: it need not be the mean exactly."""
+_FAR: Final = 2.0 ** (VALUE_BITS - 1)
+"""How many bounds from 0 rows are left where they are."""
+_FAR_OUT: Final = 256
+"""How many times as far out as the median a row is named."""
+
+
+def origin_of(points_ND: FloatArray) -> FloatArray:
+    """Return the mean row, (D,).
+
+    Of an exact grid it is rounded to a power of two well below the rows' spread, so that rows that
+    are equally far from one another stay so.
+    """
+    first_D = points_ND[0]
+    with np.errstate(over="ignore", invalid="ignore"):
+        offset_D = (points_ND - first_D).mean(axis=0)
+        largest = float(np.abs(points_ND - first_D).max())
+    if not (np.isfinite(largest) and largest > 0):
+        return first_D if np.isfinite(largest) else np.zeros_like(first_D)
+    step = 2.0 ** (math.frexp(largest)[1] - _ORIGIN_BITS)
+    origin_D: FloatArray = first_D + np.rint(offset_D / step) * step
+    return origin_D
+
+
+def public_bound(points_ND: FloatArray) -> float:
+    """Return the smallest power of two that no row's length exceeds; 1 for rows of zeros.
+
+    Raises
+    ------
+    BudgetError
+        A length does not fit float64.
+
+    Notes
+    -----
+    Leakage: whoever learns the bound learns the longest row's length to within a factor of two.
+    """
+    with np.errstate(over="ignore"):
+        longest = float(np.linalg.norm(points_ND, axis=1).max())
+    return _power_above(longest)
+
+
+def with_bounds(job: ClusterJob, points_ND: FloatArray, payload_NM: FloatArray) -> ClusterJob:
+    """Return the job with every bound that it leaves open taken from the rows.
+
+    Parameters
+    ----------
+    job : ClusterJob
+    points_ND : ndarray of float64, (N, D)
+    payload_NM : ndarray of float64, (N, M)
+
+    Raises
+    ------
+    BudgetError
+        A length does not fit float64.
+
+    Notes
+    -----
+    Leakage: the parties and the server learn the bounds, each a power of two.
+    """
+    if job.payload_bound is None:
+        job = replace(job, payload_bound=public_bound(payload_NM))
+    if job.centre and job.value_bound is None:
+        job = replace(job, value_bound=_value_bound(job, np.abs(points_ND).max(axis=0)))
+    if job.standardize and job.feature_bounds is None:
+        job = replace(job, feature_bounds=_feature_bounds(job, _centred(points_ND)))
+    if job.norm_bound is None:
+        job = replace(job, norm_bound=public_bound(measured_rows(job, points_ND)))
+    return job
+
+
+def measured_rows(job: ClusterJob, points_ND: FloatArray) -> FloatArray:
+    """Return rows as the norm bound measures them, (N, D): centred, standardised, or neither."""
+    if not job.centre:
+        return points_ND
+    rows_ND = _centred(points_ND)
+    return rows_ND / deviations_of(points_ND) if job.standardize else rows_ND
+
+
+def deviations_of(points_ND: FloatArray) -> FloatArray:
+    """Return the standard deviation of each feature, (D,); 1 for a constant one."""
+    rows_ND = _centred(points_ND)
+    largest_D = np.abs(rows_ND).max(axis=0)
+    largest_D[largest_D == 0] = 1.0
+    deviation_D = np.sqrt(((rows_ND / largest_D) ** 2).mean(axis=0)) * largest_D
+    return np.where(deviation_D > 0, deviation_D, 1.0)
+
+
+def _centred(points_ND: FloatArray) -> FloatArray:
+    offset_ND = points_ND - points_ND[0]
+    centred_ND: FloatArray = offset_ND - offset_ND.mean(axis=0)
+    return centred_ND
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Prepared:
+    """Rows and what owners average of them, as a process that holds all of them shares them."""
+
+    points_ND: FloatArray = field(repr=False)
+    """The rows; less a public origin where they are too far from 0 for fixed point."""
+    payload_ND: FloatArray = field(repr=False)
+    """The rows in the range where fixed point is precise: centred, each feature divided by a power
+    of two."""
+    origin_D: FloatArray = field(repr=False)
+    scale_D: FloatArray = field(repr=False)
+
+    def restored(self, means_ND: FloatArray) -> FloatArray:
+        """Return means of rows from means of the payload."""
+        rows_ND: FloatArray = means_ND * self.scale_D + self.origin_D
+        return rows_ND
+
+
+def prepared(points_ND: FloatArray) -> Prepared:
+    """Prepare rows for a job.
+
+    Raises
+    ------
+    BudgetError
+        Numbers too large for float64.
+    """
+    origin_D = origin_of(points_ND)
+    with np.errstate(over="ignore", invalid="ignore"):
+        centred_ND = points_ND - origin_D
+        largest_D = np.abs(centred_ND).max(axis=0)
+    scale_D = np.array([_power_above(float(largest)) for largest in largest_D])
+    far = bool((np.abs(points_ND).max(axis=0) > _FAR * scale_D).any())
+    return Prepared(
+        points_ND=centred_ND if far else points_ND,
+        payload_ND=centred_ND / scale_D,
+        origin_D=origin_D,
+        scale_D=scale_D,
+    )
+
+
+def lost_to_rounding(job: ClusterJob, points_ND: FloatArray) -> list[str]:
+    """Return in words what a job's fixed point cannot tell apart, for whoever holds all rows.
+
+    Parameters
+    ----------
+    job : ClusterJob
+        Its bounds known.
+    points_ND : ndarray of float64, (N, D)
+
+    Raises
+    ------
+    InputError, BudgetError
+        The bounds do not fit one another, or the ring.
+    """
+    check_bounds(job, *points_ND.shape)
+    rows_ND = measured_rows(job, points_ND)
+    distance_N = np.linalg.norm(rows_ND - np.median(rows_ND, axis=0), axis=1)
+    usual = float(np.median(distance_N))
+    said = []
+    far = np.flatnonzero(distance_N > _FAR_OUT * usual) if usual > 0 else np.array([])
+    if len(far):
+        named = ", ".join(map(str, far[:5])) + (", ..." if len(far) > len(far[:5]) else "")
+        said.append(
+            f"row {named}: more than {_FAR_OUT} times as far out as half of all rows; the others "
+            "are told apart less precisely for it, so take it out if it is no data"
+        )
+    distinct, found = len(np.unique(points_ND, axis=0)), len(np.unique(_encoded(job, points_ND)))
+    if found < distinct:
+        said.append(
+            f"{distinct} rows are distinct, but only {found} of them are at 18 bits below "
+            f"norm_bound={bounds_of(job)[0]:.6g}"
+        )
+    return said
+
+
+def _encoded(job: ClusterJob, points_ND: FloatArray) -> npt.NDArray[np.void]:
+    """Return each row as owners encode it, as one value."""
+    ring_ND = np.rint(points_ND / point_scale(job) * 2.0**POINT_BITS) + 0.0
+    return np.ascontiguousarray(ring_ND).view([("", ring_ND.dtype)] * ring_ND.shape[1])
+
+
+def _value_bound(job: ClusterJob, largest_D: FloatArray) -> float | tuple[float, ...]:
+    """Return a bound of raw numbers; of each feature, where each has a unit of its own."""
+    if job.standardize:
+        return tuple(_power_above(float(largest)) for largest in largest_D)
+    return _power_above(float(largest_D.max()))
+
+
+def _feature_bounds(job: ClusterJob, centred_ND: FloatArray) -> tuple[float, ...]:
+    """Return bounds of features, none too far below the value bound for the ring."""
+    largest_D = np.abs(centred_ND).max(axis=0)
+    least_D = np.broadcast_to(np.ldexp(job.value_bound or 1.0, -VALUE_BITS), largest_D.shape)
+    return tuple(_power_above(float(bound)) for bound in np.maximum(largest_D, least_D))
+
+
+def _power_above(largest: float) -> float:
+    if not largest <= GREATEST_BOUND:
+        raise BudgetError("rows too long for float64: scale them down")
+    return binary_scale(largest) if largest > 0 else 1.0

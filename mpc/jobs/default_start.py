@@ -1,0 +1,71 @@
+"""How a clustering starts when nobody says how: as well as scikit-learn's own default.
+
+K-means++ from several starts side by side, few iterations, the best kept. On every data set that
+scikit-learn ships, raw and standardised, for 2 to 12 clusters, the inertia is on average at most
+1.02 times that of `KMeans(n_init=10)` (`tests/mpc/jobs/test_default_start.py`), in at most 1.5
+times the rounds of one farthest-first start that runs until nothing changes. The price is bytes:
+each start is compared like the first.
+
+Shape letters: N points, K clusters.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from mpc.jobs.job import MAX_COLUMNS, MAX_ITERATIONS, Init
+
+ITERATIONS: Final = 20
+"""Most iterations of a single start."""
+_MOST_RESTARTS: Final = 32
+_MOST_COMPARISONS: Final = 4_000_000
+"""Comparisons of an iteration, over all starts: half a gigabyte from the dealer."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Start:
+    """First centres, number of starts, and most iterations."""
+
+    init: Init
+    restarts: int
+    iterations: int
+
+
+def start_of(
+    num_points: int,
+    k: int | None,
+    *,
+    init: Init | None = None,
+    restarts: int | None = None,
+    iterations: int | None = None,
+    rows_given: bool = False,
+) -> Start:
+    """Fill in what of a start is left open.
+
+    Parameters
+    ----------
+    num_points : int
+        N.
+    k : int or None
+        Number of clusters; None where it is to be chosen, from one farthest-first start.
+    init : {"farthest-first", "k-means++"}, optional
+    restarts, iterations : int, optional
+    rows_given : bool
+        First centres are public rows.
+    """
+    if init is None:
+        alone = k is None or rows_given or k == 1
+        init = "farthest-first" if alone and restarts in (None, 1) else "k-means++"
+    if init == "farthest-first" or rows_given or k is None or k < 1:
+        return Start(init=init, restarts=restarts or 1, iterations=iterations or ITERATIONS)
+    few = min(k + 3, MAX_ITERATIONS) if restarts is None else ITERATIONS
+    return Start(
+        init=init,
+        restarts=default_restarts(num_points, k) if restarts is None else restarts,
+        iterations=few if iterations is None else iterations,
+    )
+
+
+def default_restarts(num_points: int, k: int) -> int:
+    """Return how many starts of k-means++ there are by default: 2 K + 8, fewer for many points."""
+    pairs = max(num_points * k * (k - 1) // 2, 1)
+    return max(1, min(_MOST_RESTARTS, 2 * k + 8, MAX_COLUMNS // k, _MOST_COMPARISONS // pairs))

@@ -1,0 +1,386 @@
+"""What can be asked of a session, and what comes back.
+
+Shape letters: N points, K clusters, D dimensions of a point, M of a payload.
+"""
+
+import operator
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Final, Literal, Protocol, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from mpc.errors import BudgetError, InputError
+from mpc.ring.fixedpoint import FloatArray
+from mpc.traffic import Traffic
+
+RevealPolicy = Literal["own-mean", "assignments", "distances"]
+REVEAL_POLICIES: Final[tuple[RevealPolicy, ...]] = ("own-mean", "assignments", "distances")
+"""From least to most is opened; see `mpc.engine.reveal`."""
+
+MAX_POINTS: Final = 8191
+"""More would overflow the ring (squared cluster sizes) and no memory would hold the distances."""
+
+K_CANDIDATES_MAX: Final = 8
+"""The largest number of clusters that is tried when none is given, unless the job says."""
+
+Comparisons = Literal["auto", "keys", "digits", "circuits"]
+COMPARISONS: Final[tuple[Comparisons, ...]] = ("auto", "keys", "digits", "circuits")
+"""How parties compare; see `ClusterJob.comparisons`."""
+
+Init = Literal["farthest-first", "k-means++"]
+K_MAX_LIMIT: Final = 16
+"""The largest `k_max`: which candidates are legal is an index into a table of 2^15 entries."""
+
+INITS: Final[tuple[Init, ...]] = ("farthest-first", "k-means++")
+"""How first centres are chosen; see `mpc.clustering.seeding`."""
+
+TOO_SMALL: Final = -1
+"""In place of a size: the point's cluster has fewer owners than the minimum, nothing is opened."""
+
+MAX_COLUMNS: Final = 1024
+"""Most centres over all restarts or candidates of k."""
+
+MAX_ITERATIONS: Final = 10_000
+"""Most reassignments of a job. Each has randomness under a number of its own: more would meet those
+of the next job."""
+
+MAX_JOBS: Final = (1 << 32) - 1
+"""Most jobs of a session: a job's number stands in 4 bytes of every frame."""
+
+MAX_ENTRIES: Final = 1 << 27
+"""Most numbers that owners share in a job, N (D + M): a gigabyte at each party."""
+
+MAX_INTEGER_BITS: Final = 256
+"""Bits of any integer of a job, the seed above all."""
+
+_LEAST_BOUND: Final = 2.0**-1000
+GREATEST_BOUND: Final = 2.0**1000
+"""Of what bounds may be, so that quotients of two are floats."""
+
+MAX_LABEL: Final = 1000
+"""Most characters of a job's label, which every line of the ledger repeats."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ClusterJob:
+    """Public description of one job: cluster points, give each its cluster's mean payload."""
+
+    k: int | None
+    """Number of clusters; None chooses from 1 to `k_max`, see `mpc.clustering.choose_k`."""
+    iterations: int = 20
+    """Most reassignments; the job ends earlier when one changes nothing (that bit is public)."""
+    reveal: RevealPolicy = "own-mean"
+    """What is opened besides each data owner's own mean and size."""
+    min_cluster_size: int = 3
+    """Of a cluster with fewer owners nothing is opened, lest a mean be one neighbour's value."""
+    evaluate: bool = False
+    """Open the labels to an `evaluator`: for simulations, never in deployment."""
+    init_rows: tuple[int, ...] | None = None
+    """Public start: these points are the first centres. None: chosen under sharing, see `init`."""
+    init: Init = "farthest-first"
+    """How first centres are chosen: deterministically, or drawn by `seed`."""
+    restarts: int = 1
+    """Independent starts of k-means++, in the same rounds; the one of least inertia is kept."""
+    seed: int = 0
+    """Of the public draws of k-means++; no mask depends on it."""
+    k_max: int = K_CANDIDATES_MAX
+    """Where k is None: the largest number of clusters to choose."""
+    centre: bool = True
+    """Measure points from their mean, which nobody learns: what is found does not depend on where
+    the origin is."""
+    standardize: bool = False
+    """Divide each feature by its standard deviation, which nobody learns, and which is right to
+    within 2^-12; a constant feature is left out. Needs `centre`."""
+    norm_bound: float | None = None
+    """Public bound on the Euclidean norm of a point, centred and standardised where that is asked
+    for; points have 18 bits below it. This bound and the next three: None takes the power of two at
+    or above what the rows need, which only a process that holds all of them can, and makes it
+    public."""
+    value_bound: float | tuple[float, ...] | None = None
+    """Public bound on the magnitude of a raw coordinate, up to 2^26 times the norm bound; or, where
+    features are standardised, one of each feature, up to 2^26 times its own bound."""
+    feature_bounds: tuple[float, ...] | None = None
+    """Where features are standardised: a public bound of each, on its distance from its mean. One
+    too large by a factor of 2^6 costs 6 of 18 bits of the feature."""
+    payload_bound: float | None = None
+    """Public bound on the Euclidean norm of a point's payload, which has 24 bits below it, or fewer
+    where it has more than 128 numbers."""
+    comparisons: Comparisons = "auto"
+    """How parties compare: two by the dealer's keys, in the fewest rounds, or by digits, with the
+    fewest bytes; `auto` takes keys while they are few. Three and more have digits in place of keys.
+    Circuits need neither, and take the most rounds; see `mpc.gates.comparison_choice`."""
+    label: str = ""
+    """Copied to every ledger line, e.g. "round 3"."""
+
+    def __post_init__(self) -> None:
+        self._take_integers()
+        if self.k is not None and self.k < 1:
+            raise InputError(f"k={self.k} but at least one cluster is needed")
+        if self.iterations < 1:
+            raise InputError(f"iterations={self.iterations} but at least 1 is needed")
+        self._check_limits()
+        if self.reveal not in REVEAL_POLICIES:
+            raise InputError(f"reveal={self.reveal!r} is none of {', '.join(REVEAL_POLICIES)}")
+        if self.min_cluster_size < 1:
+            raise InputError(f"min_cluster_size={self.min_cluster_size} but at least 1 is needed")
+        self._check_bounds()
+        if self.comparisons not in COMPARISONS:
+            raise InputError(
+                f"comparisons={self.comparisons!r} is none of {', '.join(COMPARISONS)}"
+            )
+        self._check_start()
+        if self.init_rows is not None:
+            self._check_init_rows(self.init_rows)
+
+    def _take_integers(self) -> None:
+        """Turn NumPy's integers into Python's, and refuse what is none: 2.5, or "2"."""
+        names = ("iterations", "min_cluster_size", "restarts", "seed", "k_max")
+        for name in (*names, *(["k"] if self.k is not None else [])):
+            object.__setattr__(self, name, _integer(name, getattr(self, name)))
+        if self.init_rows is not None:
+            rows = tuple(_integer("init_rows", row) for row in self.init_rows)
+            object.__setattr__(self, "init_rows", rows)
+
+    def _check_bounds(self) -> None:
+        for name in ("norm_bound", "value_bound", "feature_bounds", "payload_bound"):
+            bound = getattr(self, name)
+            if bound is not None:
+                object.__setattr__(self, name, _bounds(name, bound))
+        if self.standardize and not self.centre:
+            raise InputError("standardize=True needs centre=True")
+        if not self.standardize:
+            if self.feature_bounds is not None:
+                raise InputError("feature_bounds are for standardize=True")
+            if isinstance(self.value_bound, tuple):
+                raise InputError("a value_bound of each feature is for standardize=True")
+
+    def _check_limits(self) -> None:
+        """Refuse what is too large, as a party must that hears of the job from a server."""
+        if self.iterations > MAX_ITERATIONS:
+            raise InputError(
+                f"iterations={self.iterations} but a job has {MAX_ITERATIONS} at most; it ends by "
+                "itself when nothing changes"
+            )
+        if self.min_cluster_size > MAX_POINTS:
+            raise InputError(
+                f"min_cluster_size={self.min_cluster_size} but a job has at most {MAX_POINTS} "
+                "points"
+            )
+        if len(self.label) > MAX_LABEL:
+            raise InputError(
+                f"a label of {len(self.label)} characters, but {MAX_LABEL} are possible at most"
+            )
+
+    def _check_start(self) -> None:
+        if self.init not in INITS:
+            raise InputError(f"init={self.init!r} is none of {', '.join(INITS)}")
+        if self.restarts < 1 or self.k_max < 1:
+            raise InputError(
+                f"restarts={self.restarts}, k_max={self.k_max} but at least 1 is needed of each"
+            )
+        if self.k is None and self.k_max > K_MAX_LIMIT:
+            raise InputError(f"k_max={self.k_max} but k is chosen from {K_MAX_LIMIT} at most")
+        if self.seed < 0:
+            raise InputError(f"seed={self.seed} but a number of at least 0 is needed")
+        drawn = self.init == "k-means++" and self.init_rows is None
+        if self.restarts > 1 and not drawn:
+            raise InputError(
+                f"restarts={self.restarts} but only k-means++ starts differ from one another; "
+                "say init='k-means++' without init_rows, or restarts=1"
+            )
+        if self.k is None and drawn:
+            raise InputError("k=None is chosen from farthest-first starts; give k for k-means++")
+        if (self.k or self.k_max) * self.restarts > MAX_COLUMNS:
+            raise InputError(
+                f"{self.k or self.k_max} clusters in {self.restarts} restarts are more than "
+                f"{MAX_COLUMNS} centres; lower one of them"
+            )
+
+    def _check_init_rows(self, rows: tuple[int, ...]) -> None:
+        if self.k is None:
+            raise InputError("init_rows needs a given k")
+        if len(rows) != self.k or len(set(rows)) != len(rows):
+            raise InputError(
+                f"init_rows has {len(rows)} entries {rows}; k={self.k} distinct are needed"
+            )
+
+    @property
+    def is_batch(self) -> bool:
+        """Whether several clusterings run side by side: restarts, or candidates for k."""
+        return self.k is None or self.restarts > 1
+
+    def check_points(self, points_ND: FloatArray, payload_NM: FloatArray) -> None:
+        """Refuse what the job cannot work on, before anything is shared.
+
+        Parameters
+        ----------
+        points_ND : ndarray of float64, (N, D)
+        payload_NM : ndarray of float64, (N, M)
+
+        Raises
+        ------
+        InputError
+            Wrong rank or dtype, empty, NaN or infinity, different N, k > N, start out of range.
+        """
+        for name, array in (("points", points_ND), ("payload", payload_NM)):
+            if not isinstance(array, np.ndarray) or array.dtype != np.float64:
+                raise InputError(f"{name} must be a float64 array")
+            if array.ndim != 2 or 0 in array.shape:
+                raise InputError(f"{name} has shape {array.shape}; a non-empty (N, D) is needed")
+            if not np.isfinite(array).all():
+                raise InputError(f"{name} contain NaN or infinity; clean them before sharing")
+        n = len(points_ND)
+        if len(payload_NM) != n:
+            raise InputError(f"{n} points but {len(payload_NM)} payload rows")
+        self.check_shapes(n, points_ND.shape[1], payload_NM.shape[1])
+
+    def check_shapes(self, num_points: int, dim: int, payload: int) -> None:
+        """Refuse a number of points or numbers that the job cannot work on.
+
+        Raises
+        ------
+        InputError, BudgetError
+            Nothing to cluster or to average, too much of it, k > N, or a start out of range.
+        """
+        n, entries = num_points, num_points * (dim + payload)
+        if min(n, dim, payload) < 1:
+            raise InputError(f"{n} points of {dim} numbers, and {payload} to average: no job")
+        if n > MAX_POINTS:
+            raise BudgetError(f"{n} points, but at most {MAX_POINTS} fit the fixed-point budget")
+        if entries > MAX_ENTRIES:
+            raise BudgetError(
+                f"{n} points of {dim} numbers, and {payload} to average, are {entries} numbers, "
+                f"but at most {MAX_ENTRIES} are shared in a job; lower one of the three"
+            )
+        if self.k is not None and self.k > n:
+            raise InputError(f"k={self.k} but only {n} points; lower --k or add points")
+        if self.init_rows is not None and not all(0 <= row < n for row in self.init_rows):
+            raise InputError(f"init_rows {self.init_rows} must lie in 0..{n - 1}")
+
+    def as_json(self) -> dict[str, object]:
+        """Return the job as plain values for a control message."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, values: object) -> Self:
+        """Rebuild, and check again, a job that came in a control message."""
+        if not isinstance(values, dict):
+            raise InputError("a job must be a JSON object")
+        return cls(**{**values, **{name: _tuple(values.get(name)) for name in _TUPLES}})
+
+
+_TUPLES: Final = ("init_rows", "feature_bounds", "value_bound")
+
+
+def _tuple(value: Any) -> Any:
+    """Return a list of JSON as a tuple; what is none as it is, to be refused by name."""
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _bounds(name: str, value: object) -> float | tuple[float, ...]:
+    """Return a bound, or a bound of each feature."""
+    several = name == "feature_bounds" or (name == "value_bound" and not np.isscalar(value))
+    if not several:
+        return _positive(name, value)
+    if not isinstance(value, list | tuple | np.ndarray):
+        raise InputError(f"{name}={value!r} but a number for each feature is needed")
+    return tuple(_positive(name, bound) for bound in value)
+
+
+def _positive(name: str, value: object) -> float:
+    if not isinstance(value, int | float | np.integer | np.floating) or isinstance(value, bool):
+        raise InputError(f"{name}={value!r} but a positive number is needed")
+    if not (_LEAST_BOUND <= value <= GREATEST_BOUND):
+        raise InputError(
+            f"{name}={value!r} but a positive number is needed, from 2^-1000 to 2^1000"
+        )
+    return float(value)
+
+
+def _integer(name: str, value: object) -> int:
+    try:
+        integer = operator.index(value)  # type: ignore[arg-type]
+    except TypeError:
+        raise InputError(f"{name}={value!r} but an integer is needed") from None
+    if integer.bit_length() > MAX_INTEGER_BITS:  # so many digits may be that they cannot be shown
+        raise InputError(
+            f"{name} has {integer.bit_length()} bits, but at most {MAX_INTEGER_BITS} are possible"
+        )
+    return integer
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LedgerEntry:
+    """One opening: who learned what, and why."""
+
+    to: str
+    """Who learns: `server`, `parties and server`, `each client` or `evaluator`."""
+    what: str
+    shape: tuple[int, ...]
+    why: str
+    policy: str
+    job: str = ""
+
+    def as_json(self) -> dict[str, object]:
+        """Return the entry as plain values."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, values: dict[str, object]) -> Self:
+        """Rebuild an entry that came in a control message."""
+        shape = values["shape"]
+        return cls(**{**values, "shape": tuple(shape)})  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class ClusterResult:
+    """What came of a job. In deployment each owner has its own row only.
+
+    A point over the public bound is left out of everything: its own row of `means_NM` is NaN, its
+    size 0, and that is how its owner, and nobody else, learns of it; under policy `distances` the
+    server does, too. Its label, where labels are opened, is 0.
+    """
+
+    k: int
+    iterations: int
+    """Reassignments done."""
+    means_NM: FloatArray
+    """Row i is what owner of point i reconstructed: its own cluster's mean payload, or NaN."""
+    sizes_N: npt.NDArray[np.int64]
+    """Points in each point's own cluster; 0 for a point that was left out, `TOO_SMALL` where the
+    cluster has fewer owners than the minimum."""
+    labels_N: npt.NDArray[np.int64] | None
+    """0..K-1, if the policy or `evaluate` opens them; else None."""
+    ledger: tuple[LedgerEntry, ...]
+    traffic: Traffic
+
+    @property
+    def left_out_N(self) -> npt.NDArray[np.bool_]:
+        """Who was over the public norm bound and left out, (N,)."""
+        return np.asarray(self.sizes_N == 0)
+
+    @property
+    def too_small_N(self) -> npt.NDArray[np.bool_]:
+        """Whose cluster is below the minimum size, so that nothing of it was opened, (N,)."""
+        return np.asarray(self.sizes_N == TOO_SMALL)
+
+
+class Session(Protocol):
+    """What `mpc.open_session` and its plaintext twin have in common."""
+
+    def cluster(
+        self,
+        job: ClusterJob,
+        points_ND: FloatArray,
+        payload_NM: FloatArray,
+        owners: Sequence[int] | None = None,
+    ) -> ClusterResult:
+        """Cluster points, average payloads inside clusters; row i is of client `owners[i]`."""
+
+    def check(self) -> None:
+        """Raise if a process of the session has ended."""
+
+    def close(self) -> None:
+        """End the session."""

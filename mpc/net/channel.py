@@ -1,0 +1,257 @@
+"""Bytes between two ends of a socket: in the clear, or through TLS 1.3.
+
+TLS runs on memory buffers beside the socket, not inside it: reading and writing can then alternate
+in one thread without a lock, and a kernel time-out ends every wait without an extra system call.
+"""
+
+import errno
+import os
+import socket
+import ssl
+import struct
+import time
+from collections.abc import Iterator
+from typing import Final, Protocol
+
+from mpc.errors import InputError, PeerTimeoutError, TransportError
+
+_BUFFER_BYTES: Final = 1 << 18
+_RECORD_BATCH: Final = 1 << 18
+"""Bytes encrypted at a time: bounds the copies held of a large payload."""
+MAX_SECONDS: Final = 1e9
+"""Thirty years; the kernel and Python take little more."""
+
+Buffer = bytes | bytearray | memoryview
+
+
+class Channel(Protocol):
+    """A connected socket and how bytes are written on it."""
+
+    sock: socket.socket
+    spin_s: float
+    """How long a wait looks again and again before it sleeps."""
+
+    def encode(self, data: Buffer) -> Iterator[Buffer]:
+        """Yield what is to be sent for `data`, piece by piece."""
+
+    def close(self) -> None:
+        """Close the socket and let go of all keys; harmless when closed already."""
+
+    def read_into(self, view: memoryview, *, wait: bool) -> int:
+        """Read some bytes; 0 when the peer closed.
+
+        Raises
+        ------
+        BlockingIOError
+            Nothing came within the time-out, or nothing is there and `wait` is False.
+        OSError
+            The connection broke.
+        """
+
+    @property
+    def has_buffered(self) -> bool:
+        """Whether bytes may be read without the socket becoming readable."""
+
+
+class PlainChannel:
+    """Bytes as they are. For debugging on loopback only."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self.sock = sock
+        self.spin_s = 0.0
+        self._buffer = memoryview(bytearray(_BUFFER_BYTES))
+        self._start = self._end = 0
+
+    def encode(self, data: Buffer) -> Iterator[Buffer]:
+        """Yield the bytes themselves."""
+        yield data
+
+    def close(self) -> None:
+        """Close the socket."""
+        self.sock.close()
+
+    def read_into(self, view: memoryview, *, wait: bool) -> int:
+        """Read some bytes; small reads go through a buffer, to save system calls."""
+        if self._start == self._end:
+            if len(view) >= _BUFFER_BYTES:
+                return receive(self.sock, view, wait=wait, spin_s=self.spin_s)
+            count = receive(self.sock, self._buffer, wait=wait, spin_s=self.spin_s)
+            self._start, self._end = 0, count
+        count = min(len(view), self._end - self._start)
+        view[:count] = self._buffer[self._start : self._start + count]
+        self._start += count
+        return count
+
+    @property
+    def has_buffered(self) -> bool:
+        """Whether bytes were read ahead."""
+        return self._start < self._end
+
+
+class TlsChannel:
+    """Bytes through TLS 1.3, both ends authenticated; made by `handshake`."""
+
+    def __init__(
+        self,
+        sock: socket.socket,
+        context: ssl.SSLContext,
+        *,
+        server_side: bool,
+        peer_name: str | None,
+    ) -> None:
+        self.sock = sock
+        self.spin_s = 0.0
+        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self._tls: ssl.SSLObject | None = context.wrap_bio(
+            self._incoming, self._outgoing, server_side=server_side, server_hostname=peer_name
+        )
+        self._buffer = memoryview(bytearray(_BUFFER_BYTES))
+
+    def shake_hands(self, deadline: float) -> None:
+        """Run the handshake until `deadline` (monotonic seconds)."""
+        done = False
+        while not done:
+            try:
+                self._open.do_handshake()
+                done = True
+            except ssl.SSLWantReadError:
+                pass
+            finally:  # a refusal, too, tells the peer why
+                if self._outgoing.pending:
+                    self.sock.sendall(self._outgoing.read())
+            if not done:
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    raise BlockingIOError
+                set_timeout(self.sock, left)
+                if not self._fill(wait=True):
+                    raise ConnectionResetError("it hung up during the handshake")
+
+    @property
+    def peer_names(self) -> tuple[str, ...]:
+        """All names in the peer's certificate, which the authority signed.
+
+        Those of DNS as they are, others with their kind before them; common names are none.
+        """
+        certificate = self._open.getpeercert() or {}
+        pairs = ((str(pair[0]), str(pair[1])) for pair in certificate.get("subjectAltName", ()))
+        return tuple(name if kind == "DNS" else f"{kind}:{name}" for kind, name in pairs)
+
+    def close(self) -> None:
+        """Close the socket and drop the TLS session, whose context holds our private key."""
+        self.sock.close()
+        self._tls = None
+
+    @property
+    def _open(self) -> ssl.SSLObject:
+        if self._tls is None:
+            raise OSError(errno.EBADF, "it was closed here")
+        return self._tls
+
+    def encode(self, data: Buffer) -> Iterator[Buffer]:
+        """Yield encrypted records."""
+        view = memoryview(data)
+        for start in range(0, max(len(view), 1), _RECORD_BATCH):
+            self._open.write(view[start : start + _RECORD_BATCH])
+            yield self._outgoing.read()
+
+    def read_into(self, view: memoryview, *, wait: bool) -> int:
+        """Read and decrypt some bytes; 0 when the peer closed."""
+        while True:
+            try:
+                return self._open.read(len(view), view)  # type: ignore[return-value]
+            except ssl.SSLWantReadError:
+                if not self._fill(wait=wait):
+                    return 0
+            except ssl.SSLZeroReturnError:
+                return 0
+
+    @property
+    def has_buffered(self) -> bool:
+        """Whether decrypted or undecrypted bytes were read ahead."""
+        return self._tls is not None and bool(self._tls.pending() or self._incoming.pending)
+
+    def _fill(self, *, wait: bool) -> int:
+        count = receive(self.sock, self._buffer, wait=wait, spin_s=self.spin_s)
+        if count:
+            self._incoming.write(self._buffer[:count])
+        return count
+
+
+def handshake(
+    sock: socket.socket,
+    context: ssl.SSLContext,
+    *,
+    server_side: bool,
+    peer_name: str | None = None,
+    timeout_s: float,
+) -> TlsChannel:
+    """Agree on keys with the peer and check its certificate.
+
+    Parameters
+    ----------
+    sock : socket.socket
+        Connected, blocking.
+    context : ssl.SSLContext
+        From `mpc.net.tls`.
+    server_side : bool
+    peer_name : str, optional
+        Name that the peer's certificate must have; needed on the client's side.
+    timeout_s : float
+
+    Raises
+    ------
+    TransportError
+        The certificate or the protocol is refused, by either end; the message says why.
+    PeerTimeoutError
+    """
+    channel = TlsChannel(sock, context, server_side=server_side, peer_name=peer_name)
+    try:
+        channel.shake_hands(time.monotonic() + timeout_s)
+    except ssl.SSLCertVerificationError as error:
+        raise TransportError(f"its certificate is refused: {error.verify_message}") from None
+    except ssl.SSLError as error:
+        raise TransportError(f"no TLS 1.3 with it: {error.reason or error}") from None
+    except BlockingIOError:
+        raise PeerTimeoutError(f"it did not finish the handshake in {timeout_s:g} s") from None
+    except OSError as error:
+        raise TransportError(f"the connection broke: {error.strerror or error}") from None
+    return channel
+
+
+def check_seconds(name: str, seconds: float) -> None:
+    """Refuse a time-out that the kernel cannot keep.
+
+    Raises
+    ------
+    InputError
+    """
+    if not 0 < seconds <= MAX_SECONDS:
+        raise InputError(f"{name} {seconds}: seconds above 0, at most {MAX_SECONDS:g}, are needed")
+
+
+def set_timeout(sock: socket.socket, seconds: float) -> None:
+    """Let the kernel end blocking reads and writes after some seconds of silence."""
+    sock.settimeout(None)
+    whole, micros = divmod(round(max(seconds, 1e-3) * 1e6), 1_000_000)
+    timeval = struct.pack("ll", whole, micros)
+    for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
+        sock.setsockopt(socket.SOL_SOCKET, option, timeval)
+
+
+def receive(sock: socket.socket, view: memoryview, *, wait: bool, spin_s: float) -> int:
+    """Read what is there; if nothing is, look again for a while, then sleep until something is.
+
+    Looking gives way to other processes of the same core. It saves the time that the kernel takes
+    to wake a sleeper, which is longer than a round between two parties on one machine.
+    """
+    if not wait:
+        return sock.recv_into(view, 0, socket.MSG_DONTWAIT)
+    if spin_s:
+        until = time.perf_counter() + spin_s
+        while time.perf_counter() < until:
+            try:
+                return sock.recv_into(view, 0, socket.MSG_DONTWAIT)
+            except BlockingIOError:
+                os.sched_yield()
+    return sock.recv_into(view)

@@ -1,0 +1,288 @@
+"""Credentials in a folder: `ca.pem`, and `party-0.pem` with `party-0.key` for `party:0`.
+
+Key files are for their owner alone from the moment they exist, and nothing is ever overwritten.
+`ca.key`, the test authority's own key, stays where it was made; see `mpc.net.certificates`.
+"""
+
+import os
+import stat
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final, TextIO
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
+
+from mpc.errors import InputError
+from mpc.net.certificates import (
+    DOMAIN,
+    Authority,
+    Credentials,
+    certificate_name,
+    check_validity,
+    uses_of,
+)
+
+AUTHORITY_FILE: Final = "ca.pem"
+AUTHORITY_KEY_FILE: Final = "ca.key"
+_KEY_SUFFIX: Final = ".key"
+_OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
+
+
+def file_names(role: str) -> tuple[str, str]:
+    """Return the names of a role's certificate and of its key, e.g. `party-0.pem`, `party-0.key`.
+
+    Raises
+    ------
+    InputError
+        No such role.
+    """
+    stem = certificate_name(role).removesuffix(f".{DOMAIN}")
+    return f"{stem}.pem", f"{stem}{_KEY_SUFFIX}"
+
+
+def write_certificates(authority: Authority, folder: Path, roles: Sequence[str]) -> None:
+    """Write a new authority, with its key, and new credentials of some roles.
+
+    Parameters
+    ----------
+    authority : Authority
+    folder : Path
+        Made, for its owner alone, if there is none.
+    roles : sequence of str
+
+    Raises
+    ------
+    InputError
+        A file is there already, a role is unknown or named twice, or the disk refuses; nothing
+        new is left then.
+    """
+    contents = {
+        AUTHORITY_FILE: authority.certificate_pem,
+        AUTHORITY_KEY_FILE: authority.key_pem,
+    }
+    _write_new(folder, contents | _issue(authority, folder, roles, also=tuple(contents)))
+
+
+def add_certificates(folder: Path, roles: Sequence[str]) -> Authority:
+    """Issue credentials of further roles by the authority in a folder, and return it.
+
+    Raises
+    ------
+    InputError
+        As `write_certificates` and `read_authority`.
+    """
+    authority = read_authority(folder)
+    _write_new(folder, _issue(authority, folder, roles))
+    return authority
+
+
+def read_authority(folder: Path) -> Authority:
+    """Read `ca.pem` and `ca.key`.
+
+    Raises
+    ------
+    InputError
+        A file is missing, damaged or readable by others, the two do not belong together, or the
+        certificate is not one of an authority.
+    """
+    certificate = _certificates(_read(folder / AUTHORITY_FILE), folder / AUTHORITY_FILE)[0]
+    key = _key(_read(folder / AUTHORITY_KEY_FILE), folder / AUTHORITY_KEY_FILE)
+    if not isinstance(key, ec.EllipticCurvePrivateKey) or not _belong(key, certificate):
+        raise InputError(f"{folder / AUTHORITY_KEY_FILE} is not the key of {AUTHORITY_FILE}")
+    try:
+        may_issue = certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
+        if may_issue:
+            return Authority(certificate, key)
+    except x509.ExtensionNotFound:
+        pass
+    raise InputError(
+        f"{folder / AUTHORITY_FILE} may not issue certificates; needed is the one that "
+        "`secfpp certs init` wrote"
+    )
+
+
+def read_credentials(folder: Path, role: str) -> Credentials:
+    """Read and check what one role needs to meet its peers.
+
+    Parameters
+    ----------
+    folder : Path
+        With `ca.pem` and the role's two files.
+    role : str
+
+    Returns
+    -------
+    Credentials
+
+    Raises
+    ------
+    InputError
+        A file is missing or damaged; the key is readable by others or another certificate's; the
+        certificate is another role's, another authority's, for other uses, or not valid now.
+    """
+    certificate_path, key_path = (folder / name for name in file_names(role))
+    authority_pem = _read(folder / AUTHORITY_FILE)
+    certificate_pem, key_pem = _read(certificate_path), _read(key_path)
+    certificate = _certificates(certificate_pem, certificate_path)[0]
+    _check_name(certificate, role, certificate_path)
+    _check_uses(certificate, role, certificate_path)
+    if not _belong(_key(key_pem, key_path), certificate):
+        raise InputError(f"{key_path} is not the key of {certificate_path.name}")
+    check_validity(certificate, str(certificate_path))
+    _check_issuer(certificate, certificate_path, authority_pem)
+    return Credentials(
+        role=role,
+        certificate_pem=certificate_pem,
+        key_pem=key_pem,
+        authority_pem=authority_pem,
+    )
+
+
+def _check_name(certificate: x509.Certificate, role: str, path: Path) -> None:
+    """Refuse a certificate that has any other names than its role's."""
+    try:
+        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
+        found = list(names.value)
+    except x509.ExtensionNotFound:
+        found = []
+    if found != [x509.DNSName(certificate_name(role))]:
+        shown = ", ".join(str(name.value) for name in found)
+        raise InputError(
+            f"{path} is for {shown or 'nobody'} and not for {role}, whose certificate "
+            f"has the one DNS name {certificate_name(role)}"
+        )
+
+
+def _check_uses(certificate: x509.Certificate, role: str, path: Path) -> None:
+    """Refuse a certificate that says what it is for, and not what the role does with it."""
+    try:
+        allowed = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+    except x509.ExtensionNotFound:
+        return  # for any use: RFC 5280, section 4.2.1.12
+    missing = [use._name for use in uses_of(role) if use not in allowed]
+    if missing:
+        raise InputError(
+            f"{path} may not be used for {' and '.join(missing)}, which {role} needs; have it "
+            "issued with that extended key usage"
+        )
+
+
+def _check_issuer(certificate: x509.Certificate, path: Path, authority_pem: str) -> None:
+    """Refuse a certificate that no valid authority of the folder has signed."""
+    authorities = _certificates(authority_pem, path.with_name(AUTHORITY_FILE))
+    issuers = [authority for authority in authorities if _issued(authority, certificate)]
+    if not issuers:
+        raise InputError(
+            f"{path} was not issued by {AUTHORITY_FILE} beside it: copy both from the same folder"
+        )
+    check_validity(issuers[0], str(path.with_name(AUTHORITY_FILE)))
+
+
+def _issued(authority: x509.Certificate, certificate: x509.Certificate) -> bool:
+    try:
+        certificate.verify_directly_issued_by(authority)
+    except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
+        return False
+    return True
+
+
+def _belong(key: PrivateKeyTypes, certificate: x509.Certificate) -> bool:
+    return key.public_key() == certificate.public_key()
+
+
+def _certificates(text: str, path: Path) -> list[x509.Certificate]:
+    try:
+        found = x509.load_pem_x509_certificates(text.encode())
+        for certificate in found:
+            _read_all_of(certificate)
+    except Exception:  # cryptography has exceptions of many kinds for what is damaged
+        raise InputError(f"{path} holds no readable PEM certificate; copy it anew") from None
+    return found
+
+
+def _read_all_of(certificate: x509.Certificate) -> None:
+    """Read what cryptography reads only when it is asked for, and may then find damaged."""
+    for name in ("extensions", "issuer", "subject", "not_valid_before_utc", "not_valid_after_utc"):
+        getattr(certificate, name)
+    certificate.public_key()
+
+
+def _key(text: str, path: Path) -> PrivateKeyTypes:
+    try:
+        return serialization.load_pem_private_key(text.encode(), password=None)
+    except TypeError:
+        raise InputError(f"{path} is encrypted; a key without a passphrase is needed") from None
+    except Exception:  # as above
+        raise InputError(f"{path} holds no readable PEM private key; copy it anew") from None
+
+
+def _read(path: Path) -> str:
+    """Return a file's text; a key must be its owner's alone."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with open(descriptor, encoding="utf-8-sig") as file:  # a pipe, opened so, does not block
+            mode = os.fstat(descriptor).st_mode
+            if not stat.S_ISREG(mode):
+                raise InputError(f"{path} is a pipe or a device; a file is needed")
+            if path.suffix == _KEY_SUFFIX and mode & _OTHERS:
+                raise InputError(f"others may read the private key {path}; run: chmod 600 {path}")
+            return file.read()
+    except FileNotFoundError:
+        raise InputError(f"{path} is missing; `secfpp certs` makes it") from None
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise InputError(f"{path} is not a PEM file; copy it anew") from None
+
+
+def _issue(
+    authority: Authority, folder: Path, roles: Sequence[str], *, also: Sequence[str] = ()
+) -> dict[str, str]:
+    """Return contents of the roles' files by name, after a look at what is there already."""
+    names = [name for role in roles for name in file_names(role)]
+    if len(set(names)) < len(names):
+        twice = next(role for role in roles if list(roles).count(role) > 1)
+        raise InputError(f"{twice} is named twice")
+    _refuse_existing(folder, [*also, *names])
+    contents: dict[str, str] = {}
+    for role in roles:
+        pem_name, key_name = file_names(role)
+        issued = authority.issue(role)
+        contents |= {pem_name: issued.certificate_pem, key_name: issued.key_pem}
+    return contents
+
+
+def _refuse_existing(folder: Path, names: Sequence[str]) -> None:
+    present = [name for name in names if os.path.lexists(folder / name)]
+    if present:
+        raise InputError(
+            f"{folder / present[0]} is there already, and credentials are never overwritten: "
+            "choose another folder or role, or remove it"
+        )
+
+
+def _write_new(folder: Path, contents: Mapping[str, str]) -> None:
+    """Create every file, or none."""
+    made: list[Path] = []
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for name, text in contents.items():
+            with _create(folder / name) as file:
+                made.append(folder / name)
+                file.write(text)
+    except BaseException as error:
+        for path in made:
+            path.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            raise InputError(f"cannot write into {folder}: {error.strerror}") from None
+        raise
+
+
+def _create(path: Path) -> TextIO:
+    """Open a new file; a key is its owner's alone before a letter is in it."""
+    mode = 0o600 if path.suffix == _KEY_SUFFIX else 0o644
+    return open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode), "w")

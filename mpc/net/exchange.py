@@ -1,0 +1,264 @@
+"""Many links at once: exchanges that cannot dead-lock, and inputs from many who may fail.
+
+When both ends send megabytes before they read, both wait for ever. Here one thread sends what each
+kernel buffer takes and reads what has come, link by link, until all is through.
+"""
+
+import math
+import select
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final, Protocol
+
+import numpy as np
+
+from mpc.errors import TransportError
+from mpc.net.frames import HEADER_BYTES, Header
+from mpc.net.link import SMALL_BYTES, Link, raw_view
+from mpc.ring.fixedpoint import Int64Array
+
+_SKIP_BYTES: Final = 1 << 16
+_MAX_SKIPPED_BYTES: Final = 1 << 30
+"""Of one link, in frames that came too late: a second's worth, lest they keep us for ever."""
+
+
+class Task(Protocol):
+    """Something that goes on as far as a link allows."""
+
+    link: Link
+    events: int
+    """What to poll for: POLLIN or POLLOUT."""
+
+    def step(self) -> bool:
+        """Go on without waiting; True when done."""
+
+
+class Outgoing:
+    """One frame on its way out."""
+
+    events: int = select.POLLOUT
+
+    def __init__(self, link: Link, tag: bytes, payload: memoryview, *, number: int) -> None:
+        self.link = link
+        self._pieces = link.pieces(tag, payload, number=number)
+        self._view = memoryview(b"")
+
+    def step(self) -> bool:
+        """Send what the kernel takes."""
+        while True:
+            while self._view:
+                sent = self.link.send_some(self._view)
+                if not sent:
+                    return False
+                self._view = self._view[sent:]
+            piece = next(self._pieces, None)
+            if piece is None:
+                return True
+            self._view = memoryview(piece)
+
+
+class Incoming:
+    """One frame of ring elements on its way in.
+
+    Parameters
+    ----------
+    link : Link
+    tag : bytes
+    shape : sequence of int
+    number : int
+    skip_older : bool
+        Throw away frames of this tag with a smaller number: they came too late for their job.
+    """
+
+    events: int = select.POLLIN
+
+    def __init__(
+        self,
+        link: Link,
+        tag: bytes,
+        shape: Sequence[int],
+        *,
+        number: int,
+        skip_older: bool = False,
+    ) -> None:
+        self.link = link
+        self.array: Int64Array = np.empty(tuple(shape), dtype=np.int64)
+        self._tag, self._number, self._skip_older = tag, number, skip_older
+        self._skipped = 0
+        self._begin()
+
+    def _begin(self) -> None:
+        self._header: Header | None = None
+        self._raw = bytearray(HEADER_BYTES)
+        self._view = memoryview(self._raw)
+        self._left_to_skip: int | None = None
+
+    def step(self) -> bool:
+        """Read what is there."""
+        while True:
+            while self._view:
+                count = self.link.read_some(self._view)
+                if not count:
+                    return False
+                self._view = self._view[count:]
+            if self._left_to_skip is not None:
+                self._skip(self._left_to_skip)
+            elif self._header is None:
+                self._read_header()
+            else:
+                self.link.note_received(self._header)
+                return True
+
+    def _read_header(self) -> None:
+        header = Header.unpack(self._raw)
+        if self._is_late(header):
+            self._skipped += HEADER_BYTES + header.length
+            self._skip(header.length)
+            return
+        self.link.check(header, self._tag, self._number, self.array.nbytes)
+        self._header = header
+        self._view = raw_view(self.array)
+
+    def _is_late(self, header: Header) -> bool:
+        of_older = header.tag == self._tag and header.number < self._number
+        return self._skip_older and of_older and self._skipped + header.length < _MAX_SKIPPED_BYTES
+
+    def _skip(self, num_bytes: int) -> None:
+        if num_bytes == 0:
+            self._begin()
+            return
+        step = min(num_bytes, _SKIP_BYTES)
+        self._view = memoryview(bytearray(step))
+        self._left_to_skip = num_bytes - step
+
+
+def exchange(
+    links: Sequence[Link], tag: bytes, mine: Int64Array, *, number: int
+) -> list[Int64Array]:
+    """Send ring elements to every peer and receive theirs, of the same shape; one round.
+
+    Raises
+    ------
+    TransportError
+        One of the peers failed or stayed silent.
+    """
+    if not links:
+        return []
+    if mine.nbytes <= SMALL_BYTES - HEADER_BYTES:
+        for link in links:
+            link.send_ring(tag, mine, number=number)
+        return [link.recv_ring(tag, mine.shape, number=number) for link in links]
+    payload = raw_view(mine)
+    incoming = [Incoming(link, tag, mine.shape, number=number) for link in links]
+    outgoing = [Outgoing(link, tag, payload, number=number) for link in links]
+    # Sends first: what is read meanwhile must not make them look as if they depended on it.
+    failures = drive([*outgoing, *incoming], silence_s=links[0].timeout_s)
+    for error in failures.values():
+        raise error
+    return [task.array for task in incoming]
+
+
+def collect(
+    shapes: Mapping[Link, Sequence[int]],
+    tag: bytes,
+    *,
+    number: int,
+    silence_s: float,
+    within_s: float,
+    pulse: Callable[[], None] = lambda: None,
+) -> tuple[dict[Link, Int64Array], dict[Link, TransportError]]:
+    """Receive one frame from each of many links.
+
+    Parameters
+    ----------
+    shapes : mapping of Link to shape
+    tag : bytes
+    number : int
+    silence_s : float
+        Longest silence of one link while its frame is not complete.
+    within_s : float
+        Longest time that all may take together.
+    pulse : callable
+        Called every now and then meanwhile.
+
+    Returns
+    -------
+    arrays : dict of Link to ndarray of int64
+        Of those that sent what was expected.
+    failures : dict of Link to TransportError
+        Of all others.
+    """
+    tasks = [
+        Incoming(link, tag, shape, number=number, skip_older=True) for link, shape in shapes.items()
+    ]
+    failures = drive(tasks, silence_s=silence_s, within_s=within_s, pulse=pulse)
+    return {task.link: task.array for task in tasks if task.link not in failures}, failures
+
+
+def drive(
+    tasks: Sequence[Task],
+    *,
+    silence_s: float,
+    within_s: float = math.inf,
+    pulse: Callable[[], None] = lambda: None,
+) -> dict[Link, TransportError]:
+    """Run tasks to their ends, as their links allow.
+
+    Parameters
+    ----------
+    tasks : sequence of Task
+    silence_s : float
+        Longest time that a link may not move.
+    within_s : float
+        Longest time in all.
+    pulse : callable
+        Called at least four times within `silence_s`.
+
+    Returns
+    -------
+    dict of Link to TransportError
+        What went wrong, by link; the other tasks of such a link are given up.
+    """
+    now = time.monotonic()
+    deadline = now + within_s
+    moved = {task.link: now for task in tasks}
+    failures: dict[Link, TransportError] = {}
+    pending = _go_on(tasks, failures)
+    while pending:
+        until = min(deadline, min(moved[task.link] for task in pending) + silence_s)
+        ready = _ready(pending, min(until - time.monotonic(), silence_s / 4))
+        pulse()
+        now = time.monotonic()
+        moved |= {task.link: now for task in pending if task.link.fileno() in ready}
+        for task in pending:
+            if now > deadline or now - moved[task.link] > silence_s:
+                failures[task.link] = task.link.silence()
+        moving = [task for task in pending if task.link.fileno() in ready]
+        pending = [task for task in pending if task.link.fileno() not in ready]
+        pending += _go_on(moving, failures)
+        pending = [task for task in pending if task.link not in failures]
+    return failures
+
+
+def _ready(tasks: Sequence[Task], seconds: float) -> set[int]:
+    """Wait until a link can go on; return the descriptors of those that can."""
+    by_fd: dict[int, int] = {}
+    for task in tasks:
+        fd = task.link.fileno()
+        by_fd[fd] = by_fd.get(fd, 0) | task.events
+    poller = select.poll()
+    for fd, events in by_fd.items():
+        poller.register(fd, events)
+    return {fd for fd, _ in poller.poll(max(1000 * seconds, 0) + 1)}
+
+
+def _go_on(tasks: Sequence[Task], failures: dict[Link, TransportError]) -> list[Task]:
+    """Step each task once; return those that are not through."""
+    unfinished = []
+    for task in tasks:
+        try:
+            if task.link not in failures and not task.step():
+                unfinished.append(task)
+        except TransportError as error:
+            failures[task.link] = error
+    return unfinished

@@ -1,0 +1,147 @@
+"""What goes over a link: frames of a header and raw bytes, never pickle.
+
+A header is a 4-byte tag (what the payload is), a 4-byte number (which round, job or tuple it
+belongs to), a 4-byte depth (how many messages it depends on, one after the other) and an 8-byte
+length, little-endian. Payloads are int64 ring elements, keys, or UTF-8 JSON for control.
+"""
+
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final, Literal, NamedTuple
+
+TupleKind = Literal[
+    "mul",
+    "matmul",
+    "square",
+    "binary",
+    "wraps",
+    "bit",
+    "truncation",
+    "division",
+    "sign8",
+    "sign64",
+    "digits4",
+    "digits8",
+    "digits64",
+    "lookup",
+    "point",
+    "mask",
+    "rename",
+    "product",
+]
+"""Kinds of correlated randomness; see `mpc.roles.dealer`."""
+
+HELLO: Final = b"HELO"  # JSON: role and session of whoever connects
+WELCOME: Final = b"WELC"  # empty: let in
+REFUSED: Final = b"NOPE"  # JSON: why not
+CONTROL: Final = b"CTRL"  # JSON: jobs and replies, between server and party
+FAILED: Final = b"FAIL"  # text: why a party ends, to the server
+DECISION: Final = b"DCSN"  # JSON: k and labels, from the server under policy `distances`
+SHARE: Final = b"SHAR"  # a data owner's share, to one party
+OPENED: Final = b"OPEN"  # a party's share of something revealed, to its audience
+MASKED_SUM: Final = b"MSUM"  # a party's additive share of something masked, to the others
+MASKED_XOR: Final = b"MXOR"  # the same of a xor share
+GATHERED: Final = b"GATH"  # shares collected at one party
+SCATTERED: Final = b"SCAT"  # shares handed out by one party
+AGREEMENT: Final = b"X255"  # X25519 public key, for the key of zero sharings
+DEALER_KEY: Final = b"DKEY"  # a party's key, from the dealer
+REQUEST: Final = b"DREQ"  # JSON: tuples that a segment of a job needs, to the dealer
+DEALER_REPORT: Final = b"DRPT"  # JSON: what the dealer counted in a job
+CORRECTIONS: Final[Mapping[TupleKind, bytes]] = {
+    "mul": b"CMUL",
+    "matmul": b"CMAT",
+    "square": b"CSQR",
+    "binary": b"CBIN",
+    "wraps": b"CWRP",
+    "bit": b"CBIT",
+    "truncation": b"CTRN",
+    "division": b"CDIV",
+    "sign8": b"CSG8",
+    "sign64": b"CS64",
+    "digits4": b"CDG4",
+    "digits8": b"CDG8",
+    "digits64": b"CD64",
+    "lookup": b"CLKP",
+    "point": b"CPNT",
+    "product": b"CPRD",
+}
+"""What the dealer sends of a tuple: its last part to party 0, or keys to both parties."""
+UNSENT_KINDS: Final[frozenset[TupleKind]] = frozenset({"mask", "rename"})
+"""What the dealer notes only: parties draw their masks themselves."""
+SIGN_KINDS: Final[Mapping[TupleKind, Literal[8, 64]]] = {
+    "sign8": 8,
+    "sign64": 64,
+}
+"""Keys for two parties; bits of the ring that the signs are shared in."""
+DIGIT_KINDS: Final[Mapping[TupleKind, Literal[4, 8, 64]]] = {
+    "digits4": 4,
+    "digits8": 8,
+    "digits64": 64,
+}
+"""Truth tables of digits; bits of the ring that the signs are shared in."""
+KEY_KINDS: Final[frozenset[TupleKind]] = frozenset({*SIGN_KINDS, "point"})
+"""What the dealer sends to both parties."""
+
+OPERATIONS: Final[Mapping[bytes, str]] = {
+    HELLO: "greeting",
+    WELCOME: "greeting",
+    REFUSED: "greeting",
+    CONTROL: "control",
+    FAILED: "failure",
+    DECISION: "decision",
+    SHARE: "share",
+    OPENED: "opening",
+    MASKED_SUM: "masked sum",
+    MASKED_XOR: "masked xor",
+    GATHERED: "gather",
+    SCATTERED: "scatter",
+    AGREEMENT: "key agreement",
+    DEALER_KEY: "dealer key",
+    REQUEST: "request",
+    DEALER_REPORT: "dealer report",
+    **{tag: f"{kind} correction" for kind, tag in CORRECTIONS.items()},
+}
+"""Each tag in words, for traffic tables."""
+
+_HEADER: Final = struct.Struct("<4sIIQ")
+HEADER_BYTES: Final = _HEADER.size
+MAX_NUMBER: Final = 1 << 32
+
+
+class Header(NamedTuple):
+    """What stands before every payload."""
+
+    tag: bytes
+    number: int
+    depth: int
+    length: int
+
+    def pack(self) -> bytes:
+        """Return the 20 bytes of a header."""
+        return _HEADER.pack(self.tag, self.number % MAX_NUMBER, self.depth, self.length)
+
+    @classmethod
+    def unpack(cls, raw: bytes | bytearray | memoryview) -> "Header":
+        """Read a header from its 20 bytes."""
+        return cls(*_HEADER.unpack(raw))
+
+
+@dataclass(slots=True)
+class Chain:
+    """The longest chain of dependent messages that one process knows of.
+
+    Every message carries its sender's depth; who receives it is at least one deeper. The greatest
+    depth over all processes is the number of rounds: messages sent at once count as one.
+
+    References
+    ----------
+    Lamport: Time, clocks, and the ordering of events in a distributed system, CACM 1978.
+    """
+
+    depth: int = 0
+
+    def received(self, depth: int) -> None:
+        """Note a message whose sender was at `depth`."""
+        if depth >= self.depth:
+            self.depth = depth + 1

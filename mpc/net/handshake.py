@@ -1,0 +1,371 @@
+"""Who is let in: connecting to a role, and receiving those who connect.
+
+With TLS both ends show a certificate of the same authority whose one name is their role, so neither
+a stranger nor a swapped rank gets in. Without it (`--insecure-dev`, loopback only) whoever knows
+the session's token is believed. Either way a refusal is told to the one who is refused.
+
+Strangers cannot keep anybody out by waiting: of those who have not proved their role yet, the one
+who has had the longest to do so makes place for the next.
+"""
+
+import contextlib
+import hmac
+import socket
+import ssl
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from mpc.errors import InputError, PeerTimeoutError, RefusedError, TransportError
+from mpc.net.addresses import Address
+from mpc.net.certificates import Credentials, certificate_name, role_of
+from mpc.net.channel import Channel, PlainChannel, handshake, set_timeout
+from mpc.net.frames import HELLO, REFUSED, WELCOME, Chain
+from mpc.net.link import Link
+from mpc.net.tls import context_of
+
+LOOPBACK: Final = "127.0.0.1"
+HANDSHAKE_TIMEOUT_S: Final = 15.0
+"""Longest time that one newcomer may take to prove its role."""
+_MAX_HELLO_BYTES: Final = 4096
+_MAX_AT_ONCE: Final = 128
+"""Newcomers who are proving their role."""
+_BREATH_S: Final = 5e-3
+"""How long to wait after the system had no place for a newcomer."""
+_RETRY_S: Final = 0.1
+_LEAVE_S: Final = 1.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Identity:
+    """What one process or data owner shows of itself in one session."""
+
+    role: str
+    session: str
+    """Name of the session; in one without TLS it is the token, and secret."""
+    credentials: Credentials | None
+    """None: plain TCP."""
+    _contexts: dict[bool, ssl.SSLContext] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+
+    def context(self, *, server_side: bool) -> ssl.SSLContext | None:
+        """Return the TLS context of these credentials, made once and living as long as this."""
+        if self.credentials is None:
+            return None
+        if server_side not in self._contexts:
+            self._contexts[server_side] = context_of(self.credentials, server_side=server_side)
+        return self._contexts[server_side]
+
+
+def listen(host: str = LOOPBACK, port: int = 0) -> socket.socket:
+    """Open a listening socket; port 0 takes a free one."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=512)
+    except OSError as error:
+        raise TransportError(f"cannot listen on {host}:{port}: {error.strerror}") from None
+
+
+def connect(
+    address: Address,
+    *,
+    me: Identity,
+    peer: str,
+    timeout_s: float,
+    within_s: float = HANDSHAKE_TIMEOUT_S,
+    patient: bool = False,
+    chain: Chain | None = None,
+) -> Link:
+    """Connect to a role and be let in.
+
+    Parameters
+    ----------
+    address : Address
+    me : Identity
+    peer : str
+        The role that must answer there.
+    timeout_s : float
+        Longest silence of the peer, once it has let us in.
+    within_s : float
+        Longest time until then.
+    patient : bool
+        Try again while nobody listens there yet.
+    chain : Chain, optional
+        See `mpc.net.link.Link`.
+
+    Raises
+    ------
+    RefusedError
+        The peer refuses us, or we refuse the peer; the message names both and says why.
+    TransportError
+        Nobody listens there.
+    PeerTimeoutError
+    """
+    deadline = time.monotonic() + within_s
+    sock = _reach(address, deadline if patient else 0.0, within_s, f"{me.role} cannot reach {peer}")
+    try:
+        channel = _secured(sock, me, peer, max(deadline - time.monotonic(), 0.1))
+        link = Link(channel, me=me.role, peer=peer, timeout_s=within_s, chain=chain)
+        link.send_json(HELLO, {"role": me.role, "session": me.session})
+        _await_welcome(link)
+        link.bear_silence(timeout_s)
+        link.start_counting()
+    except TransportError as error:
+        sock.close()
+        kind = PeerTimeoutError if isinstance(error, PeerTimeoutError) else RefusedError
+        raise kind(f"{me.role} and {peer} at {address} do not meet: {error}") from None
+    return link
+
+
+def _reach(address: Address, try_until: float, timeout_s: float, complaint: str) -> socket.socket:
+    while True:
+        try:
+            sock = socket.create_connection((address.host, address.port), timeout=timeout_s)
+        except OSError as error:
+            if time.monotonic() < try_until:
+                time.sleep(_RETRY_S)
+                continue
+            raise TransportError(f"{complaint} at {address}: {error}") from None
+        set_timeout(sock, timeout_s)
+        return sock
+
+
+def _secured(sock: socket.socket, me: Identity, peer: str, timeout_s: float) -> Channel:
+    context = me.context(server_side=False)
+    if context is None:
+        return PlainChannel(sock)
+    name = certificate_name(peer)
+    channel = handshake(sock, context, server_side=False, peer_name=name, timeout_s=timeout_s)
+    if channel.peer_names != (name,):  # TLS is content if it is among them, in any spelling
+        raise TransportError(
+            f"its certificate is refused: it has the names {', '.join(channel.peer_names)}, where "
+            f"{name} alone is needed"
+        )
+    return channel
+
+
+def _await_welcome(link: Link) -> None:
+    header, payload = link.recv_any(max_bytes=_MAX_HELLO_BYTES)
+    if header.tag == REFUSED:
+        raise TransportError(f"{link.peer} says: {bytes(payload).decode(errors='replace')}")
+    link.check(header, WELCOME, 0, 0)
+
+
+class Reception:
+    """Lets in, from the first moment to the last, whoever proves a role that is expected here.
+
+    Parameters
+    ----------
+    listener : socket.socket
+    me : Identity
+    admits : callable
+        Tells whether a role has business here.
+    timeout_s : float
+        Longest silence of an admitted peer.
+    chain_of : callable
+        The chain of depths that a role's messages belong to.
+    """
+
+    def __init__(
+        self,
+        listener: socket.socket,
+        *,
+        me: Identity,
+        admits: Callable[[str], bool],
+        timeout_s: float,
+        chain_of: Callable[[str], Chain] = lambda role: Chain(),
+    ) -> None:
+        self._listener = listener
+        self._role, self._session = me.role, me.session
+        self._is_plain = me.credentials is None
+        self._context = me.context(server_side=True)
+        self._admits = admits
+        self._timeout_s = timeout_s
+        self._chain_of = chain_of
+        self._links: dict[str, Link] = {}
+        self._refusals: deque[str] = deque(maxlen=4)
+        self._changed = threading.Condition()
+        self._unproven: deque[socket.socket] = deque()
+        self._closed = False
+        listener.settimeout(None)
+        threading.Thread(target=self._receive, daemon=True).start()
+
+    def wait_for(
+        self,
+        roles: Collection[str],
+        *,
+        timeout_s: float,
+        pulse: Callable[[], None] = lambda: None,
+    ) -> dict[str, Link]:
+        """Return a link to each role, waiting for those that are not there yet.
+
+        Parameters
+        ----------
+        roles : collection of str
+        timeout_s : float
+        pulse : callable
+            Called a few times meanwhile.
+
+        Raises
+        ------
+        PeerTimeoutError
+            Names those who did not come, and the last refusals.
+        """
+        deadline = time.monotonic() + timeout_s
+        with self._changed:
+            while self.missing(roles) and time.monotonic() < deadline:
+                self._changed.wait(min(timeout_s / 4, deadline - time.monotonic()))
+                pulse()
+            if self.missing(roles):
+                raise PeerTimeoutError(self._absence(self.missing(roles), timeout_s))
+            return {role: self._links[role] for role in roles}
+
+    def present(self, roles: Collection[str]) -> dict[str, Link]:
+        """Return links to those of the roles that are there."""
+        with self._changed:
+            return {role: self._links[role] for role in roles if role in self._links}
+
+    def missing(self, roles: Collection[str]) -> list[str]:
+        """Return those of the roles that are not there."""
+        return [role for role in roles if role not in self._links]
+
+    def drop(self, role: str) -> None:
+        """Close and forget a role's link; it may connect again."""
+        with self._changed:
+            link = self._links.pop(role, None)
+        if link is not None:
+            link.close()
+
+    def close(self) -> None:
+        """Stop listening, hang up on whoever has not proved its role, and drop our key."""
+        with self._changed:
+            self._closed = True
+            self._context = None
+            while self._unproven:
+                _hang_up(self._unproven.popleft())
+        with contextlib.suppress(OSError):  # wakes the thread that accepts
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+
+    def _absence(self, missing: Sequence[str], timeout_s: float) -> str:
+        text = f"{', '.join(missing)} did not connect to {self._role} within {timeout_s:g} s"
+        if self._refusals:
+            text += f"; refused meanwhile: {'; '.join(self._refusals)}"
+        return text
+
+    def _receive(self) -> None:
+        while True:
+            try:
+                sock, _ = self._listener.accept()
+            except OSError:  # closed; or no more files can be opened, or the newcomer is gone
+                if self._closed or self._listener.fileno() < 0:
+                    return
+                self._make_place(0)
+                time.sleep(_BREATH_S)
+                continue
+            self._make_place(_MAX_AT_ONCE - 1)
+            with self._changed:
+                self._unproven.append(sock)
+            threading.Thread(target=self._meet, args=(sock,), daemon=True).start()
+
+    def _make_place(self, at_most: int) -> None:
+        """Hang up on the longest there of those who have not proved their role, if it is full."""
+        with self._changed:
+            if len(self._unproven) > at_most:
+                _hang_up(self._unproven.popleft())
+
+    def _forget(self, sock: socket.socket) -> None:
+        """Take somebody off the list of those who have not proved their role."""
+        with self._changed, contextlib.suppress(ValueError):  # it made place for another
+            self._unproven.remove(sock)
+
+    def _meet(self, sock: socket.socket) -> None:
+        patience = threading.Timer(HANDSHAKE_TIMEOUT_S, _hang_up, args=(sock,))
+        patience.daemon = True
+        patience.start()  # silence has a limit of its own; this one is for a byte now and then
+        try:
+            set_timeout(sock, HANDSHAKE_TIMEOUT_S)
+            self._admit(sock)
+        except (TransportError, OSError) as error:
+            self._refusals.append(str(error))
+            _take_leave(sock)
+        finally:
+            patience.cancel()
+            self._forget(sock)
+
+    def _admit(self, sock: socket.socket) -> None:
+        channel, names = self._channel(sock)
+        link = Link(channel, me=self._role, peer="a newcomer", timeout_s=HANDSHAKE_TIMEOUT_S)
+        hello = link.recv_json(HELLO, max_bytes=_MAX_HELLO_BYTES)
+        role = str(hello.get("role", ""))
+        with self._changed:
+            why_not = self._objection(role, names, str(hello.get("session", "")))
+            if why_not:
+                link.send(REFUSED, why_not.encode())
+                raise RefusedError(why_not)
+            self._forget(sock)
+            link.become(peer=role, chain=self._chain_of(role))
+            link.bear_silence(self._timeout_s)
+            link.send(WELCOME, b"")
+            link.start_counting()
+            self._links[role] = link
+            self._changed.notify_all()
+
+    def _channel(self, sock: socket.socket) -> tuple[Channel, Sequence[str]]:
+        """Return the channel, and all names in the newcomer's certificate."""
+        if self._is_plain:
+            return PlainChannel(sock), ()
+        context = self._context
+        if context is None:
+            raise TransportError(f"{self._role} lets nobody in any more")
+        channel = handshake(sock, context, server_side=True, timeout_s=HANDSHAKE_TIMEOUT_S)
+        return channel, channel.peer_names
+
+    def _objection(self, role: str, names: Sequence[str], session: str) -> str:
+        """Say why a newcomer is not let in; empty when it is."""
+        if not self._is_plain and _role_in(names) != role:
+            whose = repr(_role_in(names)) if _role_in(names) else f"the names {list(names)}"
+            return f"it calls itself {role!r} but its certificate is of {whose}"
+        given = session.encode(errors="surrogatepass")
+        if not hmac.compare_digest(given, self._session.encode()):
+            return f"{role!r} is of another session"
+        if not _is_role(role) or not self._admits(role):
+            return f"{role!r} has no business with {self._role}"
+        old = self._links.get(role)
+        if old is not None and not old.hung_up():
+            return f"{role!r} is connected already"
+        return ""
+
+
+def _is_role(text: str) -> bool:
+    try:
+        return bool(certificate_name(text))
+    except InputError:
+        return False
+
+
+def _hang_up(sock: socket.socket) -> None:
+    with contextlib.suppress(OSError):  # it may be closed already
+        sock.shutdown(socket.SHUT_RDWR)
+
+
+def _take_leave(sock: socket.socket) -> None:
+    """Close a socket so that our last words arrive: what is left unread would reset it."""
+    with contextlib.suppress(OSError), sock:
+        sock.shutdown(socket.SHUT_WR)
+        set_timeout(sock, _LEAVE_S)
+        left = _MAX_HELLO_BYTES
+        while left > 0 and (unread := sock.recv(left)):
+            left -= len(unread)
+
+
+def _role_in(names: Sequence[str]) -> str:
+    """Return the role that the one name of a certificate stands for; empty if it has not one."""
+    try:
+        return role_of(names[0]) if len(names) == 1 else ""
+    except InputError:
+        return ""

@@ -1,0 +1,381 @@
+"""Links: counted, timed-out frames between two roles.
+
+Every wait ends at the link's time-out with an error that names both ends. A frame of another tag,
+number or size than expected is an error, too, and leaves the link of no more use.
+"""
+
+import contextlib
+import json
+import os
+import resource
+import select
+import socket
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from mpc.errors import (
+    FrameError,
+    InputError,
+    PeerClosedError,
+    PeerFailedError,
+    PeerTimeoutError,
+    TransportError,
+)
+from mpc.net.channel import Channel, set_timeout
+from mpc.net.frames import FAILED, HEADER_BYTES, MAX_NUMBER, OPERATIONS, Chain, Header
+from mpc.net.tcp_info import WireCount, wire_count
+from mpc.ring.fixedpoint import Int64Array
+
+SMALL_BYTES: Final = 1 << 16
+"""Frames up to this size fit the kernel's buffers, so both ends may send before receiving."""
+MAX_CONTROL_BYTES: Final = 1 << 26
+_MAX_LAST_WORDS: Final = 4096
+_NEEDED_FILES: Final = 32
+"""Open files that a process needs besides its sockets."""
+_SPARE_FILES: Final = 256
+"""More that are asked for where the limit can be raised: newcomers at a reception, above all."""
+_LINGER_S: Final = 0.5
+_DRAIN_BYTES: Final = 1 << 16
+
+
+@dataclass(slots=True)
+class LinkCount:
+    """Frames and bytes (payload and frame header) that went through one link."""
+
+    bytes_sent: int = 0
+    bytes_received: int = 0
+    frames_sent: int = 0
+    frames_received: int = 0
+
+    @property
+    def any(self) -> bool:
+        """Whether anything went through."""
+        return bool(self.frames_sent or self.frames_received)
+
+    def __add__(self, other: "LinkCount") -> "LinkCount":
+        return LinkCount(
+            self.bytes_sent + other.bytes_sent,
+            self.bytes_received + other.bytes_received,
+            self.frames_sent + other.frames_sent,
+            self.frames_received + other.frames_received,
+        )
+
+    def __sub__(self, other: "LinkCount") -> "LinkCount":
+        return LinkCount(
+            self.bytes_sent - other.bytes_sent,
+            self.bytes_received - other.bytes_received,
+            self.frames_sent - other.frames_sent,
+            self.frames_received - other.frames_received,
+        )
+
+
+class Link:
+    """One end of a connection between two roles.
+
+    Parameters
+    ----------
+    channel : Channel
+        Connected, and authenticated where it is TLS.
+    me, peer : str
+        Roles at the two ends, e.g. `party:0`, `dealer`, `client:7`, `server`.
+    timeout_s : float
+        Longest silence of the peer that is borne.
+    chain : Chain, optional
+        Depth of messages, shared by links whose messages depend on one another.
+    """
+
+    def __init__(
+        self,
+        channel: Channel,
+        *,
+        me: str,
+        peer: str,
+        timeout_s: float,
+        chain: Chain | None = None,
+    ) -> None:
+        self.me = me
+        self.peer = peer
+        self.timeout_s = timeout_s
+        self.chain = chain or Chain()
+        self.counts: dict[bytes, LinkCount] = {}
+        """By tag."""
+        self._channel = channel
+        self._wire_before = WireCount()
+        channel.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        set_timeout(channel.sock, timeout_s)
+
+    def fileno(self) -> int:
+        """Return the socket's descriptor, for selectors."""
+        return self._channel.sock.fileno()
+
+    def close(self) -> None:
+        """Close the socket and let go of all keys; harmless when closed already."""
+        self._channel.close()
+
+    @property
+    def count(self) -> LinkCount:
+        """What went through since counting started, all tags together."""
+        return sum(self.counts.values(), start=LinkCount())
+
+    @property
+    def wire(self) -> WireCount | None:
+        """Bytes on the wire since counting started; None where the kernel does not say."""
+        now = wire_count(self._channel.sock)
+        return None if now is None else now - self._wire_before
+
+    def start_counting(self) -> None:
+        """Forget what went through so far: greetings and keys are of no job."""
+        self.counts.clear()
+        self._wire_before = wire_count(self._channel.sock) or WireCount()
+
+    def become(self, *, peer: str, chain: Chain) -> None:
+        """Name the peer, once it has proved its role."""
+        self.peer = peer
+        self.chain = chain
+
+    def hurry(self, spin_s: float) -> None:
+        """Wait awake for some time before sleeping, for the sake of short rounds."""
+        self._channel.spin_s = spin_s
+
+    def bear_silence(self, seconds: float) -> None:
+        """Change the time-out."""
+        self.timeout_s = seconds
+        set_timeout(self._channel.sock, seconds)
+
+    def readable_within(self, seconds: float | None) -> bool:
+        """Tell whether the peer speaks or hangs up within some seconds; None waits for ever.
+
+        Waiting for ever is for a process between jobs: its parent's end, or its peer's, ends it.
+        """
+        if self._channel.has_buffered:
+            return True
+        poller = select.poll()  # select() itself cannot watch descriptors above 1023
+        poller.register(self._channel.sock, select.POLLIN)
+        return bool(poller.poll(None if seconds is None else 1000 * seconds))
+
+    def hung_up(self) -> bool:
+        """Tell, without waiting or reading, whether the peer closed its end."""
+        if self.fileno() < 0:
+            return True  # by us
+        poller = select.poll()  # says so even where something is left to read
+        poller.register(self._channel.sock, select.POLLRDHUP)
+        return bool(poller.poll(0))
+
+    def send(self, tag: bytes, payload: bytes | memoryview, *, number: int = 0) -> None:
+        """Send one frame; blocks until the kernel took it.
+
+        Parameters
+        ----------
+        tag : bytes
+            One of `mpc.net.frames`.
+        payload : bytes-like
+        number : int
+            Round, job or tuple that it belongs to; the receiver checks it.
+        """
+        for piece in self.pieces(tag, payload, number=number):
+            view = memoryview(piece)
+            while view:
+                view = view[self._send_some(view, flags=0) :]
+
+    def recv(self, tag: bytes, *, num_bytes: int, number: int = 0) -> bytearray:
+        """Receive one frame of the given tag, number and size.
+
+        Raises
+        ------
+        FrameError
+            Another tag, number or size; the payload is then left unread.
+        PeerFailedError
+            The peer said, instead, why it cannot go on.
+        PeerClosedError, PeerTimeoutError
+        """
+        header = self._recv_header()
+        self.check(header, tag, number, num_bytes)
+        payload = self._recv_exactly(header.length)
+        self.note_received(header)
+        return payload
+
+    def recv_any(self, *, max_bytes: int) -> tuple[Header, bytearray]:
+        """Receive one frame of whatever tag, of at most some size."""
+        header = self._recv_header()
+        self.check(header, header.tag, header.number, min(header.length, max_bytes))
+        payload = self._recv_exactly(header.length)
+        self.note_received(header)
+        return header, payload
+
+    def send_ring(self, tag: bytes, array: Int64Array, *, number: int = 0) -> None:
+        """Send ring elements, raw."""
+        self.send(tag, raw_view(array), number=number)
+
+    def recv_ring(self, tag: bytes, shape: Sequence[int], *, number: int = 0) -> Int64Array:
+        """Receive ring elements of a shape known beforehand."""
+        num_bytes = 8 * int(np.prod(shape, dtype=np.int64))
+        payload = self.recv(tag, number=number, num_bytes=num_bytes)
+        return np.frombuffer(payload, dtype=np.int64).reshape(shape)
+
+    def send_json(self, tag: bytes, value: object, *, number: int = 0) -> None:
+        """Send a control message."""
+        self.send(tag, json.dumps(value).encode(), number=number)
+
+    def recv_json(
+        self, tag: bytes, *, number: int = 0, max_bytes: int = MAX_CONTROL_BYTES
+    ) -> dict[str, object]:
+        """Receive a control message, which is always a JSON object."""
+        header, payload = self.recv_any(max_bytes=max_bytes)
+        self.check(header, tag, number, header.length)
+        try:
+            value = json.loads(payload)
+        except (ValueError, RecursionError):
+            raise FrameError(f"{self.me} got malformed JSON from {self.peer}") from None
+        if not isinstance(value, dict):
+            raise FrameError(f"{self.me} expected a JSON object from {self.peer}")
+        return value
+
+    def pieces(
+        self, tag: bytes, payload: bytes | memoryview, *, number: int
+    ) -> Iterator[bytes | bytearray | memoryview]:
+        """Yield what goes to the socket for one frame, and count it."""
+        depth = min(self.chain.depth, MAX_NUMBER - 1)  # a peer may have made up any
+        header = Header(tag, number, depth, len(payload)).pack()
+        count = self.counts.setdefault(tag, LinkCount())
+        count.bytes_sent += len(header) + len(payload)
+        count.frames_sent += 1
+        start = payload[: SMALL_BYTES - HEADER_BYTES]
+        try:
+            yield from self._channel.encode(header + bytes(start))
+            if len(start) < len(payload):
+                yield from self._channel.encode(payload[len(start) :])
+        except OSError as error:  # of TLS, once the peer broke it
+            raise self._failure(error) from None
+
+    def say_last(self, tag: bytes, words: bytes) -> None:
+        """Send one frame and hang up, so that it arrives: what is left unread would reset it."""
+        self.send(tag, words)
+        sock = self._channel.sock
+        with contextlib.suppress(OSError):
+            sock.shutdown(socket.SHUT_WR)
+            set_timeout(sock, _LINGER_S)
+            deadline = time.monotonic() + _LINGER_S
+            while time.monotonic() < deadline and sock.recv(_DRAIN_BYTES):
+                pass
+
+    def send_some(self, view: memoryview) -> int:
+        """Send what the kernel takes at once; 0 when it takes nothing now."""
+        try:
+            return self._send_some(view, flags=socket.MSG_DONTWAIT)
+        except PeerTimeoutError:
+            return 0
+
+    def read_some(self, view: memoryview) -> int:
+        """Read what is there; 0 when nothing is now.
+
+        Raises
+        ------
+        PeerClosedError
+        """
+        try:
+            count = self._channel.read_into(view, wait=False)
+        except BlockingIOError:
+            return 0
+        except OSError as error:
+            raise self._failure(error) from None
+        if count == 0:
+            raise self._closed()
+        return count
+
+    def check(self, header: Header, tag: bytes, number: int, num_bytes: int) -> None:
+        """Raise `FrameError` unless a header is as expected."""
+        expected = (tag, number % MAX_NUMBER, num_bytes)
+        got = (header.tag, header.number, header.length)
+        if got != expected:
+            raise FrameError(
+                f"{self.me} expected {_in_words(*expected)} from {self.peer}, got {_in_words(*got)}"
+            )
+
+    def note_received(self, header: Header) -> None:
+        """Count a frame that has arrived."""
+        count = self.counts.setdefault(header.tag, LinkCount())
+        count.bytes_received += HEADER_BYTES + header.length
+        count.frames_received += 1
+        self.chain.received(header.depth)
+
+    def silence(self) -> PeerTimeoutError:
+        """Return the error that says that the peer was silent."""
+        return PeerTimeoutError(
+            f"{self.peer} was silent towards {self.me} for {self.timeout_s:g} s"
+        )
+
+    def _send_some(self, view: memoryview, *, flags: int) -> int:
+        try:
+            return self._channel.sock.send(view, flags)
+        except OSError as error:
+            raise self._failure(error) from None
+
+    def _recv_exactly(self, num_bytes: int) -> bytearray:
+        buffer = bytearray(num_bytes)
+        view = memoryview(buffer)
+        while view:
+            try:
+                step = self._channel.read_into(view, wait=True)
+            except OSError as error:
+                raise self._failure(error) from None
+            if step == 0:
+                raise self._closed()
+            view = view[step:]
+        return buffer
+
+    def _recv_header(self) -> Header:
+        header = Header.unpack(self._recv_exactly(HEADER_BYTES))
+        if header.tag == FAILED:
+            words = self._recv_exactly(min(header.length, _MAX_LAST_WORDS))
+            raise PeerFailedError(f"{self.peer} failed: {words.decode(errors='replace')}")
+        return header
+
+    def _closed(self) -> PeerClosedError:
+        return PeerClosedError(f"{self.peer} closed its connection to {self.me}")
+
+    def _failure(self, error: OSError) -> TransportError:
+        if isinstance(error, BlockingIOError):
+            return self.silence()
+        return PeerClosedError(
+            f"the connection of {self.me} to {self.peer} broke: {error.strerror or error}"
+        )
+
+
+def allow_open_files(count: int) -> None:
+    """Raise this process's soft limit on open files, if it must be, to hold `count` sockets more.
+
+    Raises
+    ------
+    InputError
+        The hard limit does not allow it.
+    """
+    if count < 1:
+        return
+    now_open = len(os.listdir("/dev/fd"))
+    needed = now_open + count + _NEEDED_FILES
+    soft, limit = resource.getrlimit(resource.RLIMIT_NOFILE)
+    hard = sys.maxsize if limit == resource.RLIM_INFINITY else limit
+    if needed > hard:
+        raise InputError(
+            f"{count} sockets more are needed and {now_open} files are open, but only {hard} may "
+            f"be, {_NEEDED_FILES} of them for other things; raise `ulimit -Hn`, or let fewer data "
+            "owners hold more rows each"
+        )
+    wanted = min(hard, needed + _SPARE_FILES)
+    if soft != resource.RLIM_INFINITY and wanted > soft:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, limit))
+
+
+def raw_view(array: Int64Array) -> memoryview:
+    """Return the bytes of ring elements, without a copy where they are contiguous."""
+    return np.ascontiguousarray(array).reshape(-1).view(np.uint8).data
+
+
+def _in_words(tag: bytes, number: int, num_bytes: int) -> str:
+    name = OPERATIONS.get(tag, repr(tag))
+    return f"{name} {number} of {num_bytes} bytes"

@@ -1,0 +1,62 @@
+"""TLS 1.3 contexts from credentials that are held in memory.
+
+A context holds the private key for as long as it lives, and nothing here keeps it alive: whoever
+asks for one says by its own life how long (`mpc.net.handshake.Identity`,
+`mpc.net.handshake.Reception`).
+"""
+
+import os
+import ssl
+
+from mpc.errors import InputError
+from mpc.net.certificates import Credentials
+
+
+def context_of(credentials: Credentials, *, server_side: bool) -> ssl.SSLContext:
+    """Return a context that shows these credentials and asks the peer for its own.
+
+    Parameters
+    ----------
+    credentials : Credentials
+    server_side : bool
+        Of whoever accepts the connection. The side that connects checks the peer's name too.
+
+    Returns
+    -------
+    ssl.SSLContext
+        TLS 1.3 and nothing older; both ends show a certificate of the same authority, which may be
+        used for their side. A common name is no name.
+
+    Raises
+    ------
+    InputError
+        OpenSSL cannot read a certificate or the key, or they do not belong together.
+    """
+    protocol = ssl.PROTOCOL_TLS_SERVER if server_side else ssl.PROTOCOL_TLS_CLIENT
+    context = ssl.SSLContext(protocol)
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    context.verify_mode = ssl.CERT_REQUIRED
+    try:
+        authority = credentials.authority_pem.encode("ascii", "ignore")  # less foreign comments
+        context.load_verify_locations(cadata=authority.decode())
+        _load_chain(context, credentials)
+    except ssl.SSLError as error:
+        raise InputError(
+            f"OpenSSL refuses the credentials of {credentials.role}: {error.reason or error}; copy "
+            "them anew"
+        ) from None
+    if server_side:
+        context.num_tickets = 0  # sessions are not resumed
+    else:
+        context.hostname_checks_common_name = False
+    return context
+
+
+def _load_chain(context: ssl.SSLContext, credentials: Credentials) -> None:
+    """Load certificate and key through anonymous memory: the key never touches a file system."""
+    descriptor = os.memfd_create("credentials", os.MFD_CLOEXEC)
+    try:
+        os.write(descriptor, (credentials.key_pem + credentials.certificate_pem).encode())
+        context.load_cert_chain(f"/proc/self/fd/{descriptor}")
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,93 @@
+"""A party's keys of function secret sharing, as they come from the dealer; two parties only."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Final, Protocol
+
+import numpy as np
+import torch
+
+from mpc.fss import CorrectionWords, evaluate_sign, prefers_entries, sign_layout
+from mpc.fss.correction_words import RingArray
+from mpc.fss.dpf import MAX_DOMAIN_BITS
+from mpc.gates.pairs import chunks
+from mpc.net.frames import SIGN_KINDS, TupleKind
+from mpc.preprocessing.requests import TupleRequest
+from mpc.ring.fixedpoint import Int64Array
+
+FEW_ENTRIES: Final = 1 << 13
+"""Entries of look-ups that are sent rather than expanded from keys, which takes longer."""
+
+
+class Signs(Protocol):
+    """Keys for signs of masked numbers: each is good for one opening."""
+
+    @property
+    def masks(self) -> Int64Array:
+        """A party's share of r."""
+
+    def evaluate(self, opened: Int64Array) -> RingArray:
+        """Return its additive shares of signs, flat, at the public x + r, mod 256 or 2^64."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SignsPart:
+    """One party's side of a chunk of signs, but for the correction words."""
+
+    request: TupleRequest
+    masks: torch.Tensor = field(repr=False)
+    """Its share of r."""
+    seeds: torch.Tensor = field(repr=False)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class SignKeys:
+    """One party's keys from the dealer; words are read chunk by chunk, as they are used."""
+
+    party: int
+    parts: tuple[SignsPart, ...]
+    words_of: Callable[[TupleRequest], bytes | bytearray]
+
+    @property
+    def masks(self) -> Int64Array:
+        """Its share of r."""
+        return np.concatenate([part.masks.numpy() for part in self.parts])
+
+    def evaluate(self, opened: Int64Array) -> RingArray:
+        """Return its additive shares of signs, flat, at the public x + r, mod 256 or 2^64."""
+        shares, done = [], 0
+        for part in self.parts:
+            request, count = part.request, len(part.masks)
+            layout = sign_layout(
+                request.num_signs, num_bits=request.bits, ring_bits=SIGN_KINDS[request.kind]
+            )
+            words = CorrectionWords.from_bytes(layout, self.words_of(request))
+            points = request.compared(opened[done : done + count]).view(np.uint64)
+            shares.append(evaluate_sign(self.party, part.seeds.numpy(), words, points))
+            done += count
+        return np.concatenate(shares)
+
+
+def by_points(count: int, bit_length: int, has_keys: bool) -> bool:
+    """Tell whether rows of look-ups come from keys: where entries are more, and many."""
+    if not has_keys or bit_length > MAX_DOMAIN_BITS or prefers_entries(bit_length, 64):
+        return False
+    return count << bit_length > FEW_ENTRIES
+
+
+def sign_requests(
+    kind: TupleKind, count: int, num_bits: int, groups: tuple[int, ...]
+) -> Iterator[TupleRequest]:
+    """Yield requests for keys of so many numbers, pairs or rows of candidates, chunk by chunk."""
+    for _, rows in chunks(count, groups):
+        shapes = ((rows, sum(groups)), groups) if groups else ((rows,),)
+        yield TupleRequest(kind, shapes, num_bits)
+
+
+def digit_requests(
+    kind: TupleKind, count: int, num_bits: int, groups: tuple[int, ...], name: str
+) -> Iterator[TupleRequest]:
+    """Yield requests for tables of the same, whose noted mask has a name, chunk by chunk."""
+    for start, rows in chunks(count, groups):
+        shapes = ((start, rows), groups) if groups else ((start, rows),)
+        yield TupleRequest(kind, shapes, num_bits, (name,))

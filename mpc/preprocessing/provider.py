@@ -1,0 +1,408 @@
+"""A party's side of the dealer, in the shape of CrypTen's provider of correlated randomness.
+
+Every party draws its own parts from AES streams that it shares with the dealer, one a segment of a
+job, whose keys depend on all tuples of the segment (`mpc.preprocessing.segments`): each party takes
+them from its own rehearsal. Only party 0 asks the dealer, ahead of need where the schedule is
+known, and gets the one correction that makes the parts fit. Others send and get nothing.
+"""
+
+import math
+import sys
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from mpc.engine._crypten import ArithmeticSharedTensor, BinarySharedTensor
+from mpc.errors import PartyError
+from mpc.fss import CorrectionWords, PointKeys, point_layout
+from mpc.gates.comparison_choice import Comparing
+from mpc.gates.lut_comparison import Bits, Words
+from mpc.jobs.job import Comparisons
+from mpc.net.frames import (
+    CORRECTIONS,
+    DEALER_KEY,
+    DEALER_REPORT,
+    KEY_KINDS,
+    REQUEST,
+    Chain,
+    TupleKind,
+)
+from mpc.net.link import Link
+from mpc.preprocessing.fss_keys import (
+    SignKeys,
+    Signs,
+    SignsPart,
+    by_points,
+    digit_requests,
+    sign_requests,
+)
+from mpc.preprocessing.requests import TupleRequest, segment_of
+from mpc.preprocessing.schedule import Schedule
+from mpc.preprocessing.segments import stream_of
+from mpc.ring.bilinear import Formula
+from mpc.ring.randomness import KEY_BYTES, AesCtrStream
+from mpc.traffic import OperationTraffic, RoleTraffic
+
+Triple = tuple[Any, Any, Any]
+Pair = tuple[Any, Any]
+
+
+class TupleProvider:
+    """Correlated randomness in the shapes that CrypTen asks for; where it is from is for others."""
+
+    def generate_additive_triple(
+        self, size0: Sequence[int], size1: Sequence[int], op: TupleKind, device: object = None
+    ) -> Triple:
+        """Return shares of a, b and a op b, for op `mul` (broadcasting) or `matmul`."""
+        if op not in ("mul", "matmul"):
+            raise NotImplementedError(f"the dealer has no triples for {op!r}")
+        request = TupleRequest(op, (tuple(size0), tuple(size1)))
+        a, b = self._draw(size0), self._draw(size1)
+        return _arithmetic(a), _arithmetic(b), _arithmetic(self._last_part(request))
+
+    def square(self, size: Sequence[int], device: object = None) -> Pair:
+        """Return shares of r and r^2."""
+        r = self._draw(size)
+        return _arithmetic(r), _arithmetic(self._last_part(TupleRequest("square", (tuple(size),))))
+
+    def generate_binary_triple(
+        self, size0: Sequence[int], size1: Sequence[int], device: object = None
+    ) -> Triple:
+        """Return xor shares of a, b and a & b."""
+        request = TupleRequest("binary", (tuple(size0), tuple(size1)))
+        parts = self._draw(size0), self._draw(size1), self._last_part(request)
+        return tuple(BinarySharedTensor.from_shares(part) for part in parts)
+
+    def wrap_rng(self, size: Sequence[int], device: object = None) -> Pair:
+        """Return shares of r and of the number of wraps in the sum of its shares."""
+        r = self._draw(size)
+        return _arithmetic(r), _arithmetic(self._last_part(TupleRequest("wraps", (tuple(size),))))
+
+    def B2A_rng(self, size: Sequence[int], device: object = None) -> Pair:  # noqa: N802
+        """Return additive and xor shares of one random bit an element."""
+        r_xor = self._draw_bits(size)
+        r_add = self._last_part(TupleRequest("bit", (tuple(size),)))
+        return _arithmetic(r_add), BinarySharedTensor.from_shares(r_xor)
+
+    def mask(self, name: str, size: Sequence[int]) -> torch.Tensor:
+        """Return a share of a uniform mask, which the dealer notes under a name."""
+        self._note(TupleRequest("mask", (tuple(size),), names=(name,)))
+        return self._draw(size)
+
+    def rename(self, old: str, new: str) -> None:
+        """Let a noted mask go by another name from here on."""
+        self._note(TupleRequest("rename", (), names=(old, new)))
+
+    def product(
+        self, formula: Formula, names: tuple[str, str], shapes: tuple[Sequence[int], Sequence[int]]
+    ) -> torch.Tensor:
+        """Return a share of a bilinear map of two noted masks, whose shapes are given."""
+        left, right = (tuple(shape) for shape in shapes)
+        return self._last_part(TupleRequest("product", (left, right), 0, names, formula))
+
+    def truncation(self, size: Sequence[int], shift: int, name: str = "") -> Triple:
+        """Return shares of a uniform r, of r >> shift (logical) and of r's top bit.
+
+        The dealer notes all three if there is a name: as it, "name shifted" and "name top".
+        """
+        r = self._draw(size)
+        names = (name,) if name else ()
+        shifted, top = self._last_part(TupleRequest("truncation", (tuple(size),), shift, names))
+        return _arithmetic(r), _arithmetic(shifted), _arithmetic(top)
+
+    def division(self, size: Sequence[int], divisor: int) -> Triple:
+        """Return shares of a uniform r, of r over a divisor (rounded down) and of r's top bit."""
+        r = self._draw(size)
+        quotient, top = self._last_part(TupleRequest("division", (tuple(size),), divisor))
+        return _arithmetic(r), _arithmetic(quotient), _arithmetic(top)
+
+    def lookup(self, size: Sequence[int], bit_length: int) -> Pair:
+        """Return shares of a uniform r and of the one-hot rows of r mod 2^bit_length.
+
+        The rows have one axis more than `size`, of length 2^bit_length.
+        """
+        r = self._draw(size)
+        if by_points(math.prod(size), bit_length, self.has_keys):
+            return _arithmetic(r), _arithmetic(self._expanded(size, bit_length))
+        rows = self._last_part(TupleRequest("lookup", (tuple(size),), bit_length))
+        return _arithmetic(r), _arithmetic(rows)
+
+    def _expanded(self, size: Sequence[int], bit_length: int) -> torch.Tensor:
+        """Return rows from keys of point functions."""
+        count = math.prod(size)
+        seeds = self._draw((count, 2)).numpy()
+        request = TupleRequest("point", (tuple(size),), bit_length)
+        layout = point_layout(count, num_bits=bit_length)
+        words = CorrectionWords.from_bytes(layout, self._keys(request))
+        rows = PointKeys(party=self._party, seeds=seeds, words=words).expand()
+        return torch.from_numpy(rows.view(np.int64).reshape(*size, -1))
+
+    def signs(self, count: int, num_bits: int) -> Signs:
+        """Return a party's keys for signs of `num_bits`-bit numbers, mod 2^64; two parties only.
+
+        Correction words are read when the keys are evaluated, which must be before anything else is
+        drawn.
+        """
+        return self._sign_keys("sign64", count, num_bits, ())
+
+    def duels(self, batch: int, groups: tuple[int, ...], num_bits: int) -> Signs:
+        """Return a party's keys for all pairs inside groups of candidates, mod 256; as `signs`.
+
+        Every candidate has one mask, whatever many pairs it is in; shares are of [higher < lower].
+        """
+        return self._sign_keys("sign8", batch, num_bits, groups)
+
+    def digits(
+        self,
+        kind: TupleKind,
+        count: int,
+        num_bits: int,
+        name: str,
+        groups: tuple[int, ...] = (),
+    ) -> Iterator[tuple[TupleRequest, Bits, Words]]:
+        """Yield a party's truth tables for what a noted mask hides, chunk by chunk, each when used.
+
+        Parameters
+        ----------
+        kind : {"digits4", "digits8", "digits64"}
+        count : int
+            Numbers, or rows of candidates.
+        num_bits : int
+        name : str
+            Of the mask, (count,), or (count, sum(groups)) for all pairs inside groups.
+        groups : tuple of int
+
+        Yields
+        ------
+        TupleRequest
+        uint8 array (U, B)
+            Its shares of flips.
+        uint64 array
+            Its share of tables and products, as `mpc.gates.lut_comparison.Plan.parts` takes it.
+        """
+        for request in digit_requests(kind, count, num_bits, groups, name):
+            plan, size = request.plan, request.num_signs
+            flips = plan.flips(self._draw((plan.flips_size(size),)).numpy(), size)
+            yield request, flips, self._last_part(request).numpy().view(np.uint64)
+
+    def _sign_keys(
+        self, kind: TupleKind, count: int, num_bits: int, groups: tuple[int, ...]
+    ) -> Signs:
+        parts = []
+        for request in sign_requests(kind, count, num_bits, groups):
+            masks, seeds = self._draw(request.shapes[0]), self._draw((request.num_signs, 2))
+            parts.append(SignsPart(request, masks, seeds))
+        return SignKeys(party=self._party, parts=tuple(parts), words_of=self._keys)
+
+    _party: int
+    has_keys: bool
+    """Whether the dealer has keys for this number of parties: two."""
+    comparing: Comparing
+    """How numbers are compared in this job."""
+
+    def compare_by(self, comparisons: Comparisons) -> None:
+        """Say how a job compares."""
+        self.comparing = Comparing(self.comparing.num_parties, comparisons)
+
+    def _draw(self, size: Sequence[int]) -> torch.Tensor:
+        raise NotImplementedError
+
+    def _draw_bits(self, size: Sequence[int]) -> torch.Tensor:
+        raise NotImplementedError
+
+    def _last_part(self, request: TupleRequest) -> torch.Tensor:
+        raise NotImplementedError
+
+    def _keys(self, request: TupleRequest) -> bytes | bytearray:
+        raise NotImplementedError
+
+    def _note(self, request: TupleRequest) -> None:
+        """Do nothing: the dealer knows from the schedule what to note."""
+
+
+class DealerProvider(TupleProvider):
+    """Correlated randomness from a dealer in another process.
+
+    Parameters
+    ----------
+    rank : int
+        This party.
+    link : Link
+        To the dealer, whose first frame is this party's key.
+    chain : Chain
+        Depth of the messages between party 0 and the dealer.
+
+    Notes
+    -----
+    Cost: party 0 sends one request a segment and gets 8 bytes an element of each tuple's last part.
+    A scheduled iteration is asked for during the one before, so that up to two are made in vain
+    when a job ends early. Leakage: the dealer learns kinds and shapes of tuples.
+    """
+
+    def __init__(self, rank: int, link: Link, chain: Chain, *, num_parties: int) -> None:
+        self._rank = self._party = rank
+        self.has_keys = num_parties == 2
+        self.comparing = Comparing(num_parties)
+        self._link = link
+        self._chain = chain
+        self._key = bytes(link.recv(DEALER_KEY, num_bytes=KEY_BYTES))
+        link.start_counting()
+        self._schedule = Schedule()
+        self._job = 0
+        self._begun: set[int] = set()
+        self._unread: deque[tuple[int, TupleRequest]] = deque()
+        self._arrived: dict[int, deque[tuple[TupleRequest, bytearray]]] = {}
+        self._asked: set[int] = set()
+        self._corrections = 0
+        self._stream: AesCtrStream | None = None
+        self._segment = 0
+        self._step = ""
+        self.seconds = 0.0
+        """Time spent expanding and waiting for the dealer."""
+
+    @property
+    def rounds(self) -> int:
+        """The longest chain of messages to and from the dealer so far."""
+        return self._chain.depth
+
+    def expect(self, job: int, schedule: Schedule) -> None:
+        """Ask the dealer for what a job begins with.
+
+        Parameters
+        ----------
+        job : int
+            Number of the job, greater than any before.
+        schedule : Schedule
+        """
+        self._schedule, self._job = schedule, job
+        self._begun.clear()
+        for step in schedule.at_first:
+            self._ask(segment_of(job, step), schedule.tuples_of(step))
+
+    def begin(self, job: int, step: str) -> None:
+        """Enter a step of a job: draw from its own part of the streams from here on.
+
+        Raises
+        ------
+        PartyError
+            The step has begun before: its masks must not be used twice. Or it was not rehearsed.
+        TransportError
+            The dealer has ended the session; with what it said last.
+        """
+        segment = segment_of(job, step)
+        if segment in self._begun or job < self._job:
+            raise PartyError(f"party:{self._rank} would use the masks of {step!r} twice")
+        self._check_dealer()
+        self._job = job
+        self._begun.add(segment)
+        self._segment = segment
+        self._stream = stream_of(self._key, segment, self._digest_of(step))
+        self._step = step
+
+    def _digest_of(self, step: str) -> bytes:
+        try:
+            return self._schedule.digest_of(step)
+        except LookupError:
+            raise PartyError(f"party:{self._rank} has not rehearsed {step!r}") from None
+
+    def _check_dealer(self) -> None:
+        """Raise with the dealer's last words if it has ended: most parties never read from it."""
+        if self._link.hung_up():
+            while True:  # until it is all read
+                self._link.recv_any(max_bytes=sys.maxsize)
+
+    def look_ahead(self) -> None:
+        """Ask the dealer for the next iteration's tuples, if there may be one."""
+        following = self._schedule.after(self._step)
+        if following is not None:
+            self._ask(segment_of(self._job, following), self._schedule.tuples_of(following))
+
+    def finish(self) -> tuple[RoleTraffic, list[OperationTraffic]] | None:
+        """Take in what was asked for in vain; party 0 returns what the dealer counted.
+
+        Returns
+        -------
+        RoleTraffic and list of OperationTraffic, or None
+            The dealer's side since it was last asked; None at other parties.
+        """
+        self._arrived.clear()
+        self._asked.clear()
+        self._schedule = Schedule()
+        while self._unread:
+            self._read_next()
+        self._arrived.clear()
+        if self._rank != 0:
+            return None
+        self._link.send(DEALER_REPORT, b"")
+        report = self._link.recv_json(DEALER_REPORT)
+        operations = [OperationTraffic(**entry) for entry in report["operations"]]  # type: ignore[attr-defined]
+        return RoleTraffic(**report["role"]), operations  # type: ignore[arg-type]
+
+    def _draw(self, size: Sequence[int]) -> torch.Tensor:
+        started = time.perf_counter()
+        drawn = torch.from_numpy(self._own.ring(size))
+        self.seconds += time.perf_counter() - started
+        return drawn
+
+    def _draw_bits(self, size: Sequence[int]) -> torch.Tensor:
+        return torch.from_numpy(self._own.bits(size, 1))
+
+    @property
+    def _own(self) -> AesCtrStream:
+        if self._stream is None:
+            raise PartyError(f"party:{self._rank} would draw masks before any step has begun")
+        return self._stream
+
+    def _last_part(self, request: TupleRequest) -> torch.Tensor:
+        if self._rank != 0:
+            return self._draw(request.out_shape)
+        sent = np.frombuffer(self._keys(request), dtype=np.int64)
+        return torch.from_numpy(sent.reshape(request.out_shape))
+
+    def _keys(self, request: TupleRequest) -> bytearray:
+        """Return what the dealer sent for the next tuple of this step."""
+        started = time.perf_counter()
+        planned, sent = self._next_of(self._segment, request)
+        if planned != request:
+            raise PartyError(f"the dealer was asked for {planned} where {request} is needed")
+        self.seconds += time.perf_counter() - started
+        return sent
+
+    def _next_of(self, segment: int, request: TupleRequest) -> tuple[TupleRequest, bytearray]:
+        """Return what the dealer sends next for a segment."""
+        if segment not in self._asked:
+            # On demand the dealer's streams would start over with every request of a segment.
+            raise PartyError(
+                f"nothing was asked of the dealer for this step, but {request} is needed"
+            )
+        while not self._arrived.get(segment):
+            self._read_next()
+        return self._arrived[segment].popleft()
+
+    def _ask(self, segment: int, requests: Sequence[TupleRequest]) -> None:
+        self._asked.add(segment)
+        if self._rank == 0:
+            message = {"segment": segment, "tuples": [request.as_json() for request in requests]}
+            self._link.send_json(REQUEST, message)
+        for request in requests:
+            if request.is_sent and (self._rank == 0 or request.kind in KEY_KINDS):
+                self._unread.append((segment, request))
+
+    def _read_next(self) -> None:
+        if not self._unread:
+            raise PartyError("the schedule has no more tuples for this step")
+        segment, request = self._unread.popleft()
+        self._corrections += 1
+        num_bytes = request.key_bytes or 8 * math.prod(request.out_shape)
+        sent = self._link.recv(
+            CORRECTIONS[request.kind], num_bytes=num_bytes, number=self._corrections
+        )
+        self._arrived.setdefault(segment, deque()).append((request, sent))
+
+
+def _arithmetic(share: torch.Tensor) -> Any:
+    return ArithmeticSharedTensor.from_shares(share.clone(), precision=0)

@@ -1,0 +1,201 @@
+"""What the dealer deals: lists of tuples that the rehearsal of some job could have given.
+
+The dealer is told of no job. It knows how many parties there are, which masks it has noted, and
+what every kind of tuple looks like. Whatever else it is asked for did not come of a rehearsal:
+shapes with a size of 0, whose corrections would be the others' bare streams, or tuples larger than
+any job's.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
+
+from mpc.errors import FrameError, MpcError
+from mpc.fss.dpf import MAX_DOMAIN_BITS
+from mpc.gates.lut_comparison import MOST_BITS
+from mpc.jobs.job import MAX_ENTRIES, MAX_POINTS
+from mpc.net.frames import DIGIT_KINDS, KEY_KINDS, SIGN_KINDS, TupleKind
+from mpc.preprocessing.requests import Shape, TupleRequest
+
+MAX_NUMBERS: Final = 2 * MAX_ENTRIES
+"""Most numbers of one factor or result of a tuple: 2 GB."""
+MAX_AXES: Final = 8
+
+Shapes = Mapping[str, Shape]
+"""Of the masks that are noted, by name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """What requests of a kind look like."""
+
+    shapes: range
+    """How many shapes there are."""
+    names: range = range(1)
+    """How many names of masks."""
+    bits: range = range(1)
+    """What `TupleRequest.bits` may be."""
+
+
+_ONE, _TWO, _UP_TO_ONE, _ONE_OR_TWO = range(1, 2), range(2, 3), range(2), range(1, 3)
+
+FORMS: Final[Mapping[TupleKind, Form]] = {
+    "mul": Form(_TWO),
+    "matmul": Form(_TWO),
+    "square": Form(_ONE),
+    "binary": Form(_TWO),
+    "wraps": Form(_ONE),
+    "bit": Form(_ONE),
+    "truncation": Form(_ONE, _UP_TO_ONE, range(1, 64)),
+    "division": Form(_ONE, bits=range(1, MAX_POINTS + 1)),
+    "sign8": Form(_ONE_OR_TWO, bits=range(2, 65)),
+    "sign64": Form(_ONE_OR_TWO, bits=range(2, 65)),
+    "digits4": Form(_ONE_OR_TWO, _ONE, range(2, MOST_BITS + 1)),
+    "digits8": Form(_ONE_OR_TWO, _ONE, range(2, MOST_BITS + 1)),
+    "digits64": Form(_ONE_OR_TWO, _ONE, range(2, MOST_BITS + 1)),
+    "lookup": Form(_ONE, bits=range(1, 33)),
+    "point": Form(_ONE, bits=range(1, MAX_DOMAIN_BITS + 1)),
+    "mask": Form(_ONE, _ONE),
+    "rename": Form(range(1), _TWO),
+    "product": Form(_TWO, _TWO),
+}
+
+
+def check_requests(
+    requests: Sequence[TupleRequest], noted: Shapes, num_parties: int
+) -> dict[str, Shape]:
+    """Refuse a list of which no rehearsal could have come, before anything of it is dealt.
+
+    Parameters
+    ----------
+    requests : sequence of TupleRequest
+        All of a segment.
+    noted : mapping of str to tuple of int
+        Shapes of the masks noted earlier in the job.
+    num_parties : int
+
+    Returns
+    -------
+    dict of str to tuple of int
+        Shapes of the masks that are noted after it.
+
+    Raises
+    ------
+    FrameError
+        Says what is wrong with the first that cannot be.
+    """
+    masks = dict(noted)
+    for request in requests:
+        try:
+            _check_alone(request)
+            _check_masks(request, masks)
+            if request.kind in KEY_KINDS and num_parties != 2:
+                raise ValueError(f"keys are for 2 parties, not {num_parties}")
+        except (ValueError, MpcError) as error:
+            kind = request.kind
+            raise FrameError(f"dealer cannot serve a request of party:0: {kind}: {error}") from None
+        _note(request, masks)
+    return masks
+
+
+@lru_cache(maxsize=4096)
+def _check_alone(request: TupleRequest) -> None:
+    """Refuse what cannot be whatever was noted; most requests come again in every iteration."""
+    _check_form(request)
+    _check_sizes(request)
+
+
+def _check_form(request: TupleRequest) -> None:
+    form = FORMS[request.kind]
+    for what, number, possible in (
+        ("shapes", len(request.shapes), form.shapes),
+        ("names", len(request.names), form.names),
+        ("bits", request.bits, form.bits),
+    ):
+        if number not in possible:
+            raise ValueError(f"{number} {what}; {possible[0]} to {possible[-1]} are possible")
+    if request.formula and request.kind != "product":
+        raise ValueError("a formula is for products alone")
+
+
+def _check_sizes(request: TupleRequest) -> None:
+    """Refuse sizes that are 0 or below, and shapes that do not fit each other or any memory."""
+    compared = request.kind in (*SIGN_KINDS, *DIGIT_KINDS)
+    groups = request.shapes[1:] if compared else ()
+    if any(min(group, default=1) < 1 for group in groups):
+        raise ValueError(f"groups {groups}: none of size 0 is possible")
+    others = () if compared else request.shapes[1:]
+    shapes = [_counted(request), *others] if request.shapes else []
+    for shape in shapes:
+        if len(shape) > MAX_AXES or min(shape, default=1) < 1:
+            raise ValueError(f"shape {shape}: up to {MAX_AXES} axes, none of size 0, are possible")
+        _check_number(math.prod(shape))
+    if compared:
+        _check_comparisons(request)
+    elif request.kind == "lookup":
+        _check_number(math.prod(shapes[0]) << request.bits)
+    elif request.is_sent:
+        _check_number(math.prod(request.out_shape))
+
+
+def _counted(request: TupleRequest) -> Shape:
+    """Return the first shape; of digits it is the first row, which may be 0, and how many."""
+    first = request.shapes[0]
+    if request.kind not in DIGIT_KINDS:
+        return first
+    if len(first) != 2 or first[0] < 0:
+        raise ValueError(f"rows {first}; the first, and how many, are needed")
+    return first[1:]
+
+
+def _check_comparisons(request: TupleRequest) -> None:
+    if not request.shapes[0]:
+        raise ValueError("rows of shape () are none")
+    if not 1 <= request.num_signs <= MAX_NUMBERS:
+        raise ValueError(f"{request.num_signs} comparisons; 1 to {MAX_NUMBERS} are possible")
+
+
+def _check_number(numbers: int) -> None:
+    if numbers > MAX_NUMBERS:
+        raise ValueError(f"{numbers} numbers, but no job has more than {MAX_NUMBERS} in one tuple")
+
+
+def _check_masks(request: TupleRequest, masks: Shapes) -> None:
+    """Refuse names that were not noted in this job, and shapes that are not those of the masks."""
+    kind, names = request.kind, request.names
+    needed = names if kind in ("product", *DIGIT_KINDS) else names[:1] if kind == "rename" else ()
+    for name in needed:
+        if name not in masks:
+            raise ValueError(f"no mask {name!r:.40} was noted")
+    if kind == "product":
+        for name, shape in zip(names, request.shapes, strict=True):
+            if math.prod(masks[name]) != math.prod(shape):
+                raise ValueError(f"mask {name!r:.40} of shape {masks[name]} is not of {shape}")
+    elif kind in DIGIT_KINDS:
+        _check_rows(request, masks[names[0]])
+        start, count = request.shapes[0]
+        if start + count > masks[names[0]][0]:
+            raise ValueError(f"mask {names[0]!r:.40} has not so many rows")
+    elif kind in SIGN_KINDS:
+        _check_rows(request, request.shapes[0])
+
+
+def _check_rows(request: TupleRequest, rows: Shape) -> None:
+    """Refuse rows that are no numbers, or no candidates of the groups that are named."""
+    groups = request.shapes[1:]
+    if len(rows) != 1 + len(groups) or (groups and rows[1] != sum(groups[0])):
+        raise ValueError(f"rows of shape {rows} are not of groups {groups}")
+
+
+def _note(request: TupleRequest, masks: dict[str, Shape]) -> None:
+    """Keep the shapes of masks as the dealer will note them."""
+    if request.kind == "rename":
+        old, new = request.names
+        masks[new] = masks.pop(old)
+    elif request.kind == "mask":
+        masks[request.names[0]] = request.shapes[0]
+    elif request.kind == "truncation":
+        for name in request.names:
+            masks |= dict.fromkeys((name, f"{name} shifted", f"{name} top"), request.shapes[0])

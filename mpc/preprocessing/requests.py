@@ -1,0 +1,224 @@
+"""Requests for correlated randomness: what party 0 asks the dealer for, and in which segment.
+
+A job is cut into segments (a step of its protocol each). Every segment has AES streams of its own,
+one a party, shared with the dealer (`mpc.preprocessing.segments`), so that a segment that turns out
+not to be needed can be skipped by all without a word.
+"""
+
+import math
+from dataclasses import dataclass, fields
+from operator import attrgetter
+from typing import Final, Self
+
+import numpy as np
+
+from mpc.errors import FrameError, InputError
+from mpc.fss import point_layout, sign_layout
+from mpc.gates.lut_comparison import Plan, plan_of
+from mpc.gates.pairs import differences, num_duels
+from mpc.jobs.job import MAX_ITERATIONS, MAX_JOBS
+from mpc.net.frames import CORRECTIONS, DIGIT_KINDS, SIGN_KINDS, UNSENT_KINDS, TupleKind
+from mpc.ring.bilinear import bilinear_shape
+from mpc.ring.fixedpoint import Int64Array
+
+Shape = tuple[int, ...]
+
+STEPS: Final = ("norms", "distances", "start", "assignments", "choice", "means")
+"""Steps of a job that are done once, in the order in which the dealer is asked for them."""
+_ITERATION: Final = "iteration "
+_SEGMENT_BITS: Final = 24
+"""Steps and iterations of a job have fewer numbers than these bits, so that jobs never meet."""
+
+
+def segment_of(job: int, step: str) -> int:
+    """Return the number of a job's step, different from all others of the session.
+
+    Parameters
+    ----------
+    job : int
+        1, 2, ... `MAX_JOBS`, in the order of jobs.
+    step : str
+        One of `STEPS`, or "iteration i" with i from 1 to `MAX_ITERATIONS`.
+
+    Raises
+    ------
+    InputError
+        There is no such job or step: its number would be another's.
+    """
+    if not 1 <= job <= MAX_JOBS:
+        raise InputError(f"job {job} of a session; 1 to {MAX_JOBS} are possible")
+    return (job << _SEGMENT_BITS) + _place_of(step)
+
+
+def _place_of(step: str) -> int:
+    if step in STEPS:
+        return STEPS.index(step)
+    iteration = step.removeprefix(_ITERATION)
+    if not (iteration.isdecimal() and 1 <= int(iteration) <= MAX_ITERATIONS):
+        raise InputError(f"no step {step!r} of a job; iterations are 1 to {MAX_ITERATIONS}")
+    return len(STEPS) + int(iteration)
+
+
+def place_of(segment: int) -> tuple[int, str]:
+    """Return the job and the step that a segment's number stands for; undoes `segment_of`.
+
+    Raises
+    ------
+    InputError
+        It is the number of none.
+    """
+    job, place = job_of(segment), segment & ((1 << _SEGMENT_BITS) - 1)
+    step = STEPS[place] if place < len(STEPS) else f"{_ITERATION}{place - len(STEPS)}"
+    segment_of(job, step)
+    return job, step
+
+
+def in_words(segment: int) -> str:
+    """Return what a segment is called in messages."""
+    job, step = place_of(segment)
+    return f"the tuples of step {step!r} of job {job}"
+
+
+def job_of(segment: int) -> int:
+    """Return the number of the job that a segment is of."""
+    return segment >> _SEGMENT_BITS
+
+
+_IN_PARTS: Final[frozenset[TupleKind]] = frozenset({"truncation", "division"})
+"""Kinds of which two things are dealt of every r."""
+
+
+@dataclass(frozen=True, slots=True)
+class TupleRequest:
+    """One tuple: its kind, the shapes of its factors, and a number that some kinds need."""
+
+    kind: TupleKind
+    shapes: tuple[Shape, ...]
+    bits: int = 0
+    """How far a truncation shifts; by what a division divides; of how many bits a look-up's index,
+    or a compared number, is."""
+    names: tuple[str, ...] = ()
+    """Of masks that the dealer notes, or noted earlier in the job; see `mpc.roles.dealer`."""
+    formula: str = ""
+    """Of a product of two noted masks; see `mpc.ring.bilinear`."""
+
+    @property
+    def is_sent(self) -> bool:
+        """Whether the dealer sends anything."""
+        return self.kind not in UNSENT_KINDS
+
+    @property
+    def out_shape(self) -> Shape:
+        """Shape of the part that the dealer corrects."""
+        if self.kind == "product":
+            return bilinear_shape(self.formula, *self.shapes)
+        if self.kind in ("mul", "binary"):
+            return np.broadcast_shapes(*self.shapes)
+        if self.kind == "matmul":
+            return matmul_shape(*self.shapes)
+        if self.kind in DIGIT_KINDS:
+            return (self.plan.size(self.num_signs),)
+        if self.kind == "lookup":
+            return (*self.shapes[0], 1 << self.bits)
+        return (2, *self.shapes[0]) if self.kind in _IN_PARTS else self.shapes[0]
+
+    @property
+    def key_bytes(self) -> int:
+        """Bytes of the keys that both parties get; 0 for tuples with a last part."""
+        if self.kind == "point":
+            return point_layout(math.prod(self.shapes[0]), num_bits=self.bits).num_bytes
+        ring_bits = SIGN_KINDS.get(self.kind)
+        if ring_bits is None:
+            return 0
+        return sign_layout(self.num_signs, num_bits=self.bits, ring_bits=ring_bits).num_bytes
+
+    @property
+    def plan(self) -> Plan:
+        """How numbers are cut into digits."""
+        return plan_of(self.bits, DIGIT_KINDS[self.kind])
+
+    @property
+    def num_signs(self) -> int:
+        """How many numbers are compared with zero, or pairs with each other.
+
+        The second of two shapes has the sizes of the groups inside which all pairs of a row are.
+        Digits are of some rows of a noted mask; their first shape is the first row, and how many.
+        """
+        first, *groups = self.shapes
+        rows = first[1] if self.kind in DIGIT_KINDS else first[0]
+        return rows * num_duels(groups[0]) if groups else rows
+
+    def compared(self, values: Int64Array) -> Int64Array:
+        """Return what has the sign that is asked for, flat: of opened numbers, or of masks."""
+        first, *groups = self.shapes
+        if self.kind in DIGIT_KINDS:
+            start, count = first
+            values = values[start : start + count]
+        return differences(values, groups[0]) if groups else values.reshape(-1)
+
+    def as_json(self) -> list[object]:
+        """Return the value of every field, for a control message and for keys of streams."""
+        return list(_FIELDS(self))
+
+    @classmethod
+    def from_json(cls, values: object) -> Self:
+        """Rebuild a request that came in a control message.
+
+        Raises
+        ------
+        FrameError
+        """
+        if not isinstance(values, list) or len(values) != len(fields(cls)):
+            raise FrameError(f"a malformed request for a tuple: {values!r:.200}")
+        kind, shapes, bits, names, formula = values
+        if _text(kind) not in CORRECTIONS and kind not in UNSENT_KINDS:
+            raise FrameError(f"a malformed request for a tuple: no such kind {kind!r:.40}")
+        return cls(
+            kind,
+            tuple(tuple(integer(n) for n in _list(shape)) for shape in _list(shapes)),
+            integer(bits),
+            tuple(_text(name) for name in _list(names)),
+            _text(formula),
+        )
+
+
+_FIELDS: Final = attrgetter(*(field.name for field in fields(TupleRequest)))
+
+
+def integer(value: object) -> int:
+    """Return a whole number of a request.
+
+    Raises
+    ------
+    FrameError
+        It is of another type.
+    """
+    if type(value) is not int:
+        raise FrameError(f"a malformed request: {value!r:.40} is no integer")
+    return value
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise FrameError(f"a malformed request: {value!r:.40} is no text")
+    return value
+
+
+def _list(value: object) -> list[object]:
+    if not isinstance(value, list):
+        raise FrameError(f"a malformed request: {value!r:.40} is no list")
+    return value
+
+
+def matmul_shape(left: Shape, right: Shape) -> Shape:
+    """Return the shape of a matrix product, with broadcasting of leading axes."""
+    if min(len(left), len(right)) < 2:
+        raise FrameError(f"matrices are needed for a product, got shapes {left} and {right}")
+    if left[-1] != right[-2]:
+        raise FrameError(f"matrices of shapes {left} and {right} do not fit each other")
+    return (*np.broadcast_shapes(left[:-2], right[:-2]), left[-2], right[-1])
+
+
+def requests_of(values: object) -> list[TupleRequest]:
+    """Rebuild a list of requests."""
+    return [TupleRequest.from_json(value) for value in _list(values)]

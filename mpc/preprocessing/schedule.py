@@ -1,0 +1,62 @@
+"""Which tuples a job needs, step by step, so that the dealer can send them ahead of need."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from mpc.preprocessing.requests import TupleRequest
+from mpc.preprocessing.segments import digest_of
+
+Tuples = tuple[TupleRequest, ...]
+_ITERATION = "iteration "
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Schedule:
+    """The tuples of a job's steps; the same for every job of one shape."""
+
+    once: Mapping[str, Tuples] = field(default_factory=dict)
+    """Of the steps that are done once."""
+    iterations: tuple[Tuples, ...] = ()
+    """Of the first iterations; all later ones need what the last of these does."""
+    limit: int = 0
+    """Most iterations of the job."""
+    _digests: dict[int, bytes] = field(default_factory=dict, init=False, repr=False, compare=False)
+    """Of the lists above, by identity: a schedule serves many jobs."""
+
+    @property
+    def at_first(self) -> tuple[str, ...]:
+        """Steps to ask for before the job begins: those done once, then the first iteration."""
+        return (*self.once, *([f"{_ITERATION}1"] if self.limit else []))
+
+    def tuples_of(self, step: str) -> Tuples:
+        """Return the tuples of a step, in the order of use."""
+        if not step.startswith(_ITERATION):
+            return self.once[step]
+        iteration = int(step.removeprefix(_ITERATION))
+        return self.iterations[min(iteration, len(self.iterations)) - 1]
+
+    def digest_of(self, step: str) -> bytes:
+        """Return what binds a step's streams to its tuples; see `mpc.preprocessing.segments`."""
+        tuples = self.tuples_of(step)
+        if id(tuples) not in self._digests:
+            self._digests[id(tuples)] = digest_of(tuples)
+        return self._digests[id(tuples)]
+
+    def after(self, step: str) -> str | None:
+        """Return the step to ask for when `step` begins: the next iteration, if one may come."""
+        if not step.startswith(_ITERATION):
+            return None
+        following = int(step.removeprefix(_ITERATION)) + 1
+        return f"{_ITERATION}{following}" if following <= self.limit else None
+
+
+def schedule_of(recorded: Mapping[str, Tuples], *, limit: int) -> Schedule:
+    """Sort the recorded tuples of a rehearsal into a schedule for up to `limit` iterations."""
+    numbers = sorted(
+        int(step.removeprefix(_ITERATION)) for step in recorded if step.startswith(_ITERATION)
+    )
+    return Schedule(
+        once={step: t for step, t in recorded.items() if not step.startswith(_ITERATION)},
+        iterations=tuple(recorded[f"{_ITERATION}{number}"] for number in numbers),
+        limit=limit if numbers else 0,
+    )

@@ -1,0 +1,4 @@
+"""Secure building blocks on secret-shared tensors: comparison, look-up, argmin, division.
+
+They import engine and gates, and know nothing of clustering. Open `comparison` first.
+"""

@@ -1,0 +1,201 @@
+"""Boolean circuits on xor shares, 64 elements of a batch to a word.
+
+A batch of n numbers becomes bit planes: plane i holds bit i of every number, packed, so that one
+AND of words serves 64 numbers and a circuit sends only the bits it needs. A party's additive share
+is a number that it knows; with two parties every block of four bits is added by one round of ANDs
+between what one party knows and what the other knows. With more, carry-save adders leave two
+addends first. Carries, and ANDs of many planes, run through a tree.
+
+Rounds for numbers of m bits, with s = 0, 1, 2, 3 carry-save steps for 2, 3, 4, 5 parties:
+
+========== ========================= =======================
+circuit    two parties               more
+========== ========================= =======================
+`negative` 1 + log2((m - 1) / 4)     s + 1 + log2(m - 1)
+`zero`     1 + log2(m / 4)           s + log2(m)
+`to_ring`  1                         1
+========== ========================= =======================
+
+each fraction and logarithm rounded up. Nothing is opened but masked bits.
+
+Shape letters: n numbers, W = ceil(n / 64) words, L planes.
+
+References
+----------
+Damgard et al.: Unconditionally Secure Constant-Rounds Multi-Party Computation for Equality,
+Comparison, Bits and Exponentiation, TCC 2006, section 6 (carries by a tree).
+"""
+
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from mpc.engine._crypten import open_bits, provider, rank_and_parties
+from mpc.ring.fixedpoint import Int64Array
+
+WORD_BITS: Final = 64
+BLOCK_BITS: Final = 4
+"""Bits added in one round by two parties: more cost bytes, 2^4 words a block and factor, fewer a
+round."""
+
+Bits = npt.NDArray[np.uint8]
+"""Each 0 or 1."""
+
+
+def pack(bits_xn: Bits) -> Int64Array:
+    """Pack bits (..., n) into words (..., W); what is left of the last word is 0."""
+    missing = -bits_xn.shape[-1] % WORD_BITS
+    if missing:
+        padding = np.zeros((*bits_xn.shape[:-1], missing), dtype=np.uint8)
+        bits_xn = np.concatenate([bits_xn, padding], axis=-1)
+    words: Int64Array = np.packbits(bits_xn, axis=-1, bitorder="little").view(np.int64)
+    return words
+
+
+def unpack(words_xW: Int64Array, n: int) -> Bits:
+    """Return the first n bits (..., n) of words (..., W)."""
+    as_bytes = np.ascontiguousarray(words_xW).view(np.uint8)
+    return np.unpackbits(as_bytes, axis=-1, count=n, bitorder="little")
+
+
+def planes_of(ring_n: Int64Array, bit_length: int) -> Int64Array:
+    """Return the low bits (1 to 64) of numbers as planes (bit_length, W), lowest first."""
+    if not 1 <= bit_length <= WORD_BITS:
+        raise ValueError(f"{bit_length} bits asked for; 1 to {WORD_BITS} are possible")
+    as_bytes = np.ascontiguousarray(ring_n).view(np.uint8).reshape(-1, 8)
+    used = -(-bit_length // 8)
+    bits_nL = np.unpackbits(as_bytes[:, :used], axis=1, count=bit_length, bitorder="little")
+    return pack(np.ascontiguousarray(bits_nL.T))
+
+
+def negative(share_n: Int64Array, bit_length: int) -> Int64Array:
+    """Return the xor-shared plane (W,) of [x < 0] from additive shares; |x| < 2^(bit_length - 1).
+
+    Takes 2 bits or more.
+
+    Notes
+    -----
+    The sign of a sum is the xor of the top bits and of the carry into them.
+    """
+    if bit_length < 2:
+        raise ValueError("a number and its sign take 2 bits or more")
+    mine_LW = planes_of(share_n, bit_length)
+    _, num_parties = rank_and_parties()
+    if num_parties == 2:
+        carry_W = _carry(*_add_blocks(mine_LW[:-1], generate=True))
+        top_W: Int64Array = mine_LW[-1]
+    else:
+        s_LW, c_LW = _carry_save(mine_LW)
+        carry_W = _carry(s_LW[:-1] ^ c_LW[:-1], conjunction(s_LW[:-1], c_LW[:-1]))
+        top_W = s_LW[-1] ^ c_LW[-1]
+    return top_W ^ carry_W
+
+
+def zero(share_n: Int64Array, bit_length: int) -> Int64Array:
+    """Return the xor-shared plane (W,) of [x == 0] from additive shares; |x| < 2^bit_length.
+
+    Notes
+    -----
+    x is 0 if and only if x - 1 is -1: two addends give -1 when all their bits differ, without a
+    carry.
+    """
+    rank, num_parties = rank_and_parties()
+    mine_LW = planes_of(share_n - 1 if rank == 0 else share_n, bit_length)
+    if num_parties == 2:
+        return all_of(_add_blocks(mine_LW, generate=False)[0])
+    s_LW, c_LW = _carry_save(mine_LW)
+    return all_of(s_LW ^ c_LW)
+
+
+def all_of(planes_LW: Int64Array) -> Int64Array:
+    """Return the xor-shared AND (W,) of L xor-shared planes in ceil(log2(L)) rounds."""
+    while (length := len(planes_LW)) > 1:
+        half = length // 2
+        both = conjunction(planes_LW[:half], planes_LW[half : 2 * half])
+        planes_LW = np.concatenate([both, planes_LW[2 * half :]])
+    plane_W: Int64Array = planes_LW[0]
+    return plane_W
+
+
+def to_ring(bits_n: Bits) -> Int64Array:
+    """Return additive shares (n,) of xor-shared bits, in one round that sends n bits."""
+    rank, _ = rank_and_parties()
+    r_ring_enc, r_xor_enc = provider().B2A_rng((len(bits_n),))
+    r_ring, r_xor = r_ring_enc.share.numpy(), r_xor_enc.share.numpy()
+    opened = open_bits([pack(bits_n ^ (r_xor & 1).astype(np.uint8))])[0]
+    flipped = unpack(opened, len(bits_n)).astype(np.int64)
+    share: Int64Array = r_ring * (1 - 2 * flipped)
+    return share + flipped if rank == 0 else share
+
+
+def conjunction(x: Int64Array, y: Int64Array) -> Int64Array:
+    """Return xor shares of x & y, shapes broadcast, in one round by a Beaver triple."""
+    triple: tuple[Any, ...] = provider().generate_binary_triple(x.shape, y.shape)
+    a, b, c = (part.share.numpy() for part in triple)
+    x_masked, y_masked = open_bits([x ^ a, y ^ b])
+    z: Int64Array = c ^ (b & x_masked) ^ (a & y_masked)
+    return z ^ (x_masked & y_masked) if rank_and_parties()[0] == 0 else z
+
+
+def _carry(p_LW: Int64Array, g_LW: Int64Array) -> Int64Array:
+    """Return the carry out of all planes or blocks, each of which propagates or generates one."""
+    while (length := len(g_LW)) > 1:
+        half = length // 2
+        low, high, rest = slice(0, 2 * half, 2), slice(1, 2 * half, 2), slice(2 * half, None)
+        passed = conjunction(p_LW[high], np.stack([g_LW[low], p_LW[low]]))
+        g_LW = np.concatenate([g_LW[high] ^ passed[0], g_LW[rest]])
+        p_LW = np.concatenate([passed[1], p_LW[rest]])
+    carry_W: Int64Array = g_LW[0]
+    return carry_W
+
+
+def _carry_save(mine_LW: Int64Array) -> tuple[Int64Array, Int64Array]:
+    """Turn the parties' private addends into two xor-shared ones of the same sum mod 2^L."""
+    rank, num_parties = rank_and_parties()
+    addends = [mine_LW if party == rank else np.zeros_like(mine_LW) for party in range(num_parties)]
+    while len(addends) > 2:
+        x, y, z, *others = addends
+        majority = conjunction((x ^ z)[:-1], (y ^ z)[:-1]) ^ z[:-1]
+        carried = np.concatenate([np.zeros_like(z[:1]), majority])
+        addends = [*others, x ^ y ^ z, carried]
+    return addends[0], addends[1]
+
+
+def _one_hot_blocks(mine_LW: Int64Array, padding: int) -> Int64Array:
+    """Return (2^r, blocks, W): which of its 2^r values each block of r planes has."""
+    missing = -len(mine_LW) % BLOCK_BITS
+    rest = np.full((missing, mine_LW.shape[1]), padding, dtype=np.int64)
+    planes = np.concatenate([mine_LW, rest]).reshape(-1, BLOCK_BITS, mine_LW.shape[1])
+    values = np.full((1, len(planes), mine_LW.shape[1]), -1, dtype=np.int64)
+    for bit in range(BLOCK_BITS):
+        values = np.concatenate([values & ~planes[:, bit], values & planes[:, bit]])
+    return values
+
+
+def _add_blocks(mine_LW: Int64Array, *, generate: bool) -> Int64Array:
+    """Say of each block of two parties' addends whether it propagates, and generates, a carry.
+
+    Returns
+    -------
+    ndarray, (1 or 2, blocks, W)
+        Propagates; generates, if asked for.
+
+    Notes
+    -----
+    With a and b the parties' values of a block of r bits, a + b = 2^r - 1 is the sum over v of
+    [a = v] [b = 2^r - 1 - v], and a + b > 2^r - 1 that of [a = v] [b > 2^r - 1 - v]: one party
+    knows all left factors, the other all right ones. The last block is filled up by planes that
+    propagate.
+    """
+    rank, _ = rank_and_parties()
+    left = _one_hot_blocks(mine_LW, padding=0 if rank == 0 else -1)
+    equal = left[::-1]
+    above = np.bitwise_xor.accumulate(equal, axis=0) ^ equal
+    right = np.stack([equal, above] if generate else [equal])
+    if rank == 0:
+        right = np.zeros_like(right)
+    else:
+        left = np.zeros_like(left)
+    blocks: Int64Array = np.bitwise_xor.reduce(conjunction(left, right), axis=1)
+    return blocks

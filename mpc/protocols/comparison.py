@@ -1,0 +1,183 @@
+"""Comparisons of secret-shared ring integers with zero.
+
+All tensors here are ring integers (CrypTen scale 1): the caller keeps track of fractional bits.
+Comparisons are by keys, digits or circuits, as `mpc.gates.comparison_choice` says. By keys it is
+one round: open x + r, then evaluate the dealer's keys there (`mpc.fss`). By digits it is two: open
+x + r, look up in truth tables, open what stands there (`mpc.gates.lut_comparison`). R_lt, the
+rounds of one batch of comparisons, is 1 or 2 so; by circuits (`mpc.protocols.boolean`) it is 5, 8,
+9, 10 with two, three, four, five parties for 32 bits, and one more for 36 to 64. A caller who knows
+that its numbers are short says so: keys are as long as the numbers, and a look-up in a table of all
+their values is one round for anybody where it is small enough (`mpc.protocols.lookup`).
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from mpc.engine._crypten import (
+    from_share,
+    open_bits,
+    open_masked,
+    provider,
+    rank_and_parties,
+    share_of,
+)
+from mpc.engine.openings import Masked, masked, now
+from mpc.gates import lut_comparison
+from mpc.gates.lut_comparison import RingArray
+from mpc.gates.pairs import differences, num_duels
+from mpc.net.frames import DIGIT_KINDS, TupleKind
+from mpc.protocols import boolean, lookup
+from mpc.ring.fixedpoint import Int64Array
+
+
+def local(x_enc: Any, linear: Callable[[torch.Tensor], torch.Tensor]) -> Any:
+    """Apply a linear map to each party's own share: no communication."""
+    return from_share(linear(x_enc.share))
+
+
+def floored(x_enc: Any, bits: int) -> Any:
+    """Divide by 2^bits, dropping bits of each party's share: no communication.
+
+    Notes
+    -----
+    Of P parties' shares the result is floor(x / 2^bits) less 0 .. P - 1, and right mod
+    2^(64 - bits) only: what is done with it must look at 64 - bits bits.
+    """
+    return local(x_enc, lambda x: x >> bits) if bits else x_enc
+
+
+def is_zero(x_enc: Any, bit_length: int = 64) -> Any:
+    """Return shares of [x == 0] as integers 0 or 1, same shape.
+
+    Parameters
+    ----------
+    x_enc : MPCTensor
+    bit_length : int
+        |x| < 2^bit_length, 1 to 64: the fewer, the fewer rounds and bytes.
+
+    Notes
+    -----
+    Cost: one round where a look-up pays, else those of `mpc.protocols.boolean.zero` and one.
+    Leakage: none.
+    """
+    if lookup.pays(x_enc.nelement(), bit_length):
+        return now(lookup.equals_zero(x_enc, bit_length))
+    share = share_of(x_enc)
+    plane = boolean.zero(share.reshape(-1), bit_length)
+    return _from_bits(boolean.unpack(plane, share.size), share.shape)
+
+
+def less_than_zero(x_enc: Any, bit_length: int = 64) -> Any:
+    """Return shares of [x < 0] as integers 0 or 1, same shape.
+
+    Parameters
+    ----------
+    x_enc : MPCTensor
+        Taken mod 2^bit_length, in two's complement.
+    bit_length : int
+        2 to 64: the fewer, the fewer rounds and bytes.
+
+    Notes
+    -----
+    Cost: R_lt rounds, or one where a look-up pays. Leakage: none.
+    """
+    if lookup.pays(x_enc.nelement(), bit_length):
+        return now(lookup.is_negative(x_enc, bit_length))
+    share = x_enc.share.reshape(-1)
+    method = provider().comparing.method(share.numel(), bit_length, 64)
+    if method == "circuits":
+        return from_share(negative_by_circuit(share.numpy(), bit_length).reshape(x_enc.size()))
+    if method == "digits":
+        opened = now(masked("compared", from_share(share)))
+        signs = _by_digits("digits64", opened, bit_length)
+    else:
+        keys = provider().signs(share.numel(), bit_length)
+        at = open_masked([share + torch.from_numpy(keys.masks)])[0]
+        signs = keys.evaluate(at.numpy())
+    return from_share(signs.view(np.int64).reshape(tuple(x_enc.size())))
+
+
+def later_wins(
+    x_enc_BL: Any,
+    groups: tuple[int, ...],
+    bit_length: int,
+    *,
+    sum_bits: int = 8,
+    at_once: bool = False,
+) -> RingArray:
+    """Return shares of [higher < lower] of all pairs inside groups, (B, E).
+
+    Parameters
+    ----------
+    x_enc_BL : MPCTensor, (B, L)
+        Candidates of all groups side by side; any two of a group differ by less than half the range
+        of their bits.
+    groups : tuple of int
+    bit_length : int
+    sum_bits : int
+        Shares must be right mod 2^sum_bits at least, and may be right mod that only: 1 to 8.
+    at_once : bool
+        Save rounds, not bytes.
+
+    Returns
+    -------
+    uint64 array where by circuits, else uint8 array
+
+    Notes
+    -----
+    Cost: R_lt rounds. Not by circuits, 8 B L bytes from each party to each other, since a pair is
+    compared at the difference of two masked candidates; by digits, some bits a pair more. Leakage:
+    none.
+    """
+    share_BL = x_enc_BL.share
+    batch = len(share_BL)
+    kind: TupleKind = "digits4" if sum_bits <= 4 else "digits8"
+    count, ring_bits = batch * num_duels(groups), DIGIT_KINDS[kind]
+    method = provider().comparing.method(count, bit_length, ring_bits, at_once=at_once)
+    if method == "circuits":
+        flat = differences(share_BL.numpy(), groups)
+        wins = negative_by_circuit(flat, bit_length).view(np.uint64)
+    elif method == "digits":
+        opened = now(masked("compared", from_share(share_BL)))
+        wins = _by_digits(kind, opened, bit_length, groups)
+    else:
+        keys = provider().duels(batch, groups, bit_length)
+        at = open_masked([share_BL + torch.from_numpy(keys.masks)])[0]
+        wins = keys.evaluate(at.numpy())
+    return wins.reshape(batch, -1)
+
+
+def _by_digits(
+    kind: TupleKind, x: Masked, bit_length: int, groups: tuple[int, ...] = ()
+) -> RingArray:
+    """Return shares of signs of what is open, flat, in one more round."""
+    opened, parts, looked_up = x.opened.numpy(), [], []
+    tables = provider().digits(kind, len(opened), bit_length, x.mask.name, groups)
+    party = rank_and_parties()[0]
+    for request, flips, flat in tables:
+        points = request.compared(opened).view(np.uint64)
+        words, products = request.plan.parts(flat, len(points))
+        looked_up.append(lut_comparison.looked_up(request.plan, party, words, points) ^ flips)
+        parts.append((request.plan, products.copy(), points))  # lets go of the words
+    flipped = np.concatenate(looked_up, axis=1)
+    together = open_bits([boolean.pack(flipped.reshape(-1))])[0]
+    bits = boolean.unpack(together, flipped.size).reshape(flipped.shape)
+    done, shares = 0, []
+    for plan, products, points in parts:
+        of_part = bits[:, done : done + len(points)]
+        shares.append(lut_comparison.folded(plan, party, products, points, of_part))
+        done += len(points)
+    return np.concatenate(shares)
+
+
+def negative_by_circuit(share: Int64Array, bit_length: int) -> Int64Array:
+    """Return shares mod 2^64 of [x < 0] of flat numbers; see `mpc.protocols.boolean`."""
+    plane = boolean.negative(share, bit_length)
+    return boolean.to_ring(boolean.unpack(plane, share.size))
+
+
+def _from_bits(bits: boolean.Bits, shape: Sequence[int]) -> Any:
+    return from_share(boolean.to_ring(bits.reshape(-1)).reshape(tuple(shape)))

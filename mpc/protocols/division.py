@@ -1,0 +1,102 @@
+"""Division of secret numbers by secret counts: look-ups, and a product that keeps its precision.
+
+A count c is a secret integer in 0 .. N, so that a function f of it, 1/c or 1/c^2, is an entry of a
+public table, for any N, where Newton's iteration diverges. But a product with it has more bits than
+the ring: a squared length V of a sum takes up to 2 log2(N) + 36, and 1/c^2 as many again. So V is
+opened under a mask whose high part the dealer knows, which gives V = 2^h H + L exactly, and H and L
+are multiplied by tables of different scales,
+
+    V f(c) = H T_1 + L T_0 = V T_0 + H (T_1 - 2^h T_0),    T_1 near 2^h f(c), T_0 near f(c).
+
+H may be one too large; L then makes up for it. In units of the result, T_1's rounding weighs
+V 2^-(h + 1), and T_0's 2^(h - 1).
+
+Shape letters: N points, C counts.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal
+
+import torch
+
+from mpc.engine._crypten import from_share, provider
+from mpc.engine.openings import Mask, Masked, Pending, multiply, times_mask
+from mpc.ring.quotient_tables import HIGH_SHIFT
+
+_RING_BITS: Final = 64
+_SIGNED_OFFSET: Final = 1 << 62
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Split:
+    """A secret that was opened under a mask, and its high part H = V >> h or 1 more.
+
+    H is the public `high`, less the dealer's r >> h, plus `wraps` times the top bit of r; of a
+    signed secret, `high` is less by what made it positive.
+    """
+
+    value: Masked
+    high: torch.Tensor = field(repr=False)
+    wraps: torch.Tensor = field(repr=False)
+    shifted: Mask
+    top: Mask
+
+
+def split(
+    name: str, v_enc: Any, *, signed: bool = False, shift: int = HIGH_SHIFT
+) -> Pending[Split]:
+    """Open secrets in 0 .. 2^63 - 1 under a mask, and split them into high and low parts.
+
+    Parameters
+    ----------
+    name : str
+        Of the mask; of its parts, "name shifted" and "name top".
+    v_enc : MPCTensor
+    signed : bool
+        Secrets are in -2^62 .. 2^62 - 1.
+    shift : int
+        h.
+
+    Notes
+    -----
+    With z = V + r mod 2^64 open, the sum wrapped if and only if r's top bit is 1 and z's is 0, so
+    V >> h is (z >> h) - (r >> h) + wrapped 2^(64 - h), less a borrow of 0 or 1. To a signed V, 2^62
+    is added first.
+
+    Cost: one round, 8 bytes an element from each party to each other. Leakage: none.
+
+    References
+    ----------
+    Dalskov, Escudero, Keller: Fantastic Four, USENIX Security 2021, section 5 (probabilistic
+    truncation with a known top bit).
+    """
+    r_enc, shifted_enc, top_enc = provider().truncation(tuple(v_enc.size()), shift, name)
+    share, offset = v_enc.share.contiguous(), _SIGNED_OFFSET if signed else 0
+
+    def settle(opened: torch.Tensor) -> Split:
+        positive = opened + offset
+        may_wrap = 1 - ((positive >> (_RING_BITS - 1)) & 1)
+        high = (positive >> shift) & ((1 << (_RING_BITS - shift)) - 1)
+        return Split(
+            value=Masked(share=share, opened=opened, mask=Mask(name=name, share=r_enc.share)),
+            high=high - (offset >> shift),
+            wraps=may_wrap << (_RING_BITS - shift),
+            shifted=Mask(name=f"{name} shifted", share=shifted_enc.share),
+            top=Mask(name=f"{name} top", share=top_enc.share),
+        )
+
+    return Pending(masked=share + r_enc.share, settle=settle)
+
+
+def quotients(
+    v: Split, low: Masked, rest: Masked, formula: Literal["k,k->k", "ik,k->ik"] = "k,k->k"
+) -> Any:
+    """Return shares of V T_0 + H (T_1 - 2^h T_0), (C,), from entries of tables; no round.
+
+    The tables are `mpc.ring.quotient_tables.Tables`. V is of shape (C,), or (N, C) with the second
+    formula.
+    """
+    high = v.high * rest.share
+    high -= times_mask(formula, v.shifted, rest)
+    high += v.wraps * times_mask(formula, v.top, rest)
+    return multiply(formula, v.value, low) + from_share(high)

@@ -1,0 +1,93 @@
+"""Look-ups of secret-shared small integers in public tables: one round, any number of parties.
+
+The dealer gives shares of a uniform r and of the one-hot row e of r mod 2^d. With z = x + r opened,
+[x = v] is e at z - v, so that any table's entry at x is a sum of e's entries with public factors,
+which every party takes of its own share.
+
+Shape letters: V values 0 .. 2^d - 1.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import numpy as np
+import torch
+
+from mpc.engine._crypten import from_share, provider
+from mpc.engine.openings import Pending
+from mpc.ring.fixedpoint import Int64Array
+
+LARGEST: Final = 1 << 20
+"""Entries of one-hot rows up to which a look-up is taken for a comparison: 8 MB from the dealer."""
+
+
+def pays(count: int, bit_length: int) -> bool:
+    """Tell whether that many look-ups of so many bits beat a circuit, which takes more rounds."""
+    return bit_length < 20 and count << bit_length <= LARGEST
+
+
+def look_up(x_enc: Any, tables: Sequence[Int64Array]) -> Pending[list[Any]]:
+    """Return shares of each table's entry at x, of x's shape.
+
+    Parameters
+    ----------
+    x_enc : MPCTensor
+        Taken mod 2^d.
+    tables : sequence of ndarray of int64, (2^d,), or (C, 2^d) for x of shape (C,)
+        Public; the latter has one for each element.
+
+    Returns
+    -------
+    Pending list of MPCTensor
+
+    Notes
+    -----
+    Cost: one round, 8 bytes an element from each party to each other; from the dealer to party 0,
+    8 * 2^d bytes an element. Leakage: none (x + r is uniform).
+
+    References
+    ----------
+    Ishai, Kushilevitz, Meldgaard, Orlandi, Paskin-Cherniavsky: On the power of correlated
+    randomness in secure computation, TCC 2013, section 3 (one-time truth tables).
+    """
+    bit_length = tables[0].shape[-1].bit_length() - 1
+    mask_enc, rows_enc = provider().lookup(tuple(x_enc.size()), bit_length)
+    rows, places = rows_enc.share, np.arange(1 << bit_length, dtype=np.int64)
+
+    def settle(opened: torch.Tensor) -> list[Any]:
+        values: Int64Array = (opened.numpy()[..., None] - places) & (len(places) - 1)
+        entries = (_entries(table, values) for table in tables)
+        return [from_share((rows * torch.from_numpy(of)).sum(-1)) for of in entries]
+
+    return Pending(masked=x_enc.share + mask_enc.share, settle=settle)
+
+
+def equals_zero(x_enc: Any, bit_length: int) -> Pending[Any]:
+    """Return shares of [x = 0 mod 2^bit_length], as integers 0 or 1; cost as in `look_up`."""
+    mask_enc, rows_enc = provider().lookup(tuple(x_enc.size()), bit_length)
+
+    def settle(opened: torch.Tensor) -> Any:
+        return from_share(_at_zero(rows_enc.share, opened, bit_length))
+
+    return Pending(masked=x_enc.share + mask_enc.share, settle=settle)
+
+
+def is_negative(x_enc: Any, bit_length: int) -> Pending[Any]:
+    """Return shares of [x < 0] of numbers in two's complement of `bit_length` bits."""
+    table = np.arange(1 << bit_length, dtype=np.int64) >> (bit_length - 1)
+    pending = look_up(x_enc, [table])
+    return Pending(masked=pending.masked, settle=lambda opened: pending.settle(opened)[0])
+
+
+def _entries(table: Int64Array, values: Int64Array) -> Int64Array:
+    """Return a table's entry, or that of the element's own table, at every value."""
+    entries: Int64Array = (
+        table[values] if table.ndim == 1 else np.take_along_axis(table, values, axis=1)
+    )
+    return entries
+
+
+def _at_zero(rows: torch.Tensor, opened: torch.Tensor, bit_length: int) -> torch.Tensor:
+    """Return what stands at [x = 0]: place z itself."""
+    places = (opened & ((1 << bit_length) - 1))[..., None]
+    return rows.gather(-1, places).squeeze(-1)

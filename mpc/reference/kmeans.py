@@ -1,0 +1,338 @@
+"""K-means in the clear: the twin of what is done under sharing, roundings included.
+
+With assignments S (N x K, one-hot) and counts c, the squared distance to the mean of cluster k, up
+to a term without k, is V_k / c_k^2 - 2 U_ik / c_k, where U = G S and V_k = sum_i S_ik U_ik. No
+centre is ever formed.
+
+Points are whole numbers, as owners share them, so that G, U and V are exact. `RingGram` rounds
+reciprocals of counts as the parties do; only what is random under sharing, less than 2^-32 of the
+squared bound, is not in it. `OpenedDistances` is what the server does with what policy `distances`
+opens. What is equally far but for rounding goes to the lowest index: a later cluster must be nearer
+by more than `mpc.ring.fixedpoint.tie_units` for each place that it stands behind.
+
+Shape letters: N points, K clusters, D dimensions of a point.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from mpc.jobs.encoding import bounds_of, features_limit, point_scale, squared_norm_limit
+from mpc.jobs.job import ClusterJob
+from mpc.ring.deviation_tables import standardized_rows
+from mpc.ring.fixedpoint import (
+    COMPARED_FRACTION,
+    DISTANCE_BITS,
+    POINT_BITS,
+    FloatArray,
+    Int64Array,
+    tie_units,
+)
+from mpc.ring.public_draws import draw_bits
+from mpc.ring.quotient_tables import (
+    HIGH_SHIFT,
+    HIGHER_SHIFT,
+    Tables,
+    far_if_empty,
+    reciprocals,
+    squared_reciprocals,
+)
+
+Labels = npt.NDArray[np.int64]
+Kept = npt.NDArray[np.bool_]
+
+
+class Geometry(Protocol):
+    """What Lloyd's iteration asks of points."""
+
+    @property
+    def num_points(self) -> int:
+        """N."""
+
+    def to_rows(self, rows_K: Labels) -> FloatArray | Int64Array:
+        """Return distances of all points to points as centres, (N, K), as they are compared."""
+
+    def to_means(self, members_NK: FloatArray) -> FloatArray | Int64Array:
+        """Return distances of all points to cluster means, (N, K), as they are compared."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FloatGram:
+    """A Gram matrix of reals, without ties: the textbook's k-means."""
+
+    gram_NN: FloatArray
+
+    @property
+    def num_points(self) -> int:
+        """N."""
+        return len(self.gram_NN)
+
+    def to_rows(self, rows_K: Labels) -> FloatArray:
+        """Return distances to points, less each point's own squared norm."""
+        dist_NK: FloatArray = np.diag(self.gram_NN)[rows_K] - 2 * self.gram_NN[:, rows_K]
+        return dist_NK
+
+    def to_means(self, members_NK: FloatArray) -> FloatArray:
+        """Return distances to means, less each point's own squared norm."""
+        return centre_distances(self.gram_NN, members_NK)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RingGram:
+    """A Gram matrix of whole numbers with `GRAM_BITS` fractional bits, as the parties have it.
+
+    Numbers up to 2^49 are exact in float64, and so are sums of N of them.
+    """
+
+    gram_NN: FloatArray
+    ring_ND: FloatArray
+    """The points, from which inner products with few sums are faster."""
+
+    @property
+    def num_points(self) -> int:
+        """N."""
+        return len(self.gram_NN)
+
+    def to_rows(self, rows_K: Labels) -> Int64Array:
+        """Return distances to points, less each point's own squared norm."""
+        exact_NK = np.diag(self.gram_NN)[rows_K] - 2 * self.gram_NN[:, rows_K]
+        return exact_NK.astype(np.int64) + _handicaps(self.num_points, len(rows_K))
+
+    def with_sums_and_lengths(self, members_NK: FloatArray) -> tuple[Int64Array, Int64Array]:
+        """Return U, (N, K), and the squared lengths V of the sums, (K,)."""
+        if self.num_points > 2 * self.ring_ND.shape[1]:
+            inner_NK = self.ring_ND @ (self.ring_ND.T @ members_NK)
+        else:
+            inner_NK = self.gram_NN @ members_NK
+        u_NK = inner_NK.astype(np.int64)
+        return u_NK, (members_NK.astype(np.int64) * u_NK).sum(axis=0)
+
+    def to_means(self, members_NK: FloatArray) -> Int64Array:
+        """Return distances to means, rounded as in `mpc.clustering.distances`."""
+        n, k = members_NK.shape
+        counts_K = members_NK.sum(axis=0).astype(np.int64)
+        u_NK, v_K = self.with_sums_and_lengths(members_NK)
+        squared_K = quotient(v_K, counts_K, squared_reciprocals(n, HIGHER_SHIFT), HIGHER_SHIFT)
+        over_c_NK = quotient(u_NK, counts_K, reciprocals(n), HIGH_SHIFT)
+        dist_NK = squared_K + far_if_empty(n)[counts_K] - 2 * over_c_NK
+        dropped = DISTANCE_BITS - COMPARED_FRACTION
+        return np.asarray((dist_NK + (_handicaps(n, k) << dropped)) >> dropped)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class OpenedDistances:
+    """Squared distances between all pairs, whole numbers with `GRAM_BITS` fractional bits.
+
+    Those of left-out points are zero; such a point as a centre is at the mean of who counts.
+    """
+
+    dist_NN: FloatArray
+    kept_N: Kept
+
+    @property
+    def num_points(self) -> int:
+        """N."""
+        return len(self.dist_NN)
+
+    def to_rows(self, rows_K: Labels) -> FloatArray:
+        """Return distances to points."""
+        to_mean_N1 = self._to_means(self.kept_N[:, None].astype(np.float64))
+        dist_NK: FloatArray = np.where(self.kept_N[rows_K], self.dist_NN[:, rows_K], to_mean_N1)
+        return dist_NK + _handicaps(self.num_points, len(rows_K))
+
+    def to_means(self, members_NK: FloatArray) -> FloatArray:
+        """Return distances to means."""
+        return self._to_means(members_NK) + _handicaps(*members_NK.shape)
+
+    def _to_means(self, members_NK: FloatArray) -> FloatArray:
+        """Return distances to members on average, less half of that among members."""
+        counts_K = members_NK.sum(axis=0)
+        safe_K = np.maximum(counts_K, 1)
+        sums_NK = self.dist_NN @ members_NK
+        among_K = (members_NK * sums_NK).sum(axis=0)
+        dist_NK: FloatArray = sums_NK / safe_K - among_K / (2 * safe_K**2)
+        dist_NK[:, counts_K == 0] = np.inf
+        return dist_NK
+
+
+def _handicaps(num_points: int, k: int) -> Int64Array:
+    return np.arange(k, dtype=np.int64) * tie_units(num_points)
+
+
+def quotient(values: Int64Array, counts_K: Int64Array, tables: Tables, shift: int) -> Int64Array:
+    """Return values over counts (or their squares) as `mpc.protocols.division` rounds them."""
+    high = values >> shift
+    product: Int64Array = values * tables.low[counts_K] + high * tables.rest[counts_K]
+    return product
+
+
+def ring_points(points_ND: FloatArray, job: ClusterJob) -> tuple[FloatArray, Kept]:
+    """Return points as the parties come to hold them, and who is within the bound.
+
+    Parameters
+    ----------
+    points_ND : ndarray of float64, (N, D)
+    job : ClusterJob
+        Its bounds known.
+
+    Returns
+    -------
+    ndarray of float64, (N, D)
+        Whole numbers, centred and standardised where the job says so; which may be too large.
+    ndarray of bool, (N,)
+        By the same integers that the parties compare, but that their mean may be off by 2 units.
+    """
+    dim = points_ND.shape[1]
+    with np.errstate(over="ignore", invalid="ignore"):
+        ring_ND = np.rint(points_ND / point_scale(job) * 2.0**POINT_BITS)
+        if job.centre:
+            whole_ND = ring_ND.astype(np.int64)  # within the value bound
+            ring_ND = (whole_ND - whole_ND.sum(axis=0) // len(whole_ND)).astype(np.float64)
+        if not job.standardize:
+            return ring_ND, _within(ring_ND, squared_norm_limit(job, dim))
+    fits_N = _within(ring_ND, math.ceil(features_limit(dim) ** 2))
+    fitting_ND = np.where(fits_N[:, None], ring_ND, 0.0)
+    ring_ND = standardized_rows(fitting_ND, bounds_of(job)[0])
+    return ring_ND, fits_N & _within(ring_ND, squared_norm_limit(job, dim))
+
+
+def _within(ring_ND: FloatArray, limit: int) -> Kept:
+    return np.asarray(np.einsum("nd,nd->n", ring_ND, ring_ND) <= limit)
+
+
+def squared_distances(gram_NN: FloatArray) -> FloatArray:
+    """Return squared distances between all pairs, (N, N), from the Gram matrix."""
+    diagonal_N = np.diag(gram_NN)
+    dist_NN: FloatArray = diagonal_N[:, None] + diagonal_N[None, :] - 2 * gram_NN
+    dist_NN[dist_NN < 0] = 0.0  # rounding
+    return dist_NN
+
+
+def gram_of_distances(dist_NN: FloatArray) -> FloatArray:
+    """Return the Gram matrix of the centred points, (N, N), from squared distances."""
+    n = len(dist_NN)
+    centre_NN = np.eye(n) - 1.0 / n
+    return -0.5 * centre_NN @ dist_NN @ centre_NN
+
+
+def farthest_first(dist_NN: FloatArray, k: int, kept_N: Kept | None = None) -> Labels:
+    """Choose k rows: the first that counts, then always the farthest from those chosen.
+
+    Ties go to the lowest index; points that do not count are chosen when no others are left.
+
+    Parameters
+    ----------
+    dist_NN : ndarray of float64, (N, N)
+        Squared distances between all pairs.
+    k : int
+    kept_N : ndarray of bool, (N,), optional
+        Who counts; None for everybody.
+    """
+    kept_N = np.ones(len(dist_NN), dtype=np.bool_) if kept_N is None else kept_N
+    dist_NN = np.where(kept_N[:, None], dist_NN, -1.0)
+    rows = [int(np.argmax(kept_N))]
+    nearest_N = dist_NN[:, rows[0]].copy()
+    while len(rows) < k:
+        rows.append(int(np.argmax(nearest_N)))
+        nearest_N = np.minimum(nearest_N, dist_NN[:, rows[-1]])
+    return np.asarray(rows, dtype=np.int64)
+
+
+def plus_plus(
+    dist_NN: FloatArray | Int64Array, draws_K: Labels, kept_N: Kept | None = None
+) -> Labels:
+    """Choose rows by public draws, each in proportion to its distance to those chosen before.
+
+    Parameters
+    ----------
+    dist_NN : ndarray of float64 or int64, (N, N)
+        Squared distances between all pairs; whole numbers are compared exactly.
+    draws_K : ndarray of int64, (K,)
+        From `mpc.ring.public_draws.public_draws`.
+    kept_N : ndarray of bool, (N,), optional
+    """
+    kept_N = np.ones(len(dist_NN), dtype=np.bool_) if kept_N is None else kept_N
+    dist_NN = dist_NN * kept_N[:, None]
+    weight_N, rows = kept_N.astype(dist_NN.dtype), []
+    for draw in draws_K:
+        reached_N = np.cumsum(weight_N) * (1 << draw_bits(len(dist_NN)))
+        rows.append(int(np.argmax(draw * weight_N.sum() <= reached_N)))
+        of_row_N = dist_NN[:, rows[-1]]
+        weight_N = of_row_N if len(rows) == 1 else np.minimum(weight_N, of_row_N)
+    return np.asarray(rows, dtype=np.int64)
+
+
+def centre_distances(gram_NN: FloatArray, members_NK: FloatArray) -> FloatArray:
+    """Squared distance of every point to every cluster mean, less the point's own squared norm.
+
+    An empty cluster is infinitely far: it captures nothing and stays empty.
+    """
+    counts_K = members_NK.sum(axis=0)
+    safe_K = np.maximum(counts_K, 1)
+    u_NK = gram_NN @ members_NK
+    v_K = (members_NK * u_NK).sum(axis=0)
+    dist_NK: FloatArray = v_K / safe_K**2 - 2 * u_NK / safe_K
+    dist_NK[:, counts_K == 0] = np.inf
+    return dist_NK
+
+
+def lloyd(
+    geometry: Geometry,
+    rows: Sequence[int] | Labels,
+    iterations: int,
+    kept_N: Kept | None = None,
+) -> tuple[Labels, int]:
+    """Run Lloyd's iteration from the points `rows` as first centres; only kept points count.
+
+    Parameters
+    ----------
+    geometry : Geometry
+    rows : sequence of int, (K,)
+    iterations : int
+        Most reassignments.
+    kept_N : ndarray of bool, (N,), optional
+        Who counts; None for everybody.
+
+    Returns
+    -------
+    labels_N : ndarray of int64
+    iterations : int
+        Reassignments done; the last changed nothing unless the limit was reached. The first is
+        not compared with the start.
+    """
+    num_points, rows = geometry.num_points, np.asarray(rows)
+    kept_N = np.ones(num_points, dtype=np.bool_) if kept_N is None else kept_N
+    dist_NK = geometry.to_rows(rows)
+    members_NK, done, changed = np.zeros((num_points, len(rows))), 0, True
+    while changed and done < iterations:
+        if done:
+            dist_NK = geometry.to_means(members_NK)
+        before_NK = members_NK
+        labels_N = np.where(kept_N, np.argmin(dist_NK, axis=1), 0).astype(np.int64)
+        members_NK = np.eye(len(rows))[labels_N] * kept_N[:, None]
+        done, changed = done + 1, done == 0 or not np.array_equal(members_NK, before_NK)
+    return labels_N, done
+
+
+def averaging_groups(
+    labels_N: Labels,
+    kept_N: Kept,
+    min_cluster_size: int,
+    owner_of_N: Sequence[int] | Labels | None = None,
+) -> Kept:
+    """Return who is averaged with whom, (N, N): own cluster, if enough owners have a point in it.
+
+    Only kept points are averaged; the row of a left-out point, or of one whose cluster has fewer
+    owners than the minimum, is empty. Each point has its own owner where none are named.
+    """
+    same_NN = (labels_N[:, None] == labels_N[None, :]) & kept_N[None, :] & kept_N[:, None]
+    owners = np.arange(len(labels_N)) if owner_of_N is None else np.asarray(owner_of_N)
+    owners_N = np.zeros(len(labels_N), dtype=np.int64)
+    for label in np.unique(labels_N):
+        members_N = (labels_N == label) & kept_N
+        owners_N[members_N] = len(np.unique(owners[members_N]))
+    return np.asarray(same_NN & (owners_N >= min_cluster_size)[:, None])

@@ -1,0 +1,249 @@
+"""How many clusters: the largest k whose clusters are all well separated, in pairs.
+
+Candidate k is legal when every two of its clusters i, j have means farther apart than
+
+    |m_i - m_j|^2 > S^2 (a(c_i) + a(c_j) + b(D)),    S^2 = W_k / (N - k),
+
+where W_k is the within-cluster sum of squares, c the counts, and
+
+    a(1) = 8,   a(c) = 3 / c for c > 1,   b(D) = 1/2 + 16 / D.
+
+The answer is the largest legal k of 1 .. min(k_max, N / 2); k = 1 has no pair and is always legal.
+
+Where there is no structure, the means of two groups are S^2 (1 / c_i + 1 / c_j) apart: 3 / c is
+three times that, because the groups were not drawn but chosen. The halves of one round Gaussian
+cluster are 8 / pi variances of one axis apart, however many points there are, and an axis has
+S^2 / D: 16 / D pays for that and for tails, and 1/2 does when the spread has only some twenty axes
+in a large D. The spread of a single point cannot be estimated: 8 lets it be a cluster only when it
+is very far. The form is from the literature below, the numbers are from simulation.
+
+One spread S^2, alike in D axes, is taken for all clusters. A cluster three times as wide as others,
+heavy tails, or a spread of less than some ten axes in a much larger D make k too large. Clusters
+whose means are not sqrt((1/2 + 16 / D) D) standard deviations of an axis apart, and some more for
+few points, are one: 4.1 of them for D = 2, 4.6 for 10, 26 for 1280.
+
+Shape letters: N points, K clusters, D dimensions of a point.
+
+References
+----------
+J. A. Hartigan, Clustering Algorithms, 1975, chapter 4: a threshold on what one more cluster gains,
+(W_{k-1} / W_k - 1)(N - k); here on what every pair would lose as one cluster, and the largest k
+instead of the smallest. R. O. Duda et al., Pattern Classification, 2001, section 10.10: a Gaussian
+cluster that is halved loses 2 / (pi D) of its sum of squares. Z. Bai, H. Saranadasa, Effect of high
+dimension: by an example of a two sample problem, Statistica Sinica 6, 1996: means are compared by
+|m_i - m_j|^2 less its expectation S^2 (1 / c_i + 1 / c_j).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from mpc.jobs.job import K_CANDIDATES_MAX
+from mpc.reference.kmeans import (
+    FloatGram,
+    Kept,
+    Labels,
+    farthest_first,
+    lloyd,
+    squared_distances,
+)
+from mpc.ring.fixedpoint import FloatArray
+
+Counts = npt.NDArray[np.int64]
+
+CHANCE_ALLOWANCE: Final = 3.0
+"""Allowance 3 / c of a cluster of c points: its mean is uncertain by S^2 / c."""
+SINGLE_ALLOWANCE: Final = 8.0
+"""Allowance of a cluster of one point."""
+SPREAD_ALLOWANCE: Final = 0.5
+"""Allowance of a pair in any dimension."""
+AXIS_ALLOWANCE: Final = 16.0
+"""Allowance of a pair, divided by the dimension."""
+RESOLUTION: Final = 2.0**-26
+"""Squared distances below this part of the squared norm bound are rounding."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Candidate:
+    """What k-means with k clusters found, as far as the choice of k needs it."""
+
+    within: float
+    """W_k: sum of squared distances to the own cluster's mean."""
+    counts_K: Counts
+    """Points of each cluster; 0 for an empty one."""
+    between_KK: FloatArray
+    """Squared distances between cluster means; of no account for an empty cluster."""
+
+
+def largest_candidate(num_points: int, k_max: int = K_CANDIDATES_MAX) -> int:
+    """Return the largest k that is tried: `k_max`, but two points a cluster, and at least 1."""
+    return max(1, min(k_max, num_points // 2))
+
+
+def size_allowances(num_points: int) -> FloatArray:
+    """Return the public table a(c), c = 0 .. N, as (N + 1,); a(0) = 0 and is not to be used."""
+    counts = np.arange(num_points + 1)
+    allowances = CHANCE_ALLOWANCE / np.maximum(counts, 1)
+    allowances[counts == 0] = 0.0
+    allowances[counts == 1] = SINGLE_ALLOWANCE
+    return np.asarray(allowances, dtype=np.float64)
+
+
+def pair_allowance(dim: int) -> float:
+    """Return b(D), what a pair of any sizes is allowed."""
+    return SPREAD_ALLOWANCE + AXIS_ALLOWANCE / dim
+
+
+def is_legal(candidate: Candidate, num_points: int, dim: int, resolution: float = 0.0) -> bool:
+    """Return whether no cluster is empty and all pairs are well separated.
+
+    Parameters
+    ----------
+    candidate : Candidate
+    num_points : int
+        N, more than the candidate's k; public.
+    dim : int
+        D; public. Fewer, when the spread is known to have fewer axes than the points.
+    resolution : float
+        Squared distance that is rounding.
+    """
+    counts_K = candidate.counts_K
+    if not counts_K.all():
+        return False
+    k = len(counts_K)
+    variance = candidate.within / (num_points - k)
+    allowance_K = size_allowances(num_points)[counts_K]
+    allowance_KK = allowance_K[:, None] + allowance_K[None, :] + pair_allowance(dim)
+    margin_KK = candidate.between_KK - variance * allowance_KK
+    return bool((margin_KK[np.triu_indices(k, 1)] > resolution).all())
+
+
+def chosen_k(
+    candidates: Sequence[Candidate], num_points: int, dim: int, resolution: float = 0.0
+) -> int:
+    """Return the largest legal k.
+
+    Under sharing all is linear but the products of means, k products S^2 a(c_i) for each k, and
+    k (k - 1) / 2 comparisons for each k; a(c) and "is empty" are look-ups of a count, as 1/c is.
+
+    Parameters
+    ----------
+    candidates : sequence of Candidate
+        Of k = 1, 2, ... without a gap.
+    num_points : int
+        N; public. Left-out points count here: how many they are is nobody's to know.
+    dim : int
+        D; public.
+    resolution : float
+        Squared distance that is rounding.
+
+    Returns
+    -------
+    int
+        1 .. len(candidates).
+
+    Cost
+    ----
+    In the clear: none.
+
+    Leakage
+    -------
+    In the clear: all.
+    """
+    legal = [1]
+    for k, candidate in enumerate(candidates[1:], start=2):
+        if k < num_points and is_legal(candidate, num_points, dim, resolution):
+            legal.append(k)
+    return legal[-1]
+
+
+def candidate_of(gram_NN: FloatArray, labels_N: Labels, k: int, kept_N: Kept) -> Candidate:
+    """Return what the choice needs of one clustering, from a Gram matrix.
+
+    Parameters
+    ----------
+    gram_NN : ndarray of float64, (N, N)
+    labels_N : ndarray of int64, (N,)
+        0 .. k - 1.
+    k : int
+    kept_N : ndarray of bool, (N,)
+        Who counts.
+    """
+    members_NK = np.eye(k)[labels_N] * kept_N[:, None]
+    counts_K = members_NK.sum(axis=0)
+    safe_K = np.maximum(counts_K, 1)
+    means_KK = members_NK.T @ gram_NN @ members_NK / np.outer(safe_K, safe_K)
+    within = float(np.diag(gram_NN) @ kept_N - counts_K @ np.diag(means_KK))
+    return Candidate(
+        within=max(within, 0.0),  # rounding
+        counts_K=counts_K.astype(np.int64),
+        between_KK=squared_distances(means_KK),
+    )
+
+
+def candidates_of(
+    gram_NN: FloatArray,
+    iterations: int,
+    k_max: int = K_CANDIDATES_MAX,
+    kept_N: Kept | None = None,
+) -> tuple[Candidate, ...]:
+    """Cluster with every k that is tried; candidate k starts at the first k of the same points.
+
+    Parameters
+    ----------
+    gram_NN : ndarray of float64, (N, N)
+        With zeros in the place of left-out points.
+    iterations : int
+        Most reassignments for each k.
+    k_max : int
+    kept_N : ndarray of bool, (N,), optional
+        Who counts; None for everybody.
+    """
+    kept_N = np.ones(len(gram_NN), dtype=np.bool_) if kept_N is None else kept_N
+    largest = largest_candidate(len(gram_NN), k_max)
+    rows_K = farthest_first(squared_distances(gram_NN), largest, kept_N)
+    found = [
+        lloyd(FloatGram(gram_NN), rows_K[:k], iterations, kept_N)[0] for k in range(1, largest + 1)
+    ]
+    return tuple(
+        candidate_of(gram_NN, labels_N, k, kept_N) for k, labels_N in enumerate(found, start=1)
+    )
+
+
+def choose_k(
+    gram_NN: FloatArray,
+    dim: int,
+    iterations: int,
+    k_max: int = K_CANDIDATES_MAX,
+    kept_N: Kept | None = None,
+    *,
+    norm_bound: float | None = None,
+) -> int:
+    """Choose the number of clusters from a Gram matrix, in the clear.
+
+    Parameters
+    ----------
+    gram_NN : ndarray of float64, (N, N)
+        With zeros in the place of left-out points.
+    dim : int
+        D, the dimension of the points; 1 or more.
+    iterations : int
+        Most reassignments for each k.
+    k_max : int
+        Largest k that is tried; N / 2 at most is.
+    kept_N : ndarray of bool, (N,), optional
+        Who counts; None for everybody.
+    norm_bound : float, optional
+        On the norm of a point; the largest norm by default.
+
+    Returns
+    -------
+    int
+        1 .. min(k_max, N / 2), and 1 for a single point.
+    """
+    candidates = candidates_of(gram_NN, iterations, k_max, kept_N)
+    squared_bound = float(np.diag(gram_NN).max()) if norm_bound is None else norm_bound**2
+    return chosen_k(candidates, len(gram_NN), dim, RESOLUTION * squared_bound)

@@ -1,0 +1,260 @@
+"""The plaintext twin of a session: same job, same answer, no secrecy.
+
+A point over the norm bound is left out as under sharing: it is moved to the origin, counts nowhere,
+and has label 0.
+
+Shape letters: N points, K clusters, D dimensions of a point, M of a payload.
+"""
+
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+
+from mpc.jobs.bounds import with_bounds
+from mpc.jobs.encoding import check_bounds, payload_unit
+from mpc.jobs.job import TOO_SMALL, ClusterJob, ClusterResult
+from mpc.reference.kmeans import (
+    Geometry,
+    Kept,
+    Labels,
+    OpenedDistances,
+    RingGram,
+    averaging_groups,
+    farthest_first,
+    gram_of_distances,
+    lloyd,
+    plus_plus,
+    quotient,
+    ring_points,
+    squared_distances,
+)
+from mpc.reference.separation import RESOLUTION, candidate_of, chosen_k, largest_candidate
+from mpc.ring.fixedpoint import (
+    GRAM_BITS,
+    INERTIA_BITS,
+    INERTIA_DROPPED_BITS,
+    INERTIA_TIE_BITS,
+    FloatArray,
+    Int64Array,
+)
+from mpc.ring.public_draws import public_draws
+from mpc.ring.quotient_tables import HIGHER_SHIFT, explained_bits, explained_tables
+from mpc.session.data_owner import check_values, encode_payload
+from mpc.traffic import NO_TRAFFIC
+
+Clustered = tuple[Labels, int, int]
+"""Labels, k, iterations done."""
+
+
+def cluster_points(ring_ND: FloatArray, job: ClusterJob, kept_N: Kept) -> Clustered:
+    """Do a job's clustering on encoded points in the clear; return labels, k, iterations done.
+
+    Parameters
+    ----------
+    ring_ND : ndarray of float64, (N, D)
+        Whole numbers, as `mpc.reference.kmeans.ring_points` makes them.
+    job : ClusterJob
+    kept_N : ndarray of bool, (N,)
+        Who counts.
+    """
+    inside_ND = np.where(kept_N[:, None], ring_ND, 0.0)
+    gram_NN = inside_ND @ inside_ND.T
+    dist_NN = squared_distances(gram_NN)
+    if job.reveal == "distances":
+        both_NN = kept_N[:, None] & kept_N[None, :]
+        return cluster_distances(np.where(both_NN, dist_NN, 0.0), job, ring_ND.shape[1])
+    geometry = RingGram(gram_NN, inside_ND)
+    runs = _runs(geometry, dist_NN, job, kept_N)
+    found = [labels_N for labels_N, _ in runs]
+    iterations = max(done for _, done in runs)
+    if job.k is None:
+        return *_with_chosen_k(found, gram_NN, ring_ND.shape[1], kept_N), iterations
+    losses = [-_explained(geometry, labels_N, kept_N, job.k) for labels_N in found]
+    return found[_least(losses)], job.k, iterations
+
+
+def cluster_distances(dist_NN: FloatArray, job: ClusterJob, dim: int) -> Clustered:
+    """Do a job's clustering on opened squared distances; return labels, k, iterations done.
+
+    Parameters
+    ----------
+    dist_NN : ndarray of float64, (N, N)
+        Whole numbers with `GRAM_BITS` fractional bits. A row of zeros is a left-out point, unless
+        all are zero: then it makes no difference.
+    job : ClusterJob
+    dim : int
+        D, by which k is chosen where the job does not give it.
+    """
+    kept_N = np.asarray(dist_NN.any(axis=1))
+    if not kept_N.any():
+        kept_N = ~kept_N
+    runs = _runs(OpenedDistances(dist_NN, kept_N), dist_NN, job, kept_N)
+    found = [labels_N for labels_N, _ in runs]
+    iterations = max(done for _, done in runs)
+    if job.k is None:
+        inside = np.ix_(kept_N, kept_N)
+        gram_NN = np.zeros_like(dist_NN)
+        gram_NN[inside] = gram_of_distances(dist_NN[inside])
+        return *_with_chosen_k(found, gram_NN, dim, kept_N), iterations
+    scale = 2.0 ** (explained_bits(len(dist_NN)) - GRAM_BITS)
+    losses = [math.floor(_inertia(dist_NN, labels_N, kept_N, job.k) * scale) for labels_N in found]
+    return found[_least(losses)], job.k, iterations
+
+
+def _runs(
+    geometry: Geometry, dist_NN: FloatArray, job: ClusterJob, kept_N: Kept
+) -> list[tuple[Labels, int]]:
+    """Run Lloyd's iteration from every start."""
+    k_max = job.k or largest_candidate(len(dist_NN), job.k_max)
+    starts = _starts(dist_NN, job, k_max, kept_N)
+    return [lloyd(geometry, rows, job.iterations, kept_N) for rows in starts]
+
+
+def _starts(dist_NN: FloatArray, job: ClusterJob, k: int, kept_N: Kept) -> list[Labels]:
+    """Return the first centres' rows of every restart, or of every candidate k = 1 .. `k`."""
+    if job.k is None:
+        rows_K = farthest_first(dist_NN, k, kept_N)
+        return [rows_K[:size] for size in range(1, k + 1)]
+    if job.init_rows is not None:
+        return [np.asarray(job.init_rows, dtype=np.int64)]
+    if job.init == "farthest-first":
+        return [farthest_first(dist_NN, k, kept_N)]
+    draws_BK = public_draws(job.seed, len(dist_NN), job.restarts, k)
+    whole_NN = dist_NN.astype(np.int64)
+    return [plus_plus(whole_NN, draws_K, kept_N) for draws_K in draws_BK]
+
+
+def _with_chosen_k(
+    found: Sequence[Labels], gram_NN: FloatArray, dim: int, kept_N: Kept
+) -> tuple[Labels, int]:
+    """Return the labels of the candidate that is chosen, and its k."""
+    candidates = [
+        candidate_of(gram_NN, labels_N, k, kept_N) for k, labels_N in enumerate(found, start=1)
+    ]
+    k = chosen_k(candidates, len(gram_NN), dim, RESOLUTION * 2.0**GRAM_BITS)
+    return found[k - 1], k
+
+
+def _explained(geometry: RingGram, labels_N: Labels, kept_N: Kept, k: int) -> int:
+    """Return sum_k V_k / c_k with the parties' own roundings; see `mpc.clustering.restarts`."""
+    members_NK, counts_K = _members(labels_N, kept_N, k)
+    _, v_K = geometry.with_sums_and_lengths(members_NK)
+    tables = explained_tables(geometry.num_points)
+    return int(quotient(v_K, counts_K, tables, HIGHER_SHIFT).sum())
+
+
+def _inertia(dist_NN: FloatArray, labels_N: Labels, kept_N: Kept, k: int) -> float:
+    """Return the sum of squared distances to means, from those among members."""
+    members_NK, counts_K = _members(labels_N, kept_N, k)
+    among_K = (members_NK * (dist_NN @ members_NK)).sum(axis=0)
+    return float((among_K / (2.0 * np.maximum(counts_K, 1))).sum())
+
+
+def _members(labels_N: Labels, kept_N: Kept, k: int) -> tuple[FloatArray, Int64Array]:
+    members_NK = np.eye(k)[labels_N] * kept_N[:, None]
+    return members_NK, members_NK.sum(axis=0).astype(np.int64)
+
+
+def _least(losses: Sequence[int]) -> int:
+    """Return which restart is best: a later one must be better by more than a tie for each place.
+
+    Losses have `explained_bits` fractional bits.
+    """
+    place = 1 << (INERTIA_BITS - 2 - INERTIA_TIE_BITS)
+    compared = [-(-loss >> INERTIA_DROPPED_BITS) + at * place for at, loss in enumerate(losses)]
+    return compared.index(min(compared))
+
+
+def _means(
+    labels_N: Labels, sizes_N: Int64Array, encoded_NM: Int64Array, unit: float
+) -> FloatArray:
+    """Return each point's own cluster's mean as its owner reconstructs it, or NaN, (N, M)."""
+    means_NM = np.full(encoded_NM.shape, np.nan)
+    for label in np.unique(labels_N[sizes_N > 0]):
+        members_N = (labels_N == label) & (sizes_N > 0)
+        sum_M = encoded_NM[members_N].sum(axis=0)
+        means_NM[members_N] = sum_M.astype(np.float64) * unit / members_N.sum()
+    return means_NM
+
+
+class PlainSession:
+    """A session that computes in the clear; use it as `mpc.open_session`, for comparison."""
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}()"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Do nothing: there is no process to end."""
+
+    def check(self) -> None:
+        """Do nothing: there is no process that could have ended."""
+
+    def cluster(
+        self,
+        job: ClusterJob,
+        points_ND: FloatArray,
+        payload_NM: FloatArray,
+        owners: Sequence[int] | None = None,
+    ) -> ClusterResult:
+        """Cluster points and average payloads inside clusters.
+
+        Parameters
+        ----------
+        job : ClusterJob
+        points_ND : ndarray of float64, (N, D)
+        payload_NM : ndarray of float64, (N, M)
+        owners : sequence of int, optional
+            Which data owner holds each row; each row has its own when None.
+
+        Returns
+        -------
+        ClusterResult
+            `labels_N` is always there: nothing is hidden from the caller of a plaintext twin. A
+            point over the bound is left out, not refused: the twin of what the parties do.
+
+        Raises
+        ------
+        InputError, BudgetError
+            See `ClusterJob.check_points`; or a payload too large for fixed point.
+        """
+        job.check_points(points_ND, payload_NM)
+        job = with_bounds(job, points_ND, payload_NM)
+        check_bounds(job, *points_ND.shape)
+        started = time.perf_counter()
+        encoded_NM = encode_payload(payload_NM, job)
+        if job.centre:
+            check_values(points_ND, job)
+        ring_ND, kept_N = ring_points(points_ND, job)
+        labels_N, k, iterations = cluster_points(ring_ND, job, kept_N)
+        numbered = None if owners is None else np.unique(owners, return_inverse=True)[1]
+        groups_NN = averaging_groups(labels_N, kept_N, job.min_cluster_size, numbered)
+        sizes_N = groups_NN.sum(axis=1).astype(np.int64)
+        sizes_N[kept_N & (sizes_N == 0)] = TOO_SMALL
+        unit = payload_unit(job, payload_NM.shape[1])
+        means_NM = _means(labels_N, sizes_N, encoded_NM, unit)
+        elapsed = time.perf_counter() - started
+        return ClusterResult(
+            k=k,
+            iterations=iterations,
+            means_NM=means_NM,
+            sizes_N=sizes_N,
+            labels_N=labels_N,
+            ledger=(),
+            traffic=replace(NO_TRAFFIC, seconds_total=elapsed),
+        )

@@ -1,0 +1,83 @@
+"""Public tables of functions of a count, by which `mpc.protocols.division` divides.
+
+Shape letters: N points.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
+
+import numpy as np
+
+from mpc.ring.fixedpoint import (
+    DISTANCE_BITS,
+    EXPLAINED_BITS,
+    GRAM_BITS,
+    TABLE_BITS,
+    FloatArray,
+    Int64Array,
+)
+
+HIGH_SHIFT: Final = 20
+"""h: the low part has 20 bits."""
+HIGHER_SHIFT: Final = 28
+"""h where the high part is of a number that may be near 2^62."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Tables:
+    """Public tables T_0 and T_1 - 2^h T_0 of one function of a count, (2^d,) each."""
+
+    low: Int64Array
+    rest: Int64Array
+
+
+def tables_of(values: FloatArray, shift: int = HIGH_SHIFT) -> Tables:
+    """Return the tables of a function of a count, given as reals in units of the result."""
+    low = np.rint(values)
+    high = np.rint(values * 2.0**shift)
+    return Tables(low=low.astype(np.int64), rest=(high - low * 2.0**shift).astype(np.int64))
+
+
+def counts_up_to(num_points: int) -> FloatArray:
+    """Return 0 .. 2^d - 1, which has all counts of N points, as reals; d is N's bit length."""
+    return np.arange(1 << num_points.bit_length(), dtype=np.float64)
+
+
+def reciprocals(num_points: int, shift: int = HIGH_SHIFT) -> Tables:
+    """Return the tables of 1/c with `TABLE_BITS` fractional bits; 0 for an empty cluster."""
+    return tables_of(of_counts(num_points, lambda c: 2.0**TABLE_BITS / c), shift)
+
+
+def squared_reciprocals(num_points: int, shift: int = HIGH_SHIFT) -> Tables:
+    """Return the tables of 1/c^2 with `TABLE_BITS` fractional bits; 0 for an empty cluster."""
+    return tables_of(of_counts(num_points, lambda c: 2.0**TABLE_BITS / c**2), shift)
+
+
+def far_if_empty(num_points: int) -> Int64Array:
+    """Return the table of what is added to an empty cluster's distance: 3.5, beyond all others."""
+    table = np.zeros(len(counts_up_to(num_points)), dtype=np.int64)
+    table[0] = 7 << (DISTANCE_BITS - 1)
+    return table
+
+
+def of_counts(num_points: int, function: Callable[[FloatArray], FloatArray]) -> FloatArray:
+    """Return a table of a function of counts, which is 0 for a count of 0."""
+    counts = counts_up_to(num_points)
+    values = function(np.maximum(counts, 1.0))
+    values[0] = 0.0
+    return values
+
+
+def explained_bits(num_points: int) -> int:
+    """Return the fractional bits of a sum of N squared norms of at most 1 that fits the ring."""
+    return EXPLAINED_BITS - math.ceil(math.log2(num_points + 1))
+
+
+@lru_cache(maxsize=4)
+def explained_tables(num_points: int) -> Tables:
+    """Return the tables of 1/c by which `mpc.clustering.restarts` divides squared lengths."""
+    scale = 2.0 ** (explained_bits(num_points) - GRAM_BITS)
+    return tables_of(of_counts(num_points, lambda c: scale / c), HIGHER_SHIFT)

@@ -1,0 +1,201 @@
+"""A job run through on zero shares, alone and silently, to learn which tuples it will need.
+
+The sequence of tuples depends on public settings and shapes only, and it is CrypTen's protocols
+that decide it: running them says more surely than a formula what they ask for.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+from unittest.mock import patch
+
+import numpy as np
+import torch
+
+from mpc.clustering.pipeline import Decision, cluster_shares
+from mpc.engine._crypten import from_share, plugged
+from mpc.engine.communicator import MeshCommunicator
+from mpc.engine.openings import Pending, ready
+from mpc.engine.reveal import Audience, Opening
+from mpc.fss.correction_words import RingArray
+from mpc.gates.comparison_choice import Comparing
+from mpc.jobs.job import ClusterJob, Comparisons
+from mpc.net.frames import SIGN_KINDS, Chain, TupleKind
+from mpc.preprocessing.fss_keys import Signs, sign_requests
+from mpc.preprocessing.provider import TupleProvider
+from mpc.preprocessing.requests import TupleRequest, matmul_shape
+from mpc.preprocessing.schedule import Schedule, Tuples, schedule_of
+from mpc.ring.fixedpoint import Int64Array
+from mpc.ring.randomness import AesCtrStream, new_key
+
+_ITERATIONS = 3
+"""The first starts from chosen points, the second has none before to be compared with."""
+
+
+class SilentCommunicator(MeshCommunicator):
+    """One party of P, with no links: what it would hear is as if the others' shares were zero."""
+
+    def __init__(self, num_parties: int) -> None:
+        super().__init__(0, {}, Chain())
+        self._num_parties = num_parties
+
+    def get_world_size(self) -> int:
+        """Return the number of computing parties P."""
+        return self._num_parties
+
+    def gather(self, value: torch.Tensor, dst: int) -> list[torch.Tensor] | None:
+        """Return as many tensors as there are parties."""
+        return [value] * self._num_parties
+
+    def scatter(
+        self, values: list[torch.Tensor], src: int, size: torch.Size | None = None
+    ) -> torch.Tensor:
+        """Return party 0's tensor."""
+        return values[0]
+
+
+class RecordingProvider(TupleProvider):
+    """Gives zeros and writes down what was asked for."""
+
+    _party = 0
+
+    def __init__(self, num_parties: int, comparisons: Comparisons = "auto") -> None:
+        self.has_keys = num_parties == 2
+        self.comparing = Comparing(num_parties, comparisons)
+        self.recorded: list[TupleRequest] = []
+
+    def _draw(self, size: Sequence[int]) -> torch.Tensor:
+        return torch.zeros(tuple(size), dtype=torch.int64)
+
+    _draw_bits = _draw
+
+    def _last_part(self, request: TupleRequest) -> torch.Tensor:
+        self.recorded.append(request)
+        return torch.zeros(request.out_shape, dtype=torch.int64)
+
+    def _expanded(self, size: Sequence[int], bit_length: int) -> torch.Tensor:
+        """Record, and return rows of zeros."""
+        self.recorded.append(TupleRequest("point", (tuple(size),), bit_length))
+        return torch.zeros(*size, 1 << bit_length, dtype=torch.int64)
+
+    def _sign_keys(
+        self, kind: TupleKind, count: int, num_bits: int, groups: tuple[int, ...]
+    ) -> Signs:
+        """Record, and return keys that evaluate to zeros."""
+        requests = list(sign_requests(kind, count, num_bits, groups))
+        self.recorded.extend(requests)
+        shape = (count, *requests[0].shapes[0][1:])
+        return _NoSigns(shape, sum(request.num_signs for request in requests), SIGN_KINDS[kind])
+
+    def _note(self, request: TupleRequest) -> None:
+        self.recorded.append(request)
+
+
+class _NoSigns:
+    """In place of keys for signs: all are 0."""
+
+    def __init__(self, shape: tuple[int, ...], count: int, ring_bits: int) -> None:
+        self.masks: Int64Array = np.zeros(shape, dtype=np.int64)
+        self._count = count
+        self._dtype = np.uint8 if ring_bits == 8 else np.uint64
+
+    def evaluate(self, opened: Int64Array) -> RingArray:
+        return np.zeros(self._count, dtype=self._dtype)
+
+
+class _Steps:
+    """Sorts what is recorded by step; in place of a meter."""
+
+    def __init__(self, provider: RecordingProvider) -> None:
+        self._provider = provider
+        self.recorded: dict[str, Tuples] = {}
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        self._provider.recorded.clear()
+        yield
+        self.recorded[name] = tuple(self._provider.recorded)
+
+    def go_on(self) -> None:
+        """Do nothing: nobody is asked."""
+
+
+class _ShutDoor:
+    """Opens nothing: what the parties would learn is zero, so that no iteration is the last."""
+
+    def reveal(
+        self, x_enc: Any, opening: tuple[Audience, Opening], *, why: str
+    ) -> Pending[Int64Array | None]:
+        return ready(np.zeros(tuple(x_enc.size()), dtype=np.int64))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class JobShape:
+    """All that the sequence of tuples of a job depends on."""
+
+    job: ClusterJob
+    num_points: int
+    dim: int
+    payload: int
+    num_parties: int
+    owner_of_N: tuple[int, ...] | None = None
+    """Which owner holds each point; None: each point has its own."""
+
+
+def rehearse(shape: JobShape) -> Schedule:
+    """Return which tuples each step of a job needs.
+
+    Parameters
+    ----------
+    shape : JobShape
+
+    Returns
+    -------
+    Schedule
+    """
+    provider = RecordingProvider(shape.num_parties, shape.job.comparisons)
+    steps, job = _Steps(provider), shape.job
+    n, k = shape.num_points, job.k or 1
+    with _alone(shape.num_parties, provider):
+        cluster_shares(
+            replace(job, iterations=min(job.iterations, _ITERATIONS)),
+            from_share(torch.zeros(n, shape.dim, dtype=torch.int64)),
+            from_share(torch.zeros(n, shape.payload, dtype=torch.int64)),
+            door=_ShutDoor(),
+            meter=steps,
+            decide=lambda: Decision(labels=(0,) * n, k=k, iterations=1),
+            owner_of_N=shape.owner_of_N,
+        )
+    return schedule_of(steps.recorded, limit=job.iterations)
+
+
+def record(
+    num_parties: int,
+    operation: Callable[[RecordingProvider], object],
+    comparisons: Comparisons = "auto",
+) -> Tuples:
+    """Return which tuples a single operation needs; it is given the provider to work with."""
+    provider = RecordingProvider(num_parties, comparisons)
+    with _alone(num_parties, provider):
+        operation(provider)
+    return tuple(provider.recorded)
+
+
+def _no_product(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
+    """Multiply matrices of zeros, for nothing."""
+    shape = matmul_shape(tuple(left.shape), tuple(right.shape))
+    return torch.zeros(shape, dtype=torch.int64)
+
+
+@contextmanager
+def _alone(num_parties: int, provider: RecordingProvider) -> Iterator[None]:
+    """Put a silent party under CrypTen; its masks are thrown away."""
+    streams = [AesCtrStream(new_key()) for _ in range(3)]
+    silent = SilentCommunicator(num_parties)
+    previous, following = streams[1:]
+    with (
+        plugged(silent, provider, local=streams[0], previous=previous, following=following),
+        patch.object(torch, "matmul", _no_product),
+    ):
+        yield

@@ -1,0 +1,177 @@
+"""The life of one computing party: meet the others, then do one job after another.
+
+A party holds share p of everything and learns nothing but the public schedule and what the reveal
+policy opens to `parties and server`; see `mpc.engine.reveal`.
+"""
+
+import contextlib
+from dataclasses import dataclass
+from typing import NoReturn
+
+import torch
+
+from mpc.engine._crypten import install
+from mpc.engine.communicator import MeshCommunicator
+from mpc.errors import MpcError, PeerClosedError, TransportError
+from mpc.net.frames import AGREEMENT, CONTROL, FAILED, Chain
+from mpc.net.handshake import Reception, connect
+from mpc.net.link import Link
+from mpc.preprocessing.first_party import FirstPartyProvider
+from mpc.preprocessing.provider import DealerProvider
+from mpc.ring.randomness import AesCtrStream, KeyAgreement, new_key
+from mpc.roles.bootstrap import Start, serve_process
+from mpc.roles.job_meter import Network
+from mpc.roles.party_job import Order, run_job
+
+PUBLIC_KEY_BYTES = 32
+
+
+@dataclass(frozen=True, kw_only=True)
+class Meeting:
+    """A party among the others: its network, and the door for data owners."""
+
+    network: Network
+    reception: Reception
+
+
+def meet(start: Start) -> Meeting:
+    """Connect to everybody, agree on keys and put our plug-ins under CrypTen."""
+    online, offline = Chain(), Chain()
+    reception = Reception(
+        start.listener,
+        me=start.identity,
+        admits=lambda role: _has_business(role, start),
+        timeout_s=start.timeout_s,
+        chain_of=lambda role: online if role.startswith("party:") else Chain(),
+    )
+    peers = {rank: _connect(start, rank, online) for rank in range(start.rank)}
+    dealer = None
+    if start.provider == "dealer":
+        dealer = _connect(start, start.num_parties, offline)
+    higher = {f"party:{rank}": rank for rank in range(start.rank + 1, start.num_parties)}
+    came = reception.wait_for([*higher, "server"], timeout_s=start.start_timeout_s)
+    peers |= {rank: came[role] for role, rank in higher.items()}
+    communicator = MeshCommunicator(start.rank, peers, online)
+    local = AesCtrStream(new_key())
+    provider = (
+        DealerProvider(start.rank, dealer, offline, num_parties=start.num_parties)
+        if dealer is not None
+        else FirstPartyProvider(communicator, local)
+    )
+    previous, following = agree_ring_keys(start.rank, peers, start.identity.session)
+    for link in peers.values():
+        link.start_counting()
+    install(
+        communicator,
+        provider,
+        local=local,
+        previous=AesCtrStream(previous),
+        following=AesCtrStream(following),
+    )
+    network = Network(
+        communicator=communicator, provider=provider, server=came["server"], dealer=dealer
+    )
+    return Meeting(network=network, reception=reception)
+
+
+def _has_business(role: str, start: Start) -> bool:
+    """Tell whether a role connects to this party: higher ranks, the server, data owners."""
+    if role.startswith("party:"):
+        return start.rank < int(role.removeprefix("party:")) < start.num_parties
+    return role == "server" or role.startswith("client:")
+
+
+def _connect(start: Start, rank: int, chain: Chain) -> Link:
+    peer = "dealer" if rank == start.num_parties else f"party:{rank}"
+    return connect(
+        start.addresses[rank],
+        me=start.identity,
+        peer=peer,
+        timeout_s=start.timeout_s,
+        within_s=start.start_timeout_s,
+        patient=True,
+        chain=chain,
+    )
+
+
+def agree_ring_keys(rank: int, peers: dict[int, Link], session: str) -> tuple[bytes, bytes]:
+    """Agree on keys for zero sharings with the previous and the next party in the ring.
+
+    Parameters
+    ----------
+    rank : int
+    peers : dict of int to Link
+    session : str
+        Bound into the keys.
+
+    Returns
+    -------
+    previous, following : bytes
+        16 bytes each; `following` is what the next party calls `previous`.
+
+    References
+    ----------
+    RFC 7748 (X25519), RFC 5869 (HKDF).
+    """
+    num_parties = len(peers) + 1
+    after, before = (rank + 1) % num_parties, (rank - 1) % num_parties
+    agreements = {other: KeyAgreement() for other in {after, before}}
+    for other, agreement in agreements.items():
+        peers[other].send(AGREEMENT, agreement.public_bytes())
+    publics = {
+        other: bytes(peers[other].recv(AGREEMENT, num_bytes=PUBLIC_KEY_BYTES))
+        for other in agreements
+    }
+
+    def key(other: int, source: int) -> bytes:
+        context = f"secfpp zero sharing {session} from party:{source}".encode()
+        return agreements[other].shared_key(publics[other], context=context)
+
+    return key(before, before), key(after, rank)
+
+
+def serve(meeting: Meeting, start: Start) -> None:
+    """Do jobs until the server says stop or hangs up."""
+    server = meeting.network.server
+    server.send_json(CONTROL, {"ready": True})
+    number = 0
+    while True:
+        server.readable_within(None)
+        number += 1
+        try:
+            message = server.recv_json(CONTROL, number=number)
+        except PeerClosedError:
+            return
+        if message.get("do") == "stop":
+            return
+        order = Order.from_json(number, message)
+        run_job(
+            meeting.network,
+            meeting.reception,
+            order,
+            timeout_s=start.timeout_s,
+            job_timeout_s=start.job_timeout_s,
+        )
+
+
+def run_party(start: Start) -> None:
+    """Live as a party: meet the others, then serve; tell the server what goes wrong."""
+    torch.set_num_threads(1)
+    meeting = meet(start)
+    try:
+        serve(meeting, start)
+    except MpcError as error:
+        with contextlib.suppress(TransportError):  # it may be gone itself
+            meeting.network.server.say_last(FAILED, str(error).encode())
+        raise
+    finally:
+        meeting.reception.close()
+
+
+def main() -> NoReturn:
+    """Run a party's process; see `mpc.session.local_group`."""
+    serve_process("party", run_party)
+
+
+if __name__ == "__main__":
+    main()

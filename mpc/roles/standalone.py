@@ -1,0 +1,61 @@
+"""A party or the dealer as a program of its own, on a host of its own; it serves one session."""
+
+from pathlib import Path
+
+from mpc.errors import InputError
+from mpc.net.addresses import Addresses
+from mpc.net.credential_folder import read_credentials
+from mpc.net.handshake import Identity, listen
+from mpc.roles.bootstrap import START_TIMEOUT_S, Start
+
+
+def start_of(
+    role: str,
+    addresses: Addresses,
+    certificates: Path,
+    *,
+    bind: str | None = None,
+    timeout_s: float = 60.0,
+    job_timeout_s: float = 600.0,
+    start_timeout_s: float = START_TIMEOUT_S,
+) -> Start:
+    """Read a role's credentials and listen where the others look for it.
+
+    Parameters
+    ----------
+    role : str
+        `party:0` .. or `dealer`.
+    addresses : Addresses
+    certificates : Path
+        Folder with the role's certificate and key, and the authority's certificate.
+    bind : str, optional
+        Host to listen on instead, such as 0.0.0.0 where the public address is not this host's own.
+    timeout_s : float
+        Longest silence of a peer.
+    job_timeout_s : float
+        Longest time that one job may take.
+    start_timeout_s : float
+        Longest wait for the others.
+
+    Raises
+    ------
+    InputError
+        No such role in the network, or its credentials cannot be used.
+    TransportError
+        The address cannot be listened on.
+    """
+    places = addresses.by_role()
+    if role not in places:
+        raise InputError(f"{role} is none of {', '.join(places)}, which the network file names")
+    credentials = read_credentials(certificates, role)
+    return Start(
+        listener=listen(bind or places[role].host, places[role].port),
+        identity=Identity(role=role, session=addresses.session, credentials=credentials),
+        rank=list(places).index(role),
+        num_parties=len(addresses.parties),
+        timeout_s=timeout_s,
+        job_timeout_s=job_timeout_s,
+        provider="dealer",
+        addresses=(*addresses.parties, addresses.dealer),
+        start_timeout_s=start_timeout_s,
+    )

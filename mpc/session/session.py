@@ -1,0 +1,383 @@
+"""A session of secure clustering: open once, submit many jobs, close.
+
+In a simulation one process plays the server and every data owner; each owner still has sockets of
+its own, and share p goes to party p through them and nowhere else. The computing parties and the
+dealer are always other processes.
+
+Shape letters: N points, K clusters, D dimensions of a point, M of a payload, P parties.
+"""
+
+import copyreg
+import time
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Literal, Protocol, Self
+from weakref import WeakKeyDictionary, WeakValueDictionary
+
+from mpc.errors import (
+    InputError,
+    InsecureError,
+    OwnerError,
+    RefusedError,
+    SessionError,
+    TransportError,
+)
+from mpc.jobs.bounds import with_bounds
+from mpc.jobs.encoding import check_bounds
+from mpc.jobs.job import MAX_JOBS, ClusterJob, ClusterResult
+from mpc.net.addresses import MAX_PARTIES, read_addresses
+from mpc.net.channel import check_seconds
+from mpc.net.frames import CONTROL
+from mpc.net.link import Link, allow_open_files
+from mpc.net.link_meter import LinkMeter
+from mpc.ring.fixedpoint import FloatArray
+from mpc.roles.bootstrap import START_TIMEOUT_S
+from mpc.session.data_owner import DataOwner
+from mpc.session.job_driver import Coordination, encode_input
+from mpc.session.local_group import ProcessGroup
+from mpc.session.remote_group import RemoteGroup
+
+Links = Literal["tls", "plain"]
+
+TFP_STAMP: Final = "provider tfp: party 0 can unmask everything"
+"""What every result that CrypTen's first-party provider had a part in says of itself."""
+PLAIN_STAMP: Final = "plain TCP: whoever reads the links of a data owner reads its secrets"
+"""What every result that went over links without TLS says of itself."""
+
+
+class PartyGroup(Protocol):
+    """Parties and dealer that a session works with: processes of its own, or on other hosts."""
+
+    num_parties: int
+    timeout_s: float
+
+    def connect(self, me: str, rank: int) -> Link:
+        """Open a link from this process, in a role, to a party."""
+
+    def wait_readable(self, link: Link, deadline: float) -> None:
+        """Wait for a link until a deadline (monotonic seconds); raise when one of them died."""
+
+    def check(self) -> None:
+        """Raise if one of them died."""
+
+    def blame(self) -> None:
+        """After a link broke: raise if that is because one of them died."""
+
+    def end(self) -> None:
+        """End what this process started."""
+
+    @property
+    def pids(self) -> dict[str, int]:
+        """Process number of each role that runs on this machine."""
+
+
+def open_session(
+    num_parties: int = 2,
+    *,
+    timeout_s: float = 60.0,
+    job_timeout_s: float = 600.0,
+    provider: str = "dealer",
+    links: Links = "tls",
+    insecure_dev: bool = False,
+) -> "SecureSession":
+    """Start computing parties and dealer on this machine, and wait until they are ready.
+
+    Parameters
+    ----------
+    num_parties : int
+        P, 2 to 5; any P - 1 of them may pool what they see.
+    timeout_s : float
+        Longest silence of a peer.
+    job_timeout_s : float
+        Longest time that one job may take.
+    provider : {"dealer", "tfp"}
+        Source of correlated randomness. `tfp` is CrypTen's own first-party provider, whose party 0
+        can unmask everything: for debugging only, with `insecure_dev`, and every result is stamped.
+    links : {"tls", "plain"}
+        TLS 1.3 with certificates minted for this session, or plain TCP on loopback: for
+        measurements only, with `insecure_dev`, and every result is stamped.
+    insecure_dev : bool
+
+    Returns
+    -------
+    SecureSession
+        A context manager.
+
+    Raises
+    ------
+    InputError, InsecureError
+    SessionError
+        A process did not start.
+    """
+    if not 2 <= num_parties <= MAX_PARTIES:
+        raise InputError(f"{num_parties} parties asked for; 2 to {MAX_PARTIES} are possible")
+    check_seconds("timeout_s", timeout_s)
+    check_seconds("job_timeout_s", job_timeout_s)
+    insecure = insecure_stamps(provider, links)
+    if insecure and not insecure_dev:
+        raise InsecureError(f"{'; '.join(insecure)}. To debug with it, say --insecure-dev")
+    group = ProcessGroup(
+        num_parties,
+        timeout_s=timeout_s,
+        job_timeout_s=job_timeout_s,
+        provider=provider,
+        tls=links == "tls",
+    )
+    return SecureSession(group, job_timeout_s=job_timeout_s, insecure=insecure)
+
+
+def join_session(
+    network: Path, certificates: Path, *, timeout_s: float = 60.0, job_timeout_s: float = 600.0
+) -> "SecureSession":
+    """Drive parties and a dealer that run elsewhere, started by `secfpp party` and `secfpp dealer`.
+
+    Parameters
+    ----------
+    network : Path
+        File of addresses; see `mpc.net.addresses`.
+    certificates : Path
+        Folder with the credentials of `server` and of every data owner that this process plays.
+    timeout_s, job_timeout_s : float
+        As in `open_session`.
+
+    Raises
+    ------
+    InputError
+        A file is missing or malformed.
+    TransportError
+        A party cannot be reached, or refuses us.
+    """
+    check_seconds("timeout_s", timeout_s)
+    check_seconds("job_timeout_s", job_timeout_s)
+    group = RemoteGroup(read_addresses(network), certificates, timeout_s=timeout_s)
+    return SecureSession(group, job_timeout_s=job_timeout_s, insecure=())
+
+
+def insecure_stamps(provider: str, links: str) -> tuple[str, ...]:
+    """Return what every result says of itself that came of insecure settings.
+
+    Raises
+    ------
+    InputError
+        No such provider, or no such links.
+    """
+    if provider not in ("dealer", "tfp"):
+        raise InputError(f"provider={provider!r} is none of dealer, tfp")
+    if links not in ("tls", "plain"):
+        raise InputError(f"links={links!r} is none of tls, plain")
+    stamps = {TFP_STAMP: provider == "tfp", PLAIN_STAMP: links == "plain"}
+    return tuple(stamp for stamp, holds in stamps.items() if holds)
+
+
+class SecureSession:
+    """An open group of parties; made by `open_session` or `join_session`."""
+
+    def __init__(
+        self, group: PartyGroup, *, job_timeout_s: float, insecure: tuple[str, ...]
+    ) -> None:
+        self.num_parties = group.num_parties
+        self.insecure = insecure
+        self._job_timeout_s = job_timeout_s
+        self._owners: dict[str, DataOwner] = {}
+        self._parties: list[Link] = []
+        self._broken = ""
+        self._jobs = 0
+        self.control = LinkMeter(role="server", phase="control")
+        self._group = group
+        try:
+            self._meet_parties()
+        except TransportError:
+            try:
+                self._group.blame()
+            finally:
+                self.close()
+            raise
+        except BaseException:
+            self.close()
+            raise
+
+    def _meet_parties(self) -> None:
+        self._parties += [self._group.connect("server", rank) for rank in range(self.num_parties)]
+        deadline = time.monotonic() + START_TIMEOUT_S
+        for link in self._parties:
+            self._group.wait_readable(link, deadline)
+            link.recv_json(CONTROL)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    @property
+    def pids(self) -> dict[str, int]:
+        """Process number of each role that runs on this machine."""
+        return self._group.pids
+
+    def close(self) -> None:
+        """End all processes, close all links and drop all keys; harmless when done already.
+
+        What dropping means in Python is said at `mpc.session.local_group.ProcessGroup.end`.
+        """
+        self._broken = self._broken or "it was closed"
+        for owner in self._owners.values():
+            owner.close()
+        for link in self._parties:
+            link.close()
+        self._owners.clear()
+        self._group.end()
+
+    def cluster(
+        self,
+        job: ClusterJob,
+        points_ND: FloatArray,
+        payload_NM: FloatArray,
+        owners: Sequence[int] | None = None,
+    ) -> ClusterResult:
+        """Cluster points and average payloads inside clusters, under sharing.
+
+        Parameters
+        ----------
+        job : ClusterJob
+        points_ND : ndarray of float64, (N, D)
+            Within `job.value_bound`, and where they are not centred within `job.norm_bound`; both
+            are taken from the rows where the job leaves them open.
+        payload_NM : ndarray of float64, (N, M)
+        owners : sequence of int, optional
+            Which data owner holds each row; each row has its own when None.
+
+        Returns
+        -------
+        ClusterResult
+
+        Raises
+        ------
+        InputError
+            Refused before anything is shared; the session stays usable.
+        OwnerError
+            Data owners failed; the session stays usable.
+        SessionError, TransportError
+            A process or a link failed; the session is closed.
+
+        Notes
+        -----
+        Cost: a data owner sends 8 P (D + M) bytes a row and gets 8 P (M + 1); see
+        `mpc.clustering.distances` for the parties. Leakage: see the table in `mpc.engine.reveal`.
+        """
+        if self._broken:
+            raise SessionError(f"the session cannot be used: {self._broken}; open a new one")
+        job.check_points(points_ND, payload_NM)
+        job = with_bounds(job, points_ND, payload_NM)
+        check_bounds(job, *points_ND.shape)
+        if self._jobs >= MAX_JOBS:
+            raise InputError(f"a session has {MAX_JOBS} jobs at most; open a new one")
+        held = _rows_by_owner(owners, len(points_ND))
+        given = encode_input(job, points_ND, payload_NM, held)
+        allow_open_files(sum(name not in self._owners for name in held) * self.num_parties)
+        self._jobs += 1
+        try:
+            coordination = Coordination(
+                self,
+                job,
+                given,
+                number=self._jobs,
+                timeout_s=self._group.timeout_s,
+                job_timeout_s=self._job_timeout_s,
+            )
+            return coordination.run(self.insecure)
+        except OwnerError:
+            raise
+        except (TransportError, SessionError) as error:
+            self._broken = str(error)
+            try:
+                if isinstance(error, TransportError):
+                    self._group.blame()
+            finally:
+                self.close()
+            raise
+        except BaseException:
+            self._broken = "a job was interrupted"
+            self.close()
+            raise
+
+    def check(self) -> None:
+        """Raise `ProcessDiedError` if a process has ended; cheap, for long idle times."""
+        try:
+            self._group.check()
+        except SessionError as error:
+            self._broken = str(error)
+            self.close()
+            raise
+
+    def owners(self, names: Sequence[str]) -> Mapping[str, DataOwner]:
+        """Return data owners, connecting to the parties those that are new."""
+        for name in names:
+            if name not in self._owners:
+                self._group.check()  # connecting many takes seconds
+                links = self._links_of(name)
+                meter = LinkMeter(role=name, phase="input")
+                self._owners[name] = DataOwner(name=name, links=links, meter=meter)
+        return {name: self._owners[name] for name in names}
+
+    def _links_of(self, name: str) -> tuple[Link, ...]:
+        links: list[Link] = []
+        try:
+            links += (self._group.connect(name, rank) for rank in range(self.num_parties))
+        except RefusedError as error:
+            for link in links:
+                link.close()
+            self._group.blame()  # a party that is dying hangs up before its end shows
+            raise OwnerError(f"a data owner is not let in: {error}") from None
+        return tuple(links)
+
+    def forget(self, name: str) -> None:
+        """Close a data owner's links; it connects anew for the next job."""
+        owner = self._owners.pop(name, None)
+        if owner is not None:
+            owner.close()
+
+    def wait_readable(self, link: Link, deadline: float) -> None:
+        """Wait for a link, watching the processes; see `ProcessGroup.wait_readable`."""
+        self._group.wait_readable(link, deadline)
+
+    @property
+    def server_links(self) -> Sequence[Link]:
+        """The server's link to each party, in rank order."""
+        return self._parties
+
+
+def _rows_by_owner(owners: Sequence[int] | None, num_points: int) -> dict[str, list[int]]:
+    if owners is None:
+        owners = range(num_points)
+    if len(owners) != num_points:
+        raise InputError(f"{num_points} points but {len(owners)} owners are named")
+    held: dict[str, list[int]] = {}
+    for row, owner in enumerate(owners):
+        held.setdefault(f"client:{owner}", []).append(row)
+    return held
+
+
+_TOKENS: Final[WeakKeyDictionary[SecureSession, str]] = WeakKeyDictionary()
+_HERE: Final[WeakValueDictionary[str, SecureSession]] = WeakValueDictionary()
+
+
+def _session_here(token: str) -> SecureSession | None:
+    """Return an open session of this process, or None for one of another process."""
+    return _HERE.get(token)
+
+
+def _by_token(session: SecureSession) -> tuple[Callable[[str], SecureSession | None], tuple[str]]:
+    """Reduce a session to a name that finds it again: what `copy` and `pickle` make of it."""
+    token = _TOKENS.setdefault(session, uuid.uuid4().hex)
+    _HERE[token] = session
+    return _session_here, (token,)
+
+
+copyreg.pickle(SecureSession, _by_token)  # type: ignore[arg-type]

@@ -1,0 +1,235 @@
+"""`secfpp cluster`: the secure clustering alone, on anybody's vectors.
+
+Shape letters: N points, D dimensions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from rich.console import RenderableType
+from rich.text import Text
+
+from mpc.errors import BudgetError
+from mpc.jobs.bounds import Prepared, lost_to_rounding, prepared, with_bounds
+from mpc.jobs.default_start import start_of
+from mpc.jobs.job import (
+    K_CANDIDATES_MAX,
+    ClusterJob,
+    ClusterResult,
+    Comparisons,
+    Init,
+    RevealPolicy,
+    Session,
+)
+from mpc.ring.fixedpoint import FloatArray
+from secfpp.cli.csv_rows import Headings
+from secfpp.cli.outcome import Outcome
+from secfpp.cli.owners import data_owners
+from secfpp.cli.saving import check_writable, save_array
+from secfpp.cli.tables import cost_table, ledger_table
+from secfpp.cli.vectors import Choice, read_vectors
+from secfpp.cli.verb import Verb
+from secfpp.errors import ConfigError, DataError, OutputError
+from secfpp.experiment.progress import working
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cluster(Verb):
+    """Cluster the rows of a file by k-means over secret shares.
+
+    Stands in for the data owners: every row is split into shares before it leaves this process,
+    and the parties see shares only.
+    """
+
+    input: Path
+    """File of vectors, one row a point: .npy, .csv or .safetensors; `-` reads standard input."""
+    k: int | None = 4
+    """Clusters. `none`: chosen under sharing from 1 to `--k-max`; everybody learns which."""
+    k_max: int = K_CANDIDATES_MAX
+    """With `--k none`, the most clusters to choose."""
+    parties: int = 2
+    """Computing parties; any `parties - 1` of them may pool what they see."""
+    reveal: RevealPolicy = "own-mean"
+    """What is opened: each owner's own mean; the labels too; the distances too."""
+    iterations: int | None = None
+    """Most iterations of k-means. Default: k + 3 where many starts share them, else 20."""
+    comparisons: Comparisons = "auto"
+    """How parties compare: by keys (fewest rounds), digits (fewest bytes), or whichever pays."""
+    init_rows: tuple[int, ...] | None = None
+    """Rows that are the first centres, k of them, public. None: chosen under sharing."""
+    init: Init | None = None
+    """How first centres are chosen under sharing. Default: k-means++, or farthest-first where k is
+    to be chosen."""
+    restarts: int | None = None
+    """Starts of k-means++, in the same rounds; the one of least inertia is kept. Default: 2 k + 8,
+    fewer for many rows. Each takes its bytes: one is enough where the dealer is far."""
+    seed: int = 0
+    """Of the public draws of k-means++; no mask depends on it."""
+    min_cluster_size: int = 3
+    """Nothing is opened of a cluster with fewer owners. 1 opens all; 3 hides a lone neighbour."""
+    standardize: bool = False
+    """Divide each feature by its standard deviation, under sharing: nobody learns one."""
+    norm_bound: float | None = None
+    """Public bound on a vector's distance from the mean, in standard deviations with
+    `--standardize`. Who is over it is left out. Default: the power of two above all."""
+    value_bound: float | None = None
+    """Public bound on the magnitude of any number of the file. Default: as above."""
+    owners: int | None = None
+    """Data owners to stand in for, each with links of its own; rows are dealt to them in turn.
+    Default: 64, or with `--network` as many as `--certs` has, at most 64."""
+    tensor: str | None = None
+    """Name of the tensor in a safetensors file that holds several."""
+    headings: Headings = "auto"
+    """Whether the first line of a csv file is headings; `auto` tells, or asks."""
+    out: Path | None = None
+    """Save what owners reconstruct, row by row: each one's own cluster's mean, as .npy."""
+    plain: bool = False
+    """Compute in the clear in this process instead: the twin, for comparison."""
+    timeout_s: float = 60.0
+    """Seconds after which a silent party counts as dead."""
+    network: Path | None = None
+    """Use parties and a dealer that run elsewhere, named in this file; start none here."""
+    certs: Path | None = None
+    """Folder with the credentials of server and clients; needed with `--network`."""
+    links: Literal["tls", "plain"] = "tls"
+    """How processes talk. `plain` TCP, for measurements, is read by whoever watches loopback."""
+    provider: Literal["dealer", "tfp"] = "dealer"
+    """Who makes correlated randomness. `tfp`, for debugging, lets party 0 unmask everything."""
+    insecure_dev: bool = False
+    """Allow what is insecure. Never with real data."""
+
+    def execute(self) -> Outcome:
+        """Share, cluster, and say what the policy opens."""
+        points_ND = read_vectors(self.input, Choice(tensor=self.tensor, headings=self.headings))
+        check_writable(self.out)
+        if (self.network is None) != (self.certs is None):
+            raise ConfigError("--network and --certs go together: addresses and credentials")
+        owners = data_owners(self.owners, len(points_ND), self.certs)
+        job, given = self._public_and_shared(points_ND)
+        lost = lost_to_rounding(job, given.points_ND)
+        with working(self._doing()), self._session() as session:
+            result = session.cluster(job, given.points_ND, given.payload_ND, owners)
+        saved = self.out is None or save_array(self.out, given.restored(result.means_NM))
+        opened = result.labels_N is not None and self.reveal != "own-mean"
+        return Outcome(
+            record=_record(result, opened) | {"warnings": lost},
+            shown=_shown(result, points_ND, opened, self.min_cluster_size, lost),
+            exit_code=0 if saved else OutputError.exit_code,
+        )
+
+    def _job(self, num_points: int) -> ClusterJob:
+        """Return the public description of the job."""
+        start = start_of(
+            num_points,
+            self.k,
+            init=self.init,
+            restarts=self.restarts,
+            iterations=self.iterations,
+            rows_given=self.init_rows is not None,
+        )
+        return ClusterJob(
+            k=self.k,
+            iterations=start.iterations,
+            reveal=self.reveal,
+            min_cluster_size=self.min_cluster_size,
+            init_rows=self.init_rows,
+            init=start.init,
+            restarts=start.restarts,
+            seed=self.seed,
+            k_max=self.k_max,
+            comparisons=self.comparisons,
+            standardize=self.standardize,
+            norm_bound=self.norm_bound,
+            value_bound=self.value_bound,
+            label=f"cluster {self.input.name}",
+        )
+
+    def _public_and_shared(self, points_ND: FloatArray) -> tuple[ClusterJob, Prepared]:
+        """Return the job with all its bounds, and the rows as they are shared."""
+        job = self._job(len(points_ND))
+        try:
+            given = prepared(points_ND)
+            job.check_points(given.points_ND, given.payload_ND)
+            return with_bounds(job, given.points_ND, given.payload_ND), given
+        except BudgetError as error:
+            raise DataError(f"--input {self.input}: {error}") from error
+
+    def _doing(self) -> str:
+        """Say what takes its time."""
+        if self.plain:
+            return "clustering in the clear"
+        where = f"{self.parties} parties" if self.network is None else "the parties of the network"
+        return f"clustering under secret shares, {where} and a dealer"
+
+    def _session(self) -> AbstractContextManager[Session]:
+        """Open parties and dealer, or the plaintext twin."""
+        if self.plain:
+            from mpc.reference.session import PlainSession
+
+            return PlainSession()
+        from mpc.session.session import join_session, open_session
+
+        if self.network is not None and self.certs is not None:
+            return join_session(self.network, self.certs, timeout_s=self.timeout_s)
+        return open_session(
+            self.parties,
+            timeout_s=self.timeout_s,
+            provider=self.provider,
+            links=self.links,
+            insecure_dev=self.insecure_dev,
+        )
+
+
+def _record(result: ClusterResult, opened: bool) -> dict[str, object]:
+    """Return the JSON object; labels are in it only when the policy opens them."""
+    traffic = result.traffic
+    record: dict[str, object] = {
+        "k": result.k,
+        "iterations": result.iterations,
+        "rounds": traffic.rounds_online,
+        "bytes": sum(role.bytes_sent for role in traffic.roles),
+        "seconds": traffic.seconds_total,
+        "traffic": traffic.as_json(),
+        "ledger": [entry.as_json() for entry in result.ledger],
+    }
+    if opened:
+        record["labels"] = result.labels_N
+    return record
+
+
+def _shown(
+    result: ClusterResult,
+    points_ND: FloatArray,
+    opened: bool,
+    minimum: int,
+    lost: Sequence[str],
+) -> tuple[RenderableType, ...]:
+    """Return what a person sees: a summary, labels if opened, cost, ledger."""
+    n, d = points_ND.shape
+    parts: list[RenderableType] = [
+        f"{n} points of {d} dimensions, k = {result.k}, {result.iterations} iterations"
+    ]
+    if result.traffic.insecure:
+        parts.append(Text(f"not secure: {', '.join(result.traffic.insecure)}", style="bold red"))
+    if opened and result.labels_N is not None:
+        parts.append("labels: " + " ".join(map(str, result.labels_N.tolist())))
+    else:
+        parts.append("labels stay with their owners (--reveal assignments opens them)")
+    parts.extend(Text(f"precision: {what}", style="yellow") for what in lost)
+    left_out = np.flatnonzero(result.left_out_N)
+    if len(left_out):
+        parts.append(f"{len(left_out)} of {n} rows are over --norm-bound and were left out")
+    withheld = int(result.too_small_N.sum())
+    if withheld:
+        parts.append(
+            f"{withheld} of {n} rows are in clusters with fewer than {minimum} owners "
+            "(--min-cluster-size): nothing was opened of them"
+        )
+    parts.extend([cost_table(result.traffic), ledger_table(result.ledger)])
+    return tuple(parts)

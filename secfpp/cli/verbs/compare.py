@@ -1,0 +1,166 @@
+"""`secfpp compare`: methods x seeds x budgets in one table, by as many processes as there are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import tyro
+from rich.console import RenderableType
+from rich.text import Text
+
+from secfpp.cli.console import say
+from secfpp.cli.outcome import Outcome
+from secfpp.cli.verb import Verb
+from secfpp.comparison.config import (
+    ALL_METHODS,
+    DEFAULT_EPSILONS,
+    DEFAULT_SEEDS,
+    CompareConfig,
+    load_settings,
+)
+from secfpp.config.run import MethodName, PrivacyConfig, RunConfig
+
+if TYPE_CHECKING:
+    from secfpp.comparison.run import Comparison
+    from secfpp.comparison.summary import Summary
+
+EXIT_FAILED = 1
+
+
+def _usual() -> RunConfig:
+    """Return a run's settings with the methods and seeds of a comparison."""
+    return RunConfig(methods=ALL_METHODS, seeds=DEFAULT_SEEDS)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Compare(Verb):
+    """Compare methods over seeds and privacy budgets: one tidy table, means, paired tests.
+
+    Works in parallel where there are cores. `--out` makes a folder and `--resume` goes on with one:
+    compare.json, table.csv, summary.json, and a run folder a cell. Ctrl-C saves what is done.
+    """
+
+    config: Path | None = None
+    """Settings to start from: compare.json of a comparison, or config.json of a run; flags
+    override."""
+    settings: Annotated[RunConfig, tyro.conf.arg(name="")] = field(default_factory=_usual)
+    """What is run on every seed."""
+    epsilons: tuple[float, ...] = DEFAULT_EPSILONS
+    """Budgets of differentially private methods; each is run with each."""
+    reference: MethodName = "secfpp"
+    """Method that the others are compared with, seed by seed."""
+    jobs: int | None = None
+    """Worker processes. None: processors / threads, at most one a cell."""
+    threads: int = 1
+    """Threads of torch in each worker; another number may change last digits."""
+
+    @classmethod
+    def from_file(cls, path: Path) -> Compare:
+        """Return the verb with the settings of a file as its defaults."""
+        found = load_settings(path)
+        return cls(
+            config=path,
+            settings=replace(
+                found.base, methods=found.methods, seeds=found.seeds, first_seed=found.first_seed
+            ),
+            epsilons=found.epsilons,
+            reference=found.reference,
+            threads=found.threads,
+        )
+
+    def execute(self) -> Outcome:
+        """Run all cells, with progress, and return the tables."""
+        asked = CompareConfig.of(
+            self.settings,
+            epsilons=self.epsilons,
+            reference=self.reference,
+            jobs=self.jobs,
+            threads=self.threads,
+        )
+        _warn(asked)
+        from secfpp.comparison.run import run_compare
+
+        found = run_compare(asked, out=self.settings.out, resume=self.settings.resume)
+        return _outcome(found)
+
+
+def _warn(asked: CompareConfig) -> None:
+    """Say what is not as it looks."""
+    if asked.base.privacy.epsilon != PrivacyConfig().epsilon:
+        budgets = " ".join(f"{epsilon:g}" for epsilon in asked.epsilons)
+        say(f"secfpp: --epsilon is not used here; budgets are --epsilons {budgets}")
+    if asked.tuned_on:
+        seeds = ", ".join(map(str, asked.tuned_on))
+        say(
+            f"secfpp: defaults were chosen on seeds {seeds}: results on them flatter; report "
+            "others (--first-seed)"
+        )
+
+
+def _outcome(found: Comparison) -> Outcome:
+    """Return the summary and the tables, for both kinds of readers."""
+    from secfpp.config.tree import to_json
+
+    summary = found.summary
+    record = {
+        "folder": str(found.folder),
+        "table": str(found.folder / "table.csv"),
+        "summary": to_json(summary),
+    }
+    return Outcome(
+        record=record,
+        shown=(*_shown(summary), *_endings(found)),
+        exit_code=_exit_code(summary),
+    )
+
+
+def _shown(summary: Summary) -> tuple[RenderableType, ...]:
+    """Return what people read first."""
+    from secfpp.cli.compare_tables import (
+        LEGEND,
+        accuracy_table,
+        cost_table,
+        difference_table,
+        guarantees,
+    )
+
+    reasons = dict.fromkeys(line.insecure for line in summary.methods if line.insecure)
+    flattered = ", ".join(map(str, summary.reported_and_tuned_on))
+    differences: tuple[RenderableType, ...] = (
+        f"no paired differences: {summary.reference}, the reference, is not among the methods",
+    )
+    if any(line.method == summary.reference for line in summary.methods):
+        differences = (difference_table(summary),)
+    return (
+        *(Text(f"not secure: {reason}", style="bold red") for reason in reasons),
+        *([f"defaults were chosen on seeds {flattered}: not to be reported"] if flattered else []),
+        accuracy_table(summary),
+        LEGEND,
+        *guarantees(summary),
+        "",
+        *differences,
+        "",
+        cost_table(summary),
+        "",
+    )
+
+
+def _endings(found: Comparison) -> tuple[RenderableType, ...]:
+    """Return what failed, where everything is, and what to do next."""
+    failed = found.summary.failed
+    return (
+        *(Text(f"failed: {one.cell}: {one.error}", style="bold red") for one in failed),
+        *([f"go on: secfpp compare --resume {found.folder}"] if failed else []),
+        f"comparison: {found.folder}",
+        f"page: secfpp report {found.folder}",
+    )
+
+
+def _exit_code(summary: Summary) -> int:
+    """Return 0, the code that all failures share, or that of a failed run."""
+    codes = {failure.exit_code for failure in summary.failed}
+    if not codes:
+        return 0
+    return codes.pop() if len(codes) == 1 else EXIT_FAILED

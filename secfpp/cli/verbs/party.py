@@ -1,0 +1,33 @@
+"""`secfpp party`: one computing party on this host, for one session."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from secfpp.cli.outcome import Outcome
+from secfpp.cli.serving import Serving
+
+if TYPE_CHECKING:
+    from mpc.roles.bootstrap import Start
+
+
+@dataclass(frozen=True, kw_only=True)
+class Party(Serving):
+    """Be one computing party of a session across hosts.
+
+    Waits for the others and the server, does the server's jobs, and ends when the server does.
+    """
+
+    rank: int
+    """Which party: 0, 1, ... as in the network file."""
+
+    def execute(self) -> Outcome:
+        """Serve."""
+        return self.serve(f"party:{self.rank}")
+
+    def live(self, start: Start) -> None:
+        """Meet the others, then do jobs."""
+        from mpc.roles.party import run_party
+
+        run_party(start)

@@ -1,0 +1,77 @@
+"""`secfpp run`: the federation, every method, one table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import tyro
+from rich.console import RenderableType
+from rich.text import Text
+
+from secfpp.cli.console import say
+from secfpp.cli.outcome import Outcome
+from secfpp.cli.verb import Verb
+from secfpp.config.run import RunConfig
+from secfpp.config.tree import load_config
+
+if TYPE_CHECKING:
+    from secfpp.experiment.experiment import RunSummary
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run(Verb):
+    """Run methods on clients' images, clustering and averaging their prompts under secret shares.
+
+    Prints the result table and the path of the run folder. Ctrl-C saves what is done.
+    """
+
+    config: Path | None = None
+    """Settings to start from, a JSON file such as config.json of a run folder; flags override."""
+    settings: Annotated[RunConfig, tyro.conf.arg(name="")] = field(default_factory=RunConfig)
+    """What is run."""
+
+    @classmethod
+    def from_file(cls, path: Path) -> Run:
+        """Return the verb with the settings of a file as its defaults; `out` must be given anew."""
+        return cls(config=path, settings=replace(load_config(path), out=None, resume=None))
+
+    def execute(self) -> Outcome:
+        """Run, with a progress bar, and return the table."""
+        from secfpp.experiment.experiment import run_experiment
+        from secfpp.experiment.progress import TerminalProgress
+
+        _warn_of_ignored_flags(self.settings)
+        with TerminalProgress() as progress:
+            summary = run_experiment(self.settings, progress)
+        return _outcome(summary)
+
+
+def _warn_of_ignored_flags(settings: RunConfig) -> None:
+    """Say that a resumed run keeps its own settings, when others were given beside it."""
+    if settings.resume is not None and replace(settings, resume=None) != RunConfig():
+        say(f"secfpp: the settings of {settings.resume} are used; other flags are ignored")
+
+
+def _outcome(summary: RunSummary) -> Outcome:
+    """Return the table and the run folder, for both kinds of readers."""
+    from secfpp.cli.result_tables import cost_table, result_table
+    from secfpp.config.tree import to_json
+
+    record = {
+        "folder": str(summary.folder),
+        "results": {row.name: to_json(row) for row in summary.results},
+    }
+    reasons = dict.fromkeys(reason for row in summary.results for reason in row.insecure)
+    shown: tuple[RenderableType, ...] = (
+        *(Text(f"not secure: {reason}", style="bold red") for reason in reasons),
+        result_table(summary.results),
+        *(f"{row.title}: {row.privacy_in_words}" for row in summary.results if row.epsilon),
+        "",
+        cost_table(summary.results),
+        "",
+        f"run folder: {summary.folder}",
+        f"page: secfpp report {summary.folder}",
+    )
+    return Outcome(record=record, shown=shown)

@@ -1,0 +1,165 @@
+"""What a comparison is: methods x seeds x privacy budgets, over settings that all have in common.
+
+`compare.json` holds a `CompareConfig`; of its `base` it leaves out what every cell has of its own.
+"""
+
+import math
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Final, get_args
+
+from secfpp.config.run import MethodName, RunConfig
+from secfpp.config.tree import JsonValue, from_json, read_settings, to_json
+from secfpp.errors import ConfigError
+
+__all__ = [
+    "ALL_METHODS",
+    "TUNED_ON_SEEDS",
+    "CompareConfig",
+    "first_conflict",
+    "load_settings",
+]
+
+ALL_METHODS: Final[tuple[MethodName, ...]] = get_args(MethodName)
+TUNED_ON_SEEDS: Final = (100, 101, 102)
+"""Seeds on which the defaults of all methods were chosen; what is reported must not use them."""
+
+DEFAULT_EPSILONS: Final = (0.1, 1.0, 8.0)
+DEFAULT_SEEDS: Final = 3
+MOST_THREADS: Final = 10_000
+_OF_EACH_CELL: Final = ("methods", "seeds", "first_seed", "out", "resume")
+
+
+@dataclass(frozen=True, kw_only=True)
+class CompareConfig:
+    """Everything that decides what a comparison computes."""
+
+    base: RunConfig = field(default_factory=RunConfig)
+    """Settings of every cell; `CompareConfig.of` puts aside those that each cell has of its own."""
+    methods: tuple[MethodName, ...] = ALL_METHODS
+    """Methods, in the order of the table."""
+    seeds: int = DEFAULT_SEEDS
+    """How many seeds."""
+    first_seed: int = 0
+    """The first of them; the others follow by one."""
+    epsilons: tuple[float, ...] = DEFAULT_EPSILONS
+    """Budgets of differentially private methods, each run with each."""
+    reference: MethodName = "secfpp"
+    """Method that the others are compared with, seed by seed."""
+    jobs: int | None = None
+    """Worker processes. None: processors / threads."""
+    threads: int = 1
+    """Threads of torch in each worker; another number may change last digits."""
+
+    def __post_init__(self) -> None:
+        """Refuse values out of range or in contradiction."""
+        replace(self.base, methods=self.methods, seeds=self.seeds, first_seed=self.first_seed)
+        for epsilon in self.epsilons:
+            if not (math.isfinite(epsilon) and epsilon > 0):
+                raise ConfigError(
+                    f"epsilons: {epsilon!r} but a budget must be finite and above 0; "
+                    "change --epsilons"
+                )
+        if not self.epsilons or len(set(self.epsilons)) != len(self.epsilons):
+            raise ConfigError(f"epsilons={self.epsilons!r} but each must be named, and once")
+        for name in ("jobs", "threads"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ConfigError(f"{name}={value} but it must be at least 1; change --{name}")
+        if self.threads > MOST_THREADS:
+            raise ConfigError(
+                f"threads={self.threads} but it must be at most {MOST_THREADS}; change --threads"
+            )
+        if self.base.secure.network is not None:
+            raise ConfigError(
+                "a comparison starts computing parties of its own, one set a worker; drop "
+                "--network and --certs"
+            )
+
+    @classmethod
+    def of(
+        cls,
+        settings: RunConfig,
+        *,
+        epsilons: tuple[float, ...] = DEFAULT_EPSILONS,
+        reference: MethodName = "secfpp",
+        jobs: int | None = None,
+        threads: int = 1,
+    ) -> "CompareConfig":
+        """Make a comparison of a run's settings, whose methods and seeds it takes over."""
+        plain = RunConfig()
+        base = replace(settings, **{name: getattr(plain, name) for name in _OF_EACH_CELL})
+        return cls(
+            base=base,
+            methods=settings.methods,
+            seeds=settings.seeds,
+            first_seed=settings.first_seed,
+            epsilons=epsilons,
+            reference=reference,
+            jobs=jobs,
+            threads=threads,
+        )
+
+    @property
+    def seed_list(self) -> tuple[int, ...]:
+        """The seeds, in order."""
+        return tuple(range(self.first_seed, self.first_seed + self.seeds))
+
+    @property
+    def tuned_on(self) -> tuple[int, ...]:
+        """Those seeds on which defaults were chosen: results on them flatter."""
+        return tuple(seed for seed in self.seed_list if seed in TUNED_ON_SEEDS)
+
+    def jobs_for(self, num_cells: int) -> int:
+        """Return how many workers to start, at most one a cell."""
+        processors = len(os.sched_getaffinity(0))
+        wanted = self.jobs or max(1, processors // self.threads)
+        return max(1, min(wanted, num_cells))
+
+    def as_json(self) -> dict[str, JsonValue]:
+        """Return what compare.json holds."""
+        value = to_json(self)
+        if not isinstance(value, dict) or not isinstance(base := value["base"], dict):
+            raise TypeError("settings do not make a JSON object")
+        value["base"] = {k: v for k, v in base.items() if k not in _OF_EACH_CELL}
+        return value
+
+
+def load_settings(path: Path) -> CompareConfig:
+    """Read compare.json, or settings of a run: what they leave out takes a comparison's defaults.
+
+    Raises
+    ------
+    ConfigError
+        If the file cannot be read, is not JSON, or has unknown keys or wrong values.
+    """
+    value = read_settings(path)
+    if isinstance(value, dict) and "base" in value:
+        return from_json(CompareConfig, value)
+    if isinstance(value, dict):
+        value = {"methods": list(ALL_METHODS), "seeds": DEFAULT_SEEDS, **value}
+    return CompareConfig.of(from_json(RunConfig, value))
+
+
+def first_conflict(asked: CompareConfig, kept: CompareConfig) -> str | None:
+    """Return the first setting that was asked for and is not what was kept; None without one.
+
+    What has its default counts as not asked for. The number of workers may always change.
+    """
+    defaults = dict(_leaves(CompareConfig().as_json()))
+    found = dict(_leaves(kept.as_json()))
+    for name, value in _leaves(asked.as_json()):
+        if name != "jobs" and value != defaults.get(name) and value != found.get(name):
+            return f"{name} is {found.get(name)!r} there and {value!r} here"
+    return None
+
+
+def _leaves(value: Mapping[str, JsonValue], place: str = "") -> Iterator[tuple[str, JsonValue]]:
+    """Yield dotted names and values of all settings."""
+    for name, item in value.items():
+        if isinstance(item, dict):
+            yield from _leaves(item, f"{place}{name}.")
+        else:
+            yield place + name, item

@@ -1,0 +1,65 @@
+"""What a comparison and its workers say to each other: one JSON object a line, over pipes."""
+
+import json
+from dataclasses import dataclass
+from typing import Literal, TypeVar
+
+from secfpp.config.run import RunConfig
+from secfpp.config.tree import from_json, to_json
+
+__all__ = ["Greeting", "Order", "Report", "decode", "encode"]
+
+MessageT = TypeVar("MessageT")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Greeting:
+    """To a worker, once: what it loads before it takes orders."""
+
+    settings: RunConfig
+    threads: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Order:
+    """To a worker: run a cell, or go on with it where `settings.resume` says so."""
+
+    cell: str
+    settings: RunConfig
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """From a worker."""
+
+    kind: Literal["ready", "round", "done", "failed", "unusable"]
+    """`unusable`: data, model or device cannot be used, by any worker."""
+    cell: str = ""
+    method: str = ""
+    """Of the round."""
+    seconds: float = 0.0
+    """What the round took, evaluation and whatever came before it included."""
+    own_mix: float = 0.0
+    uniform: float = 0.0
+    error: str = ""
+    """One line."""
+    error_name: str = ""
+    """Name of the error's class."""
+    exit_code: int = 0
+    """What the error stands for, see `secfpp.cli.entry`."""
+
+
+def encode(message: Greeting | Order | Report) -> bytes:
+    """Return a message as a line."""
+    return json.dumps(to_json(message)).encode() + b"\n"
+
+
+def decode(kind: type[MessageT], line: bytes) -> MessageT:
+    """Read a line.
+
+    Raises
+    ------
+    ConfigError
+        If it is not such a message.
+    """
+    return from_json(kind, json.loads(line))

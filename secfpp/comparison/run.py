@@ -1,0 +1,178 @@
+"""A whole comparison: cells in worker processes, the table after each, resumable."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from rich.console import Console
+
+from secfpp.comparison.cells import Cell, list_cells
+from secfpp.comparison.config import CompareConfig, first_conflict
+from secfpp.comparison.folder import CompareFolder
+from secfpp.comparison.forecast import Forecast
+from secfpp.comparison.messages import Greeting, Report
+from secfpp.comparison.pool import Failure, Pool
+from secfpp.comparison.progress import CompareProgress
+from secfpp.comparison.summary import Summary, summarise, write_summary
+from secfpp.comparison.table import read_rows, write_table
+from secfpp.errors import ConfigError, RunInterruptedError
+
+__all__ = ["Comparison", "run_compare"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """What a comparison ends with."""
+
+    folder: Path
+    summary: Summary
+
+
+def run_compare(
+    config: CompareConfig,
+    *,
+    out: Path | None = None,
+    resume: Path | None = None,
+    console: Console | None = None,
+) -> Comparison:
+    """Run all cells of a comparison, or those that are left of one that was stopped.
+
+    Parameters
+    ----------
+    config : CompareConfig
+        With `resume`, what is not a default must be as it is in the folder; the number of workers
+        is free.
+    out : Path, optional
+        Folder to make. None: `runs/`, the date and time, `-compare`.
+    resume : Path, optional
+        Folder to go on with.
+    console : Console, optional
+        Where progress is shown; standard error by default.
+
+    Returns
+    -------
+    Comparison
+        Cells that failed are named in its summary; all others are finished.
+
+    Raises
+    ------
+    ConfigError
+        If settings contradict one another or those of the folder, or the folder cannot be used.
+    RunFolderError
+        If another process works on the folder.
+    RunInterruptedError
+        On Ctrl-C; all full rounds are saved.
+    SecfppError
+        If data, model or device cannot be used.
+    """
+    console = console or Console(file=sys.stderr)
+    folder = _begin(config, out) if resume is None else _go_on(config, resume)
+    cells = list_cells(folder.config)
+    with _saying_how_to_go_on(folder, console), folder.locked() as lock:
+        desk = _Desk(folder, cells, config.jobs, console)
+        try:
+            desk.run(lock)
+        finally:
+            summary = desk.write()
+    return Comparison(folder=folder.path, summary=summary)
+
+
+class _Desk:
+    """Where reports of workers come in: progress is shown, the table kept up to date."""
+
+    def __init__(
+        self, folder: CompareFolder, cells: Sequence[Cell], jobs: int | None, console: Console
+    ) -> None:
+        self.folder = folder
+        self.cells = cells
+        self.failures: list[Failure] = []
+        self.todo = [cell for cell in cells if not folder.is_done(cell)]
+        self.jobs = replace(folder.config, jobs=jobs).jobs_for(len(self.todo))
+        done = {cell.name: folder.rounds_done(cell) for cell in cells}
+        self.forecast = Forecast(cells, done)
+        self.progress = CompareProgress(
+            self.forecast,
+            num_cells=len(cells),
+            cells_done=len(cells) - len(self.todo),
+            jobs=self.jobs,
+            console=console,
+        )
+
+    def run(self, lock: int) -> None:
+        """Run what is left to do."""
+        config = self.folder.config
+        pool = Pool(
+            Greeting(settings=config.base, threads=config.threads),
+            jobs=self.jobs,
+            lock=lock,
+            watcher=self,
+            order=self.folder.order,
+            longest=self.forecast.longest,
+        )
+        with self.progress, pool:
+            pool.run(self.todo)
+
+    def write(self) -> Summary:
+        """Write table and summary of what is finished."""
+        rows = read_rows(self.folder, self.cells)
+        complete = all(self.folder.is_done(cell) for cell in self.cells)
+        summary = summarise(self.folder.config, rows, self.failures, complete=complete)
+        write_table(self.folder.path / "table.csv", rows)
+        write_summary(self.folder.path / "summary.json", summary)
+        return summary
+
+    def cell_started(self, worker: int, cell: Cell) -> None:
+        """Show it."""
+        self.progress.cell_started(worker, cell)
+
+    def round_done(self, worker: int, report: Report) -> None:
+        """Show it."""
+        self.progress.round_done(worker, report)
+
+    def cell_done(self, worker: int, cell: Cell) -> None:
+        """Show it, and bring the table up to date."""
+        self.progress.cell_done(worker, cell)
+        self.write()
+
+    def cell_failed(self, worker: int, failure: Failure) -> None:
+        """Keep it for the summary, and say it."""
+        self.failures.append(failure)
+        self.progress.cell_failed(worker, failure)
+
+    def tick(self) -> None:
+        """Keep what is shown fresh."""
+        self.progress.tick()
+
+
+def _begin(config: CompareConfig, out: Path | None) -> CompareFolder:
+    """Make the folder of a new comparison, when its settings are known to make sense."""
+    jobs = config.jobs_for(len(list_cells(config)))
+    return CompareFolder.create(replace(config, jobs=jobs), out)
+
+
+def _go_on(config: CompareConfig, path: Path) -> CompareFolder:
+    """Open the folder of a comparison that was begun with the same settings."""
+    folder = CompareFolder(path)
+    if conflict := first_conflict(config, folder.config):
+        raise ConfigError(
+            f"{path} was begun with other settings: {conflict}; drop the flag, or start a new "
+            "comparison"
+        )
+    return folder
+
+
+@contextmanager
+def _saying_how_to_go_on(folder: CompareFolder, console: Console) -> Iterator[None]:
+    """Name the folder to whoever stops a comparison."""
+    hint = f"full rounds are saved, go on with: secfpp compare --resume {folder.path}"
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        raise RunInterruptedError(f"stopped; {hint}") from error
+    except SystemExit:
+        console.print(f"secfpp: {hint}", markup=False, highlight=False, soft_wrap=True)
+        raise

@@ -1,0 +1,188 @@
+"""The summary of a comparison: means over seeds, and each method against the reference.
+
+`summary.json` holds a `Summary`. Differences are the reference less a method, on the seeds that
+both have; a private method is compared at each of its budgets.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from secfpp.comparison.config import TUNED_ON_SEEDS, CompareConfig
+from secfpp.comparison.paired import PairedTest, paired_test
+from secfpp.comparison.pool import Failure
+from secfpp.comparison.table import Row
+from secfpp.config.tree import to_json
+from secfpp.experiment.results import estimate
+from secfpp.experiment.run_folder import write_json
+
+__all__ = ["METRICS", "PAIRED", "Line", "MeanOverSeeds", "Summary", "summarise", "write_summary"]
+
+METRICS: Final = (
+    "own_mix",
+    "uniform",
+    "own_classes",
+    "neighbour_classes",
+    "other_domains",
+    "worst_client",
+    "ari_first",
+    "ari_last",
+    "k_last",
+    "secure_rounds",
+    "bytes_client",
+    "bytes_party",
+    "seconds_train",
+    "seconds_share",
+    "seconds_online",
+    "seconds_dealer",
+)
+"""Columns of the table that are averaged over seeds."""
+PAIRED: Final = ("own_mix", "uniform")
+"""Those in which methods are compared with the reference."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MeanOverSeeds:
+    """One metric of one method and budget."""
+
+    mean: float
+    standard_error: float | None
+    """None with one seed."""
+    num_seeds: int
+    """Seeds that have the metric."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Line:
+    """One method, with one budget if it is private."""
+
+    method: str
+    title: str
+    epsilon_target: float | None
+    epsilon_pld: float | None
+    epsilon_rdp: float | None
+    epsilon_paper: float | None
+    delta: float | None
+    unit: str | None
+    neighbours: str | None
+    sampling: str | None
+    compositions: int | None
+    trust: str | None
+    seeds: tuple[int, ...]
+    """Those that are finished."""
+    metrics: dict[str, MeanOverSeeds]
+    """By column of the table; left out where no seed has it."""
+    paired: dict[str, PairedTest] | None
+    """The reference less this method, by column; None for the reference, or without seeds in
+    common."""
+    insecure: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Summary:
+    """What summary.json holds."""
+
+    complete: bool
+    """Whether every cell is finished."""
+    seeds: tuple[int, ...]
+    epsilons: tuple[float, ...]
+    rounds: int
+    reference: str
+    difference: str
+    """What a paired difference is, in words."""
+    tuned_on_seeds: tuple[int, ...]
+    """Seeds on which the defaults of all methods were chosen."""
+    reported_and_tuned_on: tuple[int, ...]
+    """Seeds of this comparison among those: results on them flatter. Empty as it should be."""
+    methods: tuple[Line, ...]
+    failed: tuple[Failure, ...]
+    """Cells that could not be finished."""
+
+
+def summarise(
+    config: CompareConfig, rows: Sequence[Row], failures: Sequence[Failure], *, complete: bool
+) -> Summary:
+    """Average over seeds and compare with the reference.
+
+    Parameters
+    ----------
+    config : CompareConfig
+    rows : sequence of Row
+        Of the table, any number of them.
+    failures : sequence of Failure
+    complete : bool
+        Whether nothing is left to do.
+
+    Returns
+    -------
+    Summary
+        Its lines in the order of the rows.
+    """
+    groups: dict[tuple[str, float | None], list[Row]] = {}
+    for row in rows:
+        groups.setdefault((row.method, row.epsilon_target), []).append(row)
+    reference = groups.get((config.reference, None), [])
+    return Summary(
+        complete=complete,
+        seeds=config.seed_list,
+        epsilons=config.epsilons,
+        rounds=config.base.training.rounds,
+        reference=config.reference,
+        difference=f"{config.reference} less a method, on the same seeds",
+        tuned_on_seeds=TUNED_ON_SEEDS,
+        reported_and_tuned_on=config.tuned_on,
+        methods=tuple(_line(group, reference) for group in groups.values()),
+        failed=tuple(failures),
+    )
+
+
+def write_summary(path: Path, summary: Summary) -> None:
+    """Replace the file as a whole."""
+    write_json(path, to_json(summary))
+
+
+def _line(rows: Sequence[Row], reference: Sequence[Row]) -> Line:
+    """Sum up the seeds of one method and budget."""
+    first = rows[0]
+    return Line(
+        method=first.method,
+        title=first.title,
+        epsilon_target=first.epsilon_target,
+        epsilon_pld=first.epsilon_pld,
+        epsilon_rdp=first.epsilon_rdp,
+        epsilon_paper=first.epsilon_paper,
+        delta=first.delta,
+        unit=first.unit,
+        neighbours=first.neighbours,
+        sampling=first.sampling,
+        compositions=first.compositions,
+        trust=first.trust,
+        seeds=tuple(row.seed for row in rows),
+        metrics={name: found for name in METRICS if (found := _mean(rows, name))},
+        paired=_paired(rows, reference),
+        insecure=first.insecure,
+    )
+
+
+def _mean(rows: Sequence[Row], name: str) -> MeanOverSeeds | None:
+    """Average one column over the seeds that have it."""
+    values = [float(value) for row in rows if (value := getattr(row, name)) is not None]
+    if not values:
+        return None
+    found = estimate(values)
+    return MeanOverSeeds(
+        mean=found.mean, standard_error=found.standard_error, num_seeds=len(values)
+    )
+
+
+def _paired(rows: Sequence[Row], reference: Sequence[Row]) -> dict[str, PairedTest] | None:
+    """Compare with the reference on common seeds."""
+    there = {row.seed: row for row in reference}
+    pairs = [(row, there[row.seed]) for row in rows if row.seed in there]
+    if not pairs or rows[0].method == reference[0].method:
+        return None
+    return {
+        name: paired_test([getattr(other, name) - getattr(row, name) for row, other in pairs])
+        for name in PAIRED
+    }

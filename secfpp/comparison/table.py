@@ -1,0 +1,185 @@
+"""The tidy table of a comparison: a row for each method, budget and seed.
+
+Made from the cells' metrics.jsonl and results.json alone, of methods that have done all their
+rounds. As a file: RFC 4180, floats with all their digits, nothing where there is nothing.
+"""
+
+import csv
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from secfpp.comparison.cells import Cell, steps_of
+from secfpp.comparison.folder import CompareFolder
+from secfpp.config.tree import JsonValue
+from secfpp.experiment.run_folder import RunFolder
+from secfpp.federation.round import RoundRecord
+
+__all__ = ["COLUMNS", "Row", "read_rows", "write_table"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One method on one seed, with one budget if it is private. Accuracies in 0..1.
+
+    Accuracies are those after the last round; rounds of messages, bytes and seconds are sums over
+    the rounds of federation. None: not measured, or there is no such thing.
+    """
+
+    method: str
+    title: str
+    epsilon_target: float | None
+    """The budget asked for; None for a method without a guarantee, and so are the next nine."""
+    epsilon_pld: float | None
+    epsilon_rdp: float | None
+    epsilon_paper: float | None
+    """By the accounting of the method's paper, where the statement has it."""
+    delta: float | None
+    unit: str | None
+    neighbours: str | None
+    sampling: str | None
+    compositions: int | None
+    trust: str | None
+    seed: int
+    rounds: int
+    """Of federation; 0 for a method that does not train."""
+    local_steps: int
+    """Of a client in a round."""
+    own_mix: float
+    uniform: float
+    own_classes: float | None
+    neighbour_classes: float | None
+    other_domains: float | None
+    worst_client: float
+    ari_first: float | None
+    """Adjusted Rand index of the first round's clusters."""
+    ari_last: float | None
+    k_last: int | None
+    """Groups of the last round."""
+    secure_rounds: int
+    """Rounds of messages among the computing parties."""
+    bytes_client: int
+    """Of the busiest client."""
+    bytes_party: int
+    """Of the busiest party."""
+    seconds_train: float
+    seconds_share: float
+    seconds_online: float
+    seconds_dealer: float
+    insecure: str
+    """Why the secure part was not secure; empty when it was, or when there was none."""
+
+
+COLUMNS = tuple(field.name for field in dataclasses.fields(Row))
+"""In the order of the file."""
+
+
+def read_rows(folder: CompareFolder, cells: Sequence[Cell]) -> tuple[Row, ...]:
+    """Return the rows there are, by method in the order of the settings, then budget, then seed.
+
+    Raises
+    ------
+    ConfigError, RunFolderError
+        If a file of a cell is damaged.
+    """
+    rows = [row for cell in cells for row in _rows_of(folder, cell)]
+    order: dict[str, int] = {name: i for i, name in enumerate(folder.config.methods)}
+    budgets = {epsilon: i for i, epsilon in enumerate(folder.config.epsilons)}
+    return tuple(
+        sorted(
+            rows,
+            key=lambda row: (
+                order[row.method],
+                -1 if row.epsilon_target is None else budgets[row.epsilon_target],
+                row.seed,
+            ),
+        )
+    )
+
+
+def write_table(path: Path, rows: Sequence[Row]) -> None:
+    """Replace the file as a whole."""
+    draft = path.with_suffix(".draft")
+    with draft.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(COLUMNS)
+        writer.writerows(dataclasses.astuple(row) for row in rows)
+    draft.replace(path)
+
+
+def _rows_of(folder: CompareFolder, cell: Cell) -> list[Row]:
+    """Return the rows of one cell, of methods that are done."""
+    said = folder.results(cell).get("methods")
+    if not isinstance(said, dict):
+        return []
+    records = RunFolder(folder.cell(cell)).records("metrics.jsonl", RoundRecord)
+    rows = []
+    for name, rounds in cell.rounds.items():
+        mine = sorted((r for r in records if r.method == name), key=lambda record: record.round)
+        told = said.get(name)
+        if len(mine) >= rounds and isinstance(told, dict):
+            rows.append(_row(cell, mine, told, steps_of(cell.settings, name)))
+    return rows
+
+
+def _row(
+    cell: Cell, records: Sequence[RoundRecord], told: Mapping[str, JsonValue], local_steps: int
+) -> Row:
+    """Make one row of a method's rounds and of what its run says of it."""
+    last = records[-1]
+    privacy = told.get("privacy")
+    said = privacy if isinstance(privacy, dict) else {}
+    insecure = told.get("insecure")
+    return Row(
+        method=last.method,
+        title=str(told.get("title", last.method)),
+        epsilon_target=cell.epsilon,
+        epsilon_pld=_number(said, "epsilon_pld"),
+        epsilon_rdp=_number(said, "epsilon_rdp"),
+        epsilon_paper=_number(said, "epsilon_paper"),
+        delta=_number(said, "delta"),
+        unit=_text(said, "unit"),
+        neighbours=_text(said, "neighbours"),
+        sampling=_text(said, "sampling"),
+        compositions=_whole(said, "compositions"),
+        trust=_text(said, "trust"),
+        seed=cell.seed,
+        rounds=last.round,
+        local_steps=local_steps,
+        own_mix=last.own_mix,
+        uniform=last.uniform,
+        own_classes=last.own_classes,
+        neighbour_classes=last.neighbour_classes,
+        other_domains=last.other_domains,
+        worst_client=last.worst_client,
+        ari_first=records[0].ari,
+        ari_last=last.ari,
+        k_last=last.k,
+        secure_rounds=sum(record.rounds for record in records),
+        bytes_client=sum(record.bytes_client_max for record in records),
+        bytes_party=sum(record.bytes_party_max for record in records),
+        seconds_train=sum(record.seconds_train for record in records),
+        seconds_share=sum(record.seconds_share for record in records),
+        seconds_online=sum(record.seconds_online for record in records),
+        seconds_dealer=sum(record.seconds_dealer for record in records),
+        insecure="; ".join(map(str, insecure)) if isinstance(insecure, list) else "",
+    )
+
+
+def _number(said: Mapping[str, JsonValue], name: str) -> float | None:
+    """Read a number that may be absent."""
+    value = said.get(name)
+    return float(value) if isinstance(value, int | float) else None
+
+
+def _whole(said: Mapping[str, JsonValue], name: str) -> int | None:
+    """Read a whole number that may be absent."""
+    value = said.get(name)
+    return value if isinstance(value, int) else None
+
+
+def _text(said: Mapping[str, JsonValue], name: str) -> str | None:
+    """Read words that may be absent."""
+    value = said.get(name)
+    return value if isinstance(value, str) else None

@@ -1,0 +1,133 @@
+"""A worker process of a comparison: `python -m secfpp.comparison.worker`.
+
+Greeting and orders come on standard input, reports go to standard output. When standard input
+closes, the comparison is over or gone, and the worker ends at once: no orphans, and its computing
+parties end with it in the same way. SIGINT ends it in order. What libraries print goes to standard
+error.
+"""
+
+import os
+import queue
+import signal
+import sys
+import threading
+import time
+from typing import BinaryIO, Literal
+
+import torch
+
+import secfpp.clip.model  # noqa: F401 -- takes seconds, so that it had better be done by now
+from mpc.errors import MpcError
+from secfpp.comparison.messages import Greeting, Order, Report, decode, encode
+from secfpp.errors import RunInterruptedError, SecfppError
+from secfpp.experiment.experiment import run_experiment
+from secfpp.experiment.units import Silence
+from secfpp.federation.round import RoundRecord
+from secfpp.federation.workload import World, load_world
+
+EXIT_FAILED = 1
+EXIT_FAULT = 70
+EXIT_INTERRUPTED = 130
+
+
+class _Reporter(Silence):
+    """Hears of every round of a cell and passes it on."""
+
+    def __init__(self, cell: str, output: BinaryIO) -> None:
+        self.cell = cell
+        self.output = output
+        self.started = time.perf_counter()
+
+    def round_done(self, record: RoundRecord) -> None:
+        """Report a round and what it took, with whatever came before it."""
+        now = time.perf_counter()
+        report = Report(
+            kind="round",
+            cell=self.cell,
+            method=record.method,
+            seconds=now - self.started,
+            own_mix=record.own_mix,
+            uniform=record.uniform,
+        )
+        self.started = now
+        _tell(self.output, report)
+
+
+def main() -> int:
+    """Take orders until there are no more; return the exit code."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
+    output = os.fdopen(os.dup(1), "wb", buffering=0)
+    os.dup2(2, 1)
+    lines: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+    threading.Thread(target=_listen, args=(lines,), daemon=True).start()
+    try:
+        greeting = decode(Greeting, lines.get())
+        world = _load(greeting, output)
+        while world is not None:
+            _obey(decode(Order, lines.get()), world, output)
+    except (KeyboardInterrupt, RunInterruptedError):
+        return EXIT_INTERRUPTED
+    return EXIT_FAILED
+
+
+def _listen(lines: queue.SimpleQueue[bytes]) -> None:
+    """Pass lines on; end the process when there can be no more.
+
+    Through a file of its own: an interpreter that ends while a thread reads its standard input
+    aborts, and its last words would be about that.
+    """
+    with os.fdopen(os.dup(0), "rb") as orders:
+        for line in orders:
+            lines.put(line)
+    os._exit(0)
+
+
+def _load(greeting: Greeting, output: BinaryIO) -> World | None:
+    """Load data and model with the threads that this worker may use; None if that fails."""
+    torch.set_num_threads(greeting.threads)
+    try:
+        world = load_world(greeting.settings)
+    except SecfppError as error:
+        _tell(output, _failure("unusable", "", error))
+        return None
+    torch.set_num_threads(greeting.threads)  # loading chooses a number for a run that is alone
+    _tell(output, Report(kind="ready"))
+    return world
+
+
+def _obey(order: Order, world: World, output: BinaryIO) -> None:
+    """Run a cell and say how it ended; a failed one does not keep the next from being run."""
+    try:
+        run_experiment(order.settings, _Reporter(order.cell, output), world=world)
+    except RunInterruptedError:
+        raise
+    except Exception as error:  # whatever it is, it is this cell's
+        _tell(output, _failure("failed", order.cell, error))
+    else:
+        _tell(output, Report(kind="done", cell=order.cell))
+
+
+def _failure(kind: Literal["failed", "unusable"], cell: str, error: Exception) -> Report:
+    """Put an error in one line."""
+    name = type(error).__name__
+    text = " ".join(str(error).split()) or name
+    if isinstance(error, SecfppError | MpcError):
+        exit_code = error.exit_code
+    else:
+        text, exit_code = f"internal error: {name}: {text}", EXIT_FAULT
+    return Report(
+        kind=kind,
+        cell=cell,
+        error=text,
+        error_name=name,
+        exit_code=exit_code,
+    )
+
+
+def _tell(output: BinaryIO, report: Report) -> None:
+    """Write one report, whole."""
+    output.write(encode(report))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

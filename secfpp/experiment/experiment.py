@@ -1,0 +1,268 @@
+"""A whole run: seeds x methods x rounds, saved after each round, resumable.
+
+A unit is one method on one seed. Its state is the prompts of all clients after its last full
+round; everything else is drawn anew from the root seed by name, so going on from a state gives
+bit for bit what an uninterrupted run gives. Exceptions: the noise of differentially private methods
+and the shares of `secfpp` come from the operating system, so these agree in distribution and up to
+fixed-point error.
+"""
+
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from mpc.jobs.job import Session
+from secfpp.config.run import RunConfig, SecureConfig
+from secfpp.config.tree import to_json
+from secfpp.credentials import check_credentials
+from secfpp.errors import RunFolderError, RunInterruptedError
+from secfpp.experiment.recorder import Recorder
+from secfpp.experiment.results import MethodResult, summarise
+from secfpp.experiment.run_folder import RunFolder
+from secfpp.experiment.units import Observer, Silence, Unit, list_units
+from secfpp.federation.cohort import Cohort
+from secfpp.federation.round import (
+    Federation,
+    RoundResult,
+    begin,
+    draw_participants,
+    run_round,
+    score_start,
+)
+from secfpp.federation.workload import World, load_world
+from secfpp.learning.prompts import PromptState
+from secfpp.methods.interface import Setting
+from secfpp.methods.registry import METHODS
+from secfpp.seeds import Seeds
+
+__all__ = ["OpenedSession", "RunSummary", "SessionOpener", "run_experiment"]
+
+
+class OpenedSession(Session, AbstractContextManager["OpenedSession"], Protocol):
+    """A session that ends with its context."""
+
+
+class SessionOpener(Protocol):
+    """Start the computing parties."""
+
+    def __call__(self, secure: SecureConfig) -> OpenedSession:
+        """Return the session, to be used as a context manager."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunSummary:
+    """What a run ends with."""
+
+    folder: Path
+    results: tuple[MethodResult, ...]
+
+
+def run_experiment(
+    config: RunConfig,
+    observer: Observer | None = None,
+    *,
+    world: World | None = None,
+    opener: SessionOpener | None = None,
+) -> RunSummary:
+    """Run every method on every seed, or go on with a run that was stopped.
+
+    Parameters
+    ----------
+    config : RunConfig
+        With `resume` set, only that field is used; the settings are those of the folder.
+    observer : Observer, optional
+        Hears of every round.
+    world : World, optional
+        Data and model, where the caller has loaded them already.
+    opener : callable, optional
+        Starts the secure session; the default starts parties and dealer as processes.
+
+    Returns
+    -------
+    RunSummary
+
+    Raises
+    ------
+    RunInterruptedError
+        On Ctrl-C; all full rounds are saved.
+    SecfppError
+        See `load_world`, `RunFolder`, `run_round`.
+    MpcError
+        If the secure session fails; all full rounds are saved.
+    """
+    folder = RunFolder(config.resume) if config.resume else None
+    config = folder.config() if folder else config
+    world = world or load_world(config)
+    folder = folder or RunFolder.create(config)
+    folder.write("data.json", to_json(world.domain_set.provenance))
+    recorder = Recorder(folder, list_units(config))
+    run = _Run(config, world, recorder, observer or Silence(), opener or _open_processes)
+    try:
+        run.run_units()
+    except KeyboardInterrupt as error:
+        raise RunInterruptedError(
+            f"stopped; full rounds are saved, go on with --resume {folder.path}"
+        ) from error
+    return RunSummary(folder=folder.path, results=summarise(config, recorder.records))
+
+
+class _Run:
+    """The loop, with what it needs at hand."""
+
+    def __init__(
+        self,
+        config: RunConfig,
+        world: World,
+        recorder: Recorder,
+        observer: Observer,
+        opener: SessionOpener,
+    ) -> None:
+        self.config = config
+        self.world = world
+        self.recorder = recorder
+        self.observer = observer
+        self.opener = opener
+        self.session: OpenedSession | None = None
+
+    def run_units(self) -> None:
+        """Run all units; whatever happens, end the session and write the table."""
+        units = list_units(self.config)
+        total = sum(self._rounds(unit) for unit in units)
+        done = sum(self._rounds(unit) for unit in units if self._is_done(unit))
+        done += sum(
+            max(0, self.recorder.rounds_done(unit)) for unit in units if not self._is_done(unit)
+        )
+        if done < total:
+            self._check_credentials()
+        self.observer.run_started(units, total, done)
+        try:
+            with ExitStack() as stack:
+                for seed in self.config.seed_list:
+                    self._run_seed(seed, stack)
+        finally:
+            results = summarise(self.config, self.recorder.records)
+            complete = all(self._is_done(unit) for unit in units)
+            self.recorder.finish(results, complete=complete)
+            self.observer.run_finished()
+
+    def _check_credentials(self) -> None:
+        """Look at those of all clients, before any method is run."""
+        folder = self.config.secure.certs
+        if folder is not None:
+            domains = len(self.world.domain_set.domains)
+            check_credentials(folder, range(domains * self.config.partition.clients_per_domain))
+
+    def _run_seed(self, seed: int, stack: ExitStack) -> None:
+        """Run all methods on one seed's cohort."""
+        units = [Unit(method=name, seed=seed) for name in self.config.methods]
+        units = [unit for unit in units if not self._is_done(unit)]
+        if not units:
+            return
+        seeds = Seeds(seed)
+        cohort = self.world.cohort(
+            self.config.partition,
+            seeds,
+            with_patches=any(
+                METHODS[unit.method].trainer(self.config, seeds).needs_patches for unit in units
+            ),
+        )
+        for unit in units:
+            self.observer.unit_started(unit)
+            self._run_unit(unit, seeds, cohort, stack)
+
+    def _run_unit(self, unit: Unit, seeds: Seeds, cohort: Cohort, stack: ExitStack) -> None:
+        """Run the rounds of one method that are still to do."""
+        federation = self._federation(unit, seeds, cohort, stack)
+        state = self.recorder.states.get(unit.key)
+        if state is None:
+            state = begin(federation, self.world.initial_TW)
+        else:
+            self._check_fit(unit, state, cohort)
+            state = state.to(self.world.device)
+        if federation.trainer.steps == 0:
+            self._record(unit, score_start(federation, state), cohort)
+            return
+        for index in range(state.rounds_done, self.config.training.rounds):
+            clients_n = draw_participants(
+                seeds, index, cohort.num_clients, self.config.participation
+            )
+            result = run_round(federation, state, clients_n)
+            state = result.state
+            self._record(unit, result, cohort)
+
+    def _check_fit(self, unit: Unit, state: PromptState, cohort: Cohort) -> None:
+        """Refuse saved prompts of other clients or of another size than this run's."""
+        found = (state.num_clients, *state.initial_TW.shape)
+        needed = (cohort.num_clients, *self.world.initial_TW.shape)
+        if found != needed:
+            raise RunFolderError(
+                f"{self.recorder.folder.path}: the state of {unit.key} is of (clients, tokens, "
+                f"width) {found}, not {needed}; delete it to redo it"
+            )
+
+    def _record(self, unit: Unit, result: RoundResult, cohort: Cohort) -> None:
+        """Write a round down and tell the observer."""
+        record = self.recorder.record(unit, result, cohort.domain_N, cohort.domain_names)
+        self.observer.round_done(record)
+
+    def _federation(self, unit: Unit, seeds: Seeds, cohort: Cohort, stack: ExitStack) -> Federation:
+        """Put together what stays the same over the rounds of a unit."""
+        method = METHODS[unit.method]
+        trainer = method.trainer(self.config, seeds)
+        setting = Setting(
+            config=self.config,
+            seeds=seeds,
+            domain_N=cohort.domain_N,
+            open_session=lambda: self._open(stack),
+        )
+        return Federation(
+            cohort=cohort if trainer.needs_patches else cohort.without_patches(),
+            tower=self.world.tower,
+            logit_scale=self.world.logit_scale,
+            trainer=trainer,
+            exchange=method.begin(setting),
+            descriptor=self.config.clustering.descriptor,
+            projection_dim=self.config.clustering.projection_dim,
+            rounds=self.config.training.rounds,
+            pulse=self._pulse,
+        )
+
+    def _pulse(self) -> None:
+        """End the run as soon as a computing party has died, also while clients train."""
+        if self.session is not None:
+            self.session.check()
+
+    def _open(self, stack: ExitStack) -> Session:
+        """Start the computing parties once a run."""
+        if self.session is None:
+            self.session = stack.enter_context(self.opener(self.config.secure))
+        return self.session
+
+    def _rounds(self, unit: Unit) -> int:
+        """Count the rounds of a unit; one evaluation when it does not train."""
+        return self.config.training.rounds if self._trains(unit) else 1
+
+    def _trains(self, unit: Unit) -> bool:
+        """Tell whether a unit has rounds at all."""
+        return METHODS[unit.method].trainer(self.config, Seeds(unit.seed)).steps > 0
+
+    def _is_done(self, unit: Unit) -> bool:
+        """Tell whether nothing is left to do for a unit."""
+        wanted = self.config.training.rounds if self._trains(unit) else 0
+        return self.recorder.rounds_done(unit) >= wanted
+
+
+def _open_processes(secure: SecureConfig) -> OpenedSession:
+    """Start parties and dealer, or join those that run elsewhere."""
+    from mpc.session.session import join_session, open_session
+
+    if secure.network is not None and secure.certs is not None:
+        return join_session(secure.network, secure.certs, timeout_s=secure.timeout_s)
+    return open_session(
+        num_parties=secure.parties,
+        timeout_s=secure.timeout_s,
+        provider=secure.provider,
+        links=secure.links,
+        insecure_dev=secure.insecure_dev,
+    )

@@ -1,0 +1,275 @@
+"""One round as a function of (state, contributions), and the loop over rounds.
+
+A round: local work, the exchange, local work on top of what came back, evaluation.
+
+Shape letters: n participants, N clients, M numbers of a shared prompt.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from secfpp.config.run import DescriptorName, MethodName
+from secfpp.federation.cohort import Cohort
+from secfpp.federation.evaluation import Scores, evaluate, rand_index
+from secfpp.learning.descriptors import ClientView, describe
+from secfpp.learning.prompts import FloatArray, PromptState
+from secfpp.learning.training import TextTower
+from secfpp.methods.interface import Bench, Contribution, Exchange, IntArray, Outcome, Trainer
+from secfpp.seeds import Seeds
+
+__all__ = [
+    "Federation",
+    "RoundRecord",
+    "RoundResult",
+    "begin",
+    "bench_of",
+    "draw_participants",
+    "run_round",
+    "score_start",
+]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Federation:
+    """What stays the same over the rounds of one method and seed."""
+
+    cohort: Cohort
+    tower: TextTower
+    """Frozen text tower with the class names behind the context."""
+    logit_scale: float
+    trainer: Trainer
+    exchange: Exchange
+    descriptor: DescriptorName
+    projection_dim: int
+    rounds: int = 0
+    """Of the whole run: after the last one, other domains' images are classified, too."""
+    pulse: Callable[[], None] = lambda: None
+    """Called before each local step: raises if a computing party has died meanwhile."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RoundRecord:
+    """One line of metrics.jsonl. Accuracies in 0..1, seconds, bytes."""
+
+    seed: int
+    method: MethodName
+    round: int
+    """1, 2, ...; 0 for a method that does not train."""
+    own_mix: float
+    uniform: float
+    worst_client: float
+    own_classes: float | None = None
+    """None in the folders of runs before it was measured."""
+    neighbour_classes: float | None = None
+    """None where no client lacks a class that its neighbours have."""
+    other_domains: float | None = None
+    """Measured after the last round only."""
+    train_loss: float
+    ari: float | None
+    """Adjusted Rand index of the clusters found this round, where labels are opened."""
+    k: int | None
+    num_participants: int
+    seconds_train: float
+    seconds_share: float
+    seconds_online: float
+    seconds_dealer: float
+    rounds: int
+    """Rounds of communication among the parties, online."""
+    bytes_client_max: int
+    bytes_party_max: int
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class RoundResult:
+    """What one round leaves behind."""
+
+    state: PromptState
+    scores: Scores
+    outcome: Outcome
+    clients_n: IntArray
+    descriptor_nD: FloatArray
+    train_loss: float
+    seconds_train: float
+
+    def record(self, seed: int, method: MethodName, domain_N: IntArray) -> RoundRecord:
+        """Sum the round up in one line."""
+        traffic = self.outcome.traffic
+        labels_n = self.outcome.labels_n
+        ari = None if labels_n is None else rand_index(domain_N[self.clients_n], labels_n)
+        return RoundRecord(
+            seed=seed,
+            method=method,
+            round=self.state.rounds_done,
+            own_mix=self.scores.own_mix,
+            uniform=self.scores.uniform,
+            worst_client=self.scores.worst_client,
+            own_classes=self.scores.own_classes,
+            neighbour_classes=self.scores.neighbour_classes,
+            other_domains=self.scores.other_domains,
+            train_loss=self.train_loss,
+            ari=ari,
+            k=self.outcome.k,
+            num_participants=len(self.clients_n),
+            seconds_train=self.seconds_train,
+            seconds_share=traffic.seconds_share,
+            seconds_online=traffic.seconds_online,
+            seconds_dealer=traffic.seconds_offline,
+            rounds=traffic.rounds_online,
+            bytes_client_max=traffic.bytes_client_max or self.outcome.bytes_client,
+            bytes_party_max=traffic.bytes_party_max,
+        )
+
+
+def draw_participants(
+    seeds: Seeds, round_index: int, num_clients: int, participation: float
+) -> IntArray:
+    """Draw who takes part in a round, without replacement, the same for every method.
+
+    Parameters
+    ----------
+    seeds : Seeds
+    round_index : int
+        0, 1, ...
+    num_clients : int
+        Clients N.
+    participation : float
+        Fraction that takes part; rounded up to at least one client.
+
+    Returns
+    -------
+    ndarray of int64, (n,)
+        Ascending client numbers.
+    """
+    count = max(1, int(np.ceil(participation * num_clients - 1e-9)))
+    rng = seeds.numpy(f"participants of round {round_index}")
+    drawn = rng.choice(num_clients, size=count, replace=False)
+    return np.sort(drawn).astype(np.int64)
+
+
+def run_round(federation: Federation, state: PromptState, clients_n: IntArray) -> RoundResult:
+    """Run one round.
+
+    Parameters
+    ----------
+    federation : Federation
+    state : PromptState
+        Prompts before the round; not changed.
+    clients_n : ndarray of int64, (n,)
+        Participants, ascending.
+
+    Returns
+    -------
+    RoundResult
+
+    Raises
+    ------
+    RunError
+        If training diverges.
+    MpcError
+        If the secure session fails.
+    """
+    started = time.perf_counter()
+    rows_n = torch.from_numpy(clients_n).to(state.shared_NTW.device)
+    bench = bench_of(federation, clients_n, state.rounds_done)
+    trained, loss_n = federation.trainer.shared(bench, state.rows(rows_n))
+    contribution = _contribute(federation, bench, trained, state.updates()[clients_n])
+    seconds_train = time.perf_counter() - started
+    outcome = federation.exchange(contribution)
+    started = time.perf_counter()
+    merged = _received(state.with_rows(rows_n, trained), outcome)
+    final_n, last_loss_n = federation.trainer.local(bench, merged.rows(rows_n))
+    final = merged.with_rows(rows_n, final_n).replace(rounds_done=state.rounds_done + 1)
+    seconds_train += time.perf_counter() - started
+    loss_n = torch.where(last_loss_n != 0, last_loss_n, loss_n)
+    return RoundResult(
+        state=final,
+        scores=score(federation, final),
+        outcome=outcome,
+        clients_n=clients_n,
+        descriptor_nD=contribution.descriptor_nD,
+        train_loss=float(loss_n.mean()),
+        seconds_train=seconds_train,
+    )
+
+
+def score_start(federation: Federation, state: PromptState) -> RoundResult:
+    """Evaluate prompts that no round trains: round 0."""
+    nobody = np.empty(0, dtype=np.int64)
+    return RoundResult(
+        state=state,
+        scores=score(federation, state),
+        outcome=Outcome(clients_r=nobody, update_rM=state.updates()[:0]),
+        clients_n=nobody,
+        descriptor_nD=np.empty((0, 0)),
+        train_loss=0.0,
+        seconds_train=0.0,
+    )
+
+
+@torch.no_grad()
+def score(federation: Federation, state: PromptState) -> Scores:
+    """Evaluate every client's prompt as it stands."""
+    everyone = np.arange(state.num_clients, dtype=np.int64)
+    bench = bench_of(federation, everyone, state.rounds_done)
+    return evaluate(
+        lambda images: federation.trainer.logits(bench, state, images),
+        federation.cohort,
+        everywhere=state.rounds_done >= federation.rounds or federation.trainer.steps == 0,
+    )
+
+
+def bench_of(federation: Federation, clients_n: IntArray, round_index: int) -> Bench:
+    """Return what some clients work with in a round."""
+    rows_n = torch.from_numpy(clients_n).to(federation.cohort.device)
+    return Bench(
+        tower=federation.tower,
+        logit_scale=federation.logit_scale,
+        shards=federation.cohort.train.rows(rows_n),
+        clients_n=clients_n,
+        round_index=round_index,
+        pulse=federation.pulse,
+    )
+
+
+def begin(federation: Federation, initial_TW: torch.Tensor) -> PromptState:
+    """Return the state before the first round."""
+    everyone = np.arange(federation.cohort.num_clients, dtype=np.int64)
+    state = PromptState.start(initial_TW, len(everyone))
+    return federation.trainer.begin(bench_of(federation, everyone, 0), state)
+
+
+def _received(state: PromptState, outcome: Outcome) -> PromptState:
+    """Put what came back from the exchange in its place."""
+    rows_r = torch.from_numpy(outcome.clients_r).to(state.shared_NTW.device)
+    extra = {}
+    for name, values in outcome.given.items():
+        kept = state.extra[name].clone()
+        kept[rows_r] = torch.from_numpy(values).to(kept).reshape(-1, *kept.shape[1:])
+        extra[name] = kept
+    return state.with_updates(outcome.clients_r, outcome.update_rM).replace(extra=extra)
+
+
+def _contribute(
+    federation: Federation, bench: Bench, state: PromptState, before_nM: FloatArray
+) -> Contribution:
+    """Form what the participants bring to the exchange."""
+    update_nM = state.updates()
+    view = ClientView(
+        tower=federation.tower,
+        shared_NTW=state.shared_NTW,
+        update_NM=update_nM,
+        shards=bench.shards,
+    )
+    return Contribution(
+        round_index=state.rounds_done,
+        clients_n=bench.clients_n,
+        num_clients=federation.cohort.num_clients,
+        descriptor_nD=describe(federation.descriptor, view, federation.projection_dim),
+        before_nM=before_nM,
+        update_nM=update_nM,
+        sent=federation.trainer.sent(state),
+    )

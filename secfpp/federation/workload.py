@@ -1,0 +1,116 @@
+"""What a run is about, loaded once: images, model, image features.
+
+open_clip is imported when a world is loaded, for it takes seconds. Features of regions of images
+are computed when a method first asks for them.
+"""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from secfpp.config.run import PartitionConfig, RunConfig
+from secfpp.data.domains import DomainSet
+from secfpp.data.partition import partition
+from secfpp.errors import ConfigError
+from secfpp.federation.cohort import Cohort, build_cohort
+from secfpp.learning.training import TextTower, pick_device
+from secfpp.seeds import Seeds
+
+__all__ = ["World", "load_world"]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class World:
+    """Frozen model and cached features; the same for all seeds and methods."""
+
+    domain_set: DomainSet
+    features: tuple[npt.NDArray[np.float32], ...]
+    """Unit-norm image features of each domain, (images, E)."""
+    tower: TextTower
+    logit_scale: float
+    initial_TW: torch.Tensor
+    """Public start of every prompt, float32."""
+    device: torch.device
+    encode_regions: Callable[[], tuple[npt.NDArray[np.float32], ...]] | None = None
+    """Returns unit-norm features of R regions of each domain's images, (images, R, E)."""
+
+    @cached_property
+    def patches(self) -> tuple[npt.NDArray[np.float32], ...]:
+        """Unit-norm features of R regions of each domain's images, (images, R, E).
+
+        Raises
+        ------
+        ConfigError
+            If this world cannot tell regions of images apart.
+        """
+        if self.encode_regions is None:
+            raise ConfigError(
+                "this world has no features of regions of images; give it `encode_regions`, or "
+                "leave out methods that look at regions"
+            )
+        return self.encode_regions()
+
+    def cohort(
+        self, config: PartitionConfig, seeds: Seeds, *, with_patches: bool = False
+    ) -> Cohort:
+        """Deal the images to clients, with features of their regions only if they are needed."""
+        shards = partition(self.domain_set, config, seeds.numpy("partition"))
+        patches = self.patches if with_patches else None
+        return build_cohort(self.domain_set, self.features, shards, self.device, patches)
+
+
+def load_world(config: RunConfig) -> World:
+    """Load data and model, encode all images.
+
+    Raises
+    ------
+    DataError
+        If the data cannot be used.
+    ModelError
+        If the model cannot be found or prompted.
+    ConfigError
+        If the device is not there.
+    """
+    from secfpp.clip.features import encode_domains
+    from secfpp.clip.model import load_clip
+    from secfpp.clip.patches import encode_patches
+    from secfpp.clip.text import PromptedText
+    from secfpp.data.load import load_domains
+
+    device = pick_device(config.device)
+    _leave_cores_free()
+    clip = load_clip(config.model, config.pretrained, str(device))
+    clip = replace(clip, precision=config.precision)
+    domain_set = load_domains(
+        config.data,
+        config.cache_dir,
+        image_size=clip.image_size,
+        images_per_class=config.images_per_class,
+        max_unreadable=config.max_unreadable,
+        split_sha256=config.split_sha256,
+    )
+    features = encode_domains(clip, domain_set, config.cache_dir)
+    tower = PromptedText(clip, domain_set.class_names, config.training.num_context)
+    return World(
+        domain_set=domain_set,
+        features=features,
+        tower=tower,
+        logit_scale=clip.logit_scale,
+        initial_TW=tower.initial_context(domain_set.phrase),
+        device=device,
+        encode_regions=lambda: encode_patches(clip, domain_set, config.cache_dir),
+    )
+
+
+def _leave_cores_free() -> None:
+    """Let torch use half of the processors it sees.
+
+    Its threads wait for one another by spinning, so that a thread short of a core of its own (a
+    sibling hyper-thread, a computing party at work) slows every small product down many times.
+    """
+    torch.set_num_threads(max(1, (os.cpu_count() or 1) // 2))

@@ -1,0 +1,118 @@
+"""What of a client is clustered: one unit-norm vector in a basis common to all clients.
+
+Shape letters: N clients, D dimensions of a descriptor, C classes, E embedding, T context tokens,
+W width of the text tower, M = T W.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from secfpp.config.run import DescriptorName
+from secfpp.errors import RunError
+from secfpp.learning.losses import Shards
+from secfpp.learning.prompts import FloatArray
+from secfpp.learning.training import TextTower
+from secfpp.seeds import Seeds
+
+__all__ = ["PROJECTION_SEED", "ClientView", "describe", "random_projection"]
+
+PROJECTION_SEED = 20_250_522
+"""Public: all clients must project onto the same axes."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ClientView:
+    """What the clients see when they describe themselves, one row each."""
+
+    tower: TextTower
+    """The frozen text tower."""
+    shared_NTW: torch.Tensor
+    """P_G after the client's local steps, float32."""
+    update_NM: FloatArray
+    """The same less the public start, float64."""
+    shards: Shards
+    """The clients' own images."""
+
+
+def describe(name: DescriptorName, view: ClientView, projection_dim: int) -> FloatArray:
+    """Describe each client by one unit-norm vector.
+
+    Parameters
+    ----------
+    name : str
+        `text-features`: class names under P_G, C E numbers; `update`: P_G less its public start;
+        `prompt`: P_G itself; `projected-update`, `projected-prompt`: a public random projection;
+        `mean-image`: mean image feature.
+    view : ClientView
+    projection_dim : int
+        Dimensions D of the projected descriptors.
+
+    Returns
+    -------
+    ndarray of float64, (N, D)
+        Rows of unit norm; a row that was zero stays zero.
+
+    Raises
+    ------
+    RunError
+        If a descriptor is not finite.
+    """
+    raw_ND = _RAW[name](view)
+    if name in ("projected-update", "projected-prompt"):
+        raw_ND = raw_ND @ random_projection(raw_ND.shape[1], projection_dim)
+    norm_N1 = np.linalg.norm(raw_ND, axis=1, keepdims=True)
+    if not np.isfinite(norm_N1).all():
+        client = int(np.flatnonzero(~np.isfinite(norm_N1[:, 0]))[0])
+        raise RunError(f"descriptor {name!r} of client {client} is not finite; lower the rates")
+    return np.asarray(raw_ND / np.where(norm_N1 > 0, norm_N1, 1.0), dtype=np.float64)
+
+
+def random_projection(num_inputs: int, num_outputs: int) -> FloatArray:
+    """Return the public Gaussian projection, (num_inputs, num_outputs) float64.
+
+    Norms are kept in expectation (Johnson and Lindenstrauss, 1984).
+    """
+    rng = Seeds(PROJECTION_SEED).numpy(f"projection {num_inputs} x {num_outputs}")
+    axes = rng.standard_normal((num_inputs, num_outputs)) / np.sqrt(num_outputs)
+    return np.asarray(axes, dtype=np.float64)
+
+
+@torch.no_grad()
+def _text_features(view: ClientView) -> FloatArray:
+    """Class names under P_G, (N, C E)."""
+    return _float64(view.tower(view.shared_NTW).flatten(1))
+
+
+def _mean_image(view: ClientView) -> FloatArray:
+    """Mean image feature, (N, E)."""
+    mask_NB1 = view.shards.mask_NB[..., None].double()
+    total_NE = (view.shards.features_NBE.double() * mask_NB1).sum(dim=1)
+    return _float64(total_NE / mask_NB1.sum(dim=1).clamp(min=1))
+
+
+def _prompt(view: ClientView) -> FloatArray:
+    """P_G, (N, M)."""
+    return _float64(view.shared_NTW.flatten(1))
+
+
+def _update(view: ClientView) -> FloatArray:
+    """P_G less its public start, (N, M)."""
+    return view.update_NM
+
+
+def _float64(tensor: torch.Tensor) -> FloatArray:
+    """Bring a tensor to NumPy."""
+    return np.asarray(tensor.detach().cpu().numpy(), dtype=np.float64)
+
+
+_RAW: dict[DescriptorName, Callable[[ClientView], FloatArray]] = {
+    "text-features": _text_features,
+    "update": _update,
+    "prompt": _prompt,
+    "projected-update": _update,
+    "projected-prompt": _prompt,
+    "mean-image": _mean_image,
+}

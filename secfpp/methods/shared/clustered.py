@@ -1,0 +1,69 @@
+"""The exchange of SecFPP: one clustering job a round, on a session that may be secure or plain."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from mpc.jobs.job import ClusterJob, ClusterResult, Session
+from secfpp.config.run import ClusteringConfig
+from secfpp.learning.prompts import FloatArray
+from secfpp.methods.interface import Contribution, Outcome
+from secfpp.methods.shared.averaging import bytes_of
+
+__all__ = ["ClusteredExchange"]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ClusteredExchange:
+    """Group clients by descriptor, average P_G inside groups."""
+
+    session: Session
+    clustering: ClusteringConfig
+    label: str
+    """Name of the run, copied to every ledger line with the round."""
+
+    def __call__(self, contribution: Contribution) -> Outcome:
+        """Hand descriptors and updates to the session; each participant gets its own mean."""
+        result = self.session.cluster(
+            self._job(contribution),
+            contribution.descriptor_nD,
+            contribution.update_nM,
+            owners=contribution.clients_n.tolist(),
+        )
+        return Outcome(
+            clients_r=contribution.clients_n,
+            update_rM=_own_where_none_opened(result, contribution),
+            k=result.k,
+            labels_n=result.labels_N,
+            ledger=result.ledger,
+            traffic=result.traffic,
+            bytes_client=bytes_of(
+                contribution.descriptor_nD.shape[1], *[contribution.update_nM.shape[1]] * 2
+            ),
+        )
+
+    def _job(self, contribution: Contribution) -> ClusterJob:
+        """Describe the round's job; never more clusters than participants."""
+        k = self.clustering.k
+        return ClusterJob(
+            k=None if k is None else min(k, len(contribution.clients_n)),
+            k_max=self.clustering.k_max,
+            comparisons=self.clustering.comparisons,
+            iterations=self.clustering.iterations,
+            reveal=self.clustering.reveal,
+            min_cluster_size=self.clustering.min_cluster_size,
+            evaluate=self.clustering.evaluate,
+            centre=False,  # descriptors have unit norm, and directions are what is compared
+            norm_bound=1.0,
+            label=f"{self.label}, round {contribution.round_index + 1}",
+        )
+
+
+def _own_where_none_opened(result: ClusterResult, contribution: Contribution) -> FloatArray:
+    """Return each participant's mean; one to whom none was opened keeps its own update.
+
+    Its descriptor was over the bound, or its cluster has fewer clients than the minimum.
+    """
+    without_n1 = (result.sizes_N <= 0)[:, None]
+    update_nM: FloatArray = np.where(without_n1, contribution.update_nM, result.means_NM)
+    return update_nM

@@ -1,0 +1,21 @@
+"""Plans of methods that train one prompt a client at a rate and by a loss of their own."""
+
+from secfpp.config.methods import LossName
+from secfpp.config.run import TrainingConfig
+from secfpp.learning.losses import LossTerms
+from secfpp.methods.interface import RoundPlan, TrainedSteps
+from secfpp.methods.shared.plans import no_steps
+
+__all__ = ["loss_terms", "one_prompt"]
+
+
+def loss_terms(name: LossName, training: TrainingConfig) -> LossTerms:
+    """Return the terms of a loss by its name."""
+    weight = training.alignment_weight if name == "aligned" else 0.0
+    return LossTerms(balanced=name != "plain", alignment_weight=weight)
+
+
+def one_prompt(training: TrainingConfig, *, lr: float, loss: LossName) -> RoundPlan:
+    """Spend all local steps before the exchange."""
+    work = TrainedSteps(steps=training.local_steps, lr=lr, terms=loss_terms(loss, training))
+    return RoundPlan(shared=work, local=no_steps(training).local)

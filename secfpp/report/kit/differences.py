@@ -1,0 +1,49 @@
+"""How far the secure method is from another: paired over seeds, with its standard error."""
+
+from __future__ import annotations
+
+import statistics
+from dataclasses import dataclass
+from math import sqrt
+
+from secfpp.report.kit.text import MINUS, NOTHING, spread
+from secfpp.report.run.records import Estimate
+
+
+@dataclass(frozen=True, kw_only=True)
+class Difference:
+    """One method less another, as a fraction, mean over the seeds that both have."""
+
+    mean: float
+    standard_error: float | None
+    """Of the paired difference; None with fewer than two seeds in common."""
+
+    @property
+    def is_win(self) -> bool:
+        """Whether it is above zero, and by more than its standard error where there is one."""
+        return self.mean > (self.standard_error or 0.0)
+
+
+def difference(left: Estimate, right: Estimate) -> Difference | None:
+    """Return `left` less `right`; None when one of them is missing."""
+    if left.mean is None or right.mean is None:
+        return None
+    paired = len(left.per_seed) == len(right.per_seed) > 1
+    if not paired:
+        return Difference(mean=left.mean - right.mean, standard_error=None)
+    gaps = [a - b for a, b in zip(left.per_seed, right.per_seed, strict=True)]
+    error = statistics.stdev(gaps) / sqrt(len(gaps))
+    return Difference(mean=statistics.fmean(gaps), standard_error=error)
+
+
+def points(found: Difference | None) -> str:
+    """Return a difference in points, signed; zero has no sign."""
+    if found is None:
+        return NOTHING
+    shown = f"{100 * found.mean:+.1f}".replace("-", MINUS)
+    return "0.0" if shown[1:] == "0.0" else shown
+
+
+def points_spread(found: Difference | None) -> str:
+    """Return the standard error of a difference in points; empty when there is none."""
+    return "" if found is None else spread(found.standard_error)

@@ -1,0 +1,30 @@
+"""From a page's record to HTML that needs nothing from anywhere else."""
+
+from __future__ import annotations
+
+import jinja2
+from markupsafe import Markup
+
+STYLE_NAME = "page.css"
+
+
+def render(template: str, page: object) -> str:
+    """Fill a template of this package.
+
+    Parameters
+    ----------
+    template
+        Its file name.
+    page
+        Frozen record of all that the template prints.
+    """
+    loader = jinja2.PackageLoader("secfpp.report", package_path="templates")
+    environment = jinja2.Environment(
+        loader=loader,
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    style = Markup(loader.get_source(environment, STYLE_NAME)[0])  # noqa: S704  ships with us
+    return environment.get_template(template).render(page=page, css=style)

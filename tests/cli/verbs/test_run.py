@@ -1,0 +1,89 @@
+"""`secfpp run`: what is asked for is what is run, and the outcome is told twice."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from secfpp.cli import main
+from secfpp.config.run import RunConfig
+from secfpp.errors import RunInterruptedError
+from secfpp.experiment import experiment
+from secfpp.experiment.experiment import RunSummary
+from secfpp.experiment.progress import TerminalProgress
+from tests.cli.command import secfpp
+from tests.cli.test_tables import method
+
+SMALL = (
+    *("--rounds", "1", "--local-steps", "2", "--shared-steps", "1"),
+    *("--images-per-client", "10", "--test-images-per-domain", "20"),
+)
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[RunConfig]:
+    """Replace the run by one that only notes what was asked for."""
+    noted: list[RunConfig] = []
+
+    def run(config: RunConfig, observer: TerminalProgress) -> RunSummary:
+        noted.append(config)
+        return RunSummary(folder=Path("runs/x"), results=(method(0.70, 0.74, rounds=640.0),))
+
+    monkeypatch.setattr(experiment, "run_experiment", run)
+    return noted
+
+
+def test_settings_and_json(asked, capfd):
+    assert main(["run", "--rounds", "2", "--seeds", "2", "--json"]) == 0
+    record = json.loads(capfd.readouterr().out)
+    assert asked[0].training.rounds == 2
+    assert record["folder"] == "runs/x"
+    assert record["results"]["secfpp"]["own_mix"]["mean"] == pytest.approx(0.72)
+
+
+def test_people_see_the_table_and_the_folder(asked, capfd):
+    assert main(["run"]) == 0
+    printed = capfd.readouterr().out
+    assert "72.0" in printed
+    assert "run folder: runs/x" in printed
+
+
+def test_flags_beside_resume_are_said_to_be_ignored(asked, capfd):
+    main(["run", "--resume", "runs/x", "--rounds", "2"])
+    assert "other flags are ignored" in capfd.readouterr().err
+    main(["run", "--resume", "runs/x"])
+    assert "ignored" not in capfd.readouterr().err
+
+
+def test_interruption_says_what_is_saved(monkeypatch, capfd):
+    def stopped(config: RunConfig, observer: TerminalProgress) -> RunSummary:
+        raise RunInterruptedError("stopped; go on with --resume runs/x")
+
+    monkeypatch.setattr(experiment, "run_experiment", stopped)
+    assert main(["run", "--json"]) == 130
+    streams = capfd.readouterr()
+    assert streams.out == ""
+    assert "--resume runs/x" in streams.err
+
+
+def test_no_run_folder_to_resume(tmp_path, capfd):
+    assert main(["run", "--resume", str(tmp_path), "--json"]) == 1
+    streams = capfd.readouterr()
+    assert streams.out == ""
+    assert "not a run folder" in streams.err
+
+
+@pytest.mark.slow
+def test_a_small_secure_run_and_its_page(tmp_path):
+    folder = tmp_path / "run"
+    done = secfpp(
+        "run", "--json", "--out", folder, "--methods", "zero-shot", "secfpp-plain", "secfpp", *SMALL
+    )
+    assert done.returncode == 0, done.stderr
+    record = json.loads(done.stdout)
+    assert list(record["results"]) == ["zero-shot", "secfpp-plain", "secfpp"]
+    assert record["results"]["secfpp"]["rounds"] > 0
+    plain, secure = record["results"]["secfpp-plain"], record["results"]["secfpp"]
+    assert secure["uniform"]["mean"] == pytest.approx(plain["uniform"]["mean"], abs=0.02)
+    assert main(["report", str(folder)]) == 0
+    assert (folder / "report.html").stat().st_size > 50_000

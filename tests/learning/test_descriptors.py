@@ -1,0 +1,82 @@
+from typing import get_args
+
+import numpy as np
+import pytest
+import torch
+
+from secfpp.config.run import DescriptorName
+from secfpp.errors import RunError
+from secfpp.learning.descriptors import ClientView, describe, random_projection
+from tests.federation.toy import C, E, T, ToyTower, W, ragged_shards
+
+WIDTHS = {
+    "text-features": C * E,
+    "update": T * W,
+    "prompt": T * W,
+    "projected-update": 5,
+    "projected-prompt": 5,
+    "mean-image": E,
+}
+
+
+def view(scale: float = 1.0) -> ClientView:
+    shared = scale * torch.randn(3, T, W, generator=torch.Generator().manual_seed(2))
+    return ClientView(
+        tower=ToyTower(),
+        shared_NTW=shared,
+        update_NM=shared.flatten(1).double().numpy() - 0.5,
+        shards=ragged_shards(),
+    )
+
+
+@pytest.mark.parametrize("name", get_args(DescriptorName))
+def test_every_descriptor_has_its_shape_and_unit_norm(name: DescriptorName) -> None:
+    found = describe(name, view(), 5)
+    assert found.shape == (3, WIDTHS[name])
+    assert found.dtype == np.float64
+    assert np.allclose(np.linalg.norm(found, axis=1), 1.0, atol=1e-12)
+
+
+def test_text_features_are_those_of_the_shared_prompt() -> None:
+    seen = view()
+    text = seen.tower(seen.shared_NTW).flatten(1).double().numpy()
+    found = describe("text-features", seen, 5)
+    assert np.allclose(found, text / np.linalg.norm(text, axis=1, keepdims=True))
+
+
+def test_mean_image_leaves_padding_out() -> None:
+    seen = view()
+    dirty = seen.shards.features_NBE.clone()
+    dirty[~seen.shards.mask_NB] = 1e6
+    soiled = ClientView(
+        tower=seen.tower,
+        shared_NTW=seen.shared_NTW,
+        update_NM=seen.update_NM,
+        shards=type(seen.shards)(
+            features_NBE=dirty, labels_NB=seen.shards.labels_NB, mask_NB=seen.shards.mask_NB
+        ),
+    )
+    assert np.array_equal(describe("mean-image", seen, 5), describe("mean-image", soiled, 5))
+
+
+def test_projection_is_public_and_keeps_norms_on_average() -> None:
+    assert np.array_equal(random_projection(40, 30), random_projection(40, 30))
+    rows = np.random.default_rng(0).normal(size=(400, 40))
+    ratio = np.linalg.norm(rows @ random_projection(40, 30), axis=1) / np.linalg.norm(rows, axis=1)
+    assert abs(np.mean(ratio**2) - 1) < 0.15
+
+
+def test_zero_update_stays_zero() -> None:
+    seen = view()
+    still = ClientView(
+        tower=seen.tower,
+        shared_NTW=seen.shared_NTW,
+        update_NM=np.zeros((3, T * W)),
+        shards=seen.shards,
+    )
+    assert (describe("update", still, 5) == 0).all()
+
+
+def test_infinite_prompt_is_refused() -> None:
+    with pytest.raises(RunError, match="client 0 is not finite"):
+        describe("prompt", view(scale=float("inf")), 5)

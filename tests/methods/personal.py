@@ -1,0 +1,74 @@
+"""What the tests of the literature's methods share: a toy federation of a method, resumed runs."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from mpc.reference.session import PlainSession
+from secfpp.config.run import ClusteringConfig, MethodName, RunConfig, TrainingConfig
+from secfpp.errors import RunInterruptedError
+from secfpp.experiment.experiment import run_experiment
+from secfpp.federation.round import Federation
+from secfpp.methods.interface import Method, Setting
+from secfpp.seeds import Seeds
+from tests.experiment.test_experiment import StopAfter, plain_opener, without_seconds
+from tests.federation.toy import SCALE, TOY_PARTITION, T, ToyTower, toy_cohort, toy_world
+
+
+def toy_config() -> RunConfig:
+    return RunConfig(
+        partition=TOY_PARTITION,
+        training=TrainingConfig(rounds=4, local_steps=6, shared_steps=4, num_context=T),
+        clustering=ClusteringConfig(k=3),
+    )
+
+
+def federation(method: Method, config: RunConfig, seed: int = 0) -> Federation:
+    cohort = toy_cohort(seed)
+    setting = Setting(
+        config=config,
+        seeds=Seeds(seed),
+        domain_N=np.full(cohort.num_clients, -1, dtype=np.int64),
+        open_session=PlainSession,
+    )
+    return Federation(
+        cohort=cohort,
+        tower=ToyTower(),
+        logit_scale=SCALE,
+        trainer=method.trainer(config, Seeds(seed)),
+        exchange=method.begin(setting),
+        descriptor="text-features",
+        projection_dim=4,
+    )
+
+
+def resumed_equals_uninterrupted(name: MethodName, folder: Path) -> None:
+    """Four rounds at once, and four of which two come after Ctrl-C: the same to the bit."""
+
+    def settings(out: Path) -> RunConfig:
+        return RunConfig(
+            partition=TOY_PARTITION,
+            training=toy_config().training,
+            clustering=ClusteringConfig(k=3),
+            methods=(name,),
+            participation=0.8,
+            out=out,
+        )
+
+    whole = run_experiment(settings(folder / "whole"), world=toy_world(), opener=plain_opener)
+    with pytest.raises(RunInterruptedError):
+        run_experiment(
+            settings(folder / "parts"), StopAfter(2), world=toy_world(), opener=plain_opener
+        )
+    parts = run_experiment(
+        RunConfig(resume=folder / "parts"), world=toy_world(), opener=plain_opener
+    )
+    assert without_seconds(parts.folder) == without_seconds(whole.folder)
+    states = [
+        load_file(run.folder / "state" / name / "seed0.safetensors") for run in (whole, parts)
+    ]
+    assert states[0].keys() == states[1].keys()
+    assert all(torch.equal(states[0][key], states[1][key]) for key in states[0])

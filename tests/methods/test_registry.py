@@ -1,0 +1,89 @@
+from typing import get_args
+
+import numpy as np
+import pytest
+
+from mpc.reference.session import PlainSession
+from secfpp.config.run import ClusteringConfig, MethodName, RunConfig, TrainingConfig
+from secfpp.methods.interface import Contribution, Setting
+from secfpp.methods.registry import METHODS
+from secfpp.methods.shared.averaging import average_all, average_groups, keep
+from secfpp.methods.shared.clustered import ClusteredExchange
+from secfpp.seeds import Seeds
+
+
+def contribution(update: list[list[float]], clients: list[int] | None = None) -> Contribution:
+    update_nM = np.array(update)
+    clients_n = np.array(clients or range(len(update)), dtype=np.int64)
+    norm = np.linalg.norm(update_nM, axis=1, keepdims=True)
+    return Contribution(
+        round_index=0,
+        clients_n=clients_n,
+        num_clients=int(clients_n.max()) + 1,
+        descriptor_nD=update_nM / norm,
+        before_nM=np.zeros_like(update_nM),
+        update_nM=update_nM,
+    )
+
+
+@pytest.mark.parametrize("name", get_args(MethodName))
+def test_every_method_spends_the_same_steps(name: MethodName) -> None:
+    config = RunConfig(training=TrainingConfig(local_steps=17, shared_steps=5))
+    steps = METHODS[name].trainer(config, Seeds(0)).steps
+    assert steps == (0 if name == "zero-shot" else 17)
+    assert METHODS[name].card.name == name
+
+
+def test_nothing_is_exchanged_by_keep() -> None:
+    outcome = keep(contribution([[1.0, 0.0], [0.0, 1.0]]))
+    assert len(outcome.clients_r) == 0
+    assert outcome.update_rM.shape == (0, 2)
+
+
+def test_average_reaches_those_who_sat_out() -> None:
+    outcome = average_all(contribution([[1.0, 0.0], [3.0, 2.0]], clients=[1, 4]))
+    assert outcome.clients_r.tolist() == [0, 1, 2, 3, 4]
+    assert np.array_equal(outcome.update_rM, np.tile([2.0, 1.0], (5, 1)))
+
+
+def test_small_group_gets_the_mean_of_all() -> None:
+    rows = [[0.0], [2.0], [4.0], [10.0]]
+    outcome = average_groups(contribution([[r[0], 1.0] for r in rows]), np.array([0, 0, 0, 1]), 3)
+    assert outcome.update_rM[:, 0].tolist() == [2.0, 2.0, 2.0, 4.0]
+    assert outcome.k == 2
+
+
+def test_clustered_exchange_averages_inside_found_groups() -> None:
+    update = [[1.0, 0.0], [0.0, 1.0], [1.0, 0.1], [0.1, 1.0], [1.2, 0.0], [0.0, 1.2]]
+    exchange = ClusteredExchange(
+        session=PlainSession(), clustering=ClusteringConfig(k=2), label="test"
+    )
+    outcome = exchange(contribution(update))
+    assert outcome.labels_n is not None
+    assert len(set(outcome.labels_n[::2])) == 1
+    assert np.allclose(outcome.update_rM[0], np.mean(update[::2], axis=0))
+    assert np.allclose(outcome.update_rM[1], np.mean(update[1::2], axis=0))
+
+
+def test_never_more_clusters_than_participants() -> None:
+    exchange = ClusteredExchange(
+        session=PlainSession(),
+        clustering=ClusteringConfig(k=5, min_cluster_size=1),
+        label="test",
+    )
+    assert exchange(contribution([[1.0, 0.0], [0.0, 1.0]])).k == 2
+
+
+def test_random_groups_are_even_and_seeded() -> None:
+    def groups(seed: int) -> list[int]:
+        setting = Setting(
+            config=RunConfig(),
+            seeds=Seeds(seed),
+            domain_N=np.repeat(np.arange(5), 4),
+            open_session=PlainSession,
+        )
+        exchange = METHODS["random-clusters"].begin(setting)
+        return list(exchange.group_N)  # type: ignore[attr-defined]
+
+    assert groups(0) == groups(0) != groups(1)
+    assert np.bincount(groups(0)).tolist() == [4] * 5

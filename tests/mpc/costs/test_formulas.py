@@ -1,0 +1,143 @@
+"""Rounds and payload bytes of real jobs are exactly those of `mpc.costs.formulas`."""
+
+import numpy as np
+import pytest
+
+from mpc import ClusterJob, ClusterResult, SecureSession
+from mpc.costs.formulas import Cost, Sizes, job_cost, total
+from mpc.gates.comparison_choice import Comparing
+from mpc.gates.lut_comparison import plan_of
+from mpc.jobs.bounds import with_bounds
+from mpc.net.frames import HEADER_BYTES
+from mpc.ring.fixedpoint import COMPARED_BITS
+
+JOBS = {
+    "gram": (ClusterJob(k=3), 20, 12),
+    "rows": (ClusterJob(k=3), 30, 4),
+    "no minimum size": (ClusterJob(k=2, min_cluster_size=1), 12, 6),
+    "one cluster": (ClusterJob(k=1), 9, 5),
+    "limit": (ClusterJob(k=4, iterations=3), 60, 5),
+    "one iteration": (ClusterJob(k=4, iterations=1), 40, 30),
+    "given rows, gram": (ClusterJob(k=3, init_rows=(4, 2, 9)), 14, 8),
+    "given rows, rows": (ClusterJob(k=3, init_rows=(4, 2, 9)), 33, 8),
+    "restarts, gram": (ClusterJob(k=3, init="k-means++", restarts=4), 20, 12),
+    "restarts, rows": (ClusterJob(k=4, init="k-means++", restarts=3), 40, 6),
+    "more than 16": (ClusterJob(k=18, iterations=3), 40, 6),
+    "tournament of points": (ClusterJob(k=3, iterations=2), 120, 3),
+    "k chosen, gram": (ClusterJob(k=None, k_max=5), 24, 12),
+    "k chosen, rows": (ClusterJob(k=None, k_max=5), 24, 2),
+    "k chosen of one": (ClusterJob(k=None, k_max=1), 8, 3),
+    "k chosen, assignments": (ClusterJob(k=None, k_max=3, reveal="assignments"), 20, 5),
+    "restarts, assignments": (
+        ClusterJob(k=2, init="k-means++", restarts=2, reveal="assignments"),
+        20,
+        5,
+    ),
+    "many, gram": (ClusterJob(k=9, iterations=3), 64, 40),
+    "many, rows": (ClusterJob(k=8, iterations=3), 70, 6),
+    "many, restarts": (ClusterJob(k=5, init="k-means++", restarts=3, iterations=2), 80, 8),
+    "many, k chosen": (ClusterJob(k=None, k_max=8, iterations=3), 60, 3),
+    "many, keys": (ClusterJob(k=8, iterations=3, comparisons="keys"), 70, 6),
+    "few, digits": (ClusterJob(k=3, iterations=3, comparisons="digits"), 20, 12),
+    "few, digits, k chosen": (ClusterJob(k=None, k_max=4, comparisons="digits"), 24, 2),
+    "assignments of many": (ClusterJob(k=8, iterations=2, reveal="assignments"), 70, 6),
+    "assignments": (ClusterJob(k=3, reveal="assignments"), 25, 7),
+    "assignments, given": (ClusterJob(k=3, reveal="assignments", init_rows=(0, 1, 2)), 25, 7),
+    "circuits": (ClusterJob(k=4, iterations=3, comparisons="circuits"), 40, 6),
+    "circuits, restarts": (
+        ClusterJob(k=3, init="k-means++", restarts=2, comparisons="circuits"),
+        20,
+        12,
+    ),
+    "circuits, k chosen": (ClusterJob(k=None, k_max=4, comparisons="circuits"), 24, 2),
+    "distances": (ClusterJob(k=3, reveal="distances"), 15, 9),
+    "not centred": (ClusterJob(k=2, centre=False, iterations=1), 12, 6),
+    "far from the origin": (ClusterJob(k=2, value_bound=2.0**24, iterations=1), 12, 6),
+    "standardized": (ClusterJob(k=2, standardize=True, iterations=1), 12, 6),
+    "standardized, far": (
+        ClusterJob(k=2, standardize=True, value_bound=2.0**22, iterations=1),
+        12,
+        6,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", JOBS)
+def test_a_job_costs_what_its_formulas_say(secure_session: SecureSession, name: str) -> None:
+    job, n, d = JOBS[name]
+    m = 5
+    rng = np.random.default_rng(1)
+    points, payload = rng.normal(size=(n, d)), rng.normal(size=(n, m))
+    points /= np.linalg.norm(points, axis=1).max()
+    job = with_bounds(job, points, payload)
+    result = secure_session.cluster(job, points, payload, owners=[row % 5 for row in range(n)])
+    parties = secure_session.num_parties
+    sizes = Sizes(
+        num_points=n,
+        dim=d,
+        payload=m,
+        parties=Comparing(parties, job.comparisons),
+        owners=5,
+        most_rows=-(-n // 5),
+    )
+    steps = expected(job, result, sizes)
+    found = {step.name: (step.rounds, step.payload_sent) for step in result.traffic.steps}
+    assert found == {
+        step: (cost.rounds, (parties - 1) * cost.online) for step, cost in steps.items()
+    }
+    assert result.traffic.rounds_online == total(list(steps.values())).rounds
+    assert dealt(result) == asked_for(job, steps, sizes)
+
+
+def bounded(**given: int) -> ClusterJob:
+    """Describe a job whose bounds are known."""
+    return ClusterJob(norm_bound=1.0, value_bound=1.0, payload_bound=1.0, **given)  # type: ignore[arg-type]
+
+
+def expected(job: ClusterJob, result: ClusterResult, sizes: Sizes) -> dict[str, Cost]:
+    names = [step.name for step in result.traffic.steps]
+    converged = f"iteration {result.iterations + 1}" in names
+    return job_cost(job, sizes, iterations=result.iterations, converged=converged)
+
+
+@pytest.mark.parametrize(("n", "d", "k"), [(20, 1280, 5), (100, 128, 4), (40, 10, 8)])
+def test_the_closed_form_of_a_later_iteration(n: int, d: int, k: int) -> None:
+    sizes = Sizes(num_points=n, dim=d, payload=1, parties=Comparing(2, "keys"))
+    cost = job_cost(bounded(k=k, iterations=3), sizes, iterations=3, converged=False)
+    elements = 4 * n * k - n + 6 * k + (0 if sizes.by_gram else d * k)
+    assert (cost["iteration 3"].rounds, cost["iteration 3"].online) == (5, 8 * elements + 16)
+
+
+@pytest.mark.parametrize("parties", [2, 3])
+@pytest.mark.parametrize(("n", "d", "k"), [(100, 512, 8), (1000, 128, 8), (5000, 512, 16)])
+def test_the_closed_form_by_digits(n: int, d: int, k: int, parties: int) -> None:
+    sizes = Sizes(num_points=n, dim=d, payload=1, parties=Comparing(parties))
+    cost = job_cost(bounded(k=k, iterations=3), sizes, iterations=3, converged=False)
+    duels = n * k * (k - 1) // 2
+    elements = 4 * n * k - n + 6 * k + (0 if sizes.by_gram else d * k)
+    online = 8 * (elements + -(-11 * duels // 64)) + 16
+    assert (cost["iteration 3"].rounds, cost["iteration 3"].online) == (6, online)
+    each = plan_of(COMPARED_BITS, 4).bytes_per_number
+    assert each == 120
+    assert cost["iteration 3"].dealer_to_first > each * duels
+    keys_of_look_ups = cost["iteration 3"].dealer_to_others
+    assert keys_of_look_ups < each * duels // 5
+
+
+def dealt(result: ClusterResult) -> int:
+    """Payload bytes of tuples that the dealer sent to all parties, as it counted."""
+    sent = [
+        (entry.bytes_sent, entry.frames_sent)
+        for entry in result.traffic.operations
+        if entry.role == "dealer" and entry.operation.endswith("correction")
+    ]
+    return sum(n for n, _ in sent) - HEADER_BYTES * sum(frames for _, frames in sent)
+
+
+def asked_for(job: ClusterJob, steps: dict[str, Cost], sizes: Sizes) -> int:
+    """What the dealer was asked for: whole iterations, also one that is cut short or in vain."""
+    count = sum(name.startswith("iteration ") for name in steps)
+    if job.reveal == "assignments" and job.k is not None and job.restarts == 1:
+        count = min(count + 1, job.iterations)
+    cost = total(list(job_cost(job, sizes, iterations=count, converged=False).values()))
+    return cost.dealer_to_first + (sizes.parties.num_parties - 1) * cost.dealer_to_others

@@ -1,0 +1,148 @@
+"""What a rehearsal says is what a job draws: kinds, shapes, names, formulas, and their order."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from mpc import ClusterJob, PlainSession, SecureSession
+from mpc.errors import ProcessDiedError
+from mpc.jobs.bounds import with_bounds
+from mpc.jobs.job import RevealPolicy
+from mpc.preprocessing.requests import TupleRequest
+from mpc.roles.dry_run import JobShape, rehearse
+from mpc.session.local_group import ProcessGroup
+from tests.mpc.checking_party import FORGET
+
+JOBS = {
+    "by Gram matrix": (ClusterJob(k=3), 12, 8),
+    "by rows": (ClusterJob(k=3), 70, 5),
+    "one iteration": (ClusterJob(k=3, iterations=1), 12, 5),
+    "two iterations": (ClusterJob(k=3, iterations=2, evaluate=True), 12, 5),
+    "three iterations": (ClusterJob(k=3, iterations=3), 70, 5),
+    "as many points": (ClusterJob(k=3, min_cluster_size=1), 3, 5),
+    "one cluster": (ClusterJob(k=1), 6, 5),
+    "a single point": (ClusterJob(k=1, min_cluster_size=1), 1, 1),
+    "many clusters": (ClusterJob(k=18, iterations=4), 24, 5),
+    "a tournament of points": (ClusterJob(k=3, iterations=2), 120, 3),
+    "given rows": (ClusterJob(k=3, init_rows=(0, 5, 7), evaluate=True), 12, 5),
+    "given rows, by Gram matrix": (ClusterJob(k=3, init_rows=(0, 5, 7)), 12, 9),
+    "k-means++": (ClusterJob(k=3, init="k-means++"), 20, 5),
+    "restarts": (ClusterJob(k=3, init="k-means++", restarts=4, evaluate=True), 20, 5),
+    "restarts by Gram matrix": (ClusterJob(k=2, init="k-means++", restarts=3), 20, 12),
+    "assignments": (ClusterJob(k=3, reveal="assignments"), 12, 5),
+    "assignments, once": (ClusterJob(k=3, reveal="assignments", iterations=1), 40, 5),
+    "assignments, given": (ClusterJob(k=2, reveal="assignments", init_rows=(3, 4)), 40, 5),
+    "assignments, drawn": (ClusterJob(k=2, reveal="assignments", init="k-means++"), 30, 5),
+    "assignments, restarts": (
+        ClusterJob(k=2, reveal="assignments", init="k-means++", restarts=3),
+        30,
+        5,
+    ),
+    "circuits": (ClusterJob(k=3, comparisons="circuits", evaluate=True), 40, 5),
+    "k left open": (ClusterJob(k=None, k_max=4), 24, 5),
+    "k left open, by Gram matrix": (ClusterJob(k=None, reveal="assignments"), 18, 9),
+    "distances": (ClusterJob(k=3, reveal="distances", evaluate=True), 12, 5),
+    "distances, no k": (ClusterJob(k=None, reveal="distances"), 24, 5),
+    "as they are": (ClusterJob(k=3, centre=False), 12, 5),
+    "far from the origin": (ClusterJob(k=3, value_bound=2.0**24), 12, 5),
+    "standardised": (ClusterJob(k=3, standardize=True), 12, 5),
+    "standardised, far": (ClusterJob(k=3, standardize=True, value_bound=2.0**22), 12, 5),
+}
+
+
+@pytest.fixture(scope="module", params=[2, 3], ids=["2-party", "3-party"])
+def checking_session(request: pytest.FixtureRequest) -> Iterator[SecureSession]:
+    group = ProcessGroup(request.param, timeout_s=60, party_module="tests.mpc.checking_party")
+    with SecureSession(group, job_timeout_s=120, insecure=()) as session:
+        yield session
+
+
+def points(n: int, d: int) -> np.ndarray:
+    return np.random.default_rng(n).normal(size=(n, d)) / 8
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", JOBS)
+def test_a_job_draws_what_its_rehearsal_says(checking_session: SecureSession, name: str) -> None:
+    """The parties look at every tuple; what goes wrong without one shows in the result, too."""
+    job, n, d = JOBS[name]
+    result = checking_session.cluster(job, points(n, d), points(n, 2))
+    twin = PlainSession().cluster(job, points(n, d), points(n, 2))
+    assert np.array_equal(result.sizes_N, twin.sizes_N)
+    assert np.allclose(result.means_NM, twin.means_NM, rtol=0, atol=2.0**-24, equal_nan=True)
+    assert result.iterations == twin.iterations
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("step", ["norms", "iteration 2"])
+def test_a_tuple_that_was_not_rehearsed_would_be_missed(
+    monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    monkeypatch.setenv(FORGET, step)
+    group = ProcessGroup(2, timeout_s=20, party_module="tests.mpc.checking_party")
+    with (
+        SecureSession(group, job_timeout_s=60, insecure=()) as session,
+        pytest.raises(ProcessDiedError, match=f"{step} drew TupleRequest"),
+    ):
+        session.cluster(JOBS["by rows"][0], points(20, 5), points(20, 5))
+
+
+def tuples_of(job: ClusterJob, n: int, d: int, parties: int) -> dict[str, list[TupleRequest]]:
+    bounded = with_bounds(job, points(n, d), points(n, 2))
+    shape = JobShape(job=bounded, num_points=n, dim=d, payload=2, num_parties=parties)
+    schedule = rehearse(shape)
+    steps = [*schedule.once, *(f"iteration {i}" for i in range(1, schedule.limit + 1))]
+    return {step: list(schedule.tuples_of(step)) for step in steps}
+
+
+@pytest.mark.parametrize("parties", [2, 3])
+@pytest.mark.parametrize("name", JOBS)
+def test_every_mask_that_is_multiplied_was_noted_before(name: str, parties: int) -> None:
+    """In the order in which the dealer is asked: steps done once, then iterations."""
+    noted: dict[str, tuple[int, ...]] = {}
+    for step, tuples in tuples_of(*JOBS[name], parties).items():
+        for request in tuples:
+            if request.kind == "mask":
+                noted[request.names[0]] = request.shapes[0]
+            elif request.kind == "truncation":
+                suffixes = ("", " shifted", " top") if request.names else ()
+                noted |= {request.names[0] + suffix: request.shapes[0] for suffix in suffixes}
+            elif request.kind == "rename":
+                noted[request.names[1]] = noted.pop(request.names[0])
+            elif request.kind in ("product", "lookup"):
+                for mask, shape in zip(request.names, request.shapes, strict=False):
+                    of_mask = noted[mask]
+                    if request.kind == "product":
+                        assert np.prod(shape) == np.prod(of_mask), (step, request)
+                    else:
+                        assert shape[:1] == of_mask, (step, request)
+
+
+def test_a_mask_keeps_its_meaning_from_step_to_step() -> None:
+    """Steps done once are dealt before any iteration: no later name may stand for an earlier mask.
+
+    A mask that one step notes and another multiplies must be noted once in all, but for members,
+    which go from iteration to iteration.
+    """
+    for job, n, d in JOBS.values():
+        steps = tuples_of(job, n, d, 2)
+        noted_in: dict[str, set[str]] = {}
+        for step, tuples in steps.items():
+            for request in tuples:
+                if request.kind == "mask":
+                    noted_in.setdefault(request.names[0], set()).add(step)
+        for step, tuples in steps.items():
+            here: set[str] = set()
+            for request in tuples:
+                here |= {request.names[0]} if request.kind == "mask" else set()
+                used = set(request.names) if request.kind in ("product", "lookup") else set()
+                for name in used - here - {"members", "members before"}:
+                    assert len(noted_in.get(name, {step})) == 1, (step, name)
+
+
+@pytest.mark.parametrize("reveal", ["own-mean", "assignments"])
+def test_later_iterations_need_what_the_last_rehearsed_one_does(reveal: RevealPolicy) -> None:
+    steps = tuples_of(ClusterJob(k=3, reveal=reveal, iterations=50), 30, 5, 2)
+    assert steps["iteration 50"] == steps["iteration 4"] == steps["iteration 3"]
+    assert steps["iteration 2"] != steps["iteration 1"]
