@@ -23,7 +23,8 @@ from torch.nn import functional
 
 from secfpp.clip import FrozenClip, PromptedText, load_clip
 from secfpp.clip.model import Precision
-from secfpp.config.run import DeviceName, RunConfig, TrainingConfig
+from secfpp.config.run import DeviceName, RunConfig
+from secfpp.config.training import TrainingConfig
 from secfpp.federation.workload import load_world
 from secfpp.learning.losses import Shards
 from secfpp.learning.prompts import PromptState

@@ -8,7 +8,8 @@
 from typing import TYPE_CHECKING
 
 from mpc.errors import MpcError
-from mpc.jobs.job import ClusterJob, ClusterResult, LedgerEntry, Session
+from mpc.jobs.job import ClusterJob
+from mpc.jobs.result import ClusterResult, LedgerEntry, Session
 from mpc.reference.session import PlainSession
 from mpc.session.session import SecureSession, open_session
 from mpc.traffic import Traffic

@@ -31,17 +31,8 @@ from mpc.jobs.bounds import (
 )
 from mpc.jobs.default_start import start_of
 from mpc.jobs.encoding import TOLERANCE, bounds_of
-from mpc.jobs.job import (
-    INITS,
-    K_CANDIDATES_MAX,
-    ClusterJob,
-    ClusterResult,
-    Comparisons,
-    Init,
-    LedgerEntry,
-    RevealPolicy,
-    Session,
-)
+from mpc.jobs.job import INITS, K_CANDIDATES_MAX, ClusterJob, Comparisons, Init, RevealPolicy
+from mpc.jobs.result import ClusterResult, LedgerEntry, Session
 from mpc.ring.fixedpoint import FloatArray
 from mpc.session.session import Links, open_session
 from mpc.traffic import Traffic

@@ -11,7 +11,7 @@ import torch
 
 from mpc.engine._crypten import from_share
 from mpc.engine.openings import Masked, Pending, masked, multiply, now, together
-from mpc.jobs.job import TOO_SMALL
+from mpc.jobs.result import TOO_SMALL
 from mpc.protocols.comparison import local
 from mpc.protocols.lookup import equals_zero, look_up
 from mpc.ring.fixedpoint import Int64Array

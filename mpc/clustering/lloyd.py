@@ -13,11 +13,11 @@ from mpc.clustering.distances import centre_distances, look_up_counts, moved
 from mpc.clustering.inner_products import Inner, Points
 from mpc.engine.openings import Masked, Pending, masked, now, ready, rename, together
 from mpc.engine.reveal import LABELS, UNCHANGED, Opener
+from mpc.engine.steps import Steps
 from mpc.protocols.argmin import nearest
 from mpc.protocols.comparison import local
 from mpc.protocols.lookup import equals_zero
 from mpc.ring.fixedpoint import Int64Array
-from mpc.roles.job_meter import Steps
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)

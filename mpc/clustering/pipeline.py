@@ -27,13 +27,13 @@ from mpc.clustering.lloyd import Found, labels_of, lloyd_in_secret, lloyd_in_sig
 from mpc.engine._crypten import from_share
 from mpc.engine.openings import masked, multiply, now, together
 from mpc.engine.reveal import DISTANCES, EVALUATION, LABELS, OWN_MEAN, Opener
+from mpc.engine.steps import Steps
 from mpc.errors import FrameError
 from mpc.jobs.job import ClusterJob
 from mpc.protocols.comparison import local
 from mpc.reference.separation import largest_candidate
 from mpc.ring.fixedpoint import GRAM_BITS
 from mpc.ring.public_draws import public_draws
-from mpc.roles.job_meter import Steps
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -16,7 +16,8 @@ from mpc.engine._crypten import share_of, zero_share
 from mpc.engine.communicator import MeshCommunicator
 from mpc.engine.openings import Pending, ready
 from mpc.errors import PolicyError, TransportError
-from mpc.jobs.job import ClusterJob, LedgerEntry, RevealPolicy
+from mpc.jobs.job import ClusterJob, RevealPolicy
+from mpc.jobs.result import LedgerEntry
 from mpc.net.frames import OPENED
 from mpc.net.link import Link
 from mpc.ring.fixedpoint import Int64Array

@@ -1,19 +1,16 @@
-"""What can be asked of a session, and what comes back.
+"""What can be asked of a session: a job, checked when it is made.
 
-Shape letters: N points, K clusters, D dimensions of a point, M of a payload.
+Shape letters: N points, D dimensions of a point, M of a payload.
 """
 
 import operator
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Final, Literal, Protocol, Self
+from typing import Any, Final, Literal, Self
 
 import numpy as np
-import numpy.typing as npt
 
 from mpc.errors import BudgetError, InputError
 from mpc.ring.fixedpoint import FloatArray
-from mpc.traffic import Traffic
 
 RevealPolicy = Literal["own-mean", "assignments", "distances"]
 REVEAL_POLICIES: Final[tuple[RevealPolicy, ...]] = ("own-mean", "assignments", "distances")
@@ -35,9 +32,6 @@ K_MAX_LIMIT: Final = 16
 
 INITS: Final[tuple[Init, ...]] = ("farthest-first", "k-means++")
 """How first centres are chosen; see `mpc.clustering.seeding`."""
-
-TOO_SMALL: Final = -1
-"""In place of a size: the point's cluster has fewer owners than the minimum, nothing is opened."""
 
 MAX_COLUMNS: Final = 1024
 """Most centres over all restarts or candidates of k."""
@@ -309,78 +303,3 @@ def _integer(name: str, value: object) -> int:
             f"{name} has {integer.bit_length()} bits, but at most {MAX_INTEGER_BITS} are possible"
         )
     return integer
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class LedgerEntry:
-    """One opening: who learned what, and why."""
-
-    to: str
-    """Who learns: `server`, `parties and server`, `each client` or `evaluator`."""
-    what: str
-    shape: tuple[int, ...]
-    why: str
-    policy: str
-    job: str = ""
-
-    def as_json(self) -> dict[str, object]:
-        """Return the entry as plain values."""
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, values: dict[str, object]) -> Self:
-        """Rebuild an entry that came in a control message."""
-        shape = values["shape"]
-        return cls(**{**values, "shape": tuple(shape)})  # type: ignore[arg-type]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class ClusterResult:
-    """What came of a job. In deployment each owner has its own row only.
-
-    A point over the public bound is left out of everything: its own row of `means_NM` is NaN, its
-    size 0, and that is how its owner, and nobody else, learns of it; under policy `distances` the
-    server does, too. Its label, where labels are opened, is 0.
-    """
-
-    k: int
-    iterations: int
-    """Reassignments done."""
-    means_NM: FloatArray
-    """Row i is what owner of point i reconstructed: its own cluster's mean payload, or NaN."""
-    sizes_N: npt.NDArray[np.int64]
-    """Points in each point's own cluster; 0 for a point that was left out, `TOO_SMALL` where the
-    cluster has fewer owners than the minimum."""
-    labels_N: npt.NDArray[np.int64] | None
-    """0..K-1, if the policy or `evaluate` opens them; else None."""
-    ledger: tuple[LedgerEntry, ...]
-    traffic: Traffic
-
-    @property
-    def left_out_N(self) -> npt.NDArray[np.bool_]:
-        """Who was over the public norm bound and left out, (N,)."""
-        return np.asarray(self.sizes_N == 0)
-
-    @property
-    def too_small_N(self) -> npt.NDArray[np.bool_]:
-        """Whose cluster is below the minimum size, so that nothing of it was opened, (N,)."""
-        return np.asarray(self.sizes_N == TOO_SMALL)
-
-
-class Session(Protocol):
-    """What `mpc.open_session` and its plaintext twin have in common."""
-
-    def cluster(
-        self,
-        job: ClusterJob,
-        points_ND: FloatArray,
-        payload_NM: FloatArray,
-        owners: Sequence[int] | None = None,
-    ) -> ClusterResult:
-        """Cluster points, average payloads inside clusters; row i is of client `owners[i]`."""
-
-    def check(self) -> None:
-        """Raise if a process of the session has ended."""
-
-    def close(self) -> None:
-        """End the session."""

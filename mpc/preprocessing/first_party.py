@@ -10,11 +10,17 @@ from mpc.engine._crypten import ArithmeticSharedTensor, TrustedFirstParty
 from mpc.engine.communicator import MeshCommunicator
 from mpc.gates.comparison_choice import Comparing
 from mpc.jobs.job import Comparisons
+from mpc.preprocessing.expander import (
+    Masks,
+    division_pair,
+    one_hot_rows,
+    ring_matmul,
+    truncation_pair,
+)
 from mpc.preprocessing.schedule import Schedule
 from mpc.ring.bilinear import Formula, bilinear, bilinear_shape
 from mpc.ring.fixedpoint import Int64Array
 from mpc.ring.randomness import AesCtrStream
-from mpc.roles.dealer import Masks, division_pair, one_hot_rows, ring_matmul, truncation_pair
 
 Triple = tuple[Any, Any, Any]
 Pair = tuple[Any, Any]

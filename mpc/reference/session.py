@@ -17,7 +17,9 @@ import numpy as np
 
 from mpc.jobs.bounds import with_bounds
 from mpc.jobs.encoding import check_bounds, payload_unit
-from mpc.jobs.job import TOO_SMALL, ClusterJob, ClusterResult
+from mpc.jobs.job import ClusterJob
+from mpc.jobs.result import TOO_SMALL, ClusterResult
+from mpc.jobs.rows import check_values, encode_payload
 from mpc.reference.kmeans import (
     Geometry,
     Kept,
@@ -44,7 +46,6 @@ from mpc.ring.fixedpoint import (
 )
 from mpc.ring.public_draws import public_draws
 from mpc.ring.quotient_tables import HIGHER_SHIFT, explained_bits, explained_tables
-from mpc.session.data_owner import check_values, encode_payload
 from mpc.traffic import NO_TRAFFIC
 
 Clustered = tuple[Labels, int, int]

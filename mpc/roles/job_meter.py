@@ -2,9 +2,8 @@
 
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from typing import Protocol
 
 from mpc.engine.communicator import MeshCommunicator
 from mpc.net.frames import HEADER_BYTES
@@ -15,16 +14,6 @@ from mpc.preprocessing.provider import DealerProvider
 from mpc.traffic import OperationTraffic, RoleTraffic, StepCost
 
 Counted = tuple[RoleTraffic, list[OperationTraffic]]
-
-
-class Steps(Protocol):
-    """Whatever is told which step of a job begins and ends."""
-
-    def step(self, name: str) -> AbstractContextManager[None]:
-        """Surround one step."""
-
-    def go_on(self) -> None:
-        """Say inside an iteration that another may follow: its tuples are asked for."""
 
 
 class Network:

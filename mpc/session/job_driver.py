@@ -15,13 +15,15 @@ import numpy as np
 
 from mpc.errors import NoAnswerError, OwnerError, PartyError, SessionError, TransportError
 from mpc.jobs.encoding import payload_unit
-from mpc.jobs.job import ClusterJob, ClusterResult, LedgerEntry
+from mpc.jobs.job import ClusterJob
+from mpc.jobs.result import ClusterResult, LedgerEntry
+from mpc.jobs.rows import decode_mean, encode_payload, encode_point
 from mpc.net.frames import CONTROL, DECISION, OPENED
 from mpc.net.link import Link
 from mpc.net.link_meter import LinkMeter
 from mpc.reference.session import cluster_distances
 from mpc.ring.fixedpoint import FloatArray, Int64Array
-from mpc.session.data_owner import DataOwner, decode_mean, encode_payload, encode_point, reconstruct
+from mpc.session.data_owner import DataOwner, reconstruct
 from mpc.traffic import OperationTraffic, RoleTraffic, StepCost, Traffic
 
 Reply = dict[str, object]

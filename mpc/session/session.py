@@ -26,7 +26,8 @@ from mpc.errors import (
 )
 from mpc.jobs.bounds import with_bounds
 from mpc.jobs.encoding import check_bounds
-from mpc.jobs.job import MAX_JOBS, ClusterJob, ClusterResult
+from mpc.jobs.job import MAX_JOBS, ClusterJob
+from mpc.jobs.result import ClusterResult
 from mpc.net.addresses import MAX_PARTIES, read_addresses
 from mpc.net.channel import check_seconds
 from mpc.net.frames import CONTROL

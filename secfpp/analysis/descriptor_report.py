@@ -12,7 +12,8 @@ import torch
 
 from mpc.jobs.job import ClusterJob
 from mpc.reference.session import PlainSession
-from secfpp.config.run import DescriptorName, RunConfig
+from secfpp.config.clustering import DescriptorName
+from secfpp.config.run import RunConfig
 from secfpp.experiment.results import Estimate, estimate
 from secfpp.federation.cohort import Cohort
 from secfpp.federation.evaluation import rand_index

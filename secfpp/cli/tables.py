@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from rich.console import Group, RenderableType
 from rich.table import Table
 
-from mpc.jobs.job import LedgerEntry
+from mpc.jobs.result import LedgerEntry
 from mpc.traffic import Phase, Traffic
 from secfpp.report.kit.text import seconds, size
 from secfpp.report.run.cost import role_group

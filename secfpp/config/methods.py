@@ -6,7 +6,7 @@ Where nothing else is said, a default was found on seeds 100, 101 and 102; docs/
 from dataclasses import dataclass
 from typing import Literal
 
-from secfpp.errors import ConfigError
+from secfpp.config.checks import require, require_positive
 
 __all__ = [
     "CflConfig",
@@ -20,9 +20,6 @@ __all__ = [
 
 LossName = Literal["plain", "balanced", "aligned"]
 """Cross-entropy over images; over classes alike; the latter and alignment, as P_G of SecFPP."""
-
-LARGEST = 1e9
-"""Of rates, weights, bounds and seconds: more does not fit float32, the kernel, or any purpose."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,10 +39,10 @@ class FedPgpConfig:
 
     def __post_init__(self) -> None:
         """Refuse values out of range."""
-        _require("fedpgp_rank", self.fedpgp_rank, self.fedpgp_rank >= 1, "at least 1")
-        _require_number("fedpgp_mu", self.fedpgp_mu)
-        _require_number("fedpgp_temperature", self.fedpgp_temperature, zero=False)
-        _require_number("fedpgp_lr", self.fedpgp_lr, zero=False)
+        require(self.fedpgp_rank >= 1, "fedpgp_rank", self.fedpgp_rank, "at least 1")
+        require_positive("fedpgp_mu", self.fedpgp_mu, zero=True)
+        require_positive("fedpgp_temperature", self.fedpgp_temperature)
+        require_positive("fedpgp_lr", self.fedpgp_lr)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,9 +61,9 @@ class FedOtpConfig:
 
     def __post_init__(self) -> None:
         """Refuse values out of range."""
-        _require_number("fedotp_lr", self.fedotp_lr, zero=False)
-        _require_number("fedotp_eps", self.fedotp_eps, zero=False)
-        _require("fedotp_mass", self.fedotp_mass, 0 < self.fedotp_mass <= 1, "above 0, at most 1")
+        require_positive("fedotp_lr", self.fedotp_lr)
+        require_positive("fedotp_eps", self.fedotp_eps)
+        require(0 < self.fedotp_mass <= 1, "fedotp_mass", self.fedotp_mass, "above 0, at most 1")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,8 +77,8 @@ class PFedPromptConfig:
 
     def __post_init__(self) -> None:
         """Refuse values out of range."""
-        _require_number("pfedprompt_alpha", self.pfedprompt_alpha)
-        _require_number("pfedprompt_beta", self.pfedprompt_beta)
+        require_positive("pfedprompt_alpha", self.pfedprompt_alpha, zero=True)
+        require_positive("pfedprompt_beta", self.pfedprompt_beta, zero=True)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,8 +94,8 @@ class IfcaConfig:
 
     def __post_init__(self) -> None:
         """Refuse values out of range."""
-        _require_number("ifca_start", self.ifca_start)
-        _require_number("ifca_lr", self.ifca_lr, zero=False)
+        require_positive("ifca_start", self.ifca_start, zero=True)
+        require_positive("ifca_lr", self.ifca_lr)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,9 +117,9 @@ class CflConfig:
 
     def __post_init__(self) -> None:
         """Refuse values out of range."""
-        _require_number("cfl_stationary", self.cfl_stationary)
-        _require_number("cfl_moving", self.cfl_moving)
-        _require_number("cfl_lr", self.cfl_lr, zero=False)
+        require_positive("cfl_stationary", self.cfl_stationary, zero=True)
+        require_positive("cfl_moving", self.cfl_moving, zero=True)
+        require_positive("cfl_lr", self.cfl_lr)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,21 +143,9 @@ class DpFplConfig:
 
     def __post_init__(self) -> None:
         """Refuse values out of range."""
-        _require("dpfpl_rank", self.dpfpl_rank, self.dpfpl_rank >= 1, "at least 1")
+        require(self.dpfpl_rank >= 1, "dpfpl_rank", self.dpfpl_rank, "at least 1")
         rate = self.dpfpl_sample_rate
-        _require("dpfpl_sample_rate", rate, 0 < rate <= 1, "above 0, at most 1")
+        require(0 < rate <= 1, "dpfpl_sample_rate", rate, "above 0, at most 1")
         for name in ("dpfpl_clip", "dpfpl_lr_shared", "dpfpl_start"):
-            _require_number(name, getattr(self, name), zero=False)
-        _require_number("dpfpl_lr_local", self.dpfpl_lr_local)
-
-
-def _require_number(name: str, value: float, *, zero: bool = True) -> None:
-    """Refuse a number that is not positive (or zero, where allowed), or beyond all use."""
-    ok = value <= LARGEST and (value > 0 or (zero and value == 0))
-    _require(name, value, ok, f"{'at least' if zero else 'above'} 0 and at most {LARGEST:g}")
-
-
-def _require(name: str, value: object, ok: bool, limit: str) -> None:
-    """Raise ConfigError naming the setting, its value and what it must be."""
-    if not ok:
-        raise ConfigError(f"{name}={value!r} but it must be {limit}; change {name}")
+            require_positive(name, getattr(self, name))
+        require_positive("dpfpl_lr_local", self.dpfpl_lr_local, zero=True)

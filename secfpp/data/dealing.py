@@ -10,16 +10,15 @@ Networks from Decentralized Data" (AISTATS 2017) deal shards of sorted labels; h
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from secfpp.config.partition import Scheme
 from secfpp.errors import DataError
 
 # Legend: B images of a client, C classes, M training images of the domain, K clients.
 
-Scheme = Literal["domain-dirichlet", "domain", "dirichlet", "pathological"]
 TRIES = 100
 """How often a deal by chance is tried again that leaves a client with too little."""
 

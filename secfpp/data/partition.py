@@ -3,53 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from secfpp.data.dealing import Scheme, Stock, Terms, deal, rank_in_class
+from secfpp.data.dealing import Stock, Terms, deal, rank_in_class
 from secfpp.data.domains import Domain, DomainSet
-from secfpp.errors import ConfigError, DataError
+from secfpp.errors import DataError
 
 # Legend: C classes.
-
-
-@dataclass(frozen=True, kw_only=True)
-class PartitionConfig:
-    """How images are dealt."""
-
-    scheme: Scheme = "domain-dirichlet"
-    """How a domain's training images go to its clients: each client by a label mix of its own
-    (domain-dirichlet), evenly (domain), each class by shares of the clients (dirichlet), or each
-    class to one client (pathological)."""
-    clients_per_domain: int = 4
-    """Clients that share a domain."""
-    images_per_client: int = 30
-    """Training images of a client."""
-    label_mix: float = 3.0
-    """Concentration of the Dirichlet schemes; larger is nearer to uniform."""
-    test_images_per_domain: int = 600
-    """Test images of a domain, balanced over the classes as far as they go."""
-
-    def __post_init__(self) -> None:
-        """Refuse values out of range."""
-        if self.scheme not in get_args(Scheme):
-            raise ConfigError(
-                f"partition.scheme={self.scheme!r} but it must be one of "
-                f"{', '.join(get_args(Scheme))}; change partition.scheme"
-            )
-        for name in ("clients_per_domain", "images_per_client", "test_images_per_domain"):
-            if getattr(self, name) < 1:
-                raise ConfigError(
-                    f"partition.{name}={getattr(self, name)} but it must be at least 1; "
-                    f"change partition.{name}"
-                )
-        if not 0 < self.label_mix <= 1e9:
-            raise ConfigError(
-                f"partition.label_mix={self.label_mix} but a Dirichlet concentration is above 0 "
-                "and at most 1e9; change partition.label_mix"
-            )
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from mpc.jobs.job import Session
-from secfpp.config.run import RunConfig, SecureConfig
+from mpc.jobs.result import Session
+from secfpp.config.run import RunConfig
+from secfpp.config.secure import SecureConfig
 from secfpp.config.tree import to_json
 from secfpp.credentials import check_credentials
 from secfpp.errors import RunFolderError, RunInterruptedError

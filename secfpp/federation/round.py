@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from secfpp.config.run import DescriptorName, MethodName
+from secfpp.config.clustering import DescriptorName
+from secfpp.config.run import MethodName
 from secfpp.federation.cohort import Cohort
 from secfpp.federation.evaluation import Scores, evaluate, rand_index
 from secfpp.learning.descriptors import ClientView, describe

@@ -13,7 +13,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from secfpp.config.run import PartitionConfig, RunConfig
+from secfpp.config.partition import PartitionConfig
+from secfpp.config.run import RunConfig
 from secfpp.data.domains import DomainSet
 from secfpp.data.partition import partition
 from secfpp.errors import ConfigError

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from secfpp.config.run import DescriptorName
+from secfpp.config.clustering import DescriptorName
 from secfpp.errors import RunError
 from secfpp.learning.losses import Shards
 from secfpp.learning.prompts import FloatArray

@@ -11,7 +11,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from secfpp.config.run import PrivacyConfig
+from secfpp.config.privacy import PrivacyConfig
 from secfpp.methods.interface import Card, Contribution, IntArray, Method, Outcome, Setting
 from secfpp.methods.shared.averaging import bytes_of
 from secfpp.methods.shared.plans import two_level

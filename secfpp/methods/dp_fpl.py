@@ -19,7 +19,8 @@ import numpy as np
 import torch
 
 from secfpp.config.methods import DpFplConfig
-from secfpp.config.run import PrivacyConfig, RunConfig
+from secfpp.config.privacy import PrivacyConfig
+from secfpp.config.run import RunConfig
 from secfpp.errors import RunError
 from secfpp.learning.losses import Shards
 from secfpp.learning.prompts import FloatArray, PromptState

@@ -9,7 +9,8 @@ Shape letters: n participants, M numbers of a prompt.
 from dataclasses import dataclass
 from functools import lru_cache
 
-from secfpp.config.run import PrivacyConfig, RunConfig
+from secfpp.config.privacy import PrivacyConfig
+from secfpp.config.run import RunConfig
 from secfpp.methods.interface import Card, Contribution, Method, Outcome, Setting
 from secfpp.methods.shared.averaging import broadcast
 from secfpp.methods.shared.plans import one_level_shared

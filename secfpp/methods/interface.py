@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from mpc.jobs.job import LedgerEntry, Session
+from mpc.jobs.result import LedgerEntry, Session
 from mpc.traffic import NO_TRAFFIC, Traffic
 from secfpp.config.run import MethodName, RunConfig
 from secfpp.learning.losses import LossTerms, Shards

@@ -13,7 +13,8 @@ from functools import lru_cache
 import numpy as np
 import torch
 
-from secfpp.config.run import PrivacyConfig, RunConfig
+from secfpp.config.privacy import PrivacyConfig
+from secfpp.config.run import RunConfig
 from secfpp.learning.prompts import FloatArray, PromptState
 from secfpp.methods.interface import Bench, Card, Method
 from secfpp.methods.shared.averaging import average_all

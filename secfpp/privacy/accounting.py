@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from secfpp.config.run import PrivacyConfig
+from secfpp.config.privacy import PrivacyConfig
 from secfpp.privacy.statement import PrivacyStatement
 
 if TYPE_CHECKING:  # it takes a second, which runs without noise do not have to wait

@@ -1,7 +1,9 @@
 from typing import get_args
 
 from secfpp.analysis.descriptor_report import descriptor_report
-from secfpp.config.run import DescriptorName, RunConfig, TrainingConfig
+from secfpp.config.clustering import DescriptorName
+from secfpp.config.run import RunConfig
+from secfpp.config.training import TrainingConfig
 from tests.federation.toy import TOY_PARTITION, T, toy_world
 
 

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from secfpp.cli import main
-from secfpp.config.run import RunConfig, SecureConfig
+from secfpp.config.run import RunConfig
+from secfpp.config.secure import SecureConfig
 from secfpp.errors import ConfigError
 from tests.cli.verbs.test_run import SMALL
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from rich.console import Console, RenderableType
 
-from mpc.jobs.job import LedgerEntry
+from mpc.jobs.result import LedgerEntry
 from mpc.traffic import NO_TRAFFIC, RoleTraffic
 from secfpp.cli.console import PLAIN_WIDTH
 from secfpp.cli.result_tables import cost_table as run_cost_table

@@ -6,7 +6,10 @@ from mpc.reference.session import PlainSession
 from secfpp.comparison.cells import list_cells
 from secfpp.comparison.config import CompareConfig
 from secfpp.comparison.folder import CompareFolder
-from secfpp.config.run import ClusteringConfig, MethodName, RunConfig, SecureConfig, TrainingConfig
+from secfpp.config.clustering import ClusteringConfig
+from secfpp.config.run import MethodName, RunConfig
+from secfpp.config.secure import SecureConfig
+from secfpp.config.training import TrainingConfig
 from secfpp.experiment.experiment import run_experiment
 from tests.federation.toy import TOY_PARTITION, T, toy_world
 

@@ -4,16 +4,14 @@ from pathlib import Path
 import pytest
 
 from secfpp.comparison.config import CompareConfig
+from secfpp.config.clustering import ClusteringConfig
 from secfpp.config.methods import CflConfig
-from secfpp.config.run import (
-    ClusteringConfig,
-    PrivacyConfig,
-    RunConfig,
-    SecureConfig,
-    TrainingConfig,
-)
+from secfpp.config.partition import PartitionConfig
+from secfpp.config.privacy import PrivacyConfig
+from secfpp.config.run import RunConfig
+from secfpp.config.secure import SecureConfig
+from secfpp.config.training import TrainingConfig
 from secfpp.config.tree import from_json, load_config, to_json
-from secfpp.data.partition import PartitionConfig
 from secfpp.errors import ConfigError
 
 

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from secfpp.config.partition import Scheme
 from secfpp.config.tree import from_json, to_json
 from secfpp.data import PartitionConfig, load_domains, partition
-from secfpp.data.dealing import Scheme
 from secfpp.errors import DataError
 from secfpp.seeds import Seeds
 from tests.data.toy_sets import make_set

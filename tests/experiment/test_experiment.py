@@ -7,14 +7,11 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from mpc.reference.session import PlainSession
-from secfpp.config.run import (
-    ClusteringConfig,
-    MethodName,
-    PrivacyConfig,
-    RunConfig,
-    SecureConfig,
-    TrainingConfig,
-)
+from secfpp.config.clustering import ClusteringConfig
+from secfpp.config.privacy import PrivacyConfig
+from secfpp.config.run import MethodName, RunConfig
+from secfpp.config.secure import SecureConfig
+from secfpp.config.training import TrainingConfig
 from secfpp.errors import RunFolderError, RunInterruptedError
 from secfpp.experiment.experiment import run_experiment
 from secfpp.experiment.run_folder import RunFolder

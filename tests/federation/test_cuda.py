@@ -13,7 +13,8 @@ from safetensors.torch import load_file
 from secfpp.cli import main
 from secfpp.clip import PromptedText, load_clip
 from secfpp.comparison.config import ALL_METHODS
-from secfpp.config.run import DeviceName, MethodName, PrecisionName, RunConfig, TrainingConfig
+from secfpp.config.run import DeviceName, MethodName, PrecisionName, RunConfig
+from secfpp.config.training import TrainingConfig
 from secfpp.errors import RunError, RunInterruptedError
 from secfpp.experiment.experiment import run_experiment
 from secfpp.learning.joint_steps import train_jointly

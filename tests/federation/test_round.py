@@ -5,7 +5,9 @@ import pytest
 import torch
 
 from mpc.reference.session import PlainSession
-from secfpp.config.run import ClusteringConfig, MethodName, RunConfig, TrainingConfig
+from secfpp.config.clustering import ClusteringConfig
+from secfpp.config.run import MethodName, RunConfig
+from secfpp.config.training import TrainingConfig
 from secfpp.federation.round import Federation, RoundResult, draw_participants, run_round
 from secfpp.learning.prompts import PromptState
 from secfpp.methods.interface import Setting

@@ -7,8 +7,9 @@ import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812
 
+from secfpp.config.partition import PartitionConfig
 from secfpp.data.domains import Domain, DomainSet
-from secfpp.data.partition import PartitionConfig, partition
+from secfpp.data.partition import partition
 from secfpp.federation.cohort import Cohort, build_cohort
 from secfpp.federation.workload import World
 from secfpp.learning.losses import Shards

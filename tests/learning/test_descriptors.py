@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from secfpp.config.run import DescriptorName
+from secfpp.config.clustering import DescriptorName
 from secfpp.errors import RunError
 from secfpp.learning.descriptors import ClientView, describe, random_projection
 from tests.federation.toy import C, E, T, ToyTower, W, ragged_shards

@@ -8,7 +8,9 @@ import torch
 from safetensors.torch import load_file
 
 from mpc.reference.session import PlainSession
-from secfpp.config.run import ClusteringConfig, MethodName, RunConfig, TrainingConfig
+from secfpp.config.clustering import ClusteringConfig
+from secfpp.config.run import MethodName, RunConfig
+from secfpp.config.training import TrainingConfig
 from secfpp.errors import RunInterruptedError
 from secfpp.experiment.experiment import run_experiment
 from secfpp.federation.round import Federation

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from secfpp.config.run import PrivacyConfig, RunConfig
+from secfpp.config.privacy import PrivacyConfig
+from secfpp.config.run import RunConfig
 from secfpp.methods.dp_clusters import METHOD, NoisedGroups
 from secfpp.methods.interface import Contribution
 

@@ -12,7 +12,9 @@ import torch.nn.functional as F  # noqa: N812
 from scipy import stats
 
 from secfpp.config.methods import DpFplConfig
-from secfpp.config.run import PrivacyConfig, RunConfig, TrainingConfig
+from secfpp.config.privacy import PrivacyConfig
+from secfpp.config.run import RunConfig
+from secfpp.config.training import TrainingConfig
 from secfpp.errors import RunError
 from secfpp.learning.prompts import PromptState
 from secfpp.methods import dp_fpl

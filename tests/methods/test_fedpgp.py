@@ -8,7 +8,8 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 
 from secfpp.config.methods import FedPgpConfig
-from secfpp.config.run import RunConfig, TrainingConfig
+from secfpp.config.run import RunConfig
+from secfpp.config.training import TrainingConfig
 from secfpp.errors import ConfigError
 from secfpp.federation.round import begin, run_round
 from secfpp.learning.prompts import PromptState

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 import torch
 
+from secfpp.config.clustering import ClusteringConfig
 from secfpp.config.methods import IfcaConfig
-from secfpp.config.run import ClusteringConfig
 from secfpp.errors import ConfigError
 from secfpp.federation.round import RoundResult, begin, bench_of, run_round
 from secfpp.learning.losses import LossTerms, prompt_loss

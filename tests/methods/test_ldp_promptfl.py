@@ -3,7 +3,9 @@ import pytest
 import torch
 from scipy import stats
 
-from secfpp.config.run import PrivacyConfig, RunConfig, TrainingConfig
+from secfpp.config.privacy import PrivacyConfig
+from secfpp.config.run import RunConfig
+from secfpp.config.training import TrainingConfig
 from secfpp.learning.prompts import PromptState
 from secfpp.methods.interface import Bench
 from secfpp.methods.ldp_promptfl import METHOD, noised_rows

@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 from mpc.reference.session import PlainSession
-from secfpp.config.run import ClusteringConfig, MethodName, RunConfig, TrainingConfig
+from secfpp.config.clustering import ClusteringConfig
+from secfpp.config.run import MethodName, RunConfig
+from secfpp.config.training import TrainingConfig
 from secfpp.methods.interface import Contribution, Setting
 from secfpp.methods.registry import METHODS
 from secfpp.methods.shared.averaging import average_all, average_groups, keep

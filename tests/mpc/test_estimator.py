@@ -32,7 +32,8 @@ from mpc import (
 from mpc.errors import InputError, PolicyError
 from mpc.estimator import WithheldError
 from mpc.jobs.bounds import public_bound
-from mpc.jobs.job import TOO_SMALL, RevealPolicy
+from mpc.jobs.job import RevealPolicy
+from mpc.jobs.result import TOO_SMALL
 
 Session = PlainSession | SecureSession
 POINTS, TRUTH = make_blobs(n_samples=24, centers=3, n_features=4, cluster_std=0.3, random_state=0)

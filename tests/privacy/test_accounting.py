@@ -6,7 +6,7 @@ from dp_accounting.pld import PLDAccountant
 from scipy.optimize import brentq
 from scipy.stats import norm
 
-from secfpp.config.run import PrivacyConfig
+from secfpp.config.privacy import PrivacyConfig
 from secfpp.errors import ConfigError
 from secfpp.privacy.accounting import calibrate_gaussian, epsilon_pld, epsilon_rdp
 

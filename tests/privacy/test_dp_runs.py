@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from secfpp.config.run import MethodName, PrivacyConfig, RunConfig, TrainingConfig
+from secfpp.config.privacy import PrivacyConfig
+from secfpp.config.run import MethodName, RunConfig
+from secfpp.config.training import TrainingConfig
 from secfpp.experiment.experiment import run_experiment
 from secfpp.experiment.units import Silence
 from secfpp.methods.registry import METHODS

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 
 from secfpp.config.methods import DpFplConfig
-from secfpp.config.run import PrivacyConfig
+from secfpp.config.privacy import PrivacyConfig
 from secfpp.methods.dp_fpl import ClippedSums, DpFpl
 from secfpp.methods.interface import Bench
 from secfpp.methods.shared.low_rank import Factors, factorise

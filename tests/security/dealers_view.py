@@ -10,11 +10,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from mpc.net.frames import SIGN_KINDS
+from mpc.preprocessing.expander import Expander, Masks
 from mpc.preprocessing.requests import TupleRequest, segment_of
 from mpc.preprocessing.segments import digest_of, stream_of
 from mpc.ring.fixedpoint import Int64Array
 from mpc.ring.randomness import KEY_BYTES, AesCtrStream
-from mpc.roles.dealer import Expander, Masks
 from mpc.roles.dry_run import JobShape, rehearse
 
 

@@ -9,12 +9,12 @@ import pytest
 from mpc import ClusterJob, ClusterResult, SecureSession
 from mpc.jobs.bounds import with_bounds
 from mpc.jobs.encoding import shape_of
+from mpc.jobs.rows import encode_payload
 from mpc.net.frames import OPENED
 from mpc.net.link import Link
 from mpc.ring.fixedpoint import Int64Array
 from mpc.ring.randomness import KEY_BYTES
 from mpc.roles.dry_run import JobShape
-from mpc.session.data_owner import encode_payload
 from tests.security.dealers_view import DealersView, dealers_view
 
 

@@ -13,9 +13,9 @@ import pytest
 import torch
 
 from mpc.engine._crypten import crypten
+from mpc.preprocessing.expander import Expander
 from mpc.preprocessing.requests import TupleRequest
 from mpc.ring.randomness import KEY_BYTES, AesCtrStream, new_key
-from mpc.roles.dealer import Expander
 from mpc.session.data_owner import split
 from tests.security.crypten_run import CrypTenRun, run_crypten
 from tests.security.mt19937_attack import (

@@ -18,15 +18,8 @@ from rich.text import Text
 from mpc.errors import BudgetError
 from mpc.jobs.bounds import Prepared, lost_to_rounding, prepared, with_bounds
 from mpc.jobs.default_start import start_of
-from mpc.jobs.job import (
-    K_CANDIDATES_MAX,
-    ClusterJob,
-    ClusterResult,
-    Comparisons,
-    Init,
-    RevealPolicy,
-    Session,
-)
+from mpc.jobs.job import K_CANDIDATES_MAX, ClusterJob, Comparisons, Init, RevealPolicy
+from mpc.jobs.result import ClusterResult, Session
 from mpc.ring.fixedpoint import FloatArray
 from secfpp.cli.csv_rows import Headings
 from secfpp.cli.outcome import Outcome

@@ -20,7 +20,8 @@ from secfpp.comparison.config import (
     CompareConfig,
     load_settings,
 )
-from secfpp.config.run import MethodName, PrivacyConfig, RunConfig
+from secfpp.config.privacy import PrivacyConfig
+from secfpp.config.run import MethodName, RunConfig
 
 if TYPE_CHECKING:
     from secfpp.comparison.run import Comparison

@@ -13,7 +13,9 @@ from rich.console import RenderableType
 from secfpp.cli.outcome import Outcome
 from secfpp.cli.tables import table
 from secfpp.cli.verb import Verb
-from secfpp.config.run import DeviceName, PartitionConfig, RunConfig, TrainingConfig
+from secfpp.config.partition import PartitionConfig
+from secfpp.config.run import DeviceName, RunConfig
+from secfpp.config.training import TrainingConfig
 from secfpp.report.kit.text import NOTHING, PLUS_MINUS, decimal
 
 if TYPE_CHECKING:

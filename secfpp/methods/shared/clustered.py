@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mpc.jobs.job import ClusterJob, ClusterResult, Session
-from secfpp.config.run import ClusteringConfig
+from mpc.jobs.job import ClusterJob
+from mpc.jobs.result import ClusterResult, Session
+from secfpp.config.clustering import ClusteringConfig
 from secfpp.learning.prompts import FloatArray
 from secfpp.methods.interface import Contribution, Outcome
 from secfpp.methods.shared.averaging import bytes_of

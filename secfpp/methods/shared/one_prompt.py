@@ -1,7 +1,7 @@
 """Plans of methods that train one prompt a client at a rate and by a loss of their own."""
 
 from secfpp.config.methods import LossName
-from secfpp.config.run import TrainingConfig
+from secfpp.config.training import TrainingConfig
 from secfpp.learning.losses import LossTerms
 from secfpp.methods.interface import RoundPlan, TrainedSteps
 from secfpp.methods.shared.plans import no_steps

@@ -1,6 +1,6 @@
 """Local work of a round, by kind of method; all plans spend `training.local_steps`."""
 
-from secfpp.config.run import TrainingConfig
+from secfpp.config.training import TrainingConfig
 from secfpp.learning.losses import LossTerms
 from secfpp.methods.interface import RoundPlan, TrainedSteps
 

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 import torch
 
-from secfpp.config.run import RunConfig, TrainingConfig
+from secfpp.config.run import RunConfig
+from secfpp.config.training import TrainingConfig
 from secfpp.learning.losses import Shards
 from secfpp.learning.prompts import FloatArray, PromptState
 from secfpp.learning.training import train_part

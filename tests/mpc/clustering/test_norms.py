@@ -14,7 +14,8 @@ import mpc.session.job_driver
 from mpc import ClusterJob, ClusterResult, PlainSession, SecureSession
 from mpc.errors import BudgetError
 from mpc.jobs.encoding import point_scale, squared_norm_limit
-from mpc.jobs.job import REVEAL_POLICIES, TOO_SMALL, RevealPolicy
+from mpc.jobs.job import REVEAL_POLICIES, RevealPolicy
+from mpc.jobs.result import TOO_SMALL
 from mpc.reference.kmeans import ring_points
 from mpc.ring.fixedpoint import PAYLOAD_BITS, POINT_BITS, FloatArray, Int64Array
 from mpc.traffic import StepCost

@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 from mpc.engine.openings import Masked, Pending, joined, now, ready, together
 from mpc.errors import FrameError, PartyError
 from mpc.net.frames import HEADER_BYTES, REQUEST
+from mpc.preprocessing.expander import Expander, ring_matmul
 from mpc.preprocessing.provider import DealerProvider
 from mpc.preprocessing.requests import TupleRequest, segment_of
 from mpc.preprocessing.schedule import Schedule
 from mpc.ring.bilinear import FORMULAS, Formula, bilinear, bilinear_shape
 from mpc.ring.fixedpoint import Int64Array
 from mpc.ring.randomness import AesCtrStream, new_key
-from mpc.roles.dealer import Expander, ring_matmul
 from tests.mpc.conftest import Parties
 from tests.mpc.deals import Deal, added, dealt
 

@@ -14,13 +14,14 @@ from mpc.fss.correction_words import RingArray
 from mpc.gates.lut_comparison import Bits, folded, looked_up
 from mpc.gates.pairs import CHUNK, differences
 from mpc.net.frames import TupleKind
+from mpc.preprocessing.expander import Expander, ring_matmul
 from mpc.preprocessing.fss_keys import FEW_ENTRIES, Signs, by_points, digit_requests, sign_requests
 from mpc.preprocessing.provider import DealerProvider
 from mpc.preprocessing.requests import TupleRequest
 from mpc.preprocessing.schedule import Schedule
 from mpc.ring.fixedpoint import Int64Array
 from mpc.ring.randomness import AesCtrStream, new_key
-from mpc.roles.dealer import Expander, _segment_in, ring_matmul
+from mpc.roles.dealer import _segment_in
 from tests.mpc.deals import Deal, added, dealt, xored
 
 

@@ -12,7 +12,8 @@ from scipy import stats
 
 from mpc.errors import BudgetError, InputError
 from mpc.jobs.job import ClusterJob
-from mpc.session.data_owner import encode_payload, encode_point, reconstruct, split
+from mpc.jobs.rows import encode_payload, encode_point
+from mpc.session.data_owner import reconstruct, split
 
 reals = st.floats(-1e6, 1e6, allow_nan=False)
 

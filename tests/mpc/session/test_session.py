@@ -10,7 +10,7 @@ from sklearn.datasets import load_iris, load_wine
 from mpc import ClusterJob, ClusterResult, PlainSession, SecureSession
 from mpc.errors import BudgetError, InputError
 from mpc.jobs.bounds import public_bound
-from mpc.jobs.job import TOO_SMALL
+from mpc.jobs.result import TOO_SMALL
 from mpc.net.frames import HEADER_BYTES
 from mpc.ring.fixedpoint import PAYLOAD_BITS
 

@@ -1,0 +1,58 @@
+"""How clients are clustered, and what of it is opened."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from mpc.jobs.job import Comparisons, RevealPolicy
+from secfpp.config.checks import require
+
+DescriptorName = Literal[
+    "text-features", "update", "prompt", "projected-update", "projected-prompt", "mean-image"
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClusteringConfig:
+    """How clients are grouped."""
+
+    k: int | None = 5
+    """Clusters. None (`none` on the command line): chosen under sharing from 1 to `k_max`, and
+    known to all."""
+    k_max: int = 8
+    """With no k given: the most clusters to choose."""
+    iterations: int = 20
+    """Iterations of k-means."""
+    reveal: RevealPolicy = "own-mean"
+    """What is opened: each client its own cluster's mean; labels too; distances too."""
+    min_cluster_size: int = 3
+    """Of a smaller cluster nothing is opened: its members keep their own update. Baselines that
+    average in the clear give them the mean of all clients."""
+    comparisons: Comparisons = "auto"
+    """How parties compare: by keys (fewest rounds), digits (fewest bytes), or whichever pays."""
+    descriptor: DescriptorName = "text-features"
+    """What of a client is clustered."""
+    projection_dim: int = 64
+    """Dimensions kept by the projected descriptors."""
+    evaluate: bool = True
+    """Open the labels to an evaluator, who knows the true domains, for the ARI. A simulation's
+    privilege: it stands in the ledger, and is off in deployment."""
+
+    def __post_init__(self) -> None:
+        """Refuse values out of range or in contradiction."""
+        require(self.k is None or self.k >= 1, "clustering.k", self.k, "at least 1")
+        require(1 <= self.k_max <= 16, "clustering.k_max", self.k_max, "in 1..16")
+        require(
+            1 <= self.iterations <= 1000,
+            "clustering.iterations",
+            self.iterations,
+            "in 1..1000",
+        )
+        require(
+            self.min_cluster_size >= 1,
+            "clustering.min_cluster_size",
+            self.min_cluster_size,
+            "at least 1",
+        )
+        require(
+            self.projection_dim >= 1, "clustering.projection_dim", self.projection_dim, "at least 1"
+        )

@@ -1,0 +1,52 @@
+"""How the computing parties are run."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from mpc.session.session import insecure_stamps
+from secfpp.config.checks import require, require_positive
+from secfpp.errors import ConfigError
+
+ProviderName = Literal["dealer", "tfp"]
+LinksName = Literal["tls", "plain"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SecureConfig:
+    """How the computing parties are run."""
+
+    parties: int = 2
+    """Computing parties; any `parties - 1` of them may pool what they see."""
+    timeout_s: float = 60.0
+    """Seconds after which a silent party counts as dead."""
+    provider: ProviderName = "dealer"
+    """Where correlated randomness comes from: `dealer`, a process of its own, or `tfp`, CrypTen's
+    own provider, whose party 0 can unmask everything: for debugging, with `insecure_dev` only."""
+    links: LinksName = "tls"
+    """How processes talk: TLS 1.3, or `plain` TCP on loopback, which whoever watches it reads: for
+    measurements, with `insecure_dev` only."""
+    network: Path | None = None
+    """Use parties and a dealer that run elsewhere, named in this file; start none here."""
+    certs: Path | None = None
+    """Folder with the credentials of server and clients; needed with `network`."""
+    insecure_dev: bool = False
+    """Allow `provider=tfp` and `links=plain`. Never with real data."""
+
+    def __post_init__(self) -> None:
+        """Refuse values out of range or in contradiction."""
+        require(2 <= self.parties <= 5, "secure.parties", self.parties, "in 2..5")
+        require_positive("secure.timeout_s", self.timeout_s)
+        if (self.network is None) != (self.certs is None):
+            raise ConfigError(
+                "secure.network and secure.certs go together: addresses and credentials"
+            )
+        if self.insecure and not self.insecure_dev:
+            raise ConfigError(
+                f"{'; '.join(self.insecure)}. To debug with it, set secure.insecure_dev"
+            )
+
+    @property
+    def insecure(self) -> tuple[str, ...]:
+        """What makes these settings unfit for real secrets; empty when nothing does."""
+        return insecure_stamps(self.provider, self.links)

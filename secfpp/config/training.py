@@ -1,0 +1,50 @@
+"""How prompts are trained."""
+
+from dataclasses import dataclass
+
+from secfpp.config.checks import require, require_positive
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingConfig:
+    """How prompts are trained. Every method spends the same local steps a round."""
+
+    rounds: int = 10
+    """Rounds of communication."""
+    local_steps: int = 30
+    """Optimiser steps a client takes each round, over all parts of its prompt together."""
+    shared_steps: int = 25
+    """Of `local_steps`, those spent on the shared part P_G by two-level methods; the rest go to
+    P_L."""
+    num_context: int = 8
+    """Context tokens T of a prompt."""
+    lr: float = 0.01
+    """Adam's learning rate of methods with one prompt a client (local-only, PromptFL)."""
+    lr_shared: float = 0.02
+    """Adam's learning rate of P_G in two-level methods."""
+    lr_local: float = 0.001
+    """Adam's learning rate of P_L in two-level methods."""
+    alignment_weight: float = 12.0
+    """Weight of mean(1 - cos(image, text of its own class)) in the loss of P_G, and in that of
+    local-only, which gains by it too."""
+    local_memory: float = 0.0
+    """What P_L keeps of itself when a new P_G has come: 0 starts it anew, 1 goes on."""
+    local_pull: float = 0.0
+    """Weight of the squared length of P_L in its own loss."""
+
+    def __post_init__(self) -> None:
+        """Refuse values out of range."""
+        require(self.rounds >= 1, "training.rounds", self.rounds, "at least 1")
+        require(self.local_steps >= 1, "training.local_steps", self.local_steps, "at least 1")
+        require(
+            0 <= self.shared_steps <= self.local_steps,
+            "training.shared_steps",
+            self.shared_steps,
+            f"between 0 and training.local_steps={self.local_steps}",
+        )
+        require(1 <= self.num_context <= 64, "training.num_context", self.num_context, "in 1..64")
+        for name in ("lr", "lr_shared", "lr_local"):
+            require_positive(f"training.{name}", getattr(self, name))
+        for name in ("alignment_weight", "local_pull"):
+            require_positive(f"training.{name}", getattr(self, name), zero=True)
+        require(0 <= self.local_memory <= 1, "training.local_memory", self.local_memory, "in 0..1")
