@@ -27,6 +27,6 @@ def draw_bits(num_points: int) -> int:
 
 def public_draws(seed: int, num_points: int, restarts: int, k: int) -> Int64Array:
     """Return draws from 1 .. 2^q - 1, (B, K), the same for all who know the seed."""
-    key = sha256(f"mpc.ring.public_draws: k-means++ {seed}".encode()).digest()[:KEY_BYTES]
+    key = sha256(f"mpc.draws: k-means++ {seed}".encode()).digest()[:KEY_BYTES]
     drawn = AesCtrStream(key).bits((restarts, k), draw_bits(num_points))
     return np.maximum(drawn, 1)

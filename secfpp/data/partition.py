@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from secfpp.config.partition import PartitionConfig
 from secfpp.data.dealing import Stock, Terms, deal, rank_in_class
 from secfpp.data.domains import Domain, DomainSet
 from secfpp.errors import DataError

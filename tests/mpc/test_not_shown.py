@@ -13,6 +13,7 @@ import mpc
 
 PUBLIC = {
     "mpc.jobs.job",
+    "mpc.jobs.result",
     "mpc.reference.kmeans",
     "mpc.ring.quotient_tables",
     "mpc.reference.separation",

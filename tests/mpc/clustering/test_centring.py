@@ -164,7 +164,10 @@ def test_a_sentinel_is_named_and_so_is_what_it_costs() -> None:
 def test_the_estimator_warns_of_it() -> None:
     points = clouds(1)
     points[4] = -999999.0
-    with pytest.warns(PrecisionWarning, match="row 4"):
+    with (
+        pytest.warns(PrecisionWarning, match="row 4"),
+        pytest.warns(PrecisionWarning, match="30 rows are distinct"),
+    ):
         SecureKMeans(3, session=PlainSession()).fit(points)
     with warnings.catch_warnings():
         warnings.simplefilter("error")

@@ -84,12 +84,12 @@ def test_every_share_that_leaves_is_re_randomised(
 
 def test_nothing_but_the_door_sends_what_is_opened() -> None:
     """And all the rest that goes over links is named here: a new kind of message is to be seen."""
-    assert senders(r"\bsend_ring\(OPENED\b") == {"reveal.py"}
+    assert senders(r"\bsend_ring\(OPENED\b") == {"engine/reveal.py"}
     assert senders(r"\.send_ring\((?!self\b)") == {
-        "reveal.py",  # what is opened
-        "sharing.py",  # an owner's shares, to parties
-        "communicator.py",  # CrypTen's gather and scatter between parties
-        "exchange.py",  # what parties open to one another under masks
+        "engine/reveal.py",  # what is opened
+        "session/data_owner.py",  # an owner's shares, to parties
+        "engine/communicator.py",  # CrypTen's gather and scatter between parties
+        "net/exchange.py",  # what parties open to one another under masks
     }
 
 
