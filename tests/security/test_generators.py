@@ -44,7 +44,7 @@ DRAWS = (
 
 CONTROL = """
 import json, sys
-from mpc import _crypten  # an alias that CrypTen needs to be imported at all
+from mpc.engine import _crypten  # an alias that CrypTen needs to be imported at all
 silent = []
 for draw in json.loads(sys.argv[1]):
     try:

@@ -147,7 +147,7 @@ def test_all_of_crypten_s_settings_are_kept(installed: tuple[Alone, Zeros]) -> N
         for name in fresh[group]
         if kept[group][name] != fresh[group][name]
     }
-    assert changed <= {"mpc.roles.party_job", "encoder.precision_bits"}
+    assert changed <= {"mpc.protocol", "encoder.precision_bits"}
 
 
 def test_copies_are_those_of_crypten(installed: tuple[Alone, Zeros]) -> None:
