@@ -8,12 +8,12 @@ less than 2^(w + 1) in magnitude.
 Shape letters: N points, D dimensions.
 """
 
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import torch
 
-from mpc.engine._crypten import from_share, provider, rank_and_parties
+from mpc.engine.context import SharedTensor
 from mpc.engine.openings import Pending, now
 from mpc.protocols.comparison import local
 from mpc.protocols.division import Split, split
@@ -22,14 +22,14 @@ _RING_BITS: Final = 64
 _OFFSET: Final = 1 << 62
 
 
-def cut(name: str, x_enc: Any, width: int) -> Pending[Any]:
+def cut(name: str, x_enc: SharedTensor, width: int) -> Pending[SharedTensor]:
     """Return shares of what owners sent, taken as numbers of so many bits, of the same shape.
 
     Parameters
     ----------
     name : str
         Of the mask.
-    x_enc : MPCTensor
+    x_enc : SharedTensor
         Numbers below 2^(width - 2) in magnitude come out as they are; in place of any other comes
         some number below 2^(width + 1).
     width : int
@@ -43,18 +43,19 @@ def cut(name: str, x_enc: Any, width: int) -> Pending[Any]:
     return split(name, local(x_enc, lambda x: x << shift), signed=True, shift=shift).then(high_part)
 
 
-def high_part(of: Split) -> Any:
+def high_part(of: Split) -> SharedTensor:
     """Return shares of the high part of what was split; no message."""
     share = of.wraps * of.top.share - of.shifted.share
-    return from_share(share + of.high if rank_and_parties()[0] == 0 else share)
+    party = of.value.party
+    return party.holds(share + of.high if party.rank == 0 else share)
 
 
-def centred(x_enc_ND: Any) -> Any:
+def centred(x_enc_ND: SharedTensor) -> SharedTensor:
     """Return shares of points less their mean, (N, D).
 
     Parameters
     ----------
-    x_enc_ND : MPCTensor, (N, D)
+    x_enc_ND : SharedTensor, (N, D)
         The sum of each column is below 2^62 in magnitude.
 
     Notes
@@ -67,28 +68,28 @@ def centred(x_enc_ND: Any) -> Any:
     """
     total_enc_D = local(x_enc_ND, lambda x: x.sum(0))
     mean_enc_D = now(_over(total_enc_D, x_enc_ND.size(0)))
-    return from_share(x_enc_ND.share - mean_enc_D.share)
+    return x_enc_ND - mean_enc_D
 
 
-def _over(x_enc: Any, divisor: int) -> Pending[Any]:
+def _over(x_enc: SharedTensor, divisor: int) -> Pending[SharedTensor]:
     """Return shares of x / divisor, off by less than 2; |x| < 2^62.
 
     With z = x + 2^62 + r mod 2^64 open, and w = 1 if the sum wrapped, which it did if and only if
     r's top bit is 1 and z's is 0, x + 2^62 is z - r + w 2^64; each of the three is divided alone.
     """
-    r_enc, quotient_enc, top_enc = provider().division(tuple(x_enc.size()), divisor)
+    r_enc, quotient_enc, top_enc = x_enc.party.provider.division(tuple(x_enc.size()), divisor)
     whole = (1 << _RING_BITS) // divisor % (1 << _RING_BITS)
     whole -= (whole >> (_RING_BITS - 1)) << _RING_BITS  # as torch writes it, with a sign
 
-    def settle(opened: torch.Tensor) -> Any:
+    def settle(opened: torch.Tensor) -> SharedTensor:
         z = opened + _OFFSET
         may_wrap = 1 - ((z >> (_RING_BITS - 1)) & 1)
         share = may_wrap * whole * top_enc.share - quotient_enc.share
-        if rank_and_parties()[0] == 0:
+        if x_enc.party.rank == 0:
             share = share + unsigned_quotient(z, divisor) - _OFFSET // divisor
-        return from_share(share)
+        return x_enc.like(share)
 
-    return Pending(masked=x_enc.share + r_enc.share, settle=settle)
+    return Pending(masked=x_enc.share + r_enc.share, settle=settle, party=x_enc.party)
 
 
 def unsigned_quotient(z: torch.Tensor, divisor: int) -> torch.Tensor:

@@ -10,13 +10,13 @@ candidates, G candidates.
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import torch
 
 from mpc.clustering.inner_products import Inner, Points
-from mpc.engine._crypten import from_share
+from mpc.engine.context import SharedTensor
 from mpc.engine.openings import Masked, masked, now, together
 from mpc.engine.reveal import CHOSEN_K, Opener
 from mpc.gates.pairs import duels_of
@@ -36,7 +36,9 @@ _MARGIN_FRACTION: Final = 30
 MARGIN_BITS: Final = _MARGIN_FRACTION + 9
 
 
-def chosen_k(points: Points, inner: Inner, members: Masked, k_max: int, door: Opener) -> int:
+def chosen_k(
+    points: Points, inner: Inner[Masked], members: Masked, k_max: int, door: Opener
+) -> int:
     """Open the largest legal number of clusters.
 
     Parameters
@@ -80,10 +82,10 @@ def chosen_k(points: Points, inner: Inner, members: Masked, k_max: int, door: Op
     return _opened(legal_enc_G, door)
 
 
-Pair = tuple[Any, Any]
+Pair = tuple[SharedTensor, SharedTensor]
 
 
-def _by_kind(of_counts_enc: Sequence[Any]) -> tuple[Pair, Pair, Pair, Any]:
+def _by_kind(of_counts_enc: Sequence[SharedTensor]) -> tuple[Pair, Pair, Pair, SharedTensor]:
     """Sort what was looked up of counts: 1/c twice, allowances, and [c = 0]."""
     a, b, c, d, e, f, empty_enc_C = of_counts_enc
     return (a, b), (c, d), (e, f), empty_enc_C
@@ -123,7 +125,7 @@ def _with_diagonal(
     return np.concatenate([low, diagonal]), np.concatenate([high, diagonal])
 
 
-def _divided(name: str, x_enc: Any, by: Pair, at: Int64Array) -> Any:
+def _divided(name: str, x_enc: SharedTensor, by: Pair, at: Int64Array) -> SharedTensor:
     """Return shares of x / c, c being the count that each element names; one round."""
     low_enc, rest_enc = (local(of, lambda t: t[at]) for of in by)
     low, rest, x = together(
@@ -134,7 +136,7 @@ def _divided(name: str, x_enc: Any, by: Pair, at: Int64Array) -> Any:
     return division.quotients(x, low, rest)
 
 
-def _within(points: Points, shares_enc: Any, groups: tuple[int, ...]) -> Any:
+def _within(points: Points, shares_enc: SharedTensor, groups: tuple[int, ...]) -> SharedTensor:
     """Return shares of within-cluster sums of squares, (G,), with `_SHARE_BITS`."""
     columns = sum(groups)
 
@@ -148,19 +150,19 @@ def _within(points: Points, shares_enc: Any, groups: tuple[int, ...]) -> Any:
 
 
 def _second(
-    shares_enc: Any,
-    within_enc_G: Any,
+    shares_enc: SharedTensor,
+    within_enc_G: SharedTensor,
     by_other: Pair,
     allowances: Pair,
     columns: Int64Array,
     groups: tuple[int, ...],
-) -> tuple[Any, Any]:
+) -> tuple[SharedTensor, SharedTensor]:
     """Divide by the other count, and multiply spreads by allowances: (E + C,) and (C,); a round."""
     candidate_of = np.repeat(np.arange(len(groups)), groups)
     pairs = len(columns)
-    x_enc = from_share(torch.cat([shares_enc.share, within_enc_G.share[candidate_of]]))
+    x_enc = shares_enc.like(torch.cat([shares_enc.share, within_enc_G.share[candidate_of]]))
     factors = [
-        from_share(torch.cat([of.share[columns], by.share]))
+        of.like(torch.cat([of.share[columns], by.share]))
         for of, by in zip(by_other, allowances, strict=True)
     ]
     low, rest, x = together(
@@ -175,7 +177,9 @@ def _second(
     )
 
 
-def _margins(means_enc: Any, spreads_enc_C: Any, low: Int64Array, high: Int64Array) -> Any:
+def _margins(
+    means_enc: SharedTensor, spreads_enc_C: SharedTensor, low: Int64Array, high: Int64Array
+) -> SharedTensor:
     """Return shares of by how much pairs are farther apart than allowed, (E,); no round."""
     num_pairs = len(low)
     resolution = round(RESOLUTION * 2.0**_MARGIN_FRACTION)
@@ -190,7 +194,9 @@ def _margins(means_enc: Any, spreads_enc_C: Any, low: Int64Array, high: Int64Arr
     return floored(local(means_enc, margin), _MEAN_BITS - _MARGIN_FRACTION) - resolution
 
 
-def _legal(failed_enc_E: Any, empty_enc_C: Any, groups: tuple[int, ...]) -> Any:
+def _legal(
+    failed_enc_E: SharedTensor, empty_enc_C: SharedTensor, groups: tuple[int, ...]
+) -> SharedTensor:
     """Return shares of which candidates no pair fails and no empty cluster, (G,); one round."""
     pairs = [size * (size - 1) // 2 for size in groups]
 
@@ -203,7 +209,7 @@ def _legal(failed_enc_E: Any, empty_enc_C: Any, groups: tuple[int, ...]) -> Any:
     return now(equals_zero(local(failed_enc_E, per_group), most.bit_length()))
 
 
-def _opened(legal_enc_G: Any, door: Opener) -> int:
+def _opened(legal_enc_G: SharedTensor, door: Opener) -> int:
     """Open the largest legal candidate; 1 is legal always. Two rounds."""
     num_candidates = legal_enc_G.size(0) - 1
     index_enc_1 = local(legal_enc_G, lambda b: (b[1:] << torch.arange(num_candidates)).sum()[None])

@@ -13,11 +13,11 @@ Shape letters: N points, C columns: K clusters, or the clusters of several group
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any
 
 import torch
 
-from mpc.engine.openings import Masked, Pending, joined, masked, multiply
+from mpc.engine.context import SharedTensor
+from mpc.engine.openings import Masked, Pending, joined, masked, multiply, ready
 from mpc.protocols import division
 from mpc.protocols.comparison import floored, local
 from mpc.protocols.division import Split, split
@@ -27,12 +27,12 @@ from mpc.ring.fixedpoint import COMPARED_FRACTION, DISTANCE_BITS, Int64Array, ti
 from mpc.ring.quotient_tables import HIGHER_SHIFT
 
 
-def look_up_counts(counts_enc_C: Any, num_points: int) -> Pending[list[Any]]:
+def look_up_counts(counts_enc_C: SharedTensor, num_points: int) -> Pending[list[SharedTensor]]:
     """Look up all that a distance needs of secret counts c in 0 .. N.
 
     Returns
     -------
-    Pending list of 5 MPCTensors, (C,)
+    Pending list of 5 SharedTensors, (C,)
         Entries of the two tables of 1/c^2 and of the two of 1/c; what is added for an empty
         cluster. See `mpc.protocols.division`.
 
@@ -52,24 +52,27 @@ def _tables(num_points: int) -> tuple[Int64Array, ...]:
 
 
 def centre_distances(
-    inner: Split | Any, lengths_enc_C: Any, of_counts: Sequence[Any], groups: Sequence[int]
-) -> Pending[Any]:
+    inner: Split | SharedTensor,
+    lengths_enc_C: SharedTensor,
+    of_counts: Sequence[SharedTensor],
+    groups: Sequence[int],
+) -> Pending[SharedTensor]:
     """Return shares of squared distances to means, less each point's own squared norm, (N, C).
 
     Parameters
     ----------
-    inner : Split or MPCTensor, (N, C)
+    inner : Split or SharedTensor, (N, C)
         U, `GRAM_BITS` fractional bits, of points of norm at most 1 but for rounding.
-    lengths_enc_C : MPCTensor, (C,)
+    lengths_enc_C : SharedTensor, (C,)
         V, 0 .. N^2 in `GRAM_BITS`.
-    of_counts : list of MPCTensor, (C,)
+    of_counts : list of SharedTensor, (C,)
         From `look_up_counts`.
     groups : sequence of int
         Columns of each group.
 
     Returns
     -------
-    MPCTensor, (N, C)
+    SharedTensor, (N, C)
         `COMPARED_FRACTION` fractional bits, right mod 2^COMPARED_BITS: between -1 and 3 but for
         rounding, 3.5 for an empty cluster, and `tie_units` more for each place in the group.
 
@@ -82,30 +85,29 @@ def centre_distances(
     under a mask before. Leakage: none.
     """
     *tables_enc, far_enc_C = of_counts
-    pending: list[Pending[Any]] = [
-        joined(*(masked(f"table {at}", entry) for at, entry in enumerate(tables_enc))),
-        split("lengths of sums", lengths_enc_C, shift=HIGHER_SHIFT),
-    ]
-    if not isinstance(inner, Split):
-        pending.append(split("inner", inner, signed=True))
+    tables = joined(*(masked(f"table {at}", entry) for at, entry in enumerate(tables_enc)))
+    lengths = split("lengths of sums", lengths_enc_C, shift=HIGHER_SHIFT)
+    products = ready(inner) if isinstance(inner, Split) else split("inner", inner, signed=True)
+    pending: Pending[tuple[tuple[Masked, ...], Split, Split]] = joined(tables, lengths, products)
 
-    def finish(settled: tuple[Any, ...]) -> Any:
-        (of_square, rest_of_square, of_one, rest_of_one), lengths, *opened = settled
-        products = opened[0] if opened else inner
-        squared_enc_C = division.quotients(lengths, of_square, rest_of_square)
+    def finish(settled: tuple[tuple[Masked, ...], Split, Split]) -> SharedTensor:
+        (of_square, rest_of_square, of_one, rest_of_one), squares, products = settled
+        squared_enc_C = division.quotients(squares, of_square, rest_of_square)
         over_c_enc_NC = division.quotients(products, of_one, rest_of_one, "ik,k->ik")
         dist_enc_NC = squared_enc_C + far_enc_C - local(over_c_enc_NC, lambda x: 2 * x)
         return comparable(dist_enc_NC, DISTANCE_BITS, groups)
 
-    return joined(*pending).then(finish)
+    return pending.then(finish)
 
 
-def comparable(dist_enc_NC: Any, fractional_bits: int, groups: Sequence[int]) -> Any:
+def comparable(
+    dist_enc_NC: SharedTensor, fractional_bits: int, groups: Sequence[int]
+) -> SharedTensor:
     """Return distances as `mpc.protocols.argmin.nearest` takes them, (N, C); no message.
 
     Parameters
     ----------
-    dist_enc_NC : MPCTensor, (N, C)
+    dist_enc_NC : SharedTensor, (N, C)
         Between -1 and 4.
     fractional_bits : int
         At least `COMPARED_FRACTION`.
@@ -118,7 +120,7 @@ def comparable(dist_enc_NC: Any, fractional_bits: int, groups: Sequence[int]) ->
     return floored(dist_enc_NC + places_C * tie, dropped)
 
 
-def moved(members: Masked, before: Masked) -> Any:
+def moved(members: Masked, before: Masked) -> SharedTensor:
     """Return shares of how many points have changed their cluster, over all groups, (1,).
 
     Parameters

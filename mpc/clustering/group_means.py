@@ -4,12 +4,11 @@ Shape letters: N points, K clusters, M of a payload, W data owners.
 """
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import torch
 
-from mpc.engine._crypten import from_share
+from mpc.engine.context import SharedTensor
 from mpc.engine.openings import Masked, Pending, masked, multiply, now, together
 from mpc.jobs.result import TOO_SMALL
 from mpc.protocols.comparison import local
@@ -18,11 +17,11 @@ from mpc.ring.fixedpoint import Int64Array
 
 
 def group_sums(
-    members_enc_NK: Any,
+    members_enc_NK: SharedTensor,
     payload: Masked,
     min_cluster_size: int,
     owner_of_N: Sequence[int] | None = None,
-) -> Any:
+) -> SharedTensor:
     """Return shares of each point's cluster sum and size side by side, (N, M + 1).
 
     A point of a cluster with fewer owners than the minimum gets sum 0 and size `TOO_SMALL`, so that
@@ -30,7 +29,7 @@ def group_sums(
 
     Parameters
     ----------
-    members_enc_NK : MPCTensor, (N, K)
+    members_enc_NK : SharedTensor, (N, K)
         Rows one-hot, or zero for points that do not count.
     payload : Masked, (N, M)
         Ring integers.
@@ -59,27 +58,27 @@ def group_sums(
     withheld = multiply("i,id->id", small, sums)
     opened = sums_enc.share - withheld.share
     opened[:, -1] += TOO_SMALL * small_enc_K.share
-    return _handed_out(members, from_share(opened))
+    return _handed_out(members, sums_enc.like(opened))
 
 
-def _handed_out(members: Masked, sums_enc: Any) -> Any:
+def _handed_out(members: Masked, sums_enc: SharedTensor) -> SharedTensor:
     """Return each point's row of its cluster's sums."""
     return multiply("ij,jk->ik", members, now(masked("sums", sums_enc)))
 
 
-def _sums(members: Masked, payload: Masked) -> Any:
+def _sums(members: Masked, payload: Masked) -> SharedTensor:
     """Return shares of every cluster's sum and number of points, (K, M + 1); no round."""
     sums_enc_KM = multiply("id,ik->dk", members, payload)
     counts_enc_K1 = local(members.secret, lambda p: p.sum(0)[:, None])
-    return from_share(torch.cat([sums_enc_KM.share, counts_enc_K1.share], dim=1))
+    return sums_enc_KM.like(torch.cat([sums_enc_KM.share, counts_enc_K1.share], dim=1))
 
 
 def _with_small(
     pending: Pending[Masked],
-    members_enc_NK: Any,
+    members_enc_NK: SharedTensor,
     min_cluster_size: int,
     owner_of_N: Sequence[int] | None,
-) -> tuple[Masked, Any]:
+) -> tuple[Masked, SharedTensor]:
     """Send an opening, and find then or in the next round which clusters have too few owners."""
     owners = np.arange(members_enc_NK.size(0)) if owner_of_N is None else np.asarray(owner_of_N)
     num_owners, most = num_owners_and_most(owners)
@@ -102,7 +101,9 @@ def num_owners_and_most(owner_of_N: Sequence[int] | Int64Array) -> tuple[int, in
     return len(held_W), int(held_W.max())
 
 
-def _look_up_small(counts_enc_K: Any, most: int, min_cluster_size: int) -> Pending[Any]:
+def _look_up_small(
+    counts_enc_K: SharedTensor, most: int, min_cluster_size: int
+) -> Pending[list[SharedTensor]]:
     too_small = np.arange(1 << most.bit_length()) < min_cluster_size
     return look_up(counts_enc_K, [too_small.astype(np.int64)])
 

@@ -12,14 +12,14 @@ Shape letters: N points, D dimensions, C columns.
 """
 
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Protocol, TypeVar
 
 import torch
 
 from mpc.clustering.centring import centred, cut
 from mpc.clustering.norms import all_within, coarse, excess, excess_of_coarse
 from mpc.clustering.standardizing import standardized
-from mpc.engine._crypten import from_share
+from mpc.engine.context import Matmul, SharedTensor
 from mpc.engine.openings import Masked, Pending, masked, multiply, now, ready, together
 from mpc.jobs.encoding import (
     norm_limit,
@@ -31,7 +31,7 @@ from mpc.jobs.encoding import (
 )
 from mpc.jobs.job import ClusterJob
 from mpc.protocols.comparison import local
-from mpc.protocols.division import split
+from mpc.protocols.division import Split, split
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -40,7 +40,7 @@ class Points:
 
     rows: Masked
     """(N, D), `POINT_BITS` fractional bits; left-out points are at the origin."""
-    lengths_enc_N: Any = field(repr=False)
+    lengths_enc_N: SharedTensor = field(repr=False)
     """Squared norms, (N,), `GRAM_BITS` fractional bits."""
     kept: Masked
     """(N,): 1 for points that count, 0 for those left out."""
@@ -52,15 +52,15 @@ class Points:
 
 
 def points_within_bounds(
-    points_enc_ND: Any, payload_enc_NM: Any, job: ClusterJob
+    points_enc_ND: SharedTensor, payload_enc_NM: SharedTensor, job: ClusterJob
 ) -> tuple[Points, Masked]:
     """Move points over a bound to the origin, and open all points and payloads under masks.
 
     Parameters
     ----------
-    points_enc_ND : MPCTensor, (N, D)
+    points_enc_ND : SharedTensor, (N, D)
         As owners share them: whole numbers of `mpc.jobs.encoding.point_width` bits.
-    payload_enc_NM : MPCTensor, (N, M)
+    payload_enc_NM : SharedTensor, (N, M)
         The same, of `mpc.jobs.encoding.payload_width` bits.
     job : ClusterJob
 
@@ -113,22 +113,27 @@ def points_within_bounds(
     return within, payload
 
 
-class Inner(Protocol):
+WeightsT = TypeVar("WeightsT", contravariant=True)
+
+
+class Inner(Protocol[WeightsT]):
     """A source of inner products between all points and weighted sums of points."""
 
-    def with_sums(self, weights: Any) -> Any:
+    def with_sums(self, weights: WeightsT) -> SharedTensor:
         """Return shares of U = Y (Y^T S), (N, C)."""
 
-    def with_sums_and_lengths(self, weights: Any) -> Pending[tuple[Any, Any]]:
+    def with_sums_and_lengths(
+        self, weights: WeightsT
+    ) -> Pending[tuple[SharedTensor | Split, SharedTensor]]:
         """Return U, split where it has been opened, and shares of diag(S^T U), (C,).
 
         The latter are the squared lengths of the sums.
         """
 
-    def between_sums(self, weights: Any) -> Pending[Any]:
+    def between_sums(self, weights: WeightsT) -> Pending[SharedTensor]:
         """Return shares of S^T U, (C, C): inner products of the sums with one another."""
 
-    def with_rows(self, rows: tuple[int, ...]) -> Any:
+    def with_rows(self, rows: tuple[int, ...]) -> SharedTensor:
         """Return shares of the inner products of all points with those in public rows, (N, K)."""
 
 
@@ -138,23 +143,25 @@ class ByGram:
 
     gram: Masked
 
-    def with_sums(self, weights: Masked) -> Any:
+    def with_sums(self, weights: Masked) -> SharedTensor:
         """Return shares of U."""
         return multiply("ij,jk->ik", self.gram, weights)
 
-    def with_sums_and_lengths(self, weights: Masked) -> Pending[tuple[Any, Any]]:
+    def with_sums_and_lengths(
+        self, weights: Masked
+    ) -> Pending[tuple[SharedTensor | Split, SharedTensor]]:
         """Return U, split, and squared lengths."""
         inner = split("inner", self.with_sums(weights), signed=True)
         return inner.then(lambda u: (u, multiply("ik,ik->k", weights, u.value)))
 
-    def between_sums(self, weights: Masked) -> Pending[Any]:
+    def between_sums(self, weights: Masked) -> Pending[SharedTensor]:
         """Return inner products of the sums."""
         inner = masked("inner", self.with_sums(weights))
         return inner.then(lambda u: multiply("ik,il->kl", weights, u))
 
-    def with_rows(self, rows: tuple[int, ...]) -> Any:
+    def with_rows(self, rows: tuple[int, ...]) -> SharedTensor:
         """Return columns of the Gram matrix."""
-        return from_share(self.gram.share[:, list(rows)].contiguous())
+        return self.gram.party.holds(self.gram.share[:, list(rows)].contiguous())
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -163,29 +170,31 @@ class ByRows:
 
     rows: Masked
 
-    def with_sums(self, weights: Masked) -> Any:
+    def with_sums(self, weights: Masked) -> SharedTensor:
         """Return shares of U."""
         return multiply("ij,jk->ik", self.rows, now(self._sums(weights)))
 
-    def with_sums_and_lengths(self, weights: Masked) -> Pending[tuple[Any, Any]]:
+    def with_sums_and_lengths(
+        self, weights: Masked
+    ) -> Pending[tuple[SharedTensor | Split, SharedTensor]]:
         """Return U and squared lengths, from the sums Y^T S themselves."""
 
-        def finish(sums: Masked) -> tuple[Any, Any]:
+        def finish(sums: Masked) -> tuple[SharedTensor | Split, SharedTensor]:
             return multiply("ij,jk->ik", self.rows, sums), multiply("ik,ik->k", sums, sums)
 
         return self._sums(weights).then(finish)
 
-    def between_sums(self, weights: Masked) -> Pending[Any]:
+    def between_sums(self, weights: Masked) -> Pending[SharedTensor]:
         """Return inner products of the sums."""
         return self._sums(weights).then(lambda sums: multiply("ik,il->kl", sums, sums))
 
     def _sums(self, weights: Masked) -> Pending[Masked]:
         return masked("sums", multiply("id,ik->dk", self.rows, weights))
 
-    def with_rows(self, rows: tuple[int, ...]) -> Any:
+    def with_rows(self, rows: tuple[int, ...]) -> SharedTensor:
         """Return inner products of all rows with some."""
         chosen = self.rows.share[list(rows)].t().contiguous()
-        sums = now(masked("sums", from_share(chosen)))
+        sums = now(masked("sums", self.rows.party.holds(chosen)))
         return multiply("ij,jk->ik", self.rows, sums)
 
 
@@ -193,27 +202,33 @@ class ByRows:
 class ByShares:
     """From a party's own share of the Gram matrix, with public weights: no message."""
 
-    gram_enc_NN: Any = field(repr=False)
+    gram_enc_NN: SharedTensor = field(repr=False)
 
-    def with_sums(self, weights: torch.Tensor) -> Any:
+    @property
+    def _matmul(self) -> Matmul:
+        return self.gram_enc_NN.party.matmul
+
+    def with_sums(self, weights: torch.Tensor) -> SharedTensor:
         """Return shares of U."""
-        return local(self.gram_enc_NN, lambda gram: torch.matmul(gram, weights))
+        return local(self.gram_enc_NN, lambda gram: self._matmul(gram, weights))
 
-    def with_sums_and_lengths(self, weights: torch.Tensor) -> Pending[tuple[Any, Any]]:
+    def with_sums_and_lengths(
+        self, weights: torch.Tensor
+    ) -> Pending[tuple[SharedTensor | Split, SharedTensor]]:
         """Return U and squared lengths."""
         inner_enc_NC = self.with_sums(weights)
         return ready((inner_enc_NC, local(inner_enc_NC, lambda u: (weights * u).sum(0))))
 
-    def between_sums(self, weights: torch.Tensor) -> Pending[Any]:
+    def between_sums(self, weights: torch.Tensor) -> Pending[SharedTensor]:
         """Return inner products of the sums."""
         inner_enc_NC = self.with_sums(weights)
-        return ready(local(inner_enc_NC, lambda u: torch.matmul(weights.t(), u)))
+        return ready(local(inner_enc_NC, lambda u: self._matmul(weights.t(), u)))
 
-    def with_rows(self, rows: tuple[int, ...]) -> Any:
+    def with_rows(self, rows: tuple[int, ...]) -> SharedTensor:
         """Return columns of the Gram matrix."""
         return local(self.gram_enc_NN, lambda gram: gram[:, list(rows)].contiguous())
 
 
-def gram_matrix(points: Points) -> Any:
+def gram_matrix(points: Points) -> SharedTensor:
     """Return shares of all inner products, (N, N), `GRAM_BITS` fractional bits: exact, no round."""
     return multiply("id,jd->ij", points.rows, points.rows)

@@ -5,12 +5,13 @@ Shape letters: N points, K clusters, C columns of all groups.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Self
+from typing import Self
 
 import torch
 
 from mpc.clustering.distances import centre_distances, look_up_counts, moved
 from mpc.clustering.inner_products import Inner, Points
+from mpc.engine.context import SharedTensor
 from mpc.engine.openings import Masked, Pending, masked, now, ready, rename, together
 from mpc.engine.reveal import LABELS, UNCHANGED, Opener
 from mpc.engine.steps import Steps
@@ -24,7 +25,7 @@ from mpc.ring.fixedpoint import Int64Array
 class Found:
     """Where the points were put."""
 
-    members_enc_NK: Any = field(repr=False)
+    members_enc_NK: SharedTensor = field(repr=False)
     """Rows one-hot in every group, or zero for points that do not count."""
     k: int
     iterations: int
@@ -39,8 +40,8 @@ class Found:
 
 def lloyd_in_secret(
     points: Points,
-    inner: Inner,
-    dist_enc_NC: Any,
+    inner: Inner[Masked],
+    dist_enc_NC: SharedTensor,
     groups: Sequence[int],
     limit: int,
     door: Opener,
@@ -52,7 +53,7 @@ def lloyd_in_secret(
     ----------
     points : Points
     inner : Inner
-    dist_enc_NC : MPCTensor, (N, C)
+    dist_enc_NC : SharedTensor, (N, C)
         To the first centres, `COMPARED_FRACTION` fractional bits.
     groups : sequence of int
         How many columns each group has; all groups are independent of one another.
@@ -99,15 +100,18 @@ def lloyd_in_secret(
     return Found(members_enc_NK=members_enc_NC, k=groups[0], iterations=done)
 
 
-def _unchanged(members: Masked, before: Masked | None, num_groups: int) -> Pending[Any]:
+def _unchanged(
+    members: Masked, before: Masked | None, num_groups: int
+) -> Pending[SharedTensor | None]:
     """Look up whether no point has moved; None where there is nothing to compare with."""
     if before is None:
         return ready(None)
     most = len(members.share) * num_groups
-    return equals_zero(moved(members, before), most.bit_length())
+    pending = equals_zero(moved(members, before), most.bit_length())
+    return pending.then(lambda same: same)
 
 
-def _opened(door: Opener, same_enc_1: Any, iteration: int) -> Pending[bool]:
+def _opened(door: Opener, same_enc_1: SharedTensor | None, iteration: int) -> Pending[bool]:
     if same_enc_1 is None:
         return ready(False)
     why = f"iteration {iteration}: when to stop"
@@ -117,7 +121,12 @@ def _opened(door: Opener, same_enc_1: Any, iteration: int) -> Pending[bool]:
 
 
 def lloyd_in_sight(
-    points: Points, inner: Inner, dist_enc_NK: Any, limit: int, door: Opener, meter: Steps
+    points: Points,
+    inner: Inner[torch.Tensor],
+    dist_enc_NK: SharedTensor,
+    limit: int,
+    door: Opener,
+    meter: Steps,
 ) -> Found:
     """Iterate with assignments that are opened after every iteration, as policy `assignments` says.
 
@@ -135,7 +144,7 @@ def lloyd_in_sight(
     """
     num_clusters = dist_enc_NK.size(1)
     labels: tuple[int, ...] = ()
-    of_counts: list[Any] = []
+    of_counts: list[SharedTensor] = []
     for done in range(1, limit + 1):
         with meter.step(f"iteration {done}"):
             meter.go_on()
@@ -152,17 +161,22 @@ def lloyd_in_sight(
                 door.reveal(labels_of(members_enc_NK), LABELS, why=why),
                 look_up_counts(_counts(members_enc_NK), points.num_points),
             )
-            labels = tuple(opened.tolist())
+            labels = _public(opened)
         if labels == before:
             break
     return Found(members_enc_NK=members_enc_NK, k=num_clusters, iterations=done, labels=labels)
 
 
-def labels_of(members_enc_NK: Any) -> Any:
+def _public(opened: Int64Array | None) -> tuple[int, ...]:
+    """Return labels that every party has learned; a dry run, where nobody does, has none."""
+    return () if opened is None else tuple(opened.tolist())
+
+
+def labels_of(members_enc_NK: SharedTensor) -> SharedTensor:
     """Return shares of labels, (N,): 0 for points that do not count."""
     clusters = torch.arange(members_enc_NK.size(1), dtype=torch.int64)
     return local(members_enc_NK, lambda p: (p * clusters).sum(1))
 
 
-def _counts(members_enc_NC: Any) -> Any:
+def _counts(members_enc_NC: SharedTensor) -> SharedTensor:
     return local(members_enc_NC, lambda p: p.sum(0))

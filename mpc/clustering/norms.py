@@ -8,12 +8,11 @@ Shape letters: N points, D dimensions, T tests.
 """
 
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 
 from mpc.clustering.centring import high_part
-from mpc.engine._crypten import from_share
+from mpc.engine.context import SharedTensor
 from mpc.engine.openings import Pending, masked, multiply, now, ready
 from mpc.jobs.encoding import coarse_limit
 from mpc.protocols.comparison import less_than_zero
@@ -23,7 +22,7 @@ from mpc.protocols.lookup import equals_zero
 _NORM_BITS = 64
 
 
-def coarse(name: str, values_enc_ND: Any, shift: int) -> Pending[Any]:
+def coarse(name: str, values_enc_ND: SharedTensor, shift: int) -> Pending[SharedTensor | None]:
     """Return shares of numbers with so many bits dropped, off by less than 1; None if shift is 0.
 
     Notes
@@ -33,15 +32,18 @@ def coarse(name: str, values_enc_ND: Any, shift: int) -> Pending[Any]:
     """
     if shift == 0:
         return ready(None)
-    return split(name, values_enc_ND, signed=True, shift=shift).then(high_part)
+    pending = split(name, values_enc_ND, signed=True, shift=shift)
+    return pending.then(lambda of: high_part(of))
 
 
-def excess(lengths_enc_N: Any, limit: int) -> Any:
+def excess(lengths_enc_N: SharedTensor, limit: int) -> SharedTensor:
     """Return what is negative where a squared length is within the limit, (N,); no message."""
     return lengths_enc_N - (limit + 1)
 
 
-def excess_of_coarse(name: str, dropped_enc_ND: Any, length: float, shift: int) -> list[Any]:
+def excess_of_coarse(
+    name: str, dropped_enc_ND: SharedTensor | None, length: float, shift: int
+) -> list[SharedTensor]:
     """Return the same of numbers with bits dropped, in a list; an empty one if there are none.
 
     Notes
@@ -56,14 +58,16 @@ def excess_of_coarse(name: str, dropped_enc_ND: Any, length: float, shift: int) 
     return [excess(multiply("id,id->i", dropped, dropped), limit)]
 
 
-def all_within(excesses: Sequence[Any], passed: Sequence[Any] = ()) -> Any:
+def all_within(
+    excesses: Sequence[SharedTensor], passed: Sequence[SharedTensor] = ()
+) -> SharedTensor:
     """Return shares of [all T tests are passed], (N,).
 
     Parameters
     ----------
-    excesses : sequence of MPCTensor, (N,)
+    excesses : sequence of SharedTensor, (N,)
         Negative where the test is passed.
-    passed : sequence of MPCTensor, (N,)
+    passed : sequence of SharedTensor, (N,)
         1 where a test has been passed, else 0.
 
     Notes
@@ -71,8 +75,8 @@ def all_within(excesses: Sequence[Any], passed: Sequence[Any] = ()) -> Any:
     Cost: R_lt(64) + 1 rounds, N comparisons a test that is not done yet. Leakage: none.
     """
     flat = torch.cat([each.share for each in excesses])
-    negative = less_than_zero(from_share(flat), _NORM_BITS).share.reshape(len(excesses), -1)
+    negative = less_than_zero(excesses[0].like(flat), _NORM_BITS).share.reshape(len(excesses), -1)
     done = sum((each.share for each in passed), start=negative.sum(0))
     tests = len(excesses) + len(passed)
-    failed_enc_N = from_share(-done) + tests
+    failed_enc_N = excesses[0].like(-done) + tests
     return now(equals_zero(failed_enc_N, tests.bit_length()))

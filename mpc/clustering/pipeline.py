@@ -6,7 +6,6 @@ payload.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import torch
 
@@ -24,8 +23,8 @@ from mpc.clustering.inner_products import (
     points_within_bounds,
 )
 from mpc.clustering.lloyd import Found, labels_of, lloyd_in_secret, lloyd_in_sight
-from mpc.engine._crypten import from_share
-from mpc.engine.openings import masked, multiply, now, together
+from mpc.engine.context import SharedTensor
+from mpc.engine.openings import Masked, masked, multiply, now, together
 from mpc.engine.reveal import DISTANCES, EVALUATION, LABELS, OWN_MEAN, Opener
 from mpc.engine.steps import Steps
 from mpc.errors import FrameError
@@ -57,8 +56,8 @@ class Clustering:
 
 def cluster_shares(
     job: ClusterJob,
-    points_enc_ND: Any,
-    payload_enc_NM: Any,
+    points_enc_ND: SharedTensor,
+    payload_enc_NM: SharedTensor,
     *,
     door: Opener,
     meter: Steps,
@@ -70,9 +69,9 @@ def cluster_shares(
     Parameters
     ----------
     job : ClusterJob
-    points_enc_ND : MPCTensor, (N, D)
+    points_enc_ND : SharedTensor, (N, D)
         As owners share them; see `mpc.jobs.encoding`.
-    payload_enc_NM : MPCTensor, (N, M)
+    payload_enc_NM : SharedTensor, (N, M)
     door : Opener
         Opens what the job's policy allows.
     meter : Steps
@@ -122,7 +121,7 @@ def _found_by_parties(job: ClusterJob, points: Points, door: Opener, meter: Step
     groups = (k_max,) * job.restarts if job.k else tuple(range(1, k_max + 1))
     with meter.step("start"):
         dist_enc_NC = _start(job, points, inner, k_max, groups)
-    if in_sight:
+    if isinstance(inner, ByShares):
         return lloyd_in_sight(points, inner, dist_enc_NC, job.iterations, door, meter)
     found = lloyd_in_secret(points, inner, dist_enc_NC, groups, job.iterations, door, meter)
     if not job.is_batch:
@@ -139,7 +138,7 @@ def _found_by_parties(job: ClusterJob, points: Points, door: Opener, meter: Step
     return found
 
 
-def _source(points: Points, *, in_sight: bool) -> Inner:
+def _source(points: Points, *, in_sight: bool) -> ByShares | ByGram | ByRows:
     """Choose where inner products come from; see `mpc.clustering.inner_products`."""
     num_points, dim = points.rows.share.shape
     if in_sight:
@@ -150,8 +149,12 @@ def _source(points: Points, *, in_sight: bool) -> Inner:
 
 
 def _start(
-    job: ClusterJob, points: Points, inner: Inner, k_max: int, groups: tuple[int, ...]
-) -> Any:
+    job: ClusterJob,
+    points: Points,
+    inner: Inner[Masked] | ByShares,
+    k_max: int,
+    groups: tuple[int, ...],
+) -> SharedTensor:
     """Return shares of squared distances to the first centres of every group, (N, C)."""
     if job.init_rows is not None:
         dist_enc_NC = seeding.given_rows(points, inner, job.init_rows)
@@ -166,7 +169,7 @@ def _start(
     return comparable(dist_enc_NC, GRAM_BITS, groups)
 
 
-def _best(points: Points, inner: Inner, found: Found, groups: tuple[int, ...]) -> Found:
+def _best(points: Points, inner: Inner[Masked], found: Found, groups: tuple[int, ...]) -> Found:
     """Take the restart of least inertia."""
     counts_enc_C = local(found.members_enc_NK, lambda p: p.sum(0))
     members, of_counts = together(
@@ -177,7 +180,9 @@ def _best(points: Points, inner: Inner, found: Found, groups: tuple[int, ...]) -
     return replace(found, members_enc_NK=restarts.best_of(explained_enc_G, members, groups[0]))
 
 
-def _with_chosen_k(points: Points, inner: Inner, found: Found, k_max: int, door: Opener) -> Found:
+def _with_chosen_k(
+    points: Points, inner: Inner[Masked], found: Found, k_max: int, door: Opener
+) -> Found:
     """Take the candidate of the number of clusters that is chosen, and opened.
 
     There are columns for all that may be chosen, so that what follows needs the same randomness
@@ -223,7 +228,7 @@ def _decided_by_server(
     )
 
 
-def _distances_of_kept(points: Points) -> Any:
+def _distances_of_kept(points: Points) -> SharedTensor:
     """Return shares of squared distances, (N, N), with zeros in left-out rows and columns.
 
     Notes
@@ -237,4 +242,4 @@ def _distances_of_kept(points: Points) -> Any:
     lengths = now(masked("lengths", points.lengths_enc_N))
     both_enc_NN = multiply("i,j->ij", points.kept, lengths)
     both = both_enc_NN.share
-    return from_share(both + both.t() - 2 * gram_matrix(points).share)
+    return both_enc_NN.like(both + both.t() - 2 * gram_matrix(points).share)

@@ -4,12 +4,12 @@ Shape letters: N points, C columns: the clusters of all groups side by side, G g
 """
 
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 
 from mpc.clustering.inner_products import Inner
-from mpc.engine.openings import Masked, masked, multiply, now, reshaped, together
+from mpc.engine.context import SharedTensor
+from mpc.engine.openings import Masked, Pending, masked, multiply, now, reshaped, together
 from mpc.protocols import division
 from mpc.protocols.argmin import one_hot_min
 from mpc.protocols.comparison import floored, local
@@ -18,7 +18,9 @@ from mpc.ring.fixedpoint import INERTIA_BITS, INERTIA_DROPPED_BITS, INERTIA_TIE_
 from mpc.ring.quotient_tables import HIGHER_SHIFT, explained_tables
 
 
-def explained(inner: Inner, members: Masked, lengths_of: Any, groups: Sequence[int]) -> Any:
+def explained(
+    inner: Inner[Masked], members: Masked, lengths_of: Sequence[SharedTensor], groups: Sequence[int]
+) -> SharedTensor:
     """Return shares of sum_k V_k / c_k for every group, (G,).
 
     They have `mpc.ring.quotient_tables.explained_bits` fractional bits.
@@ -29,7 +31,7 @@ def explained(inner: Inner, members: Masked, lengths_of: Any, groups: Sequence[i
     ----------
     inner : Inner
     members : Masked, (N, C)
-    lengths_of : list of MPCTensor
+    lengths_of : list of SharedTensor
         From `look_up_explained`, of the counts.
     groups : sequence of int
 
@@ -51,18 +53,18 @@ def explained(inner: Inner, members: Masked, lengths_of: Any, groups: Sequence[i
     )
 
 
-def look_up_explained(counts_enc_C: Any, num_points: int) -> Any:
+def look_up_explained(counts_enc_C: SharedTensor, num_points: int) -> Pending[list[SharedTensor]]:
     """Look up what `explained` needs of counts; one round."""
     tables = explained_tables(num_points)
     return look_up(counts_enc_C, [tables.low, tables.rest])
 
 
-def best_of(explained_enc_G: Any, members: Masked, k: int) -> Any:
+def best_of(explained_enc_G: SharedTensor, members: Masked, k: int) -> SharedTensor:
     """Return shares of the members, (N, K), of the group of least inertia.
 
     Parameters
     ----------
-    explained_enc_G : MPCTensor, (G,)
+    explained_enc_G : SharedTensor, (G,)
         From `explained`.
     members : Masked, (N, C)
         G groups of K columns.

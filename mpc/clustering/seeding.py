@@ -4,13 +4,12 @@ Shape letters: N points, K clusters, B restarts, C = B K columns.
 """
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import torch
 
-from mpc.clustering.inner_products import Inner, Points
-from mpc.engine._crypten import from_share
+from mpc.clustering.inner_products import ByShares, Inner, Points
+from mpc.engine.context import SharedTensor
 from mpc.engine.openings import Masked, masked, multiply, now, together
 from mpc.protocols.argmin import one_hot_min
 from mpc.protocols.comparison import less_than_zero, local
@@ -18,7 +17,9 @@ from mpc.ring.fixedpoint import EXACT_BITS, GRAM_BITS, Int64Array
 from mpc.ring.public_draws import draw_bits
 
 
-def given_rows(points: Points, inner: Inner, rows: tuple[int, ...]) -> Any:
+def given_rows(
+    points: Points, inner: Inner[Masked] | ByShares, rows: tuple[int, ...]
+) -> SharedTensor:
     """Return shares of squared distances to public rows, less a term of each point's own, (N, K).
 
     A row that was left out puts its centre at the origin.
@@ -31,7 +32,7 @@ def given_rows(points: Points, inner: Inner, rows: tuple[int, ...]) -> Any:
     return lengths - local(inner.with_rows(rows), lambda u: 2 * u)
 
 
-def farthest_first(points: Points, inner: Inner, k: int) -> Any:
+def farthest_first(points: Points, inner: Inner[Masked], k: int) -> SharedTensor:
     """Return shares of squared distances to k chosen points, (N, K), `GRAM_BITS` bits.
 
     The first point that counts, then always the one farthest from those chosen; ties go to the
@@ -50,17 +51,17 @@ def farthest_first(points: Points, inner: Inner, k: int) -> Any:
     # A unit more than the distance, and nothing where a point does not count.
     nearest_enc_N1 = _weighted(points.kept, dist_enc_N1 + 1)
     while len(chosen) < k:
-        nearness_enc_1N = (4 << GRAM_BITS) - local(nearest_enc_N1, lambda d: d.t().contiguous())
+        nearness_enc_1N = local(nearest_enc_N1, lambda d: -d.t()) + (4 << GRAM_BITS)
         farthest_enc_1N = one_hot_min(nearness_enc_1N, EXACT_BITS)
         pick = now(masked("pick", local(farthest_enc_1N, lambda e: e.t().contiguous())))
         dist_enc_N1 = _distances(points, inner, lengths, pick)
         chosen.append(dist_enc_N1.share)
         if len(chosen) < k:
             nearest_enc_N1 = _lesser(nearest_enc_N1, dist_enc_N1 + 1)
-    return from_share(torch.cat(chosen, dim=1))
+    return dist_enc_N1.like(torch.cat(chosen, dim=1))
 
 
-def plus_plus(points: Points, inner: Inner, k: int, draws_BK: Int64Array) -> Any:
+def plus_plus(points: Points, inner: Inner[Masked], k: int, draws_BK: Int64Array) -> SharedTensor:
     """Return shares of squared distances to k points for each of B restarts, (N, C).
 
     K-means++: each point is drawn with a probability in proportion to its squared distance to the
@@ -96,10 +97,10 @@ def plus_plus(points: Points, inner: Inner, k: int, draws_BK: Int64Array) -> Any
         elif index < k - 1:
             weights_enc_NB = _lesser(weights_enc_NB, dist_enc_NB)
     dist_NBK = torch.stack(columns, dim=2)
-    return from_share(dist_NBK.reshape(len(dist_NBK), -1))
+    return dist_enc_NB.like(dist_NBK.reshape(len(dist_NBK), -1))
 
 
-def _first_kept(kept: Masked) -> Any:
+def _first_kept(kept: Masked) -> SharedTensor:
     """Return shares of the one-hot row of the first point that counts, (N,); zeros if none does."""
     num_points = len(kept.share)
     so_far_enc_N = local(kept.secret, lambda b: b.cumsum(0))
@@ -118,7 +119,7 @@ def _unit(num_points: int) -> torch.Tensor:
     return unit
 
 
-def _drawn(weights_enc_NB: Any, draws_B: Int64Array) -> Any:
+def _drawn(weights_enc_NB: SharedTensor, draws_B: Int64Array) -> SharedTensor:
     """Return shares of the one-hot columns of who is drawn, (N, B)."""
     bits = draw_bits(weights_enc_NB.size(0))
     fraction = torch.from_numpy(np.asarray(draws_B))
@@ -132,7 +133,7 @@ def _drawn(weights_enc_NB: Any, draws_B: Int64Array) -> Any:
     return local(reached_enc_NB, lambda r: r.diff(dim=0, prepend=zeros))
 
 
-def _distances(points: Points, inner: Inner, lengths: Masked, pick: Masked) -> Any:
+def _distances(points: Points, inner: Inner[Masked], lengths: Masked, pick: Masked) -> SharedTensor:
     """Return shares of squared distances to picked points, (N, B), from one-hot columns."""
     u_enc_NB = inner.with_sums(pick)
     picked_enc_B = multiply("i,ik->k", lengths, pick)
@@ -140,18 +141,18 @@ def _distances(points: Points, inner: Inner, lengths: Masked, pick: Masked) -> A
     return own_enc_N1 + picked_enc_B - local(u_enc_NB, lambda x: 2 * x)
 
 
-def _weighted(kept: Masked, dist_enc_NB: Any) -> Any:
+def _weighted(kept: Masked, dist_enc_NB: SharedTensor) -> SharedTensor:
     """Return shares of distances, zero where a point does not count; one round."""
     dist = now(masked("distances", dist_enc_NB))
     return multiply("i,id->id", kept, dist)
 
 
-def _lesser(x_enc: Any, y_enc: Any) -> Any:
+def _lesser(x_enc: SharedTensor, y_enc: SharedTensor) -> SharedTensor:
     """Return shares of the lesser of two distances each; R_lt + 1 rounds."""
     gain_enc = y_enc - x_enc
     return x_enc + less_than_zero(gain_enc, EXACT_BITS) * gain_enc
 
 
-def columns_of(dist_enc_NK: Any, groups: Sequence[int]) -> Any:
+def columns_of(dist_enc_NK: SharedTensor, groups: Sequence[int]) -> SharedTensor:
     """Return the first K_1, K_2, ... columns side by side: one start for every group."""
     return local(dist_enc_NK, lambda d: torch.cat([d[:, :size] for size in groups], dim=1))

@@ -11,13 +11,12 @@ Shape letters: N points, D dimensions, J powers of 4.
 """
 
 import math
-from typing import Any
 
 import torch
 
 from mpc.clustering.centring import high_part
 from mpc.clustering.norms import all_within, coarse, excess, excess_of_coarse
-from mpc.engine._crypten import from_share
+from mpc.engine.context import SharedTensor
 from mpc.engine.openings import masked, multiply, now, together
 from mpc.jobs.encoding import bounds_of, features_limit, points_shift
 from mpc.jobs.job import ClusterJob
@@ -27,21 +26,21 @@ from mpc.protocols.lookup import look_up
 from mpc.ring.deviation_tables import INDEX_SHIFT, SUM_BITS, TOP, factors, least_power, result_shift
 
 
-def standardized(values_enc_ND: Any, job: ClusterJob) -> tuple[Any, Any]:
+def standardized(values_enc_ND: SharedTensor, job: ClusterJob) -> tuple[SharedTensor, SharedTensor]:
     """Return shares of standardised points, and of who is within the features' bounds.
 
     Parameters
     ----------
-    values_enc_ND : MPCTensor, (N, D)
+    values_enc_ND : SharedTensor, (N, D)
         Centred, in units of 2^-18 of the scales of the job's `feature_bounds`.
     job : ClusterJob
 
     Returns
     -------
-    MPCTensor, (N, D)
+    SharedTensor, (N, D)
         In units of 2^-18 of the scale of the norm bound, off by less than 1; zeros for who is over
         a bound.
-    MPCTensor, (N,)
+    SharedTensor, (N,)
         1 or 0.
 
     Notes
@@ -68,7 +67,7 @@ def standardized(values_enc_ND: Any, job: ClusterJob) -> tuple[Any, Any]:
     return high_part(done), fits_enc_N
 
 
-def _factors_of(squares_enc_D: Any, num_points: int) -> Any:
+def _factors_of(squares_enc_D: SharedTensor, num_points: int) -> SharedTensor:
     """Return shares of sqrt(N) over the square roots of sums of squares, scaled, (D,).
 
     What they are scaled by is taken back by `result_shift`.
@@ -88,15 +87,15 @@ def _factors_of(squares_enc_D: Any, num_points: int) -> Any:
     return multiply("k,k->k", half, now(masked("entries", entries_enc_D)))
 
 
-def _highest_power(squares_enc_D: Any, powers: range) -> Any:
+def _highest_power(squares_enc_D: SharedTensor, powers: range) -> SharedTensor:
     """Return shares of [4^j is the highest power that is reached], (J, D)."""
     levels_J1 = torch.tensor([1 << (2 * power) for power in powers])[:, None]
     repeated = squares_enc_D.share.expand(len(powers), -1).contiguous()
-    below_enc_JD = less_than_zero(from_share(repeated) - levels_J1, SUM_BITS)
+    below_enc_JD = less_than_zero(squares_enc_D.like(repeated) - levels_J1, SUM_BITS)
     below = below_enc_JD.share
     not_reached = torch.cat([below[1:], torch.zeros_like(below[:1])])
     highest = not_reached - below
-    return from_share(highest) + _last_row(len(powers))
+    return squares_enc_D.like(highest) + _last_row(len(powers))
 
 
 def _last_row(num_powers: int) -> torch.Tensor:
@@ -104,8 +103,8 @@ def _last_row(num_powers: int) -> torch.Tensor:
     return torch.eye(num_powers, dtype=torch.int64)[:, -1:]
 
 
-def _index(normal_enc_D: Any) -> Any:
+def _index(normal_enc_D: SharedTensor) -> SharedTensor:
     """Return shares of the highest bits, rounded down exactly."""
     high_enc_D = high_part(now(split("normal", normal_enc_D, shift=INDEX_SHIFT)))
-    rest_enc_D = from_share(normal_enc_D.share - (high_enc_D.share << INDEX_SHIFT))
-    return from_share(high_enc_D.share - less_than_zero(rest_enc_D, INDEX_SHIFT + 1).share)
+    rest_enc_D = normal_enc_D.like(normal_enc_D.share - (high_enc_D.share << INDEX_SHIFT))
+    return high_enc_D - less_than_zero(rest_enc_D, INDEX_SHIFT + 1)

@@ -14,14 +14,12 @@ from functools import reduce
 from types import SimpleNamespace
 from typing import Any, Final, Protocol
 
-import numpy as np
 import torch
 
 from mpc.errors import SessionError
 from mpc.gates.comparison_choice import Comparing
 from mpc.net.frames import TupleKind
 from mpc.ring.bilinear import Formula
-from mpc.ring.fixedpoint import Int64Array
 from mpc.ring.randomness import AesCtrStream
 
 CRYPTEN_VERSION: Final = "0.4.1"
@@ -69,28 +67,13 @@ __all__ = [
     "BXOR",
     "ArithmeticSharedTensor",
     "BinarySharedTensor",
-    "Communicator",
     "MPCTensor",
     "Provider",
     "TrustedFirstParty",
     "count_wraps",
-    "from_share",
-    "install",
-    "open_bits",
-    "open_masked",
+    "fill_wrapper",
     "plugged",
-    "provider",
-    "rank_and_parties",
-    "share_of",
-    "zero_share",
 ]
-
-
-class Communicator(Protocol):
-    """What CrypTen's protocols ask of a communicator."""
-
-    def get_rank(self) -> int: ...  # noqa: D102
-    def get_world_size(self) -> int: ...  # noqa: D102
 
 
 class Provider(Protocol):
@@ -107,6 +90,9 @@ class Provider(Protocol):
         self, size: Sequence[int], shift: int, name: str = ""
     ) -> tuple[Any, Any, Any]: ...
     def division(self, size: Sequence[int], divisor: int) -> tuple[Any, Any, Any]: ...  # noqa: D102
+    def generate_additive_triple(  # noqa: D102
+        self, size0: Sequence[int], size1: Sequence[int], op: TupleKind
+    ) -> tuple[Any, Any, Any]: ...
     def generate_binary_triple(  # noqa: D102
         self, size0: Sequence[int], size1: Sequence[int]
     ) -> tuple[Any, Any, Any]: ...
@@ -124,63 +110,55 @@ class Provider(Protocol):
     ) -> Iterator[tuple[Any, Any, Any]]: ...
 
 
-def install(
-    communicator: Communicator,
-    provider: Provider,
-    *,
-    local: AesCtrStream,
-    previous: AesCtrStream,
-    following: AesCtrStream,
-) -> None:
-    """Put communicator, provider and AES streams under CrypTen, for this process.
-
-    Parameters
-    ----------
-    communicator : Communicator
-    provider : Provider
-    local : AesCtrStream
-        Known to this party only.
-    previous, following : AesCtrStream
-        Shared with the previous and the next party in the ring: pseudo-random zero sharings.
-    """
-    _communicator.get = lambda: communicator
-    _communicator.is_initialized = lambda: True
-    _mpc.get_default_provider = lambda: provider
-    cpu = torch.device("cpu")
-    crypten.generators = {
-        "prev": {cpu: previous},
-        "next": {cpu: following},
-        "local": {cpu: local},
-        "global": {},
-    }
-    _quicken()
-    _cfg.mpc.protocol = "beaver"  # its replicated products are not re-randomised
-    _cfg.encoder.precision_bits = 0  # ring integers: its equality test would return 2^16 for 1
-    crypten.set_grad_enabled(False)
-    _replace_generators(local)
-
-
 @contextmanager
 def plugged(
-    communicator: Communicator,
-    provider: Provider,
+    communicator: object,
+    provider: object,
     *,
     local: AesCtrStream,
     previous: AesCtrStream,
     following: AesCtrStream,
 ) -> Iterator[None]:
-    """Put other plug-ins under CrypTen for a while, then the former ones back, whatever happens.
+    """Put communicator, provider and AES streams under CrypTen's own protocols, and back again.
 
-    For a rehearsal: the same job on zero shares, with a communicator that sends nothing. Parameters
-    are those of `install`. Not for threads: there is one set of plug-ins in a process.
+    For a process: there is one set of plug-ins in it. Our protocols need none of them.
+
+    Parameters
+    ----------
+    communicator, provider
+        As CrypTen's protocols ask for them.
+    local : AesCtrStream
+        Known to this party only.
+    previous, following : AesCtrStream
+        Shared with the previous and the next party in the ring: pseudo-random zero sharings.
     """
     former = [(owner, name, getattr(owner, name)) for owner, name in _PLUG_POINTS]
+    settings = _cfg.__class__, dict(_cfg.__dict__)
+    grad_enabled = crypten.CrypTensor.AUTOGRAD_ENABLED
+    cpu = torch.device("cpu")
     try:
-        install(communicator, provider, local=local, previous=previous, following=following)
+        _communicator.get = lambda: communicator
+        _communicator.is_initialized = lambda: True
+        _mpc.get_default_provider = lambda: provider
+        crypten.generators = {
+            "prev": {cpu: previous},
+            "next": {cpu: following},
+            "local": {cpu: local},
+            "global": {},
+        }
+        _quicken()
+        _cfg.mpc.protocol = "beaver"  # its replicated products are not re-randomised
+        _cfg.encoder.precision_bits = 0  # ring integers: its equality test would return 2^16 for 1
+        crypten.set_grad_enabled(False)
+        _replace_generators(local)
         yield
     finally:
         for owner, name, value in former:
             setattr(owner, name, value)
+        _cfg.__class__ = settings[0]
+        _cfg.__dict__.clear()
+        _cfg.__dict__.update(settings[1])
+        crypten.set_grad_enabled(grad_enabled)
 
 
 _DRAWN_BY: Final = tuple(
@@ -195,6 +173,8 @@ _PLUG_POINTS: Final = (
     (_communicator, "is_initialized"),
     (_mpc, "get_default_provider"),
     (crypten, "generators"),
+    (MPCTensor, "shallow_copy"),
+    (MPCTensor, "clone"),
     *_DRAWN_BY,
 )
 
@@ -220,10 +200,11 @@ def _replace_generators(local: AesCtrStream) -> None:
         setattr(module, name, ours[name])
 
 
-def from_share(share: Int64Array | torch.Tensor) -> Any:
-    """Wrap this party's share as an `MPCTensor` of ring integers; products never truncate."""
-    tensor = share if isinstance(share, torch.Tensor) else torch.from_numpy(share)
-    return _wrap(ArithmeticSharedTensor.from_shares(tensor, precision=0), crypten.mpc.arithmetic)
+def fill_wrapper(x_enc: Any, share: torch.Tensor) -> None:
+    """Make ring integers of a new `MPCTensor`; its constructor would draw a zero sharing first."""
+    crypten.CrypTensor.__init__(x_enc)
+    x_enc._tensor = ArithmeticSharedTensor.from_shares(share, precision=0)
+    x_enc.ptype = crypten.mpc.arithmetic
 
 
 class _PlainConfig(type(_cfg)):  # type: ignore[misc]
@@ -275,50 +256,3 @@ def _wrap(tensor: Any, ptype: Any) -> Any:
     x_enc._tensor = tensor
     x_enc.ptype = ptype
     return x_enc
-
-
-def provider() -> Provider:
-    """Return the source of correlated randomness that is plugged in."""
-    plugged_in: Provider = _mpc.get_default_provider()
-    return plugged_in
-
-
-def rank_and_parties() -> tuple[int, int]:
-    """Return this party's number and the number of parties."""
-    communicator = _communicator.get()
-    return communicator.get_rank(), communicator.get_world_size()
-
-
-def zero_share(shape: Sequence[int]) -> Int64Array:
-    """Return this party's share of a fresh sharing of zeros, which neighbours' streams give."""
-    cpu = torch.device("cpu")
-    previous, following = crypten.generators["prev"][cpu], crypten.generators["next"][cpu]
-    zeros: Int64Array = previous.ring(shape) - following.ring(shape)
-    return zeros
-
-
-def open_bits(masked: Sequence[Int64Array]) -> list[Int64Array]:
-    """Open words of xor-shared bits inside a protocol, each masked as for `open_masked`."""
-    flat = np.concatenate([words.reshape(-1) for words in masked])
-    opened = _communicator.get().all_reduce(torch.from_numpy(flat), op=BXOR).numpy()
-    ends = np.cumsum([words.size for words in masked])
-    return [
-        opened[end - words.size : end].reshape(words.shape)
-        for words, end in zip(masked, ends, strict=True)
-    ]
-
-
-def open_masked(masked: Sequence[torch.Tensor]) -> list[torch.Tensor]:
-    """Open sums x + mask inside a protocol, all in one round, from this party's shares of them.
-
-    Each mask is uniform and used once, so nothing is learned. Results are opened by
-    `mpc.engine.reveal` only.
-    """
-    opened: list[torch.Tensor] = _communicator.get().all_reduce(list(masked))
-    return opened
-
-
-def share_of(x_enc: Any) -> Int64Array:
-    """Return this party's share of an `MPCTensor`, as a NumPy array."""
-    array: Int64Array = x_enc.share.contiguous().numpy()
-    return array

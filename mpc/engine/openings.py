@@ -16,13 +16,14 @@ Gilboa, Ishai: Secure computation with preprocessing via function secret sharing
 a wire, whatever many gates it enters).
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, Final, Generic, TypeVar, overload
 
 import torch
 
-from mpc.engine._crypten import from_share, open_masked, provider
+from mpc.engine.context import Matmul, Party, SharedTensor
 from mpc.ring.bilinear import Formula, bilinear
 
 _IN_CACHE: Final = 1 << 18
@@ -46,6 +47,7 @@ class Mask:
 class Masked:
     """A secret that was opened under a mask, once."""
 
+    party: Party
     share: torch.Tensor = field(repr=False)
     """This party's share of the secret."""
     opened: torch.Tensor = field(repr=False)
@@ -53,9 +55,9 @@ class Masked:
     mask: Mask
 
     @property
-    def secret(self) -> Any:
-        """The secret as an `MPCTensor`."""
-        return from_share(self.share)
+    def secret(self) -> SharedTensor:
+        """The secret."""
+        return self.party.holds(self.share)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -66,10 +68,16 @@ class Pending(Generic[T]):
     """This party's share of secret + mask."""
     settle: Callable[[torch.Tensor], T]
     """Takes the opened sum."""
+    party: Party | None
+    """Who sends it; None: nothing is to be sent."""
 
     def then(self, finish: Callable[[T], A]) -> "Pending[A]":
         """Do something more with what it settles to."""
-        return Pending(masked=self.masked, settle=lambda opened: finish(self.settle(opened)))
+        return Pending(
+            masked=self.masked,
+            settle=lambda opened: finish(self.settle(opened)),
+            party=self.party,
+        )
 
 
 @overload
@@ -88,9 +96,17 @@ def together(*pending: Pending[Any]) -> tuple[Any, ...]:
     Cost: one round, 8 bytes an element from each party to each other; none if there is nothing to
     send. Leakage: none.
     """
-    sums = [each.masked for each in pending]
-    opened = open_masked(sums) if any(len(each.reshape(-1)) for each in sums) else sums
+    sums, party = [each.masked for each in pending], _sender(pending)
+    opened = party.open_masked(sums) if party is not None else sums
     return tuple(each.settle(of) for each, of in zip(pending, opened, strict=True))
+
+
+def _sender(pending: Sequence[Pending[Any]]) -> Party | None:
+    """Return who sends openings; None if all of them are empty."""
+    for each in pending:
+        if each.party is not None and each.masked.numel():
+            return each.party
+    return None
 
 
 def joined(*pending: Pending[Any]) -> Pending[tuple[Any, ...]]:
@@ -104,12 +120,14 @@ def joined(*pending: Pending[Any]) -> Pending[tuple[Any, ...]]:
             for each, part, shape in zip(pending, parts, shapes, strict=True)
         )
 
-    return Pending(masked=torch.cat([each.masked.reshape(-1) for each in pending]), settle=settle)
+    flat = torch.cat([each.masked.reshape(-1) for each in pending])
+    return Pending(masked=flat, settle=settle, party=_sender(pending))
 
 
 def ready(value: T) -> Pending[T]:
     """Return what needs no opening in the shape of what does."""
-    return Pending(masked=torch.zeros(0, dtype=torch.int64), settle=lambda opened: value)
+    nothing = torch.zeros(0, dtype=torch.int64)
+    return Pending(masked=nothing, settle=lambda opened: value, party=None)
 
 
 def now(pending: Pending[T]) -> T:
@@ -117,39 +135,41 @@ def now(pending: Pending[T]) -> T:
     return together(pending)[0]
 
 
-def masked(name: str, x_enc: Any) -> Pending[Masked]:
+def masked(name: str, x_enc: SharedTensor) -> Pending[Masked]:
     """Open a secret under a fresh mask that the dealer notes under a name.
 
     Parameters
     ----------
     name : str
         Of the mask, until another of the name is made or the job ends.
-    x_enc : MPCTensor
+    x_enc : SharedTensor
     """
-    share = x_enc.share.contiguous()
-    mask = Mask(name=name, share=provider().mask(name, tuple(share.shape)))
+    share, party = x_enc.share.contiguous(), x_enc.party
+    mask = Mask(name=name, share=party.provider.mask(name, tuple(share.shape)))
     return Pending(
         masked=share + mask.share,
-        settle=lambda opened: Masked(share=share, opened=opened, mask=mask),
+        settle=lambda opened: Masked(party=party, share=share, opened=opened, mask=mask),
+        party=party,
     )
 
 
 def rename(x: Masked, name: str) -> Masked:
     """Let a mask go by another name, so that its own may be used again."""
-    provider().rename(x.mask.name, name)
-    return Masked(share=x.share, opened=x.opened, mask=Mask(name=name, share=x.mask.share))
+    x.party.provider.rename(x.mask.name, name)
+    return replace(x, mask=Mask(name=name, share=x.mask.share))
 
 
 def reshaped(x: Masked, shape: tuple[int, ...]) -> Masked:
     """Return the same secret under the same mask, with other axes."""
     return Masked(
+        party=x.party,
         share=x.share.reshape(shape),
         opened=x.opened.reshape(shape),
         mask=Mask(name=x.mask.name, share=x.mask.share.reshape(shape)),
     )
 
 
-def multiply(formula: Formula, x: Masked, y: Masked) -> Any:
+def multiply(formula: Formula, x: Masked, y: Masked) -> SharedTensor:
     """Return shares of a bilinear map of two secrets that were opened under masks.
 
     Parameters
@@ -163,24 +183,25 @@ def multiply(formula: Formula, x: Masked, y: Masked) -> Any:
     -----
     Cost: no round; from the dealer to party 0, 8 bytes an element of the result. Leakage: none.
     """
-    return from_share(_map(formula, x.opened, y.share) - times_mask(formula, x.mask, y))
+    share = _map(y.party, formula, x.opened, y.share) - times_mask(formula, x.mask, y)
+    return y.party.holds(share)
 
 
 def times_mask(formula: Formula, a: Mask, y: Masked) -> torch.Tensor:
     """Return this party's share of a bilinear map of a mask and a secret; cost as `multiply`."""
     shapes = tuple(a.share.shape), tuple(y.opened.shape)
-    of_masks = provider().product(formula, (a.name, y.mask.name), shapes)
-    return _map(formula, a.share, y.opened) - of_masks
+    of_masks = y.party.provider.product(formula, (a.name, y.mask.name), shapes)
+    return _map(y.party, formula, a.share, y.opened) - of_masks
 
 
-def _map(formula: Formula, left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
-    value: torch.Tensor = bilinear(formula, left, right, _matmul)
+def _map(party: Party, formula: Formula, left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
+    value: torch.Tensor = bilinear(formula, left, right, partial(_matmul, party.matmul))
     return value
 
 
-def _matmul(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
+def _matmul(matmul: Matmul, left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
     """Multiply integer matrices; torch does so row by row of the left one, so it wants few."""
     few = 4 * right.shape[1] <= left.shape[0]
     if few and (left.T.is_contiguous() or left.numel() <= _IN_CACHE):
-        return torch.matmul(right.T, left.T).T
-    return torch.matmul(left, right)  # looked up anew: a rehearsal replaces it
+        return matmul(right.T, left.T).T
+    return matmul(left, right)

@@ -7,13 +7,12 @@ Under `distances` the server computes k and the labels from what it learned and 
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, Literal, Protocol
+from typing import Final, Literal, Protocol
 
 import numpy as np
 import torch
 
-from mpc.engine._crypten import share_of, zero_share
-from mpc.engine.communicator import MeshCommunicator
+from mpc.engine.context import SharedTensor
 from mpc.engine.openings import Pending, ready
 from mpc.errors import PolicyError, TransportError
 from mpc.jobs.job import ClusterJob, RevealPolicy
@@ -66,7 +65,7 @@ class Opener(Protocol):
     """What a protocol asks of a door."""
 
     def reveal(
-        self, x_enc: Any, opening: tuple[Audience, Opening], *, why: str
+        self, x_enc: SharedTensor, opening: tuple[Audience, Opening], *, why: str
     ) -> Pending[Int64Array | None]:
         """Open a secret-shared tensor to an audience."""
 
@@ -76,7 +75,6 @@ class Door:
 
     Parameters
     ----------
-    communicator : MeshCommunicator
     server : Link
         To the server, in whose process a simulation's evaluator lives.
     owners : mapping of link to rows
@@ -89,14 +87,12 @@ class Door:
 
     def __init__(
         self,
-        communicator: MeshCommunicator,
         server: Link,
         owners: Mapping[Link, Sequence[int]],
         job: ClusterJob,
         *,
         number: int = 0,
     ) -> None:
-        self._communicator = communicator
         self._server = server
         self._owners = owners
         self._job = job
@@ -106,13 +102,13 @@ class Door:
         """Owners that did not take their result, and why."""
 
     def reveal(
-        self, x_enc: Any, opening: tuple[Audience, Opening], *, why: str
+        self, x_enc: SharedTensor, opening: tuple[Audience, Opening], *, why: str
     ) -> Pending[Int64Array | None]:
         """Open a secret-shared tensor to an audience, if the policy allows, and write it down.
 
         Parameters
         ----------
-        x_enc : MPCTensor
+        x_enc : SharedTensor
         opening : (Audience, Opening)
             To whom and what. `each client` gets row i of its own points only.
         why : str
@@ -141,8 +137,8 @@ class Door:
         to, what = opening
         if not self._allows(opening):
             raise PolicyError(f"policy {self._job.reveal!r} does not open {what} to {to}")
-        share = share_of(x_enc)
-        share = share + zero_share(share.shape)
+        share: Int64Array = x_enc.share.contiguous().numpy()
+        share = share + x_enc.party.zero_share(share.shape)
         self.ledger.append(
             LedgerEntry(
                 to=to,
@@ -154,7 +150,11 @@ class Door:
             )
         )
         if to == "parties and server":
-            return Pending(masked=torch.from_numpy(share), settle=lambda opened: opened.numpy())
+            return Pending(
+                masked=torch.from_numpy(share),
+                settle=lambda opened: opened.numpy(),
+                party=x_enc.party,
+            )
         if to == "each client":
             for link, rows in self._owners.items():
                 self._deliver(link, share[np.asarray(rows)])

@@ -11,12 +11,12 @@ Shape letters: B batch, L candidates, N points, C columns of all groups, K clust
 import math
 from collections.abc import Sequence
 from itertools import accumulate
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import torch
 
-from mpc.engine._crypten import from_share, rank_and_parties
+from mpc.engine.context import Party, SharedTensor
 from mpc.engine.openings import Masked, now
 from mpc.gates.lut_comparison import RingArray
 from mpc.gates.pairs import duels_of
@@ -37,13 +37,13 @@ MOST_WINS: Final = 255
 
 
 def nearest(
-    dist_enc_NC: Any, groups: Sequence[int], kept_N: Masked, *, at_once: bool = False
-) -> Any:
+    dist_enc_NC: SharedTensor, groups: Sequence[int], kept_N: Masked, *, at_once: bool = False
+) -> SharedTensor:
     """Return shares of who is nearest to whom, times who counts, (N, C).
 
     Parameters
     ----------
-    dist_enc_NC : MPCTensor, (N, C)
+    dist_enc_NC : SharedTensor, (N, C)
         Distances to the K_1 + K_2 + ... = C centres of one or more groups, of `COMPARED_BITS` bits.
     groups : sequence of int
         How many columns each group has; every point has one nearest centre in each group.
@@ -54,7 +54,7 @@ def nearest(
 
     Returns
     -------
-    MPCTensor, (N, C)
+    SharedTensor, (N, C)
         Integers 0 or 1.
 
     Notes
@@ -75,27 +75,27 @@ def nearest(
     set_back_C = torch.full((sum(groups),), _SET_BACK << (COMPARED_BITS - 4))
     set_back_C[first] = 0
     left_out_N = local(kept_N.secret, lambda kept: -kept) + 1
-    in_order_NC = from_share(dist_enc_NC.share + left_out_N.share[:, None] * set_back_C)
+    in_order_NC = dist_enc_NC.like(dist_enc_NC.share + left_out_N.share[:, None] * set_back_C)
     wins = later_wins(in_order_NC, tuple(groups), COMPARED_BITS, sum_bits=bits, at_once=at_once)
     others = sorted(set(range(sum(groups))) - set(first))
-    losses = _losses(wins, tuple(groups))[:, others]
-    won_enc = now(equals_zero(from_share(losses), bits))
+    losses = _losses(kept_N.party, wins, tuple(groups))[:, others]
+    won_enc = now(equals_zero(dist_enc_NC.like(losses), bits))
     return _with_first_columns(won_enc.share, groups, kept_N)
 
 
-def one_hot_min(x_enc_BL: Any, num_bits: int) -> Any:
+def one_hot_min(x_enc_BL: SharedTensor, num_bits: int) -> SharedTensor:
     """Return shares of the one-hot row of the smallest candidate.
 
     Parameters
     ----------
-    x_enc_BL : MPCTensor, (B, L)
+    x_enc_BL : SharedTensor, (B, L)
         Right mod 2^num_bits.
     num_bits : int
         n, 5 to 64.
 
     Returns
     -------
-    MPCTensor, (B, L)
+    SharedTensor, (B, L)
         Integers 0 or 1, one 1 in each row.
 
     Notes
@@ -106,23 +106,24 @@ def one_hot_min(x_enc_BL: Any, num_bits: int) -> Any:
     """
     batch, candidates = x_enc_BL.size()
     if candidates == 1:
-        return from_share(torch.zeros(batch, 1, dtype=torch.int64)) + 1
+        return x_enc_BL.like(torch.zeros(batch, 1, dtype=torch.int64)) + 1
     few = batch * candidates * (candidates - 1) // 2 <= PAIRS_MAX and candidates <= MOST_WINS
     if candidates > GROUP and not few:
         return _tournament(x_enc_BL, num_bits)
     bits = (candidates - 1).bit_length()
-    losses = _losses(later_wins(x_enc_BL, (candidates,), num_bits, sum_bits=bits), (candidates,))
-    return now(equals_zero(from_share(losses), bits))
+    wins = later_wins(x_enc_BL, (candidates,), num_bits, sum_bits=bits)
+    losses = _losses(x_enc_BL.party, wins, (candidates,))
+    return now(equals_zero(x_enc_BL.like(losses), bits))
 
 
-def _losses(high_wins: RingArray, groups: tuple[int, ...]) -> torch.Tensor:
+def _losses(party: Party, high_wins: RingArray, groups: tuple[int, ...]) -> torch.Tensor:
     """Return shares of how many duels each candidate lost, (B, L), from who won them, (B, E)."""
     low, high = duels_of(groups)
     lost = np.zeros((len(high_wins), sum(groups)), dtype=high_wins.dtype)
     for column in range(lost.shape[1]):
         lost[:, column] = high_wins[:, low == column].sum(1, dtype=lost.dtype)
         lost[:, column] -= high_wins[:, high == column].sum(1, dtype=lost.dtype)
-    if rank_and_parties()[0] == 0:  # the higher of each pair lost, but for its wins
+    if party.rank == 0:  # the higher of each pair lost, but for its wins
         lost += np.bincount(high, minlength=lost.shape[1]).astype(lost.dtype)
     return torch.from_numpy(lost.astype(np.int64))
 
@@ -131,30 +132,36 @@ def _first_columns(groups: Sequence[int]) -> list[int]:
     return [0, *accumulate(groups[:-1])]
 
 
-def _with_first_columns(others: torch.Tensor, groups: Sequence[int], kept_N: Masked) -> Any:
+def _with_first_columns(
+    others: torch.Tensor, groups: Sequence[int], kept_N: Masked
+) -> SharedTensor:
     """Put each group's first column, what the others leave of who counts, before them."""
     columns, done = [], 0
     for size in groups:
         rest = others[:, done : done + size - 1]
         columns += [kept_N.share[:, None] - rest.sum(1, keepdim=True), rest]
         done += size - 1
-    return from_share(torch.cat(columns, dim=1))
+    return kept_N.party.holds(torch.cat(columns, dim=1))
 
 
-def _by_tournament(dist_enc_NC: Any, groups: Sequence[int], kept_N: Masked) -> Any:
+def _by_tournament(
+    dist_enc_NC: SharedTensor, groups: Sequence[int], kept_N: Masked
+) -> SharedTensor:
     parts = torch.split(dist_enc_NC.share, list(groups), dim=1)
-    onehot = [one_hot_min(from_share(part.contiguous()), COMPARED_BITS).share for part in parts]
-    return from_share(torch.cat(onehot, dim=1)) * local(kept_N.secret, lambda b: b[:, None])
+    onehot = [
+        one_hot_min(dist_enc_NC.like(part.contiguous()), COMPARED_BITS).share for part in parts
+    ]
+    return dist_enc_NC.like(torch.cat(onehot, dim=1)) * local(kept_N.secret, lambda b: b[:, None])
 
 
-def _tournament(x_enc_BL: Any, num_bits: int) -> Any:
+def _tournament(x_enc_BL: SharedTensor, num_bits: int) -> SharedTensor:
     batch, candidates = x_enc_BL.size()
     groups = math.ceil(candidates / GROUP)
     missing = groups * GROUP - candidates
     padded = torch.nn.functional.pad(x_enc_BL.share, (0, missing))
     far = torch.zeros(groups * GROUP, dtype=torch.int64)
     far[candidates:] = _FAR << (num_bits - 4)
-    x_enc = from_share(padded) + far
+    x_enc = x_enc_BL.like(padded) + far
     x_enc = local(x_enc, lambda x: x.reshape(batch * groups, GROUP))
     inside_enc = one_hot_min(x_enc, num_bits)
     best_enc = local((inside_enc * x_enc).sum(1), lambda x: x.reshape(batch, groups))

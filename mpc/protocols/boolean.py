@@ -18,6 +18,8 @@ circuit    two parties               more
 
 each fraction and logarithm rounded up. Nothing is opened but masked bits.
 
+`party` is whoever computes, with its links and its triples.
+
 Shape letters: n numbers, W = ceil(n / 64) words, L planes.
 
 References
@@ -26,12 +28,12 @@ Damgard et al.: Unconditionally Secure Constant-Rounds Multi-Party Computation f
 Comparison, Bits and Exponentiation, TCC 2006, section 6 (carries by a tree).
 """
 
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
-from mpc.engine._crypten import open_bits, provider, rank_and_parties
+from mpc.engine.context import Party
 from mpc.ring.fixedpoint import Int64Array
 
 WORD_BITS: Final = 64
@@ -69,7 +71,7 @@ def planes_of(ring_n: Int64Array, bit_length: int) -> Int64Array:
     return pack(np.ascontiguousarray(bits_nL.T))
 
 
-def negative(share_n: Int64Array, bit_length: int) -> Int64Array:
+def negative(party: Party, share_n: Int64Array, bit_length: int) -> Int64Array:
     """Return the xor-shared plane (W,) of [x < 0] from additive shares; |x| < 2^(bit_length - 1).
 
     Takes 2 bits or more.
@@ -81,18 +83,17 @@ def negative(share_n: Int64Array, bit_length: int) -> Int64Array:
     if bit_length < 2:
         raise ValueError("a number and its sign take 2 bits or more")
     mine_LW = planes_of(share_n, bit_length)
-    _, num_parties = rank_and_parties()
-    if num_parties == 2:
-        carry_W = _carry(*_add_blocks(mine_LW[:-1], generate=True))
+    if party.num_parties == 2:
+        carry_W = _carry(party, *_add_blocks(party, mine_LW[:-1], generate=True))
         top_W: Int64Array = mine_LW[-1]
     else:
-        s_LW, c_LW = _carry_save(mine_LW)
-        carry_W = _carry(s_LW[:-1] ^ c_LW[:-1], conjunction(s_LW[:-1], c_LW[:-1]))
+        s_LW, c_LW = _carry_save(party, mine_LW)
+        carry_W = _carry(party, s_LW[:-1] ^ c_LW[:-1], conjunction(party, s_LW[:-1], c_LW[:-1]))
         top_W = s_LW[-1] ^ c_LW[-1]
     return top_W ^ carry_W
 
 
-def zero(share_n: Int64Array, bit_length: int) -> Int64Array:
+def zero(party: Party, share_n: Int64Array, bit_length: int) -> Int64Array:
     """Return the xor-shared plane (W,) of [x == 0] from additive shares; |x| < 2^bit_length.
 
     Notes
@@ -100,65 +101,63 @@ def zero(share_n: Int64Array, bit_length: int) -> Int64Array:
     x is 0 if and only if x - 1 is -1: two addends give -1 when all their bits differ, without a
     carry.
     """
-    rank, num_parties = rank_and_parties()
-    mine_LW = planes_of(share_n - 1 if rank == 0 else share_n, bit_length)
-    if num_parties == 2:
-        return all_of(_add_blocks(mine_LW, generate=False)[0])
-    s_LW, c_LW = _carry_save(mine_LW)
-    return all_of(s_LW ^ c_LW)
+    mine_LW = planes_of(share_n - 1 if party.rank == 0 else share_n, bit_length)
+    if party.num_parties == 2:
+        return all_of(party, _add_blocks(party, mine_LW, generate=False)[0])
+    s_LW, c_LW = _carry_save(party, mine_LW)
+    return all_of(party, s_LW ^ c_LW)
 
 
-def all_of(planes_LW: Int64Array) -> Int64Array:
+def all_of(party: Party, planes_LW: Int64Array) -> Int64Array:
     """Return the xor-shared AND (W,) of L xor-shared planes in ceil(log2(L)) rounds."""
     while (length := len(planes_LW)) > 1:
         half = length // 2
-        both = conjunction(planes_LW[:half], planes_LW[half : 2 * half])
+        both = conjunction(party, planes_LW[:half], planes_LW[half : 2 * half])
         planes_LW = np.concatenate([both, planes_LW[2 * half :]])
     plane_W: Int64Array = planes_LW[0]
     return plane_W
 
 
-def to_ring(bits_n: Bits) -> Int64Array:
+def to_ring(party: Party, bits_n: Bits) -> Int64Array:
     """Return additive shares (n,) of xor-shared bits, in one round that sends n bits."""
-    rank, _ = rank_and_parties()
-    r_ring_enc, r_xor_enc = provider().B2A_rng((len(bits_n),))
+    r_ring_enc, r_xor_enc = party.provider.B2A_rng((len(bits_n),))
     r_ring, r_xor = r_ring_enc.share.numpy(), r_xor_enc.share.numpy()
-    opened = open_bits([pack(bits_n ^ (r_xor & 1).astype(np.uint8))])[0]
+    opened = party.open_bits([pack(bits_n ^ (r_xor & 1).astype(np.uint8))])[0]
     flipped = unpack(opened, len(bits_n)).astype(np.int64)
     share: Int64Array = r_ring * (1 - 2 * flipped)
-    return share + flipped if rank == 0 else share
+    return share + flipped if party.rank == 0 else share
 
 
-def conjunction(x: Int64Array, y: Int64Array) -> Int64Array:
+def conjunction(party: Party, x: Int64Array, y: Int64Array) -> Int64Array:
     """Return xor shares of x & y, shapes broadcast, in one round by a Beaver triple."""
-    triple: tuple[Any, ...] = provider().generate_binary_triple(x.shape, y.shape)
+    triple = party.provider.generate_binary_triple(x.shape, y.shape)
     a, b, c = (part.share.numpy() for part in triple)
-    x_masked, y_masked = open_bits([x ^ a, y ^ b])
+    x_masked, y_masked = party.open_bits([x ^ a, y ^ b])
     z: Int64Array = c ^ (b & x_masked) ^ (a & y_masked)
-    return z ^ (x_masked & y_masked) if rank_and_parties()[0] == 0 else z
+    return z ^ (x_masked & y_masked) if party.rank == 0 else z
 
 
-def _carry(p_LW: Int64Array, g_LW: Int64Array) -> Int64Array:
+def _carry(party: Party, p_LW: Int64Array, g_LW: Int64Array) -> Int64Array:
     """Return the carry out of all planes or blocks, each of which propagates or generates one."""
     while (length := len(g_LW)) > 1:
         half = length // 2
         low, high, rest = slice(0, 2 * half, 2), slice(1, 2 * half, 2), slice(2 * half, None)
-        passed = conjunction(p_LW[high], np.stack([g_LW[low], p_LW[low]]))
+        passed = conjunction(party, p_LW[high], np.stack([g_LW[low], p_LW[low]]))
         g_LW = np.concatenate([g_LW[high] ^ passed[0], g_LW[rest]])
         p_LW = np.concatenate([passed[1], p_LW[rest]])
     carry_W: Int64Array = g_LW[0]
     return carry_W
 
 
-def _carry_save(mine_LW: Int64Array) -> tuple[Int64Array, Int64Array]:
+def _carry_save(party: Party, mine_LW: Int64Array) -> tuple[Int64Array, Int64Array]:
     """Turn the parties' private addends into two xor-shared ones of the same sum mod 2^L."""
-    rank, num_parties = rank_and_parties()
-    addends = [mine_LW if party == rank else np.zeros_like(mine_LW) for party in range(num_parties)]
+    others = np.zeros_like(mine_LW)
+    addends = [mine_LW if rank == party.rank else others for rank in range(party.num_parties)]
     while len(addends) > 2:
-        x, y, z, *others = addends
-        majority = conjunction((x ^ z)[:-1], (y ^ z)[:-1]) ^ z[:-1]
+        x, y, z, *left = addends
+        majority = conjunction(party, (x ^ z)[:-1], (y ^ z)[:-1]) ^ z[:-1]
         carried = np.concatenate([np.zeros_like(z[:1]), majority])
-        addends = [*others, x ^ y ^ z, carried]
+        addends = [*left, x ^ y ^ z, carried]
     return addends[0], addends[1]
 
 
@@ -173,7 +172,7 @@ def _one_hot_blocks(mine_LW: Int64Array, padding: int) -> Int64Array:
     return values
 
 
-def _add_blocks(mine_LW: Int64Array, *, generate: bool) -> Int64Array:
+def _add_blocks(party: Party, mine_LW: Int64Array, *, generate: bool) -> Int64Array:
     """Say of each block of two parties' addends whether it propagates, and generates, a carry.
 
     Returns
@@ -188,14 +187,13 @@ def _add_blocks(mine_LW: Int64Array, *, generate: bool) -> Int64Array:
     knows all left factors, the other all right ones. The last block is filled up by planes that
     propagate.
     """
-    rank, _ = rank_and_parties()
-    left = _one_hot_blocks(mine_LW, padding=0 if rank == 0 else -1)
+    left = _one_hot_blocks(mine_LW, padding=0 if party.rank == 0 else -1)
     equal = left[::-1]
     above = np.bitwise_xor.accumulate(equal, axis=0) ^ equal
     right = np.stack([equal, above] if generate else [equal])
-    if rank == 0:
+    if party.rank == 0:
         right = np.zeros_like(right)
     else:
         left = np.zeros_like(left)
-    blocks: Int64Array = np.bitwise_xor.reduce(conjunction(left, right), axis=1)
+    blocks: Int64Array = np.bitwise_xor.reduce(conjunction(party, left, right), axis=1)
     return blocks

@@ -10,20 +10,12 @@ that its numbers are short says so: keys are as long as the numbers, and a look-
 their values is one round for anybody where it is small enough (`mpc.protocols.lookup`).
 """
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
 import torch
 
-from mpc.engine._crypten import (
-    from_share,
-    open_bits,
-    open_masked,
-    provider,
-    rank_and_parties,
-    share_of,
-)
+from mpc.engine.context import Party, SharedTensor
 from mpc.engine.openings import Masked, masked, now
 from mpc.gates import lut_comparison
 from mpc.gates.lut_comparison import RingArray
@@ -33,12 +25,12 @@ from mpc.protocols import boolean, lookup
 from mpc.ring.fixedpoint import Int64Array
 
 
-def local(x_enc: Any, linear: Callable[[torch.Tensor], torch.Tensor]) -> Any:
+def local(x_enc: SharedTensor, linear: Callable[[torch.Tensor], torch.Tensor]) -> SharedTensor:
     """Apply a linear map to each party's own share: no communication."""
-    return from_share(linear(x_enc.share))
+    return x_enc.like(linear(x_enc.share))
 
 
-def floored(x_enc: Any, bits: int) -> Any:
+def floored(x_enc: SharedTensor, bits: int) -> SharedTensor:
     """Divide by 2^bits, dropping bits of each party's share: no communication.
 
     Notes
@@ -49,12 +41,12 @@ def floored(x_enc: Any, bits: int) -> Any:
     return local(x_enc, lambda x: x >> bits) if bits else x_enc
 
 
-def is_zero(x_enc: Any, bit_length: int = 64) -> Any:
+def is_zero(x_enc: SharedTensor, bit_length: int = 64) -> SharedTensor:
     """Return shares of [x == 0] as integers 0 or 1, same shape.
 
     Parameters
     ----------
-    x_enc : MPCTensor
+    x_enc : SharedTensor
     bit_length : int
         |x| < 2^bit_length, 1 to 64: the fewer, the fewer rounds and bytes.
 
@@ -65,17 +57,18 @@ def is_zero(x_enc: Any, bit_length: int = 64) -> Any:
     """
     if lookup.pays(x_enc.nelement(), bit_length):
         return now(lookup.equals_zero(x_enc, bit_length))
-    share = share_of(x_enc)
-    plane = boolean.zero(share.reshape(-1), bit_length)
-    return _from_bits(boolean.unpack(plane, share.size), share.shape)
+    share, party = x_enc.share.contiguous().numpy(), x_enc.party
+    plane = boolean.zero(party, share.reshape(-1), bit_length)
+    bits = boolean.unpack(plane, share.size)
+    return party.holds(boolean.to_ring(party, bits).reshape(share.shape))
 
 
-def less_than_zero(x_enc: Any, bit_length: int = 64) -> Any:
+def less_than_zero(x_enc: SharedTensor, bit_length: int = 64) -> SharedTensor:
     """Return shares of [x < 0] as integers 0 or 1, same shape.
 
     Parameters
     ----------
-    x_enc : MPCTensor
+    x_enc : SharedTensor
         Taken mod 2^bit_length, in two's complement.
     bit_length : int
         2 to 64: the fewer, the fewer rounds and bytes.
@@ -86,22 +79,23 @@ def less_than_zero(x_enc: Any, bit_length: int = 64) -> Any:
     """
     if lookup.pays(x_enc.nelement(), bit_length):
         return now(lookup.is_negative(x_enc, bit_length))
-    share = x_enc.share.reshape(-1)
-    method = provider().comparing.method(share.numel(), bit_length, 64)
+    share, party = x_enc.share.reshape(-1), x_enc.party
+    method = party.provider.comparing.method(share.numel(), bit_length, 64)
     if method == "circuits":
-        return from_share(negative_by_circuit(share.numpy(), bit_length).reshape(x_enc.size()))
+        signs_n = negative_by_circuit(party, share.numpy(), bit_length)
+        return party.holds(signs_n.reshape(x_enc.size()))
     if method == "digits":
-        opened = now(masked("compared", from_share(share)))
+        opened = now(masked("compared", x_enc.like(share)))
         signs = _by_digits("digits64", opened, bit_length)
     else:
-        keys = provider().signs(share.numel(), bit_length)
-        at = open_masked([share + torch.from_numpy(keys.masks)])[0]
+        keys = party.provider.signs(share.numel(), bit_length)
+        at = party.open_masked([share + torch.from_numpy(keys.masks)])[0]
         signs = keys.evaluate(at.numpy())
-    return from_share(signs.view(np.int64).reshape(tuple(x_enc.size())))
+    return party.holds(signs.view(np.int64).reshape(tuple(x_enc.size())))
 
 
 def later_wins(
-    x_enc_BL: Any,
+    x_enc_BL: SharedTensor,
     groups: tuple[int, ...],
     bit_length: int,
     *,
@@ -112,7 +106,7 @@ def later_wins(
 
     Parameters
     ----------
-    x_enc_BL : MPCTensor, (B, L)
+    x_enc_BL : SharedTensor, (B, L)
         Candidates of all groups side by side; any two of a group differ by less than half the range
         of their bits.
     groups : tuple of int
@@ -132,20 +126,20 @@ def later_wins(
     compared at the difference of two masked candidates; by digits, some bits a pair more. Leakage:
     none.
     """
-    share_BL = x_enc_BL.share
+    share_BL, party = x_enc_BL.share, x_enc_BL.party
     batch = len(share_BL)
     kind: TupleKind = "digits4" if sum_bits <= 4 else "digits8"
     count, ring_bits = batch * num_duels(groups), DIGIT_KINDS[kind]
-    method = provider().comparing.method(count, bit_length, ring_bits, at_once=at_once)
+    method = party.provider.comparing.method(count, bit_length, ring_bits, at_once=at_once)
     if method == "circuits":
         flat = differences(share_BL.numpy(), groups)
-        wins = negative_by_circuit(flat, bit_length).view(np.uint64)
+        wins = negative_by_circuit(party, flat, bit_length).view(np.uint64)
     elif method == "digits":
-        opened = now(masked("compared", from_share(share_BL)))
+        opened = now(masked("compared", x_enc_BL))
         wins = _by_digits(kind, opened, bit_length, groups)
     else:
-        keys = provider().duels(batch, groups, bit_length)
-        at = open_masked([share_BL + torch.from_numpy(keys.masks)])[0]
+        keys = party.provider.duels(batch, groups, bit_length)
+        at = party.open_masked([share_BL + torch.from_numpy(keys.masks)])[0]
         wins = keys.evaluate(at.numpy())
     return wins.reshape(batch, -1)
 
@@ -155,29 +149,25 @@ def _by_digits(
 ) -> RingArray:
     """Return shares of signs of what is open, flat, in one more round."""
     opened, parts, looked_up = x.opened.numpy(), [], []
-    tables = provider().digits(kind, len(opened), bit_length, x.mask.name, groups)
-    party = rank_and_parties()[0]
+    tables = x.party.provider.digits(kind, len(opened), bit_length, x.mask.name, groups)
+    rank = x.party.rank
     for request, flips, flat in tables:
         points = request.compared(opened).view(np.uint64)
         words, products = request.plan.parts(flat, len(points))
-        looked_up.append(lut_comparison.looked_up(request.plan, party, words, points) ^ flips)
+        looked_up.append(lut_comparison.looked_up(request.plan, rank, words, points) ^ flips)
         parts.append((request.plan, products.copy(), points))  # lets go of the words
     flipped = np.concatenate(looked_up, axis=1)
-    together = open_bits([boolean.pack(flipped.reshape(-1))])[0]
+    together = x.party.open_bits([boolean.pack(flipped.reshape(-1))])[0]
     bits = boolean.unpack(together, flipped.size).reshape(flipped.shape)
     done, shares = 0, []
     for plan, products, points in parts:
         of_part = bits[:, done : done + len(points)]
-        shares.append(lut_comparison.folded(plan, party, products, points, of_part))
+        shares.append(lut_comparison.folded(plan, rank, products, points, of_part))
         done += len(points)
     return np.concatenate(shares)
 
 
-def negative_by_circuit(share: Int64Array, bit_length: int) -> Int64Array:
+def negative_by_circuit(party: Party, share: Int64Array, bit_length: int) -> Int64Array:
     """Return shares mod 2^64 of [x < 0] of flat numbers; see `mpc.protocols.boolean`."""
-    plane = boolean.negative(share, bit_length)
-    return boolean.to_ring(boolean.unpack(plane, share.size))
-
-
-def _from_bits(bits: boolean.Bits, shape: Sequence[int]) -> Any:
-    return from_share(boolean.to_ring(bits.reshape(-1)).reshape(tuple(shape)))
+    plane = boolean.negative(party, share, bit_length)
+    return boolean.to_ring(party, boolean.unpack(plane, share.size))

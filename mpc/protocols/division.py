@@ -15,11 +15,11 @@ Shape letters: N points, C counts.
 """
 
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 import torch
 
-from mpc.engine._crypten import from_share, provider
+from mpc.engine.context import SharedTensor
 from mpc.engine.openings import Mask, Masked, Pending, multiply, times_mask
 from mpc.ring.quotient_tables import HIGH_SHIFT
 
@@ -43,7 +43,7 @@ class Split:
 
 
 def split(
-    name: str, v_enc: Any, *, signed: bool = False, shift: int = HIGH_SHIFT
+    name: str, v_enc: SharedTensor, *, signed: bool = False, shift: int = HIGH_SHIFT
 ) -> Pending[Split]:
     """Open secrets in 0 .. 2^63 - 1 under a mask, and split them into high and low parts.
 
@@ -51,7 +51,7 @@ def split(
     ----------
     name : str
         Of the mask; of its parts, "name shifted" and "name top".
-    v_enc : MPCTensor
+    v_enc : SharedTensor
     signed : bool
         Secrets are in -2^62 .. 2^62 - 1.
     shift : int
@@ -70,7 +70,7 @@ def split(
     Dalskov, Escudero, Keller: Fantastic Four, USENIX Security 2021, section 5 (probabilistic
     truncation with a known top bit).
     """
-    r_enc, shifted_enc, top_enc = provider().truncation(tuple(v_enc.size()), shift, name)
+    r_enc, shifted_enc, top_enc = v_enc.party.provider.truncation(tuple(v_enc.size()), shift, name)
     share, offset = v_enc.share.contiguous(), _SIGNED_OFFSET if signed else 0
 
     def settle(opened: torch.Tensor) -> Split:
@@ -78,19 +78,24 @@ def split(
         may_wrap = 1 - ((positive >> (_RING_BITS - 1)) & 1)
         high = (positive >> shift) & ((1 << (_RING_BITS - shift)) - 1)
         return Split(
-            value=Masked(share=share, opened=opened, mask=Mask(name=name, share=r_enc.share)),
+            value=Masked(
+                party=v_enc.party,
+                share=share,
+                opened=opened,
+                mask=Mask(name=name, share=r_enc.share),
+            ),
             high=high - (offset >> shift),
             wraps=may_wrap << (_RING_BITS - shift),
             shifted=Mask(name=f"{name} shifted", share=shifted_enc.share),
             top=Mask(name=f"{name} top", share=top_enc.share),
         )
 
-    return Pending(masked=share + r_enc.share, settle=settle)
+    return Pending(masked=share + r_enc.share, settle=settle, party=v_enc.party)
 
 
 def quotients(
     v: Split, low: Masked, rest: Masked, formula: Literal["k,k->k", "ik,k->ik"] = "k,k->k"
-) -> Any:
+) -> SharedTensor:
     """Return shares of V T_0 + H (T_1 - 2^h T_0), (C,), from entries of tables; no round.
 
     The tables are `mpc.ring.quotient_tables.Tables`. V is of shape (C,), or (N, C) with the second
@@ -99,4 +104,4 @@ def quotients(
     high = v.high * rest.share
     high -= times_mask(formula, v.shifted, rest)
     high += v.wraps * times_mask(formula, v.top, rest)
-    return multiply(formula, v.value, low) + from_share(high)
+    return multiply(formula, v.value, low) + rest.party.holds(high)

@@ -8,12 +8,12 @@ Shape letters: V values 0 .. 2^d - 1.
 """
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import torch
 
-from mpc.engine._crypten import from_share, provider
+from mpc.engine.context import SharedTensor
 from mpc.engine.openings import Pending
 from mpc.ring.fixedpoint import Int64Array
 
@@ -26,19 +26,19 @@ def pays(count: int, bit_length: int) -> bool:
     return bit_length < 20 and count << bit_length <= LARGEST
 
 
-def look_up(x_enc: Any, tables: Sequence[Int64Array]) -> Pending[list[Any]]:
+def look_up(x_enc: SharedTensor, tables: Sequence[Int64Array]) -> Pending[list[SharedTensor]]:
     """Return shares of each table's entry at x, of x's shape.
 
     Parameters
     ----------
-    x_enc : MPCTensor
+    x_enc : SharedTensor
         Taken mod 2^d.
     tables : sequence of ndarray of int64, (2^d,), or (C, 2^d) for x of shape (C,)
         Public; the latter has one for each element.
 
     Returns
     -------
-    Pending list of MPCTensor
+    Pending list of SharedTensor
 
     Notes
     -----
@@ -51,32 +51,31 @@ def look_up(x_enc: Any, tables: Sequence[Int64Array]) -> Pending[list[Any]]:
     randomness in secure computation, TCC 2013, section 3 (one-time truth tables).
     """
     bit_length = tables[0].shape[-1].bit_length() - 1
-    mask_enc, rows_enc = provider().lookup(tuple(x_enc.size()), bit_length)
+    mask_enc, rows_enc = x_enc.party.provider.lookup(tuple(x_enc.size()), bit_length)
     rows, places = rows_enc.share, np.arange(1 << bit_length, dtype=np.int64)
 
-    def settle(opened: torch.Tensor) -> list[Any]:
+    def settle(opened: torch.Tensor) -> list[SharedTensor]:
         values: Int64Array = (opened.numpy()[..., None] - places) & (len(places) - 1)
         entries = (_entries(table, values) for table in tables)
-        return [from_share((rows * torch.from_numpy(of)).sum(-1)) for of in entries]
+        return [x_enc.like((rows * torch.from_numpy(of)).sum(-1)) for of in entries]
 
-    return Pending(masked=x_enc.share + mask_enc.share, settle=settle)
+    return Pending(masked=x_enc.share + mask_enc.share, settle=settle, party=x_enc.party)
 
 
-def equals_zero(x_enc: Any, bit_length: int) -> Pending[Any]:
+def equals_zero(x_enc: SharedTensor, bit_length: int) -> Pending[SharedTensor]:
     """Return shares of [x = 0 mod 2^bit_length], as integers 0 or 1; cost as in `look_up`."""
-    mask_enc, rows_enc = provider().lookup(tuple(x_enc.size()), bit_length)
+    mask_enc, rows_enc = x_enc.party.provider.lookup(tuple(x_enc.size()), bit_length)
 
-    def settle(opened: torch.Tensor) -> Any:
-        return from_share(_at_zero(rows_enc.share, opened, bit_length))
+    def settle(opened: torch.Tensor) -> SharedTensor:
+        return x_enc.like(_at_zero(rows_enc.share, opened, bit_length))
 
-    return Pending(masked=x_enc.share + mask_enc.share, settle=settle)
+    return Pending(masked=x_enc.share + mask_enc.share, settle=settle, party=x_enc.party)
 
 
-def is_negative(x_enc: Any, bit_length: int) -> Pending[Any]:
+def is_negative(x_enc: SharedTensor, bit_length: int) -> Pending[SharedTensor]:
     """Return shares of [x < 0] of numbers in two's complement of `bit_length` bits."""
     table = np.arange(1 << bit_length, dtype=np.int64) >> (bit_length - 1)
-    pending = look_up(x_enc, [table])
-    return Pending(masked=pending.masked, settle=lambda opened: pending.settle(opened)[0])
+    return look_up(x_enc, [table]).then(lambda entries: entries[0])
 
 
 def _entries(table: Int64Array, values: Int64Array) -> Int64Array:

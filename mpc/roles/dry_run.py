@@ -7,15 +7,13 @@ that decide it: running them says more surely than a formula what they ask for.
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any
-from unittest.mock import patch
 
 import numpy as np
 import torch
 
 from mpc.clustering.pipeline import Decision, cluster_shares
-from mpc.engine._crypten import from_share, plugged
 from mpc.engine.communicator import MeshCommunicator
+from mpc.engine.context import Party, SharedTensor
 from mpc.engine.openings import Pending, ready
 from mpc.engine.reveal import Audience, Opening
 from mpc.fss.correction_words import RingArray
@@ -125,7 +123,7 @@ class _ShutDoor:
     """Opens nothing: what the parties would learn is zero, so that no iteration is the last."""
 
     def reveal(
-        self, x_enc: Any, opening: tuple[Audience, Opening], *, why: str
+        self, x_enc: SharedTensor, opening: tuple[Audience, Opening], *, why: str
     ) -> Pending[Int64Array | None]:
         return ready(np.zeros(tuple(x_enc.size()), dtype=np.int64))
 
@@ -157,28 +155,27 @@ def rehearse(shape: JobShape) -> Schedule:
     provider = RecordingProvider(shape.num_parties, shape.job.comparisons)
     steps, job = _Steps(provider), shape.job
     n, k = shape.num_points, job.k or 1
-    with _alone(shape.num_parties, provider):
-        cluster_shares(
-            replace(job, iterations=min(job.iterations, _ITERATIONS)),
-            from_share(torch.zeros(n, shape.dim, dtype=torch.int64)),
-            from_share(torch.zeros(n, shape.payload, dtype=torch.int64)),
-            door=_ShutDoor(),
-            meter=steps,
-            decide=lambda: Decision(labels=(0,) * n, k=k, iterations=1),
-            owner_of_N=shape.owner_of_N,
-        )
+    party = _alone(shape.num_parties, provider)
+    cluster_shares(
+        replace(job, iterations=min(job.iterations, _ITERATIONS)),
+        party.holds(torch.zeros(n, shape.dim, dtype=torch.int64)),
+        party.holds(torch.zeros(n, shape.payload, dtype=torch.int64)),
+        door=_ShutDoor(),
+        meter=steps,
+        decide=lambda: Decision(labels=(0,) * n, k=k, iterations=1),
+        owner_of_N=shape.owner_of_N,
+    )
     return schedule_of(steps.recorded, limit=job.iterations)
 
 
 def record(
     num_parties: int,
-    operation: Callable[[RecordingProvider], object],
+    operation: Callable[[Party], object],
     comparisons: Comparisons = "auto",
 ) -> Tuples:
-    """Return which tuples a single operation needs; it is given the provider to work with."""
+    """Return which tuples a single operation needs; it is given the party to work with."""
     provider = RecordingProvider(num_parties, comparisons)
-    with _alone(num_parties, provider):
-        operation(provider)
+    operation(_alone(num_parties, provider))
     return tuple(provider.recorded)
 
 
@@ -188,14 +185,12 @@ def _no_product(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
     return torch.zeros(shape, dtype=torch.int64)
 
 
-@contextmanager
-def _alone(num_parties: int, provider: RecordingProvider) -> Iterator[None]:
-    """Put a silent party under CrypTen; its masks are thrown away."""
-    streams = [AesCtrStream(new_key()) for _ in range(3)]
-    silent = SilentCommunicator(num_parties)
-    previous, following = streams[1:]
-    with (
-        plugged(silent, provider, local=streams[0], previous=previous, following=following),
-        patch.object(torch, "matmul", _no_product),
-    ):
-        yield
+def _alone(num_parties: int, provider: RecordingProvider) -> Party:
+    """Return a party that hears only itself, and computes no products."""
+    return Party(
+        communicator=SilentCommunicator(num_parties),
+        provider=provider,
+        previous=AesCtrStream(new_key()),
+        following=AesCtrStream(new_key()),
+        matmul=_no_product,
+    )

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 
 from mpc.engine.communicator import MeshCommunicator
+from mpc.engine.context import Party
 from mpc.net.frames import HEADER_BYTES
 from mpc.net.link import Link, LinkCount
 from mpc.net.link_meter import LinkMeter
@@ -23,6 +24,8 @@ class Network:
     ----------
     communicator : MeshCommunicator
     provider : DealerProvider or FirstPartyProvider
+    party : Party
+        What computes with both.
     server : Link
     dealer : Link, optional
     """
@@ -32,11 +35,13 @@ class Network:
         *,
         communicator: MeshCommunicator,
         provider: DealerProvider | FirstPartyProvider,
+        party: Party,
         server: Link,
         dealer: Link | None,
     ) -> None:
         self.communicator = communicator
         self.provider = provider
+        self.party = party
         self.server = server
         self._peers = list(communicator.peers.values())
         self._dealer = dealer

@@ -5,13 +5,15 @@ policy opens to `parties and server`; see `mpc.engine.reveal`.
 """
 
 import contextlib
-from dataclasses import dataclass
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
 from typing import NoReturn
 
 import torch
 
-from mpc.engine._crypten import install
+from mpc.engine._crypten import plugged
 from mpc.engine.communicator import MeshCommunicator
+from mpc.engine.context import Party
 from mpc.errors import MpcError, PeerClosedError, TransportError
 from mpc.net.frames import AGREEMENT, CONTROL, FAILED, Chain
 from mpc.net.handshake import Reception, connect
@@ -32,10 +34,23 @@ class Meeting:
 
     network: Network
     reception: Reception
+    local: AesCtrStream = field(repr=False)
+    """Known to this party only: masks of CrypTen's own protocols come from it."""
+
+    def plugged(self) -> AbstractContextManager[None]:
+        """Put links, correlated randomness and streams under CrypTen's own protocols."""
+        party = self.network.party
+        return plugged(
+            party.communicator,
+            party.provider,
+            local=self.local,
+            previous=party.previous,
+            following=party.following,
+        )
 
 
 def meet(start: Start) -> Meeting:
-    """Connect to everybody, agree on keys and put our plug-ins under CrypTen."""
+    """Connect to everybody and agree on keys."""
     online, offline = Chain(), Chain()
     reception = Reception(
         start.listener,
@@ -61,17 +76,20 @@ def meet(start: Start) -> Meeting:
     previous, following = agree_ring_keys(start.rank, peers, start.identity.session)
     for link in peers.values():
         link.start_counting()
-    install(
-        communicator,
-        provider,
-        local=local,
+    party = Party(
+        communicator=communicator,
+        provider=provider,
         previous=AesCtrStream(previous),
         following=AesCtrStream(following),
     )
     network = Network(
-        communicator=communicator, provider=provider, server=came["server"], dealer=dealer
+        communicator=communicator,
+        provider=provider,
+        party=party,
+        server=came["server"],
+        dealer=dealer,
     )
-    return Meeting(network=network, reception=reception)
+    return Meeting(network=network, reception=reception, local=local)
 
 
 def _has_business(role: str, start: Start) -> bool:
@@ -159,7 +177,8 @@ def run_party(start: Start) -> None:
     torch.set_num_threads(1)
     meeting = meet(start)
     try:
-        serve(meeting, start)
+        with meeting.plugged():
+            serve(meeting, start)
     except MpcError as error:
         with contextlib.suppress(TransportError):  # it may be gone itself
             meeting.network.server.say_last(FAILED, str(error).encode())

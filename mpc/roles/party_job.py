@@ -8,12 +8,12 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 
 from mpc.clustering.pipeline import Decision, cluster_shares
-from mpc.engine._crypten import from_share
+from mpc.engine.context import Party, SharedTensor
 from mpc.engine.reveal import Door
 from mpc.errors import FrameError, InputError, PeerTimeoutError, TransportError
 from mpc.jobs.encoding import check_bounds, shape_of
@@ -147,9 +147,9 @@ def run_job(
         network.provider.finish()
         return
     owners = {link: order.rows[name] for name, link in links.items()}
-    points_enc_ND, payload_enc_NM = assemble(owners, shares, dim=order.dim)
+    points_enc_ND, payload_enc_NM = assemble(network.party, owners, shares, dim=order.dim)
     meter.inputs_are_in()
-    door = Door(network.communicator, network.server, owners, order.job, number=order.number)
+    door = Door(network.server, owners, order.job, number=order.number)
     done = cluster_shares(
         order.job,
         points_enc_ND,
@@ -208,8 +208,12 @@ class _Pulse:
 
 
 def assemble(
-    owners: Mapping[Link, Rows], shares: Mapping[Link, Int64Array], *, dim: int
-) -> tuple[Any, Any]:
+    party: Party,
+    owners: Mapping[Link, Rows],
+    shares: Mapping[Link, Int64Array],
+    *,
+    dim: int,
+) -> tuple[SharedTensor, SharedTensor]:
     """Put every owner's rows in place: shares of points (N, D) and of the payload (N, M)."""
     num_points = sum(len(rows) for rows in owners.values())
     width = next(iter(shares.values())).shape[1]
@@ -217,7 +221,7 @@ def assemble(
     for link, rows in owners.items():
         whole[np.asarray(rows)] = shares[link]
     points, rest = np.ascontiguousarray(whole[:, :dim]), np.ascontiguousarray(whole[:, dim:])
-    return from_share(points), from_share(rest)
+    return party.holds(points), party.holds(rest)
 
 
 def _schedule_of(network: Network, order: Order) -> Schedule:

@@ -4,6 +4,7 @@ Every operation takes shares of one or more integer arrays, and public options.
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from functools import partial
 from typing import Any
 
@@ -20,7 +21,8 @@ from mpc.clustering.inner_products import (
     gram_matrix,
     points_within_bounds,
 )
-from mpc.engine._crypten import from_share, share_of, zero_share
+from mpc.engine._crypten import plugged
+from mpc.engine.context import Party
 from mpc.engine.openings import Masked, masked, multiply, now, rename, reshaped, together
 from mpc.errors import PeerClosedError
 from mpc.jobs.job import ClusterJob, Comparisons
@@ -49,7 +51,7 @@ def _opened(**secrets: Any) -> tuple[Masked, ...]:
 
 def _both(*parts: Any) -> Any:
     """Put results side by side, flat."""
-    return from_share(torch.cat([part.share.reshape(-1) for part in parts]))
+    return parts[0].like(torch.cat([part.share.reshape(-1) for part in parts]))
 
 
 def _products(x: Any, y: Any, formulas: Sequence[Formula]) -> Any:
@@ -97,7 +99,7 @@ def _quotients(v: Any, counts: Any, function: str, num_points: int) -> Any:
 def _high_part(v: Any) -> Any:
     split = now(division.split("v", v))
     high = split.wraps * split.top.share - split.shifted.share
-    return from_share(high) + split.high
+    return v.like(high) + split.high
 
 
 def _points_of(points: Any, kept: Any) -> Points:
@@ -117,7 +119,7 @@ def _within(x: Any, payload: Any = None, **how: Any) -> Points:
     """Hold points against a bound of 1; numbers of up to 4 come as they are."""
     bounds = {"centre": False, "norm_bound": 1.0, "value_bound": 4.0, "payload_bound": 1.0}
     job = ClusterJob(k=1, **(bounds | how))  # type: ignore[arg-type]
-    nothing = from_share(torch.zeros(x.size(0), 1, dtype=torch.int64))
+    nothing = x.like(torch.zeros(x.size(0), 1, dtype=torch.int64))
     return points_within_bounds(x, nothing if payload is None else payload, job)[0]
 
 
@@ -218,12 +220,23 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "moved": _moved,
     "best": _best,
     "best_of": _choice,
-    "zero_share": lambda x: from_share(zero_share(tuple(x.size()))),
+    "zero_share": lambda x: x.party.holds(x.party.zero_share(tuple(x.size()))),
     "group_sums": lambda members, payload, least, owners=None: group_means.group_sums(
         members, now(masked("payload", payload)), least, owners
     ),
     "distances_of_kept": lambda points: pipeline._distances_of_kept(_within(points)),
 }
+
+
+def under_crypten(party: Party) -> AbstractContextManager[None]:
+    """Let CrypTen's own protocols, which some operations are, ask what a party has."""
+    return plugged(
+        party.communicator,
+        party.provider,
+        local=party.previous,
+        previous=party.previous,
+        following=party.following,
+    )
 
 
 def ask_for_tuples(
@@ -236,8 +249,11 @@ def ask_for_tuples(
     """Learn from a rehearsal what the operation needs, and ask for it."""
     network.provider.compare_by(comparisons)
 
-    def on_zeros(provider: object) -> object:
-        return operation(*(from_share(torch.zeros(shape, dtype=torch.int64)) for shape in shapes))
+    def on_zeros(party: Party) -> object:
+        with under_crypten(party):
+            return operation(
+                *(party.holds(torch.zeros(shape, dtype=torch.int64)) for shape in shapes)
+            )
 
     needed = record(network.communicator.get_world_size(), on_zeros, comparisons)
     network.provider.expect(number, Schedule(once={"distances": needed}))
@@ -252,7 +268,7 @@ def answer(network: Network, number: int, request: dict[str, Any]) -> None:
     ask_for_tuples(network, number, operation, request["shapes"], request["comparisons"])
     network.communicator.begin()
     sent = network.online_sent.bytes_sent
-    result = share_of(operation(*(from_share(share) for share in shares)))
+    result = operation(*(network.party.holds(share) for share in shares)).share.contiguous().numpy()
     reply = {
         "shape": list(result.shape),
         "rounds": network.communicator.rounds,
@@ -265,7 +281,12 @@ def answer(network: Network, number: int, request: dict[str, Any]) -> None:
 
 def serve(begun: Start) -> None:
     torch.set_num_threads(1)
-    network = meet(begun).network
+    meeting = meet(begun)
+    with meeting.plugged():
+        answer_all(meeting.network)
+
+
+def answer_all(network: Network) -> None:
     number = 0
     while True:
         network.server.readable_within(None)

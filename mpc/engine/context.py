@@ -1,0 +1,164 @@
+"""What a party computes with, and its shares of secret tensors, each of which knows it.
+
+No protocol looks anything up in the process that it runs in: links, correlated randomness and
+arithmetic come with the shares that it is given. A dry run gives its own.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+
+from mpc.engine._crypten import BXOR, MPCTensor, Provider, fill_wrapper
+from mpc.ring.fixedpoint import Int64Array
+from mpc.ring.randomness import AesCtrStream
+
+
+class Communicator(Protocol):
+    """What protocols ask of the links between parties."""
+
+    def get_rank(self) -> int: ...  # noqa: D102
+    def get_world_size(self) -> int: ...  # noqa: D102
+    def all_reduce(self, value: Any, op: object = None, batched: bool = False) -> Any: ...  # noqa: D102
+
+
+class Matmul(Protocol):
+    """A product of integer matrices."""
+
+    def __call__(self, left: torch.Tensor, right: torch.Tensor, /) -> torch.Tensor:
+        """Return left @ right mod 2^64."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Party:
+    """One computing party's means in a job.
+
+    Parameters
+    ----------
+    communicator : Communicator
+    provider : Provider
+        Of correlated randomness.
+    previous, following : AesCtrStream
+        Shared with the previous and the next party in the ring: pseudo-random sharings of zero.
+    matmul : callable
+        Product of integer matrices; a dry run has one that computes nothing.
+    """
+
+    communicator: Communicator
+    provider: Provider
+    previous: AesCtrStream = field(repr=False)
+    following: AesCtrStream = field(repr=False)
+    matmul: Matmul = torch.matmul
+
+    @property
+    def rank(self) -> int:
+        """The party's number, 0 .. P - 1."""
+        return self.communicator.get_rank()
+
+    @property
+    def num_parties(self) -> int:
+        """P."""
+        return self.communicator.get_world_size()
+
+    def holds(self, share: Int64Array | torch.Tensor) -> "SharedTensor":
+        """Return ring integers of which this is the party's share."""
+        tensor = share if isinstance(share, torch.Tensor) else torch.from_numpy(share)
+        return SharedTensor(tensor, self)
+
+    def zero_share(self, shape: Sequence[int]) -> Int64Array:
+        """Return this party's share of a fresh sharing of zeros, which neighbours' streams give."""
+        zeros: Int64Array = self.previous.ring(shape) - self.following.ring(shape)
+        return zeros
+
+    def open_masked(self, masked: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+        """Open sums x + mask inside a protocol, all in one round, from the party's shares of them.
+
+        Each mask is uniform and used once, so nothing is learned. Results are opened by
+        `mpc.engine.reveal` only.
+        """
+        opened: list[torch.Tensor] = self.communicator.all_reduce(list(masked))
+        return opened
+
+    def open_bits(self, masked: Sequence[Int64Array]) -> list[Int64Array]:
+        """Open words of xor-shared bits inside a protocol, each masked as for `open_masked`."""
+        flat = np.concatenate([words.reshape(-1) for words in masked])
+        opened = self.communicator.all_reduce(torch.from_numpy(flat), op=BXOR).numpy()
+        ends = np.cumsum([words.size for words in masked])
+        return [
+            opened[end - words.size : end].reshape(words.shape)
+            for words, end in zip(masked, ends, strict=True)
+        ]
+
+
+class SharedTensor(MPCTensor):  # type: ignore[misc]
+    """A party's share of secret ring integers: CrypTen's tensor of scale 1, and whose it is.
+
+    Sums, differences and public factors are local. A product of two secrets takes a round by a
+    Beaver triple; those of values that are opened under masks take none, see `mpc.engine.openings`.
+
+    Parameters
+    ----------
+    share : int64 tensor
+    party : Party
+    """
+
+    party: Party
+
+    __getattribute__ = object.__getattribute__  # CrypTen's looks for gradients first
+
+    def __init__(self, share: torch.Tensor, party: Party) -> None:
+        fill_wrapper(self, share)
+        self.party = party
+
+    @property
+    def share(self) -> torch.Tensor:
+        """The party's share."""
+        share: torch.Tensor = self._tensor._tensor
+        return share
+
+    def like(self, share: torch.Tensor) -> "SharedTensor":
+        """Return other ring integers that the same party has a share of."""
+        return SharedTensor(share, self.party)
+
+    def __add__(self, other: "SharedTensor | torch.Tensor | int") -> "SharedTensor":
+        if isinstance(other, SharedTensor):
+            return self.like(self.share + other.share)
+        return self.like(self.share + self._public(other))
+
+    __radd__ = __add__
+
+    def __neg__(self) -> "SharedTensor":
+        return self.like(-self.share)
+
+    def __sub__(self, other: "SharedTensor | torch.Tensor | int") -> "SharedTensor":
+        return self + -other
+
+    def __rsub__(self, other: torch.Tensor | int) -> "SharedTensor":
+        return -self + other
+
+    def __mul__(self, other: "SharedTensor") -> "SharedTensor":
+        """Multiply two secrets, shapes broadcast, in one round by a Beaver triple."""
+        shapes = tuple(self.share.shape), tuple(other.share.shape)
+        triple = self.party.provider.generate_additive_triple(*shapes, "mul")
+        a, b, c = (part.share for part in triple)
+        x, y = self.party.open_masked([self.share - a, other.share - b])
+        share = c + x * b + a * y
+        return self.like(share + x * y if self.party.rank == 0 else share)
+
+    def sum(self, dim: int) -> "SharedTensor":
+        """Add up along an axis."""
+        return self.like(self.share.sum(dim))
+
+    def size(self, dim: int | None = None) -> Any:
+        """Return the shape, or the length of one axis."""
+        return self.share.shape if dim is None else self.share.shape[dim]
+
+    def nelement(self) -> int:
+        """Return the number of elements."""
+        return self.share.numel()
+
+    def _public(self, number: torch.Tensor | int) -> torch.Tensor | int:
+        """Return a party's share of what everybody knows: party 0 has it."""
+        return number if self.party.rank == 0 else number * 0
