@@ -14,10 +14,9 @@ from typing import Final
 import numpy as np
 import torch
 
-import mpc.engine.openings
 import mpc.preprocessing.provider
 import mpc.roles.party
-from mpc.engine._crypten import open_masked
+from mpc.engine.context import Party
 from mpc.errors import MpcError
 from mpc.preprocessing.provider import DealerProvider, Triple
 from mpc.preprocessing.requests import TupleRequest
@@ -107,15 +106,15 @@ def run(start: Start) -> None:
         mpc.preprocessing.provider.stream_of = unbound
     mpc.roles.party.DealerProvider = Thieving if thief else Recording  # type: ignore[misc]
     if thief:
+        open_masked = Party.open_masked
 
-        def listening(masked: Sequence[torch.Tensor]) -> list[torch.Tensor]:
-            opened = open_masked(masked)
-            provider = mpc.engine.openings.provider()
-            if isinstance(provider, Thieving):  # and not that of a rehearsal
-                provider.steal_now(opened)
+        def listening(party: Party, masked: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+            opened = open_masked(party, masked)
+            if isinstance(party.provider, Thieving):  # and not that of a dry run
+                party.provider.steal_now(opened)
             return opened
 
-        mpc.engine.openings.open_masked = listening  # type: ignore[assignment]
+        Party.open_masked = listening  # type: ignore[method-assign]
     mpc.roles.party.run_party(start)
 
 

@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from mpc.engine import _crypten
-from mpc.engine._crypten import ArithmeticSharedTensor, from_share, open_masked, plugged
+from mpc.engine._crypten import ArithmeticSharedTensor, plugged
+from mpc.engine.context import Party, SharedTensor
 from mpc.errors import SessionError
 from mpc.ring.randomness import AesCtrStream
 
@@ -68,8 +69,13 @@ def points() -> list[object]:
 
 
 def opened(x_enc: Any) -> int:
-    """Open 4 more than a secret."""
-    return int(open_masked([x_enc.share + 4])[0])
+    """Open a secret as CrypTen does."""
+    return int(x_enc.reveal())
+
+
+def ring(numbers: list[int]) -> Any:
+    """Return CrypTen's own tensor, made without a party."""
+    return ArithmeticSharedTensor.from_shares(torch.tensor(numbers), precision=0)
 
 
 def drawn_by_crypten() -> list[int]:
@@ -80,16 +86,47 @@ def drawn_by_crypten() -> list[int]:
 def test_others_answer_while_plugged_and_the_former_ones_afterwards(
     installed: tuple[Alone, Zeros],
 ) -> None:
-    x_enc = from_share(torch.tensor([3]))
-    rehearsed = Zeros()
-    with plugged(Alone(1, 100), rehearsed, **streams(20)):
-        assert opened(x_enc) == 107
+    x_enc = ring([3])
+    others = Zeros()
+    with plugged(Alone(1, 100), others, **streams(20)):
+        assert opened(x_enc) == 103
         x_enc * x_enc
-        assert rehearsed.asked == ["mul"]
+        assert others.asked == ["mul"]
     assert installed[1].asked == []
-    assert opened(x_enc) == 7
+    assert opened(x_enc) == 3
     assert int((x_enc * x_enc).share) == 9
     assert installed[1].asked == ["mul"]
+
+
+def test_settings_are_put_back_too() -> None:
+    cfg, before = _crypten._cfg, (type(_crypten._cfg), dict(vars(_crypten._cfg)))
+    with plugged(Alone(0, 0), Zeros(), **streams(10)):
+        assert (type(cfg), dict(vars(cfg))) != before
+        assert cfg.encoder.precision_bits == 0
+    assert (type(cfg), dict(vars(cfg))) == before
+    assert cfg.encoder.precision_bits == 16
+    assert _crypten.crypten.CrypTensor.AUTOGRAD_ENABLED
+
+
+def party() -> Party:
+    stream = AesCtrStream(bytes(16))
+    return Party(
+        communicator=Alone(0, 0),
+        provider=Zeros(),  # type: ignore[arg-type]
+        previous=stream,
+        following=stream,
+    )
+
+
+def test_a_shared_tensor_asks_its_own_party_and_nobody_else() -> None:
+    """Not even what is plugged in under CrypTen."""
+    with plugged(Alone(1, 100), Zeros(), **streams(10)):
+        x = party().holds(torch.tensor([3, 4]))
+        assert ((x + 1).share.tolist(), (5 - x).share.tolist()) == ([4, 5], [2, 1])
+        assert (x * x).share.tolist() == [9, 16]
+        assert (x - x).share.tolist() == [0, 0]
+        assert isinstance(x + x, SharedTensor)
+    assert x.party.provider.asked == ["mul"]  # type: ignore[attr-defined]
 
 
 def test_every_plug_in_point_is_put_back(installed: tuple[Alone, Zeros]) -> None:
@@ -151,12 +188,14 @@ def test_all_of_crypten_s_settings_are_kept(installed: tuple[Alone, Zeros]) -> N
 
 
 def test_copies_are_those_of_crypten(installed: tuple[Alone, Zeros]) -> None:
-    x_enc = from_share(torch.tensor([1, 2]))
+    x_enc = party().holds(torch.tensor([1, 2]))
     shallow, deep = x_enc.shallow_copy(), x_enc.clone()
     assert shallow._tensor is x_enc._tensor
     assert deep.share.data_ptr() != x_enc.share.data_ptr()
-    whole = type(x_enc).from_shares(torch.tensor([1, 2]), precision=0)
-    for copy in (x_enc, shallow, deep):
+    whole = _crypten.MPCTensor.from_shares(torch.tensor([1, 2]), precision=0)
+    for copy in (shallow, deep):
         assert set(vars(copy)) == set(vars(whole))
+    assert set(vars(x_enc)) == {*vars(whole), "party"}
+    for copy in (x_enc, shallow, deep):
         assert copy.ptype == whole.ptype
         assert copy.encoder._scale == whole.encoder._scale == 1

@@ -3,7 +3,7 @@
 import contextlib
 import re
 from collections.abc import Callable
-from typing import get_args
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -11,6 +11,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mpc.engine.context import Party
 from mpc.engine.openings import Masked, Pending, joined, now, ready, together
 from mpc.errors import FrameError, PartyError
 from mpc.net.frames import HEADER_BYTES, REQUEST
@@ -21,6 +22,7 @@ from mpc.preprocessing.schedule import Schedule
 from mpc.ring.bilinear import FORMULAS, Formula, bilinear, bilinear_shape
 from mpc.ring.fixedpoint import Int64Array
 from mpc.ring.randomness import AesCtrStream, new_key
+from mpc.roles.dry_run import RecordingProvider, SilentCommunicator
 from tests.mpc.conftest import Parties
 from tests.mpc.deals import Deal, added, dealt
 
@@ -131,31 +133,39 @@ def test_a_masked_value_may_be_given_other_axes(any_parties: Parties) -> None:
     assert np.array_equal(found, einsum("nrk,r->nk", x, y))
 
 
-class Loud:
-    """In place of an opening: what is sent is what is opened, and it is counted."""
+class Loud(SilentCommunicator):
+    """What is sent is what is opened, and it is counted."""
 
     def __init__(self) -> None:
+        super().__init__(num_parties=2)
         self.sent: list[list[Int64Array]] = []
+        stream = AesCtrStream(new_key())
+        self.party = Party(
+            communicator=self, provider=RecordingProvider(2), previous=stream, following=stream
+        )
 
-    def __call__(self, sums: list[torch.Tensor]) -> list[torch.Tensor]:
-        self.sent.append([each.numpy() for each in sums])
-        return sums
+    def all_reduce(self, value: Any, op: object = None, batched: bool = False) -> Any:
+        self.sent.append([each.numpy() for each in value])
+        return value
+
+    def pending(self, *values: int) -> Pending[list[int]]:
+        return Pending(
+            masked=torch.tensor(values), settle=lambda opened: opened.tolist(), party=self.party
+        )
 
 
 @pytest.fixture
-def loud(monkeypatch: pytest.MonkeyPatch) -> Loud:
-    opener = Loud()
-    monkeypatch.setattr("mpc.engine.openings.open_masked", opener)
-    return opener
-
-
-def pending(*values: int) -> Pending[list[int]]:
-    return Pending(masked=torch.tensor(values), settle=lambda opened: opened.tolist())
+def loud() -> Loud:
+    return Loud()
 
 
 class TestPending:
     def test_all_are_sent_in_one_round(self, loud: Loud) -> None:
-        assert together(pending(1, 2), pending(3).then(sum), ready("x")) == ([1, 2], 3, "x")
+        assert together(loud.pending(1, 2), loud.pending(3).then(sum), ready("x")) == (
+            [1, 2],
+            3,
+            "x",
+        )
         assert [len(sums) for sums in loud.sent] == [3]
 
     def test_nothing_to_send_is_no_round(self, loud: Loud) -> None:
@@ -165,14 +175,16 @@ class TestPending:
 
     def test_several_may_go_as_one(self, loud: Loud) -> None:
         square = Pending(
-            masked=torch.arange(4).reshape(2, 2), settle=lambda opened: tuple(opened.shape)
+            masked=torch.arange(4).reshape(2, 2),
+            settle=lambda opened: tuple(opened.shape),
+            party=loud.party,
         )
-        both = joined(pending(7), square, ready("x"), pending(8, 9).then(len))
+        both = joined(loud.pending(7), square, ready("x"), loud.pending(8, 9).then(len))
         assert now(both.then(list)) == [[7], (2, 2), "x", 2]
         assert [[part.tolist() for part in sums] for sums in loud.sent] == [[[7, 0, 1, 2, 3, 8, 9]]]
 
-    def test_what_is_printed_of_them_has_no_share(self) -> None:
-        assert "12345" not in repr(pending(12345))
+    def test_what_is_printed_of_them_has_no_share(self, loud: Loud) -> None:
+        assert "12345" not in repr(loud.pending(12345))
         assert "opened" not in repr(Masked.__dataclass_fields__["opened"].repr)
         hidden = {"share", "opened"}
         assert not any(Masked.__dataclass_fields__[name].repr for name in hidden)

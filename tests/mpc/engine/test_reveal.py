@@ -3,13 +3,12 @@
 import re
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 import mpc
-from mpc.engine._crypten import from_share, plugged
+from mpc.engine.context import Party
 from mpc.engine.reveal import DISTANCES, EVALUATION, LABELS, OWN_MEAN, Audience, Door, Opening
 from mpc.jobs.job import ClusterJob
 from mpc.net.frames import OPENED
@@ -49,15 +48,14 @@ def leaving(
     for rank, share in enumerate(shares):
         server, owners = Outside(), (Outside(), Outside())
         rows = dict(zip(owners, ([0, 2], [1, 3]), strict=True))
-        with plugged(
-            silent,
-            provider,
-            local=AesCtrStream(new_key()),
+        party = Party(
+            communicator=silent,
+            provider=provider,
             previous=AesCtrStream(keys[rank - 1]),
             following=AesCtrStream(keys[rank]),
-        ):
-            door = Door(SimpleNamespace(), server, rows, job)  # type: ignore[arg-type]
-            pending = door.reveal(from_share(share), opening, why="a test")
+        )
+        door = Door(server, rows, job)  # type: ignore[arg-type]
+        pending = door.reveal(party.holds(share), opening, why="a test")
         whole = np.empty_like(share)
         if owners[0].got:
             for owner, held in rows.items():

@@ -2,7 +2,7 @@
 
 import math
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
@@ -41,8 +41,9 @@ class Parties:
         with ThreadPoolExecutor(self.num_parties) as pool:
             return list(pool.map(party, range(self.num_parties), split(x, self.num_parties)))
 
-    def rank_and_parties(self) -> tuple[int, int]:
-        return self._me.rank, self.num_parties
+    @property
+    def rank(self) -> int:
+        return self._me.rank  # type: ignore[no-any-return]
 
     def open_bits(self, masked: Sequence[Int64Array]) -> list[Int64Array]:
         self._sent[self._me.rank] = masked
@@ -52,6 +53,7 @@ class Parties:
             self.opened.append(np.concatenate([words.reshape(-1) for words in opened]))
         return opened
 
+    @property
     def provider(self) -> "Parties":
         return self
 
@@ -86,18 +88,17 @@ def _words(rng: np.random.Generator, size: Sequence[int], parties: int) -> Int64
 
 
 @pytest.fixture(scope="module", params=[2, 3, 4, 5], ids=lambda count: f"{count}-party")
-def parties(request: pytest.FixtureRequest) -> Iterator[Parties]:
-    group = Parties(request.param)
-    with pytest.MonkeyPatch.context() as patch:
-        for name in ("rank_and_parties", "open_bits", "provider"):
-            patch.setattr(boolean, name, getattr(group, name))
-        yield group
+def parties(request: pytest.FixtureRequest) -> Parties:
+    return Parties(request.param)
 
 
 def evaluate(
-    parties: Parties, circuit: Callable[[Int64Array, int], Int64Array], x: Int64Array, bits: int
+    parties: Parties,
+    circuit: Callable[[Parties, Int64Array, int], Int64Array],
+    x: Int64Array,
+    bits: int,
 ) -> list[int]:
-    planes = parties.run(lambda share: circuit(share, bits), x)
+    planes = parties.run(lambda share: circuit(parties, share, bits), x)
     return boolean.unpack(np.bitwise_xor.reduce(planes), len(x)).tolist()
 
 
@@ -138,15 +139,13 @@ def test_each_length_at_its_own_edges(parties: Parties) -> None:
         assert evaluate(parties, boolean.zero, x, bits) == (x == 0).tolist(), bits
 
 
-def test_all_pairs_of_two_parties_short_shares(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_pairs_of_two_parties_short_shares() -> None:
     group = Parties(2)
-    for name in ("rank_and_parties", "open_bits", "provider"):
-        monkeypatch.setattr(boolean, name, getattr(group, name))
     a, b = (part.reshape(-1) for part in np.meshgrid(np.arange(64), np.arange(64)))
     shares = {0: a, 1: b}
 
     def carry(_: Int64Array) -> Int64Array:
-        return boolean.negative(shares[group.rank_and_parties()[0]], 7)
+        return boolean.negative(group, shares[group.rank], 7)
 
     planes = group.run(carry, a)
     assert boolean.unpack(planes[0] ^ planes[1], len(a)).tolist() == (a + b >= 64).tolist()
@@ -156,8 +155,8 @@ def test_bits_become_ring_elements(parties: Parties) -> None:
     bits = np.random.default_rng(0).integers(0, 2, size=100, dtype=np.uint8)
 
     def circuit(_: Int64Array) -> Int64Array:
-        mine = bits if parties.rank_and_parties()[0] == 1 else np.zeros_like(bits)
-        return boolean.to_ring(mine)
+        mine = bits if parties.rank == 1 else np.zeros_like(bits)
+        return boolean.to_ring(parties, mine)
 
     shares = parties.run(circuit, np.zeros(100, dtype=np.int64))
     assert np.array_equal(sum(shares), bits)
