@@ -164,7 +164,7 @@ def _centre_distances(rows: Any, members: Any, source: str, labels: list[int]) -
 
 def _best(rows: Any, members: Any, groups: list[int], source: str) -> Any:
     """Return what each group explains, and the members of the best, flat."""
-    points = _points_of(rows, members[:, : groups[0]].sum(1))
+    points = _points_of(rows, comparison.local(members, lambda m: m[:, : groups[0]].sum(1)))
     inner = _source(points, source)
     opened, tables = together(
         masked("members", members), restarts.look_up_explained(members.sum(0), rows.size(0))
