@@ -11,13 +11,13 @@
      |    +-- PeerClosedError   3   the other end closed its socket
      |    +-- PeerTimeoutError  3   the other end stayed silent past the time-out
      |    +-- FrameError        3   the other end sent something else than expected
- |    +-- PeerFailedError   3   the other end said why it cannot go on
- |    +-- RefusedError      3   one end does not let the other in: certificate, session or role
+     |    +-- PeerFailedError   3   the other end said why it cannot go on
+     |    +-- RefusedError      3   one end does not let the other in: certificate, session or role
      +-- SessionError           3   a group of processes could not start or go on
           +-- ProcessDiedError  3   a party or the dealer ended; says which, and its last words
           +-- PartyError        3   a party refused or failed a job; says which, and why
-      +-- NoAnswerError     3   a party did not answer in time; says which
-      +-- OwnerError        3   data owners did not hand in what the job needs; says who and what
+          +-- NoAnswerError     3   a party did not answer in time; says which
+          +-- OwnerError        3   data owners did not hand in what the job needs; says who and what
 """
 
 from typing import ClassVar
