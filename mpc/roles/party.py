@@ -15,6 +15,7 @@ from mpc.engine._crypten import plugged
 from mpc.engine.communicator import MeshCommunicator
 from mpc.engine.context import Party
 from mpc.errors import MpcError, PeerClosedError, TransportError
+from mpc.jobs.order import Order
 from mpc.net.frames import AGREEMENT, CONTROL, FAILED, Chain
 from mpc.net.handshake import Reception, connect
 from mpc.net.link import Link
@@ -23,7 +24,7 @@ from mpc.preprocessing.provider import DealerProvider
 from mpc.ring.randomness import AesCtrStream, KeyAgreement, new_key
 from mpc.roles.bootstrap import Start, serve_process
 from mpc.roles.job_meter import Network
-from mpc.roles.party_job import Order, run_job
+from mpc.roles.party_job import run_job
 
 PUBLIC_KEY_BYTES = 32
 

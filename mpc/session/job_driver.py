@@ -16,6 +16,7 @@ import numpy as np
 from mpc.errors import NoAnswerError, OwnerError, PartyError, SessionError, TransportError
 from mpc.jobs.encoding import payload_unit
 from mpc.jobs.job import ClusterJob
+from mpc.jobs.order import Order
 from mpc.jobs.result import ClusterResult, LedgerEntry
 from mpc.jobs.rows import decode_mean, encode_payload, encode_point
 from mpc.net.frames import CONTROL, DECISION, OPENED
@@ -162,14 +163,14 @@ class Coordination:
         )
 
     def _announce(self) -> None:
-        message = {
-            "do": "cluster",
-            "job": self._job.as_json(),
-            "rows": self._given.rows,
-            "dim": self._given.dim,
-            "payload": self._given.payload,
-        }
-        self._tell(message)
+        order = Order(
+            number=self._number,
+            job=self._job,
+            rows=self._given.rows,
+            dim=self._given.dim,
+            payload=self._given.payload,
+        )
+        self._tell(order.as_json())
 
     def _tell(self, message: Mapping[str, object]) -> None:
         for link in self._group.server_links:

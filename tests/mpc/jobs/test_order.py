@@ -6,7 +6,7 @@ import pytest
 
 from mpc.errors import FrameError
 from mpc.jobs.job import ClusterJob
-from mpc.roles.party_job import Order
+from mpc.jobs.order import Order
 
 JOB = ClusterJob(k=2, norm_bound=1.0, value_bound=4.0, payload_bound=2.0)
 ROWS: dict[str, object] = {"client:0": [0, 2], "client:1": [1]}

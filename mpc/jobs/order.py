@@ -1,0 +1,84 @@
+"""A job as the server announces it to the parties, checked again by each of them.
+
+Shape letters: N points, R rows of an owner, D dimensions of a point, M of a payload.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Self
+
+from mpc.errors import FrameError, InputError
+from mpc.jobs.encoding import check_bounds
+from mpc.jobs.job import ClusterJob
+
+Rows = Sequence[int]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Order:
+    """A job as the server announces it to the parties; all of it is public."""
+
+    number: int
+    """1, 2, ... in the order of jobs."""
+    job: ClusterJob
+    rows: Mapping[str, Rows]
+    """Which rows each data owner holds; together 0 .. N - 1."""
+    dim: int
+    payload: int
+
+    @property
+    def num_points(self) -> int:
+        """N."""
+        return sum(len(held) for held in self.rows.values())
+
+    @property
+    def owner_of_N(self) -> tuple[int, ...]:  # noqa: N802
+        """Which owner holds each row, numbered in the order of `rows`."""
+        owners = [0] * self.num_points
+        for owner, held in enumerate(self.rows.values()):
+            for row in held:
+                owners[row] = owner
+        return tuple(owners)
+
+    def share_shape(self, owner: str) -> tuple[int, int]:
+        """Shape of what an owner shares, (R, D + M)."""
+        return len(self.rows[owner]), self.dim + self.payload
+
+    def as_json(self) -> dict[str, object]:
+        """Return plain values for a control message."""
+        return {
+            "do": "cluster",
+            "job": self.job.as_json(),
+            "rows": {name: list(held) for name, held in self.rows.items()},
+            "dim": self.dim,
+            "payload": self.payload,
+        }
+
+    @classmethod
+    def from_json(cls, number: int, message: Mapping[str, object]) -> Self:
+        """Rebuild, and check again, what came in a control message.
+
+        Raises
+        ------
+        FrameError
+            Something is missing, malformed or contradicts itself.
+        """
+        try:
+            rows = {str(name): [int(row) for row in held] for name, held in message["rows"].items()}  # type: ignore[attr-defined]
+            order = cls(
+                number=number,
+                job=ClusterJob.from_json(message["job"]),
+                rows=rows,
+                dim=int(message["dim"]),  # type: ignore[call-overload]
+                payload=int(message["payload"]),  # type: ignore[call-overload]
+            )
+        except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
+            raise FrameError(f"the server sent a malformed job: {error}") from None
+        if sorted(row for held in rows.values() for row in held) != list(range(order.num_points)):
+            raise FrameError("the rows of a job must be 0 .. N - 1, each of one owner")
+        try:
+            order.job.check_shapes(order.num_points, order.dim, order.payload)
+            check_bounds(order.job, order.num_points, order.dim)
+        except InputError as error:
+            raise FrameError(f"the server sent a job that cannot be: {error}") from None
+        return order
