@@ -17,7 +17,7 @@
           +-- ProcessDiedError  3   a party or the dealer ended; says which, and its last words
           +-- PartyError        3   a party refused or failed a job; says which, and why
           +-- NoAnswerError     3   a party did not answer in time; says which
-          +-- OwnerError        3   data owners did not hand in what the job needs; says who and what
+          +-- OwnerError        3   data owners did not hand in what a job needs; says who
 """
 
 from typing import ClassVar
