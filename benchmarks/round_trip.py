@@ -31,10 +31,10 @@ def over_mesh(settings: Values) -> AllReduce:
     from mpc.engine.communicator import MeshCommunicator
     from mpc.net.addresses import Address
     from mpc.net.certificates import Credentials
-    from mpc.net.frames import Chain
+    from mpc.net.frames import RoundClock
     from mpc.net.handshake import LOOPBACK, Identity, Reception, connect, listen
 
-    rank, chain = settings["rank"], Chain()
+    rank, chain = settings["rank"], RoundClock()
     me = Identity(
         role=f"party:{rank}",
         session=settings["session"],

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from mpc.engine.context import SharedTensor
-from mpc.engine.openings import Pending, now
+from mpc.engine.openings import DeferredOpening, open_now
 from mpc.protocols.comparison import local
 from mpc.protocols.division import Split, split
 
@@ -22,7 +22,7 @@ _RING_BITS: Final = 64
 _OFFSET: Final = 1 << 62
 
 
-def cut(name: str, x_enc: SharedTensor, width: int) -> Pending[SharedTensor]:
+def cut(name: str, x_enc: SharedTensor, width: int) -> DeferredOpening[SharedTensor]:
     """Return shares of what owners sent, taken as numbers of so many bits, of the same shape.
 
     Parameters
@@ -67,11 +67,11 @@ def centred(x_enc_ND: SharedTensor) -> SharedTensor:
     Leakage: none.
     """
     total_enc_D = local(x_enc_ND, lambda x: x.sum(0))
-    mean_enc_D = now(_over(total_enc_D, x_enc_ND.size(0)))
+    mean_enc_D = open_now(_over(total_enc_D, x_enc_ND.size(0)))
     return x_enc_ND - mean_enc_D
 
 
-def _over(x_enc: SharedTensor, divisor: int) -> Pending[SharedTensor]:
+def _over(x_enc: SharedTensor, divisor: int) -> DeferredOpening[SharedTensor]:
     """Return shares of x / divisor, off by less than 2; |x| < 2^62.
 
     With z = x + 2^62 + r mod 2^64 open, and w = 1 if the sum wrapped, which it did if and only if
@@ -89,7 +89,7 @@ def _over(x_enc: SharedTensor, divisor: int) -> Pending[SharedTensor]:
             share = share + unsigned_quotient(z, divisor) - _OFFSET // divisor
         return x_enc.like(share)
 
-    return Pending(masked=x_enc.share + r_enc.share, settle=settle, party=x_enc.party)
+    return DeferredOpening(masked=x_enc.share + r_enc.share, settle=settle, party=x_enc.party)
 
 
 def unsigned_quotient(z: torch.Tensor, divisor: int) -> torch.Tensor:

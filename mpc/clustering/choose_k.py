@@ -15,13 +15,13 @@ from typing import Final
 import numpy as np
 import torch
 
-from mpc.clustering.inner_products import Inner, Points
+from mpc.clustering.inner_products import InnerProducts, Points
 from mpc.engine.context import SharedTensor
-from mpc.engine.openings import Masked, masked, now, together
-from mpc.engine.reveal import CHOSEN_K, Opener
-from mpc.gates.pairs import duels_of
+from mpc.engine.openings import Masked, masked, open_batch, open_now
+from mpc.engine.reveal import CHOSEN_K, Revealer
+from mpc.gates.pairs import pairs_of
 from mpc.protocols import division
-from mpc.protocols.comparison import floored, less_than_zero, local
+from mpc.protocols.comparison import less_than_zero, local, truncate_local
 from mpc.protocols.lookup import equals_zero, look_up
 from mpc.reference.separation import RESOLUTION, pair_allowance, size_allowances
 from mpc.ring.fixedpoint import GRAM_BITS, FloatArray, Int64Array
@@ -37,7 +37,7 @@ MARGIN_BITS: Final = _MARGIN_FRACTION + 9
 
 
 def chosen_k(
-    points: Points, inner: Inner[Masked], members: Masked, k_max: int, door: Opener
+    points: Points, inner: InnerProducts[Masked], members: Masked, k_max: int, door: Revealer
 ) -> int:
     """Open the largest legal number of clusters.
 
@@ -61,10 +61,10 @@ def chosen_k(
     if k_max == 1:
         return 1
     groups = tuple(range(1, k_max + 1))
-    low, high = duels_of(groups)
+    low, high = pairs_of(groups)
     counts_enc_C = local(members.secret, lambda p: p.sum(0))
     num_points, dim = points.rows.share.shape
-    between_enc_CC, of_counts_enc = together(
+    between_enc_CC, of_counts_enc = open_batch(
         inner.between_sums(members), look_up(counts_enc_C, list(_tables(num_points, dim, k_max)))
     )
     by_one, by_other, allowances, empty_enc_C = _by_kind(of_counts_enc)
@@ -128,7 +128,7 @@ def _with_diagonal(
 def _divided(name: str, x_enc: SharedTensor, by: Pair, at: Int64Array) -> SharedTensor:
     """Return shares of x / c, c being the count that each element names; one round."""
     low_enc, rest_enc = (local(of, lambda t: t[at]) for of in by)
-    low, rest, x = together(
+    low, rest, x = open_batch(
         masked(f"{name} low", low_enc),
         masked(f"{name} rest", rest_enc),
         division.split(name, x_enc, signed=True, shift=HIGHER_SHIFT),
@@ -141,7 +141,7 @@ def _within(points: Points, shares_enc: SharedTensor, groups: tuple[int, ...]) -
     columns = sum(groups)
 
     def less(shares: torch.Tensor) -> torch.Tensor:
-        total = points.lengths_enc_N.share.sum() << (_SHARE_BITS - GRAM_BITS)
+        total = points.sqnorms_enc_N.share.sum() << (_SHARE_BITS - GRAM_BITS)
         explained = torch.split(shares[-columns:], list(groups))
         within: torch.Tensor = total - torch.stack([part.sum() for part in explained])
         return within
@@ -165,7 +165,7 @@ def _second(
         of.like(torch.cat([of.share[columns], by.share]))
         for of, by in zip(by_other, allowances, strict=True)
     ]
-    low, rest, x = together(
+    low, rest, x = open_batch(
         masked("second low", factors[0]),
         masked("second rest", factors[1]),
         division.split("second", x_enc, signed=True, shift=HIGHER_SHIFT),
@@ -191,7 +191,7 @@ def _margins(
         margins: torch.Tensor = between - spread[low] - spread[high]
         return margins
 
-    return floored(local(means_enc, margin), _MEAN_BITS - _MARGIN_FRACTION) - resolution
+    return truncate_local(local(means_enc, margin), _MEAN_BITS - _MARGIN_FRACTION) - resolution
 
 
 def _legal(
@@ -206,14 +206,14 @@ def _legal(
         return torch.stack([a + b for a, b in zip(fails, empties, strict=True)])
 
     most = pairs[-1] + groups[-1]
-    return now(equals_zero(local(failed_enc_E, per_group), most.bit_length()))
+    return open_now(equals_zero(local(failed_enc_E, per_group), most.bit_length()))
 
 
-def _opened(legal_enc_G: SharedTensor, door: Opener) -> int:
+def _opened(legal_enc_G: SharedTensor, door: Revealer) -> int:
     """Open the largest legal candidate; 1 is legal always. Two rounds."""
     num_candidates = legal_enc_G.size(0) - 1
     index_enc_1 = local(legal_enc_G, lambda b: (b[1:] << torch.arange(num_candidates)).sum()[None])
     largest = [1] + [value.bit_length() + 1 for value in range(1, 1 << num_candidates)]
-    (k_enc_1,) = now(look_up(index_enc_1, [np.array(largest, dtype=np.int64)]))
-    opened = now(door.reveal(k_enc_1, CHOSEN_K, why="k chosen under sharing"))
+    (k_enc_1,) = open_now(look_up(index_enc_1, [np.array(largest, dtype=np.int64)]))
+    opened = open_now(door.reveal(k_enc_1, CHOSEN_K, why="k chosen under sharing"))
     return max(1, int(opened[0])) if opened is not None else 1

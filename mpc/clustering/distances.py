@@ -17,9 +17,9 @@ from functools import lru_cache
 import torch
 
 from mpc.engine.context import SharedTensor
-from mpc.engine.openings import Masked, Pending, joined, masked, multiply, ready
+from mpc.engine.openings import DeferredOpening, Masked, batch, masked, multiply, resolved
 from mpc.protocols import division
-from mpc.protocols.comparison import floored, local
+from mpc.protocols.comparison import local, truncate_local
 from mpc.protocols.division import Split, split
 from mpc.protocols.lookup import look_up
 from mpc.ring import quotient_tables
@@ -27,7 +27,9 @@ from mpc.ring.fixedpoint import COMPARED_FRACTION, DISTANCE_BITS, Int64Array, ti
 from mpc.ring.quotient_tables import HIGHER_SHIFT
 
 
-def look_up_counts(counts_enc_C: SharedTensor, num_points: int) -> Pending[list[SharedTensor]]:
+def look_up_counts(
+    counts_enc_C: SharedTensor, num_points: int
+) -> DeferredOpening[list[SharedTensor]]:
     """Look up all that a distance needs of secret counts c in 0 .. N.
 
     Returns
@@ -53,10 +55,10 @@ def _tables(num_points: int) -> tuple[Int64Array, ...]:
 
 def centre_distances(
     inner: Split | SharedTensor,
-    lengths_enc_C: SharedTensor,
+    sqnorms_enc_C: SharedTensor,
     of_counts: Sequence[SharedTensor],
     groups: Sequence[int],
-) -> Pending[SharedTensor]:
+) -> DeferredOpening[SharedTensor]:
     """Return shares of squared distances to means, less each point's own squared norm, (N, C).
 
     Parameters
@@ -85,23 +87,25 @@ def centre_distances(
     under a mask before. Leakage: none.
     """
     *tables_enc, far_enc_C = of_counts
-    tables = joined(*(masked(f"table {at}", entry) for at, entry in enumerate(tables_enc)))
-    lengths = split("lengths of sums", lengths_enc_C, shift=HIGHER_SHIFT)
-    products = ready(inner) if isinstance(inner, Split) else split("inner", inner, signed=True)
-    pending: Pending[tuple[tuple[Masked, ...], Split, Split]] = joined(tables, lengths, products)
+    tables = batch(*(masked(f"table {at}", entry) for at, entry in enumerate(tables_enc)))
+    lengths = split("lengths of sums", sqnorms_enc_C, shift=HIGHER_SHIFT)
+    products = resolved(inner) if isinstance(inner, Split) else split("inner", inner, signed=True)
+    pending: DeferredOpening[tuple[tuple[Masked, ...], Split, Split]] = batch(
+        tables, lengths, products
+    )
 
     def finish(settled: tuple[tuple[Masked, ...], Split, Split]) -> SharedTensor:
         (of_square, rest_of_square, of_one, rest_of_one), squares, products = settled
         squared_enc_C = division.quotients(squares, of_square, rest_of_square)
         over_c_enc_NC = division.quotients(products, of_one, rest_of_one, "ik,k->ik")
-        dist_enc_NC = squared_enc_C + far_enc_C - local(over_c_enc_NC, lambda x: 2 * x)
-        return comparable(dist_enc_NC, DISTANCE_BITS, groups)
+        sqdist_enc_NC = squared_enc_C + far_enc_C - local(over_c_enc_NC, lambda x: 2 * x)
+        return comparable(sqdist_enc_NC, DISTANCE_BITS, groups)
 
     return pending.then(finish)
 
 
 def comparable(
-    dist_enc_NC: SharedTensor, fractional_bits: int, groups: Sequence[int]
+    sqdist_enc_NC: SharedTensor, fractional_bits: int, groups: Sequence[int]
 ) -> SharedTensor:
     """Return distances as `mpc.protocols.argmin.nearest` takes them, (N, C); no message.
 
@@ -116,8 +120,8 @@ def comparable(
     """
     places_C = torch.cat([torch.arange(size, dtype=torch.int64) for size in groups])
     dropped = fractional_bits - COMPARED_FRACTION
-    tie = tie_units(dist_enc_NC.size(0)) << dropped
-    return floored(dist_enc_NC + places_C * tie, dropped)
+    tie = tie_units(sqdist_enc_NC.size(0)) << dropped
+    return truncate_local(sqdist_enc_NC + places_C * tie, dropped)
 
 
 def moved(members: Masked, before: Masked) -> SharedTensor:

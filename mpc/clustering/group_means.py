@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from mpc.engine.context import SharedTensor
-from mpc.engine.openings import Masked, Pending, masked, multiply, now, together
+from mpc.engine.openings import DeferredOpening, Masked, masked, multiply, open_batch, open_now
 from mpc.jobs.result import TOO_SMALL
 from mpc.protocols.comparison import local
 from mpc.protocols.lookup import equals_zero, look_up
@@ -50,11 +50,11 @@ def group_sums(
     """
     pending = masked("members of means", members_enc_NK)
     if min_cluster_size == 1:
-        members = now(pending)
+        members = open_now(pending)
         return _handed_out(members, _sums(members, payload))
     members, small_enc_K = _with_small(pending, members_enc_NK, min_cluster_size, owner_of_N)
     sums_enc = _sums(members, payload)
-    small, sums = together(masked("small", small_enc_K), masked("all sums", sums_enc))
+    small, sums = open_batch(masked("small", small_enc_K), masked("all sums", sums_enc))
     withheld = multiply("i,id->id", small, sums)
     opened = sums_enc.share - withheld.share
     opened[:, -1] += TOO_SMALL * small_enc_K.share
@@ -63,7 +63,7 @@ def group_sums(
 
 def _handed_out(members: Masked, sums_enc: SharedTensor) -> SharedTensor:
     """Return each point's row of its cluster's sums."""
-    return multiply("ij,jk->ik", members, now(masked("sums", sums_enc)))
+    return multiply("ij,jk->ik", members, open_now(masked("sums", sums_enc)))
 
 
 def _sums(members: Masked, payload: Masked) -> SharedTensor:
@@ -74,7 +74,7 @@ def _sums(members: Masked, payload: Masked) -> SharedTensor:
 
 
 def _with_small(
-    pending: Pending[Masked],
+    pending: DeferredOpening[Masked],
     members_enc_NK: SharedTensor,
     min_cluster_size: int,
     owner_of_N: Sequence[int] | None,
@@ -84,14 +84,14 @@ def _with_small(
     num_owners, most = num_owners_and_most(owners)
     if most == 1:
         counts_enc_K = local(members_enc_NK, lambda p: p.sum(0))
-        opened, (small_enc_K,) = together(
+        opened, (small_enc_K,) = open_batch(
             pending, _look_up_small(counts_enc_K, num_owners, min_cluster_size)
         )
         return opened, small_enc_K
     held_enc_WK = local(members_enc_NK, lambda p: _by_owner(p, owners, num_owners))
-    opened, absent_enc_WK = together(pending, equals_zero(held_enc_WK, most.bit_length()))
+    opened, absent_enc_WK = open_batch(pending, equals_zero(held_enc_WK, most.bit_length()))
     present_enc_K = local(absent_enc_WK, lambda absent: -absent.sum(0)) + num_owners
-    (small_enc_K,) = now(_look_up_small(present_enc_K, num_owners, min_cluster_size))
+    (small_enc_K,) = open_now(_look_up_small(present_enc_K, num_owners, min_cluster_size))
     return opened, small_enc_K
 
 
@@ -103,7 +103,7 @@ def num_owners_and_most(owner_of_N: Sequence[int] | Int64Array) -> tuple[int, in
 
 def _look_up_small(
     counts_enc_K: SharedTensor, most: int, min_cluster_size: int
-) -> Pending[list[SharedTensor]]:
+) -> DeferredOpening[list[SharedTensor]]:
     too_small = np.arange(1 << most.bit_length()) < min_cluster_size
     return look_up(counts_enc_K, [too_small.astype(np.int64)])
 

@@ -20,7 +20,15 @@ from mpc.clustering.centring import centred, cut
 from mpc.clustering.norms import all_within, coarse, excess, excess_of_coarse
 from mpc.clustering.standardizing import standardized
 from mpc.engine.context import Matmul, SharedTensor
-from mpc.engine.openings import Masked, Pending, masked, multiply, now, ready, together
+from mpc.engine.openings import (
+    DeferredOpening,
+    Masked,
+    masked,
+    multiply,
+    open_batch,
+    open_now,
+    resolved,
+)
 from mpc.jobs.encoding import (
     norm_limit,
     payload_width,
@@ -40,7 +48,7 @@ class Points:
 
     rows: Masked
     """(N, D), `POINT_BITS` fractional bits; left-out points are at the origin."""
-    lengths_enc_N: SharedTensor = field(repr=False)
+    sqnorms_enc_N: SharedTensor = field(repr=False)
     """Squared norms, (N,), `GRAM_BITS` fractional bits."""
     kept: Masked
     """(N,): 1 for points that count, 0 for those left out."""
@@ -85,7 +93,7 @@ def points_within_bounds(
     Leakage: none.
     """
     dim, num_payload = points_enc_ND.size(1), payload_enc_NM.size(1)
-    values_enc_ND, payload_enc_NM = together(
+    values_enc_ND, payload_enc_NM = open_batch(
         cut("values", points_enc_ND, point_width(job)),
         cut("payload values", payload_enc_NM, payload_width(num_payload)),
     )
@@ -95,28 +103,28 @@ def points_within_bounds(
     if job.standardize:
         values_enc_ND, fits_enc_N = standardized(values_enc_ND, job)
         shift, fitting = 0, [fits_enc_N]
-    given, payload, dropped = together(
+    given, payload, dropped = open_batch(
         masked("given", values_enc_ND),
         masked("payload", payload_enc_NM),
         coarse("coarse", values_enc_ND, shift),
     )
-    lengths_enc_N = multiply("id,id->i", given, given)
+    sqnorms_enc_N = multiply("id,id->i", given, given)
     excesses = [
-        excess(lengths_enc_N, squared_norm_limit(job, dim)),
+        excess(sqnorms_enc_N, squared_norm_limit(job, dim)),
         excess(multiply("id,id->i", payload, payload), squared_payload_limit(job, num_payload)),
         *excess_of_coarse("coarse", dropped, norm_limit(job, dim), shift),
     ]
     kept_enc_N = all_within(excesses, fitting)
-    kept, lengths = together(masked("kept", kept_enc_N), masked("lengths", lengths_enc_N))
-    rows = now(masked("rows", multiply("i,id->id", kept, given)))
-    within = Points(rows=rows, lengths_enc_N=multiply("k,k->k", kept, lengths), kept=kept)
+    kept, lengths = open_batch(masked("kept", kept_enc_N), masked("lengths", sqnorms_enc_N))
+    rows = open_now(masked("rows", multiply("i,id->id", kept, given)))
+    within = Points(rows=rows, sqnorms_enc_N=multiply("k,k->k", kept, lengths), kept=kept)
     return within, payload
 
 
 WeightsT = TypeVar("WeightsT", contravariant=True)
 
 
-class Inner(Protocol[WeightsT]):
+class InnerProducts(Protocol[WeightsT]):
     """A source of inner products between all points and weighted sums of points."""
 
     def with_sums(self, weights: WeightsT) -> SharedTensor:
@@ -124,13 +132,13 @@ class Inner(Protocol[WeightsT]):
 
     def with_sums_and_lengths(
         self, weights: WeightsT
-    ) -> Pending[tuple[SharedTensor | Split, SharedTensor]]:
+    ) -> DeferredOpening[tuple[SharedTensor | Split, SharedTensor]]:
         """Return U, split where it has been opened, and shares of diag(S^T U), (C,).
 
         The latter are the squared lengths of the sums.
         """
 
-    def between_sums(self, weights: WeightsT) -> Pending[SharedTensor]:
+    def between_sums(self, weights: WeightsT) -> DeferredOpening[SharedTensor]:
         """Return shares of S^T U, (C, C): inner products of the sums with one another."""
 
     def with_rows(self, rows: tuple[int, ...]) -> SharedTensor:
@@ -138,7 +146,7 @@ class Inner(Protocol[WeightsT]):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class ByGram:
+class GramInnerProducts:
     """From the Gram matrix, opened under a mask: U takes no round, lengths one, 8 N C bytes."""
 
     gram: Masked
@@ -149,12 +157,12 @@ class ByGram:
 
     def with_sums_and_lengths(
         self, weights: Masked
-    ) -> Pending[tuple[SharedTensor | Split, SharedTensor]]:
+    ) -> DeferredOpening[tuple[SharedTensor | Split, SharedTensor]]:
         """Return U, split, and squared lengths."""
         inner = split("inner", self.with_sums(weights), signed=True)
         return inner.then(lambda u: (u, multiply("ik,ik->k", weights, u.value)))
 
-    def between_sums(self, weights: Masked) -> Pending[SharedTensor]:
+    def between_sums(self, weights: Masked) -> DeferredOpening[SharedTensor]:
         """Return inner products of the sums."""
         inner = masked("inner", self.with_sums(weights))
         return inner.then(lambda u: multiply("ik,il->kl", weights, u))
@@ -165,18 +173,18 @@ class ByGram:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class ByRows:
+class RowInnerProducts:
     """From the rows, opened under a mask: one round, 8 D C bytes; no N x N matrix is formed."""
 
     rows: Masked
 
     def with_sums(self, weights: Masked) -> SharedTensor:
         """Return shares of U."""
-        return multiply("ij,jk->ik", self.rows, now(self._sums(weights)))
+        return multiply("ij,jk->ik", self.rows, open_now(self._sums(weights)))
 
     def with_sums_and_lengths(
         self, weights: Masked
-    ) -> Pending[tuple[SharedTensor | Split, SharedTensor]]:
+    ) -> DeferredOpening[tuple[SharedTensor | Split, SharedTensor]]:
         """Return U and squared lengths, from the sums Y^T S themselves."""
 
         def finish(sums: Masked) -> tuple[SharedTensor | Split, SharedTensor]:
@@ -184,22 +192,22 @@ class ByRows:
 
         return self._sums(weights).then(finish)
 
-    def between_sums(self, weights: Masked) -> Pending[SharedTensor]:
+    def between_sums(self, weights: Masked) -> DeferredOpening[SharedTensor]:
         """Return inner products of the sums."""
         return self._sums(weights).then(lambda sums: multiply("ik,il->kl", sums, sums))
 
-    def _sums(self, weights: Masked) -> Pending[Masked]:
+    def _sums(self, weights: Masked) -> DeferredOpening[Masked]:
         return masked("sums", multiply("id,ik->dk", self.rows, weights))
 
     def with_rows(self, rows: tuple[int, ...]) -> SharedTensor:
         """Return inner products of all rows with some."""
         chosen = self.rows.share[list(rows)].t().contiguous()
-        sums = now(masked("sums", self.rows.party.holds(chosen)))
+        sums = open_now(masked("sums", self.rows.party.holds(chosen)))
         return multiply("ij,jk->ik", self.rows, sums)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class ByShares:
+class ShareInnerProducts:
     """From a party's own share of the Gram matrix, with public weights: no message."""
 
     gram_enc_NN: SharedTensor = field(repr=False)
@@ -214,15 +222,15 @@ class ByShares:
 
     def with_sums_and_lengths(
         self, weights: torch.Tensor
-    ) -> Pending[tuple[SharedTensor | Split, SharedTensor]]:
+    ) -> DeferredOpening[tuple[SharedTensor | Split, SharedTensor]]:
         """Return U and squared lengths."""
         inner_enc_NC = self.with_sums(weights)
-        return ready((inner_enc_NC, local(inner_enc_NC, lambda u: (weights * u).sum(0))))
+        return resolved((inner_enc_NC, local(inner_enc_NC, lambda u: (weights * u).sum(0))))
 
-    def between_sums(self, weights: torch.Tensor) -> Pending[SharedTensor]:
+    def between_sums(self, weights: torch.Tensor) -> DeferredOpening[SharedTensor]:
         """Return inner products of the sums."""
         inner_enc_NC = self.with_sums(weights)
-        return ready(local(inner_enc_NC, lambda u: self._matmul(weights.t(), u)))
+        return resolved(local(inner_enc_NC, lambda u: self._matmul(weights.t(), u)))
 
     def with_rows(self, rows: tuple[int, ...]) -> SharedTensor:
         """Return columns of the Gram matrix."""

@@ -10,10 +10,18 @@ from typing import Self
 import torch
 
 from mpc.clustering.distances import centre_distances, look_up_counts, moved
-from mpc.clustering.inner_products import Inner, Points
+from mpc.clustering.inner_products import InnerProducts, Points
 from mpc.engine.context import SharedTensor
-from mpc.engine.openings import Masked, Pending, masked, now, ready, rename, together
-from mpc.engine.reveal import LABELS, UNCHANGED, Opener
+from mpc.engine.openings import (
+    DeferredOpening,
+    Masked,
+    masked,
+    open_batch,
+    open_now,
+    rename,
+    resolved,
+)
+from mpc.engine.reveal import LABELS, UNCHANGED, Revealer
 from mpc.engine.steps import Steps
 from mpc.protocols.argmin import nearest
 from mpc.protocols.comparison import local
@@ -38,13 +46,13 @@ class Found:
         return self if labels is None else replace(self, labels=tuple(labels.tolist()))
 
 
-def lloyd_in_secret(
+def lloyd_secret_labels(
     points: Points,
-    inner: Inner[Masked],
-    dist_enc_NC: SharedTensor,
+    inner: InnerProducts[Masked],
+    sqdist_enc_NC: SharedTensor,
     groups: Sequence[int],
     limit: int,
-    door: Opener,
+    door: Revealer,
     meter: Steps,
 ) -> Found:
     """Iterate with secret assignments until no group changes any more, or the limit is reached.
@@ -74,65 +82,67 @@ def lloyd_in_secret(
     """
     with meter.step("iteration 1"):
         meter.go_on()
-        members_enc_NC = nearest(dist_enc_NC, groups, points.kept)
+        members_enc_NC = nearest(sqdist_enc_NC, groups, points.kept)
     done, before = 1, None
     while done < limit:
         with meter.step(f"iteration {done + 1}"):
             if before is not None:
                 before = rename(before, "members before")
-            members, of_counts = together(
+            members, of_counts = open_batch(
                 masked("members", members_enc_NC),
                 look_up_counts(_counts(members_enc_NC), points.num_points),
             )
             same = _unchanged(members, before, len(groups))
-            (products, lengths_enc_C), same_enc = together(
+            (products, sqnorms_enc_C), same_enc = open_batch(
                 inner.with_sums_and_lengths(members), same
             )
             bit = _opened(door, same_enc, done)
-            dist_enc_NC, unchanged = together(
-                centre_distances(products, lengths_enc_C, of_counts, groups), bit
+            sqdist_enc_NC, unchanged = open_batch(
+                centre_distances(products, sqnorms_enc_C, of_counts, groups), bit
             )
             if unchanged:
                 break
             meter.go_on()
-            members_enc_NC = nearest(dist_enc_NC, groups, points.kept)
+            members_enc_NC = nearest(sqdist_enc_NC, groups, points.kept)
         done, before = done + 1, members
     return Found(members_enc_NK=members_enc_NC, k=groups[0], iterations=done)
 
 
 def _unchanged(
     members: Masked, before: Masked | None, num_groups: int
-) -> Pending[SharedTensor | None]:
+) -> DeferredOpening[SharedTensor | None]:
     """Look up whether no point has moved; None where there is nothing to compare with."""
     if before is None:
-        return ready(None)
+        return resolved(None)
     most = len(members.share) * num_groups
     pending = equals_zero(moved(members, before), most.bit_length())
     return pending.then(lambda same: same)
 
 
-def _opened(door: Opener, same_enc_1: SharedTensor | None, iteration: int) -> Pending[bool]:
+def _opened(
+    door: Revealer, same_enc_1: SharedTensor | None, iteration: int
+) -> DeferredOpening[bool]:
     if same_enc_1 is None:
-        return ready(False)
+        return resolved(False)
     why = f"iteration {iteration}: when to stop"
     return door.reveal(same_enc_1, UNCHANGED, why=why).then(
         lambda opened: opened is not None and bool(opened[0])
     )
 
 
-def lloyd_in_sight(
+def lloyd_public_labels(
     points: Points,
-    inner: Inner[torch.Tensor],
-    dist_enc_NK: SharedTensor,
+    inner: InnerProducts[torch.Tensor],
+    sqdist_enc_NK: SharedTensor,
     limit: int,
-    door: Opener,
+    door: Revealer,
     meter: Steps,
 ) -> Found:
     """Iterate with assignments that are opened after every iteration, as policy `assignments` says.
 
     Parameters
     ----------
-    As `lloyd_in_secret`, with a single group.
+    As `lloyd_secret_labels`, with a single group.
 
     Notes
     -----
@@ -142,7 +152,7 @@ def lloyd_in_sight(
     Cost: the first iteration is one of `nearest` and a round; a later one is a round more, 4 in all
     by keys and 5 by digits. Leakage: labels after every iteration.
     """
-    num_clusters = dist_enc_NK.size(1)
+    num_clusters = sqdist_enc_NK.size(1)
     labels: tuple[int, ...] = ()
     of_counts: list[SharedTensor] = []
     for done in range(1, limit + 1):
@@ -150,14 +160,16 @@ def lloyd_in_sight(
             meter.go_on()
             if done > 1:
                 onehot_NK = torch.eye(num_clusters, dtype=torch.int64)[torch.tensor(labels)]
-                products, lengths_enc_K = now(inner.with_sums_and_lengths(onehot_NK))
-                dist_enc_NK = now(
-                    centre_distances(products, lengths_enc_K, of_counts, (num_clusters,))
+                products, sqnorms_enc_K = open_now(inner.with_sums_and_lengths(onehot_NK))
+                sqdist_enc_NK = open_now(
+                    centre_distances(products, sqnorms_enc_K, of_counts, (num_clusters,))
                 )
-            members_enc_NK = nearest(dist_enc_NK, (num_clusters,), points.kept, at_once=True)
+            members_enc_NK = nearest(
+                sqdist_enc_NK, (num_clusters,), points.kept, minimize_rounds=True
+            )
             before = labels
             why = f"iteration {done}: policy assignments"
-            opened, of_counts = together(
+            opened, of_counts = open_batch(
                 door.reveal(labels_of(members_enc_NK), LABELS, why=why),
                 look_up_counts(_counts(members_enc_NK), points.num_points),
             )

@@ -13,7 +13,7 @@ import torch
 
 from mpc.clustering.centring import high_part
 from mpc.engine.context import SharedTensor
-from mpc.engine.openings import Pending, masked, multiply, now, ready
+from mpc.engine.openings import DeferredOpening, masked, multiply, open_now, resolved
 from mpc.jobs.encoding import coarse_limit
 from mpc.protocols.comparison import less_than_zero
 from mpc.protocols.division import split
@@ -22,7 +22,9 @@ from mpc.protocols.lookup import equals_zero
 _NORM_BITS = 64
 
 
-def coarse(name: str, values_enc_ND: SharedTensor, shift: int) -> Pending[SharedTensor | None]:
+def coarse(
+    name: str, values_enc_ND: SharedTensor, shift: int
+) -> DeferredOpening[SharedTensor | None]:
     """Return shares of numbers with so many bits dropped, off by less than 1; None if shift is 0.
 
     Notes
@@ -31,14 +33,14 @@ def coarse(name: str, values_enc_ND: SharedTensor, shift: int) -> Pending[Shared
     if shift is 0. Leakage: none.
     """
     if shift == 0:
-        return ready(None)
+        return resolved(None)
     pending = split(name, values_enc_ND, signed=True, shift=shift)
     return pending.then(lambda of: high_part(of))
 
 
-def excess(lengths_enc_N: SharedTensor, limit: int) -> SharedTensor:
+def excess(sqnorms_enc_N: SharedTensor, limit: int) -> SharedTensor:
     """Return what is negative where a squared length is within the limit, (N,); no message."""
-    return lengths_enc_N - (limit + 1)
+    return sqnorms_enc_N - (limit + 1)
 
 
 def excess_of_coarse(
@@ -53,7 +55,7 @@ def excess_of_coarse(
     """
     if dropped_enc_ND is None:
         return []
-    dropped = now(masked(f"{name} values", dropped_enc_ND))
+    dropped = open_now(masked(f"{name} values", dropped_enc_ND))
     limit = coarse_limit(length, dropped_enc_ND.size(1), shift)
     return [excess(multiply("id,id->i", dropped, dropped), limit)]
 
@@ -79,4 +81,4 @@ def all_within(
     done = sum((each.share for each in passed), start=negative.sum(0))
     tests = len(excesses) + len(passed)
     failed_enc_N = excesses[0].like(-done) + tests
-    return now(equals_zero(failed_enc_N, tests.bit_length()))
+    return open_now(equals_zero(failed_enc_N, tests.bit_length()))

@@ -14,18 +14,18 @@ from mpc.clustering.choose_k import chosen_k
 from mpc.clustering.distances import comparable
 from mpc.clustering.group_means import group_sums
 from mpc.clustering.inner_products import (
-    ByGram,
-    ByRows,
-    ByShares,
-    Inner,
+    GramInnerProducts,
+    InnerProducts,
     Points,
+    RowInnerProducts,
+    ShareInnerProducts,
     gram_matrix,
     points_within_bounds,
 )
-from mpc.clustering.lloyd import Found, labels_of, lloyd_in_secret, lloyd_in_sight
+from mpc.clustering.lloyd import Found, labels_of, lloyd_public_labels, lloyd_secret_labels
 from mpc.engine.context import SharedTensor
-from mpc.engine.openings import Masked, masked, multiply, now, together
-from mpc.engine.reveal import DISTANCES, EVALUATION, LABELS, OWN_MEAN, Opener
+from mpc.engine.openings import Masked, masked, multiply, open_batch, open_now
+from mpc.engine.reveal import DISTANCES, EVALUATION, LABELS, OWN_MEAN, Revealer
 from mpc.engine.steps import Steps
 from mpc.errors import FrameError
 from mpc.jobs.job import ClusterJob
@@ -59,7 +59,7 @@ def cluster_shares(
     points_enc_ND: SharedTensor,
     payload_enc_NM: SharedTensor,
     *,
-    door: Opener,
+    door: Revealer,
     meter: Steps,
     decide: Callable[[], Decision],
     owner_of_N: Sequence[int] | None = None,
@@ -101,7 +101,7 @@ def cluster_shares(
     else:
         found = _found_by_parties(job, points, door, meter)
     if job.evaluate:
-        now(
+        open_now(
             door.reveal(
                 labels_of(found.members_enc_NK), EVALUATION, why="simulation: compared with truth"
             )
@@ -112,7 +112,7 @@ def cluster_shares(
     return Clustering(k=found.k, iterations=found.iterations, labels=found.labels)
 
 
-def _found_by_parties(job: ClusterJob, points: Points, door: Opener, meter: Steps) -> Found:
+def _found_by_parties(job: ClusterJob, points: Points, door: Revealer, meter: Steps) -> Found:
     """Start, iterate and choose under sharing."""
     in_sight = job.reveal == "assignments" and not job.is_batch
     with meter.step("distances"):
@@ -120,10 +120,10 @@ def _found_by_parties(job: ClusterJob, points: Points, door: Opener, meter: Step
     k_max = job.k or largest_candidate(points.num_points, job.k_max)
     groups = (k_max,) * job.restarts if job.k else tuple(range(1, k_max + 1))
     with meter.step("start"):
-        dist_enc_NC = _start(job, points, inner, k_max, groups)
-    if isinstance(inner, ByShares):
-        return lloyd_in_sight(points, inner, dist_enc_NC, job.iterations, door, meter)
-    found = lloyd_in_secret(points, inner, dist_enc_NC, groups, job.iterations, door, meter)
+        sqdist_enc_NC = _start(job, points, inner, k_max, groups)
+    if isinstance(inner, ShareInnerProducts):
+        return lloyd_public_labels(points, inner, sqdist_enc_NC, job.iterations, door, meter)
+    found = lloyd_secret_labels(points, inner, sqdist_enc_NC, groups, job.iterations, door, meter)
     if not job.is_batch:
         return found
     with meter.step("choice"):
@@ -133,46 +133,50 @@ def _found_by_parties(job: ClusterJob, points: Points, door: Opener, meter: Step
             found = _best(points, inner, found, groups)
         if job.reveal == "assignments":
             labels_enc_N = labels_of(found.members_enc_NK)
-            labels = now(door.reveal(labels_enc_N, LABELS, why="policy assignments"))
+            labels = open_now(door.reveal(labels_enc_N, LABELS, why="policy assignments"))
             found = found.labelled(labels)
     return found
 
 
-def _source(points: Points, *, in_sight: bool) -> ByShares | ByGram | ByRows:
+def _source(
+    points: Points, *, in_sight: bool
+) -> ShareInnerProducts | GramInnerProducts | RowInnerProducts:
     """Choose where inner products come from; see `mpc.clustering.inner_products`."""
     num_points, dim = points.rows.share.shape
     if in_sight:
-        return ByShares(gram_matrix(points))
+        return ShareInnerProducts(gram_matrix(points))
     if num_points <= 2 * dim:
-        return ByGram(now(masked("gram", gram_matrix(points))))
-    return ByRows(points.rows)
+        return GramInnerProducts(open_now(masked("gram", gram_matrix(points))))
+    return RowInnerProducts(points.rows)
 
 
 def _start(
     job: ClusterJob,
     points: Points,
-    inner: Inner[Masked] | ByShares,
+    inner: InnerProducts[Masked] | ShareInnerProducts,
     k_max: int,
     groups: tuple[int, ...],
 ) -> SharedTensor:
     """Return shares of squared distances to the first centres of every group, (N, C)."""
     if job.init_rows is not None:
-        dist_enc_NC = seeding.given_rows(points, inner, job.init_rows)
-        return comparable(dist_enc_NC, GRAM_BITS, groups)
-    of_secrets = ByRows(points.rows) if isinstance(inner, ByShares) else inner
+        sqdist_enc_NC = seeding.given_rows(points, inner, job.init_rows)
+        return comparable(sqdist_enc_NC, GRAM_BITS, groups)
+    of_secrets = RowInnerProducts(points.rows) if isinstance(inner, ShareInnerProducts) else inner
     if job.init == "k-means++":
         draws_BK = public_draws(job.seed, points.num_points, job.restarts, k_max)
-        dist_enc_NC = seeding.plus_plus(points, of_secrets, k_max, draws_BK)
+        sqdist_enc_NC = seeding.plus_plus(points, of_secrets, k_max, draws_BK)
     else:
         picked_enc_NK = seeding.farthest_first(points, of_secrets, k_max)
-        dist_enc_NC = seeding.columns_of(picked_enc_NK, groups)
-    return comparable(dist_enc_NC, GRAM_BITS, groups)
+        sqdist_enc_NC = seeding.columns_of(picked_enc_NK, groups)
+    return comparable(sqdist_enc_NC, GRAM_BITS, groups)
 
 
-def _best(points: Points, inner: Inner[Masked], found: Found, groups: tuple[int, ...]) -> Found:
+def _best(
+    points: Points, inner: InnerProducts[Masked], found: Found, groups: tuple[int, ...]
+) -> Found:
     """Take the restart of least inertia."""
     counts_enc_C = local(found.members_enc_NK, lambda p: p.sum(0))
-    members, of_counts = together(
+    members, of_counts = open_batch(
         masked("members", found.members_enc_NK),
         restarts.look_up_explained(counts_enc_C, points.num_points),
     )
@@ -181,14 +185,14 @@ def _best(points: Points, inner: Inner[Masked], found: Found, groups: tuple[int,
 
 
 def _with_chosen_k(
-    points: Points, inner: Inner[Masked], found: Found, k_max: int, door: Opener
+    points: Points, inner: InnerProducts[Masked], found: Found, k_max: int, door: Revealer
 ) -> Found:
     """Take the candidate of the number of clusters that is chosen, and opened.
 
     There are columns for all that may be chosen, so that what follows needs the same randomness
     whatever is.
     """
-    members = now(masked("members", found.members_enc_NK))
+    members = open_now(masked("members", found.members_enc_NK))
     k = chosen_k(points, inner, members, k_max, door)
     first = k * (k - 1) // 2
     missing = k_max - k
@@ -202,7 +206,7 @@ def _with_chosen_k(
 def _decided_by_server(
     job: ClusterJob,
     points: Points,
-    door: Opener,
+    door: Revealer,
     meter: Steps,
     decide: Callable[[], Decision],
 ) -> Found:
@@ -212,9 +216,9 @@ def _decided_by_server(
     needs the same randomness whatever it chooses.
     """
     with meter.step("distances"):
-        dist_enc_NN = _distances_of_kept(points)
+        sqdist_enc_NN = _distances_of_kept(points)
     with meter.step("assignments"):
-        door.reveal(dist_enc_NN, DISTANCES, why="the server chooses k and the labels")
+        door.reveal(sqdist_enc_NN, DISTANCES, why="the server chooses k and the labels")
         decision = decide()
     columns = job.k or job.k_max
     if not all(0 <= label < columns for label in decision.labels):
@@ -239,7 +243,7 @@ def _distances_of_kept(points: Points) -> SharedTensor:
 
     Cost: one round. Leakage: none here.
     """
-    lengths = now(masked("lengths", points.lengths_enc_N))
+    lengths = open_now(masked("lengths", points.sqnorms_enc_N))
     both_enc_NN = multiply("i,j->ij", points.kept, lengths)
     both = both_enc_NN.share
     return both_enc_NN.like(both + both.t() - 2 * gram_matrix(points).share)

@@ -7,19 +7,30 @@ from collections.abc import Sequence
 
 import torch
 
-from mpc.clustering.inner_products import Inner
+from mpc.clustering.inner_products import InnerProducts
 from mpc.engine.context import SharedTensor
-from mpc.engine.openings import Masked, Pending, masked, multiply, now, reshaped, together
+from mpc.engine.openings import (
+    DeferredOpening,
+    Masked,
+    masked,
+    multiply,
+    open_batch,
+    open_now,
+    reshaped,
+)
 from mpc.protocols import division
 from mpc.protocols.argmin import one_hot_min
-from mpc.protocols.comparison import floored, local
+from mpc.protocols.comparison import local, truncate_local
 from mpc.protocols.lookup import look_up
 from mpc.ring.fixedpoint import INERTIA_BITS, INERTIA_DROPPED_BITS, INERTIA_TIE_BITS
 from mpc.ring.quotient_tables import HIGHER_SHIFT, explained_tables
 
 
 def explained(
-    inner: Inner[Masked], members: Masked, lengths_of: Sequence[SharedTensor], groups: Sequence[int]
+    inner: InnerProducts[Masked],
+    members: Masked,
+    lengths_of: Sequence[SharedTensor],
+    groups: Sequence[int],
 ) -> SharedTensor:
     """Return shares of sum_k V_k / c_k for every group, (G,).
 
@@ -40,12 +51,12 @@ def explained(
     Cost: 2 rounds; 8 N C bytes (with a Gram matrix) or 8 D C (with rows), and 24 C, from each party
     to each other. Leakage: none.
     """
-    _, lengths_enc_C = now(inner.with_sums_and_lengths(members))
+    _, sqnorms_enc_C = open_now(inner.with_sums_and_lengths(members))
     low_enc_C, rest_enc_C = lengths_of
-    low, rest, lengths = together(
+    low, rest, lengths = open_batch(
         masked("low", low_enc_C),
         masked("rest", rest_enc_C),
-        division.split("lengths of sums", lengths_enc_C, shift=HIGHER_SHIFT),
+        division.split("lengths of sums", sqnorms_enc_C, shift=HIGHER_SHIFT),
     )
     over_c_enc_C = division.quotients(lengths, low, rest)
     return local(
@@ -53,7 +64,9 @@ def explained(
     )
 
 
-def look_up_explained(counts_enc_C: SharedTensor, num_points: int) -> Pending[list[SharedTensor]]:
+def look_up_explained(
+    counts_enc_C: SharedTensor, num_points: int
+) -> DeferredOpening[list[SharedTensor]]:
     """Look up what `explained` needs of counts; one round."""
     tables = explained_tables(num_points)
     return look_up(counts_enc_C, [tables.low, tables.rest])
@@ -78,9 +91,9 @@ def best_of(explained_enc_G: SharedTensor, members: Masked, k: int) -> SharedTen
     Cost: A_G + 1 rounds, 8 G bytes and G (G - 1) / 2 comparisons. Leakage: none.
     """
     num_groups = explained_enc_G.size(0)
-    gains = floored(explained_enc_G, INERTIA_DROPPED_BITS)
+    gains = truncate_local(explained_enc_G, INERTIA_DROPPED_BITS)
     handicaps = torch.arange(num_groups, dtype=torch.int64) << (INERTIA_BITS - 2 - INERTIA_TIE_BITS)
     losses = -gains + (handicaps + (1 << (INERTIA_BITS - 2)))
     best_enc_1G = one_hot_min(local(losses, lambda q: q[None]), INERTIA_BITS)
-    best = now(masked("best", local(best_enc_1G, lambda e: e[0].clone())))
+    best = open_now(masked("best", local(best_enc_1G, lambda e: e[0].clone())))
     return multiply("nrk,r->nk", reshaped(members, (-1, num_groups, k)), best)

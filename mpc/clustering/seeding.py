@@ -8,9 +8,9 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from mpc.clustering.inner_products import ByShares, Inner, Points
+from mpc.clustering.inner_products import InnerProducts, Points, ShareInnerProducts
 from mpc.engine.context import SharedTensor
-from mpc.engine.openings import Masked, masked, multiply, now, together
+from mpc.engine.openings import Masked, masked, multiply, open_batch, open_now
 from mpc.protocols.argmin import one_hot_min
 from mpc.protocols.comparison import less_than_zero, local
 from mpc.ring.fixedpoint import EXACT_BITS, GRAM_BITS, Int64Array
@@ -18,7 +18,7 @@ from mpc.ring.public_draws import draw_bits
 
 
 def given_rows(
-    points: Points, inner: Inner[Masked] | ByShares, rows: tuple[int, ...]
+    points: Points, inner: InnerProducts[Masked] | ShareInnerProducts, rows: tuple[int, ...]
 ) -> SharedTensor:
     """Return shares of squared distances to public rows, less a term of each point's own, (N, K).
 
@@ -28,11 +28,11 @@ def given_rows(
     -----
     Cost: none with a Gram matrix; else one round, 8 D K bytes. Leakage: none.
     """
-    lengths = local(points.lengths_enc_N, lambda n: n[list(rows)])
+    lengths = local(points.sqnorms_enc_N, lambda n: n[list(rows)])
     return lengths - local(inner.with_rows(rows), lambda u: 2 * u)
 
 
-def farthest_first(points: Points, inner: Inner[Masked], k: int) -> SharedTensor:
+def farthest_first(points: Points, inner: InnerProducts[Masked], k: int) -> SharedTensor:
     """Return shares of squared distances to k chosen points, (N, K), `GRAM_BITS` bits.
 
     The first point that counts, then always the one farthest from those chosen; ties go to the
@@ -45,23 +45,27 @@ def farthest_first(points: Points, inner: Inner[Masked], k: int) -> SharedTensor
     Leakage: none.
     """
     first_enc_N1 = local(_first_kept(points.kept), lambda f: f[:, None])
-    lengths, first = together(masked("lengths", points.lengths_enc_N), masked("pick", first_enc_N1))
-    dist_enc_N1 = _distances(points, inner, lengths, first)
-    chosen = [dist_enc_N1.share]
+    lengths, first = open_batch(
+        masked("lengths", points.sqnorms_enc_N), masked("pick", first_enc_N1)
+    )
+    sqdist_enc_N1 = _distances(points, inner, lengths, first)
+    chosen = [sqdist_enc_N1.share]
     # A unit more than the distance, and nothing where a point does not count.
-    nearest_enc_N1 = _weighted(points.kept, dist_enc_N1 + 1)
+    nearest_enc_N1 = _weighted(points.kept, sqdist_enc_N1 + 1)
     while len(chosen) < k:
         nearness_enc_1N = local(nearest_enc_N1, lambda d: -d.t()) + (4 << GRAM_BITS)
         farthest_enc_1N = one_hot_min(nearness_enc_1N, EXACT_BITS)
-        pick = now(masked("pick", local(farthest_enc_1N, lambda e: e.t().contiguous())))
-        dist_enc_N1 = _distances(points, inner, lengths, pick)
-        chosen.append(dist_enc_N1.share)
+        pick = open_now(masked("pick", local(farthest_enc_1N, lambda e: e.t().contiguous())))
+        sqdist_enc_N1 = _distances(points, inner, lengths, pick)
+        chosen.append(sqdist_enc_N1.share)
         if len(chosen) < k:
-            nearest_enc_N1 = _lesser(nearest_enc_N1, dist_enc_N1 + 1)
-    return dist_enc_N1.like(torch.cat(chosen, dim=1))
+            nearest_enc_N1 = _lesser(nearest_enc_N1, sqdist_enc_N1 + 1)
+    return sqdist_enc_N1.like(torch.cat(chosen, dim=1))
 
 
-def plus_plus(points: Points, inner: Inner[Masked], k: int, draws_BK: Int64Array) -> SharedTensor:
+def plus_plus(
+    points: Points, inner: InnerProducts[Masked], k: int, draws_BK: Int64Array
+) -> SharedTensor:
     """Return shares of squared distances to k points for each of B restarts, (N, C).
 
     K-means++: each point is drawn with a probability in proportion to its squared distance to the
@@ -83,21 +87,21 @@ def plus_plus(points: Points, inner: Inner[Masked], k: int, draws_BK: Int64Array
     ----------
     Arthur, Vassilvitskii: k-means++: the advantages of careful seeding, SODA 2007.
     """
-    lengths = now(masked("lengths", points.lengths_enc_N))
+    lengths = open_now(masked("lengths", points.sqnorms_enc_N))
     restarts = len(draws_BK)
     weights_enc_NB = local(points.kept.secret, lambda b: b[:, None].expand(-1, restarts))
     columns: list[torch.Tensor] = []
     for index in range(k):
         drawn_enc_NB = _drawn(weights_enc_NB, draws_BK[:, index])
-        pick = now(masked("pick", drawn_enc_NB))
-        dist_enc_NB = _distances(points, inner, lengths, pick)
-        columns.append(dist_enc_NB.share)
+        pick = open_now(masked("pick", drawn_enc_NB))
+        sqdist_enc_NB = _distances(points, inner, lengths, pick)
+        columns.append(sqdist_enc_NB.share)
         if index == 0:
-            weights_enc_NB = _weighted(points.kept, dist_enc_NB)
+            weights_enc_NB = _weighted(points.kept, sqdist_enc_NB)
         elif index < k - 1:
-            weights_enc_NB = _lesser(weights_enc_NB, dist_enc_NB)
+            weights_enc_NB = _lesser(weights_enc_NB, sqdist_enc_NB)
     dist_NBK = torch.stack(columns, dim=2)
-    return dist_enc_NB.like(dist_NBK.reshape(len(dist_NBK), -1))
+    return sqdist_enc_NB.like(dist_NBK.reshape(len(dist_NBK), -1))
 
 
 def _first_kept(kept: Masked) -> SharedTensor:
@@ -133,17 +137,19 @@ def _drawn(weights_enc_NB: SharedTensor, draws_B: Int64Array) -> SharedTensor:
     return local(reached_enc_NB, lambda r: r.diff(dim=0, prepend=zeros))
 
 
-def _distances(points: Points, inner: Inner[Masked], lengths: Masked, pick: Masked) -> SharedTensor:
+def _distances(
+    points: Points, inner: InnerProducts[Masked], lengths: Masked, pick: Masked
+) -> SharedTensor:
     """Return shares of squared distances to picked points, (N, B), from one-hot columns."""
     u_enc_NB = inner.with_sums(pick)
     picked_enc_B = multiply("i,ik->k", lengths, pick)
-    own_enc_N1 = local(points.lengths_enc_N, lambda n: n[:, None])
+    own_enc_N1 = local(points.sqnorms_enc_N, lambda n: n[:, None])
     return own_enc_N1 + picked_enc_B - local(u_enc_NB, lambda x: 2 * x)
 
 
-def _weighted(kept: Masked, dist_enc_NB: SharedTensor) -> SharedTensor:
+def _weighted(kept: Masked, sqdist_enc_NB: SharedTensor) -> SharedTensor:
     """Return shares of distances, zero where a point does not count; one round."""
-    dist = now(masked("distances", dist_enc_NB))
+    dist = open_now(masked("distances", sqdist_enc_NB))
     return multiply("i,id->id", kept, dist)
 
 
@@ -153,6 +159,6 @@ def _lesser(x_enc: SharedTensor, y_enc: SharedTensor) -> SharedTensor:
     return x_enc + less_than_zero(gain_enc, EXACT_BITS) * gain_enc
 
 
-def columns_of(dist_enc_NK: SharedTensor, groups: Sequence[int]) -> SharedTensor:
+def columns_of(sqdist_enc_NK: SharedTensor, groups: Sequence[int]) -> SharedTensor:
     """Return the first K_1, K_2, ... columns side by side: one start for every group."""
-    return local(dist_enc_NK, lambda d: torch.cat([d[:, :size] for size in groups], dim=1))
+    return local(sqdist_enc_NK, lambda d: torch.cat([d[:, :size] for size in groups], dim=1))

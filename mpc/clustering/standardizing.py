@@ -17,7 +17,7 @@ import torch
 from mpc.clustering.centring import high_part
 from mpc.clustering.norms import all_within, coarse, excess, excess_of_coarse
 from mpc.engine.context import SharedTensor
-from mpc.engine.openings import masked, multiply, now, together
+from mpc.engine.openings import masked, multiply, open_batch, open_now
 from mpc.jobs.encoding import bounds_of, features_limit, points_shift
 from mpc.jobs.job import ClusterJob
 from mpc.protocols.comparison import less_than_zero, local
@@ -50,7 +50,7 @@ def standardized(values_enc_ND: SharedTensor, job: ClusterJob) -> tuple[SharedTe
     """
     n, dim = values_enc_ND.size()
     shift, length = points_shift(job, dim), features_limit(dim)
-    given, dropped = together(
+    given, dropped = open_batch(
         masked("centred", values_enc_ND), coarse("coarse features", values_enc_ND, shift)
     )
     excesses = [
@@ -58,12 +58,12 @@ def standardized(values_enc_ND: SharedTensor, job: ClusterJob) -> tuple[SharedTe
         *excess_of_coarse("coarse features", dropped, length, shift),
     ]
     fits_enc_N = all_within(excesses)
-    fits = now(masked("fits", fits_enc_N))
-    rows = now(masked("fitting", multiply("i,id->id", fits, given)))
+    fits = open_now(masked("fits", fits_enc_N))
+    rows = open_now(masked("fitting", multiply("i,id->id", fits, given)))
     factors_enc_D = _factors_of(multiply("ik,ik->k", rows, rows), n)
-    products_enc_ND = multiply("ik,k->ik", rows, now(masked("factors", factors_enc_D)))
+    products_enc_ND = multiply("ik,k->ik", rows, open_now(masked("factors", factors_enc_D)))
     bits = result_shift(bounds_of(job)[0], n)
-    done = now(split("standardized", products_enc_ND, signed=True, shift=bits))
+    done = open_now(split("standardized", products_enc_ND, signed=True, shift=bits))
     return high_part(done), fits_enc_N
 
 
@@ -77,14 +77,14 @@ def _factors_of(squares_enc_D: SharedTensor, num_points: int) -> SharedTensor:
     weights_J = torch.tensor([1 << (TOP - power) for power in powers])
     half_enc_D = local(highest_enc_JD, lambda h: (h * weights_J[:, None]).sum(0))
     whole_enc_D = local(highest_enc_JD, lambda h: (h * weights_J[:, None] ** 2).sum(0))
-    squares, half, whole = together(
+    squares, half, whole = open_batch(
         masked("squares", squares_enc_D),
         masked("powers of 2", half_enc_D),
         masked("powers of 4", whole_enc_D),
     )
     normal_enc_D = multiply("k,k->k", squares, whole)
-    (entries_enc_D,) = now(look_up(_index(normal_enc_D), [factors(num_points)]))
-    return multiply("k,k->k", half, now(masked("entries", entries_enc_D)))
+    (entries_enc_D,) = open_now(look_up(_index(normal_enc_D), [factors(num_points)]))
+    return multiply("k,k->k", half, open_now(masked("entries", entries_enc_D)))
 
 
 def _highest_power(squares_enc_D: SharedTensor, powers: range) -> SharedTensor:
@@ -105,6 +105,6 @@ def _last_row(num_powers: int) -> torch.Tensor:
 
 def _index(normal_enc_D: SharedTensor) -> SharedTensor:
     """Return shares of the highest bits, rounded down exactly."""
-    high_enc_D = high_part(now(split("normal", normal_enc_D, shift=INDEX_SHIFT)))
+    high_enc_D = high_part(open_now(split("normal", normal_enc_D, shift=INDEX_SHIFT)))
     rest_enc_D = normal_enc_D.like(normal_enc_D.share - (high_enc_D.share << INDEX_SHIFT))
     return high_enc_D - less_than_zero(rest_enc_D, INDEX_SHIFT + 1)

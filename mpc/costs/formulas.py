@@ -21,7 +21,7 @@ from dataclasses import dataclass
 
 from mpc.clustering.choose_k import MARGIN_BITS
 from mpc.gates.comparison_choice import Comparing
-from mpc.gates.pairs import num_duels
+from mpc.gates.pairs import num_pairs
 from mpc.jobs.encoding import points_shift
 from mpc.jobs.job import ClusterJob
 from mpc.net.frames import DIGIT_KINDS, TupleKind
@@ -111,19 +111,19 @@ class Sizes:
         return self.num_points <= 2 * self.dim
 
 
-def duels(
+def pair_signs(
     batch: int,
     groups: Sequence[int],
     bits: int,
     parties: Comparing,
     *,
     sum_bits: int,
-    at_once: bool = False,
+    minimize_rounds: bool = False,
 ) -> Cost:
-    """See `mpc.protocols.comparison.later_wins`."""
-    count = batch * num_duels(groups)
+    """See `mpc.protocols.comparison.compare_pairs`."""
+    count = batch * num_pairs(groups)
     kind: TupleKind = "digits4" if sum_bits <= 4 else "digits8"
-    method = parties.method(count, bits, DIGIT_KINDS[kind], at_once=at_once)
+    method = parties.method(count, bits, DIGIT_KINDS[kind], minimize_rounds=minimize_rounds)
     if method == "circuits":
         return circuit(count, bits, parties)
     opened = opening(batch * sum(groups))
@@ -181,7 +181,7 @@ def one_hot_min(batch: int, candidates: int, bits: int, parties: Comparing) -> C
     """See `mpc.protocols.argmin.one_hot_min`."""
     if candidates == 1:
         return NOTHING
-    few = batch * num_duels((candidates,)) <= PAIRS_MAX and candidates <= MOST_WINS
+    few = batch * num_pairs((candidates,)) <= PAIRS_MAX and candidates <= MOST_WINS
     if candidates > GROUP and not few:
         groups = -(-candidates // GROUP)
         cost = one_hot_min(batch * groups, GROUP, bits, parties)
@@ -191,11 +191,11 @@ def one_hot_min(batch: int, candidates: int, bits: int, parties: Comparing) -> C
         return cost + product(padded, batch * groups, padded)
     sum_bits = (candidates - 1).bit_length()
     won = look_up(batch * candidates, sum_bits, parties)
-    return duels(batch, (candidates,), bits, parties, sum_bits=sum_bits) + won
+    return pair_signs(batch, (candidates,), bits, parties, sum_bits=sum_bits) + won
 
 
 def nearest(
-    num_points: int, groups: Sequence[int], parties: Comparing, *, at_once: bool = False
+    num_points: int, groups: Sequence[int], parties: Comparing, *, minimize_rounds: bool = False
 ) -> Cost:
     """See `mpc.protocols.argmin.nearest`."""
     columns, largest = sum(groups), max(groups)
@@ -206,7 +206,9 @@ def nearest(
         return total(inside) + product(num_points * columns, num_points, num_points * columns)
     bits = (largest - 1).bit_length()
     won = look_up(num_points * (columns - len(groups)), bits, parties)
-    compared = duels(num_points, groups, COMPARED_BITS, parties, sum_bits=bits, at_once=at_once)
+    compared = pair_signs(
+        num_points, groups, COMPARED_BITS, parties, sum_bits=bits, minimize_rounds=minimize_rounds
+    )
     return compared + won
 
 
@@ -328,10 +330,10 @@ def secret_iteration(sizes: Sizes, groups: Sequence[int], number: int, *, ends: 
 
 
 def open_iteration(sizes: Sizes, k: int, number: int) -> Cost:
-    """See `mpc.clustering.lloyd.lloyd_in_sight`."""
+    """See `mpc.clustering.lloyd.lloyd_public_labels`."""
     n = sizes.num_points
     to_means = distances(sizes, k, inner_opened=False) if number > 1 else NOTHING
-    assigned = nearest(n, (k,), sizes.parties, at_once=True)
+    assigned = nearest(n, (k,), sizes.parties, minimize_rounds=True)
     return to_means + assigned + opening(n).beside(look_up(k, n.bit_length(), sizes.parties))
 
 
@@ -350,7 +352,7 @@ def choice(sizes: Sizes, groups: Sequence[int]) -> Cost:
 def number_chosen(sizes: Sizes, k_max: int) -> Cost:
     """Of choosing the number of clusters; see `mpc.clustering.choose_k`."""
     n, parties, groups = sizes.num_points, sizes.parties, range(1, k_max + 1)
-    columns, duelling = sum(groups), num_duels(groups)
+    columns, duelling = sum(groups), num_pairs(groups)
     cost = opening(n * columns)
     if k_max == 1:
         return cost

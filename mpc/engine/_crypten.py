@@ -99,7 +99,7 @@ class Provider(Protocol):
     def B2A_rng(self, size: Sequence[int]) -> tuple[Any, Any]: ...  # noqa: D102, N802
     def lookup(self, size: Sequence[int], bit_length: int) -> tuple[Any, Any]: ...  # noqa: D102
     def signs(self, count: int, num_bits: int) -> Any: ...  # noqa: D102
-    def duels(self, batch: int, groups: tuple[int, ...], num_bits: int) -> Any: ...  # noqa: D102
+    def pair_signs(self, batch: int, groups: tuple[int, ...], num_bits: int) -> Any: ...  # noqa: D102
     def digits(  # noqa: D102
         self,
         kind: TupleKind,

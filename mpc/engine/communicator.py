@@ -10,7 +10,7 @@ import torch
 
 from mpc.engine._crypten import BXOR
 from mpc.net.exchange import exchange
-from mpc.net.frames import GATHERED, MASKED_SUM, MASKED_XOR, SCATTERED, Chain
+from mpc.net.frames import GATHERED, MASKED_SUM, MASKED_XOR, SCATTERED, RoundClock
 from mpc.net.link import Link
 
 SPIN_S: Final = 100e-6
@@ -30,14 +30,14 @@ class MeshCommunicator:
         Depth of the messages between parties.
     """
 
-    def __init__(self, rank: int, peers: dict[int, Link], chain: Chain) -> None:
+    def __init__(self, rank: int, peers: dict[int, Link], chain: RoundClock) -> None:
         self.rank = rank
         self.peers = peers
         self._links = list(peers.values())
         self._chain = chain
         self._calls = 0
         for link in self._links:
-            link.hurry(SPIN_S)
+            link.set_spin(SPIN_S)
 
     @property
     def rounds(self) -> int:

@@ -7,7 +7,8 @@ share of the product of the two masks from the dealer: with y + b open,
     f(x, y) = f(x + a, y) - f(a, y + b) + f(a, b)      for any bilinear f,
 
 of which a party computes its share. Data that does not change is thus opened once, however often it
-is multiplied (a fixed mask). Openings of one round are collected as `Pending` and sent together.
+is multiplied (a fixed mask). Openings of one round are collected as `DeferredOpening` and sent
+together.
 
 References
 ----------
@@ -61,7 +62,7 @@ class Masked:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class Pending(Generic[T]):
+class DeferredOpening(Generic[T]):
     """An opening that has not been sent yet, and what becomes of what it opens."""
 
     masked: torch.Tensor = field(repr=False)
@@ -71,9 +72,9 @@ class Pending(Generic[T]):
     party: Party | None
     """Who sends it; None: nothing is to be sent."""
 
-    def then(self, finish: Callable[[T], A]) -> "Pending[A]":
+    def then(self, finish: Callable[[T], A]) -> "DeferredOpening[A]":
         """Do something more with what it settles to."""
-        return Pending(
+        return DeferredOpening(
             masked=self.masked,
             settle=lambda opened: finish(self.settle(opened)),
             party=self.party,
@@ -81,14 +82,16 @@ class Pending(Generic[T]):
 
 
 @overload
-def together(a: Pending[A], /) -> tuple[A]: ...
+def open_batch(a: DeferredOpening[A], /) -> tuple[A]: ...
 @overload
-def together(a: Pending[A], b: Pending[B], /) -> tuple[A, B]: ...
+def open_batch(a: DeferredOpening[A], b: DeferredOpening[B], /) -> tuple[A, B]: ...
 @overload
-def together(a: Pending[A], b: Pending[B], c: Pending[C], /) -> tuple[A, B, C]: ...
+def open_batch(
+    a: DeferredOpening[A], b: DeferredOpening[B], c: DeferredOpening[C], /
+) -> tuple[A, B, C]: ...
 @overload
-def together(*pending: Pending[Any]) -> tuple[Any, ...]: ...
-def together(*pending: Pending[Any]) -> tuple[Any, ...]:
+def open_batch(*pending: DeferredOpening[Any]) -> tuple[Any, ...]: ...
+def open_batch(*pending: DeferredOpening[Any]) -> tuple[Any, ...]:
     """Send several openings in one round, and return what they settle to.
 
     Notes
@@ -101,7 +104,7 @@ def together(*pending: Pending[Any]) -> tuple[Any, ...]:
     return tuple(each.settle(of) for each, of in zip(pending, opened, strict=True))
 
 
-def _sender(pending: Sequence[Pending[Any]]) -> Party | None:
+def _sender(pending: Sequence[DeferredOpening[Any]]) -> Party | None:
     """Return who sends openings; None if all of them are empty."""
     for each in pending:
         if each.party is not None and each.masked.numel():
@@ -109,7 +112,7 @@ def _sender(pending: Sequence[Pending[Any]]) -> Party | None:
     return None
 
 
-def joined(*pending: Pending[Any]) -> Pending[tuple[Any, ...]]:
+def batch(*pending: DeferredOpening[Any]) -> DeferredOpening[tuple[Any, ...]]:
     """Return several openings as one."""
     shapes = [each.masked.shape for each in pending]
 
@@ -121,21 +124,21 @@ def joined(*pending: Pending[Any]) -> Pending[tuple[Any, ...]]:
         )
 
     flat = torch.cat([each.masked.reshape(-1) for each in pending])
-    return Pending(masked=flat, settle=settle, party=_sender(pending))
+    return DeferredOpening(masked=flat, settle=settle, party=_sender(pending))
 
 
-def ready(value: T) -> Pending[T]:
+def resolved(value: T) -> DeferredOpening[T]:
     """Return what needs no opening in the shape of what does."""
     nothing = torch.zeros(0, dtype=torch.int64)
-    return Pending(masked=nothing, settle=lambda opened: value, party=None)
+    return DeferredOpening(masked=nothing, settle=lambda opened: value, party=None)
 
 
-def now(pending: Pending[T]) -> T:
+def open_now(pending: DeferredOpening[T]) -> T:
     """Send one opening in a round of its own."""
-    return together(pending)[0]
+    return open_batch(pending)[0]
 
 
-def masked(name: str, x_enc: SharedTensor) -> Pending[Masked]:
+def masked(name: str, x_enc: SharedTensor) -> DeferredOpening[Masked]:
     """Open a secret under a fresh mask that the dealer notes under a name.
 
     Parameters
@@ -146,7 +149,7 @@ def masked(name: str, x_enc: SharedTensor) -> Pending[Masked]:
     """
     share, party = x_enc.share.contiguous(), x_enc.party
     mask = Mask(name=name, share=party.provider.mask(name, tuple(share.shape)))
-    return Pending(
+    return DeferredOpening(
         masked=share + mask.share,
         settle=lambda opened: Masked(party=party, share=share, opened=opened, mask=mask),
         party=party,

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from mpc.engine.context import SharedTensor
-from mpc.engine.openings import Pending, ready
+from mpc.engine.openings import DeferredOpening, resolved
 from mpc.errors import PolicyError, TransportError
 from mpc.jobs.job import ClusterJob, RevealPolicy
 from mpc.jobs.result import LedgerEntry
@@ -61,16 +61,16 @@ def openings_of(job: ClusterJob) -> frozenset[tuple[Audience, Opening]]:
     return allowed | {EVALUATION} if job.evaluate else allowed
 
 
-class Opener(Protocol):
+class Revealer(Protocol):
     """What a protocol asks of a door."""
 
     def reveal(
         self, x_enc: SharedTensor, opening: tuple[Audience, Opening], *, why: str
-    ) -> Pending[Int64Array | None]:
+    ) -> DeferredOpening[Int64Array | None]:
         """Open a secret-shared tensor to an audience."""
 
 
-class Door:
+class PartyRevealer:
     """A party's side of every opening.
 
     Parameters
@@ -103,7 +103,7 @@ class Door:
 
     def reveal(
         self, x_enc: SharedTensor, opening: tuple[Audience, Opening], *, why: str
-    ) -> Pending[Int64Array | None]:
+    ) -> DeferredOpening[Int64Array | None]:
         """Open a secret-shared tensor to an audience, if the policy allows, and write it down.
 
         Parameters
@@ -150,7 +150,7 @@ class Door:
             )
         )
         if to == "parties and server":
-            return Pending(
+            return DeferredOpening(
                 masked=torch.from_numpy(share),
                 settle=lambda opened: opened.numpy(),
                 party=x_enc.party,
@@ -160,7 +160,7 @@ class Door:
                 self._deliver(link, share[np.asarray(rows)])
         else:
             self._server.send_ring(OPENED, share, number=self._number)
-        return ready(None)
+        return resolved(None)
 
     def _deliver(self, link: Link, share: Int64Array) -> None:
         try:

@@ -37,7 +37,9 @@ class Comparing:
     num_parties: int
     comparisons: Comparisons = "auto"
 
-    def method(self, count: int, num_bits: int, ring_bits: int, *, at_once: bool = False) -> Method:
+    def method(
+        self, count: int, num_bits: int, ring_bits: int, *, minimize_rounds: bool = False
+    ) -> Method:
         """Return by what so many numbers or pairs are compared.
 
         Parameters
@@ -52,15 +54,19 @@ class Comparing:
         """
         if self.comparisons == "circuits":
             return "circuits"
-        if self.num_parties == 2 and self._keys_pay(count, num_bits, ring_bits, at_once=at_once):
+        if self.num_parties == 2 and self._keys_pay(
+            count, num_bits, ring_bits, minimize_rounds=minimize_rounds
+        ):
             return "keys"
         return "digits" if num_bits <= MOST_BITS else "circuits"
 
-    def _keys_pay(self, count: int, num_bits: int, ring_bits: int, *, at_once: bool) -> bool:
+    def _keys_pay(
+        self, count: int, num_bits: int, ring_bits: int, *, minimize_rounds: bool
+    ) -> bool:
         if self.comparisons == "keys" or num_bits > MOST_BITS:
             return True
         if self.comparisons == "digits":
             return False
         keys = sign_layout(1, num_bits=num_bits, ring_bits=max(ring_bits, 8)).bytes_per_tree
         saved = 2 * keys - plan_of(num_bits, ring_bits).bytes_per_number
-        return at_once or count * saved < ROUND_BYTES
+        return minimize_rounds or count * saved < ROUND_BYTES

@@ -16,7 +16,7 @@ CHUNK: Final = 1 << 14
 
 
 @lru_cache(maxsize=64)
-def duels_of(groups: tuple[int, ...]) -> tuple[Int64Array, Int64Array]:
+def pairs_of(groups: tuple[int, ...]) -> tuple[Int64Array, Int64Array]:
     """Return the candidates of all pairs inside groups, (E,) each, the lower of each pair first."""
     pairs = [np.triu_indices(size, k=1) for size in groups]
     offsets = np.cumsum([0, *groups[:-1]])
@@ -27,19 +27,19 @@ def duels_of(groups: tuple[int, ...]) -> tuple[Int64Array, Int64Array]:
     return low, high
 
 
-def num_duels(groups: Sequence[int]) -> int:
+def num_pairs(groups: Sequence[int]) -> int:
     """Return E."""
     return sum(size * (size - 1) // 2 for size in groups)
 
 
 def differences(values_BL: Int64Array, groups: Sequence[int]) -> Int64Array:
     """Return the higher candidate less the lower one, of every pair, flat (B E,), mod 2^64."""
-    low, high = duels_of(tuple(groups))
+    low, high = pairs_of(tuple(groups))
     return np.ascontiguousarray(values_BL[:, high] - values_BL[:, low]).reshape(-1)
 
 
 def chunks(count: int, groups: Sequence[int] = ()) -> Iterator[tuple[int, int]]:
     """Yield first row and number of rows of chunks; a row is a number, or candidates in groups."""
-    step = max(1, CHUNK // num_duels(groups)) if groups else CHUNK
+    step = max(1, CHUNK // num_pairs(groups)) if groups else CHUNK
     for start in range(0, count, step):
         yield start, min(step, count - start)

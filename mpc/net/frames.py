@@ -128,7 +128,7 @@ class Header(NamedTuple):
 
 
 @dataclass(slots=True)
-class Chain:
+class RoundClock:
     """The longest chain of dependent messages that one process knows of.
 
     Every message carries its sender's depth; who receives it is at least one deeper. The greatest

@@ -23,7 +23,7 @@ from mpc.errors import InputError, PeerTimeoutError, RefusedError, TransportErro
 from mpc.net.addresses import Address
 from mpc.net.certificates import Credentials, certificate_name, role_of
 from mpc.net.channel import Channel, PlainChannel, handshake, set_timeout
-from mpc.net.frames import HELLO, REFUSED, WELCOME, Chain
+from mpc.net.frames import HELLO, REFUSED, WELCOME, RoundClock
 from mpc.net.link import Link
 from mpc.net.tls import context_of
 
@@ -78,7 +78,7 @@ def connect(
     timeout_s: float,
     within_s: float = HANDSHAKE_TIMEOUT_S,
     patient: bool = False,
-    chain: Chain | None = None,
+    chain: RoundClock | None = None,
 ) -> Link:
     """Connect to a role and be let in.
 
@@ -177,7 +177,7 @@ class Reception:
         me: Identity,
         admits: Callable[[str], bool],
         timeout_s: float,
-        chain_of: Callable[[str], Chain] = lambda role: Chain(),
+        chain_of: Callable[[str], RoundClock] = lambda role: RoundClock(),
     ) -> None:
         self._listener = listener
         self._role, self._session = me.role, me.session

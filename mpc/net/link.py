@@ -27,7 +27,7 @@ from mpc.errors import (
     TransportError,
 )
 from mpc.net.channel import Channel, set_timeout
-from mpc.net.frames import FAILED, HEADER_BYTES, MAX_NUMBER, OPERATIONS, Chain, Header
+from mpc.net.frames import FAILED, HEADER_BYTES, MAX_NUMBER, OPERATIONS, Header, RoundClock
 from mpc.net.tcp_info import WireCount, wire_count
 from mpc.ring.fixedpoint import Int64Array
 
@@ -96,12 +96,12 @@ class Link:
         me: str,
         peer: str,
         timeout_s: float,
-        chain: Chain | None = None,
+        chain: RoundClock | None = None,
     ) -> None:
         self.me = me
         self.peer = peer
         self.timeout_s = timeout_s
-        self.chain = chain or Chain()
+        self.chain = chain or RoundClock()
         self.counts: dict[bytes, LinkCount] = {}
         """By tag."""
         self._channel = channel
@@ -133,12 +133,12 @@ class Link:
         self.counts.clear()
         self._wire_before = wire_count(self._channel.sock) or WireCount()
 
-    def become(self, *, peer: str, chain: Chain) -> None:
+    def become(self, *, peer: str, chain: RoundClock) -> None:
         """Name the peer, once it has proved its role."""
         self.peer = peer
         self.chain = chain
 
-    def hurry(self, spin_s: float) -> None:
+    def set_spin(self, spin_s: float) -> None:
         """Wait awake for some time before sleeping, for the sake of short rounds."""
         self._channel.spin_s = spin_s
 

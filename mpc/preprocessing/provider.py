@@ -28,7 +28,7 @@ from mpc.net.frames import (
     DEALER_REPORT,
     KEY_KINDS,
     REQUEST,
-    Chain,
+    RoundClock,
     TupleKind,
 )
 from mpc.net.link import Link
@@ -149,7 +149,7 @@ class TupleProvider:
         """
         return self._sign_keys("sign64", count, num_bits, ())
 
-    def duels(self, batch: int, groups: tuple[int, ...], num_bits: int) -> Signs:
+    def pair_signs(self, batch: int, groups: tuple[int, ...], num_bits: int) -> Signs:
         """Return a party's keys for all pairs inside groups of candidates, mod 256; as `signs`.
 
         Every candidate has one mask, whatever many pairs it is in; shares are of [higher < lower].
@@ -243,7 +243,7 @@ class DealerProvider(TupleProvider):
     when a job ends early. Leakage: the dealer learns kinds and shapes of tuples.
     """
 
-    def __init__(self, rank: int, link: Link, chain: Chain, *, num_parties: int) -> None:
+    def __init__(self, rank: int, link: Link, chain: RoundClock, *, num_parties: int) -> None:
         self._rank = self._party = rank
         self.has_keys = num_parties == 2
         self.comparing = Comparing(num_parties)

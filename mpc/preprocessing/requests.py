@@ -15,7 +15,7 @@ import numpy as np
 from mpc.errors import FrameError, InputError
 from mpc.fss import point_layout, sign_layout
 from mpc.gates.lut_comparison import Plan, plan_of
-from mpc.gates.pairs import differences, num_duels
+from mpc.gates.pairs import differences, num_pairs
 from mpc.jobs.job import MAX_ITERATIONS, MAX_JOBS
 from mpc.net.frames import CORRECTIONS, DIGIT_KINDS, SIGN_KINDS, UNSENT_KINDS, TupleKind
 from mpc.ring.bilinear import bilinear_shape
@@ -146,7 +146,7 @@ class TupleRequest:
         """
         first, *groups = self.shapes
         rows = first[1] if self.kind in DIGIT_KINDS else first[0]
-        return rows * num_duels(groups[0]) if groups else rows
+        return rows * num_pairs(groups[0]) if groups else rows
 
     def compared(self, values: Int64Array) -> Int64Array:
         """Return what has the sign that is asked for, flat: of opened numbers, or of masks."""

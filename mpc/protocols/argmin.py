@@ -17,10 +17,10 @@ import numpy as np
 import torch
 
 from mpc.engine.context import Party, SharedTensor
-from mpc.engine.openings import Masked, now
+from mpc.engine.openings import Masked, open_now
 from mpc.gates.lut_comparison import RingArray
-from mpc.gates.pairs import duels_of
-from mpc.protocols.comparison import later_wins, local
+from mpc.gates.pairs import pairs_of
+from mpc.protocols.comparison import compare_pairs, local
 from mpc.protocols.lookup import equals_zero
 from mpc.ring.fixedpoint import COMPARED_BITS
 
@@ -37,7 +37,11 @@ MOST_WINS: Final = 255
 
 
 def nearest(
-    dist_enc_NC: SharedTensor, groups: Sequence[int], kept_N: Masked, *, at_once: bool = False
+    sqdist_enc_NC: SharedTensor,
+    groups: Sequence[int],
+    kept_N: Masked,
+    *,
+    minimize_rounds: bool = False,
 ) -> SharedTensor:
     """Return shares of who is nearest to whom, times who counts, (N, C).
 
@@ -68,18 +72,20 @@ def nearest(
     run a tournament. Leakage: none.
     """
     if max(groups) > GROUP:
-        return _by_tournament(dist_enc_NC, groups, kept_N)
+        return _by_tournament(sqdist_enc_NC, groups, kept_N)
     if max(groups) == 1:
-        return _with_first_columns(dist_enc_NC.share[:, :0], groups, kept_N)
+        return _with_first_columns(sqdist_enc_NC.share[:, :0], groups, kept_N)
     bits, first = (max(groups) - 1).bit_length(), _first_columns(groups)
     set_back_C = torch.full((sum(groups),), _SET_BACK << (COMPARED_BITS - 4))
     set_back_C[first] = 0
     left_out_N = local(kept_N.secret, lambda kept: -kept) + 1
-    in_order_NC = dist_enc_NC.like(dist_enc_NC.share + left_out_N.share[:, None] * set_back_C)
-    wins = later_wins(in_order_NC, tuple(groups), COMPARED_BITS, sum_bits=bits, at_once=at_once)
+    in_order_NC = sqdist_enc_NC.like(sqdist_enc_NC.share + left_out_N.share[:, None] * set_back_C)
+    wins = compare_pairs(
+        in_order_NC, tuple(groups), COMPARED_BITS, sum_bits=bits, minimize_rounds=minimize_rounds
+    )
     others = sorted(set(range(sum(groups))) - set(first))
     losses = _losses(kept_N.party, wins, tuple(groups))[:, others]
-    won_enc = now(equals_zero(dist_enc_NC.like(losses), bits))
+    won_enc = open_now(equals_zero(sqdist_enc_NC.like(losses), bits))
     return _with_first_columns(won_enc.share, groups, kept_N)
 
 
@@ -111,14 +117,14 @@ def one_hot_min(x_enc_BL: SharedTensor, num_bits: int) -> SharedTensor:
     if candidates > GROUP and not few:
         return _tournament(x_enc_BL, num_bits)
     bits = (candidates - 1).bit_length()
-    wins = later_wins(x_enc_BL, (candidates,), num_bits, sum_bits=bits)
+    wins = compare_pairs(x_enc_BL, (candidates,), num_bits, sum_bits=bits)
     losses = _losses(x_enc_BL.party, wins, (candidates,))
-    return now(equals_zero(x_enc_BL.like(losses), bits))
+    return open_now(equals_zero(x_enc_BL.like(losses), bits))
 
 
 def _losses(party: Party, high_wins: RingArray, groups: tuple[int, ...]) -> torch.Tensor:
     """Return shares of how many duels each candidate lost, (B, L), from who won them, (B, E)."""
-    low, high = duels_of(groups)
+    low, high = pairs_of(groups)
     lost = np.zeros((len(high_wins), sum(groups)), dtype=high_wins.dtype)
     for column in range(lost.shape[1]):
         lost[:, column] = high_wins[:, low == column].sum(1, dtype=lost.dtype)
@@ -145,13 +151,13 @@ def _with_first_columns(
 
 
 def _by_tournament(
-    dist_enc_NC: SharedTensor, groups: Sequence[int], kept_N: Masked
+    sqdist_enc_NC: SharedTensor, groups: Sequence[int], kept_N: Masked
 ) -> SharedTensor:
-    parts = torch.split(dist_enc_NC.share, list(groups), dim=1)
+    parts = torch.split(sqdist_enc_NC.share, list(groups), dim=1)
     onehot = [
-        one_hot_min(dist_enc_NC.like(part.contiguous()), COMPARED_BITS).share for part in parts
+        one_hot_min(sqdist_enc_NC.like(part.contiguous()), COMPARED_BITS).share for part in parts
     ]
-    return dist_enc_NC.like(torch.cat(onehot, dim=1)) * local(kept_N.secret, lambda b: b[:, None])
+    return sqdist_enc_NC.like(torch.cat(onehot, dim=1)) * local(kept_N.secret, lambda b: b[:, None])
 
 
 def _tournament(x_enc_BL: SharedTensor, num_bits: int) -> SharedTensor:

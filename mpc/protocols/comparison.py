@@ -16,10 +16,10 @@ import numpy as np
 import torch
 
 from mpc.engine.context import Party, SharedTensor
-from mpc.engine.openings import Masked, masked, now
+from mpc.engine.openings import Masked, masked, open_now
 from mpc.gates import lut_comparison
 from mpc.gates.lut_comparison import RingArray
-from mpc.gates.pairs import differences, num_duels
+from mpc.gates.pairs import differences, num_pairs
 from mpc.net.frames import DIGIT_KINDS, TupleKind
 from mpc.protocols import boolean, lookup
 from mpc.ring.fixedpoint import Int64Array
@@ -30,7 +30,7 @@ def local(x_enc: SharedTensor, linear: Callable[[torch.Tensor], torch.Tensor]) -
     return x_enc.like(linear(x_enc.share))
 
 
-def floored(x_enc: SharedTensor, bits: int) -> SharedTensor:
+def truncate_local(x_enc: SharedTensor, bits: int) -> SharedTensor:
     """Divide by 2^bits, dropping bits of each party's share: no communication.
 
     Notes
@@ -56,7 +56,7 @@ def is_zero(x_enc: SharedTensor, bit_length: int = 64) -> SharedTensor:
     Leakage: none.
     """
     if lookup.pays(x_enc.nelement(), bit_length):
-        return now(lookup.equals_zero(x_enc, bit_length))
+        return open_now(lookup.equals_zero(x_enc, bit_length))
     share, party = x_enc.share.contiguous().numpy(), x_enc.party
     plane = boolean.zero(party, share.reshape(-1), bit_length)
     bits = boolean.unpack(plane, share.size)
@@ -78,14 +78,14 @@ def less_than_zero(x_enc: SharedTensor, bit_length: int = 64) -> SharedTensor:
     Cost: R_lt rounds, or one where a look-up pays. Leakage: none.
     """
     if lookup.pays(x_enc.nelement(), bit_length):
-        return now(lookup.is_negative(x_enc, bit_length))
+        return open_now(lookup.is_negative(x_enc, bit_length))
     share, party = x_enc.share.reshape(-1), x_enc.party
     method = party.provider.comparing.method(share.numel(), bit_length, 64)
     if method == "circuits":
         signs_n = negative_by_circuit(party, share.numpy(), bit_length)
         return party.holds(signs_n.reshape(x_enc.size()))
     if method == "digits":
-        opened = now(masked("compared", x_enc.like(share)))
+        opened = open_now(masked("compared", x_enc.like(share)))
         signs = _by_digits("digits64", opened, bit_length)
     else:
         keys = party.provider.signs(share.numel(), bit_length)
@@ -94,13 +94,13 @@ def less_than_zero(x_enc: SharedTensor, bit_length: int = 64) -> SharedTensor:
     return party.holds(signs.view(np.int64).reshape(tuple(x_enc.size())))
 
 
-def later_wins(
+def compare_pairs(
     x_enc_BL: SharedTensor,
     groups: tuple[int, ...],
     bit_length: int,
     *,
     sum_bits: int = 8,
-    at_once: bool = False,
+    minimize_rounds: bool = False,
 ) -> RingArray:
     """Return shares of [higher < lower] of all pairs inside groups, (B, E).
 
@@ -129,16 +129,18 @@ def later_wins(
     share_BL, party = x_enc_BL.share, x_enc_BL.party
     batch = len(share_BL)
     kind: TupleKind = "digits4" if sum_bits <= 4 else "digits8"
-    count, ring_bits = batch * num_duels(groups), DIGIT_KINDS[kind]
-    method = party.provider.comparing.method(count, bit_length, ring_bits, at_once=at_once)
+    count, ring_bits = batch * num_pairs(groups), DIGIT_KINDS[kind]
+    method = party.provider.comparing.method(
+        count, bit_length, ring_bits, minimize_rounds=minimize_rounds
+    )
     if method == "circuits":
         flat = differences(share_BL.numpy(), groups)
         wins = negative_by_circuit(party, flat, bit_length).view(np.uint64)
     elif method == "digits":
-        opened = now(masked("compared", x_enc_BL))
+        opened = open_now(masked("compared", x_enc_BL))
         wins = _by_digits(kind, opened, bit_length, groups)
     else:
-        keys = party.provider.duels(batch, groups, bit_length)
+        keys = party.provider.pair_signs(batch, groups, bit_length)
         at = party.open_masked([share_BL + torch.from_numpy(keys.masks)])[0]
         wins = keys.evaluate(at.numpy())
     return wins.reshape(batch, -1)

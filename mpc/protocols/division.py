@@ -20,7 +20,7 @@ from typing import Final, Literal
 import torch
 
 from mpc.engine.context import SharedTensor
-from mpc.engine.openings import Mask, Masked, Pending, multiply, times_mask
+from mpc.engine.openings import DeferredOpening, Mask, Masked, multiply, times_mask
 from mpc.ring.quotient_tables import HIGH_SHIFT
 
 _RING_BITS: Final = 64
@@ -44,7 +44,7 @@ class Split:
 
 def split(
     name: str, v_enc: SharedTensor, *, signed: bool = False, shift: int = HIGH_SHIFT
-) -> Pending[Split]:
+) -> DeferredOpening[Split]:
     """Open secrets in 0 .. 2^63 - 1 under a mask, and split them into high and low parts.
 
     Parameters
@@ -90,7 +90,7 @@ def split(
             top=Mask(name=f"{name} top", share=top_enc.share),
         )
 
-    return Pending(masked=share + r_enc.share, settle=settle, party=v_enc.party)
+    return DeferredOpening(masked=share + r_enc.share, settle=settle, party=v_enc.party)
 
 
 def quotients(

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from mpc.engine.context import SharedTensor
-from mpc.engine.openings import Pending
+from mpc.engine.openings import DeferredOpening
 from mpc.ring.fixedpoint import Int64Array
 
 LARGEST: Final = 1 << 20
@@ -26,7 +26,9 @@ def pays(count: int, bit_length: int) -> bool:
     return bit_length < 20 and count << bit_length <= LARGEST
 
 
-def look_up(x_enc: SharedTensor, tables: Sequence[Int64Array]) -> Pending[list[SharedTensor]]:
+def look_up(
+    x_enc: SharedTensor, tables: Sequence[Int64Array]
+) -> DeferredOpening[list[SharedTensor]]:
     """Return shares of each table's entry at x, of x's shape.
 
     Parameters
@@ -59,20 +61,20 @@ def look_up(x_enc: SharedTensor, tables: Sequence[Int64Array]) -> Pending[list[S
         entries = (_entries(table, values) for table in tables)
         return [x_enc.like((rows * torch.from_numpy(of)).sum(-1)) for of in entries]
 
-    return Pending(masked=x_enc.share + mask_enc.share, settle=settle, party=x_enc.party)
+    return DeferredOpening(masked=x_enc.share + mask_enc.share, settle=settle, party=x_enc.party)
 
 
-def equals_zero(x_enc: SharedTensor, bit_length: int) -> Pending[SharedTensor]:
+def equals_zero(x_enc: SharedTensor, bit_length: int) -> DeferredOpening[SharedTensor]:
     """Return shares of [x = 0 mod 2^bit_length], as integers 0 or 1; cost as in `look_up`."""
     mask_enc, rows_enc = x_enc.party.provider.lookup(tuple(x_enc.size()), bit_length)
 
     def settle(opened: torch.Tensor) -> SharedTensor:
         return x_enc.like(_at_zero(rows_enc.share, opened, bit_length))
 
-    return Pending(masked=x_enc.share + mask_enc.share, settle=settle, party=x_enc.party)
+    return DeferredOpening(masked=x_enc.share + mask_enc.share, settle=settle, party=x_enc.party)
 
 
-def is_negative(x_enc: SharedTensor, bit_length: int) -> Pending[SharedTensor]:
+def is_negative(x_enc: SharedTensor, bit_length: int) -> DeferredOpening[SharedTensor]:
     """Return shares of [x < 0] of numbers in two's complement of `bit_length` bits."""
     table = np.arange(1 << bit_length, dtype=np.int64) >> (bit_length - 1)
     return look_up(x_enc, [table]).then(lambda entries: entries[0])

@@ -23,7 +23,7 @@ from mpc.net.frames import (
     FAILED,
     REQUEST,
     SIGN_KINDS,
-    Chain,
+    RoundClock,
 )
 from mpc.net.handshake import Reception
 from mpc.net.link import MAX_CONTROL_BYTES, Link, raw_view
@@ -151,7 +151,7 @@ def _segment_in(payload: bytearray) -> tuple[int, list[TupleRequest]]:
 def serve(start: Start) -> None:
     """Let every party in, then deal until party 0 hangs up."""
     roles = [f"party:{rank}" for rank in range(start.num_parties)]
-    chain = Chain()
+    chain = RoundClock()
     reception = Reception(
         start.listener,
         me=start.identity,

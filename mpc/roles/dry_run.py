@@ -14,12 +14,12 @@ import torch
 from mpc.clustering.pipeline import Decision, cluster_shares
 from mpc.engine.communicator import MeshCommunicator
 from mpc.engine.context import Party, SharedTensor
-from mpc.engine.openings import Pending, ready
+from mpc.engine.openings import DeferredOpening, resolved
 from mpc.engine.reveal import Audience, Opening
 from mpc.fss.correction_words import RingArray
 from mpc.gates.comparison_choice import Comparing
 from mpc.jobs.job import ClusterJob, Comparisons
-from mpc.net.frames import SIGN_KINDS, Chain, TupleKind
+from mpc.net.frames import SIGN_KINDS, RoundClock, TupleKind
 from mpc.preprocessing.fss_keys import Signs, sign_requests
 from mpc.preprocessing.provider import TupleProvider
 from mpc.preprocessing.requests import TupleRequest, matmul_shape
@@ -35,7 +35,7 @@ class SilentCommunicator(MeshCommunicator):
     """One party of P, with no links: what it would hear is as if the others' shares were zero."""
 
     def __init__(self, num_parties: int) -> None:
-        super().__init__(0, {}, Chain())
+        super().__init__(0, {}, RoundClock())
         self._num_parties = num_parties
 
     def get_world_size(self) -> int:
@@ -119,13 +119,13 @@ class _Steps:
         """Do nothing: nobody is asked."""
 
 
-class _ShutDoor:
+class _NoRevealer:
     """Opens nothing: what the parties would learn is zero, so that no iteration is the last."""
 
     def reveal(
         self, x_enc: SharedTensor, opening: tuple[Audience, Opening], *, why: str
-    ) -> Pending[Int64Array | None]:
-        return ready(np.zeros(tuple(x_enc.size()), dtype=np.int64))
+    ) -> DeferredOpening[Int64Array | None]:
+        return resolved(np.zeros(tuple(x_enc.size()), dtype=np.int64))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -160,7 +160,7 @@ def rehearse(shape: JobShape) -> Schedule:
         replace(job, iterations=min(job.iterations, _ITERATIONS)),
         party.holds(torch.zeros(n, shape.dim, dtype=torch.int64)),
         party.holds(torch.zeros(n, shape.payload, dtype=torch.int64)),
-        door=_ShutDoor(),
+        door=_NoRevealer(),
         meter=steps,
         decide=lambda: Decision(labels=(0,) * n, k=k, iterations=1),
         owner_of_N=shape.owner_of_N,

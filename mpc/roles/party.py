@@ -16,7 +16,7 @@ from mpc.engine.communicator import MeshCommunicator
 from mpc.engine.context import Party
 from mpc.errors import MpcError, PeerClosedError, TransportError
 from mpc.jobs.order import Order
-from mpc.net.frames import AGREEMENT, CONTROL, FAILED, Chain
+from mpc.net.frames import AGREEMENT, CONTROL, FAILED, RoundClock
 from mpc.net.handshake import Reception, connect
 from mpc.net.link import Link
 from mpc.preprocessing.first_party import FirstPartyProvider
@@ -52,13 +52,13 @@ class Meeting:
 
 def meet(start: Start) -> Meeting:
     """Connect to everybody and agree on keys."""
-    online, offline = Chain(), Chain()
+    online, offline = RoundClock(), RoundClock()
     reception = Reception(
         start.listener,
         me=start.identity,
         admits=lambda role: _has_business(role, start),
         timeout_s=start.timeout_s,
-        chain_of=lambda role: online if role.startswith("party:") else Chain(),
+        chain_of=lambda role: online if role.startswith("party:") else RoundClock(),
     )
     peers = {rank: _connect(start, rank, online) for rank in range(start.rank)}
     dealer = None
@@ -100,7 +100,7 @@ def _has_business(role: str, start: Start) -> bool:
     return role == "server" or role.startswith("client:")
 
 
-def _connect(start: Start, rank: int, chain: Chain) -> Link:
+def _connect(start: Start, rank: int, chain: RoundClock) -> Link:
     peer = "dealer" if rank == start.num_parties else f"party:{rank}"
     return connect(
         start.addresses[rank],

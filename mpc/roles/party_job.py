@@ -12,7 +12,7 @@ import numpy as np
 
 from mpc.clustering.pipeline import Decision, cluster_shares
 from mpc.engine.context import Party, SharedTensor
-from mpc.engine.reveal import Door
+from mpc.engine.reveal import PartyRevealer
 from mpc.errors import PeerTimeoutError, TransportError
 from mpc.jobs.encoding import shape_of
 from mpc.jobs.order import Order, Rows
@@ -75,7 +75,7 @@ def run_job(
     owners = {link: order.rows[name] for name, link in links.items()}
     points_enc_ND, payload_enc_NM = assemble(network.party, owners, shares, dim=order.dim)
     meter.inputs_are_in()
-    door = Door(network.server, owners, order.job, number=order.number)
+    door = PartyRevealer(network.server, owners, order.job, number=order.number)
     done = cluster_shares(
         order.job,
         points_enc_ND,

@@ -70,7 +70,7 @@ class Child:
                 pipe.write(json.dumps(value).encode() + b"\n")
                 pipe.flush()
             except OSError as error:
-                self._bury()
+                self._raise_if_dead_soon()
                 raise SessionError(f"{self.role} did not take its settings: {error}") from None
 
     def read_port(self, deadline: float) -> int:
@@ -81,17 +81,17 @@ class Child:
             raise SessionError(f"{self.role} named no port in time")
         line = pipe.readline()
         if not line.strip():
-            self._bury()
+            self._raise_if_dead_soon()
             raise SessionError(f"{self.role} closed its output and named no port")
         return int(line)
 
-    def _bury(self) -> None:
+    def _raise_if_dead_soon(self) -> None:
         """Raise `ProcessDiedError` if it ends within moments."""
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(timeout=5)
-            raise ProcessDiedError(self.obituary())
+            raise ProcessDiedError(self.exit_report())
 
-    def obituary(self) -> str:
+    def exit_report(self) -> str:
         """Say who ended, how, and its last words."""
         self._listener.join(timeout=1.0)
         code = self.exit_code
@@ -265,9 +265,9 @@ class ProcessGroup:
             causes = [child for child in dead if not child.is_echo()]
             late = time.monotonic() > deadline
             if late or any(not child.silent_peer for child in causes):
-                raise ProcessDiedError(_first_cause(causes or dead).obituary())
+                raise ProcessDiedError(_first_cause(causes or dead).exit_report())
 
-    def blame(self, within_s: float = 4.0) -> None:
+    def raise_if_dead(self, within_s: float = 4.0) -> None:
         """After a link broke: raise `ProcessDiedError` if a child ends within moments."""
         deadline = time.monotonic() + within_s
         while time.monotonic() < deadline:

@@ -83,10 +83,10 @@ class RemoteGroup:
         """Raise if a party has hung up, with what it said last."""
         for link in self._servers:
             if link.hung_up():
-                self.blame()
+                self.raise_if_dead()
                 raise ProcessDiedError(f"{link.peer} ended or lost its connection to the server")
 
-    def blame(self) -> None:
+    def raise_if_dead(self) -> None:
         """After a link broke: raise with the last words of a party that failed, if one did.
 
         A party that is gone without a word is the cause, where others say only who left them: the

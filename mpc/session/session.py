@@ -63,7 +63,7 @@ class PartyGroup(Protocol):
     def check(self) -> None:
         """Raise if one of them died."""
 
-    def blame(self) -> None:
+    def raise_if_dead(self) -> None:
         """After a link broke: raise if that is because one of them died."""
 
     def end(self) -> None:
@@ -191,7 +191,7 @@ class SecureSession:
             self._meet_parties()
         except TransportError:
             try:
-                self._group.blame()
+                self._group.raise_if_dead()
             finally:
                 self.close()
             raise
@@ -299,7 +299,7 @@ class SecureSession:
             self._broken = str(error)
             try:
                 if isinstance(error, TransportError):
-                    self._group.blame()
+                    self._group.raise_if_dead()
             finally:
                 self.close()
             raise
@@ -334,7 +334,7 @@ class SecureSession:
         except RefusedError as error:
             for link in links:
                 link.close()
-            self._group.blame()  # a party that is dying hangs up before its end shows
+            self._group.raise_if_dead()  # a party that is dying hangs up before its end shows
             raise OwnerError(f"a data owner is not let in: {error}") from None
         return tuple(links)
 

@@ -145,7 +145,7 @@ class Pool:
     def _take(self, worker: Worker, report: Report | None) -> None:
         """Act on one report."""
         if report is None:
-            self._bury(worker)
+            self._raise_if_dead_soon(worker)
         elif report.kind == "unusable":
             raise _as_error(report)
         elif report.kind == "round":
@@ -172,15 +172,15 @@ class Pool:
         worker.give(cell, self._order(cell))
         self._fill_up()
 
-    def _bury(self, worker: Worker) -> None:
+    def _raise_if_dead_soon(self, worker: Worker) -> None:
         """Note that a worker is gone, with the cell that it had."""
         worker.gone = True
         if worker.cell is not None:
-            self._give_up(worker, worker.cell, worker.obituary(), RunError.exit_code)
+            self._give_up(worker, worker.cell, worker.exit_report(), RunError.exit_code)
             worker.cell = None
             self._fill_up()
         elif not worker.ready and not self._alive:
-            raise RunError(f"{worker.obituary()}; it was still loading data and model")
+            raise RunError(f"{worker.exit_report()}; it was still loading data and model")
         self._greet()
 
     def _give_up(self, worker: Worker, cell: Cell, error: str, exit_code: int) -> None:

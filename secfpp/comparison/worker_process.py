@@ -84,7 +84,7 @@ class Worker:
         self.cell = cell
         self._say(Order(cell=cell.name, settings=settings))
 
-    def obituary(self) -> str:
+    def exit_report(self) -> str:
         """Say how it ended, and its last words."""
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(timeout=5)

@@ -55,7 +55,7 @@ class Parties:
         try:
             return self._do(given, request | {"shapes": [x.shape for x in given]})
         except TransportError:
-            self.group.blame()  # says what a party said before it ended
+            self.group.raise_if_dead()  # says what a party said before it ended
             raise
 
     def _do(self, given: Sequence[np.ndarray], request: dict[str, object]) -> np.ndarray:

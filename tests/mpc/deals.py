@@ -5,13 +5,13 @@ import socket
 from collections.abc import Callable, Sequence
 
 from mpc.errors import PeerClosedError
-from mpc.net.frames import REQUEST, Chain
+from mpc.net.frames import REQUEST, RoundClock
 from mpc.preprocessing.provider import DealerProvider
 from mpc.preprocessing.requests import TupleRequest
 from mpc.preprocessing.schedule import Schedule
 from mpc.ring.fixedpoint import Int64Array
 from mpc.roles.dealer import Dealer
-from tests.mpc.ends import at_once, linked
+from tests.mpc.ends import linked, minimize_rounds
 
 Parts = list[tuple[Int64Array, ...]]
 Use = Callable[[DealerProvider], object]
@@ -21,7 +21,7 @@ class Deal:
     """Providers of P parties, who use what the dealer deals them, each in a thread."""
 
     def __init__(self, stack: contextlib.ExitStack, num_parties: int) -> None:
-        self.chain = Chain()
+        self.chain = RoundClock()
         pairs = [
             stack.enter_context(linked("plain", me=f"party:{i}", peer="dealer", timeout_s=5))
             for i in range(num_parties)
@@ -63,7 +63,7 @@ class Deal:
                 if provider is self.providers[0]:
                     self.first._channel.sock.shutdown(2)
 
-        return at_once([self._serve, *(lambda p=p: party(p) for p in self.providers)])
+        return minimize_rounds([self._serve, *(lambda p=p: party(p) for p in self.providers)])
 
     def _serve(self) -> None:
         with contextlib.suppress(PeerClosedError):

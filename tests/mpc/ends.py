@@ -8,7 +8,7 @@ from functools import cache
 
 from mpc.net.certificates import Authority, Credentials, certificate_name
 from mpc.net.channel import Channel, PlainChannel, handshake
-from mpc.net.frames import Chain
+from mpc.net.frames import RoundClock
 from mpc.net.handshake import listen
 from mpc.net.link import Link
 from mpc.net.tls import context_of
@@ -52,7 +52,7 @@ def linked(
     me: str = "client:3",
     peer: str = "party:0",
     timeout_s: float = 0.3,
-    chains: tuple[Chain | None, Chain | None] = (None, None),
+    chains: tuple[RoundClock | None, RoundClock | None] = (None, None),
     through: Callable[[int], int] = lambda port: port,
 ) -> Iterator[tuple[Link, Link]]:
     """Yield the links of `me`, who connected, and of `peer`, who accepted."""
@@ -67,7 +67,7 @@ def linked(
     def connect() -> None:
         channels[me] = secured(client, kind, me=me, peer=peer, accepts=False)
 
-    for outcome in at_once([accept, connect]):
+    for outcome in minimize_rounds([accept, connect]):
         if isinstance(outcome, Exception):
             raise outcome
     links = (
@@ -81,7 +81,7 @@ def linked(
             link.close()
 
 
-def at_once(bodies: Sequence[Callable[[], object]], within_s: float = 60) -> list[object]:
+def minimize_rounds(bodies: Sequence[Callable[[], object]], within_s: float = 60) -> list[object]:
     """Run each body in a thread of its own; return what each returned or raised."""
     results: list[object] = [TimeoutError("still running")] * len(bodies)
 

@@ -13,17 +13,17 @@ import torch
 
 from mpc.clustering import centring, distances, group_means, pipeline, restarts, seeding
 from mpc.clustering.inner_products import (
-    ByGram,
-    ByRows,
-    ByShares,
-    Inner,
+    GramInnerProducts,
+    InnerProducts,
     Points,
+    RowInnerProducts,
+    ShareInnerProducts,
     gram_matrix,
     points_within_bounds,
 )
 from mpc.engine._crypten import plugged
 from mpc.engine.context import Party
-from mpc.engine.openings import Masked, masked, multiply, now, rename, reshaped, together
+from mpc.engine.openings import Masked, masked, multiply, open_batch, open_now, rename, reshaped
 from mpc.errors import PeerClosedError
 from mpc.jobs.job import ClusterJob, Comparisons
 from mpc.net.frames import CONTROL, OPENED, SHARE
@@ -46,7 +46,7 @@ from mpc.roles.party import meet
 
 def _opened(**secrets: Any) -> tuple[Masked, ...]:
     """Open each secret under a mask of its name, all in one round."""
-    return together(*(masked(name, x_enc) for name, x_enc in secrets.items()))
+    return open_batch(*(masked(name, x_enc) for name, x_enc in secrets.items()))
 
 
 def _both(*parts: Any) -> Any:
@@ -67,8 +67,8 @@ def _square(x: Any, formula: Formula) -> Any:
 
 def _renamed(x: Any, y: Any, z: Any) -> Any:
     """Give x's mask another name, so that y's has x's: x y, y z and x z must stay apart."""
-    opened_x = rename(now(masked("a", x)), "b")
-    opened_y, opened_z = together(masked("a", y), masked("c", z))
+    opened_x = rename(open_now(masked("a", x)), "b")
+    opened_y, opened_z = open_batch(masked("a", y), masked("c", z))
     opened_z = rename(rename(opened_z, "d"), "c")
     products = [(opened_x, opened_y), (opened_y, opened_z), (opened_x, opened_z)]
     return _both(*(multiply("k,k->k", left, right) for left, right in products))
@@ -89,15 +89,15 @@ def _quotients(v: Any, counts: Any, function: str, num_points: int) -> Any:
     """Return v divided by secret counts, or by their squares, as the tables have it."""
     tables = _tables(function, num_points)
     shift = HIGH_SHIFT if function == "squares" else HIGHER_SHIFT
-    low_enc, rest_enc = now(lookup.look_up(counts, [tables.low, tables.rest]))
-    low, rest, lengths = together(
+    low_enc, rest_enc = open_now(lookup.look_up(counts, [tables.low, tables.rest]))
+    low, rest, lengths = open_batch(
         masked("low", low_enc), masked("rest", rest_enc), division.split("v", v, shift=shift)
     )
     return division.quotients(lengths, low, rest)
 
 
 def _high_part(v: Any) -> Any:
-    split = now(division.split("v", v))
+    split = open_now(division.split("v", v))
     high = split.wraps * split.top.share - split.shifted.share
     return v.like(high) + split.high
 
@@ -105,14 +105,18 @@ def _high_part(v: Any) -> Any:
 def _points_of(points: Any, kept: Any) -> Points:
     """Take points for which somebody has found out who counts."""
     rows, opened = _opened(rows=points, kept=kept)
-    return Points(rows=rows, lengths_enc_N=multiply("id,id->i", rows, rows), kept=opened)
+    return Points(rows=rows, sqnorms_enc_N=multiply("id,id->i", rows, rows), kept=opened)
 
 
-def _source(points: Points, name: str) -> Inner:
+def _source(points: Points, name: str) -> InnerProducts:
     if name == "rows":
-        return ByRows(points.rows)
+        return RowInnerProducts(points.rows)
     gram = gram_matrix(points)
-    return ByGram(now(masked("gram", gram))) if name == "gram" else ByShares(gram)
+    return (
+        GramInnerProducts(open_now(masked("gram", gram)))
+        if name == "gram"
+        else ShareInnerProducts(gram)
+    )
 
 
 def _within(x: Any, payload: Any = None, **how: Any) -> Points:
@@ -134,7 +138,7 @@ def _kept_and_rows(x: Any, payload: Any, **how: Any) -> Any:
 
 def _within_bound(x: Any, **how: Any) -> Any:
     points = _within(x, **how)
-    return _both(points.kept.secret, points.lengths_enc_N, points.rows.secret)
+    return _both(points.kept.secret, points.sqnorms_enc_N, points.rows.secret)
 
 
 def _start(points: Any, source: str, **how: Any) -> Any:
@@ -153,20 +157,20 @@ def _centre_distances(rows: Any, members: Any, source: str, labels: list[int]) -
     points = _points_of(rows, members.sum(1))
     inner = _source(points, source)
     groups = [members.size(1)]
-    (opened, of_counts) = together(
+    (opened, of_counts) = open_batch(
         masked("members", members), distances.look_up_counts(members.sum(0), rows.size(0))
     )
     public = torch.eye(members.size(1), dtype=torch.int64)[torch.tensor(labels)]
     weights = public if source == "shares" else opened
-    products, lengths = now(inner.with_sums_and_lengths(weights))
-    return now(distances.centre_distances(products, lengths, of_counts, groups))
+    products, lengths = open_now(inner.with_sums_and_lengths(weights))
+    return open_now(distances.centre_distances(products, lengths, of_counts, groups))
 
 
 def _best(rows: Any, members: Any, groups: list[int], source: str) -> Any:
     """Return what each group explains, and the members of the best, flat."""
     points = _points_of(rows, comparison.local(members, lambda m: m[:, : groups[0]].sum(1)))
     inner = _source(points, source)
-    opened, tables = together(
+    opened, tables = open_batch(
         masked("members", members), restarts.look_up_explained(members.sum(0), rows.size(0))
     )
     explained = restarts.explained(inner, opened, tables, groups)
@@ -174,11 +178,11 @@ def _best(rows: Any, members: Any, groups: list[int], source: str) -> Any:
 
 
 def _choice(explained: Any, members: Any, k: int) -> Any:
-    return restarts.best_of(explained, now(masked("members", members)), k)
+    return restarts.best_of(explained, open_now(masked("members", members)), k)
 
 
 def _nearest(dist: Any, kept: Any, groups: list[int], **how: bool) -> Any:
-    return argmin.nearest(dist, groups, now(masked("kept", kept)), **how)
+    return argmin.nearest(dist, groups, open_now(masked("kept", kept)), **how)
 
 
 def _moved(members: Any, before: Any) -> Any:
@@ -186,7 +190,7 @@ def _moved(members: Any, before: Any) -> Any:
 
 
 def _looked_up(x: Any, table: list[int]) -> Any:
-    return now(lookup.look_up(x, [np.array(table, dtype=np.int64)]))[0]
+    return open_now(lookup.look_up(x, [np.array(table, dtype=np.int64)]))[0]
 
 
 OPERATIONS: dict[str, Callable[..., Any]] = {
@@ -194,14 +198,14 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "square": lambda x: x.square(),
     "product": lambda x: x * x,
     "crypten_division": lambda x: x.div(1 << 20),
-    "opened": lambda x: now(masked("x", x)).secret,
+    "opened": lambda x: open_now(masked("x", x)).secret,
     "products": _products,
     "bilinear_square": _square,
     "renamed": _renamed,
     "reshaped": _reshaped,
     "less_than_zero": lambda x, bits=64: comparison.less_than_zero(x, bits),
     "is_zero": lambda x, bits=64: comparison.is_zero(x, bits),
-    "floored": lambda x, bits: comparison.floored(x, bits),
+    "floored": lambda x, bits: comparison.truncate_local(x, bits),
     "look_up": _looked_up,
     "one_hot_min": lambda x, bits: argmin.one_hot_min(x, bits),
     "tournament": lambda x, bits: argmin._tournament(x, bits),
@@ -211,9 +215,9 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "within_bound": _within_bound,
     "within_bounds": _within_bounds,
     "kept_and_rows": _kept_and_rows,
-    "cut": lambda x, bits: now(centring.cut("x", x, bits)),
+    "cut": lambda x, bits: open_now(centring.cut("x", x, bits)),
     "centred": centring.centred,
-    "first_kept": lambda kept: seeding._first_kept(now(masked("kept", kept))),
+    "first_kept": lambda kept: seeding._first_kept(open_now(masked("kept", kept))),
     "gram": lambda points: gram_matrix(_within(points)),
     "start": _start,
     "centre_distances": _centre_distances,
@@ -222,7 +226,7 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "best_of": _choice,
     "zero_share": lambda x: x.party.holds(x.party.zero_share(tuple(x.size()))),
     "group_sums": lambda members, payload, least, owners=None: group_means.group_sums(
-        members, now(masked("payload", payload)), least, owners
+        members, open_now(masked("payload", payload)), least, owners
     ),
     "distances_of_kept": lambda points: pipeline._distances_of_kept(_within(points)),
 }

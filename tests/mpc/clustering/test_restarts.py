@@ -84,9 +84,9 @@ def test_what_is_equal_but_for_rounding_goes_to_the_first(any_parties: Parties) 
 
 
 def test_rounds_are_those_of_the_docstrings(parties: Parties, ring_ND: np.ndarray) -> None:
-    at_once = 2 if parties.num_parties == 2 else 2 + 1
+    together = 2 if parties.num_parties == 2 else 2 + 1
     parties("best_of", np.arange(3), np.ones((5, 6)), k=2)
-    assert parties.rounds == 1 + at_once + 1  # members are open before
+    assert parties.rounds == 1 + together + 1  # members are open before
     members = members_of(np.zeros((3, N), dtype=np.int64), np.ones(N))
     parties("best", ring_ND, members, groups=[K] * 3, source="rows")
-    assert parties.rounds == 1 + 1 + 2 + at_once + 1  # points; members, look-ups; sums, quotients
+    assert parties.rounds == 1 + 1 + 2 + together + 1  # points; members, look-ups; sums, quotients

@@ -126,14 +126,14 @@ def test_given_rows(parties: Parties, source: str, make: Make) -> None:
 def test_rounds_are_those_of_the_docstrings(parties: Parties) -> None:
     """Beyond those for norms (5 + R_lt) and, where it is opened, for the Gram matrix."""
     less, of_64_bits = (1, 1) if parties.num_parties == 2 else (2, 9)
-    at_once = less + 1  # an argmin over few points: also looks up who won
+    together = less + 1  # an argmin over few points: also looks up who won
     first = 1  # who counts so far is short enough to be looked up
     ring = Given(spread()).ring_ND
     for source, g in (("gram", 0), ("rows", 1)):
         before = 5 + of_64_bits + (source == "gram")
         for k in (1, 2, 4):
             parties("start", ring, source=source, k=k)
-            farthest = first + 2 + g + (k - 1) * (at_once + 1 + g) + max(0, k - 2) * (less + 1)
+            farthest = first + 2 + g + (k - 1) * (together + 1 + g) + max(0, k - 2) * (less + 1)
             assert parties.rounds - before == farthest, (source, k)
         for k in (2, 4):
             draws = public_draws(0, N, 2, k).tolist()

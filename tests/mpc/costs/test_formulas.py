@@ -113,15 +113,15 @@ def test_the_closed_form_of_a_later_iteration(n: int, d: int, k: int) -> None:
 def test_the_closed_form_by_digits(n: int, d: int, k: int, parties: int) -> None:
     sizes = Sizes(num_points=n, dim=d, payload=1, parties=Comparing(parties))
     cost = job_cost(bounded(k=k, iterations=3), sizes, iterations=3, converged=False)
-    duels = n * k * (k - 1) // 2
+    pair_signs = n * k * (k - 1) // 2
     elements = 4 * n * k - n + 6 * k + (0 if sizes.by_gram else d * k)
-    online = 8 * (elements + -(-11 * duels // 64)) + 16
+    online = 8 * (elements + -(-11 * pair_signs // 64)) + 16
     assert (cost["iteration 3"].rounds, cost["iteration 3"].online) == (6, online)
     each = plan_of(COMPARED_BITS, 4).bytes_per_number
     assert each == 120
-    assert cost["iteration 3"].dealer_to_first > each * duels
+    assert cost["iteration 3"].dealer_to_first > each * pair_signs
     keys_of_look_ups = cost["iteration 3"].dealer_to_others
-    assert keys_of_look_ups < each * duels // 5
+    assert keys_of_look_ups < each * pair_signs // 5
 
 
 def dealt(result: ClusterResult) -> int:

@@ -15,7 +15,7 @@ from mpc.engine.reveal import (
     LABELS,
     OPENINGS,
     UNCHANGED,
-    Door,
+    PartyRevealer,
     openings_of,
 )
 from mpc.errors import PolicyError
@@ -68,7 +68,7 @@ def test_one_of_several_clusterings_is_opened_only(
 
 @pytest.mark.parametrize("opening", [LABELS, DISTANCES, EVALUATION, CHOSEN_K])
 def test_the_door_stays_shut_to_anything_else(opening: tuple[str, str]) -> None:
-    door = Door(None, {}, ClusterJob(k=2))  # type: ignore[arg-type]
+    door = PartyRevealer(None, {}, ClusterJob(k=2))  # type: ignore[arg-type]
     with pytest.raises(PolicyError, match="policy 'own-mean' does not open"):
         door.reveal(None, opening, why="curiosity")  # type: ignore[arg-type]
     assert door.ledger == []

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mpc.engine.context import Party
-from mpc.engine.openings import Masked, Pending, joined, now, ready, together
+from mpc.engine.openings import DeferredOpening, Masked, batch, open_batch, open_now, resolved
 from mpc.errors import FrameError, PartyError
 from mpc.net.frames import HEADER_BYTES, REQUEST
 from mpc.preprocessing.expander import Expander, ring_matmul
@@ -148,8 +148,8 @@ class Loud(SilentCommunicator):
         self.sent.append([each.numpy() for each in value])
         return value
 
-    def pending(self, *values: int) -> Pending[list[int]]:
-        return Pending(
+    def pending(self, *values: int) -> DeferredOpening[list[int]]:
+        return DeferredOpening(
             masked=torch.tensor(values), settle=lambda opened: opened.tolist(), party=self.party
         )
 
@@ -161,7 +161,7 @@ def loud() -> Loud:
 
 class TestPending:
     def test_all_are_sent_in_one_round(self, loud: Loud) -> None:
-        assert together(loud.pending(1, 2), loud.pending(3).then(sum), ready("x")) == (
+        assert open_batch(loud.pending(1, 2), loud.pending(3).then(sum), resolved("x")) == (
             [1, 2],
             3,
             "x",
@@ -169,18 +169,18 @@ class TestPending:
         assert [len(sums) for sums in loud.sent] == [3]
 
     def test_nothing_to_send_is_no_round(self, loud: Loud) -> None:
-        assert together(ready(1), ready(None)) == (1, None)
-        assert now(ready("x").then(str.upper)) == "X"
+        assert open_batch(resolved(1), resolved(None)) == (1, None)
+        assert open_now(resolved("x").then(str.upper)) == "X"
         assert loud.sent == []
 
     def test_several_may_go_as_one(self, loud: Loud) -> None:
-        square = Pending(
+        square = DeferredOpening(
             masked=torch.arange(4).reshape(2, 2),
             settle=lambda opened: tuple(opened.shape),
             party=loud.party,
         )
-        both = joined(loud.pending(7), square, ready("x"), loud.pending(8, 9).then(len))
-        assert now(both.then(list)) == [[7], (2, 2), "x", 2]
+        both = batch(loud.pending(7), square, resolved("x"), loud.pending(8, 9).then(len))
+        assert open_now(both.then(list)) == [[7], (2, 2), "x", 2]
         assert [[part.tolist() for part in sums] for sums in loud.sent] == [[[7, 0, 1, 2, 3, 8, 9]]]
 
     def test_what_is_printed_of_them_has_no_share(self, loud: Loud) -> None:

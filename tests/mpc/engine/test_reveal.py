@@ -9,7 +9,15 @@ import pytest
 
 import mpc
 from mpc.engine.context import Party
-from mpc.engine.reveal import DISTANCES, EVALUATION, LABELS, OWN_MEAN, Audience, Door, Opening
+from mpc.engine.reveal import (
+    DISTANCES,
+    EVALUATION,
+    LABELS,
+    OWN_MEAN,
+    Audience,
+    Opening,
+    PartyRevealer,
+)
 from mpc.jobs.job import ClusterJob
 from mpc.net.frames import OPENED
 from mpc.ring.fixedpoint import Int64Array
@@ -54,7 +62,7 @@ def leaving(
             previous=AesCtrStream(keys[rank - 1]),
             following=AesCtrStream(keys[rank]),
         )
-        door = Door(server, rows, job)  # type: ignore[arg-type]
+        door = PartyRevealer(server, rows, job)  # type: ignore[arg-type]
         pending = door.reveal(party.holds(share), opening, why="a test")
         whole = np.empty_like(share)
         if owners[0].got:

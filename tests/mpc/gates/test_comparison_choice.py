@@ -33,9 +33,9 @@ def test_method(num_parties: int, comparisons: str, count: int, num_bits: int, m
 
 
 def test_a_round_is_not_spent_where_rounds_are_to_be_saved() -> None:
-    assert Comparing(2).method(MANY, 32, 8, at_once=True) == "keys"
-    assert Comparing(2, "digits").method(MANY, 32, 8, at_once=True) == "digits"
-    assert Comparing(3).method(MANY, 32, 8, at_once=True) == "digits"
+    assert Comparing(2).method(MANY, 32, 8, minimize_rounds=True) == "keys"
+    assert Comparing(2, "digits").method(MANY, 32, 8, minimize_rounds=True) == "digits"
+    assert Comparing(3).method(MANY, 32, 8, minimize_rounds=True) == "digits"
 
 
 def test_digits_come_in_where_they_save_what_a_round_is_worth() -> None:

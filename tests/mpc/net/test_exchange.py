@@ -13,10 +13,10 @@ import torch
 from mpc.engine.communicator import MeshCommunicator
 from mpc.errors import FrameError, PeerClosedError, PeerTimeoutError, TransportError
 from mpc.net.exchange import collect, drive, exchange
-from mpc.net.frames import CONTROL, HEADER_BYTES, MASKED_SUM, SHARE, Chain, Header
+from mpc.net.frames import CONTROL, HEADER_BYTES, MASKED_SUM, SHARE, Header, RoundClock
 from mpc.net.link import SMALL_BYTES, Link, raw_view
 from mpc.ring.fixedpoint import Int64Array
-from tests.mpc.ends import KINDS, at_once, linked
+from tests.mpc.ends import KINDS, linked, minimize_rounds
 from tests.patience import SOON_S
 
 SIZES = (0, 8, SMALL_BYTES - HEADER_BYTES - 4, SMALL_BYTES, SMALL_BYTES + 8, 32 << 20)
@@ -31,7 +31,7 @@ def kind(request: pytest.FixtureRequest) -> str:
 @contextlib.contextmanager
 def mesh(kind: str, num_parties: int, timeout_s: float = 30) -> Iterator[Mesh]:
     """Link every party to every other; all links of a party note depths in one chain."""
-    chains = [Chain() for _ in range(num_parties)]
+    chains = [RoundClock() for _ in range(num_parties)]
     peers: Mesh = [{} for _ in range(num_parties)]
     with contextlib.ExitStack() as stack:
         for low in range(num_parties):
@@ -71,7 +71,7 @@ def test_everybody_gets_everybody_s_bytes(kind: str, num_parties: int, num_bytes
         bodies = [
             lambda rank=rank: party(rank, list(peers[rank].values())) for rank in range(num_parties)
         ]
-        for rank, got in enumerate(at_once(bodies)):
+        for rank, got in enumerate(minimize_rounds(bodies)):
             assert isinstance(got, list), got
             for of_round in got:
                 for other, array in zip(peers[rank], of_round, strict=True):
@@ -96,17 +96,17 @@ def test_small_frames_before_large_ones_are_not_lost(kind: str) -> None:
     with mesh(kind, 2) as peers:
         bodies = [lambda rank=rank: party(list(peers[rank].values())) for rank in range(2)]
         expected = [ring(size, 0).nbytes for size in sizes]
-        assert at_once(bodies) == [expected, expected]
+        assert minimize_rounds(bodies) == [expected, expected]
 
 
 def test_the_communicator_adds_megabytes_up(kind: str) -> None:
     tensor = torch.arange(1_000_000)
     with mesh(kind, 3) as peers:
         bodies = [
-            lambda rank=rank: MeshCommunicator(rank, peers[rank], Chain()).all_reduce(tensor)
+            lambda rank=rank: MeshCommunicator(rank, peers[rank], RoundClock()).all_reduce(tensor)
             for rank in range(3)
         ]
-        for total in at_once(bodies):
+        for total in minimize_rounds(bodies):
             assert isinstance(total, torch.Tensor), total
             assert torch.equal(total, 3 * tensor)
 
@@ -126,7 +126,7 @@ def test_a_peer_that_dies_in_the_middle_is_named_at_once(kind: str, num_bytes: i
             time.sleep(0.2)
             far._channel.sock.shutdown(2)
 
-        outcome, _ = at_once(
+        outcome, _ = minimize_rounds(
             [lambda: exchange([near], MASKED_SUM, ring(num_bytes, 0), number=1), die]
         )
         assert isinstance(outcome, PeerClosedError), outcome  # and not its silence
@@ -151,7 +151,7 @@ def test_a_peer_that_stops_reading_is_silence(kind: str) -> None:
 def test_a_peer_with_another_shape_or_round_is_refused(kind: str) -> None:
     for theirs, number in ((ring(1 << 20, 1)[:-1], 1), (ring(1 << 20, 1), 2)):
         with mesh(kind, 2, timeout_s=2) as peers:
-            outcomes = at_once(
+            outcomes = minimize_rounds(
                 [
                     lambda: exchange([peers[0][1]], MASKED_SUM, ring(1 << 20, 0), number=1),  # noqa: B023
                     lambda: exchange([peers[1][0]], MASKED_SUM, theirs, number=number),  # noqa: B023
@@ -310,7 +310,7 @@ class Idle:
 def test_a_deadline_holds_for_links_that_always_have_something(kind: str) -> None:
     with linked(kind, timeout_s=5) as (near, far):
         near.send(SHARE, bytes(64))
-        outcome = at_once([lambda: drive([Idle(far)], silence_s=60, within_s=0.3)], SOON_S)
+        outcome = minimize_rounds([lambda: drive([Idle(far)], silence_s=60, within_s=0.3)], SOON_S)
         assert isinstance(outcome[0], dict), outcome
         assert isinstance(outcome[0][far], PeerTimeoutError)
 

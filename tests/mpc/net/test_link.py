@@ -16,11 +16,11 @@ from mpc.net.frames import (
     MAX_NUMBER,
     OPENED,
     SHARE,
-    Chain,
     Header,
+    RoundClock,
 )
 from mpc.net.link import MAX_CONTROL_BYTES, Link
-from tests.mpc.ends import KINDS, at_once, linked
+from tests.mpc.ends import KINDS, linked, minimize_rounds
 from tests.mpc.relay import Relay
 from tests.patience import SOON_S
 
@@ -70,7 +70,7 @@ def test_megabytes_and_nothing_arrive_whole(pair: Pair) -> None:
         link.bear_silence(20)
     array = np.random.default_rng(0).integers(-(2**62), 2**62, size=(1 << 19))
     for sent in (array, array[:0], array[::2]):
-        _, got = at_once(
+        _, got = minimize_rounds(
             [
                 lambda sent=sent: pair[0].send_ring(SHARE, sent),
                 lambda sent=sent: pair[1].recv_ring(SHARE, sent.shape),
@@ -230,7 +230,7 @@ def test_what_is_no_ascii_arrives_in_control(pair: Pair) -> None:
 
 
 def test_depth_is_the_longest_chain_of_dependent_messages(kind: str) -> None:
-    ours, theirs = Chain(), Chain()
+    ours, theirs = RoundClock(), RoundClock()
     with linked(kind, chains=(ours, theirs), timeout_s=5) as (near, far):
         for _ in range(3):  # three at once are one round
             near.send(MASKED_SUM, b"")
@@ -259,7 +259,7 @@ def test_the_kernel_counts_at_least_what_we_count(pair: Pair) -> None:
         link.bear_silence(10)
         link.start_counting()
     array = np.arange(50_000, dtype=np.int64)
-    at_once(
+    minimize_rounds(
         [lambda: pair[0].send_ring(SHARE, array), lambda: pair[1].recv_ring(SHARE, array.shape)]
     )
     counted = pair[0].count.bytes_sent

@@ -18,7 +18,7 @@ from mpc.preprocessing.segments import digest_of, stream_of
 from mpc.ring.fixedpoint import Int64Array
 from mpc.ring.randomness import new_key
 from tests.mpc.deals import Deal, shares
-from tests.mpc.ends import at_once
+from tests.mpc.ends import minimize_rounds
 
 pytestmark = pytest.mark.usefixtures("short_farewell")
 
@@ -151,7 +151,7 @@ def asked(*lists: tuple[int, Requests], num_parties: int = 2) -> str:
             values = [request.as_json() for request in requests]
             deal.first.send_json(REQUEST, {"segment": segment, "tuples": values})
         deal.first._channel.sock.shutdown(1)
-        (said,) = at_once([deal.dealer.serve])
+        (said,) = minimize_rounds([deal.dealer.serve])
         if said is None:
             return ""
         assert isinstance(said, FrameError), said

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mpc.gates.lut_comparison import plan_of
-from mpc.gates.pairs import differences, duels_of, num_duels
+from mpc.gates.pairs import differences, num_pairs, pairs_of
 from mpc.jobs.job import Comparisons
 from mpc.protocols.argmin import GROUP, PAIRS_MAX
 from mpc.ring.fixedpoint import COMPARED_BITS, EXACT_BITS, Int64Array
@@ -69,10 +69,10 @@ def test_two_parties_compare_by_digits_where_that_saves_more_than_a_round_is_wor
 ) -> None:
     few, many = 5, 100
     parties = met(2, "dealer")
-    for rows, at_once, rounds in ((few, False, 2), (many, False, 3), (many, True, 2)):
+    for rows, together, rounds in ((few, False, 2), (many, False, 3), (many, True, 2)):
         dist_NC, kept_N = distances(8, rows=rows), (np.arange(rows) % 5 > 0).astype(np.int64)
         given = dist_NC * kept_N[:, None], kept_N
-        found = parties("nearest", *given, groups=[8], at_once=at_once)
+        found = parties("nearest", *given, groups=[8], minimize_rounds=together)
         assert np.array_equal(found, in_groups(dist_NC, (8,), kept_N))
         assert parties.rounds == rounds + 1  # one opens who counts
 
@@ -114,14 +114,19 @@ def test_a_tournament_says_the_same(any_parties: Parties, candidates: int) -> No
 def test_rounds_are_those_of_the_docstrings(parties: Parties) -> None:
     """Keys take one round, and with three parties digits two; then who won is looked up."""
     comparing = 1 if parties.num_parties == 2 else 2
-    at_once = comparing + 1
+    together = comparing + 1
     ones = np.ones(7, dtype=np.int64)
-    for groups, rounds in {(1,): 0, (2,): at_once, (16,): at_once, (1, 3, 2): at_once}.items():
+    for groups, rounds in {
+        (1,): 0,
+        (2,): together,
+        (16,): together,
+        (1, 3, 2): together,
+    }.items():
         parties("nearest", np.ones((7, sum(groups))), ones, groups=list(groups), comparisons="keys")
         assert parties.rounds - 1 == rounds, groups  # one opens who counts
     few = GROUP + 1
     assert few * (few - 1) // 2 < PAIRS_MAX < 92 * 91 // 2
-    for candidates, rounds in ((few, at_once), (92, 2 * (at_once + 1))):
+    for candidates, rounds in ((few, together), (92, 2 * (together + 1))):
         parties("one_hot_min", np.ones((1, candidates)), bits=COMPARED_BITS, comparisons="keys")
         assert parties.rounds == rounds, candidates
 
@@ -135,7 +140,7 @@ def test_a_candidate_is_opened_once_however_many_pairs_it_is_in(
     for candidates in (6, 12):
         x_BL = np.ones((3, candidates))
         parties("one_hot_min", x_BL, bits=COMPARED_BITS, comparisons=comparisons)
-        looked_up = 3 * num_duels((candidates,)) * plan_of(COMPARED_BITS, 4).opened_bits
+        looked_up = 3 * num_pairs((candidates,)) * plan_of(COMPARED_BITS, 4).opened_bits
         of_digits = 8 * -(-looked_up // 64) if comparisons == "digits" else 0
         sent.append(parties.bytes_sent - of_digits)
     opened_each = 8 * 3 * 2  # to be compared, and to be looked up
@@ -144,8 +149,8 @@ def test_a_candidate_is_opened_once_however_many_pairs_it_is_in(
 
 @pytest.mark.parametrize("groups", GROUPS, ids=str)
 def test_all_pairs_are_met_once(groups: tuple[int, ...]) -> None:
-    low, high = duels_of(groups)
-    assert len(low) == len(high) == num_duels(groups)
+    low, high = pairs_of(groups)
+    assert len(low) == len(high) == num_pairs(groups)
     of = np.repeat(np.arange(len(groups)), groups)
     found = list(zip(low.tolist(), high.tolist(), strict=True))
     assert set(found) == {

@@ -181,7 +181,7 @@ def test_keys_for_duels_compare_all_pairs_of_masked_candidates(
     x = rng.integers(-limit, limit, size=(6, sum(groups)))
     x[0] = 0
     request = TupleRequest("sign8", (x.shape, groups), num_bits)
-    shares = evaluated(x, [request], lambda provider: provider.duels(len(x), groups, num_bits))
+    shares = evaluated(x, [request], lambda provider: provider.pair_signs(len(x), groups, num_bits))
     assert np.array_equal(shares[0] + shares[1], (differences(x, groups) < 0).astype(np.uint8))
 
 
@@ -201,7 +201,7 @@ def test_many_keys_come_in_chunks(kind: TupleKind, count: int, groups: tuple[int
     x = np.random.default_rng(0).integers(-512, 512, size=shape)
 
     def ask(provider: DealerProvider) -> Signs:
-        return provider.duels(count, groups, 12) if groups else provider.signs(count, 12)
+        return provider.pair_signs(count, groups, 12) if groups else provider.signs(count, 12)
 
     shares = evaluated(x, requests, ask)
     whole = replace(requests[0], shapes=(shape, *requests[0].shapes[1:]))

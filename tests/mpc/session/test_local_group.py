@@ -184,7 +184,7 @@ def test_last_words_are_in_the_error() -> None:
     try:
         said = r"party:[01] .pid \d+. ended with exit code 7; last words: .*no space left in the r"
         with pytest.raises(ProcessDiedError, match=said) as caught:
-            group.blame(within_s=SOON_S)
+            group.raise_if_dead(within_s=SOON_S)
         assert "line 19 | " in str(caught.value)
         assert "line 3" not in str(caught.value)
     finally:
