@@ -20,13 +20,48 @@
           +-- OwnerError        3   data owners did not hand in what a job needs; says who
 """
 
-from typing import ClassVar
+from dataclasses import dataclass
+from typing import ClassVar, Self
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """Whose fault an error is, where it is another process's; empty names are nobody's."""
+
+    lost: str = ""
+    """The role whose connection closed or broke."""
+    silent: str = ""
+    """The role that was silent past a time-out."""
+
+    @classmethod
+    def from_json(cls, value: object) -> Self:
+        """Rebuild what another process sent.
+
+        Raises
+        ------
+        TypeError, KeyError
+            It is malformed.
+        """
+        if not isinstance(value, dict):
+            raise TypeError(f"a cause is an object, not {value!r:.40}")
+        return cls(lost=str(value["lost"]), silent=str(value["silent"]))
 
 
 class MpcError(Exception):
-    """Root of every error that `mpc` raises on purpose."""
+    """Root of every error that `mpc` raises on purpose.
+
+    Parameters
+    ----------
+    words : str
+    cause : Cause, optional
+        By default the error is of this process's own making.
+    """
 
     exit_code: ClassVar[int] = 1
+
+    def __init__(self, words: str = "", *, cause: Cause | None = None) -> None:
+        super().__init__(words)
+        self.cause = cause or Cause()
 
 
 class InputError(MpcError, ValueError):

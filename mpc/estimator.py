@@ -77,8 +77,8 @@ class SecureKMeans(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         Of the public draws of k-means++; no mask depends on it. None draws a fresh seed.
     k_max : int, default=8
         With `n_clusters=None`, the largest number of clusters to choose.
-    comparisons : {"auto", "keys", "digits", "circuits"}, default="auto"
-        How parties compare: by keys (fewest rounds), digits (fewest bytes), or whichever pays.
+    comparisons : {"auto", "fss", "lut", "boolean"}, default="auto"
+        How numbers are compared; see `mpc.ClusterJob`.
     standardize : bool, default=False
         Divide each feature by its standard deviation, under sharing: nobody learns one.
     norm_bound : float, optional

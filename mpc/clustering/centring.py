@@ -22,13 +22,11 @@ _RING_BITS: Final = 64
 _OFFSET: Final = 1 << 62
 
 
-def cut(name: str, x_enc: SharedTensor, width: int) -> DeferredOpening[SharedTensor]:
+def cut(x_enc: SharedTensor, width: int) -> DeferredOpening[SharedTensor]:
     """Return shares of what owners sent, taken as numbers of so many bits, of the same shape.
 
     Parameters
     ----------
-    name : str
-        Of the mask.
     x_enc : SharedTensor
         Numbers below 2^(width - 2) in magnitude come out as they are; in place of any other comes
         some number below 2^(width + 1).
@@ -40,7 +38,7 @@ def cut(name: str, x_enc: SharedTensor, width: int) -> DeferredOpening[SharedTen
     0. Leakage: none.
     """
     shift = _RING_BITS - width
-    return split(name, local(x_enc, lambda x: x << shift), signed=True, shift=shift).then(high_part)
+    return split(local(x_enc, lambda x: x << shift), signed=True, shift=shift).then(high_part)
 
 
 def high_part(of: Split) -> SharedTensor:
@@ -77,19 +75,19 @@ def _over(x_enc: SharedTensor, divisor: int) -> DeferredOpening[SharedTensor]:
     With z = x + 2^62 + r mod 2^64 open, and w = 1 if the sum wrapped, which it did if and only if
     r's top bit is 1 and z's is 0, x + 2^62 is z - r + w 2^64; each of the three is divided alone.
     """
-    r_enc, quotient_enc, top_enc = x_enc.party.provider.division(tuple(x_enc.size()), divisor)
+    r, quotient, top = x_enc.party.provider.division(tuple(x_enc.size()), divisor)
     whole = (1 << _RING_BITS) // divisor % (1 << _RING_BITS)
     whole -= (whole >> (_RING_BITS - 1)) << _RING_BITS  # as torch writes it, with a sign
 
     def settle(opened: torch.Tensor) -> SharedTensor:
         z = opened + _OFFSET
         may_wrap = 1 - ((z >> (_RING_BITS - 1)) & 1)
-        share = may_wrap * whole * top_enc.share - quotient_enc.share
+        share = may_wrap * whole * top - quotient
         if x_enc.party.rank == 0:
             share = share + unsigned_quotient(z, divisor) - _OFFSET // divisor
         return x_enc.like(share)
 
-    return DeferredOpening(masked=x_enc.share + r_enc.share, settle=settle, party=x_enc.party)
+    return DeferredOpening(masked=x_enc.share + r, settle=settle, party=x_enc.party)
 
 
 def unsigned_quotient(z: torch.Tensor, divisor: int) -> torch.Tensor:

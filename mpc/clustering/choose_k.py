@@ -71,7 +71,7 @@ def chosen_k(
     # Every pair and every cluster itself, each a row i and a column j: X_ij / c_i first.
     rows, columns = _with_diagonal(low, high, sum(groups))
     x_enc = local(between_enc_CC, lambda x: x[rows, columns])
-    shares_enc = _divided("between", x_enc, by_one, rows)
+    shares_enc = _divided(x_enc, by_one, rows)
     within_enc_G = _within(points, shares_enc, groups)
     means_enc, spreads_enc_C = _second(
         shares_enc, within_enc_G, by_other, allowances, columns, groups
@@ -125,13 +125,13 @@ def _with_diagonal(
     return np.concatenate([low, diagonal]), np.concatenate([high, diagonal])
 
 
-def _divided(name: str, x_enc: SharedTensor, by: Pair, at: Int64Array) -> SharedTensor:
+def _divided(x_enc: SharedTensor, by: Pair, at: Int64Array) -> SharedTensor:
     """Return shares of x / c, c being the count that each element names; one round."""
     low_enc, rest_enc = (local(of, lambda t: t[at]) for of in by)
     low, rest, x = open_batch(
-        masked(f"{name} low", low_enc),
-        masked(f"{name} rest", rest_enc),
-        division.split(name, x_enc, signed=True, shift=HIGHER_SHIFT),
+        masked(low_enc),
+        masked(rest_enc),
+        division.split(x_enc, signed=True, shift=HIGHER_SHIFT),
     )
     return division.quotients(x, low, rest)
 
@@ -166,9 +166,9 @@ def _second(
         for of, by in zip(by_other, allowances, strict=True)
     ]
     low, rest, x = open_batch(
-        masked("second low", factors[0]),
-        masked("second rest", factors[1]),
-        division.split("second", x_enc, signed=True, shift=HIGHER_SHIFT),
+        masked(factors[0]),
+        masked(factors[1]),
+        division.split(x_enc, signed=True, shift=HIGHER_SHIFT),
     )
     both_enc = division.quotients(x, low, rest)
     return (

@@ -87,9 +87,9 @@ def centre_distances(
     under a mask before. Leakage: none.
     """
     *tables_enc, far_enc_C = of_counts
-    tables = batch(*(masked(f"table {at}", entry) for at, entry in enumerate(tables_enc)))
-    lengths = split("lengths of sums", sqnorms_enc_C, shift=HIGHER_SHIFT)
-    products = resolved(inner) if isinstance(inner, Split) else split("inner", inner, signed=True)
+    tables = batch(*map(masked, tables_enc))
+    lengths = split(sqnorms_enc_C, shift=HIGHER_SHIFT)
+    products = resolved(inner) if isinstance(inner, Split) else split(inner, signed=True)
     pending: DeferredOpening[tuple[tuple[Masked, ...], Split, Split]] = batch(
         tables, lengths, products
     )

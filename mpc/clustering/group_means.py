@@ -48,13 +48,13 @@ def group_sums(
     K + K (M + 1)) bytes from each party to each other, and 8 K (M + 3) more with a minimum,
     and 8 W K more where an owner holds several points. Leakage: none.
     """
-    pending = masked("members of means", members_enc_NK)
+    pending = masked(members_enc_NK)
     if min_cluster_size == 1:
         members = open_now(pending)
         return _handed_out(members, _sums(members, payload))
     members, small_enc_K = _with_small(pending, members_enc_NK, min_cluster_size, owner_of_N)
     sums_enc = _sums(members, payload)
-    small, sums = open_batch(masked("small", small_enc_K), masked("all sums", sums_enc))
+    small, sums = open_batch(masked(small_enc_K), masked(sums_enc))
     withheld = multiply("i,id->id", small, sums)
     opened = sums_enc.share - withheld.share
     opened[:, -1] += TOO_SMALL * small_enc_K.share
@@ -63,7 +63,7 @@ def group_sums(
 
 def _handed_out(members: Masked, sums_enc: SharedTensor) -> SharedTensor:
     """Return each point's row of its cluster's sums."""
-    return multiply("ij,jk->ik", members, open_now(masked("sums", sums_enc)))
+    return multiply("ij,jk->ik", members, open_now(masked(sums_enc)))
 
 
 def _sums(members: Masked, payload: Masked) -> SharedTensor:

@@ -94,8 +94,8 @@ def points_within_bounds(
     """
     dim, num_payload = points_enc_ND.size(1), payload_enc_NM.size(1)
     values_enc_ND, payload_enc_NM = open_batch(
-        cut("values", points_enc_ND, point_width(job)),
-        cut("payload values", payload_enc_NM, payload_width(num_payload)),
+        cut(points_enc_ND, point_width(job)),
+        cut(payload_enc_NM, payload_width(num_payload)),
     )
     shift, fitting = points_shift(job, dim), []
     if job.centre:
@@ -104,19 +104,19 @@ def points_within_bounds(
         values_enc_ND, fits_enc_N = standardized(values_enc_ND, job)
         shift, fitting = 0, [fits_enc_N]
     given, payload, dropped = open_batch(
-        masked("given", values_enc_ND),
-        masked("payload", payload_enc_NM),
-        coarse("coarse", values_enc_ND, shift),
+        masked(values_enc_ND),
+        masked(payload_enc_NM),
+        coarse(values_enc_ND, shift),
     )
     sqnorms_enc_N = multiply("id,id->i", given, given)
     excesses = [
         excess(sqnorms_enc_N, squared_norm_limit(job, dim)),
         excess(multiply("id,id->i", payload, payload), squared_payload_limit(job, num_payload)),
-        *excess_of_coarse("coarse", dropped, norm_limit(job, dim), shift),
+        *excess_of_coarse(dropped, norm_limit(job, dim), shift),
     ]
     kept_enc_N = all_within(excesses, fitting)
-    kept, lengths = open_batch(masked("kept", kept_enc_N), masked("lengths", sqnorms_enc_N))
-    rows = open_now(masked("rows", multiply("i,id->id", kept, given)))
+    kept, lengths = open_batch(masked(kept_enc_N), masked(sqnorms_enc_N))
+    rows = open_now(masked(multiply("i,id->id", kept, given)))
     within = Points(rows=rows, sqnorms_enc_N=multiply("k,k->k", kept, lengths), kept=kept)
     return within, payload
 
@@ -159,12 +159,12 @@ class GramInnerProducts:
         self, weights: Masked
     ) -> DeferredOpening[tuple[SharedTensor | Split, SharedTensor]]:
         """Return U, split, and squared lengths."""
-        inner = split("inner", self.with_sums(weights), signed=True)
+        inner = split(self.with_sums(weights), signed=True)
         return inner.then(lambda u: (u, multiply("ik,ik->k", weights, u.value)))
 
     def between_sums(self, weights: Masked) -> DeferredOpening[SharedTensor]:
         """Return inner products of the sums."""
-        inner = masked("inner", self.with_sums(weights))
+        inner = masked(self.with_sums(weights))
         return inner.then(lambda u: multiply("ik,il->kl", weights, u))
 
     def with_rows(self, rows: tuple[int, ...]) -> SharedTensor:
@@ -197,12 +197,12 @@ class RowInnerProducts:
         return self._sums(weights).then(lambda sums: multiply("ik,il->kl", sums, sums))
 
     def _sums(self, weights: Masked) -> DeferredOpening[Masked]:
-        return masked("sums", multiply("id,ik->dk", self.rows, weights))
+        return masked(multiply("id,ik->dk", self.rows, weights))
 
     def with_rows(self, rows: tuple[int, ...]) -> SharedTensor:
         """Return inner products of all rows with some."""
         chosen = self.rows.share[list(rows)].t().contiguous()
-        sums = open_now(masked("sums", self.rows.party.holds(chosen)))
+        sums = open_now(masked(self.rows.party.holds(chosen)))
         return multiply("ij,jk->ik", self.rows, sums)
 
 

@@ -18,7 +18,6 @@ from mpc.engine.openings import (
     masked,
     open_batch,
     open_now,
-    rename,
     resolved,
 )
 from mpc.engine.reveal import LABELS, UNCHANGED, Revealer
@@ -77,7 +76,7 @@ def lloyd_secret_labels(
     unless points are left out, which must not show.
 
     Cost: the first iteration is one of `nearest`; a later one is three rounds more, 5 in all by
-    keys and 6 by digits, and three rounds of one to find that nothing changed. Leakage: one bit an
+    `fss` and 6 by `lut`, and three rounds of one to find that nothing changed. Leakage: one bit an
     iteration, from the third on.
     """
     with meter.step("iteration 1"):
@@ -86,10 +85,8 @@ def lloyd_secret_labels(
     done, before = 1, None
     while done < limit:
         with meter.step(f"iteration {done + 1}"):
-            if before is not None:
-                before = rename(before, "members before")
             members, of_counts = open_batch(
-                masked("members", members_enc_NC),
+                masked(members_enc_NC),
                 look_up_counts(_counts(members_enc_NC), points.num_points),
             )
             same = _unchanged(members, before, len(groups))
@@ -150,7 +147,7 @@ def lloyd_public_labels(
     while labels are opened. A left-out point has label 0 always.
 
     Cost: the first iteration is one of `nearest` and a round; a later one is a round more, 4 in all
-    by keys and 5 by digits. Leakage: labels after every iteration.
+    by `fss` and 5 by `lut`. Leakage: labels after every iteration.
     """
     num_clusters = sqdist_enc_NK.size(1)
     labels: tuple[int, ...] = ()

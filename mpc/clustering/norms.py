@@ -22,9 +22,7 @@ from mpc.protocols.lookup import equals_zero
 _NORM_BITS = 64
 
 
-def coarse(
-    name: str, values_enc_ND: SharedTensor, shift: int
-) -> DeferredOpening[SharedTensor | None]:
+def coarse(values_enc_ND: SharedTensor, shift: int) -> DeferredOpening[SharedTensor | None]:
     """Return shares of numbers with so many bits dropped, off by less than 1; None if shift is 0.
 
     Notes
@@ -34,7 +32,7 @@ def coarse(
     """
     if shift == 0:
         return resolved(None)
-    pending = split(name, values_enc_ND, signed=True, shift=shift)
+    pending = split(values_enc_ND, signed=True, shift=shift)
     return pending.then(lambda of: high_part(of))
 
 
@@ -44,7 +42,7 @@ def excess(sqnorms_enc_N: SharedTensor, limit: int) -> SharedTensor:
 
 
 def excess_of_coarse(
-    name: str, dropped_enc_ND: SharedTensor | None, length: float, shift: int
+    dropped_enc_ND: SharedTensor | None, length: float, shift: int
 ) -> list[SharedTensor]:
     """Return the same of numbers with bits dropped, in a list; an empty one if there are none.
 
@@ -55,7 +53,7 @@ def excess_of_coarse(
     """
     if dropped_enc_ND is None:
         return []
-    dropped = open_now(masked(f"{name} values", dropped_enc_ND))
+    dropped = open_now(masked(dropped_enc_ND))
     limit = coarse_limit(length, dropped_enc_ND.size(1), shift)
     return [excess(multiply("id,id->i", dropped, dropped), limit)]
 

@@ -146,7 +146,7 @@ def _source(
     if in_sight:
         return ShareInnerProducts(gram_matrix(points))
     if num_points <= 2 * dim:
-        return GramInnerProducts(open_now(masked("gram", gram_matrix(points))))
+        return GramInnerProducts(open_now(masked(gram_matrix(points))))
     return RowInnerProducts(points.rows)
 
 
@@ -177,7 +177,7 @@ def _best(
     """Take the restart of least inertia."""
     counts_enc_C = local(found.members_enc_NK, lambda p: p.sum(0))
     members, of_counts = open_batch(
-        masked("members", found.members_enc_NK),
+        masked(found.members_enc_NK),
         restarts.look_up_explained(counts_enc_C, points.num_points),
     )
     explained_enc_G = restarts.explained(inner, members, of_counts, groups)
@@ -192,7 +192,7 @@ def _with_chosen_k(
     There are columns for all that may be chosen, so that what follows needs the same randomness
     whatever is.
     """
-    members = open_now(masked("members", found.members_enc_NK))
+    members = open_now(masked(found.members_enc_NK))
     k = chosen_k(points, inner, members, k_max, door)
     first = k * (k - 1) // 2
     missing = k_max - k
@@ -243,7 +243,7 @@ def _distances_of_kept(points: Points) -> SharedTensor:
 
     Cost: one round. Leakage: none here.
     """
-    lengths = open_now(masked("lengths", points.sqnorms_enc_N))
+    lengths = open_now(masked(points.sqnorms_enc_N))
     both_enc_NN = multiply("i,j->ij", points.kept, lengths)
     both = both_enc_NN.share
     return both_enc_NN.like(both + both.t() - 2 * gram_matrix(points).share)

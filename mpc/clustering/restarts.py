@@ -54,9 +54,9 @@ def explained(
     _, sqnorms_enc_C = open_now(inner.with_sums_and_lengths(members))
     low_enc_C, rest_enc_C = lengths_of
     low, rest, lengths = open_batch(
-        masked("low", low_enc_C),
-        masked("rest", rest_enc_C),
-        division.split("lengths of sums", sqnorms_enc_C, shift=HIGHER_SHIFT),
+        masked(low_enc_C),
+        masked(rest_enc_C),
+        division.split(sqnorms_enc_C, shift=HIGHER_SHIFT),
     )
     over_c_enc_C = division.quotients(lengths, low, rest)
     return local(
@@ -95,5 +95,5 @@ def best_of(explained_enc_G: SharedTensor, members: Masked, k: int) -> SharedTen
     handicaps = torch.arange(num_groups, dtype=torch.int64) << (INERTIA_BITS - 2 - INERTIA_TIE_BITS)
     losses = -gains + (handicaps + (1 << (INERTIA_BITS - 2)))
     best_enc_1G = one_hot_min(local(losses, lambda q: q[None]), INERTIA_BITS)
-    best = open_now(masked("best", local(best_enc_1G, lambda e: e[0].clone())))
+    best = open_now(masked(local(best_enc_1G, lambda e: e[0].clone())))
     return multiply("nrk,r->nk", reshaped(members, (-1, num_groups, k)), best)

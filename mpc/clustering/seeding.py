@@ -45,9 +45,7 @@ def farthest_first(points: Points, inner: InnerProducts[Masked], k: int) -> Shar
     Leakage: none.
     """
     first_enc_N1 = local(_first_kept(points.kept), lambda f: f[:, None])
-    lengths, first = open_batch(
-        masked("lengths", points.sqnorms_enc_N), masked("pick", first_enc_N1)
-    )
+    lengths, first = open_batch(masked(points.sqnorms_enc_N), masked(first_enc_N1))
     sqdist_enc_N1 = _distances(points, inner, lengths, first)
     chosen = [sqdist_enc_N1.share]
     # A unit more than the distance, and nothing where a point does not count.
@@ -55,7 +53,7 @@ def farthest_first(points: Points, inner: InnerProducts[Masked], k: int) -> Shar
     while len(chosen) < k:
         nearness_enc_1N = local(nearest_enc_N1, lambda d: -d.t()) + (4 << GRAM_BITS)
         farthest_enc_1N = one_hot_min(nearness_enc_1N, EXACT_BITS)
-        pick = open_now(masked("pick", local(farthest_enc_1N, lambda e: e.t().contiguous())))
+        pick = open_now(masked(local(farthest_enc_1N, lambda e: e.t().contiguous())))
         sqdist_enc_N1 = _distances(points, inner, lengths, pick)
         chosen.append(sqdist_enc_N1.share)
         if len(chosen) < k:
@@ -87,13 +85,13 @@ def plus_plus(
     ----------
     Arthur, Vassilvitskii: k-means++: the advantages of careful seeding, SODA 2007.
     """
-    lengths = open_now(masked("lengths", points.sqnorms_enc_N))
+    lengths = open_now(masked(points.sqnorms_enc_N))
     restarts = len(draws_BK)
     weights_enc_NB = local(points.kept.secret, lambda b: b[:, None].expand(-1, restarts))
     columns: list[torch.Tensor] = []
     for index in range(k):
         drawn_enc_NB = _drawn(weights_enc_NB, draws_BK[:, index])
-        pick = open_now(masked("pick", drawn_enc_NB))
+        pick = open_now(masked(drawn_enc_NB))
         sqdist_enc_NB = _distances(points, inner, lengths, pick)
         columns.append(sqdist_enc_NB.share)
         if index == 0:
@@ -149,7 +147,7 @@ def _distances(
 
 def _weighted(kept: Masked, sqdist_enc_NB: SharedTensor) -> SharedTensor:
     """Return shares of distances, zero where a point does not count; one round."""
-    dist = open_now(masked("distances", sqdist_enc_NB))
+    dist = open_now(masked(sqdist_enc_NB))
     return multiply("i,id->id", kept, dist)
 
 

@@ -50,20 +50,18 @@ def standardized(values_enc_ND: SharedTensor, job: ClusterJob) -> tuple[SharedTe
     """
     n, dim = values_enc_ND.size()
     shift, length = points_shift(job, dim), features_limit(dim)
-    given, dropped = open_batch(
-        masked("centred", values_enc_ND), coarse("coarse features", values_enc_ND, shift)
-    )
+    given, dropped = open_batch(masked(values_enc_ND), coarse(values_enc_ND, shift))
     excesses = [
         excess(multiply("id,id->i", given, given), math.ceil(length**2)),
-        *excess_of_coarse("coarse features", dropped, length, shift),
+        *excess_of_coarse(dropped, length, shift),
     ]
     fits_enc_N = all_within(excesses)
-    fits = open_now(masked("fits", fits_enc_N))
-    rows = open_now(masked("fitting", multiply("i,id->id", fits, given)))
+    fits = open_now(masked(fits_enc_N))
+    rows = open_now(masked(multiply("i,id->id", fits, given)))
     factors_enc_D = _factors_of(multiply("ik,ik->k", rows, rows), n)
-    products_enc_ND = multiply("ik,k->ik", rows, open_now(masked("factors", factors_enc_D)))
+    products_enc_ND = multiply("ik,k->ik", rows, open_now(masked(factors_enc_D)))
     bits = result_shift(bounds_of(job)[0], n)
-    done = open_now(split("standardized", products_enc_ND, signed=True, shift=bits))
+    done = open_now(split(products_enc_ND, signed=True, shift=bits))
     return high_part(done), fits_enc_N
 
 
@@ -78,13 +76,13 @@ def _factors_of(squares_enc_D: SharedTensor, num_points: int) -> SharedTensor:
     half_enc_D = local(highest_enc_JD, lambda h: (h * weights_J[:, None]).sum(0))
     whole_enc_D = local(highest_enc_JD, lambda h: (h * weights_J[:, None] ** 2).sum(0))
     squares, half, whole = open_batch(
-        masked("squares", squares_enc_D),
-        masked("powers of 2", half_enc_D),
-        masked("powers of 4", whole_enc_D),
+        masked(squares_enc_D),
+        masked(half_enc_D),
+        masked(whole_enc_D),
     )
     normal_enc_D = multiply("k,k->k", squares, whole)
     (entries_enc_D,) = open_now(look_up(_index(normal_enc_D), [factors(num_points)]))
-    return multiply("k,k->k", half, open_now(masked("entries", entries_enc_D)))
+    return multiply("k,k->k", half, open_now(masked(entries_enc_D)))
 
 
 def _highest_power(squares_enc_D: SharedTensor, powers: range) -> SharedTensor:
@@ -105,6 +103,6 @@ def _last_row(num_powers: int) -> torch.Tensor:
 
 def _index(normal_enc_D: SharedTensor) -> SharedTensor:
     """Return shares of the highest bits, rounded down exactly."""
-    high_enc_D = high_part(open_now(split("normal", normal_enc_D, shift=INDEX_SHIFT)))
+    high_enc_D = high_part(open_now(split(normal_enc_D, shift=INDEX_SHIFT)))
     rest_enc_D = normal_enc_D.like(normal_enc_D.share - (high_enc_D.share << INDEX_SHIFT))
     return high_enc_D - less_than_zero(rest_enc_D, INDEX_SHIFT + 1)

@@ -7,9 +7,9 @@ clusters, a payload of M and P parties, a later iteration under the default poli
     online    8 (4 N K - N + 6 K) + 16             from a Gram matrix, N <= 2 D
               8 (4 N K - N + 6 K + D K) + 16       from rows
 
-bytes from each party to each other (with P = 2 and keys, where R_lt = 1; 16 are for the bit that
+bytes from each party to each other (with P = 2 and `fss`, where R_lt = 1; 16 are for the bit that
 ends the job), and from the dealer 615 bytes a comparison, of which there are N K (K - 1) / 2, to
-both parties. By digits R_lt is 2, a comparison takes 120 bytes to party 0 alone, and 11 bits more
+both parties. By `lut` R_lt is 2, a comparison takes 120 bytes to party 0 alone, and 11 bits more
 are opened of it. `job_cost` adds all steps up.
 
 Shape letters: N points, D dimensions, K clusters, C columns of all groups, M of a payload, B batch,
@@ -26,6 +26,7 @@ from mpc.jobs.encoding import points_shift
 from mpc.jobs.job import ClusterJob
 from mpc.net.frames import DIGIT_KINDS, TupleKind
 from mpc.preprocessing.fss_keys import by_points, digit_requests, sign_requests
+from mpc.preprocessing.mask_refs import MaskRef
 from mpc.preprocessing.requests import TupleRequest
 from mpc.protocols import lookup
 from mpc.protocols.argmin import GROUP, MOST_WINS, PAIRS_MAX
@@ -33,6 +34,9 @@ from mpc.protocols.boolean import BLOCK_BITS, WORD_BITS
 from mpc.reference.separation import largest_candidate
 from mpc.ring.deviation_tables import INDEX_BITS, INDEX_SHIFT, SUM_BITS, TOP, least_power
 from mpc.ring.fixedpoint import COMPARED_BITS, EXACT_BITS, INERTIA_BITS
+
+_ANY_MASK = MaskRef("", 0)
+"""Requests cost the same, whatever mask they are of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,17 +128,17 @@ def pair_signs(
     count = batch * num_pairs(groups)
     kind: TupleKind = "digits4" if sum_bits <= 4 else "digits8"
     method = parties.method(count, bits, DIGIT_KINDS[kind], minimize_rounds=minimize_rounds)
-    if method == "circuits":
+    if method == "boolean":
         return circuit(count, bits, parties)
     opened = opening(batch * sum(groups))
-    if method == "digits":
+    if method == "lut":
         return opened + by_digits(kind, batch, bits, tuple(groups))
     return opened + keys("sign8", batch, bits, tuple(groups))
 
 
 def by_digits(kind: TupleKind, count: int, bits: int, groups: tuple[int, ...] = ()) -> Cost:
     """Of truth tables, and of opening what stands in them."""
-    requests = list(digit_requests(kind, count, bits, groups, ""))
+    requests = list(digit_requests(kind, count, bits, groups, _ANY_MASK))
     looked_up = sum(request.num_signs for request in requests) * requests[0].plan.opened_bits
     tables = corrections(*(request.out_shape[0] for request in requests))
     return opening(-(-looked_up // WORD_BITS)) + tables
@@ -170,9 +174,9 @@ def less_than_zero(count: int, bits: int, parties: Comparing) -> Cost:
     if lookup.pays(count, bits):
         return look_up(count, bits, parties)
     method = parties.method(count, bits, 64)
-    if method == "circuits":
+    if method == "boolean":
         return circuit(count, bits, parties)
-    if method == "digits":
+    if method == "lut":
         return opening(count) + by_digits("digits64", count, bits)
     return opening(count) + keys("sign64", count, bits)
 

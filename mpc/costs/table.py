@@ -14,12 +14,12 @@ from mpc.jobs.job import ClusterJob, Comparisons
 SIZES: Final = ((20, 1280, 5), (100, 128, 4), (100, 512, 8), (1000, 128, 8), (5000, 512, 16))
 """N, D, K."""
 PARTIES: Final[tuple[tuple[int, Comparisons], ...]] = (
-    (2, "keys"),
-    (2, "digits"),
-    (2, "circuits"),
-    (3, "digits"),
-    (3, "circuits"),
-    (5, "digits"),
+    (2, "fss"),
+    (2, "lut"),
+    (2, "boolean"),
+    (3, "lut"),
+    (3, "boolean"),
+    (5, "lut"),
 )
 _ITERATION: Final = 3
 """The first that is like all later ones."""

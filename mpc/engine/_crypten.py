@@ -12,14 +12,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import reduce
 from types import SimpleNamespace
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import torch
 
 from mpc.errors import SessionError
-from mpc.gates.comparison_choice import Comparing
-from mpc.net.frames import TupleKind
-from mpc.ring.bilinear import Formula
 from mpc.ring.randomness import AesCtrStream
 
 CRYPTEN_VERSION: Final = "0.4.1"
@@ -68,46 +65,11 @@ __all__ = [
     "ArithmeticSharedTensor",
     "BinarySharedTensor",
     "MPCTensor",
-    "Provider",
     "TrustedFirstParty",
     "count_wraps",
     "fill_wrapper",
     "plugged",
 ]
-
-
-class Provider(Protocol):
-    """What our protocols ask of a source of correlated randomness, beyond CrypTen's."""
-
-    comparing: Comparing
-
-    def mask(self, name: str, size: Sequence[int]) -> torch.Tensor: ...  # noqa: D102
-    def rename(self, old: str, new: str) -> None: ...  # noqa: D102
-    def product(  # noqa: D102
-        self, formula: Formula, names: tuple[str, str], shapes: tuple[Sequence[int], Sequence[int]]
-    ) -> torch.Tensor: ...
-    def truncation(  # noqa: D102
-        self, size: Sequence[int], shift: int, name: str = ""
-    ) -> tuple[Any, Any, Any]: ...
-    def division(self, size: Sequence[int], divisor: int) -> tuple[Any, Any, Any]: ...  # noqa: D102
-    def generate_additive_triple(  # noqa: D102
-        self, size0: Sequence[int], size1: Sequence[int], op: TupleKind
-    ) -> tuple[Any, Any, Any]: ...
-    def generate_binary_triple(  # noqa: D102
-        self, size0: Sequence[int], size1: Sequence[int]
-    ) -> tuple[Any, Any, Any]: ...
-    def B2A_rng(self, size: Sequence[int]) -> tuple[Any, Any]: ...  # noqa: D102, N802
-    def lookup(self, size: Sequence[int], bit_length: int) -> tuple[Any, Any]: ...  # noqa: D102
-    def signs(self, count: int, num_bits: int) -> Any: ...  # noqa: D102
-    def pair_signs(self, batch: int, groups: tuple[int, ...], num_bits: int) -> Any: ...  # noqa: D102
-    def digits(  # noqa: D102
-        self,
-        kind: TupleKind,
-        count: int,
-        num_bits: int,
-        name: str,
-        groups: tuple[int, ...] = (),
-    ) -> Iterator[tuple[Any, Any, Any]]: ...
 
 
 @contextmanager

@@ -11,7 +11,8 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 
-from mpc.engine._crypten import BXOR, MPCTensor, Provider, fill_wrapper
+from mpc.engine._crypten import BXOR, MPCTensor, fill_wrapper
+from mpc.engine.correlations import Provider
 from mpc.ring.fixedpoint import Int64Array
 from mpc.ring.randomness import AesCtrStream
 

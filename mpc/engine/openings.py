@@ -1,6 +1,6 @@
 """Values opened under masks that the dealer remembers, and products of them without a message.
 
-A secret x is opened once as x + a; the dealer knows a and keeps it under a name. From then on any
+A secret x is opened once as x + a; the dealer knows a and keeps it. From then on any
 product of x with another value that was opened so takes no message between the parties, only a
 share of the product of the two masks from the dealer: with y + b open,
 
@@ -18,13 +18,14 @@ a wire, whatever many gates it enters).
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final, Generic, TypeVar, overload
 
 import torch
 
 from mpc.engine.context import Matmul, Party, SharedTensor
+from mpc.engine.correlations import Mask
 from mpc.ring.bilinear import Formula, bilinear
 
 _IN_CACHE: Final = 1 << 18
@@ -34,14 +35,6 @@ T = TypeVar("T")
 A = TypeVar("A")
 B = TypeVar("B")
 C = TypeVar("C")
-
-
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class Mask:
-    """A uniform value that the dealer knows under a name, and this party's share of it."""
-
-    name: str
-    share: torch.Tensor = field(repr=False)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -138,28 +131,15 @@ def open_now(pending: DeferredOpening[T]) -> T:
     return open_batch(pending)[0]
 
 
-def masked(name: str, x_enc: SharedTensor) -> DeferredOpening[Masked]:
-    """Open a secret under a fresh mask that the dealer notes under a name.
-
-    Parameters
-    ----------
-    name : str
-        Of the mask, until another of the name is made or the job ends.
-    x_enc : SharedTensor
-    """
+def masked(x_enc: SharedTensor) -> DeferredOpening[Masked]:
+    """Open a secret under a fresh mask, which the dealer keeps for the products to come."""
     share, party = x_enc.share.contiguous(), x_enc.party
-    mask = Mask(name=name, share=party.provider.mask(name, tuple(share.shape)))
+    mask = party.provider.mask(tuple(share.shape))
     return DeferredOpening(
         masked=share + mask.share,
         settle=lambda opened: Masked(party=party, share=share, opened=opened, mask=mask),
         party=party,
     )
-
-
-def rename(x: Masked, name: str) -> Masked:
-    """Let a mask go by another name, so that its own may be used again."""
-    x.party.provider.rename(x.mask.name, name)
-    return replace(x, mask=Mask(name=name, share=x.mask.share))
 
 
 def reshaped(x: Masked, shape: tuple[int, ...]) -> Masked:
@@ -168,7 +148,7 @@ def reshaped(x: Masked, shape: tuple[int, ...]) -> Masked:
         party=x.party,
         share=x.share.reshape(shape),
         opened=x.opened.reshape(shape),
-        mask=Mask(name=x.mask.name, share=x.mask.share.reshape(shape)),
+        mask=Mask(id=x.mask.id, share=x.mask.share.reshape(shape)),
     )
 
 
@@ -193,7 +173,7 @@ def multiply(formula: Formula, x: Masked, y: Masked) -> SharedTensor:
 def times_mask(formula: Formula, a: Mask, y: Masked) -> torch.Tensor:
     """Return this party's share of a bilinear map of a mask and a secret; cost as `multiply`."""
     shapes = tuple(a.share.shape), tuple(y.opened.shape)
-    of_masks = y.party.provider.product(formula, (a.name, y.mask.name), shapes)
+    of_masks = y.party.provider.product(formula, (a.id, y.mask.id), shapes)
     return _map(y.party, formula, a.share, y.opened) - of_masks
 
 

@@ -1,12 +1,12 @@
 """By what numbers are compared: fewest rounds while they are few, fewest bytes where they are many.
 
-======== ================= ====== ===================================================
-by       parties           rounds what it takes
-======== ================= ====== ===================================================
-keys     two and a dealer  1      keys of function secret sharing, `mpc.fss`
-digits   any, and a dealer 2      one-time truth tables, `mpc.gates.lut_comparison`; 48 bits at most
-circuits any               5 up   ANDs of packed bits, `mpc.protocols.boolean`
-======== ================= ====== ===================================================
+======= ================= ====== ====================================================
+method  parties           rounds what it takes
+======= ================= ====== ====================================================
+fss     two and a dealer  1      keys of function secret sharing, `mpc.fss`
+lut     any, and a dealer 2      one-time truth tables, `mpc.gates.lut_comparison`; 48 bits at most
+boolean any               5 up   ANDs of packed bits, `mpc.protocols.boolean`
+======= ================= ====== ====================================================
 """
 
 from dataclasses import dataclass
@@ -16,10 +16,10 @@ from mpc.fss import sign_layout
 from mpc.gates.lut_comparison import MOST_BITS, plan_of
 from mpc.jobs.job import Comparisons
 
-Method = Literal["keys", "digits", "circuits"]
+Method = Literal["fss", "lut", "boolean"]
 
 ROUND_BYTES: Final = 200_000
-"""What a round is worth: digits must save the dealer so many bytes, 16 ms at 100 Mbit/s. On one
+"""What a round is worth: `lut` must save the dealer so many bytes, 16 ms at 100 Mbit/s. On one
 machine they are the faster way for any number; between continents, for ten times as many."""
 
 
@@ -49,23 +49,23 @@ class Comparing:
             Of the numbers.
         ring_bits : int
             4, 8 or 64, of the shares of signs; keys have 8 at least.
-        at_once : bool
+        minimize_rounds : bool
             Save rounds, not bytes, unless the job asks for something else.
         """
-        if self.comparisons == "circuits":
-            return "circuits"
+        if self.comparisons == "boolean":
+            return "boolean"
         if self.num_parties == 2 and self._keys_pay(
             count, num_bits, ring_bits, minimize_rounds=minimize_rounds
         ):
-            return "keys"
-        return "digits" if num_bits <= MOST_BITS else "circuits"
+            return "fss"
+        return "lut" if num_bits <= MOST_BITS else "boolean"
 
     def _keys_pay(
         self, count: int, num_bits: int, ring_bits: int, *, minimize_rounds: bool
     ) -> bool:
-        if self.comparisons == "keys" or num_bits > MOST_BITS:
+        if self.comparisons == "fss" or num_bits > MOST_BITS:
             return True
-        if self.comparisons == "digits":
+        if self.comparisons == "lut":
             return False
         keys = sign_layout(1, num_bits=num_bits, ring_bits=max(ring_bits, 8)).bytes_per_tree
         saved = 2 * keys - plan_of(num_bits, ring_bits).bytes_per_number

@@ -4,6 +4,7 @@ Shape letters: N points, D dimensions of a point, M of a payload.
 """
 
 import operator
+import warnings
 from dataclasses import asdict, dataclass
 from typing import Any, Final, Literal, Self
 
@@ -22,8 +23,14 @@ MAX_POINTS: Final = 8191
 K_CANDIDATES_MAX: Final = 8
 """The largest number of clusters that is tried when none is given, unless the job says."""
 
-Comparisons = Literal["auto", "keys", "digits", "circuits"]
-COMPARISONS: Final[tuple[Comparisons, ...]] = ("auto", "keys", "digits", "circuits")
+Comparisons = Literal["auto", "fss", "lut", "boolean"]
+COMPARISONS: Final[tuple[Comparisons, ...]] = ("auto", "fss", "lut", "boolean")
+FORMER_COMPARISONS: Final[dict[object, Comparisons]] = {
+    "keys": "fss",
+    "digits": "lut",
+    "circuits": "boolean",
+}
+"""What three of them were called in version 0.1, understood with a warning until 0.3."""
 """How parties compare; see `ClusterJob.comparisons`."""
 
 Init = Literal["farthest-first", "k-means++"]
@@ -102,9 +109,10 @@ class ClusterJob:
     """Public bound on the Euclidean norm of a point's payload, which has 24 bits below it, or fewer
     where it has more than 128 numbers."""
     comparisons: Comparisons = "auto"
-    """How parties compare: two by the dealer's keys, in the fewest rounds, or by digits, with the
-    fewest bytes; `auto` takes keys while they are few. Three and more have digits in place of keys.
-    Circuits need neither, and take the most rounds; see `mpc.gates.comparison_choice`."""
+    """How numbers are compared: `fss`, by keys of function secret sharing (two parties, fewest
+    rounds); `lut`, by look-up tables of digits (fewest bytes); `boolean`, by Boolean circuits (most
+    rounds). `auto` takes `fss` while comparisons of two parties are few, else `lut`; so does `fss`
+    with more parties. See `mpc.gates.comparison_choice`."""
     label: str = ""
     """Copied to every ledger line, e.g. "round 3"."""
 
@@ -120,6 +128,8 @@ class ClusterJob:
         if self.min_cluster_size < 1:
             raise InputError(f"min_cluster_size={self.min_cluster_size} but at least 1 is needed")
         self._check_bounds()
+        if self.comparisons in FORMER_COMPARISONS:
+            object.__setattr__(self, "comparisons", _renamed(self.comparisons))
         if self.comparisons not in COMPARISONS:
             raise InputError(
                 f"comparisons={self.comparisons!r} is none of {', '.join(COMPARISONS)}"
@@ -303,3 +313,11 @@ def _integer(name: str, value: object) -> int:
             f"{name} has {integer.bit_length()} bits, but at most {MAX_INTEGER_BITS} are possible"
         )
     return integer
+
+
+def _renamed(former: object) -> Comparisons:
+    """Return what a way to compare is called now, with a warning."""
+    now = FORMER_COMPARISONS[former]
+    what = f"comparisons={former!r} is now {now!r}; the old name is understood until version 0.3"
+    warnings.warn(what, FutureWarning, stacklevel=4)
+    return now

@@ -27,7 +27,6 @@ TupleKind = Literal[
     "lookup",
     "point",
     "mask",
-    "rename",
     "product",
 ]
 """Kinds of correlated randomness; see `mpc.roles.dealer`."""
@@ -67,7 +66,7 @@ CORRECTIONS: Final[Mapping[TupleKind, bytes]] = {
     "product": b"CPRD",
 }
 """What the dealer sends of a tuple: its last part to party 0, or keys to both parties."""
-UNSENT_KINDS: Final[frozenset[TupleKind]] = frozenset({"mask", "rename"})
+UNSENT_KINDS: Final[frozenset[TupleKind]] = frozenset({"mask"})
 """What the dealer notes only: parties draw their masks themselves."""
 SIGN_KINDS: Final[Mapping[TupleKind, Literal[8, 64]]] = {
     "sign8": 8,

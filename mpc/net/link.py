@@ -19,13 +19,14 @@ from typing import Final
 import numpy as np
 
 from mpc.errors import (
+    Cause,
     FrameError,
     InputError,
     PeerClosedError,
-    PeerFailedError,
     PeerTimeoutError,
     TransportError,
 )
+from mpc.net import last_words
 from mpc.net.channel import Channel, set_timeout
 from mpc.net.frames import FAILED, HEADER_BYTES, MAX_NUMBER, OPERATIONS, Header, RoundClock
 from mpc.net.tcp_info import WireCount, wire_count
@@ -34,7 +35,6 @@ from mpc.ring.fixedpoint import Int64Array
 SMALL_BYTES: Final = 1 << 16
 """Frames up to this size fit the kernel's buffers, so both ends may send before receiving."""
 MAX_CONTROL_BYTES: Final = 1 << 26
-_MAX_LAST_WORDS: Final = 4096
 _NEEDED_FILES: Final = 32
 """Open files that a process needs besides its sockets."""
 _SPARE_FILES: Final = 256
@@ -306,7 +306,8 @@ class Link:
     def silence(self) -> PeerTimeoutError:
         """Return the error that says that the peer was silent."""
         return PeerTimeoutError(
-            f"{self.peer} was silent towards {self.me} for {self.timeout_s:g} s"
+            f"{self.peer} was silent towards {self.me} for {self.timeout_s:g} s",
+            cause=Cause(silent=self.peer),
         )
 
     def _send_some(self, view: memoryview, *, flags: int) -> int:
@@ -331,18 +332,22 @@ class Link:
     def _recv_header(self) -> Header:
         header = Header.unpack(self._recv_exactly(HEADER_BYTES))
         if header.tag == FAILED:
-            words = self._recv_exactly(min(header.length, _MAX_LAST_WORDS))
-            raise PeerFailedError(f"{self.peer} failed: {words.decode(errors='replace')}")
+            raise last_words.heard(
+                self.peer, self._recv_exactly(min(header.length, last_words.MAX_BYTES))
+            )
         return header
 
     def _closed(self) -> PeerClosedError:
-        return PeerClosedError(f"{self.peer} closed its connection to {self.me}")
+        return PeerClosedError(
+            f"{self.peer} closed its connection to {self.me}", cause=Cause(lost=self.peer)
+        )
 
     def _failure(self, error: OSError) -> TransportError:
         if isinstance(error, BlockingIOError):
             return self.silence()
         return PeerClosedError(
-            f"the connection of {self.me} to {self.peer} broke: {error.strerror or error}"
+            f"the connection of {self.me} to {self.peer} broke: {error.strerror or error}",
+            cause=Cause(lost=self.peer),
         )
 
 

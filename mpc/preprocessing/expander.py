@@ -20,9 +20,8 @@ mask       a                           one opening, reused by products; see `mpc
 product    f(a, b) of two such masks   any bilinear map of what they mask, no further opening
 ========== =========================== =====================================================
 
-Masks are noted under names, until the next job or another mask of the name. A named truncation
-notes r, its shifted part and its top bit as `name`, `name shifted` and `name top`. `rename` moves
-a mask to another name.
+The dealer keeps every mask, and counts them (`mpc.preprocessing.mask_refs`). Of a truncation it
+keeps three: r, its shifted part and its top bit.
 """
 
 import math
@@ -35,13 +34,14 @@ from mpc.errors import FrameError
 from mpc.fss import generate_point, generate_sign
 from mpc.gates import lut_comparison
 from mpc.net.frames import DIGIT_KINDS, SIGN_KINDS
+from mpc.preprocessing.mask_refs import MaskStore
 from mpc.preprocessing.requests import TupleRequest, matmul_shape
 from mpc.ring.bilinear import Formula, bilinear
 from mpc.ring.fixedpoint import Int64Array
 from mpc.ring.randomness import AesCtrStream
 
-Masks = dict[str, Int64Array]
-"""By name: masks that the dealer has noted, the sum of all parties' parts."""
+Masks = MaskStore[Int64Array]
+"""The masks that the dealer keeps, each the sum of all parties' parts."""
 
 _SMALL_PRODUCT: Final = 1 << 24
 """Multiplications up to which NumPy's integer product (1 ns each) beats loading torch (2 s)."""
@@ -54,27 +54,17 @@ class Expander:
     ----------
     streams : sequence of AesCtrStream
         One a party, in rank order, in step with the party's own copy.
-    masks : dict of str to ndarray of int64, optional
-        Noted earlier in the job; what is noted now is added.
+    masks : MaskStore, optional
+        Those of the job, in the segment's step; more are added. None: there are no others.
     """
 
     def __init__(self, streams: Sequence[AesCtrStream], masks: Masks | None = None) -> None:
         self._streams = streams
-        self._masks: Masks = {} if masks is None else masks
+        self._masks: Masks = MaskStore() if masks is None else masks
 
-    def note(self, request: TupleRequest) -> None:
-        """Do what a request without an answer asks: note a mask, or move one to another name."""
-        name = request.names[0]
-        if request.kind == "mask":
-            self._masks[name] = self._sum(request.shapes[0])
-        else:
-            self._masks[request.names[1]] = self._noted(name)
-            del self._masks[name]
-
-    def _noted(self, name: str) -> Int64Array:
-        if name not in self._masks:
-            raise ValueError(f"no mask {name!r} was noted")
-        return self._masks[name]
+    def keep(self, request: TupleRequest) -> None:
+        """Draw a mask, which no message is about, and keep it."""
+        self._masks.keep(self._sum(request.shapes[0]))
 
     def correction(self, request: TupleRequest) -> Int64Array:
         """Return party 0's last part of the next tuple, of `request.out_shape`."""
@@ -96,9 +86,9 @@ class Expander:
 
     def _digits(self, request: TupleRequest) -> Int64Array:
         """Return party 0's tables and products, flat."""
-        masks = request.compared(self._noted(request.names[0])).view(np.uint64)
+        masks = request.compared(self._masks[request.masks[0]]).view(np.uint64)
         if len(masks) != request.num_signs:
-            raise ValueError(f"mask {request.names[0]!r} has not so many rows")
+            raise ValueError(f"mask {request.masks[0]} has not so many rows")
         plan, count = request.plan, len(masks)
         flips = plan.flips(self._xor((plan.flips_size(count),)), count)
         others = [stream.ring(request.out_shape) for stream in self._streams[1:]]
@@ -107,8 +97,8 @@ class Expander:
         )
 
     def _product(self, request: TupleRequest) -> Int64Array:
-        shapes = zip(request.names, request.shapes, strict=True)
-        a, b = (self._noted(name).reshape(shape) for name, shape in shapes)
+        shapes = zip(request.masks, request.shapes, strict=True)
+        a, b = (self._masks[mask].reshape(shape) for mask, shape in shapes)
         if not request.out_shape:
             raise ValueError(f"no such formula {request.formula!r}")
         formula: Formula = request.formula  # type: ignore[assignment]
@@ -157,8 +147,8 @@ class Expander:
         if request.kind == "division":
             return np.stack(division_pair(r, request.bits))
         shifted, top = truncation_pair(r, request.bits)
-        for name in request.names:
-            self._masks |= {name: r, f"{name} shifted": shifted, f"{name} top": top}
+        for part in (r, shifted, top):
+            self._masks.keep(part)
         return np.stack([shifted, top])
 
     def _sum(self, shape: Sequence[int], *, skip_first: bool = False) -> Int64Array:

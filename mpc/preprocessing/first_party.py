@@ -1,13 +1,14 @@
 """CrypTen's first-party provider, with what our protocols ask for besides; for debugging only."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import numpy as np
 import torch
 
-from mpc.engine._crypten import ArithmeticSharedTensor, TrustedFirstParty
+from mpc.engine._crypten import TrustedFirstParty
 from mpc.engine.communicator import MeshCommunicator
+from mpc.engine.correlations import Mask, Truncation
+from mpc.engine.mask_id import MaskId
 from mpc.gates.comparison_choice import Comparing
 from mpc.jobs.job import Comparisons
 from mpc.preprocessing.expander import (
@@ -17,13 +18,11 @@ from mpc.preprocessing.expander import (
     ring_matmul,
     truncation_pair,
 )
+from mpc.preprocessing.mask_refs import MaskCounter, MaskStore
 from mpc.preprocessing.schedule import Schedule
 from mpc.ring.bilinear import Formula, bilinear, bilinear_shape
 from mpc.ring.fixedpoint import Int64Array
 from mpc.ring.randomness import AesCtrStream
-
-Triple = tuple[Any, Any, Any]
-Pair = tuple[Any, Any]
 
 
 class FirstPartyProvider(TrustedFirstParty):  # type: ignore[misc]
@@ -35,9 +34,11 @@ class FirstPartyProvider(TrustedFirstParty):  # type: ignore[misc]
     def __init__(self, communicator: MeshCommunicator, local: AesCtrStream) -> None:
         super().__init__()
         self._communicator = communicator
-        self.comparing = Comparing(communicator.get_world_size(), "circuits")
+        self.comparing = Comparing(communicator.get_world_size(), "boolean")
         self._local = local
-        self._masks: Masks = {}
+        self._masks = MaskCounter()
+        self._store: Masks = MaskStore()
+        self._job = 0
         self.rounds = 0
         self.seconds = 0.0
 
@@ -45,7 +46,11 @@ class FirstPartyProvider(TrustedFirstParty):  # type: ignore[misc]
         """Do nothing: nobody is asked."""
 
     def begin(self, job: int, step: str) -> None:
-        """Do nothing: masks are never reused."""
+        """Enter a step of a job."""
+        if job != self._job:
+            self._job, self._store = job, MaskStore()
+        self._store.begin(step)
+        self._masks.begin(step)
 
     def look_ahead(self) -> None:
         """Do nothing: nobody is asked."""
@@ -53,57 +58,58 @@ class FirstPartyProvider(TrustedFirstParty):  # type: ignore[misc]
     def finish(self) -> None:
         """Do nothing: nobody was asked."""
 
-    def mask(self, name: str, size: Sequence[int]) -> torch.Tensor:
-        """Return a share of a uniform mask, which party 0 notes under a name."""
+    def mask(self, size: Sequence[int]) -> Mask:
+        """Return a uniform mask, which party 0 keeps."""
 
         def draw() -> Int64Array:
-            self._masks[name] = self._local.ring(size)
-            return self._masks[name]
+            values = self._local.ring(size)
+            self._store.keep(values)
+            return values
 
-        return self._shared(draw, size)
+        return self._kept(self._shared(draw, size))
 
-    def rename(self, old: str, new: str) -> None:
-        """Let a noted mask go by another name from here on."""
-        if old in self._masks:
-            self._masks[new] = self._masks.pop(old)
+    def _kept(self, share: torch.Tensor) -> Mask:
+        return Mask(id=self._masks.next(), share=share)
 
     def product(
-        self, formula: Formula, names: tuple[str, str], shapes: tuple[Sequence[int], Sequence[int]]
+        self, formula: Formula, masks: tuple[MaskId, MaskId], shapes: tuple[Sequence[int], ...]
     ) -> torch.Tensor:
-        """Return a share of a bilinear map of two noted masks, whose shapes are given."""
+        """Return a share of a bilinear map of two masks, taken in these shapes."""
         left, right = (tuple(shape) for shape in shapes)
+        of = [self._masks.refer(mask) for mask in masks]
 
         def draw() -> Int64Array:
-            a, b = (
-                self._masks[name].reshape(shape)
-                for name, shape in zip(names, (left, right), strict=True)
-            )
+            a, b = self._store[of[0]].reshape(left), self._store[of[1]].reshape(right)
             product: Int64Array = bilinear(formula, a, b, ring_matmul)
             return product
 
         return self._shared(draw, bilinear_shape(formula, left, right))
 
-    def truncation(self, size: Sequence[int], shift: int, name: str = "") -> Triple:
-        """Return shares of a uniform r, of r >> shift (logical) and of r's top bit."""
+    def truncation(self, size: Sequence[int], shift: int) -> Truncation:
+        """Return a uniform mask, its high part and its top bit; party 0 keeps all three."""
 
         def draw() -> Int64Array:
             r = self._local.ring(size)
-            shifted, top = truncation_pair(r, shift)
-            self._masks |= {name: r, f"{name} shifted": shifted, f"{name} top": top}
-            return np.stack([r, shifted, top])
+            parts = r, *truncation_pair(r, shift)
+            for part in parts:
+                self._store.keep(part)
+            return np.stack(parts)
 
-        return tuple(_arithmetic(part) for part in self._shared(draw, (3, *size)))
+        return Truncation(*map(self._kept, self._shared(draw, (3, *size))))
 
-    def division(self, size: Sequence[int], divisor: int) -> Triple:
+    def division(
+        self, size: Sequence[int], divisor: int
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Return shares of a uniform r, of r over a divisor and of r's top bit."""
 
         def draw() -> Int64Array:
             r = self._local.ring(size)
             return np.stack([r, *division_pair(r, divisor)])
 
-        return tuple(_arithmetic(part) for part in self._shared(draw, (3, *size)))
+        r, quotient, top = self._shared(draw, (3, *size))
+        return r, quotient, top
 
-    def lookup(self, size: Sequence[int], bit_length: int) -> Pair:
+    def lookup(self, size: Sequence[int], bit_length: int) -> tuple[torch.Tensor, torch.Tensor]:
         """Return shares of a uniform r and of the one-hot rows of r; see `TupleProvider.lookup`."""
 
         def draw() -> Int64Array:
@@ -111,7 +117,7 @@ class FirstPartyProvider(TrustedFirstParty):  # type: ignore[misc]
             return np.concatenate([r[..., None], one_hot_rows(r, bit_length)], axis=-1)
 
         both = self._shared(draw, (*size, 1 + (1 << bit_length)))
-        return _arithmetic(both[..., 0]), _arithmetic(both[..., 1:])
+        return both[..., 0].contiguous(), both[..., 1:].contiguous()
 
     def _shared(self, draw: Callable[[], Int64Array], shape: Sequence[int]) -> torch.Tensor:
         """Let party 0 draw something and hand everybody a share of it."""
@@ -123,7 +129,3 @@ class FirstPartyProvider(TrustedFirstParty):  # type: ignore[misc]
             ]
             parts = [torch.from_numpy(draw()) - sum(others), *others]
         return self._communicator.scatter(parts, 0, torch.Size(shape))
-
-
-def _arithmetic(share: torch.Tensor) -> Any:
-    return ArithmeticSharedTensor.from_shares(share.clone(), precision=0)

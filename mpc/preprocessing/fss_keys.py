@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import Final
 
 import numpy as np
 import torch
@@ -12,22 +12,12 @@ from mpc.fss.correction_words import RingArray
 from mpc.fss.dpf import MAX_DOMAIN_BITS
 from mpc.gates.pairs import chunks
 from mpc.net.frames import SIGN_KINDS, TupleKind
+from mpc.preprocessing.mask_refs import MaskRef
 from mpc.preprocessing.requests import TupleRequest
 from mpc.ring.fixedpoint import Int64Array
 
 FEW_ENTRIES: Final = 1 << 13
 """Entries of look-ups that are sent rather than expanded from keys, which takes longer."""
-
-
-class Signs(Protocol):
-    """Keys for signs of masked numbers: each is good for one opening."""
-
-    @property
-    def masks(self) -> Int64Array:
-        """A party's share of r."""
-
-    def evaluate(self, opened: Int64Array) -> RingArray:
-        """Return its additive shares of signs, flat, at the public x + r, mod 256 or 2^64."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,7 +31,7 @@ class SignsPart:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class SignKeys:
+class DealtSignKeys:
     """One party's keys from the dealer; words are read chunk by chunk, as they are used."""
 
     party: int
@@ -85,9 +75,9 @@ def sign_requests(
 
 
 def digit_requests(
-    kind: TupleKind, count: int, num_bits: int, groups: tuple[int, ...], name: str
+    kind: TupleKind, count: int, num_bits: int, groups: tuple[int, ...], mask: MaskRef
 ) -> Iterator[TupleRequest]:
-    """Yield requests for tables of the same, whose noted mask has a name, chunk by chunk."""
+    """Yield requests for tables of the same, of what a mask hides, chunk by chunk."""
     for start, rows in chunks(count, groups):
         shapes = ((start, rows), groups) if groups else ((start, rows),)
-        yield TupleRequest(kind, shapes, num_bits, (name,))
+        yield TupleRequest(kind, shapes, num_bits, (mask,))

@@ -11,12 +11,13 @@ import sys
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import numpy as np
 import torch
 
 from mpc.engine._crypten import ArithmeticSharedTensor, BinarySharedTensor
+from mpc.engine.correlations import Mask, Share, SignKeys, Truncation
+from mpc.engine.mask_id import MaskId
 from mpc.errors import PartyError
 from mpc.fss import CorrectionWords, PointKeys, point_layout
 from mpc.gates.comparison_choice import Comparing
@@ -33,13 +34,13 @@ from mpc.net.frames import (
 )
 from mpc.net.link import Link
 from mpc.preprocessing.fss_keys import (
-    SignKeys,
-    Signs,
+    DealtSignKeys,
     SignsPart,
     by_points,
     digit_requests,
     sign_requests,
 )
+from mpc.preprocessing.mask_refs import MaskCounter
 from mpc.preprocessing.requests import TupleRequest, segment_of
 from mpc.preprocessing.schedule import Schedule
 from mpc.preprocessing.segments import stream_of
@@ -47,16 +48,13 @@ from mpc.ring.bilinear import Formula
 from mpc.ring.randomness import KEY_BYTES, AesCtrStream
 from mpc.traffic import OperationTraffic, RoleTraffic
 
-Triple = tuple[Any, Any, Any]
-Pair = tuple[Any, Any]
-
 
 class TupleProvider:
     """Correlated randomness in the shapes that CrypTen asks for; where it is from is for others."""
 
     def generate_additive_triple(
         self, size0: Sequence[int], size1: Sequence[int], op: TupleKind, device: object = None
-    ) -> Triple:
+    ) -> tuple[Share, Share, Share]:
         """Return shares of a, b and a op b, for op `mul` (broadcasting) or `matmul`."""
         if op not in ("mul", "matmul"):
             raise NotImplementedError(f"the dealer has no triples for {op!r}")
@@ -64,72 +62,67 @@ class TupleProvider:
         a, b = self._draw(size0), self._draw(size1)
         return _arithmetic(a), _arithmetic(b), _arithmetic(self._last_part(request))
 
-    def square(self, size: Sequence[int], device: object = None) -> Pair:
+    def square(self, size: Sequence[int], device: object = None) -> tuple[Share, Share]:
         """Return shares of r and r^2."""
         r = self._draw(size)
         return _arithmetic(r), _arithmetic(self._last_part(TupleRequest("square", (tuple(size),))))
 
     def generate_binary_triple(
         self, size0: Sequence[int], size1: Sequence[int], device: object = None
-    ) -> Triple:
+    ) -> tuple[Share, Share, Share]:
         """Return xor shares of a, b and a & b."""
         request = TupleRequest("binary", (tuple(size0), tuple(size1)))
         parts = self._draw(size0), self._draw(size1), self._last_part(request)
-        return tuple(BinarySharedTensor.from_shares(part) for part in parts)
+        a, b, c = (_binary(part) for part in parts)
+        return a, b, c
 
-    def wrap_rng(self, size: Sequence[int], device: object = None) -> Pair:
+    def wrap_rng(self, size: Sequence[int], device: object = None) -> tuple[Share, Share]:
         """Return shares of r and of the number of wraps in the sum of its shares."""
         r = self._draw(size)
         return _arithmetic(r), _arithmetic(self._last_part(TupleRequest("wraps", (tuple(size),))))
 
-    def B2A_rng(self, size: Sequence[int], device: object = None) -> Pair:  # noqa: N802
+    def B2A_rng(self, size: Sequence[int], device: object = None) -> tuple[Share, Share]:  # noqa: N802
         """Return additive and xor shares of one random bit an element."""
         r_xor = self._draw_bits(size)
         r_add = self._last_part(TupleRequest("bit", (tuple(size),)))
-        return _arithmetic(r_add), BinarySharedTensor.from_shares(r_xor)
+        return _arithmetic(r_add), _binary(r_xor)
 
-    def mask(self, name: str, size: Sequence[int]) -> torch.Tensor:
-        """Return a share of a uniform mask, which the dealer notes under a name."""
-        self._note(TupleRequest("mask", (tuple(size),), names=(name,)))
-        return self._draw(size)
+    def mask(self, size: Sequence[int]) -> Mask:
+        """Return a uniform mask, which the dealer keeps."""
+        self._note(TupleRequest("mask", (tuple(size),)))
+        return self._kept(self._draw(size))
 
-    def rename(self, old: str, new: str) -> None:
-        """Let a noted mask go by another name from here on."""
-        self._note(TupleRequest("rename", (), names=(old, new)))
+    def _kept(self, share: torch.Tensor) -> Mask:
+        return Mask(id=self._masks.next(), share=share)
 
     def product(
-        self, formula: Formula, names: tuple[str, str], shapes: tuple[Sequence[int], Sequence[int]]
+        self, formula: Formula, masks: tuple[MaskId, MaskId], shapes: tuple[Sequence[int], ...]
     ) -> torch.Tensor:
-        """Return a share of a bilinear map of two noted masks, whose shapes are given."""
-        left, right = (tuple(shape) for shape in shapes)
-        return self._last_part(TupleRequest("product", (left, right), 0, names, formula))
+        """Return a share of a bilinear map of two masks, taken in these shapes."""
+        of = tuple(self._masks.refer(mask) for mask in masks)
+        in_shapes = tuple(tuple(shape) for shape in shapes)
+        return self._last_part(TupleRequest("product", in_shapes, 0, of, formula))
 
-    def truncation(self, size: Sequence[int], shift: int, name: str = "") -> Triple:
-        """Return shares of a uniform r, of r >> shift (logical) and of r's top bit.
-
-        The dealer notes all three if there is a name: as it, "name shifted" and "name top".
-        """
+    def truncation(self, size: Sequence[int], shift: int) -> Truncation:
+        """Return a uniform mask, its high part and its top bit; the dealer keeps all three."""
         r = self._draw(size)
-        names = (name,) if name else ()
-        shifted, top = self._last_part(TupleRequest("truncation", (tuple(size),), shift, names))
-        return _arithmetic(r), _arithmetic(shifted), _arithmetic(top)
+        shifted, top = self._last_part(TupleRequest("truncation", (tuple(size),), shift))
+        return Truncation(*map(self._kept, (r, shifted, top)))
 
-    def division(self, size: Sequence[int], divisor: int) -> Triple:
+    def division(
+        self, size: Sequence[int], divisor: int
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Return shares of a uniform r, of r over a divisor (rounded down) and of r's top bit."""
         r = self._draw(size)
         quotient, top = self._last_part(TupleRequest("division", (tuple(size),), divisor))
-        return _arithmetic(r), _arithmetic(quotient), _arithmetic(top)
+        return r, quotient, top
 
-    def lookup(self, size: Sequence[int], bit_length: int) -> Pair:
-        """Return shares of a uniform r and of the one-hot rows of r mod 2^bit_length.
-
-        The rows have one axis more than `size`, of length 2^bit_length.
-        """
+    def lookup(self, size: Sequence[int], bit_length: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return shares of a uniform r and of the one-hot rows of r mod 2^bit_length."""
         r = self._draw(size)
         if by_points(math.prod(size), bit_length, self.has_keys):
-            return _arithmetic(r), _arithmetic(self._expanded(size, bit_length))
-        rows = self._last_part(TupleRequest("lookup", (tuple(size),), bit_length))
-        return _arithmetic(r), _arithmetic(rows)
+            return r, self._expanded(size, bit_length)
+        return r, self._last_part(TupleRequest("lookup", (tuple(size),), bit_length))
 
     def _expanded(self, size: Sequence[int], bit_length: int) -> torch.Tensor:
         """Return rows from keys of point functions."""
@@ -141,19 +134,12 @@ class TupleProvider:
         rows = PointKeys(party=self._party, seeds=seeds, words=words).expand()
         return torch.from_numpy(rows.view(np.int64).reshape(*size, -1))
 
-    def signs(self, count: int, num_bits: int) -> Signs:
-        """Return a party's keys for signs of `num_bits`-bit numbers, mod 2^64; two parties only.
-
-        Correction words are read when the keys are evaluated, which must be before anything else is
-        drawn.
-        """
+    def signs(self, count: int, num_bits: int) -> SignKeys:
+        """Return keys for signs of `num_bits`-bit numbers, mod 2^64; two parties only."""
         return self._sign_keys("sign64", count, num_bits, ())
 
-    def pair_signs(self, batch: int, groups: tuple[int, ...], num_bits: int) -> Signs:
-        """Return a party's keys for all pairs inside groups of candidates, mod 256; as `signs`.
-
-        Every candidate has one mask, whatever many pairs it is in; shares are of [higher < lower].
-        """
+    def pair_signs(self, batch: int, groups: tuple[int, ...], num_bits: int) -> SignKeys:
+        """Return keys for all pairs inside groups of candidates, mod 256."""
         return self._sign_keys("sign8", batch, num_bits, groups)
 
     def digits(
@@ -161,44 +147,26 @@ class TupleProvider:
         kind: TupleKind,
         count: int,
         num_bits: int,
-        name: str,
+        mask: MaskId,
         groups: tuple[int, ...] = (),
     ) -> Iterator[tuple[TupleRequest, Bits, Words]]:
-        """Yield a party's truth tables for what a noted mask hides, chunk by chunk, each when used.
-
-        Parameters
-        ----------
-        kind : {"digits4", "digits8", "digits64"}
-        count : int
-            Numbers, or rows of candidates.
-        num_bits : int
-        name : str
-            Of the mask, (count,), or (count, sum(groups)) for all pairs inside groups.
-        groups : tuple of int
-
-        Yields
-        ------
-        TupleRequest
-        uint8 array (U, B)
-            Its shares of flips.
-        uint64 array
-            Its share of tables and products, as `mpc.gates.lut_comparison.Plan.parts` takes it.
-        """
-        for request in digit_requests(kind, count, num_bits, groups, name):
+        """Yield truth tables for what a mask hides, chunk by chunk, each when it is used."""
+        for request in digit_requests(kind, count, num_bits, groups, self._masks.refer(mask)):
             plan, size = request.plan, request.num_signs
             flips = plan.flips(self._draw((plan.flips_size(size),)).numpy(), size)
             yield request, flips, self._last_part(request).numpy().view(np.uint64)
 
     def _sign_keys(
         self, kind: TupleKind, count: int, num_bits: int, groups: tuple[int, ...]
-    ) -> Signs:
+    ) -> SignKeys:
         parts = []
         for request in sign_requests(kind, count, num_bits, groups):
             masks, seeds = self._draw(request.shapes[0]), self._draw((request.num_signs, 2))
             parts.append(SignsPart(request, masks, seeds))
-        return SignKeys(party=self._party, parts=tuple(parts), words_of=self._keys)
+        return DealtSignKeys(party=self._party, parts=tuple(parts), words_of=self._keys)
 
     _party: int
+    _masks: MaskCounter
     has_keys: bool
     """Whether the dealer has keys for this number of parties: two."""
     comparing: Comparing
@@ -221,7 +189,7 @@ class TupleProvider:
         raise NotImplementedError
 
     def _note(self, request: TupleRequest) -> None:
-        """Do nothing: the dealer knows from the schedule what to note."""
+        """Do nothing: the dealer knows from the schedule which masks there are."""
 
 
 class DealerProvider(TupleProvider):
@@ -253,6 +221,7 @@ class DealerProvider(TupleProvider):
         link.start_counting()
         self._schedule = Schedule()
         self._job = 0
+        self._masks = MaskCounter()
         self._begun: set[int] = set()
         self._unread: deque[tuple[int, TupleRequest]] = deque()
         self._arrived: dict[int, deque[tuple[TupleRequest, bytearray]]] = {}
@@ -299,6 +268,7 @@ class DealerProvider(TupleProvider):
         self._check_dealer()
         self._job = job
         self._begun.add(segment)
+        self._masks.begin(step)
         self._segment = segment
         self._stream = stream_of(self._key, segment, self._digest_of(step))
         self._step = step
@@ -404,5 +374,11 @@ class DealerProvider(TupleProvider):
         self._arrived.setdefault(segment, deque()).append((request, sent))
 
 
-def _arithmetic(share: torch.Tensor) -> Any:
-    return ArithmeticSharedTensor.from_shares(share.clone(), precision=0)
+def _arithmetic(share: torch.Tensor) -> Share:
+    tensor: Share = ArithmeticSharedTensor.from_shares(share.clone(), precision=0)
+    return tensor
+
+
+def _binary(share: torch.Tensor) -> Share:
+    tensor: Share = BinarySharedTensor.from_shares(share)
+    return tensor

@@ -1,6 +1,6 @@
 """What the dealer deals: lists of tuples that the rehearsal of some job could have given.
 
-The dealer is told of no job. It knows how many parties there are, which masks it has noted, and
+The dealer is told of no job. It knows how many parties there are, which masks it keeps, and
 what every kind of tuple looks like. Whatever else it is asked for did not come of a rehearsal:
 shapes with a size of 0, whose corrections would be the others' bare streams, or tuples larger than
 any job's.
@@ -17,14 +17,15 @@ from mpc.fss.dpf import MAX_DOMAIN_BITS
 from mpc.gates.lut_comparison import MOST_BITS
 from mpc.jobs.job import MAX_ENTRIES, MAX_POINTS
 from mpc.net.frames import DIGIT_KINDS, KEY_KINDS, SIGN_KINDS, TupleKind
+from mpc.preprocessing.mask_refs import MaskStore
 from mpc.preprocessing.requests import Shape, TupleRequest
 
 MAX_NUMBERS: Final = 2 * MAX_ENTRIES
 """Most numbers of one factor or result of a tuple: 2 GB."""
 MAX_AXES: Final = 8
 
-Shapes = Mapping[str, Shape]
-"""Of the masks that are noted, by name."""
+Shapes = MaskStore[Shape]
+"""Of the masks that the dealer keeps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +34,13 @@ class Form:
 
     shapes: range
     """How many shapes there are."""
-    names: range = range(1)
-    """How many names of masks."""
+    masks: range = range(1)
+    """How many masks it depends on."""
     bits: range = range(1)
     """What `TupleRequest.bits` may be."""
 
 
-_ONE, _TWO, _UP_TO_ONE, _ONE_OR_TWO = range(1, 2), range(2, 3), range(2), range(1, 3)
+_ONE, _TWO, _ONE_OR_TWO = range(1, 2), range(2, 3), range(1, 3)
 
 FORMS: Final[Mapping[TupleKind, Form]] = {
     "mul": Form(_TWO),
@@ -48,7 +49,7 @@ FORMS: Final[Mapping[TupleKind, Form]] = {
     "binary": Form(_TWO),
     "wraps": Form(_ONE),
     "bit": Form(_ONE),
-    "truncation": Form(_ONE, _UP_TO_ONE, range(1, 64)),
+    "truncation": Form(_ONE, bits=range(1, 64)),
     "division": Form(_ONE, bits=range(1, MAX_POINTS + 1)),
     "sign8": Form(_ONE_OR_TWO, bits=range(2, 65)),
     "sign64": Form(_ONE_OR_TWO, bits=range(2, 65)),
@@ -57,52 +58,46 @@ FORMS: Final[Mapping[TupleKind, Form]] = {
     "digits64": Form(_ONE_OR_TWO, _ONE, range(2, MOST_BITS + 1)),
     "lookup": Form(_ONE, bits=range(1, 33)),
     "point": Form(_ONE, bits=range(1, MAX_DOMAIN_BITS + 1)),
-    "mask": Form(_ONE, _ONE),
-    "rename": Form(range(1), _TWO),
+    "mask": Form(_ONE),
     "product": Form(_TWO, _TWO),
 }
 
 
-def check_requests(
-    requests: Sequence[TupleRequest], noted: Shapes, num_parties: int
-) -> dict[str, Shape]:
+MASKS_OF: Final[Mapping[TupleKind, int]] = {"mask": 1, "truncation": 3}
+"""How many masks the dealer keeps of a tuple; of other kinds none."""
+
+
+def check_requests(requests: Sequence[TupleRequest], kept: Shapes, num_parties: int) -> None:
     """Refuse a list of which no rehearsal could have come, before anything of it is dealt.
 
     Parameters
     ----------
     requests : sequence of TupleRequest
         All of a segment.
-    noted : mapping of str to tuple of int
-        Shapes of the masks noted earlier in the job.
+    kept : MaskStore of tuple of int
+        Shapes of the masks kept so far, in the segment's step; those of these requests are added.
     num_parties : int
-
-    Returns
-    -------
-    dict of str to tuple of int
-        Shapes of the masks that are noted after it.
 
     Raises
     ------
     FrameError
         Says what is wrong with the first that cannot be.
     """
-    masks = dict(noted)
     for request in requests:
         try:
             _check_alone(request)
-            _check_masks(request, masks)
+            _check_masks(request, kept)
             if request.kind in KEY_KINDS and num_parties != 2:
                 raise ValueError(f"keys are for 2 parties, not {num_parties}")
-        except (ValueError, MpcError) as error:
+        except (ValueError, LookupError, MpcError) as error:
             kind = request.kind
             raise FrameError(f"dealer cannot serve a request of party:0: {kind}: {error}") from None
-        _note(request, masks)
-    return masks
+        _keep(request, kept)
 
 
 @lru_cache(maxsize=4096)
 def _check_alone(request: TupleRequest) -> None:
-    """Refuse what cannot be whatever was noted; most requests come again in every iteration."""
+    """Refuse what cannot be whatever is kept; most requests come again in every iteration."""
     _check_form(request)
     _check_sizes(request)
 
@@ -111,7 +106,7 @@ def _check_form(request: TupleRequest) -> None:
     form = FORMS[request.kind]
     for what, number, possible in (
         ("shapes", len(request.shapes), form.shapes),
-        ("names", len(request.names), form.names),
+        ("masks", len(request.masks), form.masks),
         ("bits", request.bits, form.bits),
     ):
         if number not in possible:
@@ -163,21 +158,17 @@ def _check_number(numbers: int) -> None:
 
 
 def _check_masks(request: TupleRequest, masks: Shapes) -> None:
-    """Refuse names that were not noted in this job, and shapes that are not those of the masks."""
-    kind, names = request.kind, request.names
-    needed = names if kind in ("product", *DIGIT_KINDS) else names[:1] if kind == "rename" else ()
-    for name in needed:
-        if name not in masks:
-            raise ValueError(f"no mask {name!r:.40} was noted")
+    """Refuse masks that are not kept, and shapes that are not those of the masks."""
+    kind, shapes = request.kind, [masks[mask] for mask in request.masks]
     if kind == "product":
-        for name, shape in zip(names, request.shapes, strict=True):
-            if math.prod(masks[name]) != math.prod(shape):
-                raise ValueError(f"mask {name!r:.40} of shape {masks[name]} is not of {shape}")
+        for mask, kept, shape in zip(request.masks, shapes, request.shapes, strict=True):
+            if math.prod(kept) != math.prod(shape):
+                raise ValueError(f"mask {mask} of shape {kept} is not of {shape}")
     elif kind in DIGIT_KINDS:
-        _check_rows(request, masks[names[0]])
+        _check_rows(request, shapes[0])
         start, count = request.shapes[0]
-        if start + count > masks[names[0]][0]:
-            raise ValueError(f"mask {names[0]!r:.40} has not so many rows")
+        if start + count > shapes[0][0]:
+            raise ValueError(f"mask {request.masks[0]} has not so many rows")
     elif kind in SIGN_KINDS:
         _check_rows(request, request.shapes[0])
 
@@ -189,13 +180,7 @@ def _check_rows(request: TupleRequest, rows: Shape) -> None:
         raise ValueError(f"rows of shape {rows} are not of groups {groups}")
 
 
-def _note(request: TupleRequest, masks: dict[str, Shape]) -> None:
-    """Keep the shapes of masks as the dealer will note them."""
-    if request.kind == "rename":
-        old, new = request.names
-        masks[new] = masks.pop(old)
-    elif request.kind == "mask":
-        masks[request.names[0]] = request.shapes[0]
-    elif request.kind == "truncation":
-        for name in request.names:
-            masks |= dict.fromkeys((name, f"{name} shifted", f"{name} top"), request.shapes[0])
+def _keep(request: TupleRequest, masks: Shapes) -> None:
+    """Keep the shapes of masks as the dealer will keep the masks."""
+    for _ in range(MASKS_OF.get(request.kind, 0)):
+        masks.keep(request.shapes[0])

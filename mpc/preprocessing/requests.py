@@ -18,6 +18,7 @@ from mpc.gates.lut_comparison import Plan, plan_of
 from mpc.gates.pairs import differences, num_pairs
 from mpc.jobs.job import MAX_ITERATIONS, MAX_JOBS
 from mpc.net.frames import CORRECTIONS, DIGIT_KINDS, SIGN_KINDS, UNSENT_KINDS, TupleKind
+from mpc.preprocessing.mask_refs import ITERATION, MaskRef
 from mpc.ring.bilinear import bilinear_shape
 from mpc.ring.fixedpoint import Int64Array
 
@@ -25,7 +26,6 @@ Shape = tuple[int, ...]
 
 STEPS: Final = ("norms", "distances", "start", "assignments", "choice", "means")
 """Steps of a job that are done once, in the order in which the dealer is asked for them."""
-_ITERATION: Final = "iteration "
 _SEGMENT_BITS: Final = 24
 """Steps and iterations of a job have fewer numbers than these bits, so that jobs never meet."""
 
@@ -53,7 +53,7 @@ def segment_of(job: int, step: str) -> int:
 def _place_of(step: str) -> int:
     if step in STEPS:
         return STEPS.index(step)
-    iteration = step.removeprefix(_ITERATION)
+    iteration = step.removeprefix(ITERATION)
     if not (iteration.isdecimal() and 1 <= int(iteration) <= MAX_ITERATIONS):
         raise InputError(f"no step {step!r} of a job; iterations are 1 to {MAX_ITERATIONS}")
     return len(STEPS) + int(iteration)
@@ -68,7 +68,7 @@ def place_of(segment: int) -> tuple[int, str]:
         It is the number of none.
     """
     job, place = job_of(segment), segment & ((1 << _SEGMENT_BITS) - 1)
-    step = STEPS[place] if place < len(STEPS) else f"{_ITERATION}{place - len(STEPS)}"
+    step = STEPS[place] if place < len(STEPS) else f"{ITERATION}{place - len(STEPS)}"
     segment_of(job, step)
     return job, step
 
@@ -97,10 +97,10 @@ class TupleRequest:
     bits: int = 0
     """How far a truncation shifts; by what a division divides; of how many bits a look-up's index,
     or a compared number, is."""
-    names: tuple[str, ...] = ()
-    """Of masks that the dealer notes, or noted earlier in the job; see `mpc.roles.dealer`."""
+    masks: tuple[MaskRef, ...] = ()
+    """Masks that the dealer has kept, which the tuple depends on."""
     formula: str = ""
-    """Of a product of two noted masks; see `mpc.ring.bilinear`."""
+    """Of a product of two masks; see `mpc.ring.bilinear`."""
 
     @property
     def is_sent(self) -> bool:
@@ -142,7 +142,7 @@ class TupleRequest:
         """How many numbers are compared with zero, or pairs with each other.
 
         The second of two shapes has the sizes of the groups inside which all pairs of a row are.
-        Digits are of some rows of a noted mask; their first shape is the first row, and how many.
+        Digits are of some rows of a mask; their first shape is the first row, and how many.
         """
         first, *groups = self.shapes
         rows = first[1] if self.kind in DIGIT_KINDS else first[0]
@@ -170,14 +170,14 @@ class TupleRequest:
         """
         if not isinstance(values, list) or len(values) != len(fields(cls)):
             raise FrameError(f"a malformed request for a tuple: {values!r:.200}")
-        kind, shapes, bits, names, formula = values
+        kind, shapes, bits, masks, formula = values
         if _text(kind) not in CORRECTIONS and kind not in UNSENT_KINDS:
             raise FrameError(f"a malformed request for a tuple: no such kind {kind!r:.40}")
         return cls(
             kind,
             tuple(tuple(integer(n) for n in _list(shape)) for shape in _list(shapes)),
             integer(bits),
-            tuple(_text(name) for name in _list(names)),
+            tuple(_mask_ref(mask) for mask in _list(masks)),
             _text(formula),
         )
 
@@ -202,6 +202,14 @@ def _text(value: object) -> str:
     if not isinstance(value, str):
         raise FrameError(f"a malformed request: {value!r:.40} is no text")
     return value
+
+
+def _mask_ref(value: object) -> MaskRef:
+    step_and_index = _list(value)
+    if len(step_and_index) != 2:
+        raise FrameError(f"a malformed request: {value!r:.40} is no mask")
+    step, index = step_and_index
+    return MaskRef(_text(step), integer(index))
 
 
 def _list(value: object) -> list[object]:

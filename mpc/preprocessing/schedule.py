@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from mpc.preprocessing.mask_refs import ITERATION
 from mpc.preprocessing.requests import TupleRequest
 from mpc.preprocessing.segments import digest_of
 
 Tuples = tuple[TupleRequest, ...]
-_ITERATION = "iteration "
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -26,13 +26,13 @@ class Schedule:
     @property
     def at_first(self) -> tuple[str, ...]:
         """Steps to ask for before the job begins: those done once, then the first iteration."""
-        return (*self.once, *([f"{_ITERATION}1"] if self.limit else []))
+        return (*self.once, *([f"{ITERATION}1"] if self.limit else []))
 
     def tuples_of(self, step: str) -> Tuples:
         """Return the tuples of a step, in the order of use."""
-        if not step.startswith(_ITERATION):
+        if not step.startswith(ITERATION):
             return self.once[step]
-        iteration = int(step.removeprefix(_ITERATION))
+        iteration = int(step.removeprefix(ITERATION))
         return self.iterations[min(iteration, len(self.iterations)) - 1]
 
     def digest_of(self, step: str) -> bytes:
@@ -44,19 +44,19 @@ class Schedule:
 
     def after(self, step: str) -> str | None:
         """Return the step to ask for when `step` begins: the next iteration, if one may come."""
-        if not step.startswith(_ITERATION):
+        if not step.startswith(ITERATION):
             return None
-        following = int(step.removeprefix(_ITERATION)) + 1
-        return f"{_ITERATION}{following}" if following <= self.limit else None
+        following = int(step.removeprefix(ITERATION)) + 1
+        return f"{ITERATION}{following}" if following <= self.limit else None
 
 
 def schedule_of(recorded: Mapping[str, Tuples], *, limit: int) -> Schedule:
     """Sort the recorded tuples of a rehearsal into a schedule for up to `limit` iterations."""
     numbers = sorted(
-        int(step.removeprefix(_ITERATION)) for step in recorded if step.startswith(_ITERATION)
+        int(step.removeprefix(ITERATION)) for step in recorded if step.startswith(ITERATION)
     )
     return Schedule(
-        once={step: t for step, t in recorded.items() if not step.startswith(_ITERATION)},
-        iterations=tuple(recorded[f"{_ITERATION}{number}"] for number in numbers),
+        once={step: t for step, t in recorded.items() if not step.startswith(ITERATION)},
+        iterations=tuple(recorded[f"{ITERATION}{number}"] for number in numbers),
         limit=limit if numbers else 0,
     )

@@ -27,13 +27,13 @@ from mpc.ring.fixedpoint import COMPARED_BITS
 GROUP: Final = 16
 """Candidates whose pairs are all compared at once, however many rows there are."""
 PAIRS_MAX: Final = 1 << 12
-"""Duels up to which all pairs of more candidates are compared at once: their keys are 2.5 MB."""
+"""Pairs up to which all pairs of more candidates are compared at once: their keys are 2.5 MB."""
 _FAR: Final = 6
 """Where a missing candidate is, in units of 2^(n - 4)."""
 _SET_BACK: Final = 4
 """By what who does not count is set back from all candidates but the first, in these units."""
 MOST_WINS: Final = 255
-"""Wins are counted mod 256 where signs are by keys or digits."""
+"""Wins are counted mod 256 unless comparisons are by `boolean`."""
 
 
 def nearest(

@@ -1,10 +1,10 @@
 """Comparisons of secret-shared ring integers with zero.
 
 All tensors here are ring integers (CrypTen scale 1): the caller keeps track of fractional bits.
-Comparisons are by keys, digits or circuits, as `mpc.gates.comparison_choice` says. By keys it is
-one round: open x + r, then evaluate the dealer's keys there (`mpc.fss`). By digits it is two: open
+`mpc.gates.comparison_choice` chooses among three methods. `fss` takes one round: open x + r, then
+evaluate the dealer's keys there (`mpc.fss`). `lut` takes two: open
 x + r, look up in truth tables, open what stands there (`mpc.gates.lut_comparison`). R_lt, the
-rounds of one batch of comparisons, is 1 or 2 so; by circuits (`mpc.protocols.boolean`) it is 5, 8,
+rounds of one batch of comparisons, is 1 or 2 so; by `boolean` (`mpc.protocols.boolean`) it is 5, 8,
 9, 10 with two, three, four, five parties for 32 bits, and one more for 36 to 64. A caller who knows
 that its numbers are short says so: keys are as long as the numbers, and a look-up in a table of all
 their values is one round for anybody where it is small enough (`mpc.protocols.lookup`).
@@ -81,11 +81,11 @@ def less_than_zero(x_enc: SharedTensor, bit_length: int = 64) -> SharedTensor:
         return open_now(lookup.is_negative(x_enc, bit_length))
     share, party = x_enc.share.reshape(-1), x_enc.party
     method = party.provider.comparing.method(share.numel(), bit_length, 64)
-    if method == "circuits":
+    if method == "boolean":
         signs_n = negative_by_circuit(party, share.numpy(), bit_length)
         return party.holds(signs_n.reshape(x_enc.size()))
-    if method == "digits":
-        opened = open_now(masked("compared", x_enc.like(share)))
+    if method == "lut":
+        opened = open_now(masked(x_enc.like(share)))
         signs = _by_digits("digits64", opened, bit_length)
     else:
         keys = party.provider.signs(share.numel(), bit_length)
@@ -113,17 +113,17 @@ def compare_pairs(
     bit_length : int
     sum_bits : int
         Shares must be right mod 2^sum_bits at least, and may be right mod that only: 1 to 8.
-    at_once : bool
+    minimize_rounds : bool
         Save rounds, not bytes.
 
     Returns
     -------
-    uint64 array where by circuits, else uint8 array
+    uint64 array by `boolean`, else uint8 array
 
     Notes
     -----
-    Cost: R_lt rounds. Not by circuits, 8 B L bytes from each party to each other, since a pair is
-    compared at the difference of two masked candidates; by digits, some bits a pair more. Leakage:
+    Cost: R_lt rounds. Not by `boolean`, 8 B L bytes from each party to each other, since a pair is
+    compared at the difference of two masked candidates; by `lut`, some bits a pair more. Leakage:
     none.
     """
     share_BL, party = x_enc_BL.share, x_enc_BL.party
@@ -133,11 +133,11 @@ def compare_pairs(
     method = party.provider.comparing.method(
         count, bit_length, ring_bits, minimize_rounds=minimize_rounds
     )
-    if method == "circuits":
+    if method == "boolean":
         flat = differences(share_BL.numpy(), groups)
         wins = negative_by_circuit(party, flat, bit_length).view(np.uint64)
-    elif method == "digits":
-        opened = open_now(masked("compared", x_enc_BL))
+    elif method == "lut":
+        opened = open_now(masked(x_enc_BL))
         wins = _by_digits(kind, opened, bit_length, groups)
     else:
         keys = party.provider.pair_signs(batch, groups, bit_length)
@@ -151,13 +151,13 @@ def _by_digits(
 ) -> RingArray:
     """Return shares of signs of what is open, flat, in one more round."""
     opened, parts, looked_up = x.opened.numpy(), [], []
-    tables = x.party.provider.digits(kind, len(opened), bit_length, x.mask.name, groups)
+    tables = x.party.provider.digits(kind, len(opened), bit_length, x.mask.id, groups)
     rank = x.party.rank
-    for request, flips, flat in tables:
-        points = request.compared(opened).view(np.uint64)
-        words, products = request.plan.parts(flat, len(points))
-        looked_up.append(lut_comparison.looked_up(request.plan, rank, words, points) ^ flips)
-        parts.append((request.plan, products.copy(), points))  # lets go of the words
+    for digits, flips, flat in tables:
+        points = digits.compared(opened).view(np.uint64)
+        words, products = digits.plan.parts(flat, len(points))
+        looked_up.append(lut_comparison.looked_up(digits.plan, rank, words, points) ^ flips)
+        parts.append((digits.plan, products.copy(), points))  # lets go of the words
     flipped = np.concatenate(looked_up, axis=1)
     together = x.party.open_bits([boolean.pack(flipped.reshape(-1))])[0]
     bits = boolean.unpack(together, flipped.size).reshape(flipped.shape)

@@ -20,7 +20,8 @@ from typing import Final, Literal
 import torch
 
 from mpc.engine.context import SharedTensor
-from mpc.engine.openings import DeferredOpening, Mask, Masked, multiply, times_mask
+from mpc.engine.correlations import Mask
+from mpc.engine.openings import DeferredOpening, Masked, multiply, times_mask
 from mpc.ring.quotient_tables import HIGH_SHIFT
 
 _RING_BITS: Final = 64
@@ -43,14 +44,12 @@ class Split:
 
 
 def split(
-    name: str, v_enc: SharedTensor, *, signed: bool = False, shift: int = HIGH_SHIFT
+    v_enc: SharedTensor, *, signed: bool = False, shift: int = HIGH_SHIFT
 ) -> DeferredOpening[Split]:
     """Open secrets in 0 .. 2^63 - 1 under a mask, and split them into high and low parts.
 
     Parameters
     ----------
-    name : str
-        Of the mask; of its parts, "name shifted" and "name top".
     v_enc : SharedTensor
     signed : bool
         Secrets are in -2^62 .. 2^62 - 1.
@@ -70,7 +69,7 @@ def split(
     Dalskov, Escudero, Keller: Fantastic Four, USENIX Security 2021, section 5 (probabilistic
     truncation with a known top bit).
     """
-    r_enc, shifted_enc, top_enc = v_enc.party.provider.truncation(tuple(v_enc.size()), shift, name)
+    mask = v_enc.party.provider.truncation(tuple(v_enc.size()), shift)
     share, offset = v_enc.share.contiguous(), _SIGNED_OFFSET if signed else 0
 
     def settle(opened: torch.Tensor) -> Split:
@@ -78,19 +77,14 @@ def split(
         may_wrap = 1 - ((positive >> (_RING_BITS - 1)) & 1)
         high = (positive >> shift) & ((1 << (_RING_BITS - shift)) - 1)
         return Split(
-            value=Masked(
-                party=v_enc.party,
-                share=share,
-                opened=opened,
-                mask=Mask(name=name, share=r_enc.share),
-            ),
+            value=Masked(party=v_enc.party, share=share, opened=opened, mask=mask.whole),
             high=high - (offset >> shift),
             wraps=may_wrap << (_RING_BITS - shift),
-            shifted=Mask(name=f"{name} shifted", share=shifted_enc.share),
-            top=Mask(name=f"{name} top", share=top_enc.share),
+            shifted=mask.shifted,
+            top=mask.top,
         )
 
-    return DeferredOpening(masked=share + r_enc.share, settle=settle, party=v_enc.party)
+    return DeferredOpening(masked=share + mask.whole.share, settle=settle, party=v_enc.party)
 
 
 def quotients(

@@ -53,25 +53,25 @@ def look_up(
     randomness in secure computation, TCC 2013, section 3 (one-time truth tables).
     """
     bit_length = tables[0].shape[-1].bit_length() - 1
-    mask_enc, rows_enc = x_enc.party.provider.lookup(tuple(x_enc.size()), bit_length)
-    rows, places = rows_enc.share, np.arange(1 << bit_length, dtype=np.int64)
+    mask, rows = x_enc.party.provider.lookup(tuple(x_enc.size()), bit_length)
+    places = np.arange(1 << bit_length, dtype=np.int64)
 
     def settle(opened: torch.Tensor) -> list[SharedTensor]:
         values: Int64Array = (opened.numpy()[..., None] - places) & (len(places) - 1)
         entries = (_entries(table, values) for table in tables)
         return [x_enc.like((rows * torch.from_numpy(of)).sum(-1)) for of in entries]
 
-    return DeferredOpening(masked=x_enc.share + mask_enc.share, settle=settle, party=x_enc.party)
+    return DeferredOpening(masked=x_enc.share + mask, settle=settle, party=x_enc.party)
 
 
 def equals_zero(x_enc: SharedTensor, bit_length: int) -> DeferredOpening[SharedTensor]:
     """Return shares of [x = 0 mod 2^bit_length], as integers 0 or 1; cost as in `look_up`."""
-    mask_enc, rows_enc = x_enc.party.provider.lookup(tuple(x_enc.size()), bit_length)
+    mask, rows = x_enc.party.provider.lookup(tuple(x_enc.size()), bit_length)
 
     def settle(opened: torch.Tensor) -> SharedTensor:
-        return x_enc.like(_at_zero(rows_enc.share, opened, bit_length))
+        return x_enc.like(_at_zero(rows, opened, bit_length))
 
-    return DeferredOpening(masked=x_enc.share + mask_enc.share, settle=settle, party=x_enc.party)
+    return DeferredOpening(masked=x_enc.share + mask, settle=settle, party=x_enc.party)
 
 
 def is_negative(x_enc: SharedTensor, bit_length: int) -> DeferredOpening[SharedTensor]:

@@ -11,7 +11,7 @@ import socket
 import sys
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Final, NoReturn
 
 from mpc.errors import MpcError
@@ -79,14 +79,16 @@ def serve_process(role: str, body: Callable[[Start], None]) -> NoReturn:
     """Run a child's life, and end with its exit code.
 
     Errors of this package become one line on standard error: they never hold a secret, which a
-    traceback with values might. It ends without taking the interpreter down, which keeps a core
-    busy for a second where torch is loaded.
+    traceback with values might. Their causes go to standard output, as data. The process ends
+    without taking the interpreter down, which keeps a core busy for a second where torch is loaded.
     """
     code = 0
     try:
         body(bootstrap())
     except MpcError as error:
         sys.stderr.write(f"{role}: {error}\n")
+        sys.stdout.write(json.dumps(asdict(error.cause)) + "\n")
+        sys.stdout.flush()
         code = FAILED_EXIT_CODE
     sys.stderr.flush()
     os._exit(code)

@@ -15,6 +15,8 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import NoReturn
 
+import numpy as np
+
 from mpc.errors import FrameError, PeerClosedError, TransportError
 from mpc.net.frames import (
     CORRECTIONS,
@@ -26,9 +28,11 @@ from mpc.net.frames import (
     RoundClock,
 )
 from mpc.net.handshake import Reception
+from mpc.net.last_words import last_words
 from mpc.net.link import MAX_CONTROL_BYTES, Link, raw_view
 from mpc.net.link_meter import LinkMeter
 from mpc.preprocessing.expander import Expander, Masks
+from mpc.preprocessing.mask_refs import MaskStore
 from mpc.preprocessing.request_rules import check_requests
 from mpc.preprocessing.requests import (
     TupleRequest,
@@ -65,7 +69,7 @@ class Dealer:
         self._seconds = 0.0
         self._job = 0
         self._dealt = DealtOnce()
-        self._masks: Masks = {}
+        self._masks: Masks = MaskStore()
         for link, key in zip(links, self._keys, strict=True):
             link.send(DEALER_KEY, key)
             link.start_counting()
@@ -83,7 +87,7 @@ class Dealer:
         except FrameError as error:
             for link in self._links:
                 with contextlib.suppress(TransportError):  # it may be gone
-                    link.say_last(FAILED, str(error).encode())
+                    link.say_last(FAILED, last_words(error))
             raise
 
     def _serve(self) -> None:
@@ -103,9 +107,9 @@ class Dealer:
         segment, requests = wanted
         self._dealt.enter(segment)
         if job_of(segment) != self._job:
-            self._job, self._masks = job_of(segment), {}
-        noted = {name: mask.shape for name, mask in self._masks.items()}
-        check_requests(requests, noted, len(self._links))
+            self._job, self._masks = job_of(segment), MaskStore()
+        self._masks.begin(place_of(segment)[1])
+        check_requests(requests, self._masks.mapped(np.shape), len(self._links))
         digest = digest_of(requests)
         streams = [stream_of(key, segment, digest) for key in self._keys]
         expander = Expander(streams, self._masks)
@@ -113,7 +117,7 @@ class Dealer:
             started = time.perf_counter()
             try:
                 payload, links = self._made(expander, request)
-            except (ValueError, IndexError) as error:
+            except (ValueError, LookupError) as error:
                 raise FrameError(f"dealer cannot serve a request of party:0: {error}") from None
             self._seconds += time.perf_counter() - started
             for link in links:
@@ -123,7 +127,7 @@ class Dealer:
     def _made(self, expander: Expander, request: TupleRequest) -> tuple[memoryview, Sequence[Link]]:
         """Return what is to be sent, and to whom."""
         if not request.is_sent:
-            expander.note(request)
+            expander.keep(request)
             return memoryview(b""), ()
         if request.kind in SIGN_KINDS:
             return expander.sign_keys(request), self._links

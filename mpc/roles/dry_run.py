@@ -14,13 +14,15 @@ import torch
 from mpc.clustering.pipeline import Decision, cluster_shares
 from mpc.engine.communicator import MeshCommunicator
 from mpc.engine.context import Party, SharedTensor
+from mpc.engine.correlations import SignKeys
 from mpc.engine.openings import DeferredOpening, resolved
 from mpc.engine.reveal import Audience, Opening
 from mpc.fss.correction_words import RingArray
 from mpc.gates.comparison_choice import Comparing
 from mpc.jobs.job import ClusterJob, Comparisons
 from mpc.net.frames import SIGN_KINDS, RoundClock, TupleKind
-from mpc.preprocessing.fss_keys import Signs, sign_requests
+from mpc.preprocessing.fss_keys import sign_requests
+from mpc.preprocessing.mask_refs import MaskCounter
 from mpc.preprocessing.provider import TupleProvider
 from mpc.preprocessing.requests import TupleRequest, matmul_shape
 from mpc.preprocessing.schedule import Schedule, Tuples, schedule_of
@@ -58,9 +60,16 @@ class RecordingProvider(TupleProvider):
 
     _party = 0
 
-    def __init__(self, num_parties: int, comparisons: Comparisons = "auto") -> None:
+    def __init__(
+        self, num_parties: int, comparisons: Comparisons = "auto", *, step: str = ""
+    ) -> None:
+        self.begin(step)
         self.has_keys = num_parties == 2
         self.comparing = Comparing(num_parties, comparisons)
+
+    def begin(self, step: str) -> None:
+        """Enter a step, of which nothing is recorded yet."""
+        self._masks = MaskCounter(step)
         self.recorded: list[TupleRequest] = []
 
     def _draw(self, size: Sequence[int]) -> torch.Tensor:
@@ -79,7 +88,7 @@ class RecordingProvider(TupleProvider):
 
     def _sign_keys(
         self, kind: TupleKind, count: int, num_bits: int, groups: tuple[int, ...]
-    ) -> Signs:
+    ) -> SignKeys:
         """Record, and return keys that evaluate to zeros."""
         requests = list(sign_requests(kind, count, num_bits, groups))
         self.recorded.extend(requests)
@@ -111,7 +120,7 @@ class _Steps:
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
-        self._provider.recorded.clear()
+        self._provider.begin(name)
         yield
         self.recorded[name] = tuple(self._provider.recorded)
 
@@ -172,9 +181,11 @@ def record(
     num_parties: int,
     operation: Callable[[Party], object],
     comparisons: Comparisons = "auto",
+    *,
+    step: str = "distances",
 ) -> Tuples:
-    """Return which tuples a single operation needs; it is given the party to work with."""
-    provider = RecordingProvider(num_parties, comparisons)
+    """Return which tuples a single operation needs, done in a step with the party it is given."""
+    provider = RecordingProvider(num_parties, comparisons, step=step)
     operation(_alone(num_parties, provider))
     return tuple(provider.recorded)
 

@@ -18,6 +18,7 @@ from mpc.errors import MpcError, PeerClosedError, TransportError
 from mpc.jobs.order import Order
 from mpc.net.frames import AGREEMENT, CONTROL, FAILED, RoundClock
 from mpc.net.handshake import Reception, connect
+from mpc.net.last_words import last_words
 from mpc.net.link import Link
 from mpc.preprocessing.first_party import FirstPartyProvider
 from mpc.preprocessing.provider import DealerProvider
@@ -182,7 +183,7 @@ def run_party(start: Start) -> None:
             serve(meeting, start)
     except MpcError as error:
         with contextlib.suppress(TransportError):  # it may be gone itself
-            meeting.network.server.say_last(FAILED, str(error).encode())
+            meeting.network.server.say_last(FAILED, last_words(error))
         raise
     finally:
         meeting.reception.close()

@@ -13,7 +13,7 @@ import numpy as np
 from mpc.clustering.pipeline import Decision, cluster_shares
 from mpc.engine.context import Party, SharedTensor
 from mpc.engine.reveal import PartyRevealer
-from mpc.errors import PeerTimeoutError, TransportError
+from mpc.errors import Cause, PeerTimeoutError, TransportError
 from mpc.jobs.encoding import shape_of
 from mpc.jobs.order import Order, Rows
 from mpc.net.exchange import collect
@@ -171,7 +171,8 @@ def _await_word(server: Link, within_s: float) -> None:
     """Wait longer for the server than for a peer, but no longer than a job may take."""
     if not server.readable_within(within_s):
         raise PeerTimeoutError(
-            f"{server.peer} was silent towards {server.me} for {within_s:g} s in a job"
+            f"{server.peer} was silent towards {server.me} for {within_s:g} s in a job",
+            cause=Cause(silent=server.peer),
         )
 
 

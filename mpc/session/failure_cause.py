@@ -1,30 +1,20 @@
-"""Who was first to fail, read from the last words of those who ended.
+"""Who was first to fail, among processes that ended and said why.
 
-Who loses a peer says whom it lost, and ends; whoever was waiting for it loses it in turn. Last
-words like these are echoes: the cause is the one who is named in them and says nothing of the kind.
+Who loses a peer says whom it lost, and ends; whoever was waiting for it loses it in turn. An end
+for that reason is an echo: the cause is the one who is named in it and ended for another.
 """
 
-import re
 from collections.abc import Mapping
-from typing import Final
 
-_LOST: Final = re.compile(r"(\S+) closed its connection|connection of \S+ to (\S+) broke")
-
-
-def lost_peer(words: str) -> str:
-    """Return the role that somebody's last words say was lost; empty if they are no echo."""
-    found = _LOST.findall(words)
-    closed, broke = found[-1] if found else ("", "")
-    return closed or broke
+from mpc.errors import Cause
 
 
-def first_cause(words: Mapping[str, str]) -> str:
-    """Return the role whose last words come nearest to the cause.
+def first_cause(causes: Mapping[str, Cause]) -> str:
+    """Return the role whose end comes nearest to the cause of all.
 
     Parameters
     ----------
-    words : Mapping of str to str
+    causes : Mapping of str to Cause
         Of each role that ended and spoke.
     """
-    lost = {role: lost_peer(said) for role, said in words.items()}
-    return min(lost, key=lambda role: (lost[role] != "", lost[role] in words))
+    return min(causes, key=lambda role: (causes[role].lost != "", causes[role].lost in causes))

@@ -8,7 +8,6 @@ the death of this process leaves no orphan either.
 import contextlib
 import json
 import os
-import re
 import secrets
 import select
 import signal
@@ -21,18 +20,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from mpc.errors import NoAnswerError, ProcessDiedError, SessionError
+from mpc.errors import Cause, NoAnswerError, ProcessDiedError, SessionError
 from mpc.net.addresses import Address
 from mpc.net.certificates import Authority, Credentials
 from mpc.net.handshake import LOOPBACK, Identity, connect
 from mpc.net.link import Link
 from mpc.roles.bootstrap import FAILED_EXIT_CODE, START_TIMEOUT_S
-from mpc.session.failure_cause import lost_peer
 
 _LAST_LINES: Final = 5
 _ECHO_S: Final = 1.0
-_SILENCE: Final = re.compile(r"(\S+) was silent towards")
-_OUR_SILENCE: Final = "server was silent"
 
 
 class Child:
@@ -48,6 +44,7 @@ class Child:
             env=_environment(),
             start_new_session=True,
         )
+        self._cause: Cause | None = None
         self._words: deque[str] = deque(maxlen=_LAST_LINES)
         self._listener = threading.Thread(target=self._listen, daemon=True)
         self._listener.start()
@@ -80,7 +77,7 @@ class Child:
         if pipe is None or not select.select([pipe], [], [], left)[0]:
             raise SessionError(f"{self.role} named no port in time")
         line = pipe.readline()
-        if not line.strip():
+        if not line.strip().isdigit():  # it has ended, or is about to
             self._raise_if_dead_soon()
             raise SessionError(f"{self.role} closed its output and named no port")
         return int(line)
@@ -89,7 +86,11 @@ class Child:
         """Raise `ProcessDiedError` if it ends within moments."""
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(timeout=5)
-            raise ProcessDiedError(self.exit_report())
+            raise self.death()
+
+    def death(self) -> ProcessDiedError:
+        """Return the error that says who ended, and how."""
+        return ProcessDiedError(self.exit_report(), cause=self.cause)
 
     def exit_report(self) -> str:
         """Say who ended, how, and its last words."""
@@ -104,16 +105,24 @@ class Child:
 
     def is_echo(self) -> bool:
         """Tell whether it ended only because another one did."""
-        self._listener.join(timeout=1.0)
-        if self.exit_code == 0:
-            return True
-        return self.exit_code == FAILED_EXIT_CODE and any(map(lost_peer, self._words))
+        return self.exit_code == 0 or self.cause.lost != ""
 
     @property
-    def silent_peer(self) -> str:
-        """The role that was silent towards it, if it ended for that."""
-        found = [_SILENCE.search(line) for line in self._words]
-        return next((match[1] for match in found if match), "")
+    def cause(self) -> Cause:
+        """Whose fault its end was, as it said on its standard output; nobody else's if it did not.
+
+        A process that a signal killed, or that ended with a traceback, has said nothing.
+        """
+        if self._cause is None and self.exit_code is not None:
+            self._cause = Cause() if self.exit_code != FAILED_EXIT_CODE else self._said()
+        return self._cause or Cause()
+
+    def _said(self) -> Cause:
+        pipe = self._process.stdout
+        try:
+            return Cause.from_json(json.loads(pipe.read() if pipe is not None else b""))
+        except (OSError, ValueError, KeyError, TypeError):  # it was cut short, or hung up on
+            return Cause()
 
     def hang_up(self) -> None:
         """Close its input, which ends it, and its output."""
@@ -250,7 +259,7 @@ class ProcessGroup:
         try:
             self.check()
         except ProcessDiedError as error:
-            if _OUR_SILENCE not in str(error):
+            if error.cause.silent != link.me:
                 raise
             raise SessionError(f"{link.peer} was silent towards {link.me}; {error}") from None
 
@@ -264,8 +273,8 @@ class ProcessGroup:
             dead = [child for child in self.children if child.exit_code is not None]
             causes = [child for child in dead if not child.is_echo()]
             late = time.monotonic() > deadline
-            if late or any(not child.silent_peer for child in causes):
-                raise ProcessDiedError(_first_cause(causes or dead).exit_report())
+            if late or any(not child.cause.silent for child in causes):
+                raise _first_cause(causes or dead).death()
 
     def raise_if_dead(self, within_s: float = 4.0) -> None:
         """After a link broke: raise `ProcessDiedError` if a child ends within moments."""
@@ -292,8 +301,8 @@ class ProcessGroup:
 
 def _first_cause(ended: Sequence[Child]) -> Child:
     """Return who ended of itself; else who waited for one that did not wait for another in turn."""
-    waiting = {child.role for child in ended if child.silent_peer}
-    return min(ended, key=lambda child: (bool(child.silent_peer), child.silent_peer in waiting))
+    waiting = {child.role for child in ended if child.cause.silent}
+    return min(ended, key=lambda child: (bool(child.cause.silent), child.cause.silent in waiting))
 
 
 def _environment() -> dict[str, str]:

@@ -14,7 +14,7 @@ from mpc.net.addresses import Addresses
 from mpc.net.credential_folder import read_credentials
 from mpc.net.handshake import Identity, connect
 from mpc.net.link import MAX_CONTROL_BYTES, Link
-from mpc.session.failure_cause import first_cause, lost_peer
+from mpc.session.failure_cause import first_cause
 
 
 class RemoteGroup:
@@ -92,15 +92,15 @@ class RemoteGroup:
         A party that is gone without a word is the cause, where others say only who left them: the
         dealer ends, too, when it cannot send to a party.
         """
-        said = {link.peer: _last_words(link) for link in self._servers}
-        words = {peer: word for peer, word in said.items() if word}
-        gone = [peer for peer, word in said.items() if word == ""]
-        if not words:
+        ends = {link.peer: _end_of(link) for link in self._servers}
+        failed = {peer: end for peer, end in ends.items() if isinstance(end, PeerFailedError)}
+        if not failed:
             return
-        first = words[first_cause(words)]
-        if gone and lost_peer(first):
-            raise ProcessDiedError(f"{gone[0]} ended without a word; {first}")
-        raise PartyError(first)
+        first = failed[first_cause({peer: end.cause for peer, end in failed.items()})]
+        gone = [peer for peer, end in ends.items() if end is not None and peer not in failed]
+        if gone and first.cause.lost:
+            raise ProcessDiedError(f"{gone[0]} ended without a word; {first}", cause=first.cause)
+        raise PartyError(str(first), cause=first.cause)
 
     def end(self) -> None:
         """Hang up, and drop all keys; parties that only serve one session end themselves."""
@@ -109,13 +109,11 @@ class RemoteGroup:
             link.close()
 
 
-def _last_words(link: Link) -> str | None:
-    """Return what a party said before it ended, if it did; None if it has not ended."""
+def _end_of(link: Link) -> TransportError | None:
+    """Return how a party ended, which may be its last words; None if it has not ended."""
     try:
         while link.readable_within(1.0):
             link.recv_any(max_bytes=MAX_CONTROL_BYTES)
-    except PeerFailedError as error:
-        return str(error)
-    except TransportError:
-        return ""
+    except TransportError as error:
+        return error
     return None

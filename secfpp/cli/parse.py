@@ -15,6 +15,7 @@ from typing import Annotated, cast
 import tyro
 
 from secfpp import __version__
+from secfpp.cli.former_words import present_words
 from secfpp.cli.verb import Verb
 from secfpp.cli.verbs.certs import Certs
 from secfpp.cli.verbs.cluster import Cluster
@@ -71,7 +72,7 @@ def parse(words: Sequence[str]) -> Verb:
     with _wide_enough():
         return tyro.cli(
             anything,
-            args=[*_none_spelled(words)] or ["--help"],
+            args=[*present_words([*_none_spelled(words)])] or ["--help"],
             prog="secfpp",
             description=DESCRIPTION,
             config=(tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff),

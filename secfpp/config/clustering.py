@@ -28,7 +28,8 @@ class ClusteringConfig:
     """Of a smaller cluster nothing is opened: its members keep their own update. Baselines that
     average in the clear give them the mean of all clients."""
     comparisons: Comparisons = "auto"
-    """How parties compare: by keys (fewest rounds), digits (fewest bytes), or whichever pays."""
+    """How numbers are compared under sharing: by function secret sharing (fewest rounds), look-up
+    tables (fewest bytes), Boolean circuits (most rounds), or whichever of the first two pays."""
     descriptor: DescriptorName = "text-features"
     """What of a client is clustered."""
     projection_dim: int = 64

@@ -9,8 +9,9 @@ import os
 import types
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Final, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
+from mpc.jobs.job import FORMER_COMPARISONS
 from secfpp.config.run import RunConfig
 from secfpp.errors import ConfigError, reason
 from secfpp.json_file import JsonValue, read_json
@@ -18,6 +19,11 @@ from secfpp.json_file import JsonValue, read_json
 __all__ = ["JsonValue", "from_json", "load_config", "read_settings", "to_json"]
 
 ConfigT = TypeVar("ConfigT")
+
+FORMER_VALUES: Final[Mapping[str, Mapping[object, str]]] = {
+    "clustering.comparisons": FORMER_COMPARISONS
+}
+"""What settings were called in the last release, so that its runs can be gone on with."""
 
 
 def to_json(value: object) -> JsonValue:
@@ -135,6 +141,8 @@ def _read(hint: object, value: JsonValue, where: str) -> object:
 
 
 def _read_literal(choices: tuple[object, ...], value: JsonValue, where: str) -> object:
+    if isinstance(value, str):
+        value = FORMER_VALUES.get(where, {}).get(value, value)
     if value in choices and isinstance(value, (str, int)):
         return value
     raise ConfigError(

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from mpc.jobs.job import FORMER_COMPARISONS
 from secfpp.comparison.config import CompareConfig
 from secfpp.config.clustering import ClusteringConfig
 from secfpp.config.methods import CflConfig
@@ -95,3 +96,10 @@ def test_file_that_is_not_json(tmp_path: Path) -> None:
     path.write_text("{")
     with pytest.raises(ConfigError, match="not valid JSON"):
         load_config(path)
+
+
+def test_settings_of_the_last_release_can_be_read() -> None:
+    """A run that was begun with it goes on."""
+    for former, present in FORMER_COMPARISONS.items():
+        config = from_json(RunConfig, {"clustering": {"comparisons": former}})
+        assert config.clustering.comparisons == present

@@ -13,8 +13,9 @@ from typing import Any, Final, NoReturn
 import torch
 
 import mpc.roles.party
+from mpc.engine.correlations import SignKeys
 from mpc.net.frames import TupleKind
-from mpc.preprocessing.fss_keys import Signs, sign_requests
+from mpc.preprocessing.fss_keys import sign_requests
 from mpc.preprocessing.provider import DealerProvider
 from mpc.preprocessing.requests import TupleRequest
 from mpc.preprocessing.schedule import Schedule
@@ -77,7 +78,7 @@ class Checking(DealerProvider):
 
     def _sign_keys(
         self, kind: TupleKind, count: int, num_bits: int, groups: tuple[int, ...]
-    ) -> Signs:
+    ) -> SignKeys:
         for request in sign_requests(kind, count, num_bits, groups):
             self._check(request)
         return super()._sign_keys(kind, count, num_bits, groups)

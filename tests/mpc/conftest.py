@@ -105,12 +105,12 @@ def any_parties(request: pytest.FixtureRequest, met: Callable[[int, str], Partie
 every_method = pytest.mark.parametrize(
     ("any_parties", "comparisons"),
     [
-        pytest.param((2, "dealer"), "keys", id="2-party-keys"),
-        pytest.param((2, "dealer"), "digits", id="2-party-digits"),
-        pytest.param((3, "dealer"), "digits", id="3-party-digits"),
-        pytest.param((2, "dealer"), "circuits", id="2-party-circuits", marks=pytest.mark.slow),
-        pytest.param((3, "dealer"), "circuits", id="3-party-circuits", marks=pytest.mark.slow),
-        pytest.param((2, "tfp"), "circuits", id="tfp", marks=pytest.mark.slow),
+        pytest.param((2, "dealer"), "fss", id="2-party-fss"),
+        pytest.param((2, "dealer"), "lut", id="2-party-lut"),
+        pytest.param((3, "dealer"), "lut", id="3-party-lut"),
+        pytest.param((2, "dealer"), "boolean", id="2-party-boolean", marks=pytest.mark.slow),
+        pytest.param((3, "dealer"), "boolean", id="3-party-boolean", marks=pytest.mark.slow),
+        pytest.param((2, "tfp"), "boolean", id="tfp", marks=pytest.mark.slow),
     ],
     indirect=["any_parties"],
 )

@@ -11,7 +11,7 @@ from mpc.preprocessing.requests import TupleRequest
 from mpc.preprocessing.schedule import Schedule
 from mpc.ring.fixedpoint import Int64Array
 from mpc.roles.dealer import Dealer
-from tests.mpc.ends import linked, minimize_rounds
+from tests.mpc.ends import concurrently, linked
 
 Parts = list[tuple[Int64Array, ...]]
 Use = Callable[[DealerProvider], object]
@@ -63,7 +63,7 @@ class Deal:
                 if provider is self.providers[0]:
                     self.first._channel.sock.shutdown(2)
 
-        return minimize_rounds([self._serve, *(lambda p=p: party(p) for p in self.providers)])
+        return concurrently([self._serve, *(lambda p=p: party(p) for p in self.providers)])
 
     def _serve(self) -> None:
         with contextlib.suppress(PeerClosedError):
@@ -71,7 +71,8 @@ class Deal:
 
 
 def shares(tuple_: Sequence[object]) -> tuple[Int64Array, ...]:
-    return tuple(part.share.numpy().copy() for part in tuple_)  # type: ignore[attr-defined]
+    """Return a party's parts, which are tensors or have one as their share."""
+    return tuple(getattr(part, "share", part).numpy().copy() for part in tuple_)
 
 
 def dealt(num_parties: int, requests: Sequence[TupleRequest], use: Use) -> Parts:

@@ -67,7 +67,7 @@ def linked(
     def connect() -> None:
         channels[me] = secured(client, kind, me=me, peer=peer, accepts=False)
 
-    for outcome in minimize_rounds([accept, connect]):
+    for outcome in concurrently([accept, connect]):
         if isinstance(outcome, Exception):
             raise outcome
     links = (
@@ -81,7 +81,7 @@ def linked(
             link.close()
 
 
-def minimize_rounds(bodies: Sequence[Callable[[], object]], within_s: float = 60) -> list[object]:
+def concurrently(bodies: Sequence[Callable[[], object]], within_s: float = 60) -> list[object]:
     """Run each body in a thread of its own; return what each returned or raised."""
     results: list[object] = [TimeoutError("still running")] * len(bodies)
 

@@ -23,7 +23,7 @@ from mpc.clustering.inner_products import (
 )
 from mpc.engine._crypten import plugged
 from mpc.engine.context import Party
-from mpc.engine.openings import Masked, masked, multiply, open_batch, open_now, rename, reshaped
+from mpc.engine.openings import Masked, masked, multiply, open_batch, open_now, reshaped
 from mpc.errors import PeerClosedError
 from mpc.jobs.job import ClusterJob, Comparisons
 from mpc.net.frames import CONTROL, OPENED, SHARE
@@ -44,9 +44,9 @@ from mpc.roles.job_meter import Network
 from mpc.roles.party import meet
 
 
-def _opened(**secrets: Any) -> tuple[Masked, ...]:
-    """Open each secret under a mask of its name, all in one round."""
-    return open_batch(*(masked(name, x_enc) for name, x_enc in secrets.items()))
+def _opened(*secrets: Any) -> tuple[Masked, ...]:
+    """Open each secret under a mask of its own, all in one round."""
+    return open_batch(*map(masked, secrets))
 
 
 def _both(*parts: Any) -> Any:
@@ -56,26 +56,17 @@ def _both(*parts: Any) -> Any:
 
 def _products(x: Any, y: Any, formulas: Sequence[Formula]) -> Any:
     """Take several products of the same two openings."""
-    left, right = _opened(left=x, right=y)
+    left, right = _opened(x, y)
     return _both(*(multiply(formula, left, right) for formula in formulas))
 
 
 def _square(x: Any, formula: Formula) -> Any:
-    (opened,) = _opened(x=x)
+    (opened,) = _opened(x)
     return multiply(formula, opened, opened)
 
 
-def _renamed(x: Any, y: Any, z: Any) -> Any:
-    """Give x's mask another name, so that y's has x's: x y, y z and x z must stay apart."""
-    opened_x = rename(open_now(masked("a", x)), "b")
-    opened_y, opened_z = open_batch(masked("a", y), masked("c", z))
-    opened_z = rename(rename(opened_z, "d"), "c")
-    products = [(opened_x, opened_y), (opened_y, opened_z), (opened_x, opened_z)]
-    return _both(*(multiply("k,k->k", left, right) for left, right in products))
-
-
 def _reshaped(x: Any, y: Any, shape: list[int], formula: Formula) -> Any:
-    left, right = _opened(left=x, right=y)
+    left, right = _opened(x, y)
     return multiply(formula, reshaped(left, tuple(shape)), right)
 
 
@@ -91,20 +82,20 @@ def _quotients(v: Any, counts: Any, function: str, num_points: int) -> Any:
     shift = HIGH_SHIFT if function == "squares" else HIGHER_SHIFT
     low_enc, rest_enc = open_now(lookup.look_up(counts, [tables.low, tables.rest]))
     low, rest, lengths = open_batch(
-        masked("low", low_enc), masked("rest", rest_enc), division.split("v", v, shift=shift)
+        masked(low_enc), masked(rest_enc), division.split(v, shift=shift)
     )
     return division.quotients(lengths, low, rest)
 
 
 def _high_part(v: Any) -> Any:
-    split = open_now(division.split("v", v))
+    split = open_now(division.split(v))
     high = split.wraps * split.top.share - split.shifted.share
     return v.like(high) + split.high
 
 
 def _points_of(points: Any, kept: Any) -> Points:
     """Take points for which somebody has found out who counts."""
-    rows, opened = _opened(rows=points, kept=kept)
+    rows, opened = _opened(points, kept)
     return Points(rows=rows, sqnorms_enc_N=multiply("id,id->i", rows, rows), kept=opened)
 
 
@@ -112,11 +103,7 @@ def _source(points: Points, name: str) -> InnerProducts:
     if name == "rows":
         return RowInnerProducts(points.rows)
     gram = gram_matrix(points)
-    return (
-        GramInnerProducts(open_now(masked("gram", gram)))
-        if name == "gram"
-        else ShareInnerProducts(gram)
-    )
+    return GramInnerProducts(open_now(masked(gram))) if name == "gram" else ShareInnerProducts(gram)
 
 
 def _within(x: Any, payload: Any = None, **how: Any) -> Points:
@@ -158,7 +145,7 @@ def _centre_distances(rows: Any, members: Any, source: str, labels: list[int]) -
     inner = _source(points, source)
     groups = [members.size(1)]
     (opened, of_counts) = open_batch(
-        masked("members", members), distances.look_up_counts(members.sum(0), rows.size(0))
+        masked(members), distances.look_up_counts(members.sum(0), rows.size(0))
     )
     public = torch.eye(members.size(1), dtype=torch.int64)[torch.tensor(labels)]
     weights = public if source == "shares" else opened
@@ -171,22 +158,22 @@ def _best(rows: Any, members: Any, groups: list[int], source: str) -> Any:
     points = _points_of(rows, comparison.local(members, lambda m: m[:, : groups[0]].sum(1)))
     inner = _source(points, source)
     opened, tables = open_batch(
-        masked("members", members), restarts.look_up_explained(members.sum(0), rows.size(0))
+        masked(members), restarts.look_up_explained(members.sum(0), rows.size(0))
     )
     explained = restarts.explained(inner, opened, tables, groups)
     return _both(explained, restarts.best_of(explained, opened, groups[0]))
 
 
 def _choice(explained: Any, members: Any, k: int) -> Any:
-    return restarts.best_of(explained, open_now(masked("members", members)), k)
+    return restarts.best_of(explained, open_now(masked(members)), k)
 
 
 def _nearest(dist: Any, kept: Any, groups: list[int], **how: bool) -> Any:
-    return argmin.nearest(dist, groups, open_now(masked("kept", kept)), **how)
+    return argmin.nearest(dist, groups, open_now(masked(kept)), **how)
 
 
 def _moved(members: Any, before: Any) -> Any:
-    return distances.moved(*_opened(members=members, before=before))
+    return distances.moved(*_opened(members, before))
 
 
 def _looked_up(x: Any, table: list[int]) -> Any:
@@ -198,10 +185,9 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "square": lambda x: x.square(),
     "product": lambda x: x * x,
     "crypten_division": lambda x: x.div(1 << 20),
-    "opened": lambda x: open_now(masked("x", x)).secret,
+    "opened": lambda x: open_now(masked(x)).secret,
     "products": _products,
     "bilinear_square": _square,
-    "renamed": _renamed,
     "reshaped": _reshaped,
     "less_than_zero": lambda x, bits=64: comparison.less_than_zero(x, bits),
     "is_zero": lambda x, bits=64: comparison.is_zero(x, bits),
@@ -215,9 +201,9 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "within_bound": _within_bound,
     "within_bounds": _within_bounds,
     "kept_and_rows": _kept_and_rows,
-    "cut": lambda x, bits: open_now(centring.cut("x", x, bits)),
+    "cut": lambda x, bits: open_now(centring.cut(x, bits)),
     "centred": centring.centred,
-    "first_kept": lambda kept: seeding._first_kept(open_now(masked("kept", kept))),
+    "first_kept": lambda kept: seeding._first_kept(open_now(masked(kept))),
     "gram": lambda points: gram_matrix(_within(points)),
     "start": _start,
     "centre_distances": _centre_distances,
@@ -226,7 +212,7 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "best_of": _choice,
     "zero_share": lambda x: x.party.holds(x.party.zero_share(tuple(x.size()))),
     "group_sums": lambda members, payload, least, owners=None: group_means.group_sums(
-        members, open_now(masked("payload", payload)), least, owners
+        members, open_now(masked(payload)), least, owners
     ),
     "distances_of_kept": lambda points: pipeline._distances_of_kept(_within(points)),
 }

@@ -6,11 +6,14 @@ drawn is kept.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from mpc.net.frames import SIGN_KINDS
 from mpc.preprocessing.expander import Expander, Masks
+from mpc.preprocessing.mask_refs import MaskRef
+from mpc.preprocessing.request_rules import MASKS_OF
 from mpc.preprocessing.requests import TupleRequest, segment_of
 from mpc.preprocessing.segments import digest_of, stream_of
 from mpc.ring.fixedpoint import Int64Array
@@ -52,37 +55,64 @@ class Dealt:
         return np.stack([drawn[-1] for drawn in self.draws])
 
 
+class Place(NamedTuple):
+    """A mask of an opening, by its place among those of a step, negative from the end."""
+
+    step: str
+    index: int
+
+
+PAYLOAD = Place("norms", 1)
+KEPT = Place("norms", -3)
+ROWS = Place("norms", -1)
+MEMBERS = Place("means", 0)
+SUMS = Place("means", -1)
+"""Those that are handed out, small ones withheld."""
+LENGTHS = Place("distances", 0)
+"""Under policy `distances`."""
+
+
 @dataclass(frozen=True, slots=True)
 class DealersView:
     """The tuples of a job, by step."""
 
     steps: dict[str, list[Dealt]]
 
-    def mask(self, step: str, name: str) -> Int64Array:
-        """Return each party's share of the mask of a name that a step notes last, (P, ...)."""
-        return self._last(step, "mask", (name,)).masks_P
+    def mask(self, place: Place) -> Int64Array:
+        """Return each party's share of a mask, (P, ...)."""
+        return self._of_kind(place.step, "mask")[place.index].masks_P
 
-    def product(self, step: str, *names: str) -> Int64Array:
-        """Return each party's share of the product of two noted masks, (P, ...)."""
-        return self._last(step, "product", names).parts_P
+    def product(self, step: str, *places: Place) -> Int64Array:
+        """Return each party's share of the last product of two masks in a step, (P, ...)."""
+        wanted = tuple(self._ref(place) for place in places)
+        of_kind = self._of_kind(step, "product")
+        return [each for each in of_kind if each.request.masks == wanted][-1].parts_P
 
     def lookup(self, step: str) -> tuple[Int64Array, Int64Array]:
         """Return the mask, (...), and each party's share of the rows, (P, ..., 2^bits)."""
         found = [each for each in self.steps[step] if each.request.kind == "lookup"][-1]
         return found.masks_P.sum(axis=0), found.parts_P
 
-    def truncation(self, step: str, name: str) -> Int64Array:
+    def truncation(self, step: str, index: int) -> Int64Array:
         """Return each party's share of a mask, of it shifted, and of its top bit, (P, 3, ...)."""
-        dealt = self._last(step, "truncation", (name,))
+        dealt = self._of_kind(step, "truncation")[index]
         return np.concatenate([dealt.masks_P[:, None], dealt.parts_P], axis=1)
 
-    def shift(self, step: str, name: str) -> int:
+    def shift(self, step: str, index: int) -> int:
         """Return by how many bits."""
-        return self._last(step, "truncation", (name,)).request.bits
+        return self._of_kind(step, "truncation")[index].request.bits
 
-    def _last(self, step: str, kind: str, names: tuple[str, ...]) -> Dealt:
-        dealt, wanted = self.steps[step], (kind, names)
-        return [each for each in dealt if (each.request.kind, each.request.names) == wanted][-1]
+    def _of_kind(self, step: str, kind: str) -> list[Dealt]:
+        return [each for each in self.steps[step] if each.request.kind == kind]
+
+    def _ref(self, place: Place) -> MaskRef:
+        """Return how requests refer to a mask: by its number among all that the dealer keeps."""
+        wanted, number = self._of_kind(place.step, "mask")[place.index], 0
+        for each in self.steps[place.step]:
+            if each is wanted:
+                break
+            number += MASKS_OF.get(each.request.kind, 0)
+        return MaskRef(place.step, number)
 
 
 def dealers_view(keys: bytes, shape: JobShape, job: int, iterations: int) -> DealersView:
@@ -108,6 +138,7 @@ def dealers_view(keys: bytes, shape: JobShape, job: int, iterations: int) -> Dea
             stream_of(keys[at : at + KEY_BYTES], segment, digest)
             for at in range(0, len(keys), KEY_BYTES)
         ]
+        masks.begin(step)
         steps[step] = list(_dealt(requests, streams, masks))
     return DealersView(steps)
 
@@ -120,7 +151,7 @@ def _dealt(
     for request in requests:
         corrections = []
         if not request.is_sent:
-            expander.note(request)
+            expander.keep(request)
         elif request.kind in SIGN_KINDS:
             expander.sign_keys(request)
         elif request.kind == "point":

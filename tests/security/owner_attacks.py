@@ -15,10 +15,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from mpc.ring.fixedpoint import Int64Array
-from tests.security.dealers_view import DealersView
+from tests.security.dealers_view import MEMBERS, PAYLOAD, SUMS, DealersView
 from tests.security.ring_system import RING_BITS, Known, RingSystem
 
-CUT = "payload values"
+CUT = 1
+"""Of the truncations of step `norms`: that of payloads."""
 """The mask under which payloads are cut to their width."""
 OFFSET = 1 << 62
 """What makes a number positive before it is split; see `mpc.protocols.division.split`."""
@@ -67,9 +68,9 @@ def handed_out(
     The sums may be some of all columns, from `first` on.
     """
     columns = slice(first, first + sums_P[0].rest.shape[1])
-    members_PHK = view.mask("means", "members of means")[:, held_H]
-    masks_KM = view.mask("means", "sums").sum(axis=0)[:, columns]
-    parts_PHM = view.product("means", "members of means", "sums")[:, held_H, columns]
+    members_PHK = view.mask(MEMBERS)[:, held_H]
+    masks_KM = view.mask(SUMS).sum(axis=0)[:, columns]
+    parts_PHM = view.product("means", MEMBERS, SUMS)[:, held_H, columns]
     opened_HK = one_hot(cluster_of_H, members_PHK.shape[2]) + members_PHK.sum(axis=0)
     masked = total(sums_P).plus(masks_KM)
     return [
@@ -238,10 +239,10 @@ def summed(
     view: DealersView, cluster_of_N: Sequence[int], rows_P: Sequence[Form], column: int
 ) -> list[Form]:
     """Return each party's share of a column of every cluster's sum, from its share of all rows."""
-    members_PNK = view.mask("means", "members of means")
-    parts_PKM = view.product("means", "members of means", "payload")[..., [column]]
+    members_PNK = view.mask(MEMBERS)
+    parts_PKM = view.product("means", MEMBERS, PAYLOAD)[..., [column]]
     opened_NK = one_hot(cluster_of_N, members_PNK.shape[2]) + members_PNK.sum(axis=0)
-    masked = total(rows_P).plus(view.mask("norms", "payload").sum(axis=0)[:, [column]])
+    masked = total(rows_P).plus(view.mask(PAYLOAD).sum(axis=0)[:, [column]])
     return [
         product_share(opened_NK.T, members_NK.T, part_KM, rows, masked)
         for members_NK, part_KM, rows in zip(members_PNK, parts_PKM, rows_P, strict=True)

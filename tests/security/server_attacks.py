@@ -11,7 +11,7 @@ import itertools
 import numpy as np
 
 from mpc.ring.fixedpoint import Int64Array
-from tests.security.dealers_view import DealersView
+from tests.security.dealers_view import KEPT, LENGTHS, ROWS, DealersView
 from tests.security.ring_system import RingSystem
 
 
@@ -85,11 +85,11 @@ def distance_forms(
     view: DealersView, rank: int, gaps_N: Int64Array
 ) -> tuple[Int64Array, Int64Array]:
     """Return factors, (N, N, 3 N + 2), and the rest of a party's share of all distances."""
-    rows_PN, kept_PN = view.mask("norms", "rows")[..., 0], view.mask("norms", "kept")
+    rows_PN, kept_PN = view.mask(ROWS)[..., 0], view.mask(KEPT)
     rows_N, kept_N = rows_PN.sum(axis=0) + gaps_N, kept_PN.sum(axis=0) + 1  # less t; all count
-    lengths_N = view.mask("distances", "lengths").sum(axis=0) + gaps_N**2  # less 2 t g + t^2
-    of_rows_NN = view.product("distances", "rows", "rows")[rank]
-    of_lengths_NN = view.product("distances", "kept", "lengths")[rank]
+    lengths_N = view.mask(LENGTHS).sum(axis=0) + gaps_N**2  # less 2 t g + t^2
+    of_rows_NN = view.product("distances", ROWS, ROWS)[rank]
+    of_lengths_NN = view.product("distances", KEPT, LENGTHS)[rank]
     row_N, keep_N = rows_PN[rank], kept_PN[rank]
     n = len(gaps_N)
     both = np.zeros((n, n, 3 * n + 2), dtype=np.int64)

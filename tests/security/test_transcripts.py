@@ -36,7 +36,7 @@ JOBS = {
     "own-mean": ClusterJob(k=2),
     "assignments": ClusterJob(k=2, reveal="assignments"),
     "distances": ClusterJob(k=2, reveal="distances"),
-    "circuits": ClusterJob(k=2, comparisons="circuits"),
+    "boolean": ClusterJob(k=2, comparisons="boolean"),
     "restarts": ClusterJob(k=3, init="k-means++", restarts=3, min_cluster_size=1),
 }
 """Points lie in two places, so that the third iteration finds that the second changed nothing."""
@@ -165,7 +165,7 @@ def wide(points_ND: np.ndarray) -> np.ndarray:
     [
         (2, "own-mean", wide(POINTS), "CS64 CSG8 CTRN CPRD CLKP"),
         (2, "restarts", POINTS, "CS64 CSG8 CPNT CTRN CPRD CLKP CMUL"),
-        (2, "circuits", POINTS, "MXOR CBIN CBIT CTRN CPRD CLKP"),
+        (2, "boolean", POINTS, "MXOR CBIN CBIT CTRN CPRD CLKP"),
         (3, "assignments", POINTS, "MXOR CDG4 CBIN CBIT CTRN CPRD CLKP"),
         (3, "restarts", wide(POINTS), "MXOR CDG4 CD64 CBIN CBIT CTRN CPRD CLKP CMUL"),
     ],

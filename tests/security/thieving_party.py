@@ -17,8 +17,11 @@ import torch
 import mpc.preprocessing.provider
 import mpc.roles.party
 from mpc.engine.context import Party
+from mpc.engine.correlations import Truncation
 from mpc.errors import MpcError
-from mpc.preprocessing.provider import DealerProvider, Triple
+from mpc.preprocessing.mask_refs import MaskRef
+from mpc.preprocessing.provider import DealerProvider
+from mpc.preprocessing.request_rules import MASKS_OF
 from mpc.preprocessing.requests import TupleRequest
 from mpc.roles.bootstrap import Start, serve_process
 from tests.security.gullible_dealer import UNBOUND, unbound
@@ -31,13 +34,19 @@ LOOKED_UP_BITS: Final = 4
 Requests = tuple[TupleRequest, ...]
 
 
+def number_of_masks(requests: Requests) -> int:
+    return sum(MASKS_OF.get(request.kind, 0) for request in requests)
+
+
 def of_zero_size(honest: Requests) -> Requests:
     """Ask for a product that is zero: what makes the parts fit is minus the others' last parts."""
     count = int(np.prod(honest[0].shapes[0]))
+    number = 0 if os.environ[ATTACK].endswith("instead") else number_of_masks(honest)
+    left, right = MaskRef("norms", number), MaskRef("norms", number + 1)
     return (
-        TupleRequest("mask", ((count, 0),), names=("left",)),
-        TupleRequest("mask", ((0, 1),), names=("right",)),
-        TupleRequest("product", ((count, 0), (0, 1)), 0, ("left", "right"), "ij,jk->ik"),
+        TupleRequest("mask", ((count, 0),)),
+        TupleRequest("mask", ((0, 1),)),
+        TupleRequest("product", ((count, 0), (0, 1)), 0, (left, right), "ij,jk->ik"),
     )
 
 
@@ -57,10 +66,10 @@ instead of it."""
 class Recording(DealerProvider):
     """Writes down its share of the first mask of a job, under which points are cut."""
 
-    def truncation(self, size: Sequence[int], shift: int, name: str = "") -> Triple:
-        triple = super().truncation(size, shift, name)
-        self.save("mask", triple[0].share)
-        return triple
+    def truncation(self, size: Sequence[int], shift: int) -> Truncation:
+        parts = super().truncation(size, shift)
+        self.save("mask", parts.whole.share)
+        return parts
 
     def save(self, what: str, value: torch.Tensor) -> None:
         path = Path(os.environ[FOLDER]) / f"{what}-{self._rank}.npy"

@@ -53,7 +53,8 @@ class Cluster(Verb):
     iterations: int | None = None
     """Most iterations of k-means. Default: k + 3 where many starts share them, else 20."""
     comparisons: Comparisons = "auto"
-    """How parties compare: by keys (fewest rounds), digits (fewest bytes), or whichever pays."""
+    """How numbers are compared: by function secret sharing (`fss`, fewest rounds), look-up tables
+    (`lut`, fewest bytes), Boolean circuits, or whichever of the first two pays."""
     init_rows: tuple[int, ...] | None = None
     """Rows that are the first centres, k of them, public. None: chosen under sharing."""
     init: Init | None = None

@@ -37,19 +37,19 @@ JOBS = {
     "many, rows": (ClusterJob(k=8, iterations=3), 70, 6),
     "many, restarts": (ClusterJob(k=5, init="k-means++", restarts=3, iterations=2), 80, 8),
     "many, k chosen": (ClusterJob(k=None, k_max=8, iterations=3), 60, 3),
-    "many, keys": (ClusterJob(k=8, iterations=3, comparisons="keys"), 70, 6),
-    "few, digits": (ClusterJob(k=3, iterations=3, comparisons="digits"), 20, 12),
-    "few, digits, k chosen": (ClusterJob(k=None, k_max=4, comparisons="digits"), 24, 2),
+    "many, keys": (ClusterJob(k=8, iterations=3, comparisons="fss"), 70, 6),
+    "few, digits": (ClusterJob(k=3, iterations=3, comparisons="lut"), 20, 12),
+    "few, digits, k chosen": (ClusterJob(k=None, k_max=4, comparisons="lut"), 24, 2),
     "assignments of many": (ClusterJob(k=8, iterations=2, reveal="assignments"), 70, 6),
     "assignments": (ClusterJob(k=3, reveal="assignments"), 25, 7),
     "assignments, given": (ClusterJob(k=3, reveal="assignments", init_rows=(0, 1, 2)), 25, 7),
-    "circuits": (ClusterJob(k=4, iterations=3, comparisons="circuits"), 40, 6),
+    "boolean": (ClusterJob(k=4, iterations=3, comparisons="boolean"), 40, 6),
     "circuits, restarts": (
-        ClusterJob(k=3, init="k-means++", restarts=2, comparisons="circuits"),
+        ClusterJob(k=3, init="k-means++", restarts=2, comparisons="boolean"),
         20,
         12,
     ),
-    "circuits, k chosen": (ClusterJob(k=None, k_max=4, comparisons="circuits"), 24, 2),
+    "circuits, k chosen": (ClusterJob(k=None, k_max=4, comparisons="boolean"), 24, 2),
     "distances": (ClusterJob(k=3, reveal="distances"), 15, 9),
     "not centred": (ClusterJob(k=2, centre=False, iterations=1), 12, 6),
     "far from the origin": (ClusterJob(k=2, value_bound=2.0**24, iterations=1), 12, 6),
@@ -102,7 +102,7 @@ def expected(job: ClusterJob, result: ClusterResult, sizes: Sizes) -> dict[str, 
 
 @pytest.mark.parametrize(("n", "d", "k"), [(20, 1280, 5), (100, 128, 4), (40, 10, 8)])
 def test_the_closed_form_of_a_later_iteration(n: int, d: int, k: int) -> None:
-    sizes = Sizes(num_points=n, dim=d, payload=1, parties=Comparing(2, "keys"))
+    sizes = Sizes(num_points=n, dim=d, payload=1, parties=Comparing(2, "fss"))
     cost = job_cost(bounded(k=k, iterations=3), sizes, iterations=3, converged=False)
     elements = 4 * n * k - n + 6 * k + (0 if sizes.by_gram else d * k)
     assert (cost["iteration 3"].rounds, cost["iteration 3"].online) == (5, 8 * elements + 16)

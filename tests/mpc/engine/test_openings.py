@@ -2,7 +2,6 @@
 
 import contextlib
 import re
-from collections.abc import Callable
 from typing import Any, get_args
 
 import numpy as np
@@ -16,6 +15,7 @@ from mpc.engine.openings import DeferredOpening, Masked, batch, open_batch, open
 from mpc.errors import FrameError, PartyError
 from mpc.net.frames import HEADER_BYTES, REQUEST
 from mpc.preprocessing.expander import Expander, ring_matmul
+from mpc.preprocessing.mask_refs import ITERATION_BEFORE, THIS_ITERATION, MaskRef, MaskStore
 from mpc.preprocessing.provider import DealerProvider
 from mpc.preprocessing.requests import TupleRequest, segment_of
 from mpc.preprocessing.schedule import Schedule
@@ -120,12 +120,6 @@ def test_an_opening_is_of_the_secret_itself(any_parties: Parties) -> None:
     assert np.array_equal(any_parties("opened", x), x)
 
 
-def test_a_name_may_be_used_again_once_a_mask_has_another(any_parties: Parties) -> None:
-    x, y, z = np.random.default_rng(2).integers(-(1 << 63), 1 << 63, size=(3, 7))
-    found = any_parties("renamed", x, y, z)
-    assert np.array_equal(found, np.concatenate([x * y, y * z, x * z]))
-
-
 def test_a_masked_value_may_be_given_other_axes(any_parties: Parties) -> None:
     x, y = factors_of("nrk,r->nk")
     flat = x.reshape(len(x), -1)
@@ -190,76 +184,63 @@ class TestPending:
         assert not any(Masked.__dataclass_fields__[name].repr for name in hidden)
 
 
-# What the dealer notes.
+# What the dealer keeps.
 
 
-def mask(name: str, *shape: int) -> TupleRequest:
-    return TupleRequest("mask", (shape,), names=(name,))
+def mask(*shape: int) -> TupleRequest:
+    return TupleRequest("mask", (shape,))
+
+
+def ref(number: int, step: str = "distances") -> MaskRef:
+    return MaskRef(step, number)
 
 
 def product(
-    formula: str, names: tuple[str, str], left: tuple[int, ...], right: tuple[int, ...]
+    formula: str, numbers: tuple[int, int], left: tuple[int, ...], right: tuple[int, ...]
 ) -> TupleRequest:
-    return TupleRequest("product", (left, right), names=names, formula=formula)
-
-
-class Wrapped:
-    """A share in the shape of what a provider returns."""
-
-    def __init__(self, share: torch.Tensor) -> None:
-        self.share = share
+    masks = tuple(ref(number) for number in numbers)
+    return TupleRequest("product", (left, right), masks=masks, formula=formula)
 
 
 @pytest.mark.parametrize("num_parties", [2, 3, 5])
-class TestNotedMasks:
+class TestKeptMasks:
     @formulas
     def test_products_add_up(self, num_parties: int, formula: Formula) -> None:
         left, right = (array.shape for array in factors_of(formula))
-        requests = [mask("a", *left), mask("b", *right), product(formula, ("a", "b"), left, right)]
+        requests = [mask(*left), mask(*right), product(formula, (0, 1), left, right)]
 
         def use(provider: DealerProvider) -> object:
-            a, b = provider.mask("a", left), provider.mask("b", right)
-            return [
-                Wrapped(x) for x in (a, b, provider.product(formula, ("a", "b"), (left, right)))
-            ]
+            a, b = provider.mask(left), provider.mask(right)
+            return [a, b, provider.product(formula, (a.id, b.id), (left, right))]
 
         a, b, c = (added(part) for part in zip(*dealt(num_parties, requests, use), strict=True))
         assert np.array_equal(c, einsum(formula, a, b))
 
-    def test_a_mask_by_another_name_is_the_same(self, num_parties: int) -> None:
-        requests = [
-            mask("a", 4),
-            TupleRequest("rename", (), names=("a", "b")),
-            mask("a", 4),
-            product("k,k->k", ("a", "b"), (4,), (4,)),
-        ]
+    def test_no_mask_can_be_taken_for_another(self, num_parties: int) -> None:
+        requests = [mask(4), mask(4), mask(4), product("k,k->k", (0, 2), (4,), (4,))]
 
         def use(provider: DealerProvider) -> object:
-            first = provider.mask("a", (4,))
-            provider.rename("a", "b")
-            second = provider.mask("a", (4,))
-            both = provider.product("k,k->k", ("a", "b"), ((4,), (4,)))
-            return [Wrapped(x) for x in (first, second, both)]
+            masks = [provider.mask((4,)) for _ in range(3)]
+            both = provider.product("k,k->k", (masks[0].id, masks[2].id), ((4,), (4,)))
+            return [*masks, both]
 
-        first, second, both = (
+        first, second, third, both = (
             added(part) for part in zip(*dealt(num_parties, requests, use), strict=True)
         )
-        assert np.array_equal(both, first * second)
+        assert np.array_equal(both, first * third)
         assert not np.array_equal(first, second)
 
     def test_a_truncation_s_parts_may_be_multiplied(self, num_parties: int) -> None:
-        names = ("r", "r shifted", "r top")
         requests = [
-            TupleRequest("truncation", ((6,),), 20, ("r",)),
-            mask("b", 6),
-            *(product("k,k->k", (name, "b"), (6,), (6,)) for name in names),
+            TupleRequest("truncation", ((6,),), 20),
+            mask(6),
+            *(product("k,k->k", (number, 3), (6,), (6,)) for number in range(3)),
         ]
 
         def use(provider: DealerProvider) -> object:
-            parts = provider.truncation((6,), 20, "r")
-            b = Wrapped(provider.mask("b", (6,)))
-            products = [provider.product("k,k->k", (n, "b"), ((6,), (6,))) for n in names]
-            return [*parts, b, *map(Wrapped, products)]
+            parts, b = provider.truncation((6,), 20), provider.mask((6,))
+            products = [provider.product("k,k->k", (part.id, b.id), ((6,), (6,))) for part in parts]
+            return [*parts, b, *products]
 
         r, shifted, top, b, *products = (
             added(part) for part in zip(*dealt(num_parties, requests, use), strict=True)
@@ -269,95 +250,105 @@ class TestNotedMasks:
             assert np.array_equal(of_part, part * b)
 
 
-TWO_OF_A = [mask("a", 3), product("k,k->k", ("a", "a"), (3,), (3,))]
+SQUARE_OF_A = [mask(3), product("k,k->k", (0, 0), (3,), (3,))]
 
 
 @pytest.mark.parametrize(
     ("requests", "words"),
     [
-        ([product("k,k->k", ("a", "b"), (3,), (3,))], "no mask 'a'"),
-        ([mask("a", 3), product("k,k->k", ("a", "b"), (3,), (3,))], "no mask 'b'"),
-        ([TupleRequest("rename", (), names=("a", "b"))], "no mask 'a'"),
-        ([mask("a", 3), TupleRequest("rename", (), names=("a", "b")), TWO_OF_A[1]], "no mask 'a'"),
-        ([TupleRequest("digits8", ((0, 3),), 9, ("a",))], "no mask 'a'"),
-        ([mask("a", 2), TupleRequest("digits8", ((0, 3),), 9, ("a",))], "not so many rows"),
-        ([mask("a", 3), TupleRequest("digits8", ((0, 3),), 49, ("a",))], "49 bits; 2 to 48 are"),
-        ([mask("a", 3), product("k,d->k", ("a", "a"), (3,), (3,))], "no such formula"),
-        ([mask("a", 3), product("k,k->k", ("a", "a"), (3,), (4,))], "do not fit"),
-        ([mask("a", 3), product("k,k->k", ("a", "a"), (4,), (4,))], r"of shape \(3,\) is not of"),
-        ([mask("a", 4), product("ij,jk->ik", ("a", "a"), (1, 4), (1, 4))], "do not fit"),
-        ([mask("a", 3), TupleRequest("product", ((3,),), 0, ("a",), "k,k->k")], ""),
-        ([TupleRequest("mask", ((3,),))], ""),
-        ([mask("a", 3), TupleRequest("rename", (), names=("a",))], ""),
+        ([product("k,k->k", (0, 1), (3,), (3,))], "no mask 0 of distances"),
+        ([mask(3), product("k,k->k", (0, 1), (3,), (3,))], "no mask 1 of distances"),
+        ([mask(3), product("k,k->k", (0, -1), (3,), (3,))], "no mask -1 of distances"),
+        ([SQUARE_OF_A[1], SQUARE_OF_A[0]], "no mask 0"),
+        ([TupleRequest("digits8", ((0, 3),), 9, (ref(0),))], "no mask 0"),
+        ([TupleRequest("digits8", ((0, 3),), 9, (ref(0, "start"),))], "no mask 0 of start"),
+        ([TupleRequest("digits8", ((0, 3),), 9, (ref(0, "x" * 99),))], f"mask 0 of {'x' * 40} is"),
+        ([mask(3), TupleRequest("digits8", ((0, 3),), 9, (ref(0, THIS_ITERATION),))], "no mask"),
+        ([mask(2), TupleRequest("digits8", ((0, 3),), 9, (ref(0),))], "not so many rows"),
+        ([mask(3), TupleRequest("digits8", ((0, 3),), 49, (ref(0),))], "49 bits; 2 to 48 are"),
+        ([mask(3), product("k,d->k", (0, 0), (3,), (3,))], "no such formula"),
+        ([mask(3), product("k,k->k", (0, 0), (3,), (4,))], "do not fit"),
+        ([mask(3), product("k,k->k", (0, 0), (4,), (4,))], r"of shape \(3,\) is not of"),
+        ([mask(4), product("ij,jk->ik", (0, 0), (1, 4), (1, 4))], "do not fit"),
+        ([mask(3), TupleRequest("product", ((3,),), 0, (ref(0),), "k,k->k")], ""),
+        ([TupleRequest("mask", ((3,),), masks=(ref(0),))], "1 masks; 0 to 0"),
     ],
     ids=str,
 )
 def test_the_dealer_refuses_masks_that_it_has_not(requests: list[TupleRequest], words: str) -> None:
     with contextlib.ExitStack() as stack:
         deal = Deal(stack, 2)
-        message = {"segment": segment_of(1, "norms"), "tuples": [r.as_json() for r in requests]}
+        message = {"segment": segment_of(1, "distances"), "tuples": [r.as_json() for r in requests]}
         deal.say_last(message)
         with pytest.raises(FrameError, match=f"cannot serve a request of party:0.*{words}"):
             deal.dealer.serve()
 
 
-def served(first: tuple[int, str], second: tuple[int, str]) -> Callable[[], None]:
-    """Return what makes a dealer note a mask in one segment and use it in another."""
-
-    def serve() -> None:
-        with contextlib.ExitStack() as stack:
-            deal = Deal(stack, 2)
-            for place, request in zip((first, second), TWO_OF_A, strict=True):
-                message = {"segment": segment_of(*place), "tuples": [request.as_json()]}
-                deal.first.send_json(REQUEST, message)
-            deal.first._channel.sock.shutdown(1)
-            deal.dealer.serve()
-
-    return serve
+def uses(*places: tuple[int, str], of: MaskRef) -> None:
+    """Let a dealer draw a mask in each of some steps but the last, and multiply one there."""
+    with contextlib.ExitStack() as stack:
+        deal = Deal(stack, 2)
+        square = TupleRequest("product", ((3,), (3,)), 0, (of, of), "k,k->k")
+        for place in places:
+            requests = [square if place == places[-1] else mask(3)]
+            values = [request.as_json() for request in requests]
+            deal.first.send_json(REQUEST, {"segment": segment_of(*place), "tuples": values})
+        deal.first._channel.sock.shutdown(1)
+        deal.dealer.serve()
 
 
-def test_masks_are_kept_for_a_job_and_forgotten_at_the_next() -> None:
-    served((1, "norms"), (1, "iteration 1"))()
-    with pytest.raises(FrameError, match="no mask 'a'"):
-        served((1, "norms"), (2, "norms"))()
+def test_masks_of_steps_done_once_are_kept_for_the_job_and_forgotten_at_the_next() -> None:
+    uses((1, "norms"), (1, "iteration 1"), (1, "iteration 9"), of=ref(0, "norms"))
+    with pytest.raises(FrameError, match="no mask 0 of norms"):
+        uses((1, "norms"), (2, "norms"), of=ref(0, "norms"))
+
+
+def test_masks_of_iterations_are_kept_for_one_more() -> None:
+    uses((1, "iteration 1"), (1, "iteration 2"), of=ref(0, ITERATION_BEFORE))
+    steps = [(1, f"iteration {i}") for i in (1, 3)]
+    with pytest.raises(FrameError, match="no mask 0 of iteration before"):
+        uses(*steps, of=ref(0, ITERATION_BEFORE))
+    with pytest.raises(FrameError, match="no mask 0 of iteration 1"):
+        uses(*steps, of=ref(0, "iteration 1"))
 
 
 def test_another_product_than_was_scheduled_is_refused() -> None:
     def use(provider: DealerProvider) -> object:
-        provider.mask("a", (3,))
-        return provider.product("k,k->k", ("a", "b"), ((3,), (3,)))
+        a, b = provider.mask((3,)), provider.mask((3,))
+        return provider.product("k,k->k", (a.id, b.id), ((3,), (3,)))
 
     with contextlib.ExitStack() as stack:
         deal = Deal(stack, 2)
 
         def begin_and_use(provider: DealerProvider) -> object:
-            provider.expect(1, Schedule(once={"distances": tuple(TWO_OF_A)}))
+            provider.expect(1, Schedule(once={"distances": tuple(SQUARE_OF_A)}))
             provider.begin(1, "distances")
             return use(provider)
 
         _, first, _ = deal.run(begin_and_use)
     assert isinstance(first, PartyError), first
-    assert re.search(r"\('a', 'a'\).*where.*\('a', 'b'\).*is needed", str(first)), first
+    assert re.search(r"number=0\)\).*where.*number=1\)\).*is needed", str(first)), first
 
 
 @pytest.mark.parametrize("num_parties", [2, 3])
 def test_what_the_dealer_sends_of_masks_is_uniform(num_parties: int) -> None:
     """A product of masks, the parts of one that is split, and rows times a mask: none shows."""
     requests = [
-        mask("a", 40, 40),
-        product("ij,jk->ik", ("a", "a"), (40, 40), (40, 40)),
-        TupleRequest("truncation", ((40, 40),), 20, ("r",)),
-        mask("b", 40, 10),
-        TupleRequest("lookup", ((40, 10),), 2, ("b",)),
+        mask(40, 40),
+        product("ij,jk->ik", (0, 0), (40, 40), (40, 40)),
+        TupleRequest("truncation", ((40, 40),), 20),
+        TupleRequest("lookup", ((40, 10),), 2),
     ]
     sent: dict[str, list[Int64Array]] = {}
     for _ in range(20):
-        expander = Expander([AesCtrStream(new_key()) for _ in range(num_parties)])
+        masks = MaskStore[Int64Array]()
+        masks.begin("distances")
+        expander = Expander([AesCtrStream(new_key()) for _ in range(num_parties)], masks)
         for request in requests:
             if request.is_sent:
                 sent.setdefault(request.kind, []).append(expander.correction(request).reshape(-1))
             else:
-                expander.note(request)
+                expander.keep(request)
     for kind, drawn in sent.items():
         counts = np.bincount(np.concatenate(drawn).view(np.uint8), minlength=256)
         expected = counts.sum() / 256

@@ -7,7 +7,14 @@ import pytest
 
 from mpc import ClusterJob, SecureSession
 from mpc.errors import BudgetError, InputError
-from mpc.jobs.job import MAX_ENTRIES, MAX_ITERATIONS, MAX_JOBS, MAX_LABEL, MAX_POINTS
+from mpc.jobs.job import (
+    FORMER_COMPARISONS,
+    MAX_ENTRIES,
+    MAX_ITERATIONS,
+    MAX_JOBS,
+    MAX_LABEL,
+    MAX_POINTS,
+)
 
 POINTS = np.random.default_rng(3).normal(size=(8, 4)) / 8
 
@@ -83,3 +90,11 @@ def test_a_session_has_so_many_jobs_and_no_more(secure_session: SecureSession) -
     finally:
         secure_session._jobs = done
     assert secure_session.cluster(ClusterJob(k=2), POINTS, POINTS).k == 2
+
+
+def test_a_way_to_compare_under_its_former_name_is_understood_with_a_warning() -> None:
+    for former, present in FORMER_COMPARISONS.items():
+        with pytest.warns(FutureWarning, match=f"comparisons={former!r} is now {present!r}"):
+            assert ClusterJob(k=2, comparisons=former).comparisons == present  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="comparisons='key' is none of auto, fss, lut, boolean"):
+        ClusterJob(k=2, comparisons="key")  # type: ignore[arg-type]

@@ -16,7 +16,7 @@ from mpc.net.exchange import collect, drive, exchange
 from mpc.net.frames import CONTROL, HEADER_BYTES, MASKED_SUM, SHARE, Header, RoundClock
 from mpc.net.link import SMALL_BYTES, Link, raw_view
 from mpc.ring.fixedpoint import Int64Array
-from tests.mpc.ends import KINDS, linked, minimize_rounds
+from tests.mpc.ends import KINDS, concurrently, linked
 from tests.patience import SOON_S
 
 SIZES = (0, 8, SMALL_BYTES - HEADER_BYTES - 4, SMALL_BYTES, SMALL_BYTES + 8, 32 << 20)
@@ -71,7 +71,7 @@ def test_everybody_gets_everybody_s_bytes(kind: str, num_parties: int, num_bytes
         bodies = [
             lambda rank=rank: party(rank, list(peers[rank].values())) for rank in range(num_parties)
         ]
-        for rank, got in enumerate(minimize_rounds(bodies)):
+        for rank, got in enumerate(concurrently(bodies)):
             assert isinstance(got, list), got
             for of_round in got:
                 for other, array in zip(peers[rank], of_round, strict=True):
@@ -96,7 +96,7 @@ def test_small_frames_before_large_ones_are_not_lost(kind: str) -> None:
     with mesh(kind, 2) as peers:
         bodies = [lambda rank=rank: party(list(peers[rank].values())) for rank in range(2)]
         expected = [ring(size, 0).nbytes for size in sizes]
-        assert minimize_rounds(bodies) == [expected, expected]
+        assert concurrently(bodies) == [expected, expected]
 
 
 def test_the_communicator_adds_megabytes_up(kind: str) -> None:
@@ -106,7 +106,7 @@ def test_the_communicator_adds_megabytes_up(kind: str) -> None:
             lambda rank=rank: MeshCommunicator(rank, peers[rank], RoundClock()).all_reduce(tensor)
             for rank in range(3)
         ]
-        for total in minimize_rounds(bodies):
+        for total in concurrently(bodies):
             assert isinstance(total, torch.Tensor), total
             assert torch.equal(total, 3 * tensor)
 
@@ -126,7 +126,7 @@ def test_a_peer_that_dies_in_the_middle_is_named_at_once(kind: str, num_bytes: i
             time.sleep(0.2)
             far._channel.sock.shutdown(2)
 
-        outcome, _ = minimize_rounds(
+        outcome, _ = concurrently(
             [lambda: exchange([near], MASKED_SUM, ring(num_bytes, 0), number=1), die]
         )
         assert isinstance(outcome, PeerClosedError), outcome  # and not its silence
@@ -151,7 +151,7 @@ def test_a_peer_that_stops_reading_is_silence(kind: str) -> None:
 def test_a_peer_with_another_shape_or_round_is_refused(kind: str) -> None:
     for theirs, number in ((ring(1 << 20, 1)[:-1], 1), (ring(1 << 20, 1), 2)):
         with mesh(kind, 2, timeout_s=2) as peers:
-            outcomes = minimize_rounds(
+            outcomes = concurrently(
                 [
                     lambda: exchange([peers[0][1]], MASKED_SUM, ring(1 << 20, 0), number=1),  # noqa: B023
                     lambda: exchange([peers[1][0]], MASKED_SUM, theirs, number=number),  # noqa: B023
@@ -310,7 +310,7 @@ class Idle:
 def test_a_deadline_holds_for_links_that_always_have_something(kind: str) -> None:
     with linked(kind, timeout_s=5) as (near, far):
         near.send(SHARE, bytes(64))
-        outcome = minimize_rounds([lambda: drive([Idle(far)], silence_s=60, within_s=0.3)], SOON_S)
+        outcome = concurrently([lambda: drive([Idle(far)], silence_s=60, within_s=0.3)], SOON_S)
         assert isinstance(outcome[0], dict), outcome
         assert isinstance(outcome[0][far], PeerTimeoutError)
 

@@ -18,7 +18,7 @@ from mpc.net.frames import CONTROL, HELLO, Header
 from mpc.net.handshake import LOOPBACK, Identity, Reception, connect, listen
 from mpc.net.link import Link
 from mpc.net.tls import context_of
-from tests.mpc.ends import KINDS, credentials, minimize_rounds
+from tests.mpc.ends import KINDS, concurrently, credentials
 from tests.patience import SOON_S
 
 SESSION = "a session"
@@ -97,7 +97,7 @@ def test_right_roles_are_let_in_each_once(house: House) -> None:
 
 def test_a_hundred_at_once_are_let_in(house: House) -> None:
     identities = [house.identity(role) for role in CROWD]
-    links = minimize_rounds([lambda me=me: house.enter(me, within_s=30) for me in identities])
+    links = concurrently([lambda me=me: house.enter(me, within_s=30) for me in identities])
     assert all(isinstance(link, Link) for link in links), links
     assert set(house.reception.wait_for(CROWD, timeout_s=10)) == CROWD
 

@@ -20,7 +20,7 @@ from mpc.net.frames import (
     RoundClock,
 )
 from mpc.net.link import MAX_CONTROL_BYTES, Link
-from tests.mpc.ends import KINDS, linked, minimize_rounds
+from tests.mpc.ends import KINDS, concurrently, linked
 from tests.mpc.relay import Relay
 from tests.patience import SOON_S
 
@@ -70,7 +70,7 @@ def test_megabytes_and_nothing_arrive_whole(pair: Pair) -> None:
         link.bear_silence(20)
     array = np.random.default_rng(0).integers(-(2**62), 2**62, size=(1 << 19))
     for sent in (array, array[:0], array[::2]):
-        _, got = minimize_rounds(
+        _, got = concurrently(
             [
                 lambda sent=sent: pair[0].send_ring(SHARE, sent),
                 lambda sent=sent: pair[1].recv_ring(SHARE, sent.shape),
@@ -259,7 +259,7 @@ def test_the_kernel_counts_at_least_what_we_count(pair: Pair) -> None:
         link.bear_silence(10)
         link.start_counting()
     array = np.arange(50_000, dtype=np.int64)
-    minimize_rounds(
+    concurrently(
         [lambda: pair[0].send_ring(SHARE, array), lambda: pair[1].recv_ring(SHARE, array.shape)]
     )
     counted = pair[0].count.bytes_sent

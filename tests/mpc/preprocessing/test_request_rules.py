@@ -11,8 +11,9 @@ from mpc.errors import FrameError, InputError, PeerFailedError
 from mpc.jobs.bounds import with_bounds
 from mpc.jobs.job import COMPARISONS, REVEAL_POLICIES, ClusterJob
 from mpc.net.frames import TupleKind
+from mpc.preprocessing.mask_refs import MaskRef, MaskStore
 from mpc.preprocessing.request_rules import FORMS, MAX_NUMBERS, check_requests
-from mpc.preprocessing.requests import TupleRequest, matmul_shape, segment_of
+from mpc.preprocessing.requests import Shape, TupleRequest, matmul_shape, segment_of
 from mpc.preprocessing.schedule import Schedule
 from mpc.roles.dry_run import JobShape, rehearse
 from tests.mpc.deals import Deal
@@ -22,9 +23,10 @@ pytestmark = pytest.mark.usefixtures("short_farewell")
 Requests = Sequence[TupleRequest]
 
 SQUARE = (TupleRequest("square", ((2,),)),)
-MASK = TupleRequest("mask", ((4, 3),), names=("m",))
-POINT = TupleRequest("mask", ((),), names=("m",))
-FLAT = TupleRequest("mask", ((4,),), names=("m",))
+M = MaskRef("norms", 0)
+MASK = TupleRequest("mask", ((4, 3),))
+POINT = TupleRequest("mask", ((),))
+FLAT = TupleRequest("mask", ((4,),))
 
 
 @pytest.mark.parametrize(
@@ -32,19 +34,19 @@ FLAT = TupleRequest("mask", ((4,),), names=("m",))
     [
         ([TupleRequest("square", ((0,),))], "none of size 0"),
         ([TupleRequest("square", ((2, -1),))], "none of size 0"),
-        ([TupleRequest("mask", ((0, 3),), names=("m",))], "none of size 0"),
+        ([TupleRequest("mask", ((0, 3),))], "none of size 0"),
         ([TupleRequest("mul", ((0, 3), (3,)))], "none of size 0"),
         ([TupleRequest("matmul", ((4, 0), (0, 3)))], "none of size 0"),
         ([TupleRequest("lookup", ((0,),), 3)], "none of size 0"),
         ([TupleRequest("sign64", ((0,),), 8)], "none of size 0"),
         ([TupleRequest("sign8", ((4, 1), (1,)), 8)], "0 comparisons"),
         ([TupleRequest("sign8", ((4, 3), (0, 3)), 8)], "none of size 0"),
-        ([MASK, TupleRequest("digits8", ((0, 0), (3,)), 9, ("m",))], "none of size 0"),
+        ([MASK, TupleRequest("digits8", ((0, 0), (3,)), 9, (M,))], "none of size 0"),
         ([TupleRequest("square", ((1,) * 9,))], "up to 8 axes"),
         ([TupleRequest("square", ((1 << 40,),))], f"no job has more than {MAX_NUMBERS}"),
         ([TupleRequest("square", ((1 << 20, 1 << 20),))], "no job has more"),
         ([TupleRequest("square", ((1 << 900,),))], "no job has more"),
-        ([TupleRequest("mask", ((MAX_NUMBERS + 1,),), names=("m",))], "no job has more"),
+        ([TupleRequest("mask", ((MAX_NUMBERS + 1,),))], "no job has more"),
         ([TupleRequest("mul", ((1 << 15, 1), (1, 1 << 15)))], "no job has more"),
         ([TupleRequest("matmul", ((1 << 15, 1), (1, 1 << 15)))], "no job has more"),
         ([TupleRequest("lookup", ((1 << 10,),), 32)], "no job has more"),
@@ -53,31 +55,31 @@ FLAT = TupleRequest("mask", ((4,),), names=("m",))
         ([TupleRequest("square", ())], "0 shapes; 1 to 1 are possible"),
         ([TupleRequest("square", ((2,), (2,)))], "2 shapes"),
         ([TupleRequest("square", ((2,),), 5)], "5 bits; 0 to 0"),
-        ([TupleRequest("square", ((2,),), names=("m",))], "1 names"),
+        ([TupleRequest("square", ((2,),), masks=(M,))], "1 masks"),
         ([TupleRequest("square", ((2,),), formula="k,k->k")], "a formula is for products"),
         ([TupleRequest("truncation", ((2,),), 64)], "64 bits; 1 to 63"),
         ([TupleRequest("truncation", ((2,),), 0)], "0 bits; 1 to 63"),
-        ([TupleRequest("truncation", ((2,),), 3, ("s", "t"))], "2 names; 0 to 1"),
+        ([TupleRequest("truncation", ((2,),), 3, (M, M))], "2 masks; 0 to 0"),
         ([TupleRequest("point", ((2,),), 15)], "15 bits; 1 to 14"),
         ([TupleRequest("sign64", ((2,),), 1)], "1 bits; 2 to 64"),
         ([TupleRequest("sign8", ((4, 3), (2,)), 8)], "are not of groups"),
         ([TupleRequest("sign8", ((4, 3),), 8)], "are not of groups"),
         ([TupleRequest("sign8", ((4,), (2,)), 8)], "are not of groups"),
-        ([MASK, TupleRequest("digits8", ((0, 4),), 9, ("m",))], "are not of groups"),
-        ([FLAT, TupleRequest("digits8", ((0, 4), (3,)), 9, ("m",))], "are not of groups"),
-        ([FLAT, TupleRequest("digits8", ((1, 4),), 9, ("m",))], "not so many rows"),
-        ([FLAT, TupleRequest("digits8", ((-1, 2),), 9, ("m",))], "the first, and how many"),
-        ([FLAT, TupleRequest("digits8", ((2,),), 9, ("m",))], "the first, and how many"),
-        ([POINT, TupleRequest("digits8", ((0, 1),), 9, ("m",))], "are not of groups"),
-        ([POINT, TupleRequest("digits8", ((0, 1), (1,)), 9, ("m",))], "0 comparisons"),
-        ([TupleRequest("digits8", ((),), 9, ("m",))], "the first, and how many"),
+        ([MASK, TupleRequest("digits8", ((0, 4),), 9, (M,))], "are not of groups"),
+        ([FLAT, TupleRequest("digits8", ((0, 4), (3,)), 9, (M,))], "are not of groups"),
+        ([FLAT, TupleRequest("digits8", ((1, 4),), 9, (M,))], "not so many rows"),
+        ([FLAT, TupleRequest("digits8", ((-1, 2),), 9, (M,))], "the first, and how many"),
+        ([FLAT, TupleRequest("digits8", ((2,),), 9, (M,))], "the first, and how many"),
+        ([POINT, TupleRequest("digits8", ((0, 1),), 9, (M,))], "are not of groups"),
+        ([POINT, TupleRequest("digits8", ((0, 1), (1,)), 9, (M,))], "0 comparisons"),
+        ([TupleRequest("digits8", ((),), 9, (M,))], "the first, and how many"),
         ([TupleRequest("sign64", ((),), 9)], "rows of shape"),
         ([TupleRequest("sign8", ((), (2,)), 9)], "rows of shape"),
         ([TupleRequest("sign8", ((4, 3), ()), 9)], "0 comparisons"),
         ([TupleRequest("mul", ((2,), (3,)))], "broadcast"),
         ([TupleRequest("matmul", ((2,), (2, 3)))], "matrices are needed"),
         ([TupleRequest("matmul", ((1, 2), (3, 1)))], "do not fit"),
-        ([TupleRequest("product", ((2,), (2,)), 0, ("x", "x"), "k,k->k")], "no mask 'x'"),
+        ([TupleRequest("product", ((2,), (2,)), 0, (M, M), "k,k->k")], "no mask 0 of norms"),
     ],
     ids=str,
 )
@@ -150,19 +152,20 @@ def in_order(schedule: Schedule) -> Iterator[tuple[str, Requests]]:
 
 @pytest.mark.parametrize(
     ("num_parties", "comparisons"),
-    [*((2, each) for each in COMPARISONS), (3, "auto"), (3, "circuits")],
+    [*((2, each) for each in COMPARISONS), (3, "auto"), (3, "boolean")],
 )
 def test_what_rehearsals_give_is_dealt(num_parties: int, comparisons: str) -> None:
-    """In the order in which it is asked for, with the masks that the dealer has noted by then.
+    """In the order in which it is asked for, with the masks that the dealer keeps by then.
 
     Three parties have digits whether they ask for them, for keys or for neither.
     """
     seen = 0
     for schedule in schedules(num_parties, comparisons):
-        noted: dict[str, tuple[int, ...]] = {}
+        kept = MaskStore[Shape]()
         places = []
         for step, requests in in_order(schedule):
-            noted = check_requests(requests, noted, num_parties)
+            kept.begin(step)
+            check_requests(requests, kept, num_parties)
             places.append(segment_of(1, step))
             seen += len(requests)
         assert places == sorted(set(places)), places

@@ -11,6 +11,7 @@ import pytest
 from mpc.errors import FrameError, InputError, PartyError, PeerFailedError
 from mpc.jobs.job import MAX_ITERATIONS, MAX_JOBS
 from mpc.net.frames import REQUEST
+from mpc.preprocessing.mask_refs import MaskRef
 from mpc.preprocessing.provider import DealerProvider
 from mpc.preprocessing.requests import STEPS, TupleRequest, place_of, segment_of
 from mpc.preprocessing.schedule import Schedule
@@ -18,23 +19,23 @@ from mpc.preprocessing.segments import digest_of, stream_of
 from mpc.ring.fixedpoint import Int64Array
 from mpc.ring.randomness import new_key
 from tests.mpc.deals import Deal, shares
-from tests.mpc.ends import minimize_rounds
+from tests.mpc.ends import concurrently
 
 pytestmark = pytest.mark.usefixtures("short_farewell")
 
 Requests = Sequence[TupleRequest]
 
+OLD, LEFT, RIGHT = (MaskRef("norms", number) for number in range(3))
 HONEST = (
-    TupleRequest("mask", ((3, 2),), names=("a",)),
-    TupleRequest("product", ((3, 2), (3, 2)), 0, ("a", "a"), "id,id->i"),
-    TupleRequest("truncation", ((3,),), 20, ("t",)),
-    TupleRequest("rename", (), names=("a", "b")),
+    TupleRequest("mask", ((3, 2),)),
+    TupleRequest("product", ((3, 2), (3, 2)), 0, (OLD, OLD), "id,id->i"),
+    TupleRequest("truncation", ((3,),), 20),
 )
 SEGMENT = segment_of(1, "norms")
 ZERO = (
-    TupleRequest("mask", ((6, 0),), names=("l",)),
-    TupleRequest("mask", ((0, 1),), names=("r",)),
-    TupleRequest("product", ((6, 0), (0, 1)), 0, ("l", "r"), "ij,jk->ik"),
+    TupleRequest("mask", ((6, 0),)),
+    TupleRequest("mask", ((0, 1),)),
+    TupleRequest("product", ((6, 0), (0, 1)), 0, (LEFT, RIGHT), "ij,jk->ik"),
 )
 
 
@@ -48,7 +49,7 @@ def others_than(request: TupleRequest) -> list[TupleRequest]:
         "kind": "wraps",
         "shapes": (*request.shapes, (1,)),
         "bits": request.bits + 1,
-        "names": (*request.names, "c"),
+        "masks": (*request.masks, LEFT),
         "formula": f"{request.formula} ",
     }
     assert set(changed) == {field.name for field in fields(request)}  # a new one stands here, too
@@ -80,17 +81,19 @@ def test_whatever_differs_in_a_list_the_streams_have_nothing_in_common() -> None
 @pytest.mark.parametrize(
     ("one", "other"),
     [
-        ((("a", "b"),), (("a,b",),)),
-        ((("a",), ("b",)), (("a", "b"), ())),
-        ((('a","b',),), (("a", "b"),)),
-        ((("a\u00e9",),), (("a\\u00e9",),)),
+        ([("a", "b")], [("a,b",)]),
+        ([("a",), ("b",)], [("a", "b"), ()]),
+        ([('a",1],["b',)], [("a", "b")]),
+        ([("a\u00e9",)], [("a\\u00e9",)]),
     ],
 )
-def test_names_cannot_be_made_to_look_like_others(
-    one: tuple[tuple[str, ...], ...], other: tuple[tuple[str, ...], ...]
+def test_masks_cannot_be_made_to_look_like_others(
+    one: list[tuple[str, ...]], other: list[tuple[str, ...]]
 ) -> None:
     first, second = (
-        digest_of([TupleRequest("mask", ((1,),), names=names) for names in each])
+        digest_of(
+            [TupleRequest("mask", ((1,),), masks=tuple(MaskRef(s, 1) for s in of)) for of in each]
+        )
         for each in (one, other)
     )
     assert first != second
@@ -151,7 +154,7 @@ def asked(*lists: tuple[int, Requests], num_parties: int = 2) -> str:
             values = [request.as_json() for request in requests]
             deal.first.send_json(REQUEST, {"segment": segment, "tuples": values})
         deal.first._channel.sock.shutdown(1)
-        (said,) = minimize_rounds([deal.dealer.serve])
+        (said,) = concurrently([deal.dealer.serve])
         if said is None:
             return ""
         assert isinstance(said, FrameError), said
@@ -205,7 +208,7 @@ def test_nobody_draws_without_a_step_or_in_one_that_was_not_rehearsed(rank: int)
     with contextlib.ExitStack() as stack:
         provider: DealerProvider = Deal(stack, 2).providers[rank]
         with pytest.raises(PartyError, match=f"party:{rank} would draw masks before any step"):
-            provider.mask("a", (2,))
+            provider.mask((2,))
         provider.expect(1, Schedule(once={"norms": HONEST}))
         for step in ("start", "iteration 1"):
             with pytest.raises(PartyError, match=f"party:{rank} has not rehearsed '{step}'"):

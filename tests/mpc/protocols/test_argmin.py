@@ -122,16 +122,16 @@ def test_rounds_are_those_of_the_docstrings(parties: Parties) -> None:
         (16,): together,
         (1, 3, 2): together,
     }.items():
-        parties("nearest", np.ones((7, sum(groups))), ones, groups=list(groups), comparisons="keys")
+        parties("nearest", np.ones((7, sum(groups))), ones, groups=list(groups), comparisons="fss")
         assert parties.rounds - 1 == rounds, groups  # one opens who counts
     few = GROUP + 1
     assert few * (few - 1) // 2 < PAIRS_MAX < 92 * 91 // 2
     for candidates, rounds in ((few, together), (92, 2 * (together + 1))):
-        parties("one_hot_min", np.ones((1, candidates)), bits=COMPARED_BITS, comparisons="keys")
+        parties("one_hot_min", np.ones((1, candidates)), bits=COMPARED_BITS, comparisons="fss")
         assert parties.rounds == rounds, candidates
 
 
-@pytest.mark.parametrize("comparisons", ["keys", "digits"])
+@pytest.mark.parametrize("comparisons", ["fss", "lut"])
 def test_a_candidate_is_opened_once_however_many_pairs_it_is_in(
     met: Callable[[int, str], Parties], comparisons: Comparisons
 ) -> None:
@@ -141,7 +141,7 @@ def test_a_candidate_is_opened_once_however_many_pairs_it_is_in(
         x_BL = np.ones((3, candidates))
         parties("one_hot_min", x_BL, bits=COMPARED_BITS, comparisons=comparisons)
         looked_up = 3 * num_pairs((candidates,)) * plan_of(COMPARED_BITS, 4).opened_bits
-        of_digits = 8 * -(-looked_up // 64) if comparisons == "digits" else 0
+        of_digits = 8 * -(-looked_up // 64) if comparisons == "lut" else 0
         sent.append(parties.bytes_sent - of_digits)
     opened_each = 8 * 3 * 2  # to be compared, and to be looked up
     assert sent[1] - sent[0] == 6 * opened_each

@@ -9,13 +9,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from mpc.engine.correlations import SignKeys
 from mpc.errors import FrameError, PartyError
 from mpc.fss.correction_words import RingArray
 from mpc.gates.lut_comparison import Bits, folded, looked_up
 from mpc.gates.pairs import CHUNK, differences
 from mpc.net.frames import TupleKind
 from mpc.preprocessing.expander import Expander, ring_matmul
-from mpc.preprocessing.fss_keys import FEW_ENTRIES, Signs, by_points, digit_requests, sign_requests
+from mpc.preprocessing.fss_keys import FEW_ENTRIES, by_points, digit_requests, sign_requests
+from mpc.preprocessing.mask_refs import MaskRef
 from mpc.preprocessing.provider import DealerProvider
 from mpc.preprocessing.requests import TupleRequest
 from mpc.preprocessing.schedule import Schedule
@@ -143,7 +145,7 @@ class Opening:
         self._sum = x.copy()
         self._lock, self._barrier = threading.Lock(), threading.Barrier(2, timeout=20)
 
-    def __call__(self, keys: Signs) -> RingArray:
+    def __call__(self, keys: SignKeys) -> RingArray:
         """Open x + r, and evaluate there."""
         with self._lock:
             self._sum += keys.masks
@@ -152,7 +154,7 @@ class Opening:
 
 
 def evaluated(
-    x: Int64Array, requests: list[TupleRequest], ask: Callable[[DealerProvider], Signs]
+    x: Int64Array, requests: list[TupleRequest], ask: Callable[[DealerProvider], SignKeys]
 ) -> list[RingArray]:
     """Return two parties' shares of signs of x, by keys from a dealer."""
     opening = Opening(x)
@@ -200,7 +202,7 @@ def test_many_keys_come_in_chunks(kind: TupleKind, count: int, groups: tuple[int
     shape = (count, *requests[0].shapes[0][1:])
     x = np.random.default_rng(0).integers(-512, 512, size=shape)
 
-    def ask(provider: DealerProvider) -> Signs:
+    def ask(provider: DealerProvider) -> SignKeys:
         return provider.pair_signs(count, groups, 12) if groups else provider.signs(count, 12)
 
     shares = evaluated(x, requests, ask)
@@ -214,21 +216,22 @@ def test_many_keys_come_in_chunks(kind: TupleKind, count: int, groups: tuple[int
     ("kind", "count", "groups"),
     [("digits64", 40, ()), ("digits8", 20, (2, 3)), ("digits8", 700, (9, 5, 1))],
 )
-def test_tables_of_digits_are_of_a_noted_mask(
+def test_tables_of_digits_are_of_a_kept_mask(
     kind: TupleKind, count: int, groups: tuple[int, ...], num_parties: int
 ) -> None:
     """Each chunk is of its own rows; only party 0 is sent anything."""
     shape = (count, sum(groups)) if groups else (count,)
     x = np.random.default_rng(0).integers(-512, 512, size=shape)
-    asked = list(digit_requests(kind, count, 12, groups, "a"))
+    asked = list(digit_requests(kind, count, 12, groups, MaskRef("distances", 0)))
     assert max(request.num_signs for request in asked) <= CHUNK
-    noted = TupleRequest("mask", (shape,), names=("a",))
+    noted = TupleRequest("mask", (shape,))
     table = Exchanged(x, num_parties)
 
     def use(provider: DealerProvider) -> list[RingArray]:
-        opened = table.summed(provider.mask("a", shape).numpy())
+        mask = provider.mask(shape)
+        opened = table.summed(mask.share.numpy())
         shares = []
-        for request, flips, flat in provider.digits(kind, count, 12, "a", groups):
+        for request, flips, flat in provider.digits(kind, count, 12, mask.id, groups):
             z = request.compared(opened).view(np.uint64)
             words, products = request.plan.parts(flat, len(z))
             party, plan = provider._party, request.plan

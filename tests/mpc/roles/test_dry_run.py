@@ -9,7 +9,9 @@ from mpc import ClusterJob, PlainSession, SecureSession
 from mpc.errors import ProcessDiedError
 from mpc.jobs.bounds import with_bounds
 from mpc.jobs.job import RevealPolicy
-from mpc.preprocessing.requests import TupleRequest
+from mpc.preprocessing.mask_refs import MaskStore
+from mpc.preprocessing.request_rules import MASKS_OF
+from mpc.preprocessing.requests import Shape, TupleRequest
 from mpc.roles.dry_run import JobShape, rehearse
 from mpc.session.local_group import ProcessGroup
 from tests.mpc.checking_party import FORGET
@@ -39,7 +41,7 @@ JOBS = {
         30,
         5,
     ),
-    "circuits": (ClusterJob(k=3, comparisons="circuits", evaluate=True), 40, 5),
+    "boolean": (ClusterJob(k=3, comparisons="boolean", evaluate=True), 40, 5),
     "k left open": (ClusterJob(k=None, k_max=4), 24, 5),
     "k left open, by Gram matrix": (ClusterJob(k=None, reveal="assignments"), 18, 9),
     "distances": (ClusterJob(k=3, reveal="distances", evaluate=True), 12, 5),
@@ -98,47 +100,20 @@ def tuples_of(job: ClusterJob, n: int, d: int, parties: int) -> dict[str, list[T
 
 @pytest.mark.parametrize("parties", [2, 3])
 @pytest.mark.parametrize("name", JOBS)
-def test_every_mask_that_is_multiplied_was_noted_before(name: str, parties: int) -> None:
+def test_every_mask_that_is_multiplied_is_kept(name: str, parties: int) -> None:
     """In the order in which the dealer is asked: steps done once, then iterations."""
-    noted: dict[str, tuple[int, ...]] = {}
+    kept = MaskStore[Shape]()
+    multiplied = 0
     for step, tuples in tuples_of(*JOBS[name], parties).items():
+        kept.begin(step)
         for request in tuples:
-            if request.kind == "mask":
-                noted[request.names[0]] = request.shapes[0]
-            elif request.kind == "truncation":
-                suffixes = ("", " shifted", " top") if request.names else ()
-                noted |= {request.names[0] + suffix: request.shapes[0] for suffix in suffixes}
-            elif request.kind == "rename":
-                noted[request.names[1]] = noted.pop(request.names[0])
-            elif request.kind in ("product", "lookup"):
-                for mask, shape in zip(request.names, request.shapes, strict=False):
-                    of_mask = noted[mask]
-                    if request.kind == "product":
-                        assert np.prod(shape) == np.prod(of_mask), (step, request)
-                    else:
-                        assert shape[:1] == of_mask, (step, request)
-
-
-def test_a_mask_keeps_its_meaning_from_step_to_step() -> None:
-    """Steps done once are dealt before any iteration: no later name may stand for an earlier mask.
-
-    A mask that one step notes and another multiplies must be noted once in all, but for members,
-    which go from iteration to iteration.
-    """
-    for job, n, d in JOBS.values():
-        steps = tuples_of(job, n, d, 2)
-        noted_in: dict[str, set[str]] = {}
-        for step, tuples in steps.items():
-            for request in tuples:
-                if request.kind == "mask":
-                    noted_in.setdefault(request.names[0], set()).add(step)
-        for step, tuples in steps.items():
-            here: set[str] = set()
-            for request in tuples:
-                here |= {request.names[0]} if request.kind == "mask" else set()
-                used = set(request.names) if request.kind in ("product", "lookup") else set()
-                for name in used - here - {"members", "members before"}:
-                    assert len(noted_in.get(name, {step})) == 1, (step, name)
+            for _ in range(MASKS_OF.get(request.kind, 0)):
+                kept.keep(request.shapes[0])
+            if request.kind == "product":
+                multiplied += 1
+                for mask, shape in zip(request.masks, request.shapes, strict=True):
+                    assert np.prod(shape) == np.prod(kept[mask]), (step, request)
+    assert multiplied > 5
 
 
 @pytest.mark.parametrize("reveal", ["own-mean", "assignments"])

@@ -1,0 +1,27 @@
+"""What a process says before it ends: why, in words, and whom it had lost, as data."""
+
+import json
+from dataclasses import asdict
+from typing import Final
+
+from mpc.errors import Cause, MpcError, PeerFailedError
+
+MAX_BYTES: Final = 1 << 16
+_MAX_CHARACTERS: Final = 4000
+"""JSON takes up to 12 bytes for one."""
+
+
+def last_words(error: MpcError) -> bytes:
+    """Return what is sent of the error that ends a process."""
+    said = {"words": str(error)[:_MAX_CHARACTERS], "cause": asdict(error.cause)}
+    return json.dumps(said).encode()
+
+
+def heard(peer: str, said: bytes | bytearray) -> PeerFailedError:
+    """Return a peer's last words as an error, with the peer's name and its cause."""
+    try:
+        received = json.loads(said)
+        words, cause = str(received["words"]), Cause.from_json(received["cause"])
+    except (ValueError, KeyError, TypeError, RecursionError):
+        words, cause = said.decode(errors="replace"), Cause()
+    return PeerFailedError(f"{peer} failed: {words}", cause=cause)
