@@ -88,8 +88,8 @@ _FIRST_PARTY: Final = "party 0 can unmask everything"
 
 CATALOGUE: Final[dict[str, Entry]] = {
     "ours-2": _ours(2),
-    "ours-2-keys": _ours(2, "fss"),
-    "ours-2-circuits": _ours(2, "boolean"),
+    "ours-2-fss": _ours(2, "fss"),
+    "ours-2-boolean": _ours(2, "boolean"),
     "ours-3": _ours(3),
     "crypten-tfp-2": _crypten(2, "TFP", _FIRST_PARTY),
     "crypten-ttp-2": _crypten(2, "TTP", "provider's masks can be guessed (32-bit seeds)"),

@@ -54,8 +54,8 @@ class Look:
 
 LOOKS: Final = {
     "ours-2": Look("#c1121f", "o"),
-    "ours-2-keys": Look("#c1121f", "D"),
-    "ours-2-circuits": Look("#c1121f", "s"),
+    "ours-2-fss": Look("#c1121f", "D"),
+    "ours-2-boolean": Look("#c1121f", "s"),
     "ours-3": Look("#c1121f", "^"),
     "crypten-tfp-2": Look("#2a6f97", "o"),
     "crypten-ttp-2": Look("#2a6f97", "s"),
