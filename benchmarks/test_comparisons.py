@@ -1,4 +1,4 @@
-"""Comparisons by function secret sharing and by look-up tables: bytes from the dealer, evaluations a second."""
+"""Comparisons by keys and by look-up tables: bytes from the dealer, evaluations a second."""
 
 import time
 

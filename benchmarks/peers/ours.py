@@ -41,7 +41,7 @@ class Ours:
         self.session = open_session(num_parties)
 
     def prepare(self, task: Task) -> None:
-        """Let the owners connect and the parties rehearse."""
+        """Let the owners connect and the parties do a dry run."""
         self.run(task)
 
     def run(self, task: Task) -> Outcome:

@@ -89,7 +89,7 @@ def points_within_bounds(
 
     Cost: 5 + R_lt(64) rounds, one more where points are centred, one more where a coarse norm is
     needed, and those of `mpc.clustering.standardizing`; 2 or 3 N comparisons; 8 (3 N D + 2 N M + 5
-    N) bytes from each party to each other, and what `mpc.costs.formulas.norms` says besides.
+    N) bytes from each party to each other, and what `mpc.costs.job_cost` counts besides.
     Leakage: none.
     """
     dim, num_payload = points_enc_ND.size(1), payload_enc_NM.size(1)

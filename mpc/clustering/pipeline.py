@@ -90,7 +90,7 @@ def cluster_shares(
     A point over the bound counts nowhere, and its owner gets sum 0 and size 0; see
     `mpc.clustering.inner_products`.
 
-    Cost: see `mpc.costs.formulas`, which has rounds and bytes of every step as formulas. Leakage:
+    Cost: see `mpc.costs.job_cost`, which counts rounds and bytes of every step. Leakage:
     what the ledger says. Rounds and bytes depend on the job, N, D, M and the number of iterations,
     never on who is left out; see `mpc.clustering.inner_products` for what can be inferred.
     """

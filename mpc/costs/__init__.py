@@ -1,4 +1,4 @@
-"""Rounds and bytes of every step as formulas, to which tests hold real jobs.
+"""What jobs cost: rounds and bytes of every step, counted in a dry run.
 
-It imports shapes and plans of protocols, and runs none. Open `formulas` first.
+It imports the dry run of `mpc.roles` and what lies below. Open `job_cost` first.
 """

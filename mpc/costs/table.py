@@ -1,15 +1,15 @@
 """Print what a later iteration costs, by sizes and number of parties: `python -m mpc.costs.table`.
 
-The figures are those of the formulas in `mpc.costs.formulas`; nothing is measured.
+The figures are counted in dry runs (`mpc.costs.job_cost`); nothing is measured.
 """
 
 import sys
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from mpc.costs.formulas import Cost, Sizes, job_cost
-from mpc.gates.comparison_choice import Comparing
+from mpc.costs.job_cost import Cost, job_cost
 from mpc.jobs.job import ClusterJob, Comparisons
+from mpc.roles.dry_run import JobShape
 
 SIZES: Final = ((20, 1280, 5), (100, 128, 4), (100, 512, 8), (1000, 128, 8), (5000, 512, 16))
 """N, D, K."""
@@ -30,11 +30,17 @@ def later_iteration(
 ) -> Cost:
     """Return the cost of a later iteration under the default policy."""
     num_points, dim, k = sizes
-    job = ClusterJob(k=k, iterations=_ITERATION, norm_bound=1.0, value_bound=1.0, payload_bound=1.0)
-    given = Sizes(
-        num_points=num_points, dim=dim, payload=1, parties=Comparing(num_parties, comparisons)
+    job = ClusterJob(
+        k=k,
+        iterations=_ITERATION,
+        norm_bound=1.0,
+        value_bound=1.0,
+        payload_bound=1.0,
+        comparisons=comparisons,
+        init_rows=tuple(range(k)),  # the start does not matter here
     )
-    return job_cost(job, given, iterations=_ITERATION, converged=False)[f"iteration {_ITERATION}"]
+    shape = JobShape(job=job, num_points=num_points, dim=dim, payload=1, num_parties=num_parties)
+    return job_cost(shape, iterations=_ITERATION)[f"iteration {_ITERATION}"]
 
 
 def table() -> Iterator[str]:

@@ -193,7 +193,7 @@ def check_bounds(job: ClusterJob, num_points: int, dim: int) -> None:
 
 
 def shape_of(job: ClusterJob) -> ClusterJob:
-    """Return a job with the same widths and the same randomness: what a rehearsal depends on."""
+    """Return a job with the same widths and the same randomness: what a dry run depends on."""
     width = point_width(job)
     norm = binary_scale(bounds_of(job)[0]) if job.standardize else 1.0
     scales = None if job.feature_bounds is None else (1.0,) * len(job.feature_bounds)

@@ -2,7 +2,7 @@
 
 Every party draws its own parts from AES streams that it shares with the dealer, one a segment of a
 job, whose keys depend on all tuples of the segment (`mpc.preprocessing.segments`): each party takes
-them from its own rehearsal. Only party 0 asks the dealer, ahead of need where the schedule is
+them from its own dry run. Only party 0 asks the dealer, ahead of need where the schedule is
 known, and gets the one correction that makes the parts fit. Others send and get nothing.
 """
 
@@ -258,7 +258,8 @@ class DealerProvider(TupleProvider):
         Raises
         ------
         PartyError
-            The step has begun before: its masks must not be used twice. Or it was not rehearsed.
+            The step has begun before: its masks must not be used twice. Or the dry run had no such
+            step.
         TransportError
             The dealer has ended the session; with what it said last.
         """
@@ -277,7 +278,7 @@ class DealerProvider(TupleProvider):
         try:
             return self._schedule.digest_of(step)
         except LookupError:
-            raise PartyError(f"party:{self._rank} has not rehearsed {step!r}") from None
+            raise PartyError(f"party:{self._rank} has no schedule of {step!r}") from None
 
     def _check_dealer(self) -> None:
         """Raise with the dealer's last words if it has ended: most parties never read from it."""

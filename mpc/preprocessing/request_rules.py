@@ -1,7 +1,7 @@
-"""What the dealer deals: lists of tuples that the rehearsal of some job could have given.
+"""What the dealer deals: lists of tuples that the dry run of some job could have given.
 
 The dealer is told of no job. It knows how many parties there are, which masks it keeps, and
-what every kind of tuple looks like. Whatever else it is asked for did not come of a rehearsal:
+what every kind of tuple looks like. Whatever else it is asked for did not come of a dry run:
 shapes with a size of 0, whose corrections would be the others' bare streams, or tuples larger than
 any job's.
 """
@@ -68,7 +68,7 @@ MASKS_OF: Final[Mapping[TupleKind, int]] = {"mask": 1, "truncation": 3}
 
 
 def check_requests(requests: Sequence[TupleRequest], kept: Shapes, num_parties: int) -> None:
-    """Refuse a list of which no rehearsal could have come, before anything of it is dealt.
+    """Refuse a list that no dry run could have given, before anything of it is dealt.
 
     Parameters
     ----------

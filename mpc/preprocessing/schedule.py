@@ -51,7 +51,7 @@ class Schedule:
 
 
 def schedule_of(recorded: Mapping[str, Tuples], *, limit: int) -> Schedule:
-    """Sort the recorded tuples of a rehearsal into a schedule for up to `limit` iterations."""
+    """Sort the requests of a dry run into a schedule for up to `limit` iterations."""
     numbers = sorted(
         int(step.removeprefix(ITERATION)) for step in recorded if step.startswith(ITERATION)
     )

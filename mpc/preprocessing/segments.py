@@ -3,7 +3,7 @@
 A malicious party 0 that could have other tuples dealt from a stream of which the others draw masks
 would read those masks off the corrections. So the key of a stream is derived from the dealer's key,
 the number of the segment, and the whole list of its tuples. The other parties take the list from
-their own rehearsal: if party 0 asks for another, its corrections are of streams that nobody uses.
+their own dry run: if party 0 asks for another, its corrections are of streams that nobody uses.
 And the dealer answers for a segment once.
 
 References

@@ -1,7 +1,7 @@
-"""A job run through on zero shares, alone and silently, to learn which tuples it will need.
+"""A job run through on zero shares, alone and silently, to learn what it will need and cost.
 
-The sequence of tuples depends on public settings and shapes only, and it is CrypTen's protocols
-that decide it: running them says more surely than a formula what they ask for.
+Rounds, openings and the sequence of requests for correlated randomness depend on public settings
+and shapes only. Running the protocols finds them out more surely than formulas would.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -16,7 +16,7 @@ from mpc.engine.communicator import MeshCommunicator
 from mpc.engine.context import Party, SharedTensor
 from mpc.engine.correlations import SignKeys
 from mpc.engine.openings import DeferredOpening, resolved
-from mpc.engine.reveal import Audience, Opening
+from mpc.engine.reveal import UNCHANGED, Audience, Opening
 from mpc.fss.correction_words import RingArray
 from mpc.gates.comparison_choice import Comparing
 from mpc.jobs.job import ClusterJob, Comparisons
@@ -39,6 +39,9 @@ class SilentCommunicator(MeshCommunicator):
     def __init__(self, num_parties: int) -> None:
         super().__init__(0, {}, RoundClock())
         self._num_parties = num_parties
+        self.num_rounds = 0
+        self.num_elements = 0
+        """Ring elements that it would have sent to each other party."""
 
     def get_world_size(self) -> int:
         """Return the number of computing parties P."""
@@ -53,6 +56,11 @@ class SilentCommunicator(MeshCommunicator):
     ) -> torch.Tensor:
         """Return party 0's tensor."""
         return values[0]
+
+    def _combine(self, tensor: torch.Tensor, op: object) -> torch.Tensor:
+        self.num_rounds += 1
+        self.num_elements += tensor.numel()
+        return tensor
 
 
 class RecordingProvider(TupleProvider):
@@ -111,35 +119,62 @@ class _NoSigns:
         return np.zeros(self._count, dtype=self._dtype)
 
 
-class _Steps:
-    """Sorts what is recorded by step; in place of a meter."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StepCounts:
+    """What one step of a job needs."""
 
-    def __init__(self, provider: RecordingProvider) -> None:
+    requests: Tuples
+    """For correlated randomness."""
+    rounds: int
+    elements: int
+    """Ring elements that a party sends to each other party."""
+
+
+class _Steps:
+    """Sorts what is counted by step; in place of a meter."""
+
+    def __init__(self, provider: RecordingProvider, communicator: SilentCommunicator) -> None:
         self._provider = provider
-        self.recorded: dict[str, Tuples] = {}
+        self._communicator = communicator
+        self.counts: dict[str, StepCounts] = {}
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
+        counted = self._communicator
+        rounds, elements = counted.num_rounds, counted.num_elements
         self._provider.begin(name)
         yield
-        self.recorded[name] = tuple(self._provider.recorded)
+        self.counts[name] = StepCounts(
+            requests=tuple(self._provider.recorded),
+            rounds=counted.num_rounds - rounds,
+            elements=counted.num_elements - elements,
+        )
 
     def go_on(self) -> None:
         """Do nothing: nobody is asked."""
 
 
+@dataclass(frozen=True, slots=True)
 class _NoRevealer:
     """Opens nothing: what the parties would learn is zero, so that no iteration is the last."""
+
+    converges: bool
+    """Whether the bit that ends a job is 1 instead."""
 
     def reveal(
         self, x_enc: SharedTensor, opening: tuple[Audience, Opening], *, why: str
     ) -> DeferredOpening[Int64Array | None]:
-        return resolved(np.zeros(tuple(x_enc.size()), dtype=np.int64))
+        value = int(self.converges and opening == UNCHANGED)
+        learned = np.full(tuple(x_enc.size()), value, dtype=np.int64)
+        if opening[0] != "parties and server":
+            return resolved(learned)
+        nothing = torch.zeros_like(x_enc.share)
+        return DeferredOpening(masked=nothing, settle=lambda _: learned, party=x_enc.party)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class JobShape:
-    """All that the sequence of tuples of a job depends on."""
+    """All that the requests, rounds and bytes of a job depend on."""
 
     job: ClusterJob
     num_points: int
@@ -150,31 +185,41 @@ class JobShape:
     """Which owner holds each point; None: each point has its own."""
 
 
-def rehearse(shape: JobShape) -> Schedule:
-    """Return which tuples each step of a job needs.
+def schedule_for(shape: JobShape) -> Schedule:
+    """Return what each step of a job asks of the dealer."""
+    requests = {step: counts.requests for step, counts in dry_run(shape).items()}
+    return schedule_of(requests, limit=shape.job.iterations)
+
+
+def dry_run(shape: JobShape, *, converges: bool = False) -> dict[str, StepCounts]:
+    """Return what each step of a job needs, by name.
 
     Parameters
     ----------
     shape : JobShape
+    converges : bool
+        Whether the third iteration finds that the second changed nothing; iterations are secret.
 
     Returns
     -------
-    Schedule
+    dict of str to StepCounts
+        Of three iterations at most: all later ones need what the last of these does.
     """
     provider = RecordingProvider(shape.num_parties, shape.job.comparisons)
-    steps, job = _Steps(provider), shape.job
+    communicator = SilentCommunicator(shape.num_parties)
+    steps, job = _Steps(provider, communicator), shape.job
     n, k = shape.num_points, job.k or 1
-    party = _alone(shape.num_parties, provider)
+    party = _alone(communicator, provider)
     cluster_shares(
         replace(job, iterations=min(job.iterations, _ITERATIONS)),
         party.holds(torch.zeros(n, shape.dim, dtype=torch.int64)),
         party.holds(torch.zeros(n, shape.payload, dtype=torch.int64)),
-        door=_NoRevealer(),
+        door=_NoRevealer(converges),
         meter=steps,
         decide=lambda: Decision(labels=(0,) * n, k=k, iterations=1),
         owner_of_N=shape.owner_of_N,
     )
-    return schedule_of(steps.recorded, limit=job.iterations)
+    return steps.counts
 
 
 def record(
@@ -186,7 +231,7 @@ def record(
 ) -> Tuples:
     """Return which tuples a single operation needs, done in a step with the party it is given."""
     provider = RecordingProvider(num_parties, comparisons, step=step)
-    operation(_alone(num_parties, provider))
+    operation(_alone(SilentCommunicator(num_parties), provider))
     return tuple(provider.recorded)
 
 
@@ -196,10 +241,10 @@ def _no_product(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
     return torch.zeros(shape, dtype=torch.int64)
 
 
-def _alone(num_parties: int, provider: RecordingProvider) -> Party:
+def _alone(communicator: SilentCommunicator, provider: RecordingProvider) -> Party:
     """Return a party that hears only itself, and computes no products."""
     return Party(
-        communicator=SilentCommunicator(num_parties),
+        communicator=communicator,
         provider=provider,
         previous=AesCtrStream(new_key()),
         following=AesCtrStream(new_key()),

@@ -23,7 +23,7 @@ from mpc.net.link import Link, allow_open_files
 from mpc.preprocessing.provider import DealerProvider
 from mpc.preprocessing.schedule import Schedule
 from mpc.ring.fixedpoint import Int64Array
-from mpc.roles.dry_run import JobShape, rehearse
+from mpc.roles.dry_run import JobShape, schedule_for
 from mpc.roles.job_meter import Meter, Network
 
 
@@ -151,8 +151,8 @@ def assemble(
 
 
 def _schedule_of(network: Network, order: Order) -> Schedule:
-    """Rehearse a job, or remember one of the same shape."""
-    return _rehearsed(
+    """Do a dry run, or remember one of a job of the same shape."""
+    return _schedule_for(
         JobShape(
             job=shape_of(order.job),
             num_points=order.num_points,
@@ -164,7 +164,7 @@ def _schedule_of(network: Network, order: Order) -> Schedule:
     )
 
 
-_rehearsed = lru_cache(maxsize=32)(rehearse)
+_schedule_for = lru_cache(maxsize=32)(schedule_for)
 
 
 def _await_word(server: Link, within_s: float) -> None:

@@ -236,7 +236,7 @@ def ask_for_tuples(
     shapes: Sequence[list[int]],
     comparisons: Comparisons,
 ) -> None:
-    """Learn from a rehearsal what the operation needs, and ask for it."""
+    """Learn from a dry run what the operation needs, and ask for it."""
     network.provider.compare_by(comparisons)
 
     def on_zeros(party: Party) -> object:

@@ -18,7 +18,7 @@ from mpc.preprocessing.requests import TupleRequest, segment_of
 from mpc.preprocessing.segments import digest_of, stream_of
 from mpc.ring.fixedpoint import Int64Array
 from mpc.ring.randomness import KEY_BYTES, AesCtrStream
-from mpc.roles.dry_run import JobShape, rehearse
+from mpc.roles.dry_run import JobShape, schedule_for
 
 
 class Remembering:
@@ -128,7 +128,7 @@ def dealers_view(keys: bytes, shape: JobShape, job: int, iterations: int) -> Dea
     iterations : int
         How many were done.
     """
-    schedule, masks = rehearse(shape), Masks()
+    schedule, masks = schedule_for(shape), Masks()
     steps = {}
     done = range(1, iterations + 1) if schedule.iterations else ()
     for step in (*schedule.once, *(f"iteration {i}" for i in done)):

@@ -140,14 +140,14 @@ def test_every_plug_in_point_is_put_back(installed: tuple[Alone, Zeros]) -> None
 def test_plug_ins_are_put_back_after_an_error(installed: tuple[Alone, Zeros]) -> None:
     before = points()
     with (
-        pytest.raises(RuntimeError, match="rehearsal"),
+        pytest.raises(RuntimeError, match="dry run"),
         plugged(Alone(1, 1), Zeros(), **streams(20)),
     ):
-        raise RuntimeError("rehearsal")
+        raise RuntimeError("dry run")
     assert all(now is then for now, then in zip(points(), before, strict=True))
 
 
-def test_a_rehearsal_takes_nothing_from_the_streams_in_use() -> None:
+def test_a_dry_run_takes_nothing_from_the_streams_in_use() -> None:
     with plugged(Alone(0, 0), Zeros(), **streams(10)):
         undisturbed = drawn_by_crypten() + drawn_by_crypten()
     with plugged(Alone(0, 0), Zeros(), **streams(10)):

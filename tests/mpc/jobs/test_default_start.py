@@ -11,11 +11,12 @@ from sklearn.cluster import KMeans
 from sklearn.preprocessing import StandardScaler
 
 from mpc import ClusterJob, PlainSession, SecureKMeans, SecureSession
-from mpc.costs.formulas import Sizes, job_cost, total
+from mpc.costs.job_cost import total
 from mpc.gates.comparison_choice import Comparing
 from mpc.jobs.bounds import with_bounds
 from mpc.jobs.default_start import default_restarts, start_of
 from mpc.ring.fixedpoint import FloatArray
+from tests.mpc.costs.closed_forms import Sizes, closed_form_of
 
 SETS: dict[str, Callable[[], Any]] = {
     "iris": datasets.load_iris,
@@ -63,7 +64,7 @@ def test_inertia_is_scikit_learns_within_two_per_cent(name: str, standardised: b
 def test_rounds_are_at_most_one_and_a_half_times_those_of_one_start(
     name: str, standardised: bool
 ) -> None:
-    """By the formulas, which real jobs are held to; every iteration that is allowed is counted."""
+    """By the closed forms, which real jobs are held to; all iterations that are allowed are counted."""
     points = rows_of(name, standardised)
     centred = points - points.mean(axis=0)
     n, d = points.shape
@@ -71,11 +72,11 @@ def test_rounds_are_at_most_one_and_a_half_times_those_of_one_start(
     for k in CLUSTERS:
         once = with_bounds(ClusterJob(k=k), centred, centred)
         done = PlainSession().cluster(once, centred, centred).iterations
-        before = job_cost(once, sizes, iterations=done, converged=done < once.iterations)
+        before = closed_form_of(once, sizes, iterations=done, converged=done < once.iterations)
         start = start_of(n, k)
         job = replace(once, init=start.init, restarts=start.restarts, iterations=start.iterations)
-        now = job_cost(job, sizes, iterations=start.iterations, converged=False)
-        assert total(list(now.values())).rounds <= 1.5 * total(list(before.values())).rounds, k
+        now = closed_form_of(job, sizes, iterations=start.iterations, converged=False)
+        assert total(now.values()).rounds <= 1.5 * total(before.values()).rounds, k
 
 
 def test_the_default_under_sharing_is_the_twin_s(secure_session: SecureSession) -> None:

@@ -1,4 +1,4 @@
-"""The dealer deals all that rehearsals of jobs give, and nothing that none gives."""
+"""The dealer deals all that dry runs of jobs give, and nothing that none gives."""
 
 import contextlib
 from collections.abc import Iterator, Sequence
@@ -15,7 +15,7 @@ from mpc.preprocessing.mask_refs import MaskRef, MaskStore
 from mpc.preprocessing.request_rules import FORMS, MAX_NUMBERS, check_requests
 from mpc.preprocessing.requests import Shape, TupleRequest, matmul_shape, segment_of
 from mpc.preprocessing.schedule import Schedule
-from mpc.roles.dry_run import JobShape, rehearse
+from mpc.roles.dry_run import JobShape, schedule_for
 from tests.mpc.deals import Deal
 
 pytestmark = pytest.mark.usefixtures("short_farewell")
@@ -83,7 +83,7 @@ FLAT = TupleRequest("mask", ((4,),))
     ],
     ids=str,
 )
-def test_what_no_rehearsal_gives_is_refused_whole(requests: Requests, words: str) -> None:
+def test_what_no_dry_run_gives_is_refused_whole(requests: Requests, words: str) -> None:
     """Whatever right requests stand before it: nothing of the list is dealt."""
     for before in ((), SQUARE):
         with contextlib.ExitStack() as stack:
@@ -130,7 +130,7 @@ def schedules(num_parties: int, comparisons: str) -> Iterator[Schedule]:
                 with contextlib.suppress(InputError):
                     job.check_shapes(*shape)
                     n, dim, payload = shape
-                    yield rehearse(
+                    yield schedule_for(
                         JobShape(
                             job=job,
                             num_points=n,
@@ -154,7 +154,7 @@ def in_order(schedule: Schedule) -> Iterator[tuple[str, Requests]]:
     ("num_parties", "comparisons"),
     [*((2, each) for each in COMPARISONS), (3, "auto"), (3, "boolean")],
 )
-def test_what_rehearsals_give_is_dealt(num_parties: int, comparisons: str) -> None:
+def test_what_dry_runs_give_is_dealt(num_parties: int, comparisons: str) -> None:
     """In the order in which it is asked for, with the masks that the dealer keeps by then.
 
     Three parties have digits whether they ask for them, for keys or for neither.

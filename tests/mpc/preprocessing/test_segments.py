@@ -204,12 +204,12 @@ def test_what_is_asked_for_in_order_is_dealt() -> None:
 
 
 @pytest.mark.parametrize("rank", [0, 1])
-def test_nobody_draws_without_a_step_or_in_one_that_was_not_rehearsed(rank: int) -> None:
+def test_nobody_draws_without_a_step_or_in_one_without_a_schedule(rank: int) -> None:
     with contextlib.ExitStack() as stack:
         provider: DealerProvider = Deal(stack, 2).providers[rank]
         with pytest.raises(PartyError, match=f"party:{rank} would draw masks before any step"):
             provider.mask((2,))
         provider.expect(1, Schedule(once={"norms": HONEST}))
         for step in ("start", "iteration 1"):
-            with pytest.raises(PartyError, match=f"party:{rank} has not rehearsed '{step}'"):
+            with pytest.raises(PartyError, match=f"party:{rank} has no schedule of '{step}'"):
                 provider.begin(1, step)

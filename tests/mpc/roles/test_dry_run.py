@@ -1,4 +1,4 @@
-"""What a rehearsal says is what a job draws: kinds, shapes, names, formulas, and their order."""
+"""What a dry run says is what a job draws: kinds, shapes, names, formulas, and their order."""
 
 from collections.abc import Iterator
 
@@ -12,7 +12,7 @@ from mpc.jobs.job import RevealPolicy
 from mpc.preprocessing.mask_refs import MaskStore
 from mpc.preprocessing.request_rules import MASKS_OF
 from mpc.preprocessing.requests import Shape, TupleRequest
-from mpc.roles.dry_run import JobShape, rehearse
+from mpc.roles.dry_run import JobShape, schedule_for
 from mpc.session.local_group import ProcessGroup
 from tests.mpc.checking_party import FORGET
 
@@ -66,7 +66,7 @@ def points(n: int, d: int) -> np.ndarray:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", JOBS)
-def test_a_job_draws_what_its_rehearsal_says(checking_session: SecureSession, name: str) -> None:
+def test_a_job_draws_what_its_dry_run_says(checking_session: SecureSession, name: str) -> None:
     """The parties look at every tuple; what goes wrong without one shows in the result, too."""
     job, n, d = JOBS[name]
     result = checking_session.cluster(job, points(n, d), points(n, 2))
@@ -78,7 +78,7 @@ def test_a_job_draws_what_its_rehearsal_says(checking_session: SecureSession, na
 
 @pytest.mark.slow
 @pytest.mark.parametrize("step", ["norms", "iteration 2"])
-def test_a_tuple_that_was_not_rehearsed_would_be_missed(
+def test_a_tuple_that_was_not_in_the_dry_run_would_be_missed(
     monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
     monkeypatch.setenv(FORGET, step)
@@ -93,7 +93,7 @@ def test_a_tuple_that_was_not_rehearsed_would_be_missed(
 def tuples_of(job: ClusterJob, n: int, d: int, parties: int) -> dict[str, list[TupleRequest]]:
     bounded = with_bounds(job, points(n, d), points(n, 2))
     shape = JobShape(job=bounded, num_points=n, dim=d, payload=2, num_parties=parties)
-    schedule = rehearse(shape)
+    schedule = schedule_for(shape)
     steps = [*schedule.once, *(f"iteration {i}" for i in range(1, schedule.limit + 1))]
     return {step: list(schedule.tuples_of(step)) for step in steps}
 
@@ -117,7 +117,7 @@ def test_every_mask_that_is_multiplied_is_kept(name: str, parties: int) -> None:
 
 
 @pytest.mark.parametrize("reveal", ["own-mean", "assignments"])
-def test_later_iterations_need_what_the_last_rehearsed_one_does(reveal: RevealPolicy) -> None:
+def test_later_iterations_need_what_the_last_of_the_dry_run_does(reveal: RevealPolicy) -> None:
     steps = tuples_of(ClusterJob(k=3, reveal=reveal, iterations=50), 30, 5, 2)
     assert steps["iteration 50"] == steps["iteration 4"] == steps["iteration 3"]
     assert steps["iteration 2"] != steps["iteration 1"]

@@ -1,4 +1,6 @@
-"""What a job costs, as formulas: rounds, online and offline bytes, exactly.
+"""What a job costs, as formulas, written by hand from what the protocols say they cost.
+
+The dry run counts the same.
 
 Bytes are of payloads: frame headers, TLS and TCP come on top. For N points of D dimensions, K
 clusters, a payload of M and P parties, a later iteration under the default policy costs
@@ -10,16 +12,17 @@ clusters, a payload of M and P parties, a later iteration under the default poli
 bytes from each party to each other (with P = 2 and `fss`, where R_lt = 1; 16 are for the bit that
 ends the job), and from the dealer 615 bytes a comparison, of which there are N K (K - 1) / 2, to
 both parties. By `lut` R_lt is 2, a comparison takes 120 bytes to party 0 alone, and 11 bits more
-are opened of it. `job_cost` adds all steps up.
+are opened of it. `closed_form_of` adds all steps up.
 
 Shape letters: N points, D dimensions, K clusters, C columns of all groups, M of a payload, B batch,
 L candidates, W words.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mpc.clustering.choose_k import MARGIN_BITS
+from mpc.costs.job_cost import Cost, total
 from mpc.gates.comparison_choice import Comparing
 from mpc.gates.pairs import num_pairs
 from mpc.jobs.encoding import points_shift
@@ -39,35 +42,15 @@ _ANY_MASK = MaskRef("", 0)
 """Requests cost the same, whatever mask they are of."""
 
 
-@dataclass(frozen=True, slots=True)
-class Cost:
-    """Of one step or several, one after the other."""
+def beside(*costs: Cost) -> Cost:
+    """Return the cost of steps whose messages go together."""
+    together = total(costs)
+    return replace(together, rounds=max(cost.rounds for cost in costs))
 
-    rounds: int = 0
-    online: int = 0
-    """Bytes that a party sends to each other party."""
-    dealer_to_first: int = 0
-    """Bytes from the dealer to party 0."""
-    dealer_to_others: int = 0
-    """Bytes from the dealer to each other party: keys, with two parties."""
 
-    def __add__(self, other: "Cost") -> "Cost":
-        return Cost(
-            self.rounds + other.rounds,
-            self.online + other.online,
-            self.dealer_to_first + other.dealer_to_first,
-            self.dealer_to_others + other.dealer_to_others,
-        )
-
-    def beside(self, *others: "Cost") -> "Cost":
-        """Return the cost of steps whose messages go together."""
-        total = sum(others, start=self)
-        rounds = max(self.rounds, *(other.rounds for other in others))
-        return Cost(rounds, total.online, total.dealer_to_first, total.dealer_to_others)
-
-    def times(self, count: int) -> "Cost":
-        """Return the cost of doing it so often."""
-        return sum([self] * count, start=NOTHING)
+def times(cost: Cost, count: int) -> Cost:
+    """Return the cost of doing something so often."""
+    return total([cost] * count)
 
 
 NOTHING = Cost()
@@ -161,7 +144,7 @@ def circuit(count: int, bits: int, parties: Comparing) -> Cost:
     else:
         # A carry-save step for each party beyond two, then generated carries: ANDs of planes.
         each = opening(2 * length * words) + corrections(length * words)
-        cost = each.times(parties.num_parties - 1)
+        cost = times(each, parties.num_parties - 1)
     while length > 1:
         half = length // 2
         cost += opening(3 * half * words) + corrections(2 * half * words)
@@ -227,7 +210,7 @@ def norms(job: ClusterJob, sizes: Sizes) -> Cost:
     if job.standardize:
         cost += standardizing(sizes, shift)
         shift, tests = 0, 3
-    cost += measured(sizes, shift).beside(opening(payload)) + corrections(n)
+    cost += beside(measured(sizes, shift), opening(payload)) + corrections(n)
     cost += all_within(sizes, done=tests - 2, tests=tests + (shift > 0))
     return cost + opening(n, n) + corrections(rows, n) + opening(rows)
 
@@ -286,7 +269,7 @@ def farthest_first(sizes: Sizes, k: int, *, by_gram: bool) -> Cost:
     cost = less_than_zero(n, (n + 1).bit_length() + 1, parties) + opening(n, n) + to_picked
     cost += opening(n) + corrections(n)
     another = one_hot_min(1, n, EXACT_BITS, parties) + opening(n) + to_picked
-    return cost + another.times(k - 1) + lesser(n, parties).times(max(k - 2, 0))
+    return cost + times(another, k - 1) + times(lesser(n, parties), max(k - 2, 0))
 
 
 def plus_plus(sizes: Sizes, k: int, restarts: int, *, by_gram: bool) -> Cost:
@@ -295,8 +278,8 @@ def plus_plus(sizes: Sizes, k: int, restarts: int, *, by_gram: bool) -> Cost:
     weights = n * restarts
     another = less_than_zero(weights, 64, parties) + opening(weights)
     another += picked(sizes, restarts, by_gram=by_gram)
-    cost = opening(n) + another.times(k) + opening(weights) + corrections(weights)
-    return cost + lesser(weights, parties).times(max(k - 2, 0))
+    cost = opening(n) + times(another, k) + opening(weights) + corrections(weights)
+    return cost + times(lesser(weights, parties), max(k - 2, 0))
 
 
 def given_rows(sizes: Sizes, k: int, *, by_rows: bool) -> Cost:
@@ -320,15 +303,15 @@ def secret_iteration(sizes: Sizes, groups: Sequence[int], number: int, *, ends: 
     if number == 1:
         return nearest(sizes.num_points, groups, sizes.parties)
     n, columns, compared = sizes.num_points, sum(groups), number > 2
-    cost = opening(n * columns).beside(look_up(columns, n.bit_length(), sizes.parties))
+    cost = beside(opening(n * columns), look_up(columns, n.bit_length(), sizes.parties))
     sums = with_sums(sizes, columns, by_gram=sizes.by_gram) + corrections(columns)
     if sizes.by_gram:
         sums += opening(n * columns) + corrections(2 * n * columns)
     to_means = distances(sizes, columns, inner_opened=sizes.by_gram)
     if compared:
         cost += corrections(1)
-        sums = sums.beside(look_up(1, (n * len(groups)).bit_length(), sizes.parties))
-        to_means = to_means.beside(opening(1))
+        sums = beside(sums, look_up(1, (n * len(groups)).bit_length(), sizes.parties))
+        to_means = beside(to_means, opening(1))
     cost += sums + to_means
     return cost if ends else cost + nearest(n, groups, sizes.parties)
 
@@ -338,13 +321,13 @@ def open_iteration(sizes: Sizes, k: int, number: int) -> Cost:
     n = sizes.num_points
     to_means = distances(sizes, k, inner_opened=False) if number > 1 else NOTHING
     assigned = nearest(n, (k,), sizes.parties, minimize_rounds=True)
-    return to_means + assigned + opening(n).beside(look_up(k, n.bit_length(), sizes.parties))
+    return to_means + assigned + beside(opening(n), look_up(k, n.bit_length(), sizes.parties))
 
 
 def choice(sizes: Sizes, groups: Sequence[int]) -> Cost:
     """Of the best of several restarts; see `mpc.clustering.restarts`."""
     n, columns = sizes.num_points, sum(groups)
-    cost = opening(n * columns).beside(look_up(columns, n.bit_length(), sizes.parties))
+    cost = beside(opening(n * columns), look_up(columns, n.bit_length(), sizes.parties))
     cost += with_sums(sizes, columns, by_gram=sizes.by_gram) + corrections(columns)
     if sizes.by_gram:
         cost += opening(n * columns) + corrections(2 * n * columns)
@@ -362,7 +345,7 @@ def number_chosen(sizes: Sizes, k_max: int) -> Cost:
         return cost
     sums = (n if sizes.by_gram else sizes.dim) * columns
     between = corrections(sums) + opening(sums) + corrections(columns**2)
-    cost += between.beside(look_up(columns, n.bit_length(), parties))
+    cost += beside(between, look_up(columns, n.bit_length(), parties))
     for count in (duelling + columns, duelling + 2 * columns):
         cost += opening(3 * count) + corrections(5 * count)
     cost += less_than_zero(duelling, MARGIN_BITS, parties)
@@ -380,12 +363,14 @@ def means(sizes: Sizes, k: int, min_cluster_size: int) -> Cost:
         counting = [look_up(k, owners.bit_length(), sizes.parties)]
         if sizes.most_rows > 1:
             counting.insert(0, look_up(owners * k, sizes.most_rows.bit_length(), sizes.parties))
-        cost = total([cost.beside(counting[0]), *counting[1:]])
+        cost = total([beside(cost, counting[0]), *counting[1:]])
         cost += opening(k, k * (m + 1)) + corrections(k * (m + 1))
     return cost + corrections(k * m) + opening(k * (m + 1)) + corrections(n * (m + 1))
 
 
-def job_cost(job: ClusterJob, sizes: Sizes, *, iterations: int, converged: bool) -> dict[str, Cost]:
+def closed_form_of(
+    job: ClusterJob, sizes: Sizes, *, iterations: int, converged: bool
+) -> dict[str, Cost]:
     """Return the cost of every step of a job.
 
     Parameters
@@ -437,8 +422,3 @@ def job_cost(job: ClusterJob, sizes: Sizes, *, iterations: int, converged: bool)
     if "choice" in cost and job.reveal == "assignments":
         cost["choice"] += opening(n)
     return cost | {"means": means(sizes, k, job.min_cluster_size)}
-
-
-def total(steps: Sequence[Cost]) -> Cost:
-    """Add up steps that are done one after the other."""
-    return sum(steps, start=NOTHING)

@@ -1,15 +1,17 @@
-"""Rounds and payload bytes of real jobs are exactly those of `mpc.costs.formulas`."""
+"""Rounds and payload bytes of real jobs are exactly those of a dry run, and of closed forms."""
 
 import numpy as np
 import pytest
 
 from mpc import ClusterJob, ClusterResult, SecureSession
-from mpc.costs.formulas import Cost, Sizes, job_cost, total
+from mpc.costs.job_cost import Cost, job_cost, total
 from mpc.gates.comparison_choice import Comparing
 from mpc.gates.lut_comparison import plan_of
 from mpc.jobs.bounds import with_bounds
 from mpc.net.frames import HEADER_BYTES
 from mpc.ring.fixedpoint import COMPARED_BITS
+from mpc.roles.dry_run import JobShape
+from tests.mpc.costs.closed_forms import Sizes, closed_form_of
 
 JOBS = {
     "gram": (ClusterJob(k=3), 20, 12),
@@ -63,14 +65,17 @@ JOBS = {
 
 
 @pytest.mark.parametrize("name", JOBS)
-def test_a_job_costs_what_its_formulas_say(secure_session: SecureSession, name: str) -> None:
+def test_a_job_costs_what_a_dry_run_and_closed_forms_say(
+    secure_session: SecureSession, name: str
+) -> None:
     job, n, d = JOBS[name]
     m = 5
     rng = np.random.default_rng(1)
     points, payload = rng.normal(size=(n, d)), rng.normal(size=(n, m))
     points /= np.linalg.norm(points, axis=1).max()
     job = with_bounds(job, points, payload)
-    result = secure_session.cluster(job, points, payload, owners=[row % 5 for row in range(n)])
+    owners = [row % 5 for row in range(n)]
+    result = secure_session.cluster(job, points, payload, owners=owners)
     parties = secure_session.num_parties
     sizes = Sizes(
         num_points=n,
@@ -80,13 +85,20 @@ def test_a_job_costs_what_its_formulas_say(secure_session: SecureSession, name: 
         owners=5,
         most_rows=-(-n // 5),
     )
-    steps = expected(job, result, sizes)
+    shape = JobShape(
+        job=job, num_points=n, dim=d, payload=m, num_parties=parties, owner_of_N=tuple(owners)
+    )
+    converged = f"iteration {result.iterations + 1}" in {s.name for s in result.traffic.steps}
+    ends = {"iterations": result.iterations, "converged": converged}
+    steps = job_cost(shape, **ends)  # type: ignore[arg-type]
+    assert online(steps) == online(closed_form_of(job, sizes, **ends))  # type: ignore[arg-type]
     found = {step.name: (step.rounds, step.payload_sent) for step in result.traffic.steps}
     assert found == {
         step: (cost.rounds, (parties - 1) * cost.online) for step, cost in steps.items()
     }
     assert result.traffic.rounds_online == total(list(steps.values())).rounds
-    assert dealt(result) == asked_for(job, steps, sizes)
+    assert dealt(result) == asked_for(shape, steps)
+    assert dealt(result) == in_closed_form(job, steps, sizes)
 
 
 def bounded(**given: int) -> ClusterJob:
@@ -94,16 +106,14 @@ def bounded(**given: int) -> ClusterJob:
     return ClusterJob(norm_bound=1.0, value_bound=1.0, payload_bound=1.0, **given)  # type: ignore[arg-type]
 
 
-def expected(job: ClusterJob, result: ClusterResult, sizes: Sizes) -> dict[str, Cost]:
-    names = [step.name for step in result.traffic.steps]
-    converged = f"iteration {result.iterations + 1}" in names
-    return job_cost(job, sizes, iterations=result.iterations, converged=converged)
+def online(steps: dict[str, Cost]) -> dict[str, tuple[int, int]]:
+    return {name: (cost.rounds, cost.online) for name, cost in steps.items()}
 
 
 @pytest.mark.parametrize(("n", "d", "k"), [(20, 1280, 5), (100, 128, 4), (40, 10, 8)])
 def test_the_closed_form_of_a_later_iteration(n: int, d: int, k: int) -> None:
     sizes = Sizes(num_points=n, dim=d, payload=1, parties=Comparing(2, "fss"))
-    cost = job_cost(bounded(k=k, iterations=3), sizes, iterations=3, converged=False)
+    cost = closed_form_of(bounded(k=k, iterations=3), sizes, iterations=3, converged=False)
     elements = 4 * n * k - n + 6 * k + (0 if sizes.by_gram else d * k)
     assert (cost["iteration 3"].rounds, cost["iteration 3"].online) == (5, 8 * elements + 16)
 
@@ -112,7 +122,7 @@ def test_the_closed_form_of_a_later_iteration(n: int, d: int, k: int) -> None:
 @pytest.mark.parametrize(("n", "d", "k"), [(100, 512, 8), (1000, 128, 8), (5000, 512, 16)])
 def test_the_closed_form_by_digits(n: int, d: int, k: int, parties: int) -> None:
     sizes = Sizes(num_points=n, dim=d, payload=1, parties=Comparing(parties))
-    cost = job_cost(bounded(k=k, iterations=3), sizes, iterations=3, converged=False)
+    cost = closed_form_of(bounded(k=k, iterations=3), sizes, iterations=3, converged=False)
     pair_signs = n * k * (k - 1) // 2
     elements = 4 * n * k - n + 6 * k + (0 if sizes.by_gram else d * k)
     online = 8 * (elements + -(-11 * pair_signs // 64)) + 16
@@ -134,10 +144,25 @@ def dealt(result: ClusterResult) -> int:
     return sum(n for n, _ in sent) - HEADER_BYTES * sum(frames for _, frames in sent)
 
 
-def asked_for(job: ClusterJob, steps: dict[str, Cost], sizes: Sizes) -> int:
-    """What the dealer was asked for: whole iterations, also one that is cut short or in vain."""
+def iterations_dealt(job: ClusterJob, steps: dict[str, Cost]) -> int:
+    """Whole iterations that the dealer was asked for, also one that is cut short or in vain."""
     count = sum(name.startswith("iteration ") for name in steps)
     if job.reveal == "assignments" and job.k is not None and job.restarts == 1:
         count = min(count + 1, job.iterations)
-    cost = total(list(job_cost(job, sizes, iterations=count, converged=False).values()))
-    return cost.dealer_to_first + (sizes.parties.num_parties - 1) * cost.dealer_to_others
+    return count
+
+
+def asked_for(shape: JobShape, steps: dict[str, Cost]) -> int:
+    count = iterations_dealt(shape.job, steps)
+    return to_all(job_cost(shape, iterations=count), shape.num_parties)
+
+
+def in_closed_form(job: ClusterJob, steps: dict[str, Cost], sizes: Sizes) -> int:
+    count = iterations_dealt(job, steps)
+    costs = closed_form_of(job, sizes, iterations=count, converged=False)
+    return to_all(costs, sizes.parties.num_parties)
+
+
+def to_all(steps: dict[str, Cost], num_parties: int) -> int:
+    cost = total(steps.values())
+    return cost.dealer_to_first + (num_parties - 1) * cost.dealer_to_others

@@ -1,0 +1,85 @@
+"""What a job costs: rounds, online and offline bytes, exactly, counted in a dry run.
+
+Bytes are of payloads: frame headers, TLS and TCP come on top.
+"""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from mpc.preprocessing.requests import TupleRequest
+from mpc.roles.dry_run import JobShape, StepCounts, dry_run
+
+_ITERATION = "iteration "
+_ELEMENT_BYTES = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Of one step or several, one after the other."""
+
+    rounds: int = 0
+    online: int = 0
+    """Bytes that a party sends to each other party."""
+    dealer_to_first: int = 0
+    """Bytes from the dealer to party 0."""
+    dealer_to_others: int = 0
+    """Bytes from the dealer to each other party: keys, with two parties."""
+
+    def __add__(self, other: "Cost") -> "Cost":
+        return Cost(
+            self.rounds + other.rounds,
+            self.online + other.online,
+            self.dealer_to_first + other.dealer_to_first,
+            self.dealer_to_others + other.dealer_to_others,
+        )
+
+
+def total(costs: Iterable[Cost]) -> Cost:
+    """Add up costs of steps that are done one after the other."""
+    return sum(costs, start=Cost())
+
+
+def job_cost(shape: JobShape, *, iterations: int, converged: bool = False) -> dict[str, Cost]:
+    """Return the cost of every step of a job, by name.
+
+    Parameters
+    ----------
+    shape : JobShape
+        The job's bounds must be known.
+    iterations : int
+        Reassignments done, as in the result.
+    converged : bool
+        Whether the job ended because the last of them changed nothing. Where assignments are
+        secret, the iteration that finds that out stands in the result, too.
+
+    Notes
+    -----
+    An iteration that is cut short has been dealt for as a whole; the cost of its correlated
+    randomness is that of the requests that it came to.
+    """
+    counts = dry_run(shape)
+    steps = [step for step in counts if not step.startswith(_ITERATION)]
+    cost = {step: _cost_of(counts[step]) for step in steps}
+    last = sum(step.startswith(_ITERATION) for step in counts)
+    for number in range(1, iterations + 1) if last else ():
+        cost[f"{_ITERATION}{number}"] = _cost_of(counts[f"{_ITERATION}{min(number, last)}"])
+    if converged and last > 2 and iterations < shape.job.iterations:
+        cut_short = dry_run(shape, converges=True)[f"{_ITERATION}3"]
+        cost[f"{_ITERATION}{iterations + 1}"] = _cost_of(cut_short)
+    return cost
+
+
+def _cost_of(counts: StepCounts) -> Cost:
+    return Cost(
+        rounds=counts.rounds,
+        online=_ELEMENT_BYTES * counts.elements,
+        dealer_to_first=sum(map(_bytes_to_first, counts.requests)),
+        dealer_to_others=sum(request.key_bytes for request in counts.requests),
+    )
+
+
+def _bytes_to_first(request: TupleRequest) -> int:
+    if not request.is_sent:
+        return 0
+    return request.key_bytes or _ELEMENT_BYTES * math.prod(request.out_shape)
