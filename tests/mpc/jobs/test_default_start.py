@@ -64,7 +64,7 @@ def test_inertia_is_scikit_learns_within_two_per_cent(name: str, standardised: b
 def test_rounds_are_at_most_one_and_a_half_times_those_of_one_start(
     name: str, standardised: bool
 ) -> None:
-    """By the closed forms, which real jobs are held to; all iterations that are allowed are counted."""
+    """By the closed forms, which real jobs are held to; all that is allowed is counted."""
     points = rows_of(name, standardised)
     centred = points - points.mean(axis=0)
     n, d = points.shape
