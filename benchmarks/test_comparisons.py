@@ -5,9 +5,9 @@ import time
 import numpy as np
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
+from sign_speed import Speed, measure_signs
 from targets import Target, note
 
-from mpc.fss import Speed, measure_signs
 from mpc.gates.lut_comparison import fitting, folded, looked_up, make, plan_of
 from mpc.ring.fixedpoint import COMPARED_BITS, EXACT_BITS
 from mpc.ring.randomness import AesCtrStream, new_key

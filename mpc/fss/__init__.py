@@ -10,25 +10,19 @@ opens a connection, and only NumPy and AES from `cryptography` are needed.
 
 from mpc.fss.correction_words import CorrectionWords, Layout
 from mpc.fss.dcf import evaluate, generate
-from mpc.fss.dpf import PointKeys, generate_point, point_layout
-from mpc.fss.one_hot import OneHotTable, prefers_entries
-from mpc.fss.sign import evaluate_sign, generate_sign, sign_layout, xor_shares
-from mpc.fss.speed import Speed, measure_signs
+from mpc.fss.dpf import PointKeys, generate_point, point_layout, prefers_entries
+from mpc.fss.sign import evaluate_sign, generate_sign, sign_layout
 
 __all__ = [
     "CorrectionWords",
     "Layout",
-    "OneHotTable",
     "PointKeys",
-    "Speed",
     "evaluate",
     "evaluate_sign",
     "generate",
     "generate_point",
     "generate_sign",
-    "measure_signs",
     "point_layout",
     "prefers_entries",
     "sign_layout",
-    "xor_shares",
 ]

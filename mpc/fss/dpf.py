@@ -2,9 +2,22 @@
 
 The dealer knows the mask r of an index x and shares the point function at r. For the public z = x
 + r mod 2^d, T[x] = sum_j e_r[z - j] T[j], and every table is served by the same shares of e_r.
-These do not depend on z and can be expanded ahead of it. If all that is asked is whether x equals
-one public c, the one element e_r[z - c] suffices, and a walk to one leaf is enough:
-`PointKeys.equals`.
+These do not depend on z and are expanded ahead of it. The table is read in `mpc.protocols.lookup`.
+
+Where the domain is tiny, the dealer sends the entries of e_r themselves: party 1 draws its share of
+every entry from its stream, and party 0 is sent the rest. Bytes that the dealer sends for one
+look-up over 2^d points (trees are sent to both parties):
+
+    ====  ================  ==============  ==================  ================
+    d     entries, Z_256    trees, Z_256    entries, Z_2^64     trees, Z_2^64
+    ====  ================  ==============  ==================  ================
+    3     8                 2 x 8           64                  2 x 49
+    4     16                2 x 16          128                 2 x 65
+    5     32                2 x 32          256                 2 x 81
+    6     64                2 x 49          512                 2 x 97
+    7     128               2 x 65          1024                2 x 113
+    8     256               2 x 81          2048                2 x 129
+    ====  ================  ==============  ==================  ================
 
 References
 ----------
@@ -17,17 +30,14 @@ from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mpc.errors import InputError
 from mpc.fss.checks import check_party, domain_points, ring_elements, root_seeds
 from mpc.fss.correction_words import CorrectionWords, Layout, RingArray
 from mpc.fss.dcf import SeedArray
-from mpc.fss.eval import walk
 from mpc.fss.eval_all import spread
 from mpc.fss.keygen import grow
 from mpc.fss.prg import Words
-from mpc.fss.tables import look_up
 from mpc.ring.randomness import new_key
 
 MAX_DOMAIN_BITS: Final = 14
@@ -99,6 +109,20 @@ def generate_point(
     return words
 
 
+def prefers_entries(num_bits: int, ring_bits: int) -> bool:
+    """Return whether entries take fewer bytes from the dealer than two copies of a tree.
+
+    Parameters
+    ----------
+    num_bits : int
+        1..14, the domain is 0 .. 2^num_bits - 1.
+    ring_bits : int
+        8 or 64.
+    """
+    layout = point_layout(1, num_bits=num_bits, ring_bits=ring_bits)
+    return (1 << num_bits) * ring_bits // 8 <= 2 * layout.bytes_per_tree
+
+
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class PointKeys:
     """One party's keys of B point functions.
@@ -142,74 +166,6 @@ class PointKeys:
         out = np.empty((layout.count, 1 << layout.num_bits), dtype=layout.dtype)
         for part in self._parts():
             out[part] = self._expand(part)
-        return out
-
-    def at(self, points: Words) -> RingArray:
-        """Return shares of e_alpha at one point for each key.
-
-        Parameters
-        ----------
-        points : uint64 array (B,)
-            Public, 0 .. 2^num_bits - 1.
-
-        Raises
-        ------
-        InputError
-            Points of another type or shape, or out of range.
-        """
-        layout = self.words.layout
-        checked = domain_points(points, layout.num_bits, layout.count)
-        return walk(self.party, root_seeds(self.seeds, layout.count), self.words, checked)
-
-    def equals(self, constant: int, masked: Words) -> RingArray:
-        """Return shares of [x = constant] for the public masked = x + alpha mod 2^num_bits.
-
-        Parameters
-        ----------
-        constant : int
-            0 .. 2^num_bits - 1, public.
-        masked : uint64 array (B,)
-            Public.
-
-        Raises
-        ------
-        InputError
-            A constant or points out of range, or points of another type or shape.
-        """
-        size = 1 << self.words.layout.num_bits
-        if not 0 <= constant < size:
-            raise InputError(f"the constant is {constant}; choose 0..{size - 1}")
-        return self.at((masked - np.uint64(constant)) & np.uint64(size - 1))
-
-    def lookup(self, tables: NDArray[np.int64], masked: Words) -> RingArray:
-        """Return shares of T[x] for several public tables T at once.
-
-        Parameters
-        ----------
-        tables : int64 array (t, 2^num_bits)
-            Ring elements; a smaller domain is padded by the caller.
-        masked : uint64 array (B,)
-            Public, x + alpha mod 2^num_bits.
-
-        Returns
-        -------
-        ring array (t, B)
-            Shares of T[x] mod 2^ring_bits.
-
-        Raises
-        ------
-        InputError
-            Tables or points of another type or shape, or points out of range.
-
-        Notes
-        -----
-        Cost: 2^num_bits ring elements a look-up, about a MiB of them at a time; no communication.
-        """
-        layout = self.words.layout
-        points = domain_points(masked, layout.num_bits, layout.count)
-        out = np.empty((len(tables), layout.count), dtype=layout.dtype)
-        for part in self._parts():
-            out[:, part] = look_up(tables, self._expand(part), points[part])
         return out
 
     def _parts(self) -> Iterator[slice]:

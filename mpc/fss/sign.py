@@ -12,7 +12,7 @@ r_top, so that a sign costs one comparison over n - 1 bits and nothing else.
 Notes
 -----
 Shares are mod 256 or mod 2^64. In Z_256 up to 255 signs can be added before a sum wraps. Their
-lowest bits are shares of the sign under xor, `xor_shares`, as sums mod 2^m are right mod 2.
+lowest bits are shares of the sign under xor, as sums mod 2^m are right mod 2.
 
 References
 ----------
@@ -143,22 +143,6 @@ def evaluate_sign(
     shares ^= np.negative(flips)
     shares += flips
     return shares if party else np.add(shares, flips, out=shares)
-
-
-def xor_shares(shares: RingArray) -> RingArray:
-    """Return shares under xor of the bits that `shares` add up to.
-
-    Parameters
-    ----------
-    shares : ring array
-        A party's additive shares of zeros and ones.
-
-    Returns
-    -------
-    ring array
-        Their lowest bits, 0 or 1.
-    """
-    return shares & shares.dtype.type(1)
 
 
 def _split(numbers: Words, num_bits: int) -> tuple[Words, Words]:

@@ -4,7 +4,7 @@ A batch of n numbers becomes bit planes: plane i holds bit i of every number, pa
 AND of words serves 64 numbers and a circuit sends only the bits it needs. A party's additive share
 is a number that it knows; with two parties every block of four bits is added by one round of ANDs
 between what one party knows and what the other knows. With more, carry-save adders leave two
-addends first. Carries, and ANDs of many planes, run through a tree.
+addends first. Carries run through a tree.
 
 Rounds for numbers of m bits, with s = 0, 1, 2, 3 carry-save steps for 2, 3, 4, 5 parties:
 
@@ -12,7 +12,6 @@ Rounds for numbers of m bits, with s = 0, 1, 2, 3 carry-save steps for 2, 3, 4, 
 circuit    two parties               more
 ========== ========================= =======================
 `negative` 1 + log2((m - 1) / 4)     s + 1 + log2(m - 1)
-`zero`     1 + log2(m / 4)           s + log2(m)
 `to_ring`  1                         1
 ========== ========================= =======================
 
@@ -84,38 +83,13 @@ def negative(party: Party, share_n: Int64Array, bit_length: int) -> Int64Array:
         raise ValueError("a number and its sign take 2 bits or more")
     mine_LW = planes_of(share_n, bit_length)
     if party.num_parties == 2:
-        carry_W = _carry(party, *_add_blocks(party, mine_LW[:-1], generate=True))
+        carry_W = _carry(party, *_add_blocks(party, mine_LW[:-1]))
         top_W: Int64Array = mine_LW[-1]
     else:
         s_LW, c_LW = _carry_save(party, mine_LW)
         carry_W = _carry(party, s_LW[:-1] ^ c_LW[:-1], conjunction(party, s_LW[:-1], c_LW[:-1]))
         top_W = s_LW[-1] ^ c_LW[-1]
     return top_W ^ carry_W
-
-
-def zero(party: Party, share_n: Int64Array, bit_length: int) -> Int64Array:
-    """Return the xor-shared plane (W,) of [x == 0] from additive shares; |x| < 2^bit_length.
-
-    Notes
-    -----
-    x is 0 if and only if x - 1 is -1: two addends give -1 when all their bits differ, without a
-    carry.
-    """
-    mine_LW = planes_of(share_n - 1 if party.rank == 0 else share_n, bit_length)
-    if party.num_parties == 2:
-        return all_of(party, _add_blocks(party, mine_LW, generate=False)[0])
-    s_LW, c_LW = _carry_save(party, mine_LW)
-    return all_of(party, s_LW ^ c_LW)
-
-
-def all_of(party: Party, planes_LW: Int64Array) -> Int64Array:
-    """Return the xor-shared AND (W,) of L xor-shared planes in ceil(log2(L)) rounds."""
-    while (length := len(planes_LW)) > 1:
-        half = length // 2
-        both = conjunction(party, planes_LW[:half], planes_LW[half : 2 * half])
-        planes_LW = np.concatenate([both, planes_LW[2 * half :]])
-    plane_W: Int64Array = planes_LW[0]
-    return plane_W
 
 
 def to_ring(party: Party, bits_n: Bits) -> Int64Array:
@@ -172,13 +146,13 @@ def _one_hot_blocks(mine_LW: Int64Array, padding: int) -> Int64Array:
     return values
 
 
-def _add_blocks(party: Party, mine_LW: Int64Array, *, generate: bool) -> Int64Array:
+def _add_blocks(party: Party, mine_LW: Int64Array) -> Int64Array:
     """Say of each block of two parties' addends whether it propagates, and generates, a carry.
 
     Returns
     -------
-    ndarray, (1 or 2, blocks, W)
-        Propagates; generates, if asked for.
+    ndarray, (2, blocks, W)
+        Propagates; generates.
 
     Notes
     -----
@@ -190,7 +164,7 @@ def _add_blocks(party: Party, mine_LW: Int64Array, *, generate: bool) -> Int64Ar
     left = _one_hot_blocks(mine_LW, padding=0 if party.rank == 0 else -1)
     equal = left[::-1]
     above = np.bitwise_xor.accumulate(equal, axis=0) ^ equal
-    right = np.stack([equal, above] if generate else [equal])
+    right = np.stack([equal, above])
     if party.rank == 0:
         right = np.zeros_like(right)
     else:

@@ -41,28 +41,6 @@ def truncate_local(x_enc: SharedTensor, bits: int) -> SharedTensor:
     return local(x_enc, lambda x: x >> bits) if bits else x_enc
 
 
-def is_zero(x_enc: SharedTensor, bit_length: int = 64) -> SharedTensor:
-    """Return shares of [x == 0] as integers 0 or 1, same shape.
-
-    Parameters
-    ----------
-    x_enc : SharedTensor
-    bit_length : int
-        |x| < 2^bit_length, 1 to 64: the fewer, the fewer rounds and bytes.
-
-    Notes
-    -----
-    Cost: one round where a look-up pays, else those of `mpc.protocols.boolean.zero` and one.
-    Leakage: none.
-    """
-    if lookup.pays(x_enc.nelement(), bit_length):
-        return open_now(lookup.equals_zero(x_enc, bit_length))
-    share, party = x_enc.share.contiguous().numpy(), x_enc.party
-    plane = boolean.zero(party, share.reshape(-1), bit_length)
-    bits = boolean.unpack(plane, share.size)
-    return party.holds(boolean.to_ring(party, bits).reshape(share.shape))
-
-
 def less_than_zero(x_enc: SharedTensor, bit_length: int = 64) -> SharedTensor:
     """Return shares of [x < 0] as integers 0 or 1, same shape.
 

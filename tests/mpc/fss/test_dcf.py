@@ -114,7 +114,7 @@ def test_an_empty_batch_gives_no_shares() -> None:
 @RINGS
 def test_lowest_bits_are_xor_shares(ring_bits: int) -> None:
     x, r = uniform(500, 5), uniform(500, 6)
-    bits = [fss.xor_shares(shares) for shares in signs(x, r, 64, ring_bits)]
+    bits = [shares & shares.dtype.type(1) for shares in signs(x, r, 64, ring_bits)]
     assert {int(bit) for bit in bits[0]} == {0, 1}
     assert np.array_equal(bits[0] ^ bits[1], x >> np.uint64(63))
 
@@ -190,10 +190,3 @@ def test_words_of_another_size_are_refused() -> None:
     layout = fss.sign_layout(4)
     with pytest.raises(FrameError, match=str(layout.num_bytes)):
         fss.CorrectionWords.from_bytes(layout, bytes(layout.num_bytes - 1))
-
-
-def test_speed_is_measured() -> None:
-    speed = fss.measure_signs(20, num_bits=10, repetitions=1)
-    assert speed.evaluate_us > 0
-    assert speed.generate_us > 0
-    assert speed.evaluations_per_second == pytest.approx(1e6 / speed.evaluate_us)

@@ -109,26 +109,18 @@ def evaluate(
 def test_any_64_bit_numbers(parties: Parties, values: list[int]) -> None:
     x = np.array(values, dtype=np.int64)
     assert evaluate(parties, boolean.negative, x, 64) == (x < 0).tolist()
-    assert evaluate(parties, boolean.zero, x, 64) == (x == 0).tolist()
 
 
 def test_all_short_numbers_at_every_length(parties: Parties) -> None:
     for bits in range(2, 10):
         x = np.tile(np.arange(-(1 << (bits - 1)) + 1, 1 << (bits - 1)), 3)
         assert evaluate(parties, boolean.negative, x, bits) == (x < 0).tolist(), bits
-        wide = np.arange(-(1 << bits) + 1, 1 << bits)
-        assert evaluate(parties, boolean.zero, wide, bits) == (wide == 0).tolist(), bits
-
-
-def test_numbers_of_one_bit(parties: Parties) -> None:
-    x = np.array([0, 1, -1, 0, 1])
-    assert evaluate(parties, boolean.zero, x, 1) == (x == 0).tolist()
 
 
 def test_lengths_that_are_no_lengths_are_refused(parties: Parties) -> None:
-    for circuit, bits in ((boolean.negative, 1), (boolean.negative, 65), (boolean.zero, 0)):
+    for bits in (1, 65):
         with pytest.raises(ValueError, match="bits"):
-            evaluate(parties, circuit, np.arange(3), bits)
+            evaluate(parties, boolean.negative, np.arange(3), bits)
 
 
 def test_each_length_at_its_own_edges(parties: Parties) -> None:
@@ -136,7 +128,6 @@ def test_each_length_at_its_own_edges(parties: Parties) -> None:
         top = (1 << (bits - 1)) - 1
         x = np.array([0, 1, -1, top, -top, top // 2, -top // 2], dtype=np.int64)
         assert evaluate(parties, boolean.negative, x, bits) == (x < 0).tolist(), bits
-        assert evaluate(parties, boolean.zero, x, bits) == (x == 0).tolist(), bits
 
 
 def test_all_pairs_of_two_parties_short_shares() -> None:
@@ -167,14 +158,10 @@ def test_rounds_are_those_of_the_table(parties: Parties) -> None:
     for bits in (2, 5, 7, 8, 33, 64):
         if parties.num_parties == 2:
             sign = 1 + math.ceil(math.log2(math.ceil((bits - 1) / 4)))
-            none = 1 + math.ceil(math.log2(math.ceil(bits / 4)))
         else:
             sign = saved + 1 + math.ceil(math.log2(bits - 1))
-            none = saved + math.ceil(math.log2(bits))
         evaluate(parties, boolean.negative, x, bits)
         assert len(parties.opened) == sign, bits
-        evaluate(parties, boolean.zero, x, bits)
-        assert len(parties.opened) == none, bits
 
 
 def test_what_is_opened_looks_like_tosses_of_a_coin(parties: Parties) -> None:

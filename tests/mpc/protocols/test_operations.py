@@ -55,7 +55,6 @@ def test_comparisons_at_the_edges(any_parties: Parties) -> None:
     """Numbers of 64 bits are too long for digits: three parties have circuits."""
     x = np.concatenate([EDGES, LAST])
     assert np.array_equal(any_parties("less_than_zero", x), x < 0)
-    assert np.array_equal(any_parties("is_zero", EDGES), EDGES == 0)
 
 
 @every_method
@@ -68,7 +67,12 @@ def test_comparisons_of_short_numbers_look_at_their_bits_only(
     above = np.arange(len(x), dtype=np.int64) << bits
     found = any_parties("less_than_zero", x + above, bits=bits, comparisons=comparisons)
     assert np.array_equal(found, x < 0)
-    assert np.array_equal(any_parties("is_zero", x, bits=bits), x == 0)
+
+
+@pytest.mark.parametrize("bits", [1, 4, 9])
+def test_zeros_are_found_mod_their_bits(any_parties: Parties, bits: int) -> None:
+    x = np.arange(-(1 << bits), 1 << bits)
+    assert np.array_equal(any_parties("equals_zero", x, bits=bits), x % (1 << bits) == 0)
 
 
 @pytest.mark.parametrize("bits", [1, 4, 9])
@@ -224,8 +228,7 @@ ROUNDS: dict[str, tuple[Callable[[Parties], object], Callable[[Parties], int]]] 
     "comparison": (lambda p: p("less_than_zero", TEN), lambda p: less(p, 64)),
     "short comparison": (lambda p: p("less_than_zero", TEN, bits=36), lambda p: less(p, 36)),
     "a sign that is looked up": (lambda p: p("less_than_zero", TEN, bits=9), lambda p: 1),
-    "equality": (lambda p: p("is_zero", TEN), lambda p: 6 if p.num_parties == 2 else 8),
-    "a zero that is looked up": (lambda p: p("is_zero", TEN, bits=9), lambda p: 1),
+    "a zero that is looked up": (lambda p: p("equals_zero", TEN, bits=9), lambda p: 1),
     "look-up": (lambda p: p("look_up", TEN, table=[3, 4]), lambda p: 1),
     "floored": (lambda p: p("floored", TEN, bits=9), lambda p: 0),
     "norms": (lambda p: p("within_bound", NINE), lambda p: 5 + less(p, 64)),
