@@ -34,7 +34,7 @@ def over_mesh(settings: Values) -> AllReduce:
     from mpc.net.frames import RoundClock
     from mpc.net.handshake import LOOPBACK, Identity, Reception, connect, listen
 
-    rank, chain = settings["rank"], RoundClock()
+    rank, clock = settings["rank"], RoundClock()
     me = Identity(
         role=f"party:{rank}",
         session=settings["session"],
@@ -43,14 +43,14 @@ def over_mesh(settings: Values) -> AllReduce:
     if rank == 0:
         listener = listen()
         reception = Reception(
-            listener, me=me, admits="party:1".__eq__, timeout_s=TIMEOUT_S, chain_of=lambda _: chain
+            listener, me=me, admits="party:1".__eq__, timeout_s=TIMEOUT_S, clock_of=lambda _: clock
         )
         reply(port=listener.getsockname()[1])
         link = reception.wait_for(["party:1"], timeout_s=TIMEOUT_S)["party:1"]
     else:
         address = Address(LOOPBACK, settings["port"])
-        link = connect(address, me=me, peer="party:0", timeout_s=TIMEOUT_S, chain=chain)
-    return MeshCommunicator(rank, {1 - rank: link}, chain).all_reduce
+        link = connect(address, me=me, peer="party:0", timeout_s=TIMEOUT_S, clock=clock)
+    return MeshCommunicator(rank, {1 - rank: link}, clock).all_reduce
 
 
 def stay_on(cores: list[int]) -> None:

@@ -6,12 +6,10 @@ privilege. The parties see shares only, and what the estimator shows is what the
 Shape letters: N points, K clusters, D dimensions.
 """
 
-import operator
-import secrets
 import warnings
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import Final, NoReturn, Self
+from typing import Final, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +18,7 @@ from sklearn.metrics import pairwise_distances_argmin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from mpc.errors import BudgetError, InputError, PolicyError, PrecisionWarning
+from mpc.estimator_parameters import init_rows, says, seed_of, whole
 from mpc.jobs.bounds import (
     Prepared,
     deviations_of,
@@ -41,8 +40,7 @@ LABELS_OPEN: Final[tuple[RevealPolicy, ...]] = ("assignments", "distances")
 """Policies under which labels, and what follows from them, may be seen."""
 OF_LABELS: Final = ("labels_", "cluster_centers_", "inertia_")
 """Attributes that are there only when labels are open."""
-
-_SEED_BITS: Final = 32
+FORMER_NAMES: Final = {"group_means_": "own_means_", "group_sizes_": "own_sizes_"}
 
 
 class WithheldError(PolicyError, AttributeError):
@@ -99,11 +97,11 @@ class SecureKMeans(ClusterMixin, BaseEstimator):  # type: ignore[misc]
 
     Attributes
     ----------
-    group_means_ : ndarray of float64, (N, D)
+    own_means_ : ndarray of float64, (N, D)
         Row i: the mean of row i's own cluster as its owner reconstructed it, within 2^-19 of the
         range of each feature, and 2^-24 where they are few; NaN where the cluster has fewer owners
         than `min_cluster_size`.
-    group_sizes_ : ndarray of int64, (N,)
+    own_sizes_ : ndarray of int64, (N,)
         Size of that cluster; -1 where it has too few owners.
     n_clusters_ : int
         K, given or chosen.
@@ -135,7 +133,7 @@ class SecureKMeans(ClusterMixin, BaseEstimator):  # type: ignore[misc]
     below `norm_bound`, and `fit` warns with `mpc.errors.PrecisionWarning` where they are too few.
     The parties and the server learn `norm_bound` and the other bounds of `mpc.jobs.job.ClusterJob`.
 
-    Leakage: `group_means_` has every owner's mean, so whoever holds the fitted estimator sees whose
+    Leakage: `own_means_` has every owner's mean, so whoever holds the fitted estimator sees whose
     are equal, under any policy. It is for the process that held the rows anyway.
     """
 
@@ -258,8 +256,13 @@ class SecureKMeans(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         )
         return np.asarray(known[nearest_N], dtype=np.int64)
 
-    def __getattr__(self, name: str) -> NoReturn:
-        """Say which policy would open an attribute that is secret."""
+    def __getattr__(self, name: str) -> object:
+        """Say which policy would open an attribute that is secret, or what it is called now."""
+        if name in FORMER_NAMES and "policy_" in vars(self):
+            now = FORMER_NAMES[name]
+            what = f"{name} is now {now}; the former name is understood until version 0.3"
+            warnings.warn(what, FutureWarning, stacklevel=2)
+            return getattr(self, now)
         if name in OF_LABELS and "policy_" in vars(self):
             raise _withheld(name, self.policy_)
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
@@ -267,28 +270,28 @@ class SecureKMeans(ClusterMixin, BaseEstimator):  # type: ignore[misc]
     def _job(self, given: Prepared) -> ClusterJob:
         """Return the public description of the job, bounds and all, or refuse the parameters."""
         n = len(given.points_ND)
-        k = None if self.n_clusters is None else _whole("n_clusters", self.n_clusters)
+        k = None if self.n_clusters is None else whole("n_clusters", self.n_clusters)
         if k is not None and k > n:
             raise InputError(f"n_samples={n} should be >= n_clusters={k}")
-        rows = _init_rows(self.init)
+        rows = init_rows(self.init)
         start = start_of(
             n,
             k,
-            init=next((name for name in INITS if _says(self.init, name)), None),
-            restarts=None if self.n_init is None else _whole("n_init", self.n_init),
-            iterations=None if self.max_iter is None else _whole("max_iter", self.max_iter),
+            init=next((name for name in INITS if says(self.init, name)), None),
+            restarts=None if self.n_init is None else whole("n_init", self.n_init),
+            iterations=None if self.max_iter is None else whole("max_iter", self.max_iter),
             rows_given=rows is not None,
         )
         job = ClusterJob(
             k=k,
             iterations=start.iterations,
             reveal=self.reveal,
-            min_cluster_size=_whole("min_cluster_size", self.min_cluster_size),
+            min_cluster_size=whole("min_cluster_size", self.min_cluster_size),
             init_rows=rows,
             init=start.init,
             restarts=start.restarts,
-            seed=_seed(self.random_state),
-            k_max=_whole("k_max", self.k_max),
+            seed=seed_of(self.random_state),
+            k_max=whole("k_max", self.k_max),
             comparisons=self.comparisons,
             standardize=self.standardize,
             norm_bound=self.norm_bound,
@@ -304,11 +307,11 @@ class SecureKMeans(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         if self.owners is None:
             return None
         if isinstance(self.owners, Sequence | np.ndarray):
-            owners = tuple(_whole("owners", owner, least=0) for owner in self.owners)
+            owners = tuple(whole("owners", owner, least=0) for owner in self.owners)
             if len(owners) != n:
                 raise InputError(f"owners names {len(owners)} rows, but X has {n}")
             return owners
-        num_owners = _whole("owners", self.owners)
+        num_owners = whole("owners", self.owners)
         return tuple(row % num_owners for row in range(n))
 
     def _opened(self) -> AbstractContextManager[Session]:
@@ -333,8 +336,8 @@ class SecureKMeans(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         self.scale_ = deviations_of(points_ND) if job.standardize else np.ones(points_ND.shape[1])
         self.n_clusters_ = result.k
         self.n_iter_ = result.iterations
-        self.group_means_: FloatArray = given.restored(result.means_NM)
-        self.group_sizes_ = result.sizes_N
+        self.own_means_: FloatArray = given.restored(result.means_NM)
+        self.own_sizes_ = result.sizes_N
         self.ledger_: tuple[LedgerEntry, ...] = result.ledger
         self.traffic_: Traffic = result.traffic
         if job.reveal in LABELS_OPEN and result.labels_N is not None:
@@ -359,44 +362,6 @@ def _check_norms(given: Prepared, job: ClusterJob) -> None:
             f"a row of X is farther from the mean than norm_bound={bound:.6g}; raise it to "
             f"{public_bound(rows_ND):.6g}, or clip the row"
         )
-
-
-def _init_rows(init: object) -> tuple[int, ...] | None:
-    """Return the public start, or None for one chosen under sharing."""
-    if init is None or any(_says(init, name) for name in INITS):
-        return None
-    rows = np.asarray(init)
-    if rows.ndim != 1 or rows.dtype.kind not in "iu":
-        raise InputError(
-            f"init must be {' or '.join(map(repr, INITS))}, or n_clusters row numbers of X: a "
-            "centre is public, so none but a row can be one; an array of "
-            f"{rows.dtype}, shape {rows.shape}, was given"
-        )
-    return tuple(rows.tolist())
-
-
-def _says(init: object, name: str) -> bool:
-    return isinstance(init, str) and init == name
-
-
-def _seed(random_state: int | np.random.RandomState | None) -> int:
-    """Return the seed of public draws."""
-    if random_state is None:
-        return secrets.randbits(_SEED_BITS)
-    if isinstance(random_state, np.random.RandomState):
-        return int(random_state.randint(1 << (_SEED_BITS - 1)))
-    return _whole("random_state", random_state, least=0)
-
-
-def _whole(name: str, value: object, *, least: int = 1) -> int:
-    """Return a parameter that must be a whole number."""
-    try:
-        number = operator.index(value)  # type: ignore[arg-type]
-    except TypeError:
-        raise InputError(f"{name}={value!r} is not a whole number") from None
-    if number < least:
-        raise InputError(f"{name}={value!r} but at least {least} is needed")
-    return number
 
 
 def _withheld(name: str, policy: RevealPolicy) -> WithheldError:

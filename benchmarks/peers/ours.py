@@ -45,7 +45,7 @@ class Ours:
         self.run(task)
 
     def run(self, task: Task) -> Outcome:
-        """Cluster under policy `own-mean`; each owner reconstructs the mean of its own group.
+        """Cluster under policy `own-mean`; each owner reconstructs the mean of its own cluster.
 
         Raises
         ------

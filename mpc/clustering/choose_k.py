@@ -37,49 +37,49 @@ MARGIN_BITS: Final = _MARGIN_FRACTION + 9
 
 
 def chosen_k(
-    points: Points, inner: InnerProducts[Masked], members: Masked, k_max: int, door: Revealer
+    points: Points, inner: InnerProducts[Masked], assignment: Masked, k_max: int, revealer: Revealer
 ) -> int:
     """Open the largest legal number of clusters.
 
     Parameters
     ----------
     points : Points
-    inner : Inner
-    members : Masked, (N, C)
+    inner : InnerProducts
+    assignment : Masked, (N, C)
         Of candidates 1 .. k_max side by side.
     k_max : int
         1 .. 16.
-    door : Opener
+    revealer : Revealer
 
     Notes
     -----
     The inner product of means i and j is X_ij / (c_i c_j), X = S^T G S; within sums of squares are
     the squared norms of all that count, less the sum of X_ii / c_i.
 
-    Cost: 7 + R_lt rounds; E comparisons of `MARGIN_BITS` bits. Leakage: the number, by the door.
+    Cost: 7 + R_lt rounds; E comparisons of `MARGIN_BITS` bits. Leakage: the number.
     """
     if k_max == 1:
         return 1
-    groups = tuple(range(1, k_max + 1))
-    low, high = pairs_of(groups)
-    counts_enc_C = local(members.secret, lambda p: p.sum(0))
+    blocks = tuple(range(1, k_max + 1))
+    low, high = pairs_of(blocks)
+    counts_enc_C = local(assignment.secret, lambda p: p.sum(0))
     num_points, dim = points.rows.share.shape
     between_enc_CC, of_counts_enc = open_batch(
-        inner.between_sums(members), look_up(counts_enc_C, list(_tables(num_points, dim, k_max)))
+        inner.between_sums(assignment), look_up(counts_enc_C, list(_tables(num_points, dim, k_max)))
     )
     by_one, by_other, allowances, empty_enc_C = _by_kind(of_counts_enc)
     # Every pair and every cluster itself, each a row i and a column j: X_ij / c_i first.
-    rows, columns = _with_diagonal(low, high, sum(groups))
+    rows, columns = _with_diagonal(low, high, sum(blocks))
     x_enc = local(between_enc_CC, lambda x: x[rows, columns])
     shares_enc = _divided(x_enc, by_one, rows)
-    within_enc_G = _within(points, shares_enc, groups)
+    within_enc_G = _within(points, shares_enc, blocks)
     means_enc, spreads_enc_C = _second(
-        shares_enc, within_enc_G, by_other, allowances, columns, groups
+        shares_enc, within_enc_G, by_other, allowances, columns, blocks
     )
     margins_enc_E = _margins(means_enc, spreads_enc_C, low, high)
     failed_enc_E = less_than_zero(margins_enc_E, MARGIN_BITS)
-    legal_enc_G = _legal(failed_enc_E, empty_enc_C, groups)
-    return _opened(legal_enc_G, door)
+    legal_enc_G = _legal(failed_enc_E, empty_enc_C, blocks)
+    return _opened(legal_enc_G, revealer)
 
 
 Pair = tuple[SharedTensor, SharedTensor]
@@ -136,14 +136,14 @@ def _divided(x_enc: SharedTensor, by: Pair, at: Int64Array) -> SharedTensor:
     return division.quotients(x, low, rest)
 
 
-def _within(points: Points, shares_enc: SharedTensor, groups: tuple[int, ...]) -> SharedTensor:
+def _within(points: Points, shares_enc: SharedTensor, blocks: tuple[int, ...]) -> SharedTensor:
     """Return shares of within-cluster sums of squares, (G,), with `_SHARE_BITS`."""
-    columns = sum(groups)
+    columns = sum(blocks)
 
     def less(shares: torch.Tensor) -> torch.Tensor:
         total = points.sqnorms_enc_N.share.sum() << (_SHARE_BITS - GRAM_BITS)
-        explained = torch.split(shares[-columns:], list(groups))
-        within: torch.Tensor = total - torch.stack([part.sum() for part in explained])
+        between_squares = torch.split(shares[-columns:], list(blocks))
+        within: torch.Tensor = total - torch.stack([part.sum() for part in between_squares])
         return within
 
     return local(shares_enc, less)
@@ -155,10 +155,10 @@ def _second(
     by_other: Pair,
     allowances: Pair,
     columns: Int64Array,
-    groups: tuple[int, ...],
+    blocks: tuple[int, ...],
 ) -> tuple[SharedTensor, SharedTensor]:
     """Divide by the other count, and multiply spreads by allowances: (E + C,) and (C,); a round."""
-    candidate_of = np.repeat(np.arange(len(groups)), groups)
+    candidate_of = np.repeat(np.arange(len(blocks)), blocks)
     pairs = len(columns)
     x_enc = shares_enc.like(torch.cat([shares_enc.share, within_enc_G.share[candidate_of]]))
     factors = [
@@ -195,25 +195,25 @@ def _margins(
 
 
 def _legal(
-    failed_enc_E: SharedTensor, empty_enc_C: SharedTensor, groups: tuple[int, ...]
+    failed_enc_E: SharedTensor, empty_enc_C: SharedTensor, blocks: tuple[int, ...]
 ) -> SharedTensor:
     """Return shares of which candidates no pair fails and no empty cluster, (G,); one round."""
-    pairs = [size * (size - 1) // 2 for size in groups]
+    pairs = [size * (size - 1) // 2 for size in blocks]
 
-    def per_group(failed: torch.Tensor) -> torch.Tensor:
+    def per_block(failed: torch.Tensor) -> torch.Tensor:
         fails = [part.sum() for part in torch.split(failed, pairs)]
-        empties = [part.sum() for part in torch.split(empty_enc_C.share, list(groups))]
+        empties = [part.sum() for part in torch.split(empty_enc_C.share, list(blocks))]
         return torch.stack([a + b for a, b in zip(fails, empties, strict=True)])
 
-    most = pairs[-1] + groups[-1]
-    return open_now(equals_zero(local(failed_enc_E, per_group), most.bit_length()))
+    most = pairs[-1] + blocks[-1]
+    return open_now(equals_zero(local(failed_enc_E, per_block), most.bit_length()))
 
 
-def _opened(legal_enc_G: SharedTensor, door: Revealer) -> int:
+def _opened(legal_enc_G: SharedTensor, revealer: Revealer) -> int:
     """Open the largest legal candidate; 1 is legal always. Two rounds."""
     num_candidates = legal_enc_G.size(0) - 1
     index_enc_1 = local(legal_enc_G, lambda b: (b[1:] << torch.arange(num_candidates)).sum()[None])
     largest = [1] + [value.bit_length() + 1 for value in range(1, 1 << num_candidates)]
     (k_enc_1,) = open_now(look_up(index_enc_1, [np.array(largest, dtype=np.int64)]))
-    opened = open_now(door.reveal(k_enc_1, CHOSEN_K, why="k chosen under sharing"))
+    opened = open_now(revealer.reveal(k_enc_1, CHOSEN_K, why="k chosen under sharing"))
     return max(1, int(opened[0])) if opened is not None else 1

@@ -1,14 +1,14 @@
 """Distances to cluster means under sharing; `mpc.reference.kmeans` is the twin.
 
-Members P are rows that are one-hot for points that count, and zero for others, secret-shared or,
-when the policy opens labels, known but for who counts. With U the inner products of all points with
-the sums of P's columns, V the sums' squared lengths and c the counts, the squared distance of point
-i to the mean of cluster k, up to a term without k, is V_k / c_k^2 - 2 U_ik / c_k. No mean is ever
-formed.
+The assignment P has one-hot rows for valid points, and zeros for others. It is secret-shared or,
+when the policy opens labels, known but for which points are valid. With U the inner products of all
+points with the sums of P's columns, V the sums' squared lengths and c the counts, the squared
+distance of point i to the mean of cluster k, up to a term without k, is V_k / c_k^2 - 2 U_ik / c_k.
+No mean is ever formed.
 
 An empty cluster gets a distance beyond all others: it captures nothing and stays empty.
 
-Shape letters: N points, C columns: K clusters, or the clusters of several groups side by side.
+Shape letters: N points, C columns: K clusters, or the clusters of several blocks side by side.
 """
 
 from collections.abc import Sequence
@@ -34,7 +34,7 @@ def look_up_counts(
 
     Returns
     -------
-    Pending list of 5 SharedTensors, (C,)
+    DeferredOpening of a list of 5 SharedTensors, (C,)
         Entries of the two tables of 1/c^2 and of the two of 1/c; what is added for an empty
         cluster. See `mpc.protocols.division`.
 
@@ -57,7 +57,7 @@ def centre_distances(
     inner: Split | SharedTensor,
     sqnorms_enc_C: SharedTensor,
     of_counts: Sequence[SharedTensor],
-    groups: Sequence[int],
+    blocks: Sequence[int],
 ) -> DeferredOpening[SharedTensor]:
     """Return shares of squared distances to means, less each point's own squared norm, (N, C).
 
@@ -65,18 +65,18 @@ def centre_distances(
     ----------
     inner : Split or SharedTensor, (N, C)
         U, `GRAM_BITS` fractional bits, of points of norm at most 1 but for rounding.
-    lengths_enc_C : SharedTensor, (C,)
+    sqnorms_enc_C : SharedTensor, (C,)
         V, 0 .. N^2 in `GRAM_BITS`.
     of_counts : list of SharedTensor, (C,)
         From `look_up_counts`.
-    groups : sequence of int
-        Columns of each group.
+    blocks : sequence of int
+        Columns of each block.
 
     Returns
     -------
     SharedTensor, (N, C)
         `COMPARED_FRACTION` fractional bits, right mod 2^COMPARED_BITS: between -1 and 3 but for
-        rounding, 3.5 for an empty cluster, and `tie_units` more for each place in the group.
+        rounding, 3.5 for an empty cluster, and `tie_units` more for each place in the block.
 
     Notes
     -----
@@ -88,10 +88,10 @@ def centre_distances(
     """
     *tables_enc, far_enc_C = of_counts
     tables = batch(*map(masked, tables_enc))
-    lengths = split(sqnorms_enc_C, shift=HIGHER_SHIFT)
+    sqnorms = split(sqnorms_enc_C, shift=HIGHER_SHIFT)
     products = resolved(inner) if isinstance(inner, Split) else split(inner, signed=True)
     pending: DeferredOpening[tuple[tuple[Masked, ...], Split, Split]] = batch(
-        tables, lengths, products
+        tables, sqnorms, products
     )
 
     def finish(settled: tuple[tuple[Masked, ...], Split, Split]) -> SharedTensor:
@@ -99,43 +99,43 @@ def centre_distances(
         squared_enc_C = division.quotients(squares, of_square, rest_of_square)
         over_c_enc_NC = division.quotients(products, of_one, rest_of_one, "ik,k->ik")
         sqdist_enc_NC = squared_enc_C + far_enc_C - local(over_c_enc_NC, lambda x: 2 * x)
-        return comparable(sqdist_enc_NC, DISTANCE_BITS, groups)
+        return comparable(sqdist_enc_NC, DISTANCE_BITS, blocks)
 
     return pending.then(finish)
 
 
 def comparable(
-    sqdist_enc_NC: SharedTensor, fractional_bits: int, groups: Sequence[int]
+    sqdist_enc_NC: SharedTensor, fractional_bits: int, blocks: Sequence[int]
 ) -> SharedTensor:
     """Return distances as `mpc.protocols.argmin.nearest` takes them, (N, C); no message.
 
     Parameters
     ----------
-    dist_enc_NC : SharedTensor, (N, C)
+    sqdist_enc_NC : SharedTensor, (N, C)
         Between -1 and 4.
     fractional_bits : int
         At least `COMPARED_FRACTION`.
-    groups : sequence of int
+    blocks : sequence of int
         In each of which a later column loses ties.
     """
-    places_C = torch.cat([torch.arange(size, dtype=torch.int64) for size in groups])
+    places_C = torch.cat([torch.arange(size, dtype=torch.int64) for size in blocks])
     dropped = fractional_bits - COMPARED_FRACTION
     tie = tie_units(sqdist_enc_NC.size(0)) << dropped
     return truncate_local(sqdist_enc_NC + places_C * tie, dropped)
 
 
-def moved(members: Masked, before: Masked) -> SharedTensor:
-    """Return shares of how many points have changed their cluster, over all groups, (1,).
+def moved(assignment: Masked, before: Masked) -> SharedTensor:
+    """Return shares of how many points have changed their cluster, over all blocks, (1,).
 
     Parameters
     ----------
-    members, before : Masked, (N, C)
-        Rows one-hot in every group, or zero for points that do not count.
+    assignment, before : Masked, (N, C)
+        Rows one-hot in every block, or zero for rejected points.
 
     Notes
     -----
     Cost: no round. Leakage: none.
     """
-    agreement_enc_1 = multiply("ik,ik->", members, before)
-    present_enc_1 = local(members.secret, lambda p: p.sum().reshape(1))
+    agreement_enc_1 = multiply("ik,ik->", assignment, before)
+    present_enc_1 = local(assignment.secret, lambda p: p.sum().reshape(1))
     return present_enc_1 - agreement_enc_1

@@ -44,14 +44,14 @@ from mpc.protocols.division import Split, split
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Points:
-    """Points within the bound, and who counts."""
+    """Points within the bound, and which are valid."""
 
     rows: Masked
-    """(N, D), `POINT_BITS` fractional bits; left-out points are at the origin."""
+    """(N, D), `POINT_BITS` fractional bits; rejected points are at the origin."""
     sqnorms_enc_N: SharedTensor = field(repr=False)
     """Squared norms, (N,), `GRAM_BITS` fractional bits."""
-    kept: Masked
-    """(N,): 1 for points that count, 0 for those left out."""
+    valid: Masked
+    """(N,): 1 for valid points, 0 for rejected ones."""
 
     @property
     def num_points(self) -> int:
@@ -76,12 +76,12 @@ def points_within_bounds(
     -------
     Points
     Masked, (N, M)
-        Payloads; those of left-out points, whose members are zero, are as they came.
+        Payloads; those of rejected points, whose rows of an assignment are zero, are as they came.
 
     Notes
     -----
     b_i = [squared norms of point i and of its payload are within their limits] is computed and
-    never opened; products with 0 are exact mod 2^64, so that nothing of a left-out point stays.
+    never opened; products with 0 are exact mod 2^64, so that nothing of a rejected point stays.
 
     No squared norm wraps around, whatever ring elements an owner shares: they are cut to their
     width first, and where the squares of that width might wrap, a coarse norm, of numbers with
@@ -114,10 +114,10 @@ def points_within_bounds(
         excess(multiply("id,id->i", payload, payload), squared_payload_limit(job, num_payload)),
         *excess_of_coarse(dropped, norm_limit(job, dim), shift),
     ]
-    kept_enc_N = all_within(excesses, fitting)
-    kept, lengths = open_batch(masked(kept_enc_N), masked(sqnorms_enc_N))
-    rows = open_now(masked(multiply("i,id->id", kept, given)))
-    within = Points(rows=rows, sqnorms_enc_N=multiply("k,k->k", kept, lengths), kept=kept)
+    valid_enc_N = all_within(excesses, fitting)
+    valid, sqnorms = open_batch(masked(valid_enc_N), masked(sqnorms_enc_N))
+    rows = open_now(masked(multiply("i,id->id", valid, given)))
+    within = Points(rows=rows, sqnorms_enc_N=multiply("k,k->k", valid, sqnorms), valid=valid)
     return within, payload
 
 
@@ -130,7 +130,7 @@ class InnerProducts(Protocol[WeightsT]):
     def with_sums(self, weights: WeightsT) -> SharedTensor:
         """Return shares of U = Y (Y^T S), (N, C)."""
 
-    def with_sums_and_lengths(
+    def with_sums_and_sqnorms(
         self, weights: WeightsT
     ) -> DeferredOpening[tuple[SharedTensor | Split, SharedTensor]]:
         """Return U, split where it has been opened, and shares of diag(S^T U), (C,).
@@ -155,7 +155,7 @@ class GramInnerProducts:
         """Return shares of U."""
         return multiply("ij,jk->ik", self.gram, weights)
 
-    def with_sums_and_lengths(
+    def with_sums_and_sqnorms(
         self, weights: Masked
     ) -> DeferredOpening[tuple[SharedTensor | Split, SharedTensor]]:
         """Return U, split, and squared lengths."""
@@ -182,7 +182,7 @@ class RowInnerProducts:
         """Return shares of U."""
         return multiply("ij,jk->ik", self.rows, open_now(self._sums(weights)))
 
-    def with_sums_and_lengths(
+    def with_sums_and_sqnorms(
         self, weights: Masked
     ) -> DeferredOpening[tuple[SharedTensor | Split, SharedTensor]]:
         """Return U and squared lengths, from the sums Y^T S themselves."""
@@ -220,7 +220,7 @@ class ShareInnerProducts:
         """Return shares of U."""
         return local(self.gram_enc_NN, lambda gram: self._matmul(gram, weights))
 
-    def with_sums_and_lengths(
+    def with_sums_and_sqnorms(
         self, weights: torch.Tensor
     ) -> DeferredOpening[tuple[SharedTensor | Split, SharedTensor]]:
         """Return U and squared lengths."""

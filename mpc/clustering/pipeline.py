@@ -1,6 +1,6 @@
-"""The clustering itself, from secret-shared points to each point's secret-shared group sum.
+"""The clustering itself: from secret-shared points to secret-shared sums of their clusters.
 
-Shape letters: N points, K clusters, C columns of all groups, D dimensions of a point, M of a
+Shape letters: N points, K clusters, C columns of all blocks, D dimensions of a point, M of a
 payload.
 """
 
@@ -11,8 +11,8 @@ import torch
 
 from mpc.clustering import restarts, seeding
 from mpc.clustering.choose_k import chosen_k
+from mpc.clustering.cluster_sums import cluster_sums
 from mpc.clustering.distances import comparable
-from mpc.clustering.group_means import group_sums
 from mpc.clustering.inner_products import (
     GramInnerProducts,
     InnerProducts,
@@ -59,12 +59,12 @@ def cluster_shares(
     points_enc_ND: SharedTensor,
     payload_enc_NM: SharedTensor,
     *,
-    door: Revealer,
+    revealer: Revealer,
     meter: Steps,
     decide: Callable[[], Decision],
     owner_of_N: Sequence[int] | None = None,
 ) -> Clustering:
-    """Cluster the points within the bound, and open to each owner its own group's sum and size.
+    """Cluster the points within the bound, and open to each owner its own cluster's sum and size.
 
     Parameters
     ----------
@@ -72,7 +72,7 @@ def cluster_shares(
     points_enc_ND : SharedTensor, (N, D)
         As owners share them; see `mpc.jobs.encoding`.
     payload_enc_NM : SharedTensor, (N, M)
-    door : Opener
+    revealer : Revealer
         Opens what the job's policy allows.
     meter : Steps
         Surrounds each step.
@@ -87,63 +87,67 @@ def cluster_shares(
 
     Notes
     -----
-    A point over the bound counts nowhere, and its owner gets sum 0 and size 0; see
+    A point over a bound is rejected: it is in no cluster, and its owner gets sum 0 and size 0; see
     `mpc.clustering.inner_products`.
 
-    Cost: see `mpc.costs.job_cost`, which counts rounds and bytes of every step. Leakage:
-    what the ledger says. Rounds and bytes depend on the job, N, D, M and the number of iterations,
-    never on who is left out; see `mpc.clustering.inner_products` for what can be inferred.
+    Cost: see `mpc.costs.job_cost`, which counts rounds and bytes of every step. Leakage: what the
+    ledger says. Rounds and bytes depend on the job, N, D, M and the number of iterations, never on
+    which points are rejected; see `mpc.clustering.inner_products` for what can be inferred.
     """
     with meter.step("norms"):
         points, payload = points_within_bounds(points_enc_ND, payload_enc_NM, job)
     if job.reveal == "distances":
-        found = _decided_by_server(job, points, door, meter, decide)
+        found = _decided_by_server(job, points, revealer, meter, decide)
     else:
-        found = _found_by_parties(job, points, door, meter)
+        found = _found_by_parties(job, points, revealer, meter)
     if job.evaluate:
         open_now(
-            door.reveal(
-                labels_of(found.members_enc_NK), EVALUATION, why="simulation: compared with truth"
+            revealer.reveal(
+                labels_of(found.assignment_enc_NK),
+                EVALUATION,
+                why="simulation: compared with truth",
             )
         )
     with meter.step("means"):
-        sums_enc = group_sums(found.members_enc_NK, payload, job.min_cluster_size, owner_of_N)
-    door.reveal(sums_enc, OWN_MEAN, why="own mean, one row each")
+        sums_enc = cluster_sums(found.assignment_enc_NK, payload, job.min_cluster_size, owner_of_N)
+    revealer.reveal(sums_enc, OWN_MEAN, why="own mean, one row each")
     return Clustering(k=found.k, iterations=found.iterations, labels=found.labels)
 
 
-def _found_by_parties(job: ClusterJob, points: Points, door: Revealer, meter: Steps) -> Found:
+def _found_by_parties(job: ClusterJob, points: Points, revealer: Revealer, meter: Steps) -> Found:
     """Start, iterate and choose under sharing."""
-    in_sight = job.reveal == "assignments" and not job.is_batch
+    labels_public = job.reveal == "assignments" and not job.is_batch
     with meter.step("distances"):
-        inner = _source(points, in_sight=in_sight)
+        inner = _source(points, labels_public=labels_public)
     k_max = job.k or largest_candidate(points.num_points, job.k_max)
-    groups = (k_max,) * job.restarts if job.k else tuple(range(1, k_max + 1))
+    blocks = (k_max,) * job.restarts if job.k else tuple(range(1, k_max + 1))
     with meter.step("start"):
-        sqdist_enc_NC = _start(job, points, inner, k_max, groups)
+        sqdist_enc_NC = _start(job, points, inner, k_max, blocks)
     if isinstance(inner, ShareInnerProducts):
-        return lloyd_public_labels(points, inner, sqdist_enc_NC, job.iterations, door, meter)
-    found = lloyd_secret_labels(points, inner, sqdist_enc_NC, groups, job.iterations, door, meter)
+        return lloyd_public_labels(points, inner, sqdist_enc_NC, job.iterations, revealer, meter)
+    found = lloyd_secret_labels(
+        points, inner, sqdist_enc_NC, blocks, job.iterations, revealer, meter
+    )
     if not job.is_batch:
         return found
     with meter.step("choice"):
         if job.k is None:
-            found = _with_chosen_k(points, inner, found, k_max, door)
+            found = _with_chosen_k(points, inner, found, k_max, revealer)
         else:
-            found = _best(points, inner, found, groups)
+            found = _best(points, inner, found, blocks)
         if job.reveal == "assignments":
-            labels_enc_N = labels_of(found.members_enc_NK)
-            labels = open_now(door.reveal(labels_enc_N, LABELS, why="policy assignments"))
+            labels_enc_N = labels_of(found.assignment_enc_NK)
+            labels = open_now(revealer.reveal(labels_enc_N, LABELS, why="policy assignments"))
             found = found.labelled(labels)
     return found
 
 
 def _source(
-    points: Points, *, in_sight: bool
+    points: Points, *, labels_public: bool
 ) -> ShareInnerProducts | GramInnerProducts | RowInnerProducts:
     """Choose where inner products come from; see `mpc.clustering.inner_products`."""
     num_points, dim = points.rows.share.shape
-    if in_sight:
+    if labels_public:
         return ShareInnerProducts(gram_matrix(points))
     if num_points <= 2 * dim:
         return GramInnerProducts(open_now(masked(gram_matrix(points))))
@@ -155,58 +159,58 @@ def _start(
     points: Points,
     inner: InnerProducts[Masked] | ShareInnerProducts,
     k_max: int,
-    groups: tuple[int, ...],
+    blocks: tuple[int, ...],
 ) -> SharedTensor:
-    """Return shares of squared distances to the first centres of every group, (N, C)."""
+    """Return shares of squared distances to the first centres of every block, (N, C)."""
     if job.init_rows is not None:
         sqdist_enc_NC = seeding.given_rows(points, inner, job.init_rows)
-        return comparable(sqdist_enc_NC, GRAM_BITS, groups)
+        return comparable(sqdist_enc_NC, GRAM_BITS, blocks)
     of_secrets = RowInnerProducts(points.rows) if isinstance(inner, ShareInnerProducts) else inner
     if job.init == "k-means++":
         draws_BK = public_draws(job.seed, points.num_points, job.restarts, k_max)
         sqdist_enc_NC = seeding.plus_plus(points, of_secrets, k_max, draws_BK)
     else:
         picked_enc_NK = seeding.farthest_first(points, of_secrets, k_max)
-        sqdist_enc_NC = seeding.columns_of(picked_enc_NK, groups)
-    return comparable(sqdist_enc_NC, GRAM_BITS, groups)
+        sqdist_enc_NC = seeding.columns_of(picked_enc_NK, blocks)
+    return comparable(sqdist_enc_NC, GRAM_BITS, blocks)
 
 
 def _best(
-    points: Points, inner: InnerProducts[Masked], found: Found, groups: tuple[int, ...]
+    points: Points, inner: InnerProducts[Masked], found: Found, blocks: tuple[int, ...]
 ) -> Found:
     """Take the restart of least inertia."""
-    counts_enc_C = local(found.members_enc_NK, lambda p: p.sum(0))
-    members, of_counts = open_batch(
-        masked(found.members_enc_NK),
-        restarts.look_up_explained(counts_enc_C, points.num_points),
+    counts_enc_C = local(found.assignment_enc_NK, lambda p: p.sum(0))
+    assignment, of_counts = open_batch(
+        masked(found.assignment_enc_NK),
+        restarts.look_up_for_between(counts_enc_C, points.num_points),
     )
-    explained_enc_G = restarts.explained(inner, members, of_counts, groups)
-    return replace(found, members_enc_NK=restarts.best_of(explained_enc_G, members, groups[0]))
+    between_enc_B = restarts.between_squares(inner, assignment, of_counts, blocks)
+    return replace(found, assignment_enc_NK=restarts.best_of(between_enc_B, assignment, blocks[0]))
 
 
 def _with_chosen_k(
-    points: Points, inner: InnerProducts[Masked], found: Found, k_max: int, door: Revealer
+    points: Points, inner: InnerProducts[Masked], found: Found, k_max: int, revealer: Revealer
 ) -> Found:
     """Take the candidate of the number of clusters that is chosen, and opened.
 
     There are columns for all that may be chosen, so that what follows needs the same randomness
     whatever is.
     """
-    members = open_now(masked(found.members_enc_NK))
-    k = chosen_k(points, inner, members, k_max, door)
+    assignment = open_now(masked(found.assignment_enc_NK))
+    k = chosen_k(points, inner, assignment, k_max, revealer)
     first = k * (k - 1) // 2
     missing = k_max - k
-    members_enc_NK = local(
-        found.members_enc_NK,
+    assignment_enc_NK = local(
+        found.assignment_enc_NK,
         lambda p: torch.nn.functional.pad(p[:, first : first + k], (0, missing)),
     )
-    return replace(found, members_enc_NK=members_enc_NK, k=k)
+    return replace(found, assignment_enc_NK=assignment_enc_NK, k=k)
 
 
 def _decided_by_server(
     job: ClusterJob,
     points: Points,
-    door: Revealer,
+    revealer: Revealer,
     meter: Steps,
     decide: Callable[[], Decision],
 ) -> Found:
@@ -216,34 +220,34 @@ def _decided_by_server(
     needs the same randomness whatever it chooses.
     """
     with meter.step("distances"):
-        sqdist_enc_NN = _distances_of_kept(points)
+        sqdist_enc_NN = _distances_of_valid(points)
     with meter.step("assignments"):
-        door.reveal(sqdist_enc_NN, DISTANCES, why="the server chooses k and the labels")
+        revealer.reveal(sqdist_enc_NN, DISTANCES, why="the server chooses k and the labels")
         decision = decide()
     columns = job.k or job.k_max
     if not all(0 <= label < columns for label in decision.labels):
         raise FrameError(f"the server sent a label outside 0 .. {columns - 1}")
     onehot_NK = torch.eye(columns, dtype=torch.int64)[torch.tensor(decision.labels)]
     return Found(
-        members_enc_NK=local(points.kept.secret, lambda b: b[:, None] * onehot_NK),
+        assignment_enc_NK=local(points.valid.secret, lambda b: b[:, None] * onehot_NK),
         k=decision.k,
         iterations=decision.iterations,
         labels=decision.labels,
     )
 
 
-def _distances_of_kept(points: Points) -> SharedTensor:
-    """Return shares of squared distances, (N, N), with zeros in left-out rows and columns.
+def _distances_of_valid(points: Points) -> SharedTensor:
+    """Return shares of squared distances, (N, N), with zeros in rejected rows and columns.
 
     Notes
     -----
     For policy `distances`, whose server must know whom to leave out, and by the zeros does; it
-    learns nothing else of a left-out point. Left-out rows of the Gram matrix are zero already, so
+    learns nothing else of a rejected point. Rejected rows of the Gram matrix are zero already, so
     that only the lengths of others must be.
 
     Cost: one round. Leakage: none here.
     """
-    lengths = open_now(masked(points.sqnorms_enc_N))
-    both_enc_NN = multiply("i,j->ij", points.kept, lengths)
+    sqnorms = open_now(masked(points.sqnorms_enc_N))
+    both_enc_NN = multiply("i,j->ij", points.valid, sqnorms)
     both = both_enc_NN.share
     return both_enc_NN.like(both + both.t() - 2 * gram_matrix(points).share)

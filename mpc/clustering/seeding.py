@@ -22,14 +22,14 @@ def given_rows(
 ) -> SharedTensor:
     """Return shares of squared distances to public rows, less a term of each point's own, (N, K).
 
-    A row that was left out puts its centre at the origin.
+    The centre of a rejected row is the origin.
 
     Notes
     -----
     Cost: none with a Gram matrix; else one round, 8 D K bytes. Leakage: none.
     """
-    lengths = local(points.sqnorms_enc_N, lambda n: n[list(rows)])
-    return lengths - local(inner.with_rows(rows), lambda u: 2 * u)
+    sqnorms = local(points.sqnorms_enc_N, lambda n: n[list(rows)])
+    return sqnorms - local(inner.with_rows(rows), lambda u: 2 * u)
 
 
 def farthest_first(points: Points, inner: InnerProducts[Masked], k: int) -> SharedTensor:
@@ -44,17 +44,17 @@ def farthest_first(points: Points, inner: InnerProducts[Masked], k: int) -> Shar
     point, 2 + g to set out from it, then k - 1 times A_N + 1 + g and k - 2 times R_lt + 1.
     Leakage: none.
     """
-    first_enc_N1 = local(_first_kept(points.kept), lambda f: f[:, None])
-    lengths, first = open_batch(masked(points.sqnorms_enc_N), masked(first_enc_N1))
-    sqdist_enc_N1 = _distances(points, inner, lengths, first)
+    first_enc_N1 = local(_first_valid(points.valid), lambda f: f[:, None])
+    sqnorms, first = open_batch(masked(points.sqnorms_enc_N), masked(first_enc_N1))
+    sqdist_enc_N1 = _distances(points, inner, sqnorms, first)
     chosen = [sqdist_enc_N1.share]
-    # A unit more than the distance, and nothing where a point does not count.
-    nearest_enc_N1 = _weighted(points.kept, sqdist_enc_N1 + 1)
+    # A unit more than the distance, and 0 where a point is rejected.
+    nearest_enc_N1 = _weighted(points.valid, sqdist_enc_N1 + 1)
     while len(chosen) < k:
         nearness_enc_1N = local(nearest_enc_N1, lambda d: -d.t()) + (4 << GRAM_BITS)
         farthest_enc_1N = one_hot_min(nearness_enc_1N, EXACT_BITS)
         pick = open_now(masked(local(farthest_enc_1N, lambda e: e.t().contiguous())))
-        sqdist_enc_N1 = _distances(points, inner, lengths, pick)
+        sqdist_enc_N1 = _distances(points, inner, sqnorms, pick)
         chosen.append(sqdist_enc_N1.share)
         if len(chosen) < k:
             nearest_enc_N1 = _lesser(nearest_enc_N1, sqdist_enc_N1 + 1)
@@ -85,27 +85,27 @@ def plus_plus(
     ----------
     Arthur, Vassilvitskii: k-means++: the advantages of careful seeding, SODA 2007.
     """
-    lengths = open_now(masked(points.sqnorms_enc_N))
+    sqnorms = open_now(masked(points.sqnorms_enc_N))
     restarts = len(draws_BK)
-    weights_enc_NB = local(points.kept.secret, lambda b: b[:, None].expand(-1, restarts))
+    weights_enc_NB = local(points.valid.secret, lambda b: b[:, None].expand(-1, restarts))
     columns: list[torch.Tensor] = []
     for index in range(k):
         drawn_enc_NB = _drawn(weights_enc_NB, draws_BK[:, index])
         pick = open_now(masked(drawn_enc_NB))
-        sqdist_enc_NB = _distances(points, inner, lengths, pick)
+        sqdist_enc_NB = _distances(points, inner, sqnorms, pick)
         columns.append(sqdist_enc_NB.share)
         if index == 0:
-            weights_enc_NB = _weighted(points.kept, sqdist_enc_NB)
+            weights_enc_NB = _weighted(points.valid, sqdist_enc_NB)
         elif index < k - 1:
             weights_enc_NB = _lesser(weights_enc_NB, sqdist_enc_NB)
     dist_NBK = torch.stack(columns, dim=2)
     return sqdist_enc_NB.like(dist_NBK.reshape(len(dist_NBK), -1))
 
 
-def _first_kept(kept: Masked) -> SharedTensor:
+def _first_valid(valid: Masked) -> SharedTensor:
     """Return shares of the one-hot row of the first point that counts, (N,); zeros if none does."""
-    num_points = len(kept.share)
-    so_far_enc_N = local(kept.secret, lambda b: b.cumsum(0))
+    num_points = len(valid.share)
+    so_far_enc_N = local(valid.secret, lambda b: b.cumsum(0))
     none_enc_N = less_than_zero(so_far_enc_N - 1, (num_points + 1).bit_length() + 1)
     return local(none_enc_N, _falls) + _unit(num_points)
 
@@ -136,19 +136,19 @@ def _drawn(weights_enc_NB: SharedTensor, draws_B: Int64Array) -> SharedTensor:
 
 
 def _distances(
-    points: Points, inner: InnerProducts[Masked], lengths: Masked, pick: Masked
+    points: Points, inner: InnerProducts[Masked], sqnorms: Masked, pick: Masked
 ) -> SharedTensor:
     """Return shares of squared distances to picked points, (N, B), from one-hot columns."""
     u_enc_NB = inner.with_sums(pick)
-    picked_enc_B = multiply("i,ik->k", lengths, pick)
+    picked_enc_B = multiply("i,ik->k", sqnorms, pick)
     own_enc_N1 = local(points.sqnorms_enc_N, lambda n: n[:, None])
     return own_enc_N1 + picked_enc_B - local(u_enc_NB, lambda x: 2 * x)
 
 
-def _weighted(kept: Masked, sqdist_enc_NB: SharedTensor) -> SharedTensor:
-    """Return shares of distances, zero where a point does not count; one round."""
+def _weighted(valid: Masked, sqdist_enc_NB: SharedTensor) -> SharedTensor:
+    """Return shares of distances, zero where a point is rejected; one round."""
     dist = open_now(masked(sqdist_enc_NB))
-    return multiply("i,id->id", kept, dist)
+    return multiply("i,id->id", valid, dist)
 
 
 def _lesser(x_enc: SharedTensor, y_enc: SharedTensor) -> SharedTensor:
@@ -157,6 +157,6 @@ def _lesser(x_enc: SharedTensor, y_enc: SharedTensor) -> SharedTensor:
     return x_enc + less_than_zero(gain_enc, EXACT_BITS) * gain_enc
 
 
-def columns_of(sqdist_enc_NK: SharedTensor, groups: Sequence[int]) -> SharedTensor:
-    """Return the first K_1, K_2, ... columns side by side: one start for every group."""
-    return local(sqdist_enc_NK, lambda d: torch.cat([d[:, :size] for size in groups], dim=1))
+def columns_of(sqdist_enc_NK: SharedTensor, blocks: Sequence[int]) -> SharedTensor:
+    """Return the first K_1, K_2, ... columns side by side: one start for every block."""
+    return local(sqdist_enc_NK, lambda d: torch.cat([d[:, :size] for size in blocks], dim=1))

@@ -26,15 +26,15 @@ class MeshCommunicator:
         This party, 0 .. P - 1.
     peers : dict of int to Link
         A link to every other party; all of them note depths in `chain`.
-    chain : Chain
+    clock : RoundClock
         Depth of the messages between parties.
     """
 
-    def __init__(self, rank: int, peers: dict[int, Link], chain: RoundClock) -> None:
+    def __init__(self, rank: int, peers: dict[int, Link], clock: RoundClock) -> None:
         self.rank = rank
         self.peers = peers
         self._links = list(peers.values())
-        self._chain = chain
+        self._clock = clock
         self._calls = 0
         for link in self._links:
             link.set_spin(SPIN_S)
@@ -42,11 +42,11 @@ class MeshCommunicator:
     @property
     def rounds(self) -> int:
         """The longest chain of dependent messages since `begin`, as far as this party knows."""
-        return self._chain.depth
+        return self._clock.depth
 
     def begin(self) -> None:
         """Count rounds from here."""
-        self._chain.depth = 0
+        self._clock.depth = 0
 
     def get_rank(self) -> int:
         """Return this party's number."""

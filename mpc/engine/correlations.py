@@ -97,8 +97,8 @@ class Provider(Protocol):
         drawn.
         """
 
-    def pair_signs(self, batch: int, groups: tuple[int, ...], num_bits: int) -> SignKeys:
-        """Return keys for all pairs inside groups of candidates, mod 256; as `signs`.
+    def pair_signs(self, batch: int, blocks: tuple[int, ...], num_bits: int) -> SignKeys:
+        """Return keys for all pairs inside blocks of candidates, mod 256; as `signs`.
 
         Every candidate has one mask, whatever many pairs it is in; shares are of [higher < lower].
         """
@@ -109,7 +109,7 @@ class Provider(Protocol):
         count: int,
         num_bits: int,
         mask: MaskId,
-        groups: tuple[int, ...] = (),
+        blocks: tuple[int, ...] = (),
     ) -> Iterator[tuple[Digits, Bits, Words]]:
         """Yield truth tables for what a mask hides, chunk by chunk, each when it is used.
 
@@ -120,8 +120,8 @@ class Provider(Protocol):
             Numbers, or rows of candidates.
         num_bits : int
         mask : MaskId
-            Of shape (count,), or (count, sum(groups)) for all pairs inside groups.
-        groups : tuple of int
+            Of shape (count,), or (count, sum(blocks)) for all pairs inside blocks.
+        blocks : tuple of int
 
         Yields
         ------

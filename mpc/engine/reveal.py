@@ -1,6 +1,6 @@
-"""The one door: whatever leaves secret sharing passes `Door.reveal` and stands in the ledger.
+"""The only way out of secret sharing: `PartyRevealer.reveal`, which writes to the ledger.
 
-`openings_of` is all that a job's policy allows; the door refuses anything else. ARCHITECTURE.md
+`openings_of` is all that a job's policy allows; anything else is refused. ARCHITECTURE.md
 shows the same table, and a test holds the two together.
 
 Under `distances` the server computes k and the labels from what it learned and tells the parties.
@@ -27,10 +27,10 @@ Opening = Literal[
     "labels",
     "number of clusters",
     "squared distances of all pairs",
-    "own group's sum and size",
+    "own cluster's sum and size",
 ]
 
-OWN_MEAN: Final[tuple[Audience, Opening]] = ("each client", "own group's sum and size")
+OWN_MEAN: Final[tuple[Audience, Opening]] = ("each client", "own cluster's sum and size")
 UNCHANGED: Final[tuple[Audience, Opening]] = (
     "parties and server",
     "one bit: assignments unchanged",
@@ -62,7 +62,7 @@ def openings_of(job: ClusterJob) -> frozenset[tuple[Audience, Opening]]:
 
 
 class Revealer(Protocol):
-    """What a protocol asks of a door."""
+    """What protocols ask of it."""
 
     def reveal(
         self, x_enc: SharedTensor, opening: tuple[Audience, Opening], *, why: str
@@ -116,7 +116,7 @@ class PartyRevealer:
 
         Returns
         -------
-        Pending ndarray of int64, or None
+        DeferredOpening of ndarray of int64, or None
             The value for `parties and server`, which is sent with the other openings of a round;
             None when the parties do not learn it: then it has been sent already.
 

@@ -97,7 +97,7 @@ def norm_limit(job: ClusterJob, dim: int) -> float:
     -----
     Rounding moves each of D coordinates by at most half a unit, centring all of them by at most 2
     more, and standardising by one more and by 2^-12 of themselves. So a point at the bound is never
-    left out, and one over it by (2^-28 + sqrt(D) / 2^17) of it always is; by 5 times as much where
+    rejected, and one over it by (2^-28 + sqrt(D) / 2^17) of it always is; by 5 times as much where
     it is centred.
     """
     norm = bounds_of(job)[0]

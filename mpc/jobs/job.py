@@ -93,7 +93,7 @@ class ClusterJob:
     the origin is."""
     standardize: bool = False
     """Divide each feature by its standard deviation, which nobody learns, and which is right to
-    within 2^-12; a constant feature is left out. Needs `centre`."""
+    within 2^-12; a constant feature becomes 0. Needs `centre`."""
     norm_bound: float | None = None
     """Public bound on the Euclidean norm of a point, centred and standardised where that is asked
     for; points have 18 bits below it. This bound and the next three: None takes the power of two at

@@ -45,7 +45,7 @@ class LedgerEntry:
 class ClusterResult:
     """What came of a job. In deployment each owner has its own row only.
 
-    A point over the public bound is left out of everything: its own row of `means_NM` is NaN, its
+    A point over a public bound is rejected: its own row of `means_NM` is NaN, its
     size 0, and that is how its owner, and nobody else, learns of it; under policy `distances` the
     server does, too. Its label, where labels are opened, is 0.
     """
@@ -56,7 +56,7 @@ class ClusterResult:
     means_NM: FloatArray
     """Row i is what owner of point i reconstructed: its own cluster's mean payload, or NaN."""
     sizes_N: npt.NDArray[np.int64]
-    """Points in each point's own cluster; 0 for a point that was left out, `TOO_SMALL` where the
+    """Points in each point's own cluster; 0 for a rejected point, `TOO_SMALL` where the
     cluster has fewer owners than the minimum."""
     labels_N: npt.NDArray[np.int64] | None
     """0..K-1, if the policy or `evaluate` opens them; else None."""
@@ -64,8 +64,8 @@ class ClusterResult:
     traffic: Traffic
 
     @property
-    def left_out_N(self) -> npt.NDArray[np.bool_]:
-        """Who was over the public norm bound and left out, (N,)."""
+    def rejected_N(self) -> npt.NDArray[np.bool_]:
+        """Points over a public bound, (N,): rejected, they are in no cluster."""
         return np.asarray(self.sizes_N == 0)
 
     @property

@@ -85,7 +85,7 @@ def decode_mean(sums_RM: Int64Array, sizes_R: Int64Array, unit: float) -> FloatA
     Parameters
     ----------
     sums_RM, sizes_R : ndarray of int64
-        A size of 0 says that the row was left out, its norm or its payload's being over the bound,
+        A size of 0 says that the row was rejected, its norm or its payload's being over the bound,
         and -1 that its cluster has fewer owners than the minimum; its mean is NaN.
     unit : float
         Of sums; see `mpc.jobs.encoding.payload_unit`.

@@ -78,7 +78,7 @@ def connect(
     timeout_s: float,
     within_s: float = HANDSHAKE_TIMEOUT_S,
     patient: bool = False,
-    chain: RoundClock | None = None,
+    clock: RoundClock | None = None,
 ) -> Link:
     """Connect to a role and be let in.
 
@@ -109,7 +109,7 @@ def connect(
     sock = _reach(address, deadline if patient else 0.0, within_s, f"{me.role} cannot reach {peer}")
     try:
         channel = _secured(sock, me, peer, max(deadline - time.monotonic(), 0.1))
-        link = Link(channel, me=me.role, peer=peer, timeout_s=within_s, chain=chain)
+        link = Link(channel, me=me.role, peer=peer, timeout_s=within_s, clock=clock)
         link.send_json(HELLO, {"role": me.role, "session": me.session})
         _await_welcome(link)
         link.bear_silence(timeout_s)
@@ -177,7 +177,7 @@ class Reception:
         me: Identity,
         admits: Callable[[str], bool],
         timeout_s: float,
-        chain_of: Callable[[str], RoundClock] = lambda role: RoundClock(),
+        clock_of: Callable[[str], RoundClock] = lambda role: RoundClock(),
     ) -> None:
         self._listener = listener
         self._role, self._session = me.role, me.session
@@ -185,7 +185,7 @@ class Reception:
         self._context = me.context(server_side=True)
         self._admits = admits
         self._timeout_s = timeout_s
-        self._chain_of = chain_of
+        self._clock_of = clock_of
         self._links: dict[str, Link] = {}
         self._refusals: deque[str] = deque(maxlen=4)
         self._changed = threading.Condition()
@@ -308,7 +308,7 @@ class Reception:
                 link.send(REFUSED, why_not.encode())
                 raise RefusedError(why_not)
             self._forget(sock)
-            link.become(peer=role, chain=self._chain_of(role))
+            link.become(peer=role, clock=self._clock_of(role))
             link.bear_silence(self._timeout_s)
             link.send(WELCOME, b"")
             link.start_counting()

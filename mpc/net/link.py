@@ -96,12 +96,12 @@ class Link:
         me: str,
         peer: str,
         timeout_s: float,
-        chain: RoundClock | None = None,
+        clock: RoundClock | None = None,
     ) -> None:
         self.me = me
         self.peer = peer
         self.timeout_s = timeout_s
-        self.chain = chain or RoundClock()
+        self.clock = clock or RoundClock()
         self.counts: dict[bytes, LinkCount] = {}
         """By tag."""
         self._channel = channel
@@ -133,10 +133,10 @@ class Link:
         self.counts.clear()
         self._wire_before = wire_count(self._channel.sock) or WireCount()
 
-    def become(self, *, peer: str, chain: RoundClock) -> None:
+    def become(self, *, peer: str, clock: RoundClock) -> None:
         """Name the peer, once it has proved its role."""
         self.peer = peer
-        self.chain = chain
+        self.clock = clock
 
     def set_spin(self, spin_s: float) -> None:
         """Wait awake for some time before sleeping, for the sake of short rounds."""
@@ -239,7 +239,7 @@ class Link:
         self, tag: bytes, payload: bytes | memoryview, *, number: int
     ) -> Iterator[bytes | bytearray | memoryview]:
         """Yield what goes to the socket for one frame, and count it."""
-        depth = min(self.chain.depth, MAX_NUMBER - 1)  # a peer may have made up any
+        depth = min(self.clock.depth, MAX_NUMBER - 1)  # a peer may have made up any
         header = Header(tag, number, depth, len(payload)).pack()
         count = self.counts.setdefault(tag, LinkCount())
         count.bytes_sent += len(header) + len(payload)
@@ -301,7 +301,7 @@ class Link:
         count = self.counts.setdefault(header.tag, LinkCount())
         count.bytes_received += HEADER_BYTES + header.length
         count.frames_received += 1
-        self.chain.received(header.depth)
+        self.clock.received(header.depth)
 
     def silence(self) -> PeerTimeoutError:
         """Return the error that says that the peer was silent."""

@@ -15,7 +15,7 @@ point      r, keys for the same row    the same for two parties, where keys are 
 sign       r, keys for [z - r < 0]     comparison in one round, two parties only, see `mpc.fss`;
                                        or r, keys for all pairs of [(z - r)_i < (z - r)_j]
 digits     truth tables for [z - a <   comparison in two rounds of what a mask a hides, or of all
-           0], products of flips       pairs inside groups; see `mpc.gates.lut_comparison`
+           0], products of flips       pairs inside blocks; see `mpc.gates.lut_comparison`
 mask       a                           one opening, reused by products; see `mpc.engine.openings`
 product    f(a, b) of two such masks   any bilinear map of what they mask, no further opening
 ========== =========================== =====================================================

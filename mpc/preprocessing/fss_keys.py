@@ -66,18 +66,18 @@ def by_points(count: int, bit_length: int, has_keys: bool) -> bool:
 
 
 def sign_requests(
-    kind: TupleKind, count: int, num_bits: int, groups: tuple[int, ...]
+    kind: TupleKind, count: int, num_bits: int, blocks: tuple[int, ...]
 ) -> Iterator[TupleRequest]:
     """Yield requests for keys of so many numbers, pairs or rows of candidates, chunk by chunk."""
-    for _, rows in chunks(count, groups):
-        shapes = ((rows, sum(groups)), groups) if groups else ((rows,),)
+    for _, rows in chunks(count, blocks):
+        shapes = ((rows, sum(blocks)), blocks) if blocks else ((rows,),)
         yield TupleRequest(kind, shapes, num_bits)
 
 
 def digit_requests(
-    kind: TupleKind, count: int, num_bits: int, groups: tuple[int, ...], mask: MaskRef
+    kind: TupleKind, count: int, num_bits: int, blocks: tuple[int, ...], mask: MaskRef
 ) -> Iterator[TupleRequest]:
     """Yield requests for tables of the same, of what a mask hides, chunk by chunk."""
-    for start, rows in chunks(count, groups):
-        shapes = ((start, rows), groups) if groups else ((start, rows),)
+    for start, rows in chunks(count, blocks):
+        shapes = ((start, rows), blocks) if blocks else ((start, rows),)
         yield TupleRequest(kind, shapes, num_bits, (mask,))

@@ -138,9 +138,9 @@ class TupleProvider:
         """Return keys for signs of `num_bits`-bit numbers, mod 2^64; two parties only."""
         return self._sign_keys("sign64", count, num_bits, ())
 
-    def pair_signs(self, batch: int, groups: tuple[int, ...], num_bits: int) -> SignKeys:
-        """Return keys for all pairs inside groups of candidates, mod 256."""
-        return self._sign_keys("sign8", batch, num_bits, groups)
+    def pair_signs(self, batch: int, blocks: tuple[int, ...], num_bits: int) -> SignKeys:
+        """Return keys for all pairs inside blocks of candidates, mod 256."""
+        return self._sign_keys("sign8", batch, num_bits, blocks)
 
     def digits(
         self,
@@ -148,19 +148,19 @@ class TupleProvider:
         count: int,
         num_bits: int,
         mask: MaskId,
-        groups: tuple[int, ...] = (),
+        blocks: tuple[int, ...] = (),
     ) -> Iterator[tuple[TupleRequest, Bits, Words]]:
         """Yield truth tables for what a mask hides, chunk by chunk, each when it is used."""
-        for request in digit_requests(kind, count, num_bits, groups, self._masks.refer(mask)):
+        for request in digit_requests(kind, count, num_bits, blocks, self._masks.refer(mask)):
             plan, size = request.plan, request.num_signs
             flips = plan.flips(self._draw((plan.flips_size(size),)).numpy(), size)
             yield request, flips, self._last_part(request).numpy().view(np.uint64)
 
     def _sign_keys(
-        self, kind: TupleKind, count: int, num_bits: int, groups: tuple[int, ...]
+        self, kind: TupleKind, count: int, num_bits: int, blocks: tuple[int, ...]
     ) -> SignKeys:
         parts = []
-        for request in sign_requests(kind, count, num_bits, groups):
+        for request in sign_requests(kind, count, num_bits, blocks):
             masks, seeds = self._draw(request.shapes[0]), self._draw((request.num_signs, 2))
             parts.append(SignsPart(request, masks, seeds))
         return DealtSignKeys(party=self._party, parts=tuple(parts), words_of=self._keys)
@@ -201,7 +201,7 @@ class DealerProvider(TupleProvider):
         This party.
     link : Link
         To the dealer, whose first frame is this party's key.
-    chain : Chain
+    clock : RoundClock
         Depth of the messages between party 0 and the dealer.
 
     Notes
@@ -211,12 +211,12 @@ class DealerProvider(TupleProvider):
     when a job ends early. Leakage: the dealer learns kinds and shapes of tuples.
     """
 
-    def __init__(self, rank: int, link: Link, chain: RoundClock, *, num_parties: int) -> None:
+    def __init__(self, rank: int, link: Link, clock: RoundClock, *, num_parties: int) -> None:
         self._rank = self._party = rank
         self.has_keys = num_parties == 2
         self.comparing = Comparing(num_parties)
         self._link = link
-        self._chain = chain
+        self._clock = clock
         self._key = bytes(link.recv(DEALER_KEY, num_bytes=KEY_BYTES))
         link.start_counting()
         self._schedule = Schedule()
@@ -236,7 +236,7 @@ class DealerProvider(TupleProvider):
     @property
     def rounds(self) -> int:
         """The longest chain of messages to and from the dealer so far."""
-        return self._chain.depth
+        return self._clock.depth
 
     def expect(self, job: int, schedule: Schedule) -> None:
         """Ask the dealer for what a job begins with.

@@ -118,9 +118,9 @@ def _check_form(request: TupleRequest) -> None:
 def _check_sizes(request: TupleRequest) -> None:
     """Refuse sizes that are 0 or below, and shapes that do not fit each other or any memory."""
     compared = request.kind in (*SIGN_KINDS, *DIGIT_KINDS)
-    groups = request.shapes[1:] if compared else ()
-    if any(min(group, default=1) < 1 for group in groups):
-        raise ValueError(f"groups {groups}: none of size 0 is possible")
+    blocks = request.shapes[1:] if compared else ()
+    if any(min(block, default=1) < 1 for block in blocks):
+        raise ValueError(f"blocks {blocks}: none of size 0 is possible")
     others = () if compared else request.shapes[1:]
     shapes = [_counted(request), *others] if request.shapes else []
     for shape in shapes:
@@ -174,10 +174,10 @@ def _check_masks(request: TupleRequest, masks: Shapes) -> None:
 
 
 def _check_rows(request: TupleRequest, rows: Shape) -> None:
-    """Refuse rows that are no numbers, or no candidates of the groups that are named."""
-    groups = request.shapes[1:]
-    if len(rows) != 1 + len(groups) or (groups and rows[1] != sum(groups[0])):
-        raise ValueError(f"rows of shape {rows} are not of groups {groups}")
+    """Refuse rows that are no numbers, or no candidates of the blocks that are named."""
+    blocks = request.shapes[1:]
+    if len(rows) != 1 + len(blocks) or (blocks and rows[1] != sum(blocks[0])):
+        raise ValueError(f"rows of shape {rows} are not of blocks {blocks}")
 
 
 def _keep(request: TupleRequest, masks: Shapes) -> None:

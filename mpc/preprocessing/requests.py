@@ -141,20 +141,20 @@ class TupleRequest:
     def num_signs(self) -> int:
         """How many numbers are compared with zero, or pairs with each other.
 
-        The second of two shapes has the sizes of the groups inside which all pairs of a row are.
+        The second of two shapes has the sizes of the blocks inside which all pairs of a row are.
         Digits are of some rows of a mask; their first shape is the first row, and how many.
         """
-        first, *groups = self.shapes
+        first, *blocks = self.shapes
         rows = first[1] if self.kind in DIGIT_KINDS else first[0]
-        return rows * num_pairs(groups[0]) if groups else rows
+        return rows * num_pairs(blocks[0]) if blocks else rows
 
     def compared(self, values: Int64Array) -> Int64Array:
         """Return what has the sign that is asked for, flat: of opened numbers, or of masks."""
-        first, *groups = self.shapes
+        first, *blocks = self.shapes
         if self.kind in DIGIT_KINDS:
             start, count = first
             values = values[start : start + count]
-        return differences(values, groups[0]) if groups else values.reshape(-1)
+        return differences(values, blocks[0]) if blocks else values.reshape(-1)
 
     def as_json(self) -> list[object]:
         """Return the value of every field, for a control message and for keys of streams."""

@@ -74,20 +74,20 @@ def less_than_zero(x_enc: SharedTensor, bit_length: int = 64) -> SharedTensor:
 
 def compare_pairs(
     x_enc_BL: SharedTensor,
-    groups: tuple[int, ...],
+    blocks: tuple[int, ...],
     bit_length: int,
     *,
     sum_bits: int = 8,
     minimize_rounds: bool = False,
 ) -> RingArray:
-    """Return shares of [higher < lower] of all pairs inside groups, (B, E).
+    """Return shares of [higher < lower] of all pairs inside blocks, (B, E).
 
     Parameters
     ----------
     x_enc_BL : SharedTensor, (B, L)
-        Candidates of all groups side by side; any two of a group differ by less than half the range
+        Candidates of all blocks side by side; any two of a block differ by less than half the range
         of their bits.
-    groups : tuple of int
+    blocks : tuple of int
     bit_length : int
     sum_bits : int
         Shares must be right mod 2^sum_bits at least, and may be right mod that only: 1 to 8.
@@ -107,29 +107,29 @@ def compare_pairs(
     share_BL, party = x_enc_BL.share, x_enc_BL.party
     batch = len(share_BL)
     kind: TupleKind = "digits4" if sum_bits <= 4 else "digits8"
-    count, ring_bits = batch * num_pairs(groups), DIGIT_KINDS[kind]
+    count, ring_bits = batch * num_pairs(blocks), DIGIT_KINDS[kind]
     method = party.provider.comparing.method(
         count, bit_length, ring_bits, minimize_rounds=minimize_rounds
     )
     if method == "boolean":
-        flat = differences(share_BL.numpy(), groups)
+        flat = differences(share_BL.numpy(), blocks)
         wins = negative_by_circuit(party, flat, bit_length).view(np.uint64)
     elif method == "lut":
         opened = open_now(masked(x_enc_BL))
-        wins = _by_digits(kind, opened, bit_length, groups)
+        wins = _by_digits(kind, opened, bit_length, blocks)
     else:
-        keys = party.provider.pair_signs(batch, groups, bit_length)
+        keys = party.provider.pair_signs(batch, blocks, bit_length)
         at = party.open_masked([share_BL + torch.from_numpy(keys.masks)])[0]
         wins = keys.evaluate(at.numpy())
     return wins.reshape(batch, -1)
 
 
 def _by_digits(
-    kind: TupleKind, x: Masked, bit_length: int, groups: tuple[int, ...] = ()
+    kind: TupleKind, x: Masked, bit_length: int, blocks: tuple[int, ...] = ()
 ) -> RingArray:
     """Return shares of signs of what is open, flat, in one more round."""
     opened, parts, looked_up = x.opened.numpy(), [], []
-    tables = x.party.provider.digits(kind, len(opened), bit_length, x.mask.id, groups)
+    tables = x.party.provider.digits(kind, len(opened), bit_length, x.mask.id, blocks)
     rank = x.party.rank
     for digits, flips, flat in tables:
         points = digits.compared(opened).view(np.uint64)

@@ -40,7 +40,7 @@ def look_up(
 
     Returns
     -------
-    Pending list of SharedTensor
+    DeferredOpening of a list of SharedTensor
 
     Notes
     -----

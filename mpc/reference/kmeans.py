@@ -43,7 +43,7 @@ from mpc.ring.quotient_tables import (
 )
 
 Labels = npt.NDArray[np.int64]
-Kept = npt.NDArray[np.bool_]
+Valid = npt.NDArray[np.bool_]
 
 
 class Geometry(Protocol):
@@ -56,7 +56,7 @@ class Geometry(Protocol):
     def to_rows(self, rows_K: Labels) -> FloatArray | Int64Array:
         """Return distances of all points to points as centres, (N, K), as they are compared."""
 
-    def to_means(self, members_NK: FloatArray) -> FloatArray | Int64Array:
+    def to_means(self, assignment_NK: FloatArray) -> FloatArray | Int64Array:
         """Return distances of all points to cluster means, (N, K), as they are compared."""
 
 
@@ -76,9 +76,9 @@ class FloatGram:
         dist_NK: FloatArray = np.diag(self.gram_NN)[rows_K] - 2 * self.gram_NN[:, rows_K]
         return dist_NK
 
-    def to_means(self, members_NK: FloatArray) -> FloatArray:
+    def to_means(self, assignment_NK: FloatArray) -> FloatArray:
         """Return distances to means, less each point's own squared norm."""
-        return centre_distances(self.gram_NN, members_NK)
+        return centre_distances(self.gram_NN, assignment_NK)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -102,20 +102,20 @@ class RingGram:
         exact_NK = np.diag(self.gram_NN)[rows_K] - 2 * self.gram_NN[:, rows_K]
         return exact_NK.astype(np.int64) + _handicaps(self.num_points, len(rows_K))
 
-    def with_sums_and_lengths(self, members_NK: FloatArray) -> tuple[Int64Array, Int64Array]:
+    def with_sums_and_sqnorms(self, assignment_NK: FloatArray) -> tuple[Int64Array, Int64Array]:
         """Return U, (N, K), and the squared lengths V of the sums, (K,)."""
         if self.num_points > 2 * self.ring_ND.shape[1]:
-            inner_NK = self.ring_ND @ (self.ring_ND.T @ members_NK)
+            inner_NK = self.ring_ND @ (self.ring_ND.T @ assignment_NK)
         else:
-            inner_NK = self.gram_NN @ members_NK
+            inner_NK = self.gram_NN @ assignment_NK
         u_NK = inner_NK.astype(np.int64)
-        return u_NK, (members_NK.astype(np.int64) * u_NK).sum(axis=0)
+        return u_NK, (assignment_NK.astype(np.int64) * u_NK).sum(axis=0)
 
-    def to_means(self, members_NK: FloatArray) -> Int64Array:
+    def to_means(self, assignment_NK: FloatArray) -> Int64Array:
         """Return distances to means, rounded as in `mpc.clustering.distances`."""
-        n, k = members_NK.shape
-        counts_K = members_NK.sum(axis=0).astype(np.int64)
-        u_NK, v_K = self.with_sums_and_lengths(members_NK)
+        n, k = assignment_NK.shape
+        counts_K = assignment_NK.sum(axis=0).astype(np.int64)
+        u_NK, v_K = self.with_sums_and_sqnorms(assignment_NK)
         squared_K = quotient(v_K, counts_K, squared_reciprocals(n, HIGHER_SHIFT), HIGHER_SHIFT)
         over_c_NK = quotient(u_NK, counts_K, reciprocals(n), HIGH_SHIFT)
         dist_NK = squared_K + far_if_empty(n)[counts_K] - 2 * over_c_NK
@@ -127,11 +127,11 @@ class RingGram:
 class OpenedDistances:
     """Squared distances between all pairs, whole numbers with `GRAM_BITS` fractional bits.
 
-    Those of left-out points are zero; such a point as a centre is at the mean of who counts.
+    Those of rejected points are zero; such a point as a centre is at the mean of the valid ones.
     """
 
     dist_NN: FloatArray
-    kept_N: Kept
+    valid_N: Valid
 
     @property
     def num_points(self) -> int:
@@ -140,20 +140,20 @@ class OpenedDistances:
 
     def to_rows(self, rows_K: Labels) -> FloatArray:
         """Return distances to points."""
-        to_mean_N1 = self._to_means(self.kept_N[:, None].astype(np.float64))
-        dist_NK: FloatArray = np.where(self.kept_N[rows_K], self.dist_NN[:, rows_K], to_mean_N1)
+        to_mean_N1 = self._to_means(self.valid_N[:, None].astype(np.float64))
+        dist_NK: FloatArray = np.where(self.valid_N[rows_K], self.dist_NN[:, rows_K], to_mean_N1)
         return dist_NK + _handicaps(self.num_points, len(rows_K))
 
-    def to_means(self, members_NK: FloatArray) -> FloatArray:
+    def to_means(self, assignment_NK: FloatArray) -> FloatArray:
         """Return distances to means."""
-        return self._to_means(members_NK) + _handicaps(*members_NK.shape)
+        return self._to_means(assignment_NK) + _handicaps(*assignment_NK.shape)
 
-    def _to_means(self, members_NK: FloatArray) -> FloatArray:
-        """Return distances to members on average, less half of that among members."""
-        counts_K = members_NK.sum(axis=0)
+    def _to_means(self, assignment_NK: FloatArray) -> FloatArray:
+        """Return mean squared distances to clusters, less half of that inside them."""
+        counts_K = assignment_NK.sum(axis=0)
         safe_K = np.maximum(counts_K, 1)
-        sums_NK = self.dist_NN @ members_NK
-        among_K = (members_NK * sums_NK).sum(axis=0)
+        sums_NK = self.dist_NN @ assignment_NK
+        among_K = (assignment_NK * sums_NK).sum(axis=0)
         dist_NK: FloatArray = sums_NK / safe_K - among_K / (2 * safe_K**2)
         dist_NK[:, counts_K == 0] = np.inf
         return dist_NK
@@ -170,7 +170,7 @@ def quotient(values: Int64Array, counts_K: Int64Array, tables: Tables, shift: in
     return product
 
 
-def ring_points(points_ND: FloatArray, job: ClusterJob) -> tuple[FloatArray, Kept]:
+def ring_points(points_ND: FloatArray, job: ClusterJob) -> tuple[FloatArray, Valid]:
     """Return points as the parties come to hold them, and who is within the bound.
 
     Parameters
@@ -200,7 +200,7 @@ def ring_points(points_ND: FloatArray, job: ClusterJob) -> tuple[FloatArray, Kep
     return ring_ND, fits_N & _within(ring_ND, squared_norm_limit(job, dim))
 
 
-def _within(ring_ND: FloatArray, limit: int) -> Kept:
+def _within(ring_ND: FloatArray, limit: int) -> Valid:
     return np.asarray(np.einsum("nd,nd->n", ring_ND, ring_ND) <= limit)
 
 
@@ -219,22 +219,22 @@ def gram_of_distances(dist_NN: FloatArray) -> FloatArray:
     return -0.5 * centre_NN @ dist_NN @ centre_NN
 
 
-def farthest_first(dist_NN: FloatArray, k: int, kept_N: Kept | None = None) -> Labels:
+def farthest_first(dist_NN: FloatArray, k: int, valid_N: Valid | None = None) -> Labels:
     """Choose k rows: the first that counts, then always the farthest from those chosen.
 
-    Ties go to the lowest index; points that do not count are chosen when no others are left.
+    Ties go to the lowest index; rejected points are chosen when no others are left.
 
     Parameters
     ----------
     dist_NN : ndarray of float64, (N, N)
         Squared distances between all pairs.
     k : int
-    kept_N : ndarray of bool, (N,), optional
-        Who counts; None for everybody.
+    valid_N : ndarray of bool, (N,), optional
+        Which points are valid; None for all.
     """
-    kept_N = np.ones(len(dist_NN), dtype=np.bool_) if kept_N is None else kept_N
-    dist_NN = np.where(kept_N[:, None], dist_NN, -1.0)
-    rows = [int(np.argmax(kept_N))]
+    valid_N = np.ones(len(dist_NN), dtype=np.bool_) if valid_N is None else valid_N
+    dist_NN = np.where(valid_N[:, None], dist_NN, -1.0)
+    rows = [int(np.argmax(valid_N))]
     nearest_N = dist_NN[:, rows[0]].copy()
     while len(rows) < k:
         rows.append(int(np.argmax(nearest_N)))
@@ -243,7 +243,7 @@ def farthest_first(dist_NN: FloatArray, k: int, kept_N: Kept | None = None) -> L
 
 
 def plus_plus(
-    dist_NN: FloatArray | Int64Array, draws_K: Labels, kept_N: Kept | None = None
+    dist_NN: FloatArray | Int64Array, draws_K: Labels, valid_N: Valid | None = None
 ) -> Labels:
     """Choose rows by public draws, each in proportion to its distance to those chosen before.
 
@@ -253,11 +253,11 @@ def plus_plus(
         Squared distances between all pairs; whole numbers are compared exactly.
     draws_K : ndarray of int64, (K,)
         From `mpc.ring.public_draws.public_draws`.
-    kept_N : ndarray of bool, (N,), optional
+    valid_N : ndarray of bool, (N,), optional
     """
-    kept_N = np.ones(len(dist_NN), dtype=np.bool_) if kept_N is None else kept_N
-    dist_NN = dist_NN * kept_N[:, None]
-    weight_N, rows = kept_N.astype(dist_NN.dtype), []
+    valid_N = np.ones(len(dist_NN), dtype=np.bool_) if valid_N is None else valid_N
+    dist_NN = dist_NN * valid_N[:, None]
+    weight_N, rows = valid_N.astype(dist_NN.dtype), []
     for draw in draws_K:
         reached_N = np.cumsum(weight_N) * (1 << draw_bits(len(dist_NN)))
         rows.append(int(np.argmax(draw * weight_N.sum() <= reached_N)))
@@ -266,15 +266,15 @@ def plus_plus(
     return np.asarray(rows, dtype=np.int64)
 
 
-def centre_distances(gram_NN: FloatArray, members_NK: FloatArray) -> FloatArray:
+def centre_distances(gram_NN: FloatArray, assignment_NK: FloatArray) -> FloatArray:
     """Squared distance of every point to every cluster mean, less the point's own squared norm.
 
     An empty cluster is infinitely far: it captures nothing and stays empty.
     """
-    counts_K = members_NK.sum(axis=0)
+    counts_K = assignment_NK.sum(axis=0)
     safe_K = np.maximum(counts_K, 1)
-    u_NK = gram_NN @ members_NK
-    v_K = (members_NK * u_NK).sum(axis=0)
+    u_NK = gram_NN @ assignment_NK
+    v_K = (assignment_NK * u_NK).sum(axis=0)
     dist_NK: FloatArray = v_K / safe_K**2 - 2 * u_NK / safe_K
     dist_NK[:, counts_K == 0] = np.inf
     return dist_NK
@@ -284,9 +284,11 @@ def lloyd(
     geometry: Geometry,
     rows: Sequence[int] | Labels,
     iterations: int,
-    kept_N: Kept | None = None,
+    valid_N: Valid | None = None,
 ) -> tuple[Labels, int]:
-    """Run Lloyd's iteration from the points `rows` as first centres; only kept points count.
+    """Run Lloyd's iteration from the points `rows` as first centres.
+
+    Rejected points are in no cluster.
 
     Parameters
     ----------
@@ -294,8 +296,8 @@ def lloyd(
     rows : sequence of int, (K,)
     iterations : int
         Most reassignments.
-    kept_N : ndarray of bool, (N,), optional
-        Who counts; None for everybody.
+    valid_N : ndarray of bool, (N,), optional
+        Which points are valid; None for all.
 
     Returns
     -------
@@ -305,34 +307,34 @@ def lloyd(
         not compared with the start.
     """
     num_points, rows = geometry.num_points, np.asarray(rows)
-    kept_N = np.ones(num_points, dtype=np.bool_) if kept_N is None else kept_N
+    valid_N = np.ones(num_points, dtype=np.bool_) if valid_N is None else valid_N
     dist_NK = geometry.to_rows(rows)
-    members_NK, done, changed = np.zeros((num_points, len(rows))), 0, True
+    assignment_NK, done, changed = np.zeros((num_points, len(rows))), 0, True
     while changed and done < iterations:
         if done:
-            dist_NK = geometry.to_means(members_NK)
-        before_NK = members_NK
-        labels_N = np.where(kept_N, np.argmin(dist_NK, axis=1), 0).astype(np.int64)
-        members_NK = np.eye(len(rows))[labels_N] * kept_N[:, None]
-        done, changed = done + 1, done == 0 or not np.array_equal(members_NK, before_NK)
+            dist_NK = geometry.to_means(assignment_NK)
+        before_NK = assignment_NK
+        labels_N = np.where(valid_N, np.argmin(dist_NK, axis=1), 0).astype(np.int64)
+        assignment_NK = np.eye(len(rows))[labels_N] * valid_N[:, None]
+        done, changed = done + 1, done == 0 or not np.array_equal(assignment_NK, before_NK)
     return labels_N, done
 
 
-def averaging_groups(
+def averaged_together(
     labels_N: Labels,
-    kept_N: Kept,
+    valid_N: Valid,
     min_cluster_size: int,
     owner_of_N: Sequence[int] | Labels | None = None,
-) -> Kept:
+) -> Valid:
     """Return who is averaged with whom, (N, N): own cluster, if enough owners have a point in it.
 
-    Only kept points are averaged; the row of a left-out point, or of one whose cluster has fewer
+    Only valid points are averaged; the row of a rejected point, or of one whose cluster has fewer
     owners than the minimum, is empty. Each point has its own owner where none are named.
     """
-    same_NN = (labels_N[:, None] == labels_N[None, :]) & kept_N[None, :] & kept_N[:, None]
+    same_NN = (labels_N[:, None] == labels_N[None, :]) & valid_N[None, :] & valid_N[:, None]
     owners = np.arange(len(labels_N)) if owner_of_N is None else np.asarray(owner_of_N)
     owners_N = np.zeros(len(labels_N), dtype=np.int64)
     for label in np.unique(labels_N):
-        members_N = (labels_N == label) & kept_N
+        members_N = (labels_N == label) & valid_N
         owners_N[members_N] = len(np.unique(owners[members_N]))
     return np.asarray(same_NN & (owners_N >= min_cluster_size)[:, None])

@@ -10,8 +10,8 @@ where W_k is the within-cluster sum of squares, c the counts, and
 
 The answer is the largest legal k of 1 .. min(k_max, N / 2); k = 1 has no pair and is always legal.
 
-Where there is no structure, the means of two groups are S^2 (1 / c_i + 1 / c_j) apart: 3 / c is
-three times that, because the groups were not drawn but chosen. The halves of one round Gaussian
+Where there is no structure, the means of two clusters are S^2 (1 / c_i + 1 / c_j) apart: 3 / c is
+three times that, because the clusters were not drawn but chosen. The halves of one round Gaussian
 cluster are 8 / pi variances of one axis apart, however many points there are, and an axis has
 S^2 / D: 16 / D pays for that and for tails, and 1/2 does when the spread has only some twenty axes
 in a large D. The spread of a single point cannot be estimated: 8 lets it be a cluster only when it
@@ -44,8 +44,8 @@ import numpy.typing as npt
 from mpc.jobs.job import K_CANDIDATES_MAX
 from mpc.reference.kmeans import (
     FloatGram,
-    Kept,
     Labels,
+    Valid,
     farthest_first,
     lloyd,
     squared_distances,
@@ -134,7 +134,7 @@ def chosen_k(
     candidates : sequence of Candidate
         Of k = 1, 2, ... without a gap.
     num_points : int
-        N; public. Left-out points count here: how many they are is nobody's to know.
+        N; public. Rejected points are among them: nobody knows how many they are.
     dim : int
         D; public.
     resolution : float
@@ -160,7 +160,7 @@ def chosen_k(
     return legal[-1]
 
 
-def candidate_of(gram_NN: FloatArray, labels_N: Labels, k: int, kept_N: Kept) -> Candidate:
+def candidate_of(gram_NN: FloatArray, labels_N: Labels, k: int, valid_N: Valid) -> Candidate:
     """Return what the choice needs of one clustering, from a Gram matrix.
 
     Parameters
@@ -169,14 +169,14 @@ def candidate_of(gram_NN: FloatArray, labels_N: Labels, k: int, kept_N: Kept) ->
     labels_N : ndarray of int64, (N,)
         0 .. k - 1.
     k : int
-    kept_N : ndarray of bool, (N,)
-        Who counts.
+    valid_N : ndarray of bool, (N,)
+        Which points are valid.
     """
-    members_NK = np.eye(k)[labels_N] * kept_N[:, None]
-    counts_K = members_NK.sum(axis=0)
+    assignment_NK = np.eye(k)[labels_N] * valid_N[:, None]
+    counts_K = assignment_NK.sum(axis=0)
     safe_K = np.maximum(counts_K, 1)
-    means_KK = members_NK.T @ gram_NN @ members_NK / np.outer(safe_K, safe_K)
-    within = float(np.diag(gram_NN) @ kept_N - counts_K @ np.diag(means_KK))
+    means_KK = assignment_NK.T @ gram_NN @ assignment_NK / np.outer(safe_K, safe_K)
+    within = float(np.diag(gram_NN) @ valid_N - counts_K @ np.diag(means_KK))
     return Candidate(
         within=max(within, 0.0),  # rounding
         counts_K=counts_K.astype(np.int64),
@@ -188,28 +188,28 @@ def candidates_of(
     gram_NN: FloatArray,
     iterations: int,
     k_max: int = K_CANDIDATES_MAX,
-    kept_N: Kept | None = None,
+    valid_N: Valid | None = None,
 ) -> tuple[Candidate, ...]:
     """Cluster with every k that is tried; candidate k starts at the first k of the same points.
 
     Parameters
     ----------
     gram_NN : ndarray of float64, (N, N)
-        With zeros in the place of left-out points.
+        With zeros in the place of rejected points.
     iterations : int
         Most reassignments for each k.
     k_max : int
-    kept_N : ndarray of bool, (N,), optional
-        Who counts; None for everybody.
+    valid_N : ndarray of bool, (N,), optional
+        Which points are valid; None for all.
     """
-    kept_N = np.ones(len(gram_NN), dtype=np.bool_) if kept_N is None else kept_N
+    valid_N = np.ones(len(gram_NN), dtype=np.bool_) if valid_N is None else valid_N
     largest = largest_candidate(len(gram_NN), k_max)
-    rows_K = farthest_first(squared_distances(gram_NN), largest, kept_N)
+    rows_K = farthest_first(squared_distances(gram_NN), largest, valid_N)
     found = [
-        lloyd(FloatGram(gram_NN), rows_K[:k], iterations, kept_N)[0] for k in range(1, largest + 1)
+        lloyd(FloatGram(gram_NN), rows_K[:k], iterations, valid_N)[0] for k in range(1, largest + 1)
     ]
     return tuple(
-        candidate_of(gram_NN, labels_N, k, kept_N) for k, labels_N in enumerate(found, start=1)
+        candidate_of(gram_NN, labels_N, k, valid_N) for k, labels_N in enumerate(found, start=1)
     )
 
 
@@ -218,7 +218,7 @@ def choose_k(
     dim: int,
     iterations: int,
     k_max: int = K_CANDIDATES_MAX,
-    kept_N: Kept | None = None,
+    valid_N: Valid | None = None,
     *,
     norm_bound: float | None = None,
 ) -> int:
@@ -227,15 +227,15 @@ def choose_k(
     Parameters
     ----------
     gram_NN : ndarray of float64, (N, N)
-        With zeros in the place of left-out points.
+        With zeros in the place of rejected points.
     dim : int
         D, the dimension of the points; 1 or more.
     iterations : int
         Most reassignments for each k.
     k_max : int
         Largest k that is tried; N / 2 at most is.
-    kept_N : ndarray of bool, (N,), optional
-        Who counts; None for everybody.
+    valid_N : ndarray of bool, (N,), optional
+        Which points are valid; None for all.
     norm_bound : float, optional
         On the norm of a point; the largest norm by default.
 
@@ -244,6 +244,6 @@ def choose_k(
     int
         1 .. min(k_max, N / 2), and 1 for a single point.
     """
-    candidates = candidates_of(gram_NN, iterations, k_max, kept_N)
+    candidates = candidates_of(gram_NN, iterations, k_max, valid_N)
     squared_bound = float(np.diag(gram_NN).max()) if norm_bound is None else norm_bound**2
     return chosen_k(candidates, len(gram_NN), dim, RESOLUTION * squared_bound)

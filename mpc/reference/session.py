@@ -1,6 +1,6 @@
 """The plaintext twin of a session: same job, same answer, no secrecy.
 
-A point over the norm bound is left out as under sharing: it is moved to the origin, counts nowhere,
+A point over a bound is rejected as under sharing: it is moved to the origin, is in no cluster,
 and has label 0.
 
 Shape letters: N points, K clusters, D dimensions of a point, M of a payload.
@@ -22,11 +22,11 @@ from mpc.jobs.result import TOO_SMALL, ClusterResult
 from mpc.jobs.rows import check_values, encode_payload
 from mpc.reference.kmeans import (
     Geometry,
-    Kept,
     Labels,
     OpenedDistances,
     RingGram,
-    averaging_groups,
+    Valid,
+    averaged_together,
     farthest_first,
     gram_of_distances,
     lloyd,
@@ -45,14 +45,14 @@ from mpc.ring.fixedpoint import (
     Int64Array,
 )
 from mpc.ring.public_draws import public_draws
-from mpc.ring.quotient_tables import HIGHER_SHIFT, explained_bits, explained_tables
+from mpc.ring.quotient_tables import HIGHER_SHIFT, between_bits, between_tables
 from mpc.traffic import NO_TRAFFIC
 
 Clustered = tuple[Labels, int, int]
 """Labels, k, iterations done."""
 
 
-def cluster_points(ring_ND: FloatArray, job: ClusterJob, kept_N: Kept) -> Clustered:
+def cluster_points(ring_ND: FloatArray, job: ClusterJob, valid_N: Valid) -> Clustered:
     """Do a job's clustering on encoded points in the clear; return labels, k, iterations done.
 
     Parameters
@@ -60,22 +60,22 @@ def cluster_points(ring_ND: FloatArray, job: ClusterJob, kept_N: Kept) -> Cluste
     ring_ND : ndarray of float64, (N, D)
         Whole numbers, as `mpc.reference.kmeans.ring_points` makes them.
     job : ClusterJob
-    kept_N : ndarray of bool, (N,)
-        Who counts.
+    valid_N : ndarray of bool, (N,)
+        Which points are valid.
     """
-    inside_ND = np.where(kept_N[:, None], ring_ND, 0.0)
+    inside_ND = np.where(valid_N[:, None], ring_ND, 0.0)
     gram_NN = inside_ND @ inside_ND.T
     dist_NN = squared_distances(gram_NN)
     if job.reveal == "distances":
-        both_NN = kept_N[:, None] & kept_N[None, :]
+        both_NN = valid_N[:, None] & valid_N[None, :]
         return cluster_distances(np.where(both_NN, dist_NN, 0.0), job, ring_ND.shape[1])
     geometry = RingGram(gram_NN, inside_ND)
-    runs = _runs(geometry, dist_NN, job, kept_N)
+    runs = _runs(geometry, dist_NN, job, valid_N)
     found = [labels_N for labels_N, _ in runs]
     iterations = max(done for _, done in runs)
     if job.k is None:
-        return *_with_chosen_k(found, gram_NN, ring_ND.shape[1], kept_N), iterations
-    losses = [-_explained(geometry, labels_N, kept_N, job.k) for labels_N in found]
+        return *_with_chosen_k(found, gram_NN, ring_ND.shape[1], valid_N), iterations
+    losses = [-_between(geometry, labels_N, valid_N, job.k) for labels_N in found]
     return found[_least(losses)], job.k, iterations
 
 
@@ -85,86 +85,86 @@ def cluster_distances(dist_NN: FloatArray, job: ClusterJob, dim: int) -> Cluster
     Parameters
     ----------
     dist_NN : ndarray of float64, (N, N)
-        Whole numbers with `GRAM_BITS` fractional bits. A row of zeros is a left-out point, unless
+        Whole numbers with `GRAM_BITS` fractional bits. A row of zeros is a rejected point, unless
         all are zero: then it makes no difference.
     job : ClusterJob
     dim : int
         D, by which k is chosen where the job does not give it.
     """
-    kept_N = np.asarray(dist_NN.any(axis=1))
-    if not kept_N.any():
-        kept_N = ~kept_N
-    runs = _runs(OpenedDistances(dist_NN, kept_N), dist_NN, job, kept_N)
+    valid_N = np.asarray(dist_NN.any(axis=1))
+    if not valid_N.any():
+        valid_N = ~valid_N
+    runs = _runs(OpenedDistances(dist_NN, valid_N), dist_NN, job, valid_N)
     found = [labels_N for labels_N, _ in runs]
     iterations = max(done for _, done in runs)
     if job.k is None:
-        inside = np.ix_(kept_N, kept_N)
+        inside = np.ix_(valid_N, valid_N)
         gram_NN = np.zeros_like(dist_NN)
         gram_NN[inside] = gram_of_distances(dist_NN[inside])
-        return *_with_chosen_k(found, gram_NN, dim, kept_N), iterations
-    scale = 2.0 ** (explained_bits(len(dist_NN)) - GRAM_BITS)
-    losses = [math.floor(_inertia(dist_NN, labels_N, kept_N, job.k) * scale) for labels_N in found]
+        return *_with_chosen_k(found, gram_NN, dim, valid_N), iterations
+    scale = 2.0 ** (between_bits(len(dist_NN)) - GRAM_BITS)
+    losses = [math.floor(_inertia(dist_NN, labels_N, valid_N, job.k) * scale) for labels_N in found]
     return found[_least(losses)], job.k, iterations
 
 
 def _runs(
-    geometry: Geometry, dist_NN: FloatArray, job: ClusterJob, kept_N: Kept
+    geometry: Geometry, dist_NN: FloatArray, job: ClusterJob, valid_N: Valid
 ) -> list[tuple[Labels, int]]:
     """Run Lloyd's iteration from every start."""
     k_max = job.k or largest_candidate(len(dist_NN), job.k_max)
-    starts = _starts(dist_NN, job, k_max, kept_N)
-    return [lloyd(geometry, rows, job.iterations, kept_N) for rows in starts]
+    starts = _starts(dist_NN, job, k_max, valid_N)
+    return [lloyd(geometry, rows, job.iterations, valid_N) for rows in starts]
 
 
-def _starts(dist_NN: FloatArray, job: ClusterJob, k: int, kept_N: Kept) -> list[Labels]:
+def _starts(dist_NN: FloatArray, job: ClusterJob, k: int, valid_N: Valid) -> list[Labels]:
     """Return the first centres' rows of every restart, or of every candidate k = 1 .. `k`."""
     if job.k is None:
-        rows_K = farthest_first(dist_NN, k, kept_N)
+        rows_K = farthest_first(dist_NN, k, valid_N)
         return [rows_K[:size] for size in range(1, k + 1)]
     if job.init_rows is not None:
         return [np.asarray(job.init_rows, dtype=np.int64)]
     if job.init == "farthest-first":
-        return [farthest_first(dist_NN, k, kept_N)]
+        return [farthest_first(dist_NN, k, valid_N)]
     draws_BK = public_draws(job.seed, len(dist_NN), job.restarts, k)
     whole_NN = dist_NN.astype(np.int64)
-    return [plus_plus(whole_NN, draws_K, kept_N) for draws_K in draws_BK]
+    return [plus_plus(whole_NN, draws_K, valid_N) for draws_K in draws_BK]
 
 
 def _with_chosen_k(
-    found: Sequence[Labels], gram_NN: FloatArray, dim: int, kept_N: Kept
+    found: Sequence[Labels], gram_NN: FloatArray, dim: int, valid_N: Valid
 ) -> tuple[Labels, int]:
     """Return the labels of the candidate that is chosen, and its k."""
     candidates = [
-        candidate_of(gram_NN, labels_N, k, kept_N) for k, labels_N in enumerate(found, start=1)
+        candidate_of(gram_NN, labels_N, k, valid_N) for k, labels_N in enumerate(found, start=1)
     ]
     k = chosen_k(candidates, len(gram_NN), dim, RESOLUTION * 2.0**GRAM_BITS)
     return found[k - 1], k
 
 
-def _explained(geometry: RingGram, labels_N: Labels, kept_N: Kept, k: int) -> int:
+def _between(geometry: RingGram, labels_N: Labels, valid_N: Valid, k: int) -> int:
     """Return sum_k V_k / c_k with the parties' own roundings; see `mpc.clustering.restarts`."""
-    members_NK, counts_K = _members(labels_N, kept_N, k)
-    _, v_K = geometry.with_sums_and_lengths(members_NK)
-    tables = explained_tables(geometry.num_points)
+    assignment_NK, counts_K = _assignment(labels_N, valid_N, k)
+    _, v_K = geometry.with_sums_and_sqnorms(assignment_NK)
+    tables = between_tables(geometry.num_points)
     return int(quotient(v_K, counts_K, tables, HIGHER_SHIFT).sum())
 
 
-def _inertia(dist_NN: FloatArray, labels_N: Labels, kept_N: Kept, k: int) -> float:
-    """Return the sum of squared distances to means, from those among members."""
-    members_NK, counts_K = _members(labels_N, kept_N, k)
-    among_K = (members_NK * (dist_NN @ members_NK)).sum(axis=0)
+def _inertia(dist_NN: FloatArray, labels_N: Labels, valid_N: Valid, k: int) -> float:
+    """Return the sum of squared distances to means, from those inside clusters."""
+    assignment_NK, counts_K = _assignment(labels_N, valid_N, k)
+    among_K = (assignment_NK * (dist_NN @ assignment_NK)).sum(axis=0)
     return float((among_K / (2.0 * np.maximum(counts_K, 1))).sum())
 
 
-def _members(labels_N: Labels, kept_N: Kept, k: int) -> tuple[FloatArray, Int64Array]:
-    members_NK = np.eye(k)[labels_N] * kept_N[:, None]
-    return members_NK, members_NK.sum(axis=0).astype(np.int64)
+def _assignment(labels_N: Labels, valid_N: Valid, k: int) -> tuple[FloatArray, Int64Array]:
+    assignment_NK = np.eye(k)[labels_N] * valid_N[:, None]
+    return assignment_NK, assignment_NK.sum(axis=0).astype(np.int64)
 
 
 def _least(losses: Sequence[int]) -> int:
     """Return which restart is best: a later one must be better by more than a tie for each place.
 
-    Losses have `explained_bits` fractional bits.
+    Losses have `between_bits` fractional bits.
     """
     place = 1 << (INERTIA_BITS - 2 - INERTIA_TIE_BITS)
     compared = [-(-loss >> INERTIA_DROPPED_BITS) + at * place for at, loss in enumerate(losses)]
@@ -227,7 +227,7 @@ class PlainSession:
         -------
         ClusterResult
             `labels_N` is always there: nothing is hidden from the caller of a plaintext twin. A
-            point over the bound is left out, not refused: the twin of what the parties do.
+            point over the bound is rejected, not refused: the twin of what the parties do.
 
         Raises
         ------
@@ -241,12 +241,12 @@ class PlainSession:
         encoded_NM = encode_payload(payload_NM, job)
         if job.centre:
             check_values(points_ND, job)
-        ring_ND, kept_N = ring_points(points_ND, job)
-        labels_N, k, iterations = cluster_points(ring_ND, job, kept_N)
+        ring_ND, valid_N = ring_points(points_ND, job)
+        labels_N, k, iterations = cluster_points(ring_ND, job, valid_N)
         numbered = None if owners is None else np.unique(owners, return_inverse=True)[1]
-        groups_NN = averaging_groups(labels_N, kept_N, job.min_cluster_size, numbered)
-        sizes_N = groups_NN.sum(axis=1).astype(np.int64)
-        sizes_N[kept_N & (sizes_N == 0)] = TOO_SMALL
+        together_NN = averaged_together(labels_N, valid_N, job.min_cluster_size, numbered)
+        sizes_N = together_NN.sum(axis=1).astype(np.int64)
+        sizes_N[valid_N & (sizes_N == 0)] = TOO_SMALL
         unit = payload_unit(job, payload_NM.shape[1])
         means_NM = _means(labels_N, sizes_N, encoded_NM, unit)
         elapsed = time.perf_counter() - started

@@ -29,9 +29,9 @@ EXACT_BITS: Final = GRAM_BITS + 4
 """Bits of a compared difference of squared distances of points, which are exact."""
 INERTIA_BITS: Final = 40
 """Bits of compared inertias of restarts."""
-EXPLAINED_BITS: Final = 62
+BETWEEN_BITS: Final = 62
 """What a sum over clusters of squared lengths over sizes may take of the ring."""
-INERTIA_DROPPED_BITS: Final = EXPLAINED_BITS + 2 - INERTIA_BITS
+INERTIA_DROPPED_BITS: Final = BETWEEN_BITS + 2 - INERTIA_BITS
 """Bits that are dropped of such a sum before it is compared."""
 INERTIA_TIE_BITS: Final = 32
 """The same of restarts' inertias, in N squared bounds."""

@@ -12,8 +12,8 @@ from typing import Final
 import numpy as np
 
 from mpc.ring.fixedpoint import (
+    BETWEEN_BITS,
     DISTANCE_BITS,
-    EXPLAINED_BITS,
     GRAM_BITS,
     TABLE_BITS,
     FloatArray,
@@ -71,13 +71,13 @@ def of_counts(num_points: int, function: Callable[[FloatArray], FloatArray]) -> 
     return values
 
 
-def explained_bits(num_points: int) -> int:
+def between_bits(num_points: int) -> int:
     """Return the fractional bits of a sum of N squared norms of at most 1 that fits the ring."""
-    return EXPLAINED_BITS - math.ceil(math.log2(num_points + 1))
+    return BETWEEN_BITS - math.ceil(math.log2(num_points + 1))
 
 
 @lru_cache(maxsize=4)
-def explained_tables(num_points: int) -> Tables:
+def between_tables(num_points: int) -> Tables:
     """Return the tables of 1/c by which `mpc.clustering.restarts` divides squared lengths."""
-    scale = 2.0 ** (explained_bits(num_points) - GRAM_BITS)
+    scale = 2.0 ** (between_bits(num_points) - GRAM_BITS)
     return tables_of(of_counts(num_points, lambda c: scale / c), HIGHER_SHIFT)

@@ -155,13 +155,13 @@ def _segment_in(payload: bytearray) -> tuple[int, list[TupleRequest]]:
 def serve(start: Start) -> None:
     """Let every party in, then deal until party 0 hangs up."""
     roles = [f"party:{rank}" for rank in range(start.num_parties)]
-    chain = RoundClock()
+    clock = RoundClock()
     reception = Reception(
         start.listener,
         me=start.identity,
         admits=lambda role: role in roles,
         timeout_s=start.job_timeout_s,  # party 0 may be waiting for data owners
-        chain_of=lambda role: chain,
+        clock_of=lambda role: clock,
     )
     try:
         links = reception.wait_for(roles, timeout_s=start.start_timeout_s)

@@ -95,10 +95,10 @@ class RecordingProvider(TupleProvider):
         return torch.zeros(*size, 1 << bit_length, dtype=torch.int64)
 
     def _sign_keys(
-        self, kind: TupleKind, count: int, num_bits: int, groups: tuple[int, ...]
+        self, kind: TupleKind, count: int, num_bits: int, blocks: tuple[int, ...]
     ) -> SignKeys:
         """Record, and return keys that evaluate to zeros."""
-        requests = list(sign_requests(kind, count, num_bits, groups))
+        requests = list(sign_requests(kind, count, num_bits, blocks))
         self.recorded.extend(requests)
         shape = (count, *requests[0].shapes[0][1:])
         return _NoSigns(shape, sum(request.num_signs for request in requests), SIGN_KINDS[kind])
@@ -214,7 +214,7 @@ def dry_run(shape: JobShape, *, converges: bool = False) -> dict[str, StepCounts
         replace(job, iterations=min(job.iterations, _ITERATIONS)),
         party.holds(torch.zeros(n, shape.dim, dtype=torch.int64)),
         party.holds(torch.zeros(n, shape.payload, dtype=torch.int64)),
-        door=_NoRevealer(converges),
+        revealer=_NoRevealer(converges),
         meter=steps,
         decide=lambda: Decision(labels=(0,) * n, k=k, iterations=1),
         owner_of_N=shape.owner_of_N,

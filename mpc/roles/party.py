@@ -32,7 +32,7 @@ PUBLIC_KEY_BYTES = 32
 
 @dataclass(frozen=True, kw_only=True)
 class Meeting:
-    """A party among the others: its network, and the door for data owners."""
+    """A party among the others: its network, and where data owners are let in."""
 
     network: Network
     reception: Reception
@@ -59,7 +59,7 @@ def meet(start: Start) -> Meeting:
         me=start.identity,
         admits=lambda role: _has_business(role, start),
         timeout_s=start.timeout_s,
-        chain_of=lambda role: online if role.startswith("party:") else RoundClock(),
+        clock_of=lambda role: online if role.startswith("party:") else RoundClock(),
     )
     peers = {rank: _connect(start, rank, online) for rank in range(start.rank)}
     dealer = None
@@ -101,7 +101,7 @@ def _has_business(role: str, start: Start) -> bool:
     return role == "server" or role.startswith("client:")
 
 
-def _connect(start: Start, rank: int, chain: RoundClock) -> Link:
+def _connect(start: Start, rank: int, clock: RoundClock) -> Link:
     peer = "dealer" if rank == start.num_parties else f"party:{rank}"
     return connect(
         start.addresses[rank],
@@ -110,7 +110,7 @@ def _connect(start: Start, rank: int, chain: RoundClock) -> Link:
         timeout_s=start.timeout_s,
         within_s=start.start_timeout_s,
         patient=True,
-        chain=chain,
+        clock=clock,
     )
 
 

@@ -75,12 +75,12 @@ def run_job(
     owners = {link: order.rows[name] for name, link in links.items()}
     points_enc_ND, payload_enc_NM = assemble(network.party, owners, shares, dim=order.dim)
     meter.inputs_are_in()
-    door = PartyRevealer(network.server, owners, order.job, number=order.number)
+    revealer = PartyRevealer(network.server, owners, order.job, number=order.number)
     done = cluster_shares(
         order.job,
         points_enc_ND,
         payload_enc_NM,
-        door=door,
+        revealer=revealer,
         meter=meter,
         decide=lambda: _decision_of(network.server, order.number, within_s=job_timeout_s),
         owner_of_N=order.owner_of_N,
@@ -89,10 +89,10 @@ def run_job(
         "k": done.k,
         "iterations": done.iterations,
         "labels": None if done.labels is None else list(done.labels),
-        "ledger": [entry.as_json() for entry in door.ledger],
-        "undelivered": door.undelivered,
+        "ledger": [entry.as_json() for entry in revealer.ledger],
+        "undelivered": revealer.undelivered,
     }
-    for name in door.undelivered:
+    for name in revealer.undelivered:
         reception.drop(name)
     network.server.send_json(CONTROL, report | meter.report(list(owners)), number=order.number)
 

@@ -227,7 +227,7 @@ class Coordination:
         return reconstruct(shares)
 
     def _collect_means(self) -> tuple[FloatArray, Int64Array, dict[str, str]]:
-        """Let each owner reconstruct its own rows: group means (N, M), sizes (N,); or say why not.
+        """Let each owner reconstruct means (N, M) and sizes (N,) of its clusters; or say why not.
 
         A party that dies shows as a link that broke, too; `wait_readable` tells it from an owner.
         """

@@ -77,11 +77,11 @@ class Checking(DealerProvider):
         return super()._expanded(size, bit_length)
 
     def _sign_keys(
-        self, kind: TupleKind, count: int, num_bits: int, groups: tuple[int, ...]
+        self, kind: TupleKind, count: int, num_bits: int, blocks: tuple[int, ...]
     ) -> SignKeys:
-        for request in sign_requests(kind, count, num_bits, groups):
+        for request in sign_requests(kind, count, num_bits, blocks):
             self._check(request)
-        return super()._sign_keys(kind, count, num_bits, groups)
+        return super()._sign_keys(kind, count, num_bits, blocks)
 
 
 def run(start: Start) -> None:

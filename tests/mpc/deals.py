@@ -21,7 +21,7 @@ class Deal:
     """Providers of P parties, who use what the dealer deals them, each in a thread."""
 
     def __init__(self, stack: contextlib.ExitStack, num_parties: int) -> None:
-        self.chain = RoundClock()
+        self.clock = RoundClock()
         pairs = [
             stack.enter_context(linked("plain", me=f"party:{i}", peer="dealer", timeout_s=5))
             for i in range(num_parties)
@@ -29,7 +29,7 @@ class Deal:
         self.at_dealer = [far for _, far in pairs]
         self.dealer = Dealer(self.at_dealer)
         self.providers = [
-            DealerProvider(rank, near, self.chain, num_parties=num_parties)
+            DealerProvider(rank, near, self.clock, num_parties=num_parties)
             for rank, (near, _) in enumerate(pairs)
         ]
         self.at_parties = [near for near, _ in pairs]

@@ -71,8 +71,8 @@ def linked(
         if isinstance(outcome, Exception):
             raise outcome
     links = (
-        Link(channels[me], me=me, peer=peer, timeout_s=timeout_s, chain=chains[0]),
-        Link(channels[peer], me=peer, peer=me, timeout_s=timeout_s, chain=chains[1]),
+        Link(channels[me], me=me, peer=peer, timeout_s=timeout_s, clock=chains[0]),
+        Link(channels[peer], me=peer, peer=me, timeout_s=timeout_s, clock=chains[1]),
     )
     try:
         yield links

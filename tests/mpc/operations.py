@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from mpc.clustering import centring, distances, group_means, pipeline, restarts, seeding
+from mpc.clustering import centring, cluster_sums, distances, pipeline, restarts, seeding
 from mpc.clustering.inner_products import (
     GramInnerProducts,
     InnerProducts,
@@ -35,7 +35,7 @@ from mpc.ring.quotient_tables import (
     HIGH_SHIFT,
     HIGHER_SHIFT,
     Tables,
-    explained_tables,
+    between_tables,
     squared_reciprocals,
 )
 from mpc.roles.bootstrap import Start, serve_process
@@ -73,7 +73,7 @@ def _reshaped(x: Any, y: Any, shape: list[int], formula: Formula) -> Any:
 def _tables(function: str, num_points: int) -> Tables:
     if function == "squares":
         return squared_reciprocals(num_points)
-    return explained_tables(num_points)
+    return between_tables(num_points)
 
 
 def _quotients(v: Any, counts: Any, function: str, num_points: int) -> Any:
@@ -81,10 +81,10 @@ def _quotients(v: Any, counts: Any, function: str, num_points: int) -> Any:
     tables = _tables(function, num_points)
     shift = HIGH_SHIFT if function == "squares" else HIGHER_SHIFT
     low_enc, rest_enc = open_now(lookup.look_up(counts, [tables.low, tables.rest]))
-    low, rest, lengths = open_batch(
+    low, rest, sqnorms = open_batch(
         masked(low_enc), masked(rest_enc), division.split(v, shift=shift)
     )
-    return division.quotients(lengths, low, rest)
+    return division.quotients(sqnorms, low, rest)
 
 
 def _high_part(v: Any) -> Any:
@@ -93,10 +93,10 @@ def _high_part(v: Any) -> Any:
     return v.like(high) + split.high
 
 
-def _points_of(points: Any, kept: Any) -> Points:
+def _points_of(points: Any, valid: Any) -> Points:
     """Take points for which somebody has found out who counts."""
-    rows, opened = _opened(points, kept)
-    return Points(rows=rows, sqnorms_enc_N=multiply("id,id->i", rows, rows), kept=opened)
+    rows, opened = _opened(points, valid)
+    return Points(rows=rows, sqnorms_enc_N=multiply("id,id->i", rows, rows), valid=opened)
 
 
 def _source(points: Points, name: str) -> InnerProducts:
@@ -115,17 +115,17 @@ def _within(x: Any, payload: Any = None, **how: Any) -> Points:
 
 
 def _within_bounds(x: Any, payload: Any, **how: Any) -> Any:
-    return _within(x, payload, **how).kept.secret
+    return _within(x, payload, **how).valid.secret
 
 
 def _kept_and_rows(x: Any, payload: Any, **how: Any) -> Any:
     points = _within(x, payload, **how)
-    return _both(points.kept.secret, points.rows.secret)
+    return _both(points.valid.secret, points.rows.secret)
 
 
 def _within_bound(x: Any, **how: Any) -> Any:
     points = _within(x, **how)
-    return _both(points.kept.secret, points.sqnorms_enc_N, points.rows.secret)
+    return _both(points.valid.secret, points.sqnorms_enc_N, points.rows.secret)
 
 
 def _start(points: Any, source: str, **how: Any) -> Any:
@@ -139,41 +139,41 @@ def _start(points: Any, source: str, **how: Any) -> Any:
     return seeding.farthest_first(within, inner, how["k"])
 
 
-def _centre_distances(rows: Any, members: Any, source: str, labels: list[int]) -> Any:
+def _centre_distances(rows: Any, assignment: Any, source: str, labels: list[int]) -> Any:
     """Return distances to means from one of the three sources, with counts looked up."""
-    points = _points_of(rows, members.sum(1))
+    points = _points_of(rows, assignment.sum(1))
     inner = _source(points, source)
-    groups = [members.size(1)]
+    blocks = [assignment.size(1)]
     (opened, of_counts) = open_batch(
-        masked(members), distances.look_up_counts(members.sum(0), rows.size(0))
+        masked(assignment), distances.look_up_counts(assignment.sum(0), rows.size(0))
     )
-    public = torch.eye(members.size(1), dtype=torch.int64)[torch.tensor(labels)]
+    public = torch.eye(assignment.size(1), dtype=torch.int64)[torch.tensor(labels)]
     weights = public if source == "shares" else opened
-    products, lengths = open_now(inner.with_sums_and_lengths(weights))
-    return open_now(distances.centre_distances(products, lengths, of_counts, groups))
+    products, sqnorms = open_now(inner.with_sums_and_sqnorms(weights))
+    return open_now(distances.centre_distances(products, sqnorms, of_counts, blocks))
 
 
-def _best(rows: Any, members: Any, groups: list[int], source: str) -> Any:
+def _best(rows: Any, assignment: Any, blocks: list[int], source: str) -> Any:
     """Return what each group explains, and the members of the best, flat."""
-    points = _points_of(rows, comparison.local(members, lambda m: m[:, : groups[0]].sum(1)))
+    points = _points_of(rows, comparison.local(assignment, lambda m: m[:, : blocks[0]].sum(1)))
     inner = _source(points, source)
     opened, tables = open_batch(
-        masked(members), restarts.look_up_explained(members.sum(0), rows.size(0))
+        masked(assignment), restarts.look_up_for_between(assignment.sum(0), rows.size(0))
     )
-    explained = restarts.explained(inner, opened, tables, groups)
-    return _both(explained, restarts.best_of(explained, opened, groups[0]))
+    between_squares = restarts.between_squares(inner, opened, tables, blocks)
+    return _both(between_squares, restarts.best_of(between_squares, opened, blocks[0]))
 
 
-def _choice(explained: Any, members: Any, k: int) -> Any:
-    return restarts.best_of(explained, open_now(masked(members)), k)
+def _choice(between_squares: Any, assignment: Any, k: int) -> Any:
+    return restarts.best_of(between_squares, open_now(masked(assignment)), k)
 
 
-def _nearest(dist: Any, kept: Any, groups: list[int], **how: bool) -> Any:
-    return argmin.nearest(dist, groups, open_now(masked(kept)), **how)
+def _nearest(dist: Any, valid: Any, blocks: list[int], **how: bool) -> Any:
+    return argmin.nearest(dist, blocks, open_now(masked(valid)), **how)
 
 
-def _moved(members: Any, before: Any) -> Any:
-    return distances.moved(*_opened(members, before))
+def _moved(assignment: Any, before: Any) -> Any:
+    return distances.moved(*_opened(assignment, before))
 
 
 def _looked_up(x: Any, table: list[int]) -> Any:
@@ -203,7 +203,7 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "kept_and_rows": _kept_and_rows,
     "cut": lambda x, bits: open_now(centring.cut(x, bits)),
     "centred": centring.centred,
-    "first_kept": lambda kept: seeding._first_kept(open_now(masked(kept))),
+    "first_kept": lambda valid: seeding._first_valid(open_now(masked(valid))),
     "gram": lambda points: gram_matrix(_within(points)),
     "start": _start,
     "centre_distances": _centre_distances,
@@ -211,10 +211,10 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "best": _best,
     "best_of": _choice,
     "zero_share": lambda x: x.party.holds(x.party.zero_share(tuple(x.size()))),
-    "group_sums": lambda members, payload, least, owners=None: group_means.group_sums(
-        members, open_now(masked(payload)), least, owners
+    "group_sums": lambda assignment, payload, least, owners=None: cluster_sums.cluster_sums(
+        assignment, open_now(masked(payload)), least, owners
     ),
-    "distances_of_kept": lambda points: pipeline._distances_of_kept(_within(points)),
+    "distances_of_kept": lambda points: pipeline._distances_of_valid(_within(points)),
 }
 
 

@@ -95,8 +95,8 @@ def test_agrees_with_scikit_learn_from_the_same_start(session: Session) -> None:
     assert np.abs(model.cluster_centers_ - theirs.cluster_centers_).max() < 1e-6
     assert model.inertia_ == pytest.approx(theirs.inertia_, rel=1e-6)
     assert np.array_equal(model.predict(points), theirs.predict(points))
-    assert np.abs(model.group_means_ - model.cluster_centers_[model.labels_]).max() < 1e-6
-    assert np.array_equal(model.group_sizes_, np.bincount(model.labels_)[model.labels_])
+    assert np.abs(model.own_means_ - model.cluster_centers_[model.labels_]).max() < 1e-6
+    assert np.array_equal(model.own_sizes_, np.bincount(model.labels_)[model.labels_])
 
 
 @pytest.mark.parametrize("reveal", ["assignments", "distances"])
@@ -111,8 +111,10 @@ def test_open_labels_are_the_groups(session: Session, reveal: str) -> None:
 def test_secret_labels_are_withheld_but_means_are_not(session: Session) -> None:
     model = fitted(session, "own-mean")
     true_means = np.stack([POINTS[label == TRUTH].mean(axis=0) for label in TRUTH])
-    assert np.abs(model.group_means_ - true_means).max() < model.norm_bound_ * 2.0**-24
-    assert model.group_sizes_.tolist() == [8] * 24
+    assert np.abs(model.own_means_ - true_means).max() < model.norm_bound_ * 2.0**-24
+    assert model.own_sizes_.tolist() == [8] * 24
+    with pytest.warns(FutureWarning, match="group_means_ is now own_means_"):
+        assert model.group_means_ is model.own_means_
     for name in ("labels_", "cluster_centers_", "inertia_"):
         assert not hasattr(model, name)
         with pytest.raises(PolicyError, match=f"{name} .*own-mean.*reveal='assignments'"):
@@ -182,7 +184,7 @@ def test_a_pickle_predicts_elsewhere_without_the_session(secure_session: SecureS
     model = fitted(secure_session)
     code = (
         "import pickle, sys; model = pickle.load(sys.stdin.buffer);"
-        "assert model.session is None; print(*model.predict(model.group_means_))"
+        "assert model.session is None; print(*model.predict(model.own_means_))"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], input=pickle.dumps(model), capture_output=True, check=True
@@ -236,9 +238,9 @@ def test_nothing_of_a_small_cluster_is_handed_out(session: Session) -> None:
     ).fit(points)
     lone = model.labels_[-1]
     assert np.array_equal(model.cluster_centers_[lone], points[-1])
-    assert np.isnan(model.group_means_[-1]).all()
-    assert model.group_sizes_[-1] == TOO_SMALL
-    assert np.isfinite(model.group_means_[:-1]).all()
+    assert np.isnan(model.own_means_[-1]).all()
+    assert model.own_sizes_[-1] == TOO_SMALL
+    assert np.isfinite(model.own_means_[:-1]).all()
     assert np.array_equal(model.predict(points), model.labels_)
 
 

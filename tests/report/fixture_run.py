@@ -104,7 +104,7 @@ def ledger(seeds: Sequence[int]) -> Iterable[dict[str, object]]:
             for to, what, shape, why in (
                 (*STOPPING, "iteration 1: when to stop"),
                 (*STOPPING, "iteration 2: when to stop"),
-                ("each client", "own group's sum and size", [20, 513], "own mean, one row each"),
+                ("each client", "own cluster's sum and size", [20, 513], "own mean, one row each"),
                 ("evaluator", "labels", [20], "ARI against known domains; simulation only"),
             ):
                 yield {

@@ -63,12 +63,12 @@ class Place(NamedTuple):
 
 
 PAYLOAD = Place("norms", 1)
-KEPT = Place("norms", -3)
+VALID = Place("norms", -3)
 ROWS = Place("norms", -1)
-MEMBERS = Place("means", 0)
+ASSIGNMENT = Place("means", 0)
 SUMS = Place("means", -1)
 """Those that are handed out, small ones withheld."""
-LENGTHS = Place("distances", 0)
+SQNORMS = Place("distances", 0)
 """Under policy `distances`."""
 
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mpc.ring.fixedpoint import Int64Array
-from tests.security.dealers_view import MEMBERS, PAYLOAD, SUMS, DealersView
+from tests.security.dealers_view import ASSIGNMENT, PAYLOAD, SUMS, DealersView
 from tests.security.ring_system import RING_BITS, Known, RingSystem
 
 CUT = 1
@@ -68,14 +68,14 @@ def handed_out(
     The sums may be some of all columns, from `first` on.
     """
     columns = slice(first, first + sums_P[0].rest.shape[1])
-    members_PHK = view.mask(MEMBERS)[:, held_H]
+    assignment_PHK = view.mask(ASSIGNMENT)[:, held_H]
     masks_KM = view.mask(SUMS).sum(axis=0)[:, columns]
-    parts_PHM = view.product("means", MEMBERS, SUMS)[:, held_H, columns]
-    opened_HK = one_hot(cluster_of_H, members_PHK.shape[2]) + members_PHK.sum(axis=0)
+    parts_PHM = view.product("means", ASSIGNMENT, SUMS)[:, held_H, columns]
+    opened_HK = one_hot(cluster_of_H, assignment_PHK.shape[2]) + assignment_PHK.sum(axis=0)
     masked = total(sums_P).plus(masks_KM)
     return [
-        product_share(opened_HK, members_HK, part_HM, sums, masked)
-        for members_HK, part_HM, sums in zip(members_PHK, parts_PHM, sums_P, strict=True)
+        product_share(opened_HK, assignment_HK, part_HM, sums, masked)
+        for assignment_HK, part_HM, sums in zip(assignment_PHK, parts_PHM, sums_P, strict=True)
     ]
 
 
@@ -153,7 +153,7 @@ def sums_of_clusters(
 def rows_of_honest(
     view: DealersView,
     held_H: Sequence[int],
-    group_of_H: Sequence[int],
+    cluster_of_H: Sequence[int],
     got_PHM: Int64Array,
     given_HM: Int64Array,
     num_clusters: int,
@@ -184,7 +184,7 @@ def rows_of_honest(
     ]
     for *names_of_groups, rest in itertools.permutations(range(num_clusters)):
         clusters = np.full(num_points, rest)
-        clusters[held_H] = [names_of_groups[group] for group in group_of_H]
+        clusters[held_H] = [names_of_groups[group] for group in cluster_of_H]
         systems = []
         for column, rows_P in columns:
             sums_P = summed(view, clusters.tolist(), rows_P, column)
@@ -239,11 +239,11 @@ def summed(
     view: DealersView, cluster_of_N: Sequence[int], rows_P: Sequence[Form], column: int
 ) -> list[Form]:
     """Return each party's share of a column of every cluster's sum, from its share of all rows."""
-    members_PNK = view.mask(MEMBERS)
-    parts_PKM = view.product("means", MEMBERS, PAYLOAD)[..., [column]]
-    opened_NK = one_hot(cluster_of_N, members_PNK.shape[2]) + members_PNK.sum(axis=0)
+    assignment_PNK = view.mask(ASSIGNMENT)
+    parts_PKM = view.product("means", ASSIGNMENT, PAYLOAD)[..., [column]]
+    opened_NK = one_hot(cluster_of_N, assignment_PNK.shape[2]) + assignment_PNK.sum(axis=0)
     masked = total(rows_P).plus(view.mask(PAYLOAD).sum(axis=0)[:, [column]])
     return [
-        product_share(opened_NK.T, members_NK.T, part_KM, rows, masked)
-        for members_NK, part_KM, rows in zip(members_PNK, parts_PKM, rows_P, strict=True)
+        product_share(opened_NK.T, assignment_NK.T, part_KM, rows, masked)
+        for assignment_NK, part_KM, rows in zip(assignment_PNK, parts_PKM, rows_P, strict=True)
     ]

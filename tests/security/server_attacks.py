@@ -11,7 +11,7 @@ import itertools
 import numpy as np
 
 from mpc.ring.fixedpoint import Int64Array
-from tests.security.dealers_view import KEPT, LENGTHS, ROWS, DealersView
+from tests.security.dealers_view import ROWS, SQNORMS, VALID, DealersView
 from tests.security.ring_system import RingSystem
 
 
@@ -85,22 +85,22 @@ def distance_forms(
     view: DealersView, rank: int, gaps_N: Int64Array
 ) -> tuple[Int64Array, Int64Array]:
     """Return factors, (N, N, 3 N + 2), and the rest of a party's share of all distances."""
-    rows_PN, kept_PN = view.mask(ROWS)[..., 0], view.mask(KEPT)
-    rows_N, kept_N = rows_PN.sum(axis=0) + gaps_N, kept_PN.sum(axis=0) + 1  # less t; all count
-    lengths_N = view.mask(LENGTHS).sum(axis=0) + gaps_N**2  # less 2 t g + t^2
+    rows_PN, valid_PN = view.mask(ROWS)[..., 0], view.mask(VALID)
+    rows_N, valid_N = rows_PN.sum(axis=0) + gaps_N, valid_PN.sum(axis=0) + 1  # less t; all count
+    sqnorms_N = view.mask(SQNORMS).sum(axis=0) + gaps_N**2  # less 2 t g + t^2
     of_rows_NN = view.product("distances", ROWS, ROWS)[rank]
-    of_lengths_NN = view.product("distances", KEPT, LENGTHS)[rank]
-    row_N, keep_N = rows_PN[rank], kept_PN[rank]
+    of_lengths_NN = view.product("distances", VALID, SQNORMS)[rank]
+    row_N, keep_N = rows_PN[rank], valid_PN[rank]
     n = len(gaps_N)
     both = np.zeros((n, n, 3 * n + 2), dtype=np.int64)
     gram = np.zeros_like(both)  # of twice the inner products
     for j in range(n):
         gram[:, j, j] = rows_N
         gram[:, j, n + j] = 1
-        both[:, j, 2 * n + j] = kept_N
+        both[:, j, 2 * n + j] = valid_N
     gram[:, :, -2] = -row_N[:, None]
     both[:, :, -2] = -keep_N[:, None] * gaps_N
     both[:, :, -1] = -keep_N[:, None]
     gram_rest = 2 * (of_rows_NN - row_N[:, None] * rows_N)
-    both_rest = of_lengths_NN - keep_N[:, None] * lengths_N
+    both_rest = of_lengths_NN - keep_N[:, None] * sqnorms_N
     return both + both.transpose(1, 0, 2) - gram, both_rest + both_rest.T - gram_rest

@@ -216,7 +216,7 @@ def _shown(
     else:
         parts.append("labels stay with their owners (--reveal assignments opens them)")
     parts.extend(Text(f"precision: {what}", style="yellow") for what in lost)
-    left_out = np.flatnonzero(result.left_out_N)
+    left_out = np.flatnonzero(result.rejected_N)
     if len(left_out):
         parts.append(f"{len(left_out)} of {n} rows are over --norm-bound and were left out")
     withheld = int(result.too_small_N.sum())

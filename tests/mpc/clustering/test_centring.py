@@ -28,7 +28,7 @@ def labels(session: Session, points_ND: FloatArray, **given: object) -> FloatArr
     job = ClusterJob(k=3, evaluate=True, **given)  # type: ignore[arg-type]
     result = session.cluster(job, points_ND, points_ND)
     assert result.labels_N is not None
-    assert not result.left_out_N.any()
+    assert not result.rejected_N.any()
     return result.labels_N
 
 
@@ -64,10 +64,10 @@ def test_deviations_are_right_to_within_a_part_in_4096(n: int, dim: int) -> None
     rng = np.random.default_rng(n)
     points = rng.normal(size=(n, dim)) * 2.0 ** rng.integers(-9, 9, size=dim) + 50
     job = with_bounds(ClusterJob(k=1, standardize=True), points, points)
-    ring, kept = ring_points(points, job)
+    ring, valid = ring_points(points, job)
     assert job.norm_bound is not None
     found, exact = ring * job.norm_bound / 2.0**18, StandardScaler().fit_transform(points)
-    assert kept.all()
+    assert valid.all()
     assert np.abs(found - exact).max() < 2.0**-12 * np.abs(exact).max()
 
 
@@ -95,7 +95,7 @@ def test_who_is_far_from_the_mean_is_left_out(session: Session) -> None:
     points[7] += 1000
     job = ClusterJob(k=3, norm_bound=100.0)
     result = session.cluster(job, points, points)
-    assert np.flatnonzero(result.left_out_N).tolist() == [7]
+    assert np.flatnonzero(result.rejected_N).tolist() == [7]
 
 
 def test_who_is_over_its_features_bounds_is_left_out(session: Session) -> None:
@@ -104,7 +104,7 @@ def test_who_is_over_its_features_bounds_is_left_out(session: Session) -> None:
     bounds = tuple((64 * UNITS).tolist())
     job = ClusterJob(k=3, standardize=True, feature_bounds=bounds)
     result = session.cluster(job, points, points)
-    assert np.flatnonzero(result.left_out_N).tolist() == [7]
+    assert np.flatnonzero(result.rejected_N).tolist() == [7]
     twin = PlainSession().cluster(job, points, points)
     assert np.array_equal(result.sizes_N, twin.sizes_N)
 
@@ -131,7 +131,7 @@ def test_the_estimator_takes_rows_wherever_they_are(session: Session) -> None:
         points + 2.0**34
     )
     assert np.array_equal(near.labels_, far.labels_)
-    assert np.allclose(far.group_means_ - 2.0**34, near.group_means_, atol=1e-3)
+    assert np.allclose(far.own_means_ - 2.0**34, near.own_means_, atol=1e-3)
 
 
 def test_the_estimator_standardises(session: Session) -> None:
@@ -143,7 +143,7 @@ def test_the_estimator_standardises(session: Session) -> None:
     assert np.array_equal(asked.labels_, alone.labels_)
     assert np.array_equal(asked.predict(points * UNITS), alone.predict(scaled))
     centres = asked.cluster_centers_[asked.labels_]
-    assert np.allclose(asked.group_means_ / UNITS, centres / UNITS, atol=1e-4)
+    assert np.allclose(asked.own_means_ / UNITS, centres / UNITS, atol=1e-4)
 
 
 def test_a_sentinel_is_named_and_so_is_what_it_costs() -> None:
@@ -189,5 +189,5 @@ def test_units_may_be_anything(scale: float) -> None:
     scaled = StandardScaler().fit_transform(points)
     job = ClusterJob(k=3, standardize=True, evaluate=True)
     result = PlainSession().cluster(job, mixed, points)
-    assert not result.left_out_N.any()
+    assert not result.rejected_N.any()
     assert np.array_equal(result.labels_N, labels(PlainSession(), scaled))

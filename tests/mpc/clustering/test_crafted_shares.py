@@ -57,15 +57,15 @@ def test_who_is_kept_is_within_the_bound(
     given = {"value_bound": value_bound, "centre": centre}
     job = ClusterJob(k=1, norm_bound=1.0, payload_bound=1.0, **given)  # type: ignore[arg-type]
     found = any_parties("kept_and_rows", points, np.zeros((len(points), 1)), **given)
-    kept, rows = found[: len(points)] == 1, found[len(points) :].reshape(-1, dim)
+    valid, rows = found[: len(points)] == 1, found[len(points) :].reshape(-1, dim)
     limit = squared_norm_limit(job, dim)
     squared = np.array([sum(int(x) ** 2 for x in row) for row in rows], dtype=object)
-    assert (squared[kept] <= limit).all()
-    assert not squared[~kept].any()
+    assert (squared[valid] <= limit).all()
+    assert not squared[~valid].any()
     if not centre:
         good = [abs(int(x)) < 1 << (point_width(job) - 2) for x in CRAFTED]
         within = np.array([int(x) ** 2 <= limit for x in CRAFTED])
-        assert np.array_equal(kept[good], within[good])
+        assert np.array_equal(valid[good], within[good])
 
 
 @pytest.mark.parametrize("num_payload", [1, 5, 700])
@@ -74,12 +74,12 @@ def test_whose_payload_is_over_its_bound_is_left_out(
 ) -> None:
     payload = np.zeros((len(CRAFTED), num_payload), dtype=np.int64)
     payload[:, 0] = CRAFTED
-    kept = any_parties("within_bounds", np.zeros((len(CRAFTED), 3)), payload)
+    valid = any_parties("within_bounds", np.zeros((len(CRAFTED), 3)), payload)
     size = np.abs(CRAFTED.astype(np.float64))
     small = size < 2.0 ** (payload_width(num_payload) - 2)
     job = ClusterJob(k=1, centre=False, norm_bound=1.0, payload_bound=1.0)
     limit = math.sqrt(squared_payload_limit(job, num_payload))
-    assert np.array_equal(kept[small] == 1, (size <= limit)[small])
+    assert np.array_equal(valid[small] == 1, (size <= limit)[small])
     assert limit == pytest.approx(2.0 ** payload_bits(num_payload), abs=math.sqrt(num_payload))
 
 
@@ -98,7 +98,7 @@ def test_a_job_leaves_out_a_payload_over_its_bound(
     payload[2] = 1.5
     monkeypatch.setattr(mpc.session.job_driver, "encode_payload", crafted)
     result = session.cluster(ClusterJob(k=1, payload_bound=2.0), points, payload)
-    assert np.flatnonzero(result.left_out_N).tolist() == [2]
+    assert np.flatnonzero(result.rejected_N).tolist() == [2]
     assert np.array_equal(np.delete(result.means_NM, 2, axis=0), np.ones((6, 2)))
 
 

@@ -85,16 +85,16 @@ def assert_as_without(
     result: ClusterResult, points: FloatArray, payload: FloatArray, job: ClusterJob, rows: Rows
 ) -> None:
     """Hold a result against the twin's on the other rows only."""
-    kept = np.setdiff1d(np.arange(len(points)), rows)
-    without = PlainSession().cluster(job, points[kept], payload[kept])
+    valid = np.setdiff1d(np.arange(len(points)), rows)
+    without = PlainSession().cluster(job, points[valid], payload[valid])
     assert result.labels_N is not None
     assert without.labels_N is not None
-    assert np.array_equal(np.flatnonzero(result.left_out_N), sorted(rows))
+    assert np.array_equal(np.flatnonzero(result.rejected_N), sorted(rows))
     assert np.isnan(result.means_NM[list(rows)]).all()
     assert (result.k, result.iterations) == (without.k, without.iterations)
-    assert np.array_equal(result.labels_N[kept], without.labels_N)
-    assert np.array_equal(result.sizes_N[kept], without.sizes_N)
-    assert_close(result.means_NM[kept], without.means_NM)
+    assert np.array_equal(result.labels_N[valid], without.labels_N)
+    assert np.array_equal(result.sizes_N[valid], without.sizes_N)
+    assert_close(result.means_NM[valid], without.means_NM)
     assert not result.labels_N[list(rows)].any()
 
 
@@ -140,7 +140,7 @@ def test_everybody_left_out(cluster: Callable[..., ClusterResult], job: ClusterJ
     points, payload = blobs()
     points = push_out(points, tuple(range(N)))
     result = cluster(job, points, payload)
-    assert result.left_out_N.all()
+    assert result.rejected_N.all()
     assert np.isnan(result.means_NM).all()
     assert np.array_equal(result.labels_N, [0] * N)
     assert result.iterations == 2
@@ -151,7 +151,7 @@ def test_fewer_kept_than_clusters(cluster: Callable[..., ClusterResult], job: Cl
     points, payload = blobs()
     points = push_out(points, tuple(row for row in range(N) if row not in (2, 9)))
     result = cluster(replace(job, min_cluster_size=1), points, payload)
-    assert np.flatnonzero(~result.left_out_N).tolist() == [2, 9]
+    assert np.flatnonzero(~result.rejected_N).tolist() == [2, 9]
     assert result.sizes_N[[2, 9]].tolist() == [1, 1]
     assert np.abs(result.means_NM[[2, 9]] - payload[[2, 9]]).max() <= TOLERANCE
 
@@ -179,11 +179,11 @@ def test_a_named_centre_that_is_left_out_is_at_the_origin(
     if reveal == "distances":
         centre = np.delete(points, (0, 4), axis=0).mean(axis=0)
     result = cluster(unit_job(k=K, reveal=reveal, init_rows=rows, evaluate=True), out, payload)
-    kept = np.delete(np.arange(N), (0, 4))
-    given = points[kept]
+    valid = np.delete(np.arange(N), (0, 4))
+    given = points[valid]
     first = np.stack([centre, points[2], points[3]])
     model = KMeans(K, init=first, n_init=1, tol=0).fit(given)
-    assert np.array_equal(result.labels_N[kept], model.labels_)
+    assert np.array_equal(result.labels_N[valid], model.labels_)
 
 
 @pytest.mark.slow
@@ -200,7 +200,7 @@ def test_the_transcript_is_the_same_whoever_is_left_out(
             result = secure_session.cluster(
                 replace(job, iterations=3), push_out(points, rows), payload
             )
-        assert np.flatnonzero(result.left_out_N).tolist() == list(rows)
+        assert np.flatnonzero(result.rejected_N).tolist() == list(rows)
         return {step.name: shape_of(step) for step in result.traffic.steps}, result.iterations
 
     def shape_of(step: StepCost) -> tuple[int, int]:
@@ -266,8 +266,8 @@ def test_the_limit_itself_is_kept(any_parties: Parties) -> None:
     squares = [0, limit - 1, limit, limit + 1, 1 << 37, (1 << 38) - 1]
     ring = np.array([vector_of(square) for square in squares], dtype=np.int64)
     assert [sum(int(x) ** 2 for x in row) for row in ring] == squares
-    kept = any_parties("within_bound", ring)[: len(squares)]
-    assert kept.tolist() == [1, 1, 1, 0, 0, 0]
+    valid = any_parties("within_bound", ring)[: len(squares)]
+    assert valid.tolist() == [1, 1, 1, 0, 0, 0]
 
 
 @settings(max_examples=300, deadline=None)

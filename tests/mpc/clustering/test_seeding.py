@@ -23,9 +23,9 @@ class Given:
     def __init__(self, points_ND: np.ndarray, out: tuple[int, ...] = ()) -> None:
         self.ring_ND: Int64Array = np.rint(points_ND * 2.0**POINT_BITS).astype(np.int64)
         self.ring_ND[list(out)] = 3 << POINT_BITS
-        self.kept_N = np.ones(len(points_ND), dtype=np.bool_)
-        self.kept_N[list(out)] = False
-        inside = self.ring_ND * self.kept_N[:, None]
+        self.valid_N = np.ones(len(points_ND), dtype=np.bool_)
+        self.valid_N[list(out)] = False
+        inside = self.ring_ND * self.valid_N[:, None]
         self.gram_NN: Int64Array = inside @ inside.T
         self.twin_s_dist_NN = plain.squared_distances(self.gram_NN.astype(np.float64))
 
@@ -64,7 +64,7 @@ Make = Callable[[], Given]
 @sources
 def test_farthest_first(parties: Parties, source: str, make: Make) -> None:
     given = make()
-    rows = plain.farthest_first(given.twin_s_dist_NN, K, given.kept_N)
+    rows = plain.farthest_first(given.twin_s_dist_NN, K, given.valid_N)
     found = parties("start", given.ring_ND, source=source, k=K)
     assert np.array_equal(found, given.distances_to(rows))
 
@@ -73,7 +73,7 @@ def test_farthest_first(parties: Parties, source: str, make: Make) -> None:
 @pytest.mark.parametrize("k", [1, 2])
 def test_farthest_first_with_few_centres(parties: Parties, source: str, k: int) -> None:
     given = Given(spread(5), out=(0,))
-    rows = plain.farthest_first(given.twin_s_dist_NN, k, given.kept_N)
+    rows = plain.farthest_first(given.twin_s_dist_NN, k, given.valid_N)
     found = parties("start", given.ring_ND, source=source, k=k)
     assert np.array_equal(found, given.distances_to(rows))
 
@@ -85,7 +85,7 @@ def test_farthest_first_among_many_is_a_tournament(parties: Parties, out: tuple[
     points[97], points[99] = [1.0, 0.0, 0.0], [-1.0, 0.0, 0.0]
     points[0], points[1] = [0.99, 0.0, 0.0], [0.98, 0.0, 0.0]
     given = Given(points, out)
-    rows = plain.farthest_first(given.twin_s_dist_NN, K, given.kept_N)
+    rows = plain.farthest_first(given.twin_s_dist_NN, K, given.valid_N)
     assert 99 in rows
     found = parties("start", given.ring_ND, source="gram", k=K)
     assert np.array_equal(found, given.distances_to(rows))
@@ -97,7 +97,7 @@ def test_farthest_first_among_many_is_a_tournament(parties: Parties, out: tuple[
 def test_plus_plus(parties: Parties, source: str, make: Make) -> None:
     """All restarts at once give what the twin draws one by one, side by side."""
     given, draws_BK = make(), public_draws(7, N, 3, K)
-    rows = [plain.plus_plus(given.twin_s_dist_NN, draws_K, given.kept_N) for draws_K in draws_BK]
+    rows = [plain.plus_plus(given.twin_s_dist_NN, draws_K, given.valid_N) for draws_K in draws_BK]
     found = parties("start", given.ring_ND, source=source, k=K, draws=draws_BK.tolist())
     assert np.array_equal(found, given.distances_to(np.concatenate(rows)))
 

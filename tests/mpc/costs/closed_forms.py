@@ -32,7 +32,7 @@ from mpc.preprocessing.fss_keys import by_points, digit_requests, sign_requests
 from mpc.preprocessing.mask_refs import MaskRef
 from mpc.preprocessing.requests import TupleRequest
 from mpc.protocols import lookup
-from mpc.protocols.argmin import GROUP, MOST_WINS, PAIRS_MAX
+from mpc.protocols.argmin import BRACKET, MOST_WINS, PAIRS_MAX
 from mpc.protocols.boolean import BLOCK_BITS, WORD_BITS
 from mpc.reference.separation import largest_candidate
 from mpc.ring.deviation_tables import INDEX_BITS, INDEX_SHIFT, SUM_BITS, TOP, least_power
@@ -100,7 +100,7 @@ class Sizes:
 
 def pair_signs(
     batch: int,
-    groups: Sequence[int],
+    blocks: Sequence[int],
     bits: int,
     parties: Comparing,
     *,
@@ -108,28 +108,28 @@ def pair_signs(
     minimize_rounds: bool = False,
 ) -> Cost:
     """See `mpc.protocols.comparison.compare_pairs`."""
-    count = batch * num_pairs(groups)
+    count = batch * num_pairs(blocks)
     kind: TupleKind = "digits4" if sum_bits <= 4 else "digits8"
     method = parties.method(count, bits, DIGIT_KINDS[kind], minimize_rounds=minimize_rounds)
     if method == "boolean":
         return circuit(count, bits, parties)
-    opened = opening(batch * sum(groups))
+    opened = opening(batch * sum(blocks))
     if method == "lut":
-        return opened + by_digits(kind, batch, bits, tuple(groups))
-    return opened + keys("sign8", batch, bits, tuple(groups))
+        return opened + by_digits(kind, batch, bits, tuple(blocks))
+    return opened + keys("sign8", batch, bits, tuple(blocks))
 
 
-def by_digits(kind: TupleKind, count: int, bits: int, groups: tuple[int, ...] = ()) -> Cost:
+def by_digits(kind: TupleKind, count: int, bits: int, blocks: tuple[int, ...] = ()) -> Cost:
     """Of truth tables, and of opening what stands in them."""
-    requests = list(digit_requests(kind, count, bits, groups, _ANY_MASK))
+    requests = list(digit_requests(kind, count, bits, blocks, _ANY_MASK))
     looked_up = sum(request.num_signs for request in requests) * requests[0].plan.opened_bits
     tables = corrections(*(request.out_shape[0] for request in requests))
     return opening(-(-looked_up // WORD_BITS)) + tables
 
 
-def keys(kind: TupleKind, count: int, bits: int, groups: tuple[int, ...] = ()) -> Cost:
+def keys(kind: TupleKind, count: int, bits: int, blocks: tuple[int, ...] = ()) -> Cost:
     """Of keys for signs, which both parties get."""
-    size = sum(request.key_bytes for request in sign_requests(kind, count, bits, groups))
+    size = sum(request.key_bytes for request in sign_requests(kind, count, bits, blocks))
     return Cost(dealer_to_first=size, dealer_to_others=size)
 
 
@@ -169,32 +169,32 @@ def one_hot_min(batch: int, candidates: int, bits: int, parties: Comparing) -> C
     if candidates == 1:
         return NOTHING
     few = batch * num_pairs((candidates,)) <= PAIRS_MAX and candidates <= MOST_WINS
-    if candidates > GROUP and not few:
-        groups = -(-candidates // GROUP)
-        cost = one_hot_min(batch * groups, GROUP, bits, parties)
-        padded = batch * groups * GROUP
+    if candidates > BRACKET and not few:
+        blocks = -(-candidates // BRACKET)
+        cost = one_hot_min(batch * blocks, BRACKET, bits, parties)
+        padded = batch * blocks * BRACKET
         cost += product(padded, padded, padded)
-        cost += one_hot_min(batch, groups, bits, parties)
-        return cost + product(padded, batch * groups, padded)
+        cost += one_hot_min(batch, blocks, bits, parties)
+        return cost + product(padded, batch * blocks, padded)
     sum_bits = (candidates - 1).bit_length()
     won = look_up(batch * candidates, sum_bits, parties)
     return pair_signs(batch, (candidates,), bits, parties, sum_bits=sum_bits) + won
 
 
 def nearest(
-    num_points: int, groups: Sequence[int], parties: Comparing, *, minimize_rounds: bool = False
+    num_points: int, blocks: Sequence[int], parties: Comparing, *, minimize_rounds: bool = False
 ) -> Cost:
     """See `mpc.protocols.argmin.nearest`."""
-    columns, largest = sum(groups), max(groups)
+    columns, largest = sum(blocks), max(blocks)
     if largest == 1:
         return NOTHING
-    if largest > GROUP:
-        inside = [one_hot_min(num_points, k, COMPARED_BITS, parties) for k in groups]
+    if largest > BRACKET:
+        inside = [one_hot_min(num_points, k, COMPARED_BITS, parties) for k in blocks]
         return total(inside) + product(num_points * columns, num_points, num_points * columns)
     bits = (largest - 1).bit_length()
-    won = look_up(num_points * (columns - len(groups)), bits, parties)
+    won = look_up(num_points * (columns - len(blocks)), bits, parties)
     compared = pair_signs(
-        num_points, groups, COMPARED_BITS, parties, sum_bits=bits, minimize_rounds=minimize_rounds
+        num_points, blocks, COMPARED_BITS, parties, sum_bits=bits, minimize_rounds=minimize_rounds
     )
     return compared + won
 
@@ -298,11 +298,11 @@ def distances(sizes: Sizes, columns: int, *, inner_opened: bool) -> Cost:
     return opening(5 * columns, inner) + corrections(2 * inner) + quotients
 
 
-def secret_iteration(sizes: Sizes, groups: Sequence[int], number: int, *, ends: bool) -> Cost:
+def secret_iteration(sizes: Sizes, blocks: Sequence[int], number: int, *, ends: bool) -> Cost:
     """See `mpc.clustering.lloyd`; `ends`: it finds that the one before changed nothing."""
     if number == 1:
-        return nearest(sizes.num_points, groups, sizes.parties)
-    n, columns, compared = sizes.num_points, sum(groups), number > 2
+        return nearest(sizes.num_points, blocks, sizes.parties)
+    n, columns, compared = sizes.num_points, sum(blocks), number > 2
     cost = beside(opening(n * columns), look_up(columns, n.bit_length(), sizes.parties))
     sums = with_sums(sizes, columns, by_gram=sizes.by_gram) + corrections(columns)
     if sizes.by_gram:
@@ -310,10 +310,10 @@ def secret_iteration(sizes: Sizes, groups: Sequence[int], number: int, *, ends: 
     to_means = distances(sizes, columns, inner_opened=sizes.by_gram)
     if compared:
         cost += corrections(1)
-        sums = beside(sums, look_up(1, (n * len(groups)).bit_length(), sizes.parties))
+        sums = beside(sums, look_up(1, (n * len(blocks)).bit_length(), sizes.parties))
         to_means = beside(to_means, opening(1))
     cost += sums + to_means
-    return cost if ends else cost + nearest(n, groups, sizes.parties)
+    return cost if ends else cost + nearest(n, blocks, sizes.parties)
 
 
 def open_iteration(sizes: Sizes, k: int, number: int) -> Cost:
@@ -324,22 +324,22 @@ def open_iteration(sizes: Sizes, k: int, number: int) -> Cost:
     return to_means + assigned + beside(opening(n), look_up(k, n.bit_length(), sizes.parties))
 
 
-def choice(sizes: Sizes, groups: Sequence[int]) -> Cost:
+def choice(sizes: Sizes, blocks: Sequence[int]) -> Cost:
     """Of the best of several restarts; see `mpc.clustering.restarts`."""
-    n, columns = sizes.num_points, sum(groups)
+    n, columns = sizes.num_points, sum(blocks)
     cost = beside(opening(n * columns), look_up(columns, n.bit_length(), sizes.parties))
     cost += with_sums(sizes, columns, by_gram=sizes.by_gram) + corrections(columns)
     if sizes.by_gram:
         cost += opening(n * columns) + corrections(2 * n * columns)
     cost += opening(3 * columns) + corrections(5 * columns)
-    best = one_hot_min(1, len(groups), INERTIA_BITS, sizes.parties)
-    return cost + best + opening(len(groups)) + corrections(n * groups[0])
+    best = one_hot_min(1, len(blocks), INERTIA_BITS, sizes.parties)
+    return cost + best + opening(len(blocks)) + corrections(n * blocks[0])
 
 
 def number_chosen(sizes: Sizes, k_max: int) -> Cost:
     """Of choosing the number of clusters; see `mpc.clustering.choose_k`."""
-    n, parties, groups = sizes.num_points, sizes.parties, range(1, k_max + 1)
-    columns, duelling = sum(groups), num_pairs(groups)
+    n, parties, blocks = sizes.num_points, sizes.parties, range(1, k_max + 1)
+    columns, duelling = sum(blocks), num_pairs(blocks)
     cost = opening(n * columns)
     if k_max == 1:
         return cost
@@ -355,7 +355,7 @@ def number_chosen(sizes: Sizes, k_max: int) -> Cost:
 
 
 def means(sizes: Sizes, k: int, min_cluster_size: int) -> Cost:
-    """See `mpc.clustering.group_means.group_sums`."""
+    """See `mpc.clustering.cluster_sums.cluster_sums`."""
     n, m = sizes.num_points, sizes.payload
     cost = opening(n * k)
     if min_cluster_size > 1:
@@ -394,14 +394,14 @@ def closed_form_of(
         cost["distances"] = opening(n) + corrections(n * n, n * n)
         cost["assignments"] = NOTHING
         return cost | {"means": means(sizes, job.k or job.k_max, job.min_cluster_size)}
-    in_sight = job.reveal == "assignments" and not job.is_batch
+    labels_public = job.reveal == "assignments" and not job.is_batch
     k = job.k or largest_candidate(n, job.k_max)
-    groups = (k,) * job.restarts if job.k else tuple(range(1, k + 1))
-    gram = corrections(n * n) + (NOTHING if in_sight else opening(n * n))
-    cost["distances"] = gram if in_sight or sizes.by_gram else NOTHING
-    by_gram = sizes.by_gram and not in_sight
+    blocks = (k,) * job.restarts if job.k else tuple(range(1, k + 1))
+    gram = corrections(n * n) + (NOTHING if labels_public else opening(n * n))
+    cost["distances"] = gram if labels_public or sizes.by_gram else NOTHING
+    by_gram = sizes.by_gram and not labels_public
     if job.init_rows is not None:
-        cost["start"] = given_rows(sizes, k, by_rows=not (sizes.by_gram or in_sight))
+        cost["start"] = given_rows(sizes, k, by_rows=not (sizes.by_gram or labels_public))
     elif job.init == "k-means++":
         cost["start"] = plus_plus(sizes, k, job.restarts, by_gram=by_gram)
     else:
@@ -409,16 +409,16 @@ def closed_form_of(
     for number in range(1, iterations + 1):
         cost[f"iteration {number}"] = (
             open_iteration(sizes, k, number)
-            if in_sight
-            else secret_iteration(sizes, groups, number, ends=False)
+            if labels_public
+            else secret_iteration(sizes, blocks, number, ends=False)
         )
-    if converged and not in_sight and iterations < job.iterations:
-        last = secret_iteration(sizes, groups, iterations + 1, ends=True)
+    if converged and not labels_public and iterations < job.iterations:
+        last = secret_iteration(sizes, blocks, iterations + 1, ends=True)
         cost[f"iteration {iterations + 1}"] = last
     if job.k is None:
         cost["choice"] = number_chosen(sizes, k)
-    elif len(groups) > 1:
-        cost["choice"] = choice(sizes, groups)
+    elif len(blocks) > 1:
+        cost["choice"] = choice(sizes, blocks)
     if "choice" in cost and job.reveal == "assignments":
         cost["choice"] += opening(n)
     return cost | {"means": means(sizes, k, job.min_cluster_size)}

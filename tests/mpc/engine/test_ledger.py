@@ -68,10 +68,10 @@ def test_one_of_several_clusterings_is_opened_only(
 
 @pytest.mark.parametrize("opening", [LABELS, DISTANCES, EVALUATION, CHOSEN_K])
 def test_the_door_stays_shut_to_anything_else(opening: tuple[str, str]) -> None:
-    door = PartyRevealer(None, {}, ClusterJob(k=2))  # type: ignore[arg-type]
+    revealer = PartyRevealer(None, {}, ClusterJob(k=2))  # type: ignore[arg-type]
     with pytest.raises(PolicyError, match="policy 'own-mean' does not open"):
-        door.reveal(None, opening, why="curiosity")  # type: ignore[arg-type]
-    assert door.ledger == []
+        revealer.reveal(None, opening, why="curiosity")  # type: ignore[arg-type]
+    assert revealer.ledger == []
 
 
 def test_policies_go_from_least_to_most() -> None:

@@ -62,8 +62,8 @@ def leaving(
             previous=AesCtrStream(keys[rank - 1]),
             following=AesCtrStream(keys[rank]),
         )
-        door = PartyRevealer(server, rows, job)  # type: ignore[arg-type]
-        pending = door.reveal(party.holds(share), opening, why="a test")
+        revealer = PartyRevealer(server, rows, job)  # type: ignore[arg-type]
+        pending = revealer.reveal(party.holds(share), opening, why="a test")
         whole = np.empty_like(share)
         if owners[0].got:
             for owner, held in rows.items():

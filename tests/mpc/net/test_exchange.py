@@ -80,7 +80,7 @@ def test_everybody_gets_everybody_s_bytes(kind: str, num_parties: int, num_bytes
             for link in peers[rank].values():
                 whole = rounds * (sent[0].nbytes + HEADER_BYTES)
                 assert link.count.bytes_sent == link.count.bytes_received == whole
-                assert link.chain.depth == rounds
+                assert link.clock.depth == rounds
 
 
 def test_small_frames_before_large_ones_are_not_lost(kind: str) -> None:

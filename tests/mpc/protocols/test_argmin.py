@@ -8,7 +8,7 @@ import pytest
 from mpc.gates.lut_comparison import plan_of
 from mpc.gates.pairs import differences, num_pairs, pairs_of
 from mpc.jobs.job import Comparisons
-from mpc.protocols.argmin import GROUP, PAIRS_MAX
+from mpc.protocols.argmin import BRACKET, PAIRS_MAX
 from mpc.ring.fixedpoint import COMPARED_BITS, EXACT_BITS, Int64Array
 from tests.mpc.conftest import Parties, every_method
 
@@ -21,10 +21,10 @@ def one_hot(x_BL: Int64Array) -> Int64Array:
     return np.eye(x_BL.shape[1], dtype=np.int64)[x_BL.argmin(axis=1)]
 
 
-def in_groups(dist_NC: Int64Array, groups: Sequence[int], kept_N: Int64Array) -> Int64Array:
-    ends = np.cumsum(groups)[:-1]
+def in_groups(dist_NC: Int64Array, blocks: Sequence[int], valid_N: Int64Array) -> Int64Array:
+    ends = np.cumsum(blocks)[:-1]
     parts = [one_hot(part) for part in np.split(dist_NC, ends, axis=1)]
-    return np.concatenate(parts, axis=1) * kept_N[:, None]
+    return np.concatenate(parts, axis=1) * valid_N[:, None]
 
 
 def distances(columns: int, rows: int = 24, seed: int = 0) -> Int64Array:
@@ -38,30 +38,30 @@ def distances(columns: int, rows: int = 24, seed: int = 0) -> Int64Array:
 
 
 @every_method
-@pytest.mark.parametrize("groups", GROUPS, ids=str)
+@pytest.mark.parametrize("blocks", GROUPS, ids=str)
 def test_nearest_in_groups(
-    any_parties: Parties, groups: tuple[int, ...], comparisons: Comparisons
+    any_parties: Parties, blocks: tuple[int, ...], comparisons: Comparisons
 ) -> None:
-    dist_NC = distances(sum(groups))
-    for kept_N in (np.arange(24) % 3 > 0, np.ones(24), np.zeros(24)):
-        kept_N = kept_N.astype(np.int64)
-        given = dist_NC * kept_N[:, None], kept_N
-        found = any_parties("nearest", *given, groups=list(groups), comparisons=comparisons)
-        assert np.array_equal(found, in_groups(dist_NC, groups, kept_N))
+    dist_NC = distances(sum(blocks))
+    for valid_N in (np.arange(24) % 3 > 0, np.ones(24), np.zeros(24)):
+        valid_N = valid_N.astype(np.int64)
+        given = dist_NC * valid_N[:, None], valid_N
+        found = any_parties("nearest", *given, blocks=list(blocks), comparisons=comparisons)
+        assert np.array_equal(found, in_groups(dist_NC, blocks, valid_N))
 
 
-@pytest.mark.parametrize("groups", [(2,), (5, 1, 8), (16,)], ids=str)
+@pytest.mark.parametrize("blocks", [(2,), (5, 1, 8), (16,)], ids=str)
 def test_who_does_not_count_wins_nothing_wherever_it_is(
-    any_parties: Parties, groups: tuple[int, ...]
+    any_parties: Parties, blocks: tuple[int, ...]
 ) -> None:
     """Also where the first cluster is empty, and far from everybody."""
-    rng, kept_N = np.random.default_rng(5), np.arange(24) % 2
-    dist_NC = rng.integers(-UNIT // 8, 29 * UNIT // 8, size=(24, sum(groups)))
+    rng, valid_N = np.random.default_rng(5), np.arange(24) % 2
+    dist_NC = rng.integers(-UNIT // 8, 29 * UNIT // 8, size=(24, sum(blocks)))
     dist_NC[:8:2] = -UNIT // 8
-    dist_NC[:8:2, np.cumsum([0, *groups[:-1]])] = 29 * UNIT // 8
+    dist_NC[:8:2, np.cumsum([0, *blocks[:-1]])] = 29 * UNIT // 8
     dist_NC[8:16:2] = 29 * UNIT // 8
-    found = any_parties("nearest", dist_NC, kept_N, groups=list(groups))
-    assert np.array_equal(found, in_groups(dist_NC, groups, kept_N))
+    found = any_parties("nearest", dist_NC, valid_N, blocks=list(blocks))
+    assert np.array_equal(found, in_groups(dist_NC, blocks, valid_N))
 
 
 def test_two_parties_compare_by_digits_where_that_saves_more_than_a_round_is_worth(
@@ -70,27 +70,27 @@ def test_two_parties_compare_by_digits_where_that_saves_more_than_a_round_is_wor
     few, many = 5, 100
     parties = met(2, "dealer")
     for rows, together, rounds in ((few, False, 2), (many, False, 3), (many, True, 2)):
-        dist_NC, kept_N = distances(8, rows=rows), (np.arange(rows) % 5 > 0).astype(np.int64)
-        given = dist_NC * kept_N[:, None], kept_N
-        found = parties("nearest", *given, groups=[8], minimize_rounds=together)
-        assert np.array_equal(found, in_groups(dist_NC, (8,), kept_N))
+        dist_NC, valid_N = distances(8, rows=rows), (np.arange(rows) % 5 > 0).astype(np.int64)
+        given = dist_NC * valid_N[:, None], valid_N
+        found = parties("nearest", *given, blocks=[8], minimize_rounds=together)
+        assert np.array_equal(found, in_groups(dist_NC, (8,), valid_N))
         assert parties.rounds == rounds + 1  # one opens who counts
 
 
-@pytest.mark.parametrize("groups", [(17,), (3, 20), (40, 2)], ids=str)
+@pytest.mark.parametrize("blocks", [(17,), (3, 20), (40, 2)], ids=str)
 def test_nearest_in_groups_of_more_than_sixteen(
-    any_parties: Parties, groups: tuple[int, ...]
+    any_parties: Parties, blocks: tuple[int, ...]
 ) -> None:
-    dist_NC, kept_N = distances(sum(groups)), (np.arange(24) % 3 > 0).astype(np.int64)
-    found = any_parties("nearest", dist_NC * kept_N[:, None], kept_N, groups=list(groups))
-    assert np.array_equal(found, in_groups(dist_NC, groups, kept_N))
+    dist_NC, valid_N = distances(sum(blocks)), (np.arange(24) % 3 > 0).astype(np.int64)
+    found = any_parties("nearest", dist_NC * valid_N[:, None], valid_N, blocks=list(blocks))
+    assert np.array_equal(found, in_groups(dist_NC, blocks, valid_N))
 
 
 def test_only_the_bits_that_are_compared_count(any_parties: Parties) -> None:
-    dist_NC, kept_N = distances(6), np.ones(24, dtype=np.int64)
+    dist_NC, valid_N = distances(6), np.ones(24, dtype=np.int64)
     above = np.random.default_rng(1).integers(0, 1 << 20, size=dist_NC.shape) << COMPARED_BITS
-    found = any_parties("nearest", dist_NC + above, kept_N, groups=[2, 4])
-    assert np.array_equal(found, in_groups(dist_NC, (2, 4), kept_N))
+    found = any_parties("nearest", dist_NC + above, valid_N, blocks=[2, 4])
+    assert np.array_equal(found, in_groups(dist_NC, (2, 4), valid_N))
 
 
 @pytest.mark.parametrize("bits", [COMPARED_BITS, EXACT_BITS, 64])
@@ -116,15 +116,15 @@ def test_rounds_are_those_of_the_docstrings(parties: Parties) -> None:
     comparing = 1 if parties.num_parties == 2 else 2
     together = comparing + 1
     ones = np.ones(7, dtype=np.int64)
-    for groups, rounds in {
+    for blocks, rounds in {
         (1,): 0,
         (2,): together,
         (16,): together,
         (1, 3, 2): together,
     }.items():
-        parties("nearest", np.ones((7, sum(groups))), ones, groups=list(groups), comparisons="fss")
-        assert parties.rounds - 1 == rounds, groups  # one opens who counts
-    few = GROUP + 1
+        parties("nearest", np.ones((7, sum(blocks))), ones, blocks=list(blocks), comparisons="fss")
+        assert parties.rounds - 1 == rounds, blocks  # one opens who counts
+    few = BRACKET + 1
     assert few * (few - 1) // 2 < PAIRS_MAX < 92 * 91 // 2
     for candidates, rounds in ((few, together), (92, 2 * (together + 1))):
         parties("one_hot_min", np.ones((1, candidates)), bits=COMPARED_BITS, comparisons="fss")
@@ -147,16 +147,16 @@ def test_a_candidate_is_opened_once_however_many_pairs_it_is_in(
     assert sent[1] - sent[0] == 6 * opened_each
 
 
-@pytest.mark.parametrize("groups", GROUPS, ids=str)
-def test_all_pairs_are_met_once(groups: tuple[int, ...]) -> None:
-    low, high = pairs_of(groups)
-    assert len(low) == len(high) == num_pairs(groups)
-    of = np.repeat(np.arange(len(groups)), groups)
+@pytest.mark.parametrize("blocks", GROUPS, ids=str)
+def test_all_pairs_are_met_once(blocks: tuple[int, ...]) -> None:
+    low, high = pairs_of(blocks)
+    assert len(low) == len(high) == num_pairs(blocks)
+    of = np.repeat(np.arange(len(blocks)), blocks)
     found = list(zip(low.tolist(), high.tolist(), strict=True))
     assert set(found) == {
         (i, j) for i in range(len(of)) for j in range(i + 1, len(of)) if of[i] == of[j]
     }
     x_BL = np.random.default_rng(0).integers(-(1 << 63), 1 << 63, size=(4, len(of)))
     expected = [x_BL[:, j] - x_BL[:, i] for i, j in found]
-    gaps = differences(x_BL, groups).reshape(4, -1)
+    gaps = differences(x_BL, blocks).reshape(4, -1)
     assert np.array_equal(gaps, np.reshape(expected, (-1, 4)).T)

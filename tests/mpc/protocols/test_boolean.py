@@ -131,14 +131,14 @@ def test_each_length_at_its_own_edges(parties: Parties) -> None:
 
 
 def test_all_pairs_of_two_parties_short_shares() -> None:
-    group = Parties(2)
+    block = Parties(2)
     a, b = (part.reshape(-1) for part in np.meshgrid(np.arange(64), np.arange(64)))
     shares = {0: a, 1: b}
 
     def carry(_: Int64Array) -> Int64Array:
-        return boolean.negative(group, shares[group.rank], 7)
+        return boolean.negative(block, shares[block.rank], 7)
 
-    planes = group.run(carry, a)
+    planes = block.run(carry, a)
     assert boolean.unpack(planes[0] ^ planes[1], len(a)).tolist() == (a + b >= 64).tolist()
 
 

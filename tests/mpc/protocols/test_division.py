@@ -21,8 +21,8 @@ from mpc.ring.quotient_tables import (
     HIGH_SHIFT,
     HIGHER_SHIFT,
     Tables,
-    explained_bits,
-    explained_tables,
+    between_bits,
+    between_tables,
 )
 from tests.mpc.conftest import Parties
 
@@ -66,7 +66,7 @@ def test_lengths_over_squared_counts(any_parties: Parties, num_points: int) -> N
 def test_lengths_over_counts(any_parties: Parties, num_points: int) -> None:
     v_C, counts_C = cases(num_points, seed=1)
     found_C = any_parties("quotients", v_C, counts_C, function="counts", num_points=num_points)
-    scale = 1 << explained_bits(num_points)
+    scale = 1 << between_bits(num_points)
     for v, count, found in zip(v_C.tolist(), counts_C.tolist(), found_C.tolist(), strict=True):
         exact = Fraction(v * scale, count << GRAM_BITS) if count else 0
         assert abs(found - exact) <= (bound(v, HIGHER_SHIFT) if count else 0), (v, count)
@@ -74,7 +74,7 @@ def test_lengths_over_counts(any_parties: Parties, num_points: int) -> None:
 
 def test_the_sum_of_all_that_is_explained_fits_the_ring() -> None:
     for num_points in range(1, MAX_POINTS + 1):
-        bits = explained_bits(num_points)
+        bits = between_bits(num_points)
         assert num_points * 2**bits <= 2**62 < (num_points + 1) * 2 ** (bits + 1)
 
 
@@ -104,9 +104,9 @@ def test_any_length_and_count_up_to_8191(data: st.DataObject, borrow: int) -> No
     num_points = data.draw(st.integers(1, MAX_POINTS))
     count = data.draw(st.integers(1, num_points))
     v = data.draw(st.integers(0, count**2 << GRAM_BITS))
-    squares, counts = quotients.squared_reciprocals(num_points), explained_tables(num_points)
+    squares, counts = quotients.squared_reciprocals(num_points), between_tables(num_points)
     exact_square = Fraction(v << TABLE_BITS, count**2)
-    exact = Fraction(v << explained_bits(num_points), count << GRAM_BITS)
+    exact = Fraction(v << between_bits(num_points), count << GRAM_BITS)
     for tables, quotient, shift in (
         (squares, exact_square, HIGH_SHIFT),
         (counts, exact, HIGHER_SHIFT),
@@ -123,7 +123,7 @@ def test_tables_have_an_entry_for_every_number_of_their_bits(num_points: int) ->
     tables = [
         quotients.squared_reciprocals(num_points),
         quotients.reciprocals(num_points),
-        explained_tables(num_points),
+        between_tables(num_points),
     ]
     columns = [column for of in tables for column in (of.low, of.rest)]
     columns.append(quotients.far_if_empty(num_points))

@@ -96,9 +96,9 @@ def test_crypten_s_own_division_works_on_our_dealer(parties: Parties, numbers: n
     assert np.abs(error).max() <= parties.num_parties
 
 
-@pytest.mark.parametrize("kept", ["1111111", "0010110", "0000000", "0000001", "1", "0"])
-def test_the_first_kept_point_is_found(any_parties: Parties, kept: str) -> None:
-    bits = np.array([int(bit) for bit in kept])
+@pytest.mark.parametrize("valid", ["1111111", "0010110", "0000000", "0000001", "1", "0"])
+def test_the_first_kept_point_is_found(any_parties: Parties, valid: str) -> None:
+    bits = np.array([int(bit) for bit in valid])
     expected = np.zeros(len(bits), dtype=np.int64)
     expected[bits.argmax()] = bits.max()
     assert np.array_equal(any_parties("first_kept", bits), expected)
@@ -108,9 +108,9 @@ def test_left_out_points_are_moved_to_the_origin(any_parties: Parties) -> None:
     """However far out: their squares alone would fill the ring."""
     ring_ND, out = ring_points(7, 4, seed=1), [0, 3, 6]
     ring_ND[out] = [[2 << POINT_BITS, 0, 0, 0], [1 << 31, 0, 0, 5], [(1 << 31) - 1] * 2 + [0, 1]]
-    kept_N = ~np.isin(np.arange(7), out)
-    inside = ring_ND * kept_N[:, None]
-    expected = [kept_N, (inside**2).sum(axis=1), inside.reshape(-1)]
+    valid_N = ~np.isin(np.arange(7), out)
+    inside = ring_ND * valid_N[:, None]
+    expected = [valid_N, (inside**2).sum(axis=1), inside.reshape(-1)]
     found = any_parties("within_bound", ring_ND, value_bound=2.0**13)
     assert np.array_equal(found, np.concatenate(expected))
 
@@ -118,10 +118,10 @@ def test_left_out_points_are_moved_to_the_origin(any_parties: Parties) -> None:
 def test_distances_of_left_out_points_are_zero(parties: Parties) -> None:
     ring_ND = ring_points(7, 4, seed=2)
     ring_ND[[0, 3, 6]] = 1 << 20
-    kept_N = np.array([0, 1, 1, 0, 1, 1, 0])
-    gram_NN = (ring_ND @ ring_ND.T) * np.outer(kept_N, kept_N)
+    valid_N = np.array([0, 1, 1, 0, 1, 1, 0])
+    gram_NN = (ring_ND @ ring_ND.T) * np.outer(valid_N, valid_N)
     own_N = np.diag(gram_NN)
-    expected = np.outer(kept_N, kept_N) * (own_N[:, None] + own_N - 2 * gram_NN)
+    expected = np.outer(valid_N, valid_N) * (own_N[:, None] + own_N - 2 * gram_NN)
     assert np.array_equal(parties("distances_of_kept", ring_ND), expected)
 
 
@@ -137,18 +137,18 @@ def test_distances_to_centres_are_the_twin_s(any_parties: Parties, source: str) 
     n, k = 9, 4
     ring_ND = ring_points(n, 5, seed=4)
     labels_N = np.arange(n) % 3
-    members_NK = np.eye(k, dtype=np.int64)[labels_N]
+    assignment_NK = np.eye(k, dtype=np.int64)[labels_N]
     left_out = [0, 5]
-    members_NK[left_out], ring_ND[left_out], labels_N[left_out] = 0, 0, 0
-    given = ring_ND, members_NK
+    assignment_NK[left_out], ring_ND[left_out], labels_N[left_out] = 0, 0, 0
+    given = ring_ND, assignment_NK
     found = any_parties("centre_distances", *given, source=source, labels=labels_N.tolist())
     gram_NN = (ring_ND @ ring_ND.T) / 2.0**GRAM_BITS
-    exact = plain.centre_distances(gram_NN, members_NK.astype(np.float64))
+    exact = plain.centre_distances(gram_NN, assignment_NK.astype(np.float64))
     exact = (
         np.where(np.isinf(exact), 3.5, exact)
         + np.arange(k) * tie_units(len(gram_NN)) * 2.0**-COMPARED_FRACTION
     )
-    counts = members_NK.sum(axis=0).max()
+    counts = assignment_NK.sum(axis=0).max()
     relative = counts * 2.0 ** -(
         TABLE_BITS + 1
     )  # of a rounded 1/c, once in U / c, twice in V / c^2
@@ -158,19 +158,19 @@ def test_distances_to_centres_are_the_twin_s(any_parties: Parties, source: str) 
 
 
 def test_who_has_moved_is_counted_over_all_groups(any_parties: Parties) -> None:
-    kept_N = np.array([1, 0, 1, 1, 1])
+    valid_N = np.array([1, 0, 1, 1, 1])
     first, second = np.array([0, 1, 1, 0, 1]), np.array([0, 1, 2, 2, 0])
 
-    def members(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-        onehot = np.concatenate([np.eye(2)[a], np.eye(3)[b]], axis=1) * kept_N[:, None]
+    def assignment(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        onehot = np.concatenate([np.eye(2)[a], np.eye(3)[b]], axis=1) * valid_N[:, None]
         return onehot.astype(np.int64)
 
     for moved_first, moved_second, count in [([], [], 0), ([1], [1], 0), ([2], [0, 4, 1], 3)]:
-        before = members(
+        before = assignment(
             np.where(np.isin(np.arange(5), moved_first), 1 - first, first),
             np.where(np.isin(np.arange(5), moved_second), (second + 1) % 3, second),
         )
-        assert any_parties("moved", members(first, second), before).tolist() == [count]
+        assert any_parties("moved", assignment(first, second), before).tolist() == [count]
 
 
 @pytest.mark.parametrize("least", [1, 2, 3, 4, 5, 100])
@@ -180,22 +180,22 @@ def test_group_sums_are_the_twin_s(
 ) -> None:
     """Of members that count only; where too few owners have one, nothing is opened."""
     labels_N = np.array([0, 0, 0, 1, 1, 1, 0, 2])
-    kept_N = np.array([1, 1, 0, 1, 0, 1, 1, 0], dtype=np.bool_)
-    members_NK = np.eye(4, dtype=np.int64)[labels_N] * kept_N[:, None]
+    valid_N = np.array([1, 1, 0, 1, 0, 1, 1, 0], dtype=np.bool_)
+    assignment_NK = np.eye(4, dtype=np.int64)[labels_N] * valid_N[:, None]
     payload_NM = np.random.default_rng(0).integers(-(1 << 62), 1 << 62, size=(8, 3))
-    found = any_parties("group_sums", members_NK, payload_NM, least=least, owners=owners)
-    groups_NN = plain.averaging_groups(labels_N, kept_N, least, owners).astype(np.int64)
-    sizes_N = groups_NN.sum(axis=1)
-    assert np.array_equal(found[:, :-1], groups_NN @ payload_NM)
-    assert np.array_equal(found[:, -1], np.where(kept_N & (sizes_N == 0), TOO_SMALL, sizes_N))
+    found = any_parties("group_sums", assignment_NK, payload_NM, least=least, owners=owners)
+    together_NN = plain.averaged_together(labels_N, valid_N, least, owners).astype(np.int64)
+    sizes_N = together_NN.sum(axis=1)
+    assert np.array_equal(found[:, :-1], together_NN @ payload_NM)
+    assert np.array_equal(found[:, -1], np.where(valid_N & (sizes_N == 0), TOO_SMALL, sizes_N))
 
 
 def test_owners_are_counted_and_not_rows(any_parties: Parties) -> None:
     """An owner of two of three rows would get the third by subtraction."""
-    members_NK, payload_NM = np.ones((3, 1)), np.array([[1], [10], [100]])
+    assignment_NK, payload_NM = np.ones((3, 1)), np.array([[1], [10], [100]])
     held = {"three": None, "two": [0, 0, 1]}
     found = {
-        name: any_parties("group_sums", members_NK, payload_NM, least=3, owners=owners)
+        name: any_parties("group_sums", assignment_NK, payload_NM, least=3, owners=owners)
         for name, owners in held.items()
     }
     assert found["three"].tolist() == [[111, 3]] * 3
@@ -223,7 +223,7 @@ def less(parties: Parties, bits: int) -> int:
 
 TEN = np.arange(10).reshape(2, 5)
 NINE = np.ones((9, 4))
-MEMBERS = np.eye(3)[np.arange(9) % 3]
+ASSIGNMENT = np.eye(3)[np.arange(9) % 3]
 ROUNDS: dict[str, tuple[Callable[[Parties], object], Callable[[Parties], int]]] = {
     "comparison": (lambda p: p("less_than_zero", TEN), lambda p: less(p, 64)),
     "short comparison": (lambda p: p("less_than_zero", TEN, bits=36), lambda p: less(p, 36)),
@@ -235,11 +235,11 @@ ROUNDS: dict[str, tuple[Callable[[Parties], object], Callable[[Parties], int]]] 
     "Gram matrix": (lambda p: p("gram", NINE), lambda p: 5 + less(p, 64)),
     "distances": (lambda p: p("distances_of_kept", NINE), lambda p: 5 + less(p, 64) + 1),
     "first kept": (lambda p: p("first_kept", np.ones(9)), lambda p: 1 + 1),
-    "moved": (lambda p: p("moved", MEMBERS, MEMBERS), lambda p: 1),
-    "means": (lambda p: p("group_sums", MEMBERS, NINE, least=1), lambda p: 1 + 2),
-    "means of few": (lambda p: p("group_sums", MEMBERS, NINE, least=2), lambda p: 1 + 3),
+    "moved": (lambda p: p("moved", ASSIGNMENT, ASSIGNMENT), lambda p: 1),
+    "means": (lambda p: p("group_sums", ASSIGNMENT, NINE, least=1), lambda p: 1 + 2),
+    "means of few": (lambda p: p("group_sums", ASSIGNMENT, NINE, least=2), lambda p: 1 + 3),
     "means of few owners": (
-        lambda p: p("group_sums", MEMBERS, NINE, least=2, owners=[0] * 9),
+        lambda p: p("group_sums", ASSIGNMENT, NINE, least=2, owners=[0] * 9),
         lambda p: 1 + 4,
     ),
     "centres by Gram matrix": (lambda p: centres(p, "gram"), lambda p: 1 + 1 + 1 + 1 + 1),
@@ -252,7 +252,7 @@ ROUNDS: dict[str, tuple[Callable[[Parties], object], Callable[[Parties], int]]] 
 def centres(parties: Parties, source: str) -> None:
     """Open points; open the Gram matrix; open members and look counts up; sums; distances."""
     labels = (np.arange(9) % 3).tolist()
-    parties("centre_distances", NINE, MEMBERS, source=source, labels=labels)
+    parties("centre_distances", NINE, ASSIGNMENT, source=source, labels=labels)
 
 
 @pytest.mark.parametrize("name", ROUNDS)

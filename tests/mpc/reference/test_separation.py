@@ -139,10 +139,10 @@ def test_an_offset_is_of_no_account() -> None:
 def test_left_out_points_do_not_count() -> None:
     points_ND = blobs(0, 50, 3)
     with_copies_ND = np.concatenate([points_ND, np.repeat(points_ND[:1], 5, axis=0)])
-    kept_N = np.arange(55) < 50
+    valid_N = np.arange(55) < 50
     gram_NN = with_copies_ND @ with_copies_ND.T
-    assert choose_k(gram_NN, points_ND.shape[1], ITERATIONS, kept_N=kept_N) == 3
-    assert candidates_of(gram_NN, ITERATIONS, kept_N=kept_N)[0].counts_K.tolist() == [50]
+    assert choose_k(gram_NN, points_ND.shape[1], ITERATIONS, valid_N=valid_N) == 3
+    assert candidates_of(gram_NN, ITERATIONS, valid_N=valid_N)[0].counts_K.tolist() == [50]
 
 
 def test_k_max_is_the_most() -> None:

@@ -174,36 +174,36 @@ def test_keys_for_signs_give_both_parties_their_shares(num_bits: int) -> None:
     assert np.array_equal(shares[0] + shares[1], (x < 0).astype(np.uint64))
 
 
-@pytest.mark.parametrize("groups", [(2,), (4,), (1, 3, 2)], ids=str)
+@pytest.mark.parametrize("blocks", [(2,), (4,), (1, 3, 2)], ids=str)
 @pytest.mark.parametrize("num_bits", [5, 32, 40, 64])
 def test_keys_for_duels_compare_all_pairs_of_masked_candidates(
-    num_bits: int, groups: tuple[int, ...]
+    num_bits: int, blocks: tuple[int, ...]
 ) -> None:
     rng, limit = np.random.default_rng(num_bits), 1 << (num_bits - 2)
-    x = rng.integers(-limit, limit, size=(6, sum(groups)))
+    x = rng.integers(-limit, limit, size=(6, sum(blocks)))
     x[0] = 0
-    request = TupleRequest("sign8", (x.shape, groups), num_bits)
-    shares = evaluated(x, [request], lambda provider: provider.pair_signs(len(x), groups, num_bits))
-    assert np.array_equal(shares[0] + shares[1], (differences(x, groups) < 0).astype(np.uint8))
+    request = TupleRequest("sign8", (x.shape, blocks), num_bits)
+    shares = evaluated(x, [request], lambda provider: provider.pair_signs(len(x), blocks, num_bits))
+    assert np.array_equal(shares[0] + shares[1], (differences(x, blocks) < 0).astype(np.uint8))
 
 
 @pytest.mark.parametrize(
-    ("kind", "count", "groups"),
+    ("kind", "count", "blocks"),
     [
         ("sign64", CHUNK, ()),
         ("sign64", 2 * CHUNK + 3, ()),
         ("sign8", 700, (9, 5, 1)),
     ],
 )
-def test_many_keys_come_in_chunks(kind: TupleKind, count: int, groups: tuple[int, ...]) -> None:
-    requests = list(sign_requests(kind, count, 12, groups))
+def test_many_keys_come_in_chunks(kind: TupleKind, count: int, blocks: tuple[int, ...]) -> None:
+    requests = list(sign_requests(kind, count, 12, blocks))
     assert sum(request.shapes[0][0] for request in requests) == count
     assert max(request.num_signs for request in requests) <= CHUNK
     shape = (count, *requests[0].shapes[0][1:])
     x = np.random.default_rng(0).integers(-512, 512, size=shape)
 
     def ask(provider: DealerProvider) -> SignKeys:
-        return provider.pair_signs(count, groups, 12) if groups else provider.signs(count, 12)
+        return provider.pair_signs(count, blocks, 12) if blocks else provider.signs(count, 12)
 
     shares = evaluated(x, requests, ask)
     whole = replace(requests[0], shapes=(shape, *requests[0].shapes[1:]))
@@ -213,16 +213,16 @@ def test_many_keys_come_in_chunks(kind: TupleKind, count: int, groups: tuple[int
 
 @pytest.mark.parametrize("num_parties", [2, 3])
 @pytest.mark.parametrize(
-    ("kind", "count", "groups"),
+    ("kind", "count", "blocks"),
     [("digits64", 40, ()), ("digits8", 20, (2, 3)), ("digits8", 700, (9, 5, 1))],
 )
 def test_tables_of_digits_are_of_a_kept_mask(
-    kind: TupleKind, count: int, groups: tuple[int, ...], num_parties: int
+    kind: TupleKind, count: int, blocks: tuple[int, ...], num_parties: int
 ) -> None:
     """Each chunk is of its own rows; only party 0 is sent anything."""
-    shape = (count, sum(groups)) if groups else (count,)
+    shape = (count, sum(blocks)) if blocks else (count,)
     x = np.random.default_rng(0).integers(-512, 512, size=shape)
-    asked = list(digit_requests(kind, count, 12, groups, MaskRef("distances", 0)))
+    asked = list(digit_requests(kind, count, 12, blocks, MaskRef("distances", 0)))
     assert max(request.num_signs for request in asked) <= CHUNK
     noted = TupleRequest("mask", (shape,))
     table = Exchanged(x, num_parties)
@@ -231,7 +231,7 @@ def test_tables_of_digits_are_of_a_kept_mask(
         mask = provider.mask(shape)
         opened = table.summed(mask.share.numpy())
         shares = []
-        for request, flips, flat in provider.digits(kind, count, 12, mask.id, groups):
+        for request, flips, flat in provider.digits(kind, count, 12, mask.id, blocks):
             z = request.compared(opened).view(np.uint64)
             words, products = request.plan.parts(flat, len(z))
             party, plan = provider._party, request.plan
@@ -246,7 +246,7 @@ def test_tables_of_digits_are_of_a_kept_mask(
         assert not any(b"CDG8" in counts or b"CD64" in counts for counts in sent)
     assert not any(isinstance(shares, Exception) for shares in got), got
     found = added([np.concatenate(shares) for shares in got])  # type: ignore[arg-type]
-    gaps = differences(x, groups) if groups else x
+    gaps = differences(x, blocks) if blocks else x
     assert np.array_equal(found, gaps < 0)
 
 
@@ -277,9 +277,9 @@ class Exchanged:
 
 
 def test_a_candidate_too_many_for_a_chunk_is_a_chunk_of_its_own() -> None:
-    groups = (255,)
-    requests = list(sign_requests("sign8", 3, 40, groups))
-    assert [request.shapes for request in requests] == [((1, 255), groups)] * 3
+    blocks = (255,)
+    requests = list(sign_requests("sign8", 3, 40, blocks))
+    assert [request.shapes for request in requests] == [((1, 255), blocks)] * 3
 
 
 @pytest.mark.parametrize("kind", ["sign8", "sign64", "point"])

@@ -36,7 +36,7 @@ def identity(role: str, kind: str) -> Identity:
 
 
 @pytest.fixture(params=KINDS)
-def door(request: pytest.FixtureRequest) -> Iterator[tuple[str, Address, Reception]]:
+def revealer(request: pytest.FixtureRequest) -> Iterator[tuple[str, Address, Reception]]:
     kind = str(request.param)
     listener = listen()
     address = Address(LOOPBACK, listener.getsockname()[1])
@@ -76,10 +76,10 @@ def enter(address: Address, role: str, kind: str, stack: contextlib.ExitStack) -
 
 
 def test_hundreds_of_silent_strangers_keep_nobody_out(
-    door: tuple[str, Address, Reception],
+    revealer: tuple[str, Address, Reception],
 ) -> None:
     """The oldest make place for those who come, and no others."""
-    kind, address, reception = door
+    kind, address, reception = revealer
     with contextlib.ExitStack() as stack:
         strangers = waiting(address, CROWD, stack)
         for number in range(3):
@@ -92,8 +92,8 @@ def test_hundreds_of_silent_strangers_keep_nobody_out(
         assert not any(link.hung_up() for link in links.values())
 
 
-def test_who_is_in_never_makes_place(door: tuple[str, Address, Reception]) -> None:
-    kind, address, reception = door
+def test_who_is_in_never_makes_place(revealer: tuple[str, Address, Reception]) -> None:
+    kind, address, reception = revealer
     with contextlib.ExitStack() as stack:
         enter(address, "client:3", kind, stack)
         waiting(address, CROWD, stack)
@@ -103,9 +103,9 @@ def test_who_is_in_never_makes_place(door: tuple[str, Address, Reception]) -> No
 
 
 def test_as_many_as_there_are_places_wait_undisturbed(
-    door: tuple[str, Address, Reception],
+    revealer: tuple[str, Address, Reception],
 ) -> None:
-    kind, address, reception = door
+    kind, address, reception = revealer
     with contextlib.ExitStack() as stack:
         strangers = waiting(address, PLACES - 1, stack)
         enter(address, "client:3", kind, stack)

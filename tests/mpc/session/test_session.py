@@ -142,7 +142,7 @@ def test_the_policy_decides_what_is_opened(secure_session: SecureSession) -> Non
     assert own.labels_N is None
     assert {(e.to, e.what) for e in own.ledger} == {
         ("parties and server", "one bit: assignments unchanged"),
-        ("each client", "own group's sum and size"),
+        ("each client", "own cluster's sum and size"),
     }
     assert {e.job for e in own.ledger} == {"round 1"}
     routed = secure_session.cluster(ClusterJob(k=2, reveal="assignments"), points, payload)

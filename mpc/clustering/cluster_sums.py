@@ -16,8 +16,8 @@ from mpc.protocols.lookup import equals_zero, look_up
 from mpc.ring.fixedpoint import Int64Array
 
 
-def group_sums(
-    members_enc_NK: SharedTensor,
+def cluster_sums(
+    assignment_enc_NK: SharedTensor,
     payload: Masked,
     min_cluster_size: int,
     owner_of_N: Sequence[int] | None = None,
@@ -25,12 +25,12 @@ def group_sums(
     """Return shares of each point's cluster sum and size side by side, (N, M + 1).
 
     A point of a cluster with fewer owners than the minimum gets sum 0 and size `TOO_SMALL`, so that
-    nothing of the cluster is opened. A point that does not count has sum and size 0.
+    nothing of the cluster is opened. A rejected point has sum and size 0.
 
     Parameters
     ----------
-    members_enc_NK : SharedTensor, (N, K)
-        Rows one-hot, or zero for points that do not count.
+    assignment_enc_NK : SharedTensor, (N, K)
+        Rows one-hot, or zero for rejected points.
     payload : Masked, (N, M)
         Ring integers.
     min_cluster_size : int
@@ -40,55 +40,55 @@ def group_sums(
 
     Notes
     -----
-    With Z_k the sum and size of cluster k, and s_k the secret bit that says that it is too small,
-    members get Z_k - s_k Z_k. Clusters are disjoint, so any two sums that one owner gets differ by
-    two whole clusters, each of at least the minimum.
+    With Z_k the sum and size of cluster k, and s_k the secret bit that says that it is too small, a
+    point of it gets Z_k - s_k Z_k. Clusters are disjoint, so any two sums that one owner gets
+    differ by two whole clusters, each of at least the minimum.
 
     Cost: 2 rounds, or 3 with a minimum size above 1, or 4 where an owner holds several points; 8 (N
     K + K (M + 1)) bytes from each party to each other, and 8 K (M + 3) more with a minimum,
     and 8 W K more where an owner holds several points. Leakage: none.
     """
-    pending = masked(members_enc_NK)
+    pending = masked(assignment_enc_NK)
     if min_cluster_size == 1:
-        members = open_now(pending)
-        return _handed_out(members, _sums(members, payload))
-    members, small_enc_K = _with_small(pending, members_enc_NK, min_cluster_size, owner_of_N)
-    sums_enc = _sums(members, payload)
+        assignment = open_now(pending)
+        return _own_rows(assignment, _sums(assignment, payload))
+    assignment, small_enc_K = _with_small(pending, assignment_enc_NK, min_cluster_size, owner_of_N)
+    sums_enc = _sums(assignment, payload)
     small, sums = open_batch(masked(small_enc_K), masked(sums_enc))
     withheld = multiply("i,id->id", small, sums)
     opened = sums_enc.share - withheld.share
     opened[:, -1] += TOO_SMALL * small_enc_K.share
-    return _handed_out(members, sums_enc.like(opened))
+    return _own_rows(assignment, sums_enc.like(opened))
 
 
-def _handed_out(members: Masked, sums_enc: SharedTensor) -> SharedTensor:
+def _own_rows(assignment: Masked, sums_enc: SharedTensor) -> SharedTensor:
     """Return each point's row of its cluster's sums."""
-    return multiply("ij,jk->ik", members, open_now(masked(sums_enc)))
+    return multiply("ij,jk->ik", assignment, open_now(masked(sums_enc)))
 
 
-def _sums(members: Masked, payload: Masked) -> SharedTensor:
+def _sums(assignment: Masked, payload: Masked) -> SharedTensor:
     """Return shares of every cluster's sum and number of points, (K, M + 1); no round."""
-    sums_enc_KM = multiply("id,ik->dk", members, payload)
-    counts_enc_K1 = local(members.secret, lambda p: p.sum(0)[:, None])
+    sums_enc_KM = multiply("id,ik->dk", assignment, payload)
+    counts_enc_K1 = local(assignment.secret, lambda p: p.sum(0)[:, None])
     return sums_enc_KM.like(torch.cat([sums_enc_KM.share, counts_enc_K1.share], dim=1))
 
 
 def _with_small(
     pending: DeferredOpening[Masked],
-    members_enc_NK: SharedTensor,
+    assignment_enc_NK: SharedTensor,
     min_cluster_size: int,
     owner_of_N: Sequence[int] | None,
 ) -> tuple[Masked, SharedTensor]:
     """Send an opening, and find then or in the next round which clusters have too few owners."""
-    owners = np.arange(members_enc_NK.size(0)) if owner_of_N is None else np.asarray(owner_of_N)
+    owners = np.arange(assignment_enc_NK.size(0)) if owner_of_N is None else np.asarray(owner_of_N)
     num_owners, most = num_owners_and_most(owners)
     if most == 1:
-        counts_enc_K = local(members_enc_NK, lambda p: p.sum(0))
+        counts_enc_K = local(assignment_enc_NK, lambda p: p.sum(0))
         opened, (small_enc_K,) = open_batch(
             pending, _look_up_small(counts_enc_K, num_owners, min_cluster_size)
         )
         return opened, small_enc_K
-    held_enc_WK = local(members_enc_NK, lambda p: _by_owner(p, owners, num_owners))
+    held_enc_WK = local(assignment_enc_NK, lambda p: _by_owner(p, owners, num_owners))
     opened, absent_enc_WK = open_batch(pending, equals_zero(held_enc_WK, most.bit_length()))
     present_enc_K = local(absent_enc_WK, lambda absent: -absent.sum(0)) + num_owners
     (small_enc_K,) = open_now(_look_up_small(present_enc_K, num_owners, min_cluster_size))
@@ -108,7 +108,7 @@ def _look_up_small(
     return look_up(counts_enc_K, [too_small.astype(np.int64)])
 
 
-def _by_owner(members_NK: torch.Tensor, owners: Int64Array, num_owners: int) -> torch.Tensor:
+def _by_owner(assignment_NK: torch.Tensor, owners: Int64Array, num_owners: int) -> torch.Tensor:
     """Return how many points of each cluster each owner holds, (W, K)."""
-    held = torch.zeros(num_owners, members_NK.shape[1], dtype=torch.int64)
-    return held.index_add(0, torch.from_numpy(owners.astype(np.int64)), members_NK)
+    held = torch.zeros(num_owners, assignment_NK.shape[1], dtype=torch.int64)
+    return held.index_add(0, torch.from_numpy(owners.astype(np.int64)), assignment_NK)

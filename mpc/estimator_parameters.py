@@ -1,0 +1,51 @@
+"""Parameters of the estimator, checked: they may be of any type until `fit` is called."""
+
+import operator
+import secrets
+from typing import Final
+
+import numpy as np
+
+from mpc.errors import InputError
+from mpc.jobs.job import INITS
+
+_SEED_BITS: Final = 32
+
+
+def init_rows(init: object) -> tuple[int, ...] | None:
+    """Return the public start, or None for one chosen under sharing."""
+    if init is None or any(says(init, name) for name in INITS):
+        return None
+    rows = np.asarray(init)
+    if rows.ndim != 1 or rows.dtype.kind not in "iu":
+        raise InputError(
+            f"init must be {' or '.join(map(repr, INITS))}, or n_clusters row numbers of X: a "
+            "centre is public, so none but a row can be one; an array of "
+            f"{rows.dtype}, shape {rows.shape}, was given"
+        )
+    return tuple(rows.tolist())
+
+
+def says(init: object, name: str) -> bool:
+    """Return whether a start is named, and not given as an array."""
+    return isinstance(init, str) and init == name
+
+
+def seed_of(random_state: int | np.random.RandomState | None) -> int:
+    """Return the seed of public draws."""
+    if random_state is None:
+        return secrets.randbits(_SEED_BITS)
+    if isinstance(random_state, np.random.RandomState):
+        return int(random_state.randint(1 << (_SEED_BITS - 1)))
+    return whole("random_state", random_state, least=0)
+
+
+def whole(name: str, value: object, *, least: int = 1) -> int:
+    """Return a parameter that must be a whole number."""
+    try:
+        number = operator.index(value)  # type: ignore[arg-type]
+    except TypeError:
+        raise InputError(f"{name}={value!r} is not a whole number") from None
+    if number < least:
+        raise InputError(f"{name}={value!r} but at least {least} is needed")
+    return number
