@@ -7,7 +7,7 @@ drawn with ASCII characters.
 """
 
 import os
-from contextlib import redirect_stdout
+from contextlib import redirect_stdout, suppress
 from io import StringIO
 from pathlib import Path
 from unittest.mock import patch
@@ -55,10 +55,8 @@ def help_text(words: tuple[str, ...]) -> str:
     fixed = {"COLUMNS": COLUMNS, "NO_COLOR": "1", "TERM": "dumb"}
     with patch.dict(os.environ, fixed), redirect_stdout(printed):
         os.environ.pop("FORCE_COLOR", None)
-        try:
+        with suppress(SystemExit):
             parse([*words, "--help"])
-        except SystemExit:
-            pass
     text = printed.getvalue().translate(ASCII)
     return "\n".join(line.rstrip() for line in text.strip().splitlines())
 

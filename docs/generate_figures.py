@@ -120,7 +120,8 @@ def one_round() -> str:
     for kind, top, name in lanes:
         fill = COLOURS[kind][0]
         parts.append(
-            f'<rect x="20" y="{top}" width="1000" height="140" rx="8" fill="{fill}" opacity="0.35"/>'
+            f'<rect x="20" y="{top}" width="1000" height="140" rx="8" fill="{fill}" '
+            'opacity="0.35"/>'
         )
         parts.append(text((34, top + 22), name, style="name", anchor="start"))
     step = (175, 82)

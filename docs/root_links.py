@@ -1,7 +1,7 @@
-"""A Markdown extension: links of files at the root of the repository, on the pages that show them.
+"""A Markdown extension: rewrite the links of included files.
 
-`docs/security.md`, `docs/changelog.md` and `docs/architecture.md` include the file of that name. Its
-links are relative to the root, and the page stands in `docs/`.
+`docs/security.md`, `docs/changelog.md` and `docs/architecture.md` include the files of those names
+at the root of the repository. Their links are relative to the root; the pages stand in `docs/`.
 """
 
 import re
