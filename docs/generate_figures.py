@@ -130,7 +130,7 @@ def one_round() -> str:
         box("client", (235, 96), step, "2 Split", ["descriptor and update", "into shares"]),
         box("client", (625, 96), step, "6 Add up", ["its shares: the mean", "is its new P_G"]),
         box("client", (820, 96), step, "7 Train P_L", ["on top of P_G;", "it stays here"]),
-        box("party", (235, 256), step, "3 Check", ["who is over a bound", "is rejected"]),
+        box("party", (235, 256), step, "3 Check", ["an input over a bound", "is rejected"]),
         box("party", (430, 256), step, "4 Cluster", ["k-means on shares", "of the descriptors"]),
         box("party", (625, 256), step, "5 Average", ["updates inside", "each cluster"]),
         box("dealer", (430, 412), step, "Deal", ["masks, tables and keys", "ahead of need"]),
