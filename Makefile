@@ -10,7 +10,7 @@ SPREAD := -n logical --maxprocesses 8 --dist worksteal
 CONDITIONS ?= background busy random twice
 
 .DEFAULT_GOAL := help
-.PHONY: help install run compare test test-fast test-conditions lint bench bench-peers bench-growth report clean
+.PHONY: help install run compare test test-fast test-conditions lint bench bench-peers bench-growth report docs clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /|/' | awk -F'|' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -59,5 +59,11 @@ bench-growth: $(STAMP)  ## time and bytes against N, D, K up to N = 5000, then d
 report: $(STAMP)  ## the page of the newest run or comparison
 	$(BIN)/secfpp report "$$(ls -td runs/*/ | head -n 1)"
 
+docs: $(STAMP)  ## the documentation as web pages in site/; a broken link ends the build
+	$(BIN)/pip install --quiet --editable '.[docs]'
+	$(BIN)/python docs/generate_cli.py
+	$(BIN)/python docs/generate_figures.py
+	$(BIN)/python -m zensical build --clean --strict
+
 clean:  ## remove the environment and the caches of tools
-	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) build site .cache *.egg-info .mypy_cache .ruff_cache .pytest_cache

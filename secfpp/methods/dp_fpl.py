@@ -294,7 +294,8 @@ METHOD = Method(
         keeps="its local prompt and its images",
         privacy="record-level differential privacy of all prompts: global noise by the server, "
         "local noise on the low-rank gradients of the local prompt; none against the server",
-        source="DP-FPL (Tran et al., ICLR 2025), from the paper; its code differs: docs/methods.md",
+        source="DP-FPL (Tran et al., ICLR 2025), from the paper; its code differs, see "
+        "docs/baselines.md",
     ),
     trainer=trainer,
     begin=begin,

@@ -200,7 +200,7 @@ METHOD = Method(
         gets="the mean global prompt of the participants, by number of images",
         keeps="its local prompt and its images",
         privacy="none: the server sees every global prompt",
-        source="FedOTP (Li et al., CVPR 2024), by Adam; docs/methods.md says what regions are",
+        source="FedOTP (Li et al., CVPR 2024), by Adam; docs/baselines.md says what regions are",
     ),
     trainer=trainer,
     begin=lambda setting: average_by_images,

@@ -73,7 +73,7 @@ def tuning_note(found: Comparison) -> str:
     return (
         f"Defaults of all methods, learning rates and clipping bounds included, were chosen on "
         f"seeds {_numbers(seeds)}, with equal budgets of local steps. {outcome} What was tried is "
-        "in docs/methods.md."
+        "in docs/appendix/search.md."
     )
 
 
