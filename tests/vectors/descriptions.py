@@ -15,8 +15,8 @@ _WORDS: Final = [
     "The share of party p at a point z, as in mpc/fss/eval.py: seed s is the root seed, bit t is "
     "p, the sum is 0. At level i = 0 .. L - 1 with seed word CW_i, value word V_i and control bit "
     "c_i: let B = H_2(s), v = the lowest m bits of B's word 0 (m = 64) or of B's word 1 (m = 8), "
-    "and tau = the highest bit of B; let l = z >> (n - 1 - i) and a = its lowest bit. Add v + t V_i "
-    "to the sum. The next s is H_1(s xor l) xor t CW_i, where l is xored into word 0, and the next "
+    "and tau = the highest bit of B; let l = z >> (n - 1 - i) and a = its lowest bit. Add v + "
+    "t V_i to the sum. The next s is H_1(s xor l) xor t CW_i, where l is xored into word 0, and the next "
     "t is tau xor (t and (a xor c_i)). After the last level let B = H_2(s xor (z >> b)); add "
     "element z mod 2^b of B, the lowest one first, and t times the leaf word z mod 2^e. Party 1 "
     "negates its sum. Point functions have no value words, and add nothing at a level.",
@@ -88,15 +88,15 @@ DESCRIPTIONS: Final[dict[str, list[str]]] = {
     ],
     "lut_comparison": [
         "kind plan: digits (bits of each digit, the lowest first) for numbers of num_bits bits, of "
-        "which one is the sign. The low = num_bits - 1 bits are cut into C digits of low // C bits, "
-        "the lowest low mod C digits of one bit more. C is from ceil(low / 8) to min(low, that + "
+        "which one is the sign. The low = num_bits - 1 bits are cut into C digits of low // C "
+        "bits, the lowest low mod C digits of one bit more. C is from ceil(low / 8) to min(low, that + "
         "5), the one with the smallest bytes_per_number = 8 W + ceil(3 2^(C-1) ring_bits / 8); the "
         "smallest C if there are several. W = sum of 2^max(bits - 6, 0).",
         "kind signs: shares of [x < 0] from z = x + r mod 2^64 (opened_numbers), B numbers; bits "
         "above the sign are ignored. z_c and r_c are digits, z_top and r_top the bit above them.",
         "flips: each party draws words (drawn_flips). Their bytes (little-endian words), the "
-        "highest bit of each byte first, are bits (U, B), U = 2 C - 1. flips is their xor, one text "
-        "of B bits a row. Rows are of g_0, g_1, e_1, g_2, e_2, ..",
+        "highest bit of each byte first, are bits (U, B), U = 2 C - 1. flips is their xor, one "
+        "text of B bits a row. Rows are of g_0, g_1, e_1, g_2, e_2, ..",
         "tables, (W, B): bit i of word j of a digit's words is [64 j + i < r_c]; the digits' "
         "words one behind the other, 2^max(bits - 6, 0) of each.",
         "products, (3 2^(C-1), B), mod 2^ring_bits: let w = 1 - 2 r_top, v_c be the flip of e_c. A "
@@ -106,21 +106,21 @@ DESCRIPTIONS: Final[dict[str, list[str]]] = {
         "Shares: parties 1, 2, .. draw a flat array (drawn_shares). Party 0 gets first_share: "
         "words are xored to tables, products are added up to products. A flat array is of words, "
         "row by row, then products, row by row, of ring_bits / 8 bytes, little-endian, then "
-        "zeros up to a whole word. With ring_bits = 4 there are half as many rows, rounded up; row i "
-        "has product i in its low 4 bits and product i + rows in its high ones.",
+        "zeros up to a whole word. With ring_bits = 4 there are half as many rows, rounded up; row "
+        "i has product i in its low 4 bits and product i + rows in its high ones.",
         "opened_bits, one text of B bits a row: the xor of what stands in the parties' shares of "
         "tables, and of flips. For g_c that is bit z_c of the table; for e_c it is that xor bit "
         "z_c - 1 mod 2^bits, and at z_c = 0 party 0 flips it once more.",
         "shares: party p adds its share of r_top to the sum over digits d and sets S of digits "
         "above d of factor (u P + (1 - 2 u) Q), where u is the opened bit of g_d, P its share of "
-        "the product of S, Q that with the flip of g_d, and factor the product over digits c above d of "
-        "1 - 2 u_c for c in S and u_c for others, u_c being the opened bit of e_c. Where z_top is 1, "
-        "a share s becomes 1 - s for party 0 and -s for others. They add up to signs, mod "
+        "the product of S, Q that with the flip of g_d, and factor the product over digits c "
+        "above d of 1 - 2 u_c for c in S and u_c for others, u_c being the opened bit of e_c. "
+        "Where z_top is 1, a share s becomes 1 - s for party 0 and -s for others. They add up to signs, mod "
         "2^ring_bits.",
     ],
     "truncation": [
-        "The dealer shares r >> shift (quotient_of_r), r taken without a sign, and the top bit of r "
-        "(top_of_r), additively mod 2^64. Party 1 has drawn_shares: of x, r, quotient and top; "
+        "The dealer shares r >> shift (quotient_of_r), r taken without a sign, and the top bit of "
+        "r (top_of_r), additively mod 2^64. Party 1 has drawn_shares: of x, r, quotient and top; "
         "first_share is what party 0 gets of the latter two.",
         "z = x + r mod 2^64 is opened. Let o = 2^62 if signed, 0 if not, and y = z + o mod 2^64, "
         "without a sign. high = (y >> shift) - (o >> shift); wrap = 2^(64 - shift) if the top bit "

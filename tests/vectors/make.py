@@ -271,7 +271,7 @@ def document(name: str) -> Case:
     answer = getattr(project, name)
     origin = (
         f"SecFPP {VERSION}, written by `python -m tests.vectors.make`: {ORIGINS[name]} Inputs are "
-        "chosen, or are the first bytes of SHA-256 of a label, as tests/vectors/make.py writes them."
+        "chosen, or are bytes of SHA-256 of a label, as tests/vectors/make.py says."
     )
     whole: Case = {
         "name": name,

@@ -12,7 +12,7 @@ from typing import Any
 
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
-from tests.vectors.notation import RING, integers, joined, lines, numbers
+from tests.vectors.notation import RING, integers, lines, numbers
 
 Case = dict[str, Any]
 

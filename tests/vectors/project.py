@@ -207,11 +207,11 @@ def _as_party(rank: int, party: _Party) -> Iterator[None]:
 
     with ExitStack() as stack:
         for module in (centring, dividing, looking):
-            stack.enter_context(mock.patch.object(module, "provider", lambda: party))
+            stack.enter_context(mock.patch.object(module, "provider", return_value=party))
         for module in (centring, looking):
             wrap = mock.patch.object(module, "from_share", lambda of: SimpleNamespace(share=of))
             stack.enter_context(wrap)
-        stack.enter_context(mock.patch.object(centring, "rank_and_parties", lambda: (rank, 2)))
+        stack.enter_context(mock.patch.object(centring, "rank_and_parties", return_value=(rank, 2)))
         yield
 
 
