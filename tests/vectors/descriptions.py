@@ -16,8 +16,8 @@ _WORDS: Final = [
     "p, the sum is 0. At level i = 0 .. L - 1 with seed word CW_i, value word V_i and control bit "
     "c_i: let B = H_2(s), v = the lowest m bits of B's word 0 (m = 64) or of B's word 1 (m = 8), "
     "and tau = the highest bit of B; let l = z >> (n - 1 - i) and a = its lowest bit. Add v + "
-    "t V_i to the sum. The next s is H_1(s xor l) xor t CW_i, where l is xored into word 0, and the next "
-    "t is tau xor (t and (a xor c_i)). After the last level let B = H_2(s xor (z >> b)); add "
+    "t V_i to the sum. The next s is H_1(s xor l) xor t CW_i, where l is xored into word 0, and "
+    "the next t is tau xor (t and (a xor c_i)). After the last level let B = H_2(s xor (z >> b)); add "
     "element z mod 2^b of B, the lowest one first, and t times the leaf word z mod 2^e. Party 1 "
     "negates its sum. Point functions have no value words, and add nothing at a level.",
     "The dealer's words, as in mpc/fss/keygen.py: with both parties' seeds and t on the path to "
@@ -89,8 +89,8 @@ DESCRIPTIONS: Final[dict[str, list[str]]] = {
     "lut_comparison": [
         "kind plan: digits (bits of each digit, the lowest first) for numbers of num_bits bits, of "
         "which one is the sign. The low = num_bits - 1 bits are cut into C digits of low // C "
-        "bits, the lowest low mod C digits of one bit more. C is from ceil(low / 8) to min(low, that + "
-        "5), the one with the smallest bytes_per_number = 8 W + ceil(3 2^(C-1) ring_bits / 8); the "
+        "bits, the lowest low mod C digits of one bit more. C is from ceil(low / 8) to min(low, "
+        "that + 5), the one with the smallest bytes_per_number = 8 W + ceil(3 2^(C-1) ring_bits / 8); the "
         "smallest C if there are several. W = sum of 2^max(bits - 6, 0).",
         "kind signs: shares of [x < 0] from z = x + r mod 2^64 (opened_numbers), B numbers; bits "
         "above the sign are ignored. z_c and r_c are digits, z_top and r_top the bit above them.",

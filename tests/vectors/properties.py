@@ -47,15 +47,13 @@ def aes_stream(given: Case, said: Case) -> None:
 def segment_key(given: Case, said: Case) -> None:
     """The text is JSON of the requests; digest and key are SHA-256 and HMAC of it."""
     assert json.loads(said["text"]) == given["requests"]
-    assert " " not in said["text"].replace('quote " and'.replace('"', '\\"'), "").replace(
-        " and ", ""
-    )
+    assert said["text"] == json.dumps(given["requests"], separators=(",", ":"))
     digest = hashlib.sha256(said["text"].encode("ascii"))
     assert digest.hexdigest() == said["digest"]
     assert said["segment"] >> 24 == given["job"]
     place = said["segment"] % (1 << 24)
     steps = ["norms", "distances", "start", "assignments", "choice", "means"]
-    steps += [f"iteration {at}" for at in range(1, 10)]
+    steps += [f"iteration {at}" for at in range(10)]  # that of 0 is no step
     assert steps[place] == given["step"]
     code = hmac.new(bytes.fromhex(given["dealer_key"]), digestmod="sha256")
     code.update(b"secfpp stream of a segment")
@@ -201,7 +199,7 @@ def _check_products(said: Case, num_digits: int, size: int) -> None:
 
 
 def _check_dealt(given: Case, said: Case) -> None:
-    """The shares' tables are xored, and their products added up, to what was dealt."""
+    """Tables of shares are xored to what was dealt, products add up; the rest is zeros."""
     flat = [integers(of) for of in (said["first_share"], *given["drawn_shares"])]
     tables, size = integers(said["tables"]), 1 << given["ring_bits"]
     num_words, count = len(tables), len(tables[0])
@@ -212,6 +210,7 @@ def _check_dealt(given: Case, said: Case) -> None:
     rows = integers(said["products"])
     dealt = [of for row in rows for of in row]
     width = max(given["ring_bits"], 8)
+    used = [0] * (len(flat[0]) - num_words * count)
     per_word, total = 64 // width, [0] * len(dealt)
     for each in flat:
         for place in range(len(dealt)):
@@ -220,8 +219,12 @@ def _check_dealt(given: Case, said: Case) -> None:
                 half = -(-len(rows) // 2) * count
                 at, high = place % half, 4 * (place >= half)
             word = each[num_words * count + at // per_word]
-            total[place] += (word >> (width * (at % per_word)) + high) % size
+            shift = width * (at % per_word) + high
+            used[at // per_word] |= (size - 1) << shift
+            total[place] += (word >> shift) % size
     assert [of % size for of in total] == dealt
+    for word, bits in zip(flat[0][num_words * count :], used, strict=True):
+        assert word & ~bits == 0
 
 
 def truncation(given: Case, said: Case) -> None:
