@@ -17,9 +17,9 @@ _WORDS: Final = [
     "c_i: let B = H_2(s), v = the lowest m bits of B's word 0 (m = 64) or of B's word 1 (m = 8), "
     "and tau = the highest bit of B; let l = z >> (n - 1 - i) and a = its lowest bit. Add v + "
     "t V_i to the sum. The next s is H_1(s xor l) xor t CW_i, where l is xored into word 0, and "
-    "the next t is tau xor (t and (a xor c_i)). After the last level let B = H_2(s xor (z >> b)); add "
-    "element z mod 2^b of B, the lowest one first, and t times the leaf word z mod 2^e. Party 1 "
-    "negates its sum. Point functions have no value words, and add nothing at a level.",
+    "the next t is tau xor (t and (a xor c_i)). After the last level let B = H_2(s xor (z >> b)); "
+    "add element z mod 2^b of B, the lowest one first, and t times the leaf word z mod 2^e. Party "
+    "1 negates its sum. Point functions have no value words, and add nothing at a level.",
     "The dealer's words, as in mpc/fss/keygen.py: with both parties' seeds and t on the path to "
     "alpha, a_i being alpha's bits, and g = -offset at first (0 for points): V_i = +-(beta a_i - g "
     "- v_0 + v_1), minus if t_1 = 1, then g = beta a_i. CW_i is the xor of both parties' "
@@ -46,7 +46,7 @@ DESCRIPTIONS: Final[dict[str, list[str]]] = {
     "segment_key": [
         "The number of a segment (segment) is job 2^24 + place. The place is that of step in "
         "norms, distances, start, assignments, choice, means, from 0 on; for 'iteration i' it is "
-        "5 + i.",
+        "6 + i, i from 1 on.",
         "A request is a list of kind, shapes, bits, names and formula. Requests become text: JSON "
         "of the list, without white space, in ASCII; characters beyond ASCII are \\uXXXX with "
         "lower-case digits, those beyond 16 bits two surrogates; of the others, quotes and "
@@ -90,8 +90,8 @@ DESCRIPTIONS: Final[dict[str, list[str]]] = {
         "kind plan: digits (bits of each digit, the lowest first) for numbers of num_bits bits, of "
         "which one is the sign. The low = num_bits - 1 bits are cut into C digits of low // C "
         "bits, the lowest low mod C digits of one bit more. C is from ceil(low / 8) to min(low, "
-        "that + 5), the one with the smallest bytes_per_number = 8 W + ceil(3 2^(C-1) ring_bits / 8); the "
-        "smallest C if there are several. W = sum of 2^max(bits - 6, 0).",
+        "that + 5), the one with the smallest bytes_per_number = 8 W + ceil(3 2^(C-1) ring_bits / "
+        "8); the smallest C if there are several. W = sum of 2^max(bits - 6, 0).",
         "kind signs: shares of [x < 0] from z = x + r mod 2^64 (opened_numbers), B numbers; bits "
         "above the sign are ignored. z_c and r_c are digits, z_top and r_top the bit above them.",
         "flips: each party draws words (drawn_flips). Their bytes (little-endian words), the "
@@ -115,8 +115,8 @@ DESCRIPTIONS: Final[dict[str, list[str]]] = {
         "above d of factor (u P + (1 - 2 u) Q), where u is the opened bit of g_d, P its share of "
         "the product of S, Q that with the flip of g_d, and factor the product over digits c "
         "above d of 1 - 2 u_c for c in S and u_c for others, u_c being the opened bit of e_c. "
-        "Where z_top is 1, a share s becomes 1 - s for party 0 and -s for others. They add up to signs, mod "
-        "2^ring_bits.",
+        "Where z_top is 1, a share s becomes 1 - s for party 0 and -s for others. They add up to "
+        "signs, mod 2^ring_bits.",
     ],
     "truncation": [
         "The dealer shares r >> shift (quotient_of_r), r taken without a sign, and the top bit of "
