@@ -1,0 +1,1 @@
+"""Test vectors of every primitive, for implementations in other languages."""
