@@ -47,7 +47,8 @@ DESCRIPTIONS: Final[dict[str, list[str]]] = {
         "The number of a segment (segment) is job 2^24 + place. The place is that of step in "
         "norms, distances, start, assignments, choice, means, from 0 on; for 'iteration i' it is "
         "6 + i, i from 1 on.",
-        "A request is a list of kind, shapes, bits, names and formula. Requests become text: JSON "
+        "A request is a list of kind, shapes, bits, masks and formula; a mask is a list of the "
+        "step that drew it and its number there. Requests become text: JSON "
         "of the list, without white space, in ASCII; characters beyond ASCII are \\uXXXX with "
         "lower-case digits, those beyond 16 bits two surrogates; of the others, quotes and "
         "backslashes follow a backslash. digest is the SHA-256 of text.",
@@ -73,18 +74,15 @@ DESCRIPTIONS: Final[dict[str, list[str]]] = {
         "(opened); bits from N on are ignored. The tree has n = N - 1, alpha = the low N - 1 bits "
         "of r, offset = bit N - 1 of r, beta = 1 - 2 offset, and is taken at the low N - 1 bits of "
         "z. Where bit N - 1 of z is 1, a share s becomes 1 - s for party 0 and -s for party 1.",
-        "kind pairs: x, r and opened are rows of candidates in groups. Numbers are compared for "
-        "every pair inside a group, the higher candidate less the lower one, mod 2^64: pairs of "
-        "the first group first, (0, 1), (0, 2), .., (1, 2), ..; rows one after the other. The same "
+        "kind pairs: x, r and opened are rows of candidates in blocks. Numbers are compared for "
+        "every pair inside a block, the higher candidate less the lower one, mod 2^64: pairs of "
+        "the first block first, (0, 1), (0, 2), .., (1, 2), ..; rows one after the other. The same "
         "differences are taken of r and of opened; then as for sign.",
-        "xor_shares are the lowest bits of shares; their xor is [x < 0].",
     ],
     "dpf": [
         *_WORDS,
         "rows are both parties' shares of the one-hot row of alpha, one row a tree: they add up "
         "to 1 at alpha and to 0 elsewhere, mod 2^m.",
-        "looked_up has, for each party, table and tree, the sum over j of row[j] T[z - j mod 2^n] "
-        "at the opened z: a share of T[z - alpha mod 2^n].",
     ],
     "lut_comparison": [
         "kind plan: digits (bits of each digit, the lowest first) for numbers of num_bits bits, of "
@@ -152,8 +150,8 @@ ORIGINS: Final[dict[str, str]] = {
     "and stream_of.",
     "key_agreement": "mpc.ring.randomness.KeyAgreement.public_bytes and shared_key.",
     "dcf": "mpc.fss.generate and evaluate.",
-    "sign": "mpc.fss.generate_sign, evaluate_sign and xor_shares, mpc.gates.pairs.differences.",
-    "dpf": "mpc.fss.generate_point, mpc.fss.PointKeys.expand and lookup.",
+    "sign": "mpc.fss.generate_sign and evaluate_sign, mpc.gates.pairs.differences.",
+    "dpf": "mpc.fss.generate_point, mpc.fss.PointKeys.expand.",
     "lut_comparison": "mpc.gates.lut_comparison.plan_of, make, fitting, looked_up and folded.",
     "truncation": "mpc.preprocessing.expander.truncation_pair, mpc.protocols.division.split, "
     "mpc.clustering.centring.high_part.",

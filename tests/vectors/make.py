@@ -56,13 +56,17 @@ def _aes_stream() -> list[Case]:
 
 def _segment_key() -> list[Case]:
     several = [
-        ["mask", [[3, 2]], 0, ["a"], ""],
-        ["product", [[3, 2], [3, 2]], 0, ["a", "a"], "id,id->i"],
-        ["truncation", [[3]], 20, ["t"], ""],
-        ["rename", [], 0, ["a", "b"], ""],
+        ["mask", [[3, 2]], 0, [], ""],
+        ["product", [[3, 2], [3, 2]], 0, [["norms", 0], ["norms", 0]], "id,id->i"],
+        ["truncation", [[3]], 20, [], ""],
     ]
-    compared = [["digits8", [[0, 5], [3, 2]], 32, ["d"], ""], ["lookup", [[7]], 4, [], ""]]
-    odd = [["mask", [[1]], 0, ['quote " and \\ and \u00e9 and \U0001f511'], ""]]
+    last, this = ["iteration before", 0], ["this iteration", 1]
+    compared = [
+        ["digits8", [[0, 5], [3, 2]], 32, [this], ""],
+        ["product", [[5, 5], [5, 5]], 0, [this, last], "ik,ik->"],
+        ["lookup", [[7]], 4, [], ""],
+    ]
+    odd = [["mask", [[1]], 0, [], 'quote " and \\ and \u00e9 and \U0001f511']]
     asked = [
         (1, "norms", several),
         (5, "iteration 7", compared),
@@ -134,10 +138,9 @@ def _dcf() -> list[Case]:
 
 
 def _signs() -> list[Case]:
-    groups = [3, 2]
     pairs = _sign(20, 8, [], [], _KEY) | {
         "kind": "pairs",
-        "groups": groups,
+        "blocks": [3, 2],
         "seeds": _seeds("pairs", 4),
         "x": numbers([[500, -3, 500, 70000, -70000]]),
         "r": numbers([drawn("pairs r", 5)]),
@@ -160,8 +163,6 @@ def _dpf() -> list[Case]:
                 "key": _COUNTED,
                 "seeds": _seeds(label, len(alpha)),
                 "alpha": numbers(alpha),
-                "tables": numbers([drawn(f"{label} table", 1 << bits, 16)]),
-                "opened": numbers(drawn(f"{label} opened", len(alpha), bits)),
             }
         )
     return cases

@@ -204,18 +204,18 @@ class Tree:
         return out + key
 
 
-def pairs_of(groups: Sequence[int]) -> Iterator[tuple[int, int]]:
-    """Yield all pairs of candidates inside groups, the lower first."""
+def pairs_of(blocks: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """Yield all pairs of candidates inside blocks, the lower first."""
     start = 0
-    for size in groups:
+    for size in blocks:
         for low in range(start, start + size):
             yield from ((low, high) for high in range(low + 1, start + size))
         start += size
 
 
-def differences(rows: list[list[int]], groups: Sequence[int]) -> list[int]:
+def differences(rows: list[list[int]], blocks: Sequence[int]) -> list[int]:
     """Return the higher candidate less the lower one, of every pair of every row."""
-    return [(row[high] - row[low]) % RING for row in rows for low, high in pairs_of(groups)]
+    return [(row[high] - row[low]) % RING for row in rows for low, high in pairs_of(blocks)]
 
 
 def _roots(given: Case) -> list[tuple[int, int]]:
@@ -255,14 +255,14 @@ def dcf(given: Case) -> Case:
 
 def sign(given: Case) -> Case:
     """Make and walk the trees of signs, or of signs of all pairs."""
-    groups, bits = given.get("groups", []), given["num_bits"]
+    blocks, bits = given.get("blocks", []), given["num_bits"]
     x, r = integers(given["x"]), integers(given["r"])
-    if groups:
+    if blocks:
         z = [
             [(a + b) % RING for a, b in zip(*rows, strict=True)] for rows in zip(x, r, strict=True)
         ]
         opened = numbers(z)
-        masks, z = differences(r, groups), differences(z, groups)
+        masks, z = differences(r, blocks), differences(z, blocks)
     else:
         masks, z = r, [(a + b) % RING for a, b in zip(x, r, strict=True)]
         opened = numbers(z)
@@ -284,12 +284,11 @@ def sign(given: Case) -> Case:
         "words": lines(tree.flat(batch, key)),
         "shares": numbers(shares, ring_bits),
         "sums": numbers(total, ring_bits),
-        "xor_shares": [[share & 1 for share in each] for each in shares],
     }
 
 
 def dpf(given: Case) -> Case:
-    """Make point functions, expand them, and look up tables with them."""
+    """Make point functions, and expand them."""
     key, ring_bits, bits = bytes.fromhex(given["key"]), given["ring_bits"], given["num_bits"]
     tree, roots, size = Tree(key, bits, ring_bits, False), _roots(given), 1 << bits
     alphas = integers(given["alpha"])
@@ -301,21 +300,9 @@ def dpf(given: Case) -> Case:
         ]
         for party in (0, 1)
     ]
-    opened = integers(given["opened"])
-    found = [
-        [
-            [
-                sum(row[j] * table[(z - j) % size] for j in range(size))
-                for row, z in zip(of, opened, strict=True)
-            ]
-            for table in integers(given["tables"])
-        ]
-        for of in rows
-    ]
     return {
         "words": lines(tree.flat(batch, key)),
         "rows": numbers(rows, ring_bits),
-        "looked_up": numbers(found, ring_bits),
     }
 
 

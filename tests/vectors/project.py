@@ -1,21 +1,26 @@
 """What this project's functions give for the inputs of vectors, in the notation of vectors."""
 
 import hashlib
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
 from unittest import mock
 
 import numpy as np
+import torch
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from mpc import fss
+from mpc.clustering import centring
+from mpc.engine.context import Party, SharedTensor
+from mpc.engine.correlations import Mask, Truncation
+from mpc.engine.mask_id import MaskId
 from mpc.gates import lut_comparison as lut
 from mpc.gates.pairs import differences
 from mpc.preprocessing import segments
 from mpc.preprocessing.expander import division_pair, one_hot_rows, truncation_pair
 from mpc.preprocessing.requests import TupleRequest, segment_of
+from mpc.protocols import lookup as looking
 from mpc.ring.randomness import AesCtrStream, KeyAgreement
 from tests.vectors.notation import integers, lines, numbers
 
@@ -109,8 +114,8 @@ def sign(given: Case) -> Case:
     """Call `mpc.fss.generate_sign` and `evaluate_sign`."""
     bits, ring_bits, seeds = given["num_bits"], given["ring_bits"], _seeds(given)
     x, r = _ring(given["x"]), _ring(given["r"])
-    z, groups = x + r, given.get("groups")
-    masks, points = (differences(of, groups) if groups else of for of in (r, z))
+    z, blocks = x + r, given.get("blocks")
+    masks, points = (differences(of, blocks) if blocks else of for of in (r, z))
     words = fss.generate_sign(
         masks.view(np.uint64),
         *seeds,
@@ -126,12 +131,11 @@ def sign(given: Case) -> Case:
         "words": lines(words.to_bytes()),
         "shares": numbers(shares, ring_bits),
         "sums": numbers(shares[0] + shares[1], ring_bits),
-        "xor_shares": fss.xor_shares(shares).tolist(),
     }
 
 
 def dpf(given: Case) -> Case:
-    """Call `mpc.fss.generate_point`, and `PointKeys.expand` and `lookup`."""
+    """Call `mpc.fss.generate_point` and `PointKeys.expand`."""
     bits, ring_bits, seeds = given["num_bits"], given["ring_bits"], _seeds(given)
     words = fss.generate_point(
         _words(given["alpha"]),
@@ -141,11 +145,9 @@ def dpf(given: Case) -> Case:
         key=bytes.fromhex(given["key"]),
     )
     keys = [fss.PointKeys(party=party, seeds=seeds[party], words=words) for party in (0, 1)]
-    tables, opened = _ring(given["tables"]), _words(given["opened"])
     return {
         "words": lines(words.to_bytes()),
         "rows": numbers([of.expand().tolist() for of in keys], ring_bits),
-        "looked_up": numbers([of.lookup(tables, opened).tolist() for of in keys], ring_bits),
     }
 
 
@@ -182,37 +184,30 @@ def lut_comparison(given: Case) -> Case:
     }
 
 
-class _Party:
-    """A computing party in name only: its share of a secret, and what the dealer gave it."""
+class _Dealt:
+    """In place of a provider: what the dealer gave a party for one tuple."""
 
-    def __init__(self, share: np.ndarray, dealt: tuple[np.ndarray, ...]) -> None:
-        import torch
+    def __init__(self, parts: tuple[torch.Tensor, ...]) -> None:
+        self._parts = parts
 
-        share, *dealt_shares = (torch.from_numpy(of.copy()) for of in (share, *dealt))
-        self.secret = SimpleNamespace(share=share, size=share.size)
-        self._dealt = tuple(SimpleNamespace(share=of) for of in dealt_shares)
+    def truncation(self, size: Sequence[int], shift: int) -> Truncation:
+        masks = (Mask(id=MaskId("norms", at), share=of) for at, of in enumerate(self._parts))
+        return Truncation(*masks)
 
-    def _give(self, *_: object) -> tuple[SimpleNamespace, ...]:
-        return self._dealt
+    def _give(self, size: Sequence[int], number: int) -> tuple[torch.Tensor, ...]:
+        return self._parts
 
-    truncation = division = lookup = _give
+    division = lookup = _give
 
 
-@contextmanager
-def _as_party(rank: int, party: _Party) -> Iterator[None]:
-    """Let the project's protocols run as one party of two, without a network."""
-    from mpc.clustering import centring
-    from mpc.protocols import division as dividing
-    from mpc.protocols import lookup as looking
-
-    with ExitStack() as stack:
-        for module in (centring, dividing, looking):
-            stack.enter_context(mock.patch.object(module, "provider", return_value=party))
-        for module in (centring, looking):
-            wrap = mock.patch.object(module, "from_share", lambda of: SimpleNamespace(share=of))
-            stack.enter_context(wrap)
-        stack.enter_context(mock.patch.object(centring, "rank_and_parties", return_value=(rank, 2)))
-        yield
+def _party(rank: int, share: np.ndarray, dealt: tuple[np.ndarray, ...]) -> SharedTensor:
+    """Return one party's share of a secret, for one protocol that takes one tuple of the dealer."""
+    parts = tuple(torch.from_numpy(of.copy()) for of in dealt)
+    nobody: Any = SimpleNamespace(get_rank=lambda: rank, get_world_size=lambda: 2)
+    provider: Any = _Dealt(parts)
+    unused = AesCtrStream(bytes(16))
+    party = Party(communicator=nobody, provider=provider, previous=unused, following=unused)
+    return party.holds(share.copy())
 
 
 def _quotient(given: Case, parts: tuple[np.ndarray, np.ndarray], protocol: Any) -> Case:
@@ -221,19 +216,13 @@ def _quotient(given: Case, parts: tuple[np.ndarray, np.ndarray], protocol: Any) 
     drawn = {name: _ring(of) for name, of in given["drawn_shares"].items()}
     theirs = drawn["quotient"], drawn["top"]
     first = tuple(whole - share for whole, share in zip(parts, theirs, strict=True))
-    parties = [
-        _Party(x - drawn["x"], (r - drawn["r"], *first)),
-        _Party(drawn["x"], (drawn["r"], *theirs)),
+    secrets = [
+        _party(0, x - drawn["x"], (r - drawn["r"], *first)),
+        _party(1, drawn["x"], (drawn["r"], *theirs)),
     ]
-    pending = []
-    for rank, party in enumerate(parties):
-        with _as_party(rank, party):
-            pending.append(protocol(party.secret))
+    pending = [protocol(secret) for secret in secrets]
     opened = pending[0].masked + pending[1].masked
-    shares = []
-    for rank, party in enumerate(parties):
-        with _as_party(rank, party):
-            shares.append(pending[rank].settle(opened).share.numpy())
+    shares = [of.settle(opened).share.numpy() for of in pending]
     return {
         "quotient_of_r": numbers(parts[0]),
         "top_of_r": numbers(parts[1]),
@@ -246,12 +235,10 @@ def _quotient(given: Case, parts: tuple[np.ndarray, np.ndarray], protocol: Any) 
 
 def truncation(given: Case) -> Case:
     """Call `truncation_pair`, `mpc.protocols.division.split` and `centring.high_part`."""
-    from mpc.clustering import centring
-
     shift, signed = given["shift"], given["signed"]
 
     def protocol(secret: Any) -> Any:
-        pending = centring.split("v", secret, signed=signed, shift=shift)
+        pending = centring.split(secret, signed=signed, shift=shift)
         return pending.then(centring.high_part)
 
     return _quotient(given, truncation_pair(_ring(given["r"]), shift), protocol)
@@ -259,8 +246,6 @@ def truncation(given: Case) -> Case:
 
 def division(given: Case) -> Case:
     """Call `division_pair` and `mpc.clustering.centring._over`."""
-    from mpc.clustering import centring
-
     divisor = given["divisor"]
     parts = division_pair(_ring(given["r"]), divisor)
     return _quotient(given, parts, lambda secret: centring._over(secret, divisor))
@@ -268,18 +253,13 @@ def division(given: Case) -> Case:
 
 def lookup(given: Case) -> Case:
     """Call `one_hot_rows` and `mpc.protocols.lookup.look_up`."""
-    from mpc.protocols import lookup as looking
-
     x, r, table = (_ring(given[name]) for name in ("x", "r", "table"))
     rows, theirs = one_hot_rows(r, given["bit_length"]), _ring(given["drawn_rows"])
     first, zeros = rows - theirs, np.zeros_like(x)
-    parties = [_Party(x, (r, first)), _Party(zeros, (zeros, theirs))]
-    shares, opened = [], x + r
-    for rank, party in enumerate(parties):
-        with _as_party(rank, party):
-            pending = looking.look_up(party.secret, [table])
-            whole = sum(of.secret.share + of._dealt[0].share for of in parties)
-            shares.append(pending.settle(whole)[0].share.numpy())
+    secrets = [_party(0, x, (r, first)), _party(1, zeros, (zeros, theirs))]
+    pending = [looking.look_up(secret, [table]) for secret in secrets]
+    opened = pending[0].masked + pending[1].masked
+    shares = [of.settle(opened)[0].share.numpy() for of in pending]
     return {
         "one_hot": rows.tolist(),
         "first_rows": numbers(first),
