@@ -4,6 +4,7 @@ The protocols in use ask for `all_reduce`, `gather` and `scatter` on int64 tenso
 parties run the same program, so in each call every party sends to every other at once: one round.
 """
 
+from collections.abc import Sequence
 from typing import Final
 
 import torch
@@ -65,9 +66,20 @@ class MeshCommunicator:
         """Combine everybody's tensor by sum or xor; one round, also for a batch of tensors."""
         if isinstance(value, torch.Tensor):
             return self._combine(value, op)
-        flat = torch.cat([tensor.reshape(-1) for tensor in value])
-        parts = torch.split(self._combine(flat, op), [tensor.numel() for tensor in value])
-        return [part.reshape(tensor.shape) for part, tensor in zip(parts, value, strict=True)]
+        return self._combine_all(value, op)
+
+    def add_up(self, parts: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+        """Return the sums of everybody's tensors; one round for all of them."""
+        return self._combine_all(parts, None)
+
+    def xor_up(self, part: torch.Tensor) -> torch.Tensor:
+        """Return the xor of everybody's tensor; one round."""
+        return self._combine(part, BXOR)
+
+    def _combine_all(self, parts: Sequence[torch.Tensor], op: object) -> list[torch.Tensor]:
+        flat = torch.cat([tensor.reshape(-1) for tensor in parts])
+        whole = torch.split(self._combine(flat, op), [tensor.numel() for tensor in parts])
+        return [of.reshape(tensor.shape) for of, tensor in zip(whole, parts, strict=True)]
 
     def gather(self, value: torch.Tensor, dst: int) -> list[torch.Tensor] | None:
         """Collect everybody's tensor at party `dst`; one round."""

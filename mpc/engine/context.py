@@ -6,12 +6,12 @@ arithmetic come with the shares that it is given. A dry run gives its own.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Protocol, overload
 
 import numpy as np
 import torch
 
-from mpc.engine._crypten import BXOR, MPCTensor, fill_wrapper
+from mpc.engine._crypten import MPCTensor, fill_wrapper
 from mpc.engine.correlations import Provider
 from mpc.ring.fixedpoint import Int64Array
 from mpc.ring.randomness import AesCtrStream
@@ -22,7 +22,8 @@ class Communicator(Protocol):
 
     def get_rank(self) -> int: ...  # noqa: D102
     def get_world_size(self) -> int: ...  # noqa: D102
-    def all_reduce(self, value: Any, op: object = None, batched: bool = False) -> Any: ...  # noqa: D102
+    def add_up(self, parts: Sequence[torch.Tensor]) -> list[torch.Tensor]: ...  # noqa: D102
+    def xor_up(self, part: torch.Tensor) -> torch.Tensor: ...  # noqa: D102
 
 
 class Matmul(Protocol):
@@ -79,13 +80,12 @@ class Party:
         Each mask is uniform and used once, so nothing is learned. Results are opened by
         `mpc.engine.reveal` only.
         """
-        opened: list[torch.Tensor] = self.communicator.all_reduce(list(masked))
-        return opened
+        return self.communicator.add_up(masked)
 
     def open_bits(self, masked: Sequence[Int64Array]) -> list[Int64Array]:
         """Open words of xor-shared bits inside a protocol, each masked as for `open_masked`."""
         flat = np.concatenate([words.reshape(-1) for words in masked])
-        opened = self.communicator.all_reduce(torch.from_numpy(flat), op=BXOR).numpy()
+        opened = self.communicator.xor_up(torch.from_numpy(flat)).numpy()
         ends = np.cumsum([words.size for words in masked])
         return [
             opened[end - words.size : end].reshape(words.shape)
@@ -152,7 +152,11 @@ class SharedTensor(MPCTensor):  # type: ignore[misc]
         """Add up along an axis."""
         return self.like(self.share.sum(dim))
 
-    def size(self, dim: int | None = None) -> Any:
+    @overload
+    def size(self, dim: None = None) -> torch.Size: ...
+    @overload
+    def size(self, dim: int) -> int: ...
+    def size(self, dim: int | None = None) -> torch.Size | int:
         """Return the shape, or the length of one axis."""
         return self.share.shape if dim is None else self.share.shape[dim]
 

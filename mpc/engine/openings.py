@@ -20,7 +20,7 @@ a wire, whatever many gates it enters).
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Final, Generic, TypeVar, overload
+from typing import Final, Generic, TypeVar, overload
 
 import torch
 
@@ -32,6 +32,7 @@ _IN_CACHE: Final = 1 << 18
 """Elements of a matrix that may be read against its order, 2 MB."""
 
 T = TypeVar("T")
+Settled = TypeVar("Settled", covariant=True)
 A = TypeVar("A")
 B = TypeVar("B")
 C = TypeVar("C")
@@ -55,17 +56,17 @@ class Masked:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class DeferredOpening(Generic[T]):
+class DeferredOpening(Generic[Settled]):
     """An opening that has not been sent yet, and what becomes of what it opens."""
 
     masked: torch.Tensor = field(repr=False)
     """This party's share of secret + mask."""
-    settle: Callable[[torch.Tensor], T]
+    settle: Callable[[torch.Tensor], Settled]
     """Takes the opened sum."""
     party: Party | None
     """Who sends it; None: nothing is to be sent."""
 
-    def then(self, finish: Callable[[T], A]) -> "DeferredOpening[A]":
+    def then(self, finish: Callable[[Settled], A]) -> "DeferredOpening[A]":
         """Do something more with what it settles to."""
         return DeferredOpening(
             masked=self.masked,
@@ -83,8 +84,8 @@ def open_batch(
     a: DeferredOpening[A], b: DeferredOpening[B], c: DeferredOpening[C], /
 ) -> tuple[A, B, C]: ...
 @overload
-def open_batch(*pending: DeferredOpening[Any]) -> tuple[Any, ...]: ...
-def open_batch(*pending: DeferredOpening[Any]) -> tuple[Any, ...]:
+def open_batch(*pending: DeferredOpening[T]) -> tuple[T, ...]: ...
+def open_batch(*pending: DeferredOpening[object]) -> tuple[object, ...]:
     """Send several openings in one round, and return what they settle to.
 
     Notes
@@ -97,7 +98,7 @@ def open_batch(*pending: DeferredOpening[Any]) -> tuple[Any, ...]:
     return tuple(each.settle(of) for each, of in zip(pending, opened, strict=True))
 
 
-def _sender(pending: Sequence[DeferredOpening[Any]]) -> Party | None:
+def _sender(pending: Sequence[DeferredOpening[object]]) -> Party | None:
     """Return who sends openings; None if all of them are empty."""
     for each in pending:
         if each.party is not None and each.masked.numel():
@@ -105,11 +106,17 @@ def _sender(pending: Sequence[DeferredOpening[Any]]) -> Party | None:
     return None
 
 
-def batch(*pending: DeferredOpening[Any]) -> DeferredOpening[tuple[Any, ...]]:
+@overload
+def batch(
+    a: DeferredOpening[A], b: DeferredOpening[B], c: DeferredOpening[C], /
+) -> DeferredOpening[tuple[A, B, C]]: ...
+@overload
+def batch(*pending: DeferredOpening[T]) -> DeferredOpening[tuple[T, ...]]: ...
+def batch(*pending: DeferredOpening[object]) -> DeferredOpening[tuple[object, ...]]:
     """Return several openings as one."""
     shapes = [each.masked.shape for each in pending]
 
-    def settle(opened: torch.Tensor) -> tuple[Any, ...]:
+    def settle(opened: torch.Tensor) -> tuple[object, ...]:
         parts = torch.split(opened, [shape.numel() for shape in shapes])
         return tuple(
             each.settle(part.reshape(shape))

@@ -30,7 +30,10 @@ class Alone:
     def all_reduce(self, value: Any, op: object = None, batched: bool = False) -> Any:
         if isinstance(value, torch.Tensor):
             return value + self.added
-        return [tensor + self.added for tensor in value]
+        return self.add_up(value)
+
+    def add_up(self, parts: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+        return [tensor + self.added for tensor in parts]
 
 
 class Zeros:
