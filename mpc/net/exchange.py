@@ -165,7 +165,7 @@ def collect(
     number: int,
     silence_s: float,
     within_s: float,
-    pulse: Callable[[], None] = lambda: None,
+    heartbeat: Callable[[], None] = lambda: None,
 ) -> tuple[dict[Link, Int64Array], dict[Link, TransportError]]:
     """Receive one frame from each of many links.
 
@@ -178,7 +178,7 @@ def collect(
         Longest silence of one link while its frame is not complete.
     within_s : float
         Longest time that all may take together.
-    pulse : callable
+    heartbeat : callable
         Called every now and then meanwhile.
 
     Returns
@@ -191,7 +191,7 @@ def collect(
     tasks = [
         Incoming(link, tag, shape, number=number, skip_older=True) for link, shape in shapes.items()
     ]
-    failures = drive(tasks, silence_s=silence_s, within_s=within_s, pulse=pulse)
+    failures = drive(tasks, silence_s=silence_s, within_s=within_s, heartbeat=heartbeat)
     return {task.link: task.array for task in tasks if task.link not in failures}, failures
 
 
@@ -200,7 +200,7 @@ def drive(
     *,
     silence_s: float,
     within_s: float = math.inf,
-    pulse: Callable[[], None] = lambda: None,
+    heartbeat: Callable[[], None] = lambda: None,
 ) -> dict[Link, TransportError]:
     """Run tasks to their ends, as their links allow.
 
@@ -211,7 +211,7 @@ def drive(
         Longest time that a link may not move.
     within_s : float
         Longest time in all.
-    pulse : callable
+    heartbeat : callable
         Called at least four times within `silence_s`.
 
     Returns
@@ -227,7 +227,7 @@ def drive(
     while pending:
         until = min(deadline, min(moved[task.link] for task in pending) + silence_s)
         ready = _ready(pending, min(until - time.monotonic(), silence_s / 4))
-        pulse()
+        heartbeat()
         now = time.monotonic()
         moved |= {task.link: now for task in pending if task.link.fileno() in ready}
         for task in pending:

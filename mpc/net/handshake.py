@@ -199,7 +199,7 @@ class Reception:
         roles: Collection[str],
         *,
         timeout_s: float,
-        pulse: Callable[[], None] = lambda: None,
+        heartbeat: Callable[[], None] = lambda: None,
     ) -> dict[str, Link]:
         """Return a link to each role, waiting for those that are not there yet.
 
@@ -207,7 +207,7 @@ class Reception:
         ----------
         roles : collection of str
         timeout_s : float
-        pulse : callable
+        heartbeat : callable
             Called a few times meanwhile.
 
         Raises
@@ -219,7 +219,7 @@ class Reception:
         with self._changed:
             while self.missing(roles) and time.monotonic() < deadline:
                 self._changed.wait(min(timeout_s / 4, deadline - time.monotonic()))
-                pulse()
+                heartbeat()
             if self.missing(roles):
                 raise PeerTimeoutError(self._absence(self.missing(roles), timeout_s))
             return {role: self._links[role] for role in roles}

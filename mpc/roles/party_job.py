@@ -51,60 +51,80 @@ def run_job(
         Longest time that all of them may take to send.
     """
     meter = Meter(network, job=order.number)
-    pulse = _Pulse(network.server, order.number, every_s=timeout_s / 4)
-    pulse()
+    heartbeat = _Heartbeat(network.server, order.number, every_s=timeout_s / 4)
+    heartbeat()
     network.provider.compare_by(order.job.comparisons)
     if isinstance(network.provider, DealerProvider):
         network.provider.expect(order.number, _schedule_of(network, order))
-    pulse()
-    links, refused = _await_owners(reception, order, timeout_s, pulse)
+    heartbeat()
+    links, refused = _await_owners(reception, order, timeout_s, heartbeat)
     shares, failures = collect(
         {link: order.share_shape(name) for name, link in links.items()},
         SHARE,
         number=order.number,
         silence_s=timeout_s,
         within_s=job_timeout_s,
-        pulse=pulse,
+        heartbeat=heartbeat,
     )
     refused |= _drop_failed(reception, failures)
-    network.server.send_json(CONTROL, {"refused": refused}, number=order.number)
-    _await_word(network.server, job_timeout_s)  # it may be waiting for another party
-    if not network.server.recv_json(CONTROL, number=order.number).get("go"):
+    if not _may_go_on(network, order, refused, within_s=job_timeout_s):
         network.provider.finish()
         return
     owners = {link: order.rows[name] for name, link in links.items()}
-    points_enc_ND, payload_enc_NM = assemble(network.party, owners, shares, dim=order.dim)
+    inputs = assemble(network.party, owners, shares, dim=order.dim)
     meter.inputs_are_in()
     revealer = PartyRevealer(network.server, owners, order.job, number=order.number)
+    report = _computed(network, order, inputs, revealer, meter, within_s=job_timeout_s)
+    for name in revealer.undelivered:
+        reception.drop(name)
+    network.server.send_json(CONTROL, report | meter.report(list(owners)), number=order.number)
+
+
+def _may_go_on(network: Network, order: Order, refused: dict[str, str], *, within_s: float) -> bool:
+    """Tell the server which owners failed, and wait for it to say whether the job goes on."""
+    server = network.server
+    server.send_json(CONTROL, {"refused": refused}, number=order.number)
+    _await_word(server, within_s)  # it may be waiting for another party
+    return bool(server.recv_json(CONTROL, number=order.number).get("go"))
+
+
+def _computed(
+    network: Network,
+    order: Order,
+    inputs: tuple[SharedTensor, SharedTensor],
+    revealer: PartyRevealer,
+    meter: Meter,
+    *,
+    within_s: float,
+) -> dict[str, object]:
+    """Do the job on points and payload, send results, and return what is public of it."""
+    points_enc_ND, payload_enc_NM = inputs
     done = cluster_shares(
         order.job,
         points_enc_ND,
         payload_enc_NM,
         revealer=revealer,
         meter=meter,
-        decide=lambda: _decision_of(network.server, order.number, within_s=job_timeout_s),
+        decide=lambda: _decision_of(network.server, order.number, within_s=within_s),
         owner_of_N=order.owner_of_N,
     )
-    report: dict[str, object] = {
+    return {
         "k": done.k,
         "iterations": done.iterations,
         "labels": None if done.labels is None else list(done.labels),
         "ledger": [entry.as_json() for entry in revealer.ledger],
         "undelivered": revealer.undelivered,
     }
-    for name in revealer.undelivered:
-        reception.drop(name)
-    network.server.send_json(CONTROL, report | meter.report(list(owners)), number=order.number)
 
 
 def _await_owners(
-    reception: Reception, order: Order, timeout_s: float, pulse: Callable[[], None]
+    reception: Reception, order: Order, timeout_s: float, heartbeat: Callable[[], None]
 ) -> tuple[dict[str, Link], dict[str, str]]:
     """Wait for every owner to connect; return links, and who did not come."""
     allow_open_files(len(reception.missing(order.rows)))
     refused: dict[str, str] = {}
     try:
-        reception.wait_for(order.rows, timeout_s=timeout_s, pulse=pulse)
+        reception.wait_for(order.rows, timeout_s=timeout_s, heartbeat=heartbeat)
     except PeerTimeoutError as error:
         refused = {name: str(error) for name in reception.missing(order.rows)}
     return reception.present(order.rows), refused
@@ -117,7 +137,7 @@ def _drop_failed(reception: Reception, failures: Mapping[Link, TransportError]) 
     return {link.peer: str(error) for link, error in failures.items()}
 
 
-class _Pulse:
+class _Heartbeat:
     """Tells the server now and then that this party lives and waits for data owners."""
 
     def __init__(self, server: Link, number: int, *, every_s: float) -> None:

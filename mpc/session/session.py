@@ -10,7 +10,8 @@ Shape letters: N points, K clusters, D dimensions of a point, M of a payload, P 
 import copyreg
 import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Literal, Protocol, Self
@@ -283,7 +284,7 @@ class SecureSession:
         given = encode_input(job, points_ND, payload_NM, held)
         allow_open_files(sum(name not in self._owners for name in held) * self.num_parties)
         self._jobs += 1
-        try:
+        with self._closing_on_failure():
             coordination = Coordination(
                 self,
                 job,
@@ -293,6 +294,12 @@ class SecureSession:
                 job_timeout_s=self._job_timeout_s,
             )
             return coordination.run(self.insecure)
+
+    @contextmanager
+    def _closing_on_failure(self) -> Iterator[None]:
+        """Close the session unless a job is done, or only data owners fail it."""
+        try:
+            yield
         except OwnerError:
             raise
         except (TransportError, SessionError) as error:
