@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Final
 
-from peers.engine import Engine
+from peers.engines.engine import Engine
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,7 +40,7 @@ def _ours(num_parties: int, comparisons: str | None = None) -> Entry:
         parties=f"{num_parties} + dealer",
         trust="all parties but one may collude, the dealer with nobody",
         links="TLS 1.3",
-        module="peers.ours",
+        module="peers.engines.ours",
         maker="Ours",
         arguments=(num_parties, comparisons),
     )
@@ -52,7 +52,7 @@ def _crypten(num_parties: int, provider: str, trust: str) -> Entry:
         parties=f"{num_parties}" + (" + provider" if provider == "TTP" else ""),
         trust=trust,
         links="plain TCP (gloo)",
-        module="peers.crypten_engine",
+        module="peers.engines.crypten_engine",
         maker="Crypten",
         arguments=(num_parties, provider),
     )
@@ -64,7 +64,7 @@ def _spu(protocol: str, num_parties: int, trust: str) -> Entry:
         parties=f"{num_parties}",
         trust=trust,
         links="plain TCP (brpc)",
-        module="peers.spu_engine",
+        module="peers.engines.spu_engine",
         maker="Spu",
         arguments=(protocol, num_parties),
         needs="spu",
@@ -77,7 +77,7 @@ def _mpspdz(protocol: str, parties: str, trust: str) -> Entry:
         parties=parties,
         trust=trust,
         links="TLS 1.2",
-        module="peers.mpspdz_engine",
+        module="peers.engines.mpspdz_engine",
         maker="MpSpdz",
         arguments=(protocol,),
     )
@@ -101,7 +101,7 @@ CATALOGUE: Final[dict[str, Entry]] = {
         parties="3",
         trust=_HONEST_MAJORITY,
         links="plain TCP",
-        module="peers.mpyc_engine",
+        module="peers.engines.mpyc_engine",
         maker="Mpyc",
         arguments=(3,),
         needs="mpyc",

@@ -17,7 +17,7 @@ from typing import Final
 import numpy as np
 from companions import HERE
 
-from peers.engine import Answer
+from peers.engines.engine import Answer
 from peers.hosts import Host
 from peers.progress import say
 from peers.report import GROWTH_FILE, measured_where, write_json

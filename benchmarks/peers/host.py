@@ -11,7 +11,7 @@ from commands import Commands, Values, reply
 
 from peers.answers import keep_for_answers
 from peers.catalogue import CATALOGUE
-from peers.engine import Answer, Engine, Task, UnavailableError
+from peers.engines.engine import Answer, Engine, Task, UnavailableError
 from peers.loopback import bytes_sent, switch_on
 from peers.workload import Size, centre_error
 

@@ -6,7 +6,7 @@ from typing import Final, Self
 
 from companions import Companions
 
-from peers.engine import Answer
+from peers.engines.engine import Answer
 from peers.loopback import isolation
 from peers.workload import Size
 

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, replace
 from statistics import median
 from typing import Final, Self
 
-from peers.engine import Answer
+from peers.engines.engine import Answer
 from peers.workload import LONGEST_JOB
 
 TOLERANCE: Final = 0.02

@@ -12,7 +12,7 @@ from importlib.metadata import distributions
 from pathlib import Path
 from typing import Final
 
-from peers.engine import UnavailableError
+from peers.engines.engine import UnavailableError
 from peers.progress import say
 
 PINNED: Final = {"spu": ("spu==0.9.5",), "mpyc": ("mpyc==0.11", "gmpy2==2.3.2", "numpy<2")}

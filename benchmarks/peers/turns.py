@@ -9,7 +9,7 @@ from typing import Final
 
 import numpy as np
 
-from peers.engine import Answer
+from peers.engines.engine import Answer
 from peers.hosts import FailedError, Host
 from peers.progress import say
 from peers.record import Record, Samples, plan_for

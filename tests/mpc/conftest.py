@@ -23,11 +23,14 @@ def short_farewell(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Parties:
-    """Runs one operation of `tests.mpc.operations` on shares of integer arrays."""
+    """Runs one operation of `tests.mpc.programs.operations` on shares of integer arrays."""
 
     def __init__(self, num_parties: int, provider: str = "dealer") -> None:
         self.group = ProcessGroup(
-            num_parties, timeout_s=60, provider=provider, party_module="tests.mpc.operations"
+            num_parties,
+            timeout_s=60,
+            provider=provider,
+            party_module="tests.mpc.programs.operations",
         )
         self.links = [self.group.connect("server", rank) for rank in range(num_parties)]
         self.num_parties = num_parties

@@ -67,7 +67,7 @@ def _start(
         "OMP_NUM_THREADS": "1",
     }
     return subprocess.Popen(
-        [sys.executable, "-m", "tests.security.crypten_ttp", str(upper_bits)],
+        [sys.executable, "-m", "tests.security.attackers.crypten_ttp", str(upper_bits)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

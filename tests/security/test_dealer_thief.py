@@ -15,8 +15,8 @@ from mpc import ClusterJob, SecureSession
 from mpc.errors import MpcError, ProcessDiedError
 from mpc.ring.fixedpoint import Int64Array
 from mpc.session.local_group import ProcessGroup
-from tests.security.gullible_dealer import UNBOUND
-from tests.security.thieving_party import ATTACK, FOLDER, LOOKED_UP_BITS
+from tests.security.attackers.gullible_dealer import UNBOUND
+from tests.security.attackers.thieving_party import ATTACK, FOLDER, LOOKED_UP_BITS
 
 pytestmark = pytest.mark.slow
 
@@ -40,8 +40,10 @@ def robbed(
     group = ProcessGroup(
         num_parties,
         timeout_s=20,
-        party_module="tests.security.thieving_party",
-        dealer_module="tests.security.gullible_dealer" if gullible else "mpc.roles.dealer",
+        party_module="tests.security.attackers.thieving_party",
+        dealer_module="tests.security.attackers.gullible_dealer"
+        if gullible
+        else "mpc.roles.dealer",
     )
     with SecureSession(group, job_timeout_s=60, insecure=()) as session:
         yield session

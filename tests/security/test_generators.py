@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.security.walk_jobs import JOBS
+from tests.security.attackers.walk_jobs import JOBS
 
 HERE = Path(__file__).parent
 TIMEOUT_S = 150
@@ -86,7 +86,7 @@ def lines_by_process(marks: Path) -> dict[int, list[str]]:
 @pytest.mark.slow
 @pytest.mark.parametrize("num_parties", [2, 3], ids=["2-party", "3-party"])
 def test_jobs_under_every_policy_draw_from_no_generator(num_parties: int, tmp_path: Path) -> None:
-    done = run_patched(tmp_path, "-m", "tests.security.walk_jobs", str(num_parties))
+    done = run_patched(tmp_path, "-m", "tests.security.attackers.walk_jobs", str(num_parties))
     assert done.returncode == 0, done.stderr
     printed = json.loads(done.stdout)
     assert len(printed["equal"]) == len(JOBS)
@@ -110,7 +110,7 @@ def test_the_patches_make_every_generator_raise(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_masks_drawn_from_torch_would_be_noticed(tmp_path: Path) -> None:
-    done = run_patched(tmp_path, "-m", "tests.security.walk_jobs", "2", planted=True)
+    done = run_patched(tmp_path, "-m", "tests.security.attackers.walk_jobs", "2", planted=True)
     assert done.returncode != 0
     lines = [line for each in lines_by_process(tmp_path).values() for line in each]
     assert [line for line in lines if line.startswith("used torch.randint")]

@@ -15,7 +15,7 @@ from mpc import ClusterJob, SecureSession
 from mpc.ring.fixedpoint import POINT_BITS
 from mpc.session.local_group import ProcessGroup
 from tests.security import owner_attacks, server_attacks
-from tests.security.curious_dealer import FOLDER
+from tests.security.attackers.curious_dealer import FOLDER
 from tests.security.pool import Listening, Pool
 
 pytestmark = pytest.mark.slow
@@ -36,8 +36,8 @@ def pools(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pools]:
             group = ProcessGroup(
                 num_parties,
                 timeout_s=60,
-                party_module="tests.security.bare_party" if bare else "mpc.roles.party",
-                dealer_module="tests.security.curious_dealer",
+                party_module="tests.security.attackers.bare_party" if bare else "mpc.roles.party",
+                dealer_module="tests.security.attackers.curious_dealer",
             )
             session = SecureSession(group, job_timeout_s=120, insecure=())
             return Pool(stack.enter_context(session), folder)

@@ -27,7 +27,7 @@ from mpc.ring.fixedpoint import Int64Array
 from mpc.ring.randomness import AesCtrStream
 from mpc.session.local_group import ProcessGroup
 from tests.mpc.relay import Relay
-from tests.security.recording_party import FOLDER, ZERO_MASKS, zeros
+from tests.security.attackers.recording_party import FOLDER, ZERO_MASKS, zeros
 
 RUNS = 24
 POINTS = np.array([[0.1, 0.2], [0.1, 0.25], [0.15, 0.2], [-0.5, 0.1], [-0.4, 0.1], [-0.5, 0.2]])
@@ -100,7 +100,9 @@ def recordings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..
                 patch.setenv(FOLDER, str(folder))
                 patch.setenv(ZERO_MASKS, "yes" if zero_masks else "")
                 group = ProcessGroup(
-                    num_parties, timeout_s=60, party_module="tests.security.recording_party"
+                    num_parties,
+                    timeout_s=60,
+                    party_module="tests.security.attackers.recording_party",
                 )
             session = SecureSession(group, job_timeout_s=120, insecure=())
             return Recording(stack.enter_context(session), folder)

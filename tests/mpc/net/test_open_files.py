@@ -25,7 +25,7 @@ def limit() -> Iterator[tuple[int, int]]:
 
 def with_few_files(num_owners: int) -> str:
     """Return what a process says that may open 256 files, as may its children."""
-    program = f"ulimit -n {FEW}; exec {sys.executable} -m tests.mpc.few_files {num_owners}"
+    program = f"ulimit -n {FEW}; exec {sys.executable} -m tests.mpc.programs.few_files {num_owners}"
     done = subprocess.run(
         ["bash", "-c", program],
         capture_output=True,

@@ -28,7 +28,7 @@ TLS_RECORD_BYTES = 5 + 1 + 16
 @pytest.fixture(scope="module", params=["tls", "plain"])
 def costs(request: pytest.FixtureRequest) -> Costs:
     """Return what two jobs cost: by our count, and by the interface's."""
-    program = [sys.executable, "-m", "tests.mpc.counted_jobs", request.param]
+    program = [sys.executable, "-m", "tests.mpc.programs.counted_jobs", request.param]
     done = subprocess.run(
         [*private_loopback(), *program],
         capture_output=True,

@@ -14,7 +14,7 @@ from mpc.preprocessing.request_rules import MASKS_OF
 from mpc.preprocessing.requests import Shape, TupleRequest
 from mpc.roles.dry_run import JobShape, schedule_for
 from mpc.session.local_group import ProcessGroup
-from tests.mpc.checking_party import FORGET
+from tests.mpc.programs.checking_party import FORGET
 
 JOBS = {
     "by Gram matrix": (ClusterJob(k=3), 12, 8),
@@ -55,7 +55,9 @@ JOBS = {
 
 @pytest.fixture(scope="module", params=[2, 3], ids=["2-party", "3-party"])
 def checking_session(request: pytest.FixtureRequest) -> Iterator[SecureSession]:
-    group = ProcessGroup(request.param, timeout_s=60, party_module="tests.mpc.checking_party")
+    group = ProcessGroup(
+        request.param, timeout_s=60, party_module="tests.mpc.programs.checking_party"
+    )
     with SecureSession(group, job_timeout_s=120, insecure=()) as session:
         yield session
 
@@ -82,7 +84,7 @@ def test_a_tuple_that_was_not_in_the_dry_run_would_be_missed(
     monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
     monkeypatch.setenv(FORGET, step)
-    group = ProcessGroup(2, timeout_s=20, party_module="tests.mpc.checking_party")
+    group = ProcessGroup(2, timeout_s=20, party_module="tests.mpc.programs.checking_party")
     with (
         SecureSession(group, job_timeout_s=60, insecure=()) as session,
         pytest.raises(ProcessDiedError, match=f"{step} drew TupleRequest"),

@@ -117,7 +117,7 @@ def test_as_many_as_there_are_places_wait_undisturbed(
 def test_more_strangers_than_files_keep_nobody_out() -> None:
     """Where no more sockets can be opened, the oldest stranger makes place, too."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "tests.mpc.small_reception", "64"],
+        [sys.executable, "-m", "tests.mpc.programs.small_reception", "64"],
         stdout=subprocess.PIPE,
         text=True,
         cwd=Path(__file__).parents[3],

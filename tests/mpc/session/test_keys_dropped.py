@@ -30,7 +30,7 @@ def little_garbage() -> Iterator[None]:
 def test_after_a_session_no_key_can_be_reached(how: str) -> None:
     """Although the session itself can; while it is open there are some, so that they are found."""
     done = subprocess.run(
-        [sys.executable, "-m", "tests.mpc.keys_left", how],
+        [sys.executable, "-m", "tests.mpc.programs.keys_left", how],
         capture_output=True,
         text=True,
         timeout=300,

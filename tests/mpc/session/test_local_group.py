@@ -21,7 +21,7 @@ from mpc.net.addresses import MAX_PARTIES
 from mpc.net.handshake import LOOPBACK
 from mpc.session.local_group import Child, ProcessGroup
 from tests.mpc.processes import Signal, alive, killing_a_newborn, listening, open_files
-from tests.mpc.slow_party import LOADING_S
+from tests.mpc.programs.slow_party import LOADING_S
 from tests.patience import SOON_S
 
 POINTS = np.random.default_rng(0).normal(size=(300, 64)) / 64
@@ -180,7 +180,7 @@ def test_a_silent_process_is_named_after_the_time_out(victim: str, empty_folder:
 
 
 def test_last_words_are_in_the_error() -> None:
-    group = ProcessGroup(2, timeout_s=5, party_module="tests.mpc.failing_party")
+    group = ProcessGroup(2, timeout_s=5, party_module="tests.mpc.programs.failing_party")
     try:
         said = r"party:[01] .pid \d+. ended with exit code 7; last words: .*no space left in the r"
         with pytest.raises(ProcessDiedError, match=said) as caught:
@@ -256,7 +256,7 @@ def test_processes_start_side_by_side(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(Child, "read_port", noting)
     before = len(me.children())
-    ProcessGroup(3, timeout_s=5, party_module="tests.mpc.failing_party").end()
+    ProcessGroup(3, timeout_s=5, party_module="tests.mpc.programs.failing_party").end()
     assert born == [before + 4] * 4
 
 
@@ -273,6 +273,6 @@ def test_more_parties_give_the_same() -> None:
 
 @pytest.mark.slow
 def test_a_short_time_out_for_silence_leaves_time_to_start() -> None:
-    group = ProcessGroup(2, timeout_s=LOADING_S - 1, party_module="tests.mpc.slow_party")
+    group = ProcessGroup(2, timeout_s=LOADING_S - 1, party_module="tests.mpc.programs.slow_party")
     with SecureSession(group, job_timeout_s=600, insecure=()) as session:
         assert session.cluster(SMALL_JOB, POINTS[:20], POINTS[:20]).k == 2

@@ -24,7 +24,7 @@ from mpc.preprocessing.provider import DealerProvider
 from mpc.preprocessing.request_rules import MASKS_OF
 from mpc.preprocessing.requests import TupleRequest
 from mpc.roles.bootstrap import Start, serve_process
-from tests.security.gullible_dealer import UNBOUND, unbound
+from tests.security.attackers.gullible_dealer import UNBOUND, unbound
 
 FOLDER: Final = "THIEF_FOLDER"
 ATTACK: Final = "THIEF_ATTACK"

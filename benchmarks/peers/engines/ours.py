@@ -10,7 +10,7 @@ from statistics import median
 import numpy as np
 
 from mpc import ClusterJob, open_session
-from peers.engine import Outcome, Task, UnavailableError
+from peers.engines.engine import Outcome, Task, UnavailableError
 from peers.workload import RADIUS, FloatArray, lloyd
 
 OWNERS = 20

@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 from companions import Companions
 
-from peers.engine import Outcome, Task, count_shift
+from peers.engines.engine import Outcome, Task, count_shift
 from peers.ports import free_ports
 from peers.separate_environment import installed, interpreter
 
@@ -39,7 +39,7 @@ class Spu:
         addresses = [f"127.0.0.1:{port}" for port in free_ports(num_parties)]
         self._parties = [
             Companions(
-                "peers.spu_party",
+                "peers.engines.spu_party",
                 [str(rank), protocol, str(Path(self._logs.name) / f"{rank}.log"), *addresses],
                 [{"JAX_PLATFORMS": "cpu"}],
                 python=python,

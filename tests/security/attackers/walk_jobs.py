@@ -1,4 +1,4 @@
-"""Whole clustering jobs under every reveal policy: `python -m tests.security.walk_jobs PARTIES`.
+"""Whole clustering jobs under every reveal policy, for a number of parties: `python -m` this.
 
 Server, data owners and the plaintext twin are this process; parties and dealer are its children.
 Prints one JSON line. The inputs come from no generator either, since all of them may be patched to

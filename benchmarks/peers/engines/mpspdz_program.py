@@ -8,7 +8,7 @@ bits only.
 
 from typing import Final
 
-from peers.engine import Task, count_shift
+from peers.engines.engine import Task, count_shift
 
 LARGEST_COUNT: Final = 2
 """Of which a reciprocal with 16 bits is precise enough."""

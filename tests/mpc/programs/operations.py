@@ -1,4 +1,4 @@
-"""A computing party that runs single operations, for tests: `python -m tests.mpc.operations`.
+"""A computing party that runs single operations: `python -m tests.mpc.programs.operations`.
 
 Every operation takes shares of one or more integer arrays, and public options.
 """

@@ -1,6 +1,6 @@
 """A program that runs jobs on a loopback of its own and prints what each cost, as JSON.
 
-`python -m tests.mpc.counted_jobs LINKS`, under `tests.mpc.namespaces.private_loopback`.
+`python -m tests.mpc.programs.counted_jobs LINKS`, under `tests.mpc.namespaces.private_loopback`.
 """
 
 import json

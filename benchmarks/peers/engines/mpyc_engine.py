@@ -32,7 +32,7 @@ class Mpyc:
         addresses = [f"-P127.0.0.1:{port}" for port in free_ports(num_parties)]
         self._parties = [
             Companions(
-                "peers.mpyc_party",
+                "peers.engines.mpyc_party",
                 [*addresses, f"-I{rank}", "--no-log"],
                 [{}],
                 python=python,

@@ -18,8 +18,8 @@ from typing import Final
 
 import numpy as np
 
-from peers.engine import Outcome, Task, UnavailableError
-from peers.mpspdz_program import program_text
+from peers.engines.engine import Outcome, Task, UnavailableError
+from peers.engines.mpspdz_program import program_text
 from peers.ports import free_range
 from peers.workload import Size
 

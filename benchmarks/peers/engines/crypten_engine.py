@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 from companions import Companions, gloo_environments
 
-from peers.engine import Outcome, Task, count_shift
+from peers.engines.engine import Outcome, Task, count_shift
 
 METHODS: Final = ("log_reduction", "pairwise")
 LARGEST_COUNT: Final = 2
@@ -30,7 +30,7 @@ class Crypten:
         self._ranks = tuple(range(num_parties))
         self._method: dict[str, str] = {}
         self._processes = Companions(
-            "peers.crypten_party",
+            "peers.engines.crypten_party",
             [provider],
             gloo_environments(processes, world_size=num_parties),
             timeout_s=JOB_TIMEOUT_S,
