@@ -5,7 +5,7 @@ from typing import Final
 import numpy as np
 from companions import Companions
 
-from peers.engine import Outcome, Task
+from peers.engines.engine import Outcome, Task
 from peers.ports import free_ports
 from peers.separate_environment import installed, interpreter
 

@@ -1,7 +1,8 @@
 """CrypTen as it comes, with its TTP provider: a party or the TTP server over gloo.
 
-`python -m` this with UPPER_BITS, and WORLD_SIZE, RANK and RENDEZVOUS in the environment; the rank after the last party is the server. Prints one JSON line. A line's `seen` is
-what the party legitimately sees; `truth` is for the test alone, never for the attacker.
+`python -m` this with UPPER_BITS, and WORLD_SIZE, RANK and RENDEZVOUS in the environment; the rank
+after the last party is the server. Prints one JSON line. A line's `seen` is what the party
+legitimately sees; `truth` is for the test alone, never for the attacker.
 """
 
 import json
