@@ -92,7 +92,7 @@ class MaskStore(Generic[T]):
                 for name, masks in self._of.items()
                 if not name.startswith(ITERATION) or name in kept
             }
-        self._of[step] = []
+        self._of.setdefault(step, [])
 
     def keep(self, value: T) -> None:
         """Keep the next mask of the present step."""

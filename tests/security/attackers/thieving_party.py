@@ -21,6 +21,7 @@ from mpc.engine.correlations import Truncation
 from mpc.errors import MpcError
 from mpc.preprocessing.mask_refs import MaskRef
 from mpc.preprocessing.provider import DealerProvider
+from mpc.preprocessing.request_rules import MASKS_OF
 from mpc.preprocessing.requests import TupleRequest
 from mpc.roles.bootstrap import Start, serve_process
 from tests.security.attackers.gullible_dealer import UNBOUND, unbound
@@ -33,10 +34,15 @@ LOOKED_UP_BITS: Final = 4
 Requests = tuple[TupleRequest, ...]
 
 
+def number_of_masks(requests: Requests) -> int:
+    return sum(MASKS_OF.get(request.kind, 0) for request in requests)
+
+
 def of_zero_size(honest: Requests) -> Requests:
     """Ask for a product that is zero: what makes the parts fit is minus the others' last parts."""
     count = int(np.prod(honest[0].shapes[0]))
-    left, right = MaskRef("norms", 0), MaskRef("norms", 1)
+    number = 0 if os.environ[ATTACK].endswith("instead") else number_of_masks(honest)
+    left, right = MaskRef("norms", number), MaskRef("norms", number + 1)
     return (
         TupleRequest("mask", ((count, 0),)),
         TupleRequest("mask", ((0, 1),)),
