@@ -1,0 +1,88 @@
+"""Copies of the checkout to build from, environments to install into."""
+
+import re
+import shutil
+import subprocess
+import sys
+from importlib.metadata import distribution
+from pathlib import Path
+
+CHECKOUT = Path(__file__).parents[2]
+_BUILT_FROM = ("mpc", "secfpp", "packaging", "tests")
+_NOT_COPIED = shutil.ignore_patterns("__pycache__", "build", "dist", "*.egg-info")
+
+
+def copy_of_checkout(folder: Path) -> Path:
+    """Copy what distributions are built from, so that builds leave nothing in the checkout."""
+    folder.mkdir()
+    for path in CHECKOUT.iterdir():
+        if path.is_file() and path.name != ".coverage":
+            shutil.copy(path, folder)
+    for name in _BUILT_FROM:
+        shutil.copytree(CHECKOUT / name, folder / name, ignore=_NOT_COPIED, symlinks=True)
+    return folder
+
+
+def run(*words: str | Path, cwd: Path | None = None) -> str:
+    """Run a program, which must succeed, and return what it prints."""
+    done = subprocess.run(
+        [*map(str, words)], cwd=cwd, capture_output=True, text=True, timeout=300, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def build(project: Path, *kinds: str) -> list[Path]:
+    """Build a project with the tools that are installed; without a network."""
+    run(sys.executable, "-m", "build", "--no-isolation", *kinds, project)
+    return sorted((project / "dist").iterdir())
+
+
+class Environment:
+    """A new virtual environment, with nothing in it."""
+
+    def __init__(self, folder: Path) -> None:
+        run(sys.executable, "-m", "venv", "--without-pip", folder)
+        self.python = folder / "bin" / "python"
+        self.scripts = folder / "bin"
+        where = "import sysconfig; print(sysconfig.get_path('purelib'))"
+        self.packages = Path(self.python_says(where).strip())
+
+    def python_says(self, program: str) -> str:
+        """Run a program here, without variables of the environment, and return what it prints."""
+        return run(self.python, "-I", "-c", program, cwd=self.packages.anchor)
+
+    def install(self, wheel: Path) -> None:
+        """Install a wheel, and nothing that it needs."""
+        words = ("install", "--quiet", "--no-index", "--no-deps", wheel)
+        run(sys.executable, "-m", "pip", "--python", self.python, *words)
+
+    def borrow(self, name: str) -> None:
+        """Link an installed distribution of the running Python in here, with all that it needs."""
+        found = distribution(name)
+        for part in {file.parts[0] for file in found.files or () if file.parts[0] != ".."}:
+            link = self.packages / part
+            if part != "__pycache__" and not link.exists():
+                link.symlink_to(Path(str(found.locate_file(part))).resolve())
+        for requirement in found.requires or ():
+            if "extra ==" not in requirement and _installed(_name_in(requirement)):
+                self.borrow(_name_in(requirement))
+
+    def borrow_everything(self) -> None:
+        """Let this environment see all that the running Python can import, but for its checkout."""
+        places = [place for place in sys.path if place.endswith("site-packages")]
+        (self.packages / "borrowed.pth").write_text("\n".join(places) + "\n")
+
+
+def _name_in(requirement: str) -> str:
+    match = re.match(r"[A-Za-z0-9._-]+", requirement)
+    assert match, requirement
+    return match.group()
+
+
+def _installed(name: str) -> bool:
+    try:
+        distribution(name)
+    except ModuleNotFoundError:
+        return False
+    return True
