@@ -50,7 +50,7 @@ class Environment:
 
     def python_says(self, program: str) -> str:
         """Run a program here, without variables of the environment, and return what it prints."""
-        return run(self.python, "-I", "-c", program, cwd=self.packages.anchor)
+        return run(self.python, "-I", "-c", program, cwd=self.scripts)
 
     def install(self, wheel: Path) -> None:
         """Install a wheel, and nothing that it needs."""
