@@ -70,7 +70,7 @@ def _python(name: str) -> Check:
 
 
 def _itself(name: str) -> Check:
-    """What is imported is what was installed."""
+    """Compare the version that is imported with the one that is installed."""
     installed = metadata.version("secfpp")
     if installed == __version__:
         return Check(name=name, status="ok", detail=__version__)

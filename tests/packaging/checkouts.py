@@ -1,14 +1,15 @@
 """Copies of the checkout to build from, environments to install into."""
 
-import re
 import shutil
 import subprocess
 import sys
 from importlib.metadata import distribution
 from pathlib import Path
 
+from packaging.requirements import Requirement
+
 CHECKOUT = Path(__file__).parents[2]
-_BUILT_FROM = ("mpc", "secfpp", "packaging", "tests")
+_BUILT_FROM = ("mpc", "secfpp", "packaging", "examples", "tests")
 _NOT_COPIED = shutil.ignore_patterns("__pycache__", "build", "dist", "*.egg-info")
 
 
@@ -39,7 +40,7 @@ def build(project: Path, *kinds: str) -> list[Path]:
 
 
 class Environment:
-    """A new virtual environment, with nothing in it."""
+    """A new virtual environment, without any package."""
 
     def __init__(self, folder: Path) -> None:
         run(sys.executable, "-m", "venv", "--without-pip", folder)
@@ -64,25 +65,11 @@ class Environment:
             link = self.packages / part
             if part != "__pycache__" and not link.exists():
                 link.symlink_to(Path(str(found.locate_file(part))).resolve())
-        for requirement in found.requires or ():
-            if "extra ==" not in requirement and _installed(_name_in(requirement)):
-                self.borrow(_name_in(requirement))
+        for requirement in map(Requirement, found.requires or ()):
+            if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
+                self.borrow(requirement.name)
 
     def borrow_everything(self) -> None:
-        """Let this environment see all that the running Python can import, but for its checkout."""
+        """Let this environment import what the running Python can, except the checkout."""
         places = [place for place in sys.path if place.endswith("site-packages")]
         (self.packages / "borrowed.pth").write_text("\n".join(places) + "\n")
-
-
-def _name_in(requirement: str) -> str:
-    match = re.match(r"[A-Za-z0-9._-]+", requirement)
-    assert match, requirement
-    return match.group()
-
-
-def _installed(name: str) -> bool:
-    try:
-        distribution(name)
-    except ModuleNotFoundError:
-        return False
-    return True

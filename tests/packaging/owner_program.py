@@ -1,108 +1,71 @@
-"""What a data owner does, for an environment with NumPy and `cryptography` only; prints JSON."""
+"""A data owner as a program, for an environment with NumPy and `cryptography` only.
 
-import importlib
+    python owner_program.py FOLDER client:0 1.5 2.5
+
+FOLDER holds what a data owner is given: network.json, ca.pem, its own certificate and key, and the
+public job.json. The row on the command line is clustered and averaged. The program sends a share of
+it to each party and writes, as JSON, the mean and the size of its own cluster.
+"""
+
 import json
-import pkgutil
 import sys
+from pathlib import Path
 
 import numpy as np
 
-import mpc
 from mpc import ClusterJob
-from mpc.fss import evaluate_sign, generate_sign
-from mpc.jobs.bounds import with_bounds
-from mpc.jobs.encoding import check_bounds, payload_unit
+from mpc.jobs.encoding import payload_unit
 from mpc.jobs.rows import decode_mean, encode_payload, encode_point
-from mpc.net.addresses import Address
-from mpc.net.certificates import Authority
-from mpc.net.frames import OPENED, SHARE
-from mpc.net.handshake import Identity, Reception, connect, listen
+from mpc.net.addresses import read_addresses
+from mpc.net.credential_folder import read_credentials
+from mpc.net.handshake import Identity, connect
 from mpc.net.link import Link
 from mpc.net.link_meter import LinkMeter
-from mpc.ring.randomness import AesCtrStream, new_key
-from mpc.session.data_owner import DataOwner, reconstruct, split
+from mpc.session.data_owner import DataOwner
 
-PARTIES = 3
-PATIENCE_S = 30.0
-OWNER = "client:0"
+PATIENCE_S = 120.0
+JOB = 1
 
 
-def rows_come_back() -> bool:
-    """Encode rows, split them, add the shares up."""
-    rows_RD = np.random.default_rng(0).normal(size=(6, 5))
-    job = with_bounds(ClusterJob(k=2), rows_RD, rows_RD)
-    check_bounds(job, *rows_RD.shape)
-    ring = encode_payload(rows_RD, job)
-    shares = split(ring, PARTIES)
-    back_RD = decode_mean(reconstruct(shares), np.ones(6, dtype=np.int64), payload_unit(job, 5))
-    return bool(np.allclose(back_RD, rows_RD, atol=1e-6) and encode_point(rows_RD, job).any())
+def meet_parties(folder: Path, name: str) -> DataOwner:
+    """Connect to every party, with this data owner's certificate."""
+    addresses = read_addresses(folder / "network.json")
+    credentials = read_credentials(folder, name)
+    me = Identity(role=name, session=addresses.session, credentials=credentials)
 
-
-def rows_travel() -> bool:
-    """Send shares to parties through TLS, and get them back as what they open."""
-    authority = Authority.create()
-
-    def identity(role: str) -> Identity:
-        return Identity(role=role, session="here", credentials=authority.issue(role))
-
-    def meet(rank: int) -> tuple[Link, Link]:
-        listener = listen()
-        address = Address(*listener.getsockname()[:2])
-        party = f"party:{rank}"
-        reception = Reception(
-            listener, me=identity(party), admits=lambda role: True, timeout_s=PATIENCE_S
+    def meet(rank: int) -> Link:
+        return connect(
+            addresses.parties[rank],
+            me=me,
+            peer=f"party:{rank}",
+            timeout_s=PATIENCE_S,
+            within_s=PATIENCE_S,
+            patient=True,
         )
-        link = connect(address, me=identity(OWNER), peer=party, timeout_s=PATIENCE_S)
-        far = reception.wait_for([OWNER], timeout_s=PATIENCE_S)[OWNER]
-        reception.close()
-        return link, far
 
-    ends = [meet(rank) for rank in range(PARTIES)]
-    meter = LinkMeter(role=OWNER, phase="input")
-    owner = DataOwner(name=OWNER, links=tuple(link for link, _ in ends), meter=meter)
-    ring = np.arange(-6, 6).reshape(3, 4)
-    owner.send(ring, job=1)
-    for _, party in ends:
-        party.send_ring(OPENED, party.recv_ring(SHARE, ring.shape, number=1), number=1)
-    back = owner.receive(ring.shape, job=1, wait=lambda link: None)
-    owner.close()
-    return bool((back == ring).all())
+    links = tuple(meet(rank) for rank in range(len(addresses.parties)))
+    return DataOwner(name=name, links=links, meter=LinkMeter(role=name, phase="input"))
 
 
-def keys_compare() -> bool:
-    """Make a dealer's keys for the signs of some numbers, and evaluate both parties' shares."""
-    key = new_key()
-    stream = AesCtrStream(key)
-    numbers = np.array([-5, -1, 0, 1, 7])
-    mask = stream.ring(numbers.shape)
-    seeds = [stream.ring((len(numbers), 2)) for _ in range(2)]
-    words = generate_sign(
-        mask.view(np.uint64), *seeds, num_bits=64, ring_bits=64, key=key[:16]
-    )
-    masked = (numbers + mask).view(np.uint64)
-    signs = sum(evaluate_sign(party, seeds[party], words, masked) for party in range(2))
-    return bool((signs == (numbers < 0)).all())
-
-
-def refusal(name: str) -> str:
-    """Return why something of the whole distribution cannot be imported."""
-    try:
-        getattr(mpc, name)
-    except ImportError as error:
-        return str(error)
-    return ""
+def take_part(owner: DataOwner, job: ClusterJob, row_D: np.ndarray) -> dict[str, object]:
+    """Share one row, and reconstruct what comes back."""
+    row_1D = row_D[None, :]
+    ring = np.concatenate([encode_point(row_1D, job), encode_payload(row_1D, job)], axis=1)
+    owner.send(ring, job=JOB)
+    back = owner.receive((1, len(row_D) + 1), job=JOB, wait=lambda link: None)
+    size_1 = back[:, -1]
+    mean_1D = decode_mean(back[:, :-1], size_1, payload_unit(job, len(row_D)))
+    return {"mean": mean_1D[0].tolist(), "size": int(size_1[0])}
 
 
 def main() -> None:
-    """Do it all."""
-    done = {"come back": rows_come_back(), "travel": rows_travel(), "compare": keys_compare()}
-    modules = [found.name for found in pkgutil.walk_packages(mpc.__path__, "mpc.")]
-    for module in modules:
-        importlib.import_module(module)
-    loaded = {name.partition(".")[0] for name in sys.modules}
-    heavy = sorted(loaded & {"torch", "crypten", "sklearn", "scipy", "secfpp"})
-    record = {"done": done, "modules": modules, "heavy": heavy, "refusal": refusal("open_session")}
-    print(json.dumps(record))
+    """Take part in one job."""
+    folder, name, *row = sys.argv[1:]
+    job = ClusterJob.from_json(json.loads((Path(folder) / "job.json").read_text()))
+    owner = meet_parties(Path(folder), name)
+    said = take_part(owner, job, np.array([float(entry) for entry in row]))
+    sys.stdout.write(json.dumps(said))
+    owner.close()
 
 
 if __name__ == "__main__":

@@ -30,18 +30,20 @@ def test_what_a_data_owner_uses_takes_numpy_and_cryptography_at_most(name: str) 
 
 
 def test_a_data_owners_modules_take_numpy_and_cryptography_at_most() -> None:
-    modules = ("session.data_owner", "jobs.rows", "jobs.bounds", "net.handshake", "fss")
+    modules = ("session.data_owner", "jobs.rows", "jobs.bounds", "net.handshake")
     program = "import " + ", ".join(f"mpc.{module}" for module in modules)
     assert set(loaded_after(program)) == {"numpy", "cryptography"}
 
 
 def test_every_name_is_there_and_listed() -> None:
+    assert mpc.__all__ == sorted(mpc._HOMES)
     assert set(mpc.__all__) <= set(dir(mpc))
     for name in mpc.__all__:
         found = getattr(mpc, name)
         assert found is getattr(importlib.import_module(found.__module__), name)
 
 
+@pytest.mark.slow
 def test_names_are_imported_by_a_star() -> None:
     assert "sklearn" in loaded_after("from mpc import *\nassert SecureKMeans and open_session")
 
