@@ -1,11 +1,18 @@
 """Secure computation on secret-shared vectors, on CrypTen tensors; knows nothing of prompts.
 
-Everything below is imported when it is asked for, so that a data owner, who needs a few modules,
-loads neither the session nor scikit-learn.
-
+>>> import numpy as np
 >>> from mpc import ClusterJob, open_session
->>> with open_session(num_parties=2) as session:
-...     result = session.cluster(ClusterJob(k=3), points_ND, payload_NM)
+>>> rows_ND = np.array([[0.0, 1], [0, 2], [0, 3], [9, 1], [9, 2], [9, 3]])
+>>> with open_session(num_parties=2) as session:  # starts two parties and a dealer
+...     result = session.cluster(ClusterJob(k=2), rows_ND, payload_NM=rows_ND)
+>>> result.means_NM[[0, 3]].round(3)  # of the clusters of rows 0 and 3
+array([[0., 2.],
+       [9., 2.]])
+>>> result.sizes_N
+array([3, 3, 3, 3, 3, 3])
+
+A name is imported from its module when it is asked for. A data owner, who needs a few modules, thus
+loads neither torch nor scikit-learn.
 """
 
 from importlib import import_module
