@@ -44,3 +44,9 @@ def test_doctor_warns_of_an_installation_of_another_version(
     found = doctor.CHECKS["secfpp"]("secfpp")
     assert found.status == "warn"
     assert "0.0.1" in found.detail
+
+
+def test_the_changelog_has_a_section_of_it() -> None:
+    text = (CHECKOUT / "CHANGELOG.md").read_text()
+    released = re.findall(r"^## (\d\S+) - \d{4}-\d\d-\d\d$", text, re.MULTILINE)
+    assert released[0] == secfpp.__version__
