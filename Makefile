@@ -52,6 +52,7 @@ lint: $(STAMP)  ## ruff, mypy, import contracts, codespell
 	$(BIN)/codespell
 
 dist: $(STAMP)  ## wheel and sdist of secfpp and of secfpp-data-owner, in dist/
+	rm -rf dist
 	$(BIN)/python -m build --no-isolation --outdir dist .
 	$(BIN)/python -m build --no-isolation --outdir dist packaging/data-owner
 

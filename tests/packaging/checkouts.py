@@ -1,5 +1,6 @@
 """Copies of the checkout to build from, environments to install into."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -17,7 +18,7 @@ def copy_of_checkout(folder: Path) -> Path:
     """Copy what distributions are built from, so that builds leave nothing in the checkout."""
     folder.mkdir()
     for path in CHECKOUT.iterdir():
-        if path.is_file() and path.name != ".coverage":
+        if path.is_file() and not path.name.startswith("."):
             shutil.copy(path, folder)
     for name in _BUILT_FROM:
         shutil.copytree(CHECKOUT / name, folder / name, ignore=_NOT_COPIED, symlinks=True)
@@ -25,9 +26,15 @@ def copy_of_checkout(folder: Path) -> Path:
 
 
 def run(*words: str | Path, cwd: Path | None = None) -> str:
-    """Run a program, which must succeed, and return what it prints."""
+    """Run a program, which must succeed and finds the checkout nowhere; return what it prints."""
     done = subprocess.run(
-        [*map(str, words)], cwd=cwd, capture_output=True, text=True, timeout=300, check=False
+        [*map(str, words)],
+        cwd=cwd,
+        env={name: value for name, value in os.environ.items() if name != "PYTHONPATH"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
