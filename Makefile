@@ -7,10 +7,12 @@ export HF_HUB_OFFLINE ?= 1
 unexport PYTHONDONTWRITEBYTECODE  # tests start hundreds of processes
 # One worker a core; a worker opens its sessions once.
 SPREAD := -n logical --maxprocesses 8 --dist worksteal
+LOCK := requirements/lock.txt
 CONDITIONS ?= background busy random twice
 
 .DEFAULT_GOAL := help
-.PHONY: help install run compare test test-fast test-conditions lint bench bench-peers bench-growth report docs clean
+.PHONY: help install run compare test test-fast test-conditions coverage lint dist docs lock bench bench-peers \
+	bench-growth report clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /|/' | awk -F'|' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -18,10 +20,10 @@ help:  ## this list
 $(STAMP): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or later is needed; try: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --editable '.[dev]'
+	$(BIN)/pip install --quiet $(if $(LOCKED),--constraint $(LOCK)) --editable '.[dev]'
 	@touch $@
 
-install: $(STAMP)  ## make .venv and install the project with its tools
+install: $(STAMP)  ## make .venv with the project and its tools; LOCKED=1 takes the versions of the lock file
 
 run: $(STAMP)  ## the main job: every method on the embedded default, then the table
 	$(BIN)/secfpp run $(ARGS)
@@ -39,12 +41,25 @@ test-conditions: $(STAMP)  ## all tests as CONDITIONS="background busy random tw
 	@for condition in $(CONDITIONS); do echo "== $$condition"; \
 		tests/conditions.sh $$condition $(BIN)/pytest $(SPREAD) $(ARGS) || exit 1; done
 
+coverage: $(STAMP)  ## all tests, and the coverage of every process that they start
+	$(BIN)/pytest $(SPREAD) --cov --cov-report=term $(ARGS)
+
 lint: $(STAMP)  ## ruff, mypy, import contracts, codespell
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/codespell
+
+dist: $(STAMP)  ## wheel and sdist of secfpp and of secfpp-data-owner, in dist/
+	rm -rf dist
+	$(BIN)/python -m build --no-isolation --outdir dist .
+	$(BIN)/python -m build --no-isolation --outdir dist packaging/data-owner
+
+lock: $(STAMP)  ## write the versions in .venv to the lock file; delete .venv first to take the newest
+	@sed -n '/^#/p' $(LOCK) > $(VENV)/lock.txt
+	$(BIN)/pip freeze --all --exclude-editable --exclude secfpp --exclude pip | sed 's/+.*//' >> $(VENV)/lock.txt
+	mv $(VENV)/lock.txt $(LOCK)
 
 bench: $(STAMP)  ## benchmarks and speed targets; SECFPP_BENCH_BEFORE=CHECKOUT adds an older version
 	$(BIN)/pytest benchmarks --benchmark-enable --benchmark-only \
@@ -66,4 +81,5 @@ docs: $(STAMP)  ## the documentation as web pages in site/; a broken link ends t
 	$(BIN)/python -m zensical build --clean --strict
 
 clean:  ## remove the environment and the caches of tools
-	rm -rf $(VENV) build site .cache *.egg-info .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) dist build site .cache *.egg-info packaging/data-owner/build packaging/data-owner/*.egg-info
+	rm -rf .mypy_cache .ruff_cache .pytest_cache .coverage .coverage.*

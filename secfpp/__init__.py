@@ -1,3 +1,4 @@
 """Secure federated prompt personalisation."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
+"""The one place of it: both distributions are built with it."""

@@ -4,8 +4,15 @@ The dealer knows every mask r and both parties' root seeds, and sends correction
 turns a public z = x + r into its share of a function of x without another message. Nothing here
 opens a connection, and only NumPy and AES from `cryptography` are needed.
 
->>> words = generate_sign(masks, seeds_0, seeds_1)  # the dealer
->>> share = evaluate_sign(0, seeds_0, words, masked)  # party 0, at the public masked = x + masks
+>>> import numpy as np
+>>> from mpc.ring.randomness import AesCtrStream, new_key
+>>> stream = AesCtrStream(new_key())
+>>> masks, seeds = stream.ring((3,)).view(np.uint64), stream.ring((2, 3, 2))
+>>> words = generate_sign(masks, *seeds, ring_bits=64)  # the dealer
+>>> masked = np.array([-5, 0, 7]).view(np.uint64) + masks  # public
+>>> shares = [evaluate_sign(party, seeds[party], words, masked) for party in (0, 1)]
+>>> sum(shares)
+array([1, 0, 0], dtype=uint64)
 """
 
 from mpc.fss.correction_words import CorrectionWords, Layout

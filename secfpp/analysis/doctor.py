@@ -15,6 +15,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Literal
 
+from secfpp import __version__
+
 Status = Literal["ok", "warn", "fail"]
 
 MIN_PYTHON = (3, 11)
@@ -65,6 +67,15 @@ def _python(name: str) -> Check:
     needed = ".".join(map(str, MIN_PYTHON))
     remedy = f"install Python {needed} or later; make PYTHON=python{needed} install"
     return Check(name=name, status="fail", detail=f"{found}, needs {needed}", remedy=remedy)
+
+
+def _itself(name: str) -> Check:
+    """Compare the version that is imported with the one that is installed."""
+    installed = metadata.version("secfpp")
+    if installed == __version__:
+        return Check(name=name, status="ok", detail=__version__)
+    detail = f"{__version__}, installed as {installed}"
+    return Check(name=name, status="warn", detail=detail, remedy="install it again: make install")
 
 
 def _torch_pair(name: str) -> Check:
@@ -183,6 +194,7 @@ def _embedded_model(name: str) -> Check:
 
 CHECKS: dict[str, Callable[[str], Check]] = {
     "python": _python,
+    "secfpp": _itself,
     "torch": _torch_pair,
     "crypten": _crypten,
     "loopback": _loopback,

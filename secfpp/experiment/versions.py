@@ -6,10 +6,11 @@ from importlib.metadata import PackageNotFoundError, version
 
 import torch
 
+from secfpp import __version__
+
 __all__ = ["collect_versions"]
 
 _PACKAGES = (
-    "secfpp",
     "torch",
     "torchvision",
     "crypten",
@@ -24,6 +25,7 @@ _PACKAGES = (
 def collect_versions() -> dict[str, str]:
     """Return versions of Python and packages, and the machine in words."""
     found = {"python": platform.python_version(), "platform": platform.platform()}
+    found["secfpp"] = __version__
     found["processors"] = str(os.cpu_count())
     found["torch_threads"] = str(torch.get_num_threads())
     found["gpu"] = torch.cuda.get_device_name() if torch.cuda.is_available() else "none"

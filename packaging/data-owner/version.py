@@ -1,0 +1,1 @@
+../../secfpp/__init__.py
