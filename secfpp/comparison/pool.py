@@ -103,15 +103,14 @@ class Pool:
         trace: TracebackType | None,
     ) -> None:
         """End all workers: in order at first, by force when they take too long."""
-        alive = self._alive
         deadline = time.monotonic() + GRACE_S
         try:
-            for worker in alive:
+            for worker in self._alive:
                 worker.interrupt()
-            for worker in alive:
+            for worker in self.workers:
                 worker.end(max(deadline - time.monotonic(), 0.1))
         except BaseException:
-            for worker in alive:
+            for worker in self.workers:
                 worker.end(0.0)
             raise
 
