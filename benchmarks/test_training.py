@@ -23,8 +23,9 @@ from torch.nn import functional
 
 from secfpp.clip import FrozenClip, PromptedText, load_clip
 from secfpp.clip.model import Precision
-from secfpp.config.run import DeviceName, RunConfig
 from secfpp.config.training import TrainingConfig
+from secfpp.config.workload import DeviceName
+from secfpp.experiment.config import RunConfig
 from secfpp.federation.workload import load_world
 from secfpp.learning.losses import Shards
 from secfpp.learning.prompts import PromptState
@@ -74,11 +75,11 @@ def test_steps_of_the_default(
     benchmark: BenchmarkFixture, provenance: dict[str, object], device: DeviceName
 ) -> None:
     config = RunConfig(device=device)
-    world, seeds = load_world(config), Seeds(0)
+    world, seeds = load_world(config, num_context=config.training.num_context), Seeds(0)
     cohort = world.cohort(config.partition, seeds)
     bench = bench_of(world.tower, world.logit_scale, cohort.train)
     state = PromptState.start(world.initial_TW, cohort.num_clients)
-    trainer = METHODS["secfpp"].trainer(config, seeds)
+    trainer = METHODS["secfpp"].trainer(config.settings_of(METHODS["secfpp"]), seeds)
     clients, classes = cohort.num_clients, len(cohort.class_names)
     measure(
         benchmark,
@@ -130,7 +131,9 @@ def test_steps_of_a_large_tower(
     tower = PromptedText(clip, tuple(f"object {c}" for c in range(classes)), NUM_CONTEXT)
     bench = bench_of(tower, clip.logit_scale, random_shards(clip, clients, classes))
     state = PromptState.start(tower.initial_context("a photo of an"), clients)
-    trainer = METHODS["secfpp"].trainer(RunConfig(training=training), Seeds(0))
+    trainer = METHODS["secfpp"].trainer(
+        RunConfig(training=training).settings_of(METHODS["secfpp"]), Seeds(0)
+    )
     sizes = {"clients": clients, "classes": classes, "num_context": NUM_CONTEXT}
     measure(
         benchmark,

@@ -13,7 +13,7 @@ import torch
 from mpc.jobs.job import ClusterJob
 from mpc.reference.session import PlainSession
 from secfpp.config.clustering import DescriptorName
-from secfpp.config.run import RunConfig
+from secfpp.experiment.config import RunConfig
 from secfpp.experiment.results import Estimate, estimate
 from secfpp.federation.cohort import Cohort
 from secfpp.federation.evaluation import rand_index
@@ -62,7 +62,7 @@ def descriptor_report(config: RunConfig, world: World | None = None) -> tuple[De
     SecfppError
         See `load_world` and `train_part`.
     """
-    world = world or load_world(config)
+    world = world or load_world(config, num_context=config.training.num_context)
     views: list[tuple[ClientView, IntArray]] = []
     for seed in config.seed_list:
         cohort = world.cohort(config.partition, Seeds(seed))

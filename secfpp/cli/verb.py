@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
 
 from secfpp.cli.outcome import Outcome
 
@@ -23,3 +25,13 @@ class Verb:
             What to print, for machines and for people.
         """
         raise NotImplementedError(type(self).__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConfigurableVerb(Verb):
+    """A verb whose flags may start from a file of settings, named by `--config`."""
+
+    @classmethod
+    def from_file(cls, path: Path) -> Self:
+        """Return the verb with the settings of a file as its defaults."""
+        raise NotImplementedError(cls.__name__)

@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from secfpp.comparison.config import CompareConfig
-from secfpp.config.run import MethodName, RunConfig
 from secfpp.errors import ConfigError
-from secfpp.methods.registry import METHODS
+from secfpp.experiment.config import RunConfig
+from secfpp.methods.registry import METHODS, MethodName
 from secfpp.seeds import Seeds
 
 __all__ = ["Cell", "is_private", "list_cells", "steps_of"]
@@ -75,7 +75,8 @@ def is_private(name: MethodName) -> bool:
 
 def steps_of(settings: RunConfig, name: MethodName) -> int:
     """Return local steps a round; 0 for a method that does not train."""
-    return METHODS[name].trainer(settings, Seeds(settings.first_seed)).steps
+    method = METHODS[name]
+    return method.trainer(settings.settings_of(method), Seeds(settings.first_seed)).steps
 
 
 def _cell(

@@ -8,11 +8,12 @@ import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Final, get_args
+from typing import Final
 
-from secfpp.config.run import MethodName, RunConfig
 from secfpp.config.tree import JsonValue, from_json, read_settings, to_json
 from secfpp.errors import ConfigError
+from secfpp.experiment.config import RunConfig
+from secfpp.methods.registry import METHODS, MethodName
 
 __all__ = [
     "ALL_METHODS",
@@ -22,7 +23,7 @@ __all__ = [
     "load_settings",
 ]
 
-ALL_METHODS: Final[tuple[MethodName, ...]] = get_args(MethodName)
+ALL_METHODS: Final[tuple[MethodName, ...]] = tuple(METHODS)
 TUNED_ON_SEEDS: Final = (100, 101, 102)
 """Seeds on which the defaults of all methods were chosen; what is reported must not use them."""
 

@@ -20,9 +20,9 @@ from pathlib import Path
 
 from secfpp.comparison.cells import Cell
 from secfpp.comparison.config import CompareConfig
-from secfpp.config.run import RunConfig
 from secfpp.config.tree import JsonValue, from_json
 from secfpp.errors import ConfigError, RunFolderError
+from secfpp.experiment.config import RunConfig
 from secfpp.experiment.run_folder import RunFolder, write_json
 from secfpp.experiment.versions import collect_versions
 from secfpp.json_file import read_json

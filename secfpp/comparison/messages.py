@@ -4,8 +4,8 @@ import json
 from dataclasses import dataclass
 from typing import Literal, TypeVar
 
-from secfpp.config.run import RunConfig
 from secfpp.config.tree import from_json, to_json
+from secfpp.experiment.config import RunConfig
 
 __all__ = ["Greeting", "Order", "Report", "decode", "encode"]
 

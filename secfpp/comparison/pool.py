@@ -15,8 +15,8 @@ from secfpp import errors
 from secfpp.comparison.cells import Cell
 from secfpp.comparison.messages import Greeting, Report
 from secfpp.comparison.worker_process import Worker
-from secfpp.config.run import RunConfig
 from secfpp.errors import RunError, SecfppError
+from secfpp.experiment.config import RunConfig
 
 __all__ = ["Failure", "Pool", "Watcher"]
 

@@ -86,7 +86,7 @@ def _load(greeting: Greeting, output: BinaryIO) -> World | None:
     """Load data and model with the threads that this worker may use; None if that fails."""
     torch.set_num_threads(greeting.threads)
     try:
-        world = load_world(greeting.settings)
+        world = load_world(greeting.settings, num_context=greeting.settings.training.num_context)
     except SecfppError as error:
         _tell(output, _failure("unusable", "", error))
         return None

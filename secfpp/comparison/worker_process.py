@@ -17,8 +17,8 @@ from typing import Final
 
 from secfpp.comparison.cells import Cell
 from secfpp.comparison.messages import Greeting, Order, Report, decode, encode
-from secfpp.config.run import RunConfig
 from secfpp.errors import ConfigError
+from secfpp.experiment.config import RunConfig
 
 __all__ = ["Worker"]
 

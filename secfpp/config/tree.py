@@ -9,15 +9,32 @@ import os
 import types
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import (
+    Literal,
+    Protocol,
+    TypeVar,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+    runtime_checkable,
+)
 
-from secfpp.config.run import RunConfig
 from secfpp.errors import ConfigError, reason
 from secfpp.json_file import JsonValue, read_json
 
-__all__ = ["JsonValue", "from_json", "load_config", "read_settings", "to_json"]
+__all__ = ["JsonValue", "from_json", "read_settings", "to_json"]
 
 ConfigT = TypeVar("ConfigT")
+
+
+@runtime_checkable
+class _Versioned(Protocol):
+    """A dataclass that reads files of older versions, whose keys had other places."""
+
+    @staticmethod
+    def from_older_json(value: Mapping[str, JsonValue]) -> Mapping[str, JsonValue]:
+        """Return the same settings with today's keys."""
 
 
 def to_json(value: object) -> JsonValue:
@@ -79,6 +96,8 @@ def from_json(kind: type[ConfigT], value: JsonValue, *, where: str = "") -> Conf
         raise ConfigError(
             f"{name} is {_shown(value)} but must be an object; see config.json of a run"
         )
+    if isinstance(kind, _Versioned):
+        value = kind.from_older_json(value)
     hints = get_type_hints(kind)
     unknown = sorted(set(value) - set(hints))
     if unknown:
@@ -91,17 +110,6 @@ def from_json(kind: type[ConfigT], value: JsonValue, *, where: str = "") -> Conf
         return kind(**known)
     except TypeError as error:
         raise ConfigError(f"{name} is incomplete: {error}") from error
-
-
-def load_config(path: Path) -> RunConfig:
-    """Read a whole run's settings from a JSON file.
-
-    Raises
-    ------
-    ConfigError
-        If the file cannot be read, is not JSON, or holds what `from_json` refuses.
-    """
-    return from_json(RunConfig, read_settings(path))
 
 
 def read_settings(path: Path) -> JsonValue:

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Protocol
 
 from mpc.jobs.result import Session
-from secfpp.config.run import RunConfig
 from secfpp.config.secure import SecureConfig
 from secfpp.config.tree import to_json
 from secfpp.credentials import check_credentials
 from secfpp.errors import RunFolderError, RunInterruptedError
+from secfpp.experiment.config import RunConfig
 from secfpp.experiment.recorder import Recorder
 from secfpp.experiment.results import MethodResult, summarise
 from secfpp.experiment.run_folder import RunFolder
@@ -33,7 +33,7 @@ from secfpp.federation.round import (
 )
 from secfpp.federation.workload import World, load_world
 from secfpp.learning.prompts import PromptState
-from secfpp.methods.interface import Setting
+from secfpp.methods.interface import MethodContext, Trainer
 from secfpp.methods.registry import METHODS
 from secfpp.seeds import Seeds
 
@@ -94,7 +94,7 @@ def run_experiment(
     """
     folder = RunFolder(config.resume) if config.resume else None
     config = folder.config() if folder else config
-    world = world or load_world(config)
+    world = world or load_world(config, num_context=config.training.num_context)
     folder = folder or RunFolder.create(config)
     folder.write("data.json", to_json(world.domain_set.provenance))
     recorder = Recorder(folder, list_units(config))
@@ -164,9 +164,7 @@ class _Run:
         cohort = self.world.cohort(
             self.config.partition,
             seeds,
-            with_patches=any(
-                METHODS[unit.method].trainer(self.config, seeds).needs_patches for unit in units
-            ),
+            with_patches=any(self._trainer(unit).needs_patches for unit in units),
         )
         for unit in units:
             self.observer.unit_started(unit)
@@ -210,9 +208,9 @@ class _Run:
     def _federation(self, unit: Unit, seeds: Seeds, cohort: Cohort, stack: ExitStack) -> Federation:
         """Put together what stays the same over the rounds of a unit."""
         method = METHODS[unit.method]
-        trainer = method.trainer(self.config, seeds)
-        setting = Setting(
-            config=self.config,
+        trainer = self._trainer(unit)
+        context = MethodContext(
+            settings=self.config.settings_of(method),
             seeds=seeds,
             domain_N=cohort.domain_N,
             open_session=lambda: self._open(stack),
@@ -222,7 +220,7 @@ class _Run:
             tower=self.world.tower,
             logit_scale=self.world.logit_scale,
             trainer=trainer,
-            exchange=method.begin(setting),
+            exchange=method.begin(context),
             descriptor=self.config.clustering.descriptor,
             projection_dim=self.config.clustering.projection_dim,
             rounds=self.config.training.rounds,
@@ -246,7 +244,12 @@ class _Run:
 
     def _trains(self, unit: Unit) -> bool:
         """Tell whether a unit has rounds at all."""
-        return METHODS[unit.method].trainer(self.config, Seeds(unit.seed)).steps > 0
+        return self._trainer(unit).steps > 0
+
+    def _trainer(self, unit: Unit) -> Trainer:
+        """Make the local work of a unit."""
+        method = METHODS[unit.method]
+        return method.trainer(self.config.settings_of(method), Seeds(unit.seed))
 
     def _is_done(self, unit: Unit) -> bool:
         """Tell whether nothing is left to do for a unit."""

@@ -5,9 +5,9 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from secfpp.config.run import MethodName, RunConfig
+from secfpp.experiment.config import RunConfig
 from secfpp.federation.round import RoundRecord
-from secfpp.methods.registry import METHODS
+from secfpp.methods.registry import METHODS, MethodName
 from secfpp.privacy.statement import PrivacyStatement
 
 __all__ = ["Estimate", "MethodResult", "estimate", "summarise"]
@@ -100,7 +100,7 @@ def _summarise_method(
     ]
     last = [run[-1] for run in runs]
     method = METHODS[name]
-    privacy = method.statement(config) if method.statement else None
+    privacy = method.statement(config.settings_of(method)) if method.statement else None
     return MethodResult(
         name=name,
         title=method.card.title,

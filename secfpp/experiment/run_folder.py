@@ -25,9 +25,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save_file
 
 from mpc.whole_file import read_whole
-from secfpp.config.run import RunConfig
-from secfpp.config.tree import JsonValue, from_json, load_config, to_json
+from secfpp.config.tree import JsonValue, from_json, to_json
 from secfpp.errors import ConfigError, RunFolderError, SecfppError, reason
+from secfpp.experiment.config import RunConfig, load_config
 from secfpp.experiment.versions import collect_versions
 from secfpp.json_file import parse_json
 from secfpp.learning.prompts import PromptState

@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from typing import Protocol
 
-from secfpp.config.run import MethodName, RunConfig
+from secfpp.experiment.config import RunConfig
 from secfpp.federation.round import RoundRecord
+from secfpp.methods.registry import MethodName
 
 __all__ = ["Observer", "Silence", "Unit", "list_units"]
 

@@ -13,13 +13,13 @@ import numpy as np
 import torch
 
 from secfpp.config.clustering import DescriptorName
-from secfpp.config.run import MethodName
 from secfpp.federation.cohort import Cohort
 from secfpp.federation.evaluation import Scores, evaluate, rand_index
 from secfpp.learning.descriptors import ClientView, describe
 from secfpp.learning.prompts import FloatArray, PromptState
 from secfpp.learning.training import TextTower
 from secfpp.methods.interface import Bench, Contribution, Exchange, IntArray, Outcome, Trainer
+from secfpp.methods.registry import MethodName
 from secfpp.seeds import Seeds
 
 __all__ = [

@@ -14,7 +14,7 @@ import numpy.typing as npt
 import torch
 
 from secfpp.config.partition import PartitionConfig
-from secfpp.config.run import RunConfig
+from secfpp.config.workload import WorkloadConfig
 from secfpp.data.domains import DomainSet
 from secfpp.data.partition import partition
 from secfpp.errors import ConfigError
@@ -65,8 +65,14 @@ class World:
         return build_cohort(self.domain_set, self.features, shards, self.device, patches)
 
 
-def load_world(config: RunConfig) -> World:
+def load_world(config: WorkloadConfig, *, num_context: int) -> World:
     """Load data and model, encode all images.
+
+    Parameters
+    ----------
+    config : WorkloadConfig
+    num_context : int
+        Context tokens of a prompt.
 
     Raises
     ------
@@ -96,7 +102,7 @@ def load_world(config: RunConfig) -> World:
         split_sha256=config.split_sha256,
     )
     features = encode_domains(clip, domain_set, config.cache_dir)
-    tower = PromptedText(clip, domain_set.class_names, config.training.num_context)
+    tower = PromptedText(clip, domain_set.class_names, num_context)
     return World(
         domain_set=domain_set,
         features=features,

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import torch
 
-from secfpp.config.run import DeviceName
+from secfpp.config.workload import DeviceName
 from secfpp.errors import ConfigError, RunError
 from secfpp.learning.losses import LossTerms, Shards, prompt_loss
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from secfpp.config.run import RunConfig
+from secfpp.config.checks import require_positive
 from secfpp.learning.prompts import FloatArray, PromptState
 from secfpp.methods.interface import (
     Bench,
@@ -23,15 +23,24 @@ from secfpp.methods.interface import (
     Contribution,
     IntArray,
     Method,
+    MethodContext,
+    MethodSettings,
     Outcome,
-    Setting,
 )
 from secfpp.methods.shared.averaging import bytes_of
-from secfpp.methods.shared.one_prompt import one_prompt
+from secfpp.methods.shared.one_prompt import LossName, one_prompt
 from secfpp.methods.shared.trainers import TwoPhase
 from secfpp.seeds import Seeds
 
-__all__ = ["METHOD", "Cfl", "SplitClusters", "bipartition", "cosines", "place_returning"]
+__all__ = [
+    "CflSettings",
+    "METHOD",
+    "Cfl",
+    "SplitClusters",
+    "bipartition",
+    "cosines",
+    "place_returning",
+]
 
 CLUSTER = "cfl-cluster"
 """Cluster of each client, (N,) int64."""
@@ -39,6 +48,30 @@ FEWEST_TO_SPLIT = 3
 """Members that a cluster must have to be split, as in the authors' code."""
 LAST_TO_SPLIT = 2**51
 """Clusters beyond this number are not split: numbers must stay exact as float64."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CflSettings:
+    """CFL: clusters split in two where their members' steps disagree.
+
+    The authors' thresholds, 0.4 and 1.6, are norms of steps of their networks; these are ratios.
+    """
+
+    cfl_stationary: float = 0.25
+    """A cluster may split when its mean step is shorter than this times its longest step (for
+    the authors' eps1 and eps2: 0.4 / 1.6)."""
+    cfl_moving: float = 0.1
+    """... and its longest step is longer than this times the farthest that Adam can go."""
+    cfl_lr: float = 0.01
+    """Adam's learning rate."""
+    cfl_loss: LossName = "plain"
+    """Loss of the local steps; plain is the paper's."""
+
+    def __post_init__(self) -> None:
+        """Refuse values out of range."""
+        require_positive("cfl_stationary", self.cfl_stationary, zero=True)
+        require_positive("cfl_moving", self.cfl_moving, zero=True)
+        require_positive("cfl_lr", self.cfl_lr)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -143,18 +176,19 @@ class SplitClusters:
         )
 
 
-def trainer(config: RunConfig, seeds: Seeds) -> Cfl:
+def trainer(settings: MethodSettings[CflSettings], seeds: Seeds) -> Cfl:
     """Make the trainer of a run's settings."""
-    return Cfl(plan=one_prompt(config.training, lr=config.cfl.cfl_lr, loss=config.cfl.cfl_loss))
+    own = settings.own
+    return Cfl(plan=one_prompt(settings.training, lr=own.cfl_lr, loss=own.cfl_loss))
 
 
-def begin(setting: Setting) -> SplitClusters:
+def begin(context: MethodContext[CflSettings]) -> SplitClusters:
     """Take the thresholds from the settings."""
-    settings = setting.config.cfl
+    own = context.settings.own
     return SplitClusters(
-        stationary=settings.cfl_stationary,
-        moving=settings.cfl_moving,
-        reach=settings.cfl_lr * setting.config.training.local_steps,
+        stationary=own.cfl_stationary,
+        moving=own.cfl_moving,
+        reach=own.cfl_lr * context.settings.training.local_steps,
     )
 
 
@@ -168,6 +202,7 @@ METHOD = Method(
         privacy="none: the server sees every prompt and forms the clusters",
         source="CFL (Sattler et al., IEEE TNNLS 2021) on prompts, thresholds relative",
     ),
+    settings=CflSettings,
     trainer=trainer,
     begin=begin,
 )

@@ -11,8 +11,17 @@ from functools import lru_cache
 
 import numpy as np
 
+from secfpp.config.checks import require_positive
 from secfpp.config.privacy import PrivacyConfig
-from secfpp.methods.interface import Card, Contribution, IntArray, Method, Outcome, Setting
+from secfpp.methods.interface import (
+    Card,
+    Contribution,
+    IntArray,
+    Method,
+    MethodContext,
+    MethodSettings,
+    Outcome,
+)
 from secfpp.methods.shared.averaging import bytes_of
 from secfpp.methods.shared.plans import two_level
 from secfpp.methods.shared.trainers import two_phase
@@ -20,7 +29,20 @@ from secfpp.privacy.accounting import calibrate_gaussian
 from secfpp.privacy.noise import clip_rows, gaussian_noise
 from secfpp.privacy.statement import PrivacyStatement
 
-__all__ = ["METHOD", "NoisedGroups"]
+__all__ = ["METHOD", "DpClustersSettings", "NoisedGroups"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class DpClustersSettings:
+    """P_G + P_L in the true domains under central differential privacy."""
+
+    clip_norm_clusters: float = 0.03
+    """Bound on the L2 norm of one client's step in one round, for dp-clusters, whose sums have
+    fewer clients than those of dp-promptfl."""
+
+    def __post_init__(self) -> None:
+        """Refuse values out of range."""
+        require_positive("clip_norm_clusters", self.clip_norm_clusters)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -63,10 +85,10 @@ class NoisedGroups:
 
 
 @lru_cache(maxsize=8)
-def calibrate(privacy: PrivacyConfig, rounds: int) -> PrivacyStatement:
+def calibrate(privacy: PrivacyConfig, rounds: int, clip_norm: float) -> PrivacyStatement:
     """Say what the run guarantees; calibrated once a budget, not once a seed."""
     return replace(
-        calibrate_gaussian(privacy, rounds, clip_norm=privacy.clip_norm_clusters),
+        calibrate_gaussian(privacy, rounds, clip_norm=clip_norm),
         neighbours="one client's updates are replaced by zero in every round; who is in which "
         "group is public",
         covers="P_G of every group; P_L, which never leaves its client, has no noise",
@@ -74,12 +96,17 @@ def calibrate(privacy: PrivacyConfig, rounds: int) -> PrivacyStatement:
     )
 
 
-def begin(setting: Setting) -> NoisedGroups:
+def statement(settings: MethodSettings[DpClustersSettings]) -> PrivacyStatement:
+    """Say what the run guarantees."""
+    return calibrate(settings.privacy, settings.training.rounds, settings.own.clip_norm_clusters)
+
+
+def begin(context: MethodContext[DpClustersSettings]) -> NoisedGroups:
     """Take the groups from the true domains, and calibrate the noise to the budget."""
-    said = calibrate(setting.config.privacy, setting.config.training.rounds)
+    said = statement(context.settings)
     return NoisedGroups(
-        group_N=setting.domain_N,
-        min_cluster_size=setting.config.clustering.min_cluster_size,
+        group_N=context.domain_N,
+        min_cluster_size=context.settings.clustering.min_cluster_size,
         clip_norm=said.clip_norm,
         noise_multiplier=said.noise_multiplier,
     )
@@ -96,7 +123,8 @@ METHOD = Method(
         "server, and none for the domains, which are public",
         source="what noise costs where clusters help; the oracle's groups, cannot be deployed",
     ),
+    settings=DpClustersSettings,
     trainer=two_phase(two_level),
     begin=begin,
-    statement=lambda config: calibrate(config.privacy, config.training.rounds),
+    statement=statement,
 )

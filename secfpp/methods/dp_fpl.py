@@ -18,13 +18,20 @@ from functools import lru_cache
 import numpy as np
 import torch
 
-from secfpp.config.methods import DpFplConfig
+from secfpp.config.checks import require, require_positive
 from secfpp.config.privacy import PrivacyConfig
-from secfpp.config.run import RunConfig
 from secfpp.errors import RunError
 from secfpp.learning.losses import Shards
 from secfpp.learning.prompts import FloatArray, PromptState
-from secfpp.methods.interface import Bench, Card, Contribution, Method, Outcome, Setting
+from secfpp.methods.interface import (
+    Bench,
+    Card,
+    Contribution,
+    Method,
+    MethodContext,
+    MethodSettings,
+    Outcome,
+)
 from secfpp.methods.shared.averaging import broadcast, bytes_of
 from secfpp.methods.shared.low_rank import Factors, factorise, implied_gradient
 from secfpp.methods.shared.trainers import cosine_logits
@@ -34,7 +41,36 @@ from secfpp.privacy.per_image import clip_jointly, image_gradients
 from secfpp.privacy.statement import PrivacyStatement
 from secfpp.seeds import Seeds
 
-__all__ = ["METHOD", "Broadcast", "ClippedSums", "DpFpl", "paper_epsilon"]
+__all__ = ["DpFplSettings", "METHOD", "Broadcast", "ClippedSums", "DpFpl", "paper_epsilon"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class DpFplSettings:
+    """DP-FPL: a global and a local prompt under noise, with low-rank gradients of the local one."""
+
+    dpfpl_rank: int = 4
+    """Rank of the gradients of P_L, at most the prompt's tokens and width: from there on it is no
+    restriction. 4 of 8 tokens, as the paper's 8 of 16."""
+    dpfpl_sample_rate: float = 0.125
+    """Probability with which an image is in a step's batch (the paper: batches of 32)."""
+    dpfpl_clip: float = 1.0
+    """Bound on the joint L2 norm of one image's gradients of P_G, u and v (the paper: 10 on
+    each part of a batch's mean)."""
+    dpfpl_lr_shared: float = 0.05
+    """Rate of gradient descent on P_G (the paper: 1e-4)."""
+    dpfpl_lr_local: float = 0.003
+    """Rate of gradient descent on P_L (the paper: 1e-4)."""
+    dpfpl_start: float = 0.02
+    """Standard deviation of the entries of P_L at the start, as in the authors' code."""
+
+    def __post_init__(self) -> None:
+        """Refuse values out of range."""
+        require(self.dpfpl_rank >= 1, "dpfpl_rank", self.dpfpl_rank, "at least 1")
+        rate = self.dpfpl_sample_rate
+        require(0 < rate <= 1, "dpfpl_sample_rate", rate, "above 0, at most 1")
+        for name in ("dpfpl_clip", "dpfpl_lr_shared", "dpfpl_start"):
+            require_positive(name, getattr(self, name))
+        require_positive("dpfpl_lr_local", self.dpfpl_lr_local, zero=True)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -76,7 +112,7 @@ class DpFpl:
     rounds: int
     images_per_client: int
     """Public size of a client's data; by it, and not by what was drawn, sums become means."""
-    settings: DpFplConfig
+    settings: DpFplSettings
     privacy: PrivacyConfig
     seeds: Seeds
     needs_patches: bool = False
@@ -228,7 +264,9 @@ def paper_epsilon(noise_multiplier: float, compositions: int, delta: float) -> f
 
 
 @lru_cache(maxsize=8)
-def calibrate(privacy: PrivacyConfig, settings: DpFplConfig, compositions: int) -> PrivacyStatement:
+def calibrate(
+    privacy: PrivacyConfig, settings: DpFplSettings, compositions: int
+) -> PrivacyStatement:
     """Say what the run guarantees; calibrated once a budget, not once a seed."""
     said = calibrate_gaussian(
         privacy,
@@ -250,28 +288,27 @@ def calibrate(privacy: PrivacyConfig, settings: DpFplConfig, compositions: int) 
     )
 
 
-def trainer(config: RunConfig, seeds: Seeds) -> DpFpl:
+def trainer(settings: MethodSettings[DpFplSettings], seeds: Seeds) -> DpFpl:
     """Make the trainer of a run's settings."""
     return DpFpl(
-        steps=config.training.local_steps,
-        rounds=config.training.rounds,
-        images_per_client=config.partition.images_per_client,
-        settings=config.dpfpl,
-        privacy=config.privacy,
+        steps=settings.training.local_steps,
+        rounds=settings.training.rounds,
+        images_per_client=settings.images_per_client,
+        settings=settings.own,
+        privacy=settings.privacy,
         seeds=seeds,
     )
 
 
-def begin(setting: Setting) -> Broadcast:
+def begin(context: MethodContext[DpFplSettings]) -> Broadcast:
     """Count a round's exchanges."""
-    return Broadcast(steps=setting.config.training.local_steps)
+    return Broadcast(steps=context.settings.training.local_steps)
 
 
-def statement(config: RunConfig) -> PrivacyStatement:
+def statement(settings: MethodSettings[DpFplSettings]) -> PrivacyStatement:
     """Say what the run guarantees."""
-    return calibrate(
-        config.privacy, config.dpfpl, config.training.local_steps * config.training.rounds
-    )
+    training = settings.training
+    return calibrate(settings.privacy, settings.own, training.local_steps * training.rounds)
 
 
 def _check_finite(local_nTW: torch.Tensor, bench: Bench, step: int) -> None:
@@ -296,6 +333,7 @@ METHOD = Method(
         "local noise on the low-rank gradients of the local prompt; none against the server",
         source="DP-FPL (Tran et al., ICLR 2025), from the paper; its code differs: docs/methods.md",
     ),
+    settings=DpFplSettings,
     trainer=trainer,
     begin=begin,
     statement=statement,

@@ -23,25 +23,45 @@ from typing import Final
 import torch
 from torch.nn import functional
 
-from secfpp.config.methods import FedOtpConfig
-from secfpp.config.run import RunConfig
+from secfpp.config.checks import require, require_positive
 from secfpp.errors import ConfigError
 from secfpp.learning.joint_steps import train_jointly
 from secfpp.learning.losses import Shards, image_weights
 from secfpp.learning.prompts import FloatArray, PromptState
-from secfpp.methods.fedpgp import average_by_images
-from secfpp.methods.interface import Bench, Card, Method
-from secfpp.methods.shared.one_prompt import one_prompt
+from secfpp.methods.interface import Bench, Card, Method, MethodSettings
+from secfpp.methods.shared.averaging import average_by_images
+from secfpp.methods.shared.one_prompt import LossName, one_prompt
 from secfpp.methods.shared.optimal_transport import balanced_plan, partial_plan
 from secfpp.methods.shared.trainers import TwoPhase
 from secfpp.seeds import Seeds
 
-__all__ = ["METHOD", "FedOtp", "transport_logits"]
+__all__ = ["FedOtpSettings", "METHOD", "FedOtp", "transport_logits"]
 
 START_SCALE: Final = 0.02
 """Standard deviation of what the local prompt's start differs by from the global one's: without it
 the two would stay equal. CoOp's and the authors' random start."""
 CELLS_AT_ONCE: Final = 1 << 22  # numbers of a plan that are held at once when images are classified
+
+
+@dataclass(frozen=True, kw_only=True)
+class FedOtpSettings:
+    """FedOTP: a global and a local prompt, matched to regions of images by optimal transport."""
+
+    fedotp_lr: float = 0.003
+    """Adam's learning rate of both prompts."""
+    fedotp_eps: float = 0.1
+    """Weight of the entropy of a transport plan; the authors have 0.1 (CIFAR) and 0.01."""
+    fedotp_mass: float = 0.8
+    """Gamma: what of an image's regions the prompts take in all; 0.8 is the authors', 1 is
+    transport of everything."""
+    fedotp_loss: LossName = "plain"
+    """Loss of the local steps; plain is the paper's."""
+
+    def __post_init__(self) -> None:
+        """Refuse values out of range."""
+        require_positive("fedotp_lr", self.fedotp_lr)
+        require_positive("fedotp_eps", self.fedotp_eps)
+        require(0 < self.fedotp_mass <= 1, "fedotp_mass", self.fedotp_mass, "above 0, at most 1")
 
 
 def transport_logits(
@@ -89,7 +109,7 @@ def transport_logits(
 class FedOtp(TwoPhase):
     """All steps on both prompts together, before the exchange."""
 
-    settings: FedOtpConfig
+    settings: FedOtpSettings
     seeds: Seeds
     needs_patches: bool = True
 
@@ -185,11 +205,11 @@ def _regions(images: Shards) -> torch.Tensor:
     return images.patches_NBRE
 
 
-def trainer(config: RunConfig, seeds: Seeds) -> FedOtp:
+def trainer(settings: MethodSettings[FedOtpSettings], seeds: Seeds) -> FedOtp:
     """Make the trainer of a run's settings."""
-    settings = config.fedotp
-    plan = one_prompt(config.training, lr=settings.fedotp_lr, loss=settings.fedotp_loss)
-    return FedOtp(plan=plan, settings=settings, seeds=seeds)
+    own = settings.own
+    plan = one_prompt(settings.training, lr=own.fedotp_lr, loss=own.fedotp_loss)
+    return FedOtp(plan=plan, settings=own, seeds=seeds)
 
 
 METHOD = Method(
@@ -202,6 +222,7 @@ METHOD = Method(
         privacy="none: the server sees every global prompt",
         source="FedOTP (Li et al., CVPR 2024), by Adam; docs/methods.md says what regions are",
     ),
+    settings=FedOtpSettings,
     trainer=trainer,
-    begin=lambda setting: average_by_images,
+    begin=lambda context: average_by_images,
 )

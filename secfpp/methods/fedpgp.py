@@ -10,27 +10,48 @@ R rank, C classes, E embedding.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch.nn import functional
 
-from secfpp.config.methods import FedPgpConfig
-from secfpp.config.run import RunConfig
+from secfpp.config.checks import require, require_positive
 from secfpp.learning.joint_steps import train_jointly
 from secfpp.learning.losses import prompt_loss
 from secfpp.learning.prompts import FloatArray, PromptState
-from secfpp.methods.interface import Bench, Card, Contribution, Method, Outcome
-from secfpp.methods.shared.averaging import broadcast, bytes_of
-from secfpp.methods.shared.one_prompt import one_prompt
+from secfpp.methods.interface import Bench, Card, Method, MethodSettings
+from secfpp.methods.shared.averaging import average_by_images
+from secfpp.methods.shared.one_prompt import LossName, one_prompt
 from secfpp.methods.shared.trainers import TwoPhase
 from secfpp.seeds import Seeds
 
-__all__ = ["METHOD", "FedPgp", "average_by_images", "contrastive_loss"]
+__all__ = ["FedPgpSettings", "METHOD", "FedPgp", "contrastive_loss"]
 
 START_SCALE = 0.02
 """Standard deviation of the entries of U and V at the start, as in the authors' code."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FedPgpSettings:
+    """FedPGP: a global prompt and a low-rank local one."""
+
+    fedpgp_rank: int = 4
+    """Rank of the local part U V; 4 is the authors' default."""
+    fedpgp_mu: float = 1.0
+    """Weight of the contrastive loss; 1 is the authors' default."""
+    fedpgp_temperature: float = 0.5
+    """Temperature of the contrastive loss; 0.5 is the authors'."""
+    fedpgp_lr: float = 0.02
+    """Adam's learning rate of all three parts."""
+    fedpgp_loss: LossName = "aligned"
+    """Loss beside the contrastive one; plain is the paper's."""
+
+    def __post_init__(self) -> None:
+        """Refuse values out of range."""
+        require(self.fedpgp_rank >= 1, "fedpgp_rank", self.fedpgp_rank, "at least 1")
+        require_positive("fedpgp_mu", self.fedpgp_mu, zero=True)
+        require_positive("fedpgp_temperature", self.fedpgp_temperature)
+        require_positive("fedpgp_lr", self.fedpgp_lr)
 
 
 def contrastive_loss(
@@ -63,7 +84,7 @@ def contrastive_loss(
 class FedPgp(TwoPhase):
     """All steps on sigma (P_G) and the factors of P_L together, before the exchange."""
 
-    settings: FedPgpConfig
+    settings: FedPgpSettings
     seeds: Seeds
 
     def begin(self, bench: Bench, state: PromptState) -> PromptState:
@@ -122,19 +143,11 @@ def _with_factors(state: PromptState, u_nTR: torch.Tensor, v_nRW: torch.Tensor) 
     return state.replace(local_NTW=u_nTR @ v_nRW, extra=extra)
 
 
-def average_by_images(contribution: Contribution) -> Outcome:
-    """Average sigma, each client weighted by its number of images; all clients get it."""
-    images_n = contribution.sent["images"]
-    mean_M = np.average(contribution.update_nM, axis=0, weights=images_n)
-    sent = bytes_of(len(mean_M) + 1, len(mean_M))
-    return replace(broadcast(contribution, mean_M), bytes_client=sent)
-
-
-def trainer(config: RunConfig, seeds: Seeds) -> FedPgp:
+def trainer(settings: MethodSettings[FedPgpSettings], seeds: Seeds) -> FedPgp:
     """Make the trainer of a run's settings."""
-    settings = config.fedpgp
-    plan = one_prompt(config.training, lr=settings.fedpgp_lr, loss=settings.fedpgp_loss)
-    return FedPgp(plan=plan, settings=settings, seeds=seeds)
+    own = settings.own
+    plan = one_prompt(settings.training, lr=own.fedpgp_lr, loss=own.fedpgp_loss)
+    return FedPgp(plan=plan, settings=own, seeds=seeds)
 
 
 METHOD = Method(
@@ -147,6 +160,7 @@ METHOD = Method(
         privacy="none: the server sees every global prompt",
         source="FedPGP (Cui et al., ICML 2024); the frozen prompt is the public start",
     ),
+    settings=FedPgpSettings,
     trainer=trainer,
-    begin=lambda setting: average_by_images,
+    begin=lambda context: average_by_images,
 )

@@ -14,22 +14,40 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from secfpp.config.run import RunConfig
+from secfpp.config.checks import require_positive
+from secfpp.config.clustering import ClusteringConfig
 from secfpp.learning.losses import Shards, prompt_loss
 from secfpp.learning.prompts import FloatArray, PromptState
-from secfpp.methods.interface import Bench, Card, Contribution, Method, Outcome
+from secfpp.methods.interface import Bench, Card, Contribution, Method, MethodSettings, Outcome
 from secfpp.methods.shared.averaging import bytes_of
-from secfpp.methods.shared.one_prompt import one_prompt
+from secfpp.methods.shared.one_prompt import LossName, one_prompt
 from secfpp.methods.shared.trainers import TwoPhase, cosine_logits
 from secfpp.seeds import Seeds
 
-__all__ = ["METHOD", "Ifca", "average_by_choice", "num_prompts"]
+__all__ = ["IfcaSettings", "METHOD", "Ifca", "average_by_choice", "num_prompts"]
 
 HELD = "ifca-prompts"
 """The server's prompts less the public start, (N, K, T, W): every client has the same, for the
 server sends them to all."""
 CHOICE = "ifca-choice"
 """Which of them each client trained last, (N,) int64."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class IfcaSettings:
+    """IFCA: k prompts at the server; each client trains the one with the lowest loss."""
+
+    ifca_start: float = 0.02
+    """Standard deviation of what each of the k prompts starts from, around the public start."""
+    ifca_lr: float = 0.005
+    """Adam's learning rate."""
+    ifca_loss: LossName = "balanced"
+    """Loss by which clients choose and train; plain is the paper's."""
+
+    def __post_init__(self) -> None:
+        """Refuse values out of range."""
+        require_positive("ifca_start", self.ifca_start, zero=True)
+        require_positive("ifca_lr", self.ifca_lr)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -126,18 +144,18 @@ def average_by_choice(contribution: Contribution) -> Outcome:
     )
 
 
-def num_prompts(config: RunConfig) -> int:
+def num_prompts(clustering: ClusteringConfig) -> int:
     """Return k, which IFCA must be told: `clustering.k`, or `k_max` where none is given."""
-    return config.clustering.k or config.clustering.k_max
+    return clustering.k or clustering.k_max
 
 
-def trainer(config: RunConfig, seeds: Seeds) -> Ifca:
+def trainer(settings: MethodSettings[IfcaSettings], seeds: Seeds) -> Ifca:
     """Make the trainer of a run's settings."""
-    settings = config.ifca
+    own = settings.own
     return Ifca(
-        plan=one_prompt(config.training, lr=settings.ifca_lr, loss=settings.ifca_loss),
-        k=num_prompts(config),
-        start_scale=settings.ifca_start,
+        plan=one_prompt(settings.training, lr=own.ifca_lr, loss=own.ifca_loss),
+        k=num_prompts(settings.clustering),
+        start_scale=own.ifca_start,
         seeds=seeds,
     )
 
@@ -152,6 +170,7 @@ METHOD = Method(
         privacy="none: the server sees every prompt and choice, every client all k prompts",
         source="IFCA (Ghosh et al., NeurIPS 2020) on prompts",
     ),
+    settings=IfcaSettings,
     trainer=trainer,
-    begin=lambda setting: average_by_choice,
+    begin=lambda context: average_by_choice,
 )

@@ -6,7 +6,7 @@ dimensions of a descriptor, M numbers of a shared prompt.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +14,9 @@ import torch
 
 from mpc.jobs.result import LedgerEntry, Session
 from mpc.traffic import NO_TRAFFIC, Traffic
-from secfpp.config.run import MethodName, RunConfig
+from secfpp.config.clustering import ClusteringConfig
+from secfpp.config.privacy import PrivacyConfig
+from secfpp.config.training import TrainingConfig
 from secfpp.learning.losses import LossTerms, Shards
 from secfpp.learning.prompts import FloatArray, PromptState
 from secfpp.learning.training import TextTower
@@ -22,27 +24,32 @@ from secfpp.privacy.statement import PrivacyStatement
 from secfpp.seeds import Seeds
 
 __all__ = [
+    "AnyMethod",
     "Bench",
     "Card",
     "Contribution",
     "Exchange",
     "IntArray",
     "Method",
+    "MethodContext",
+    "MethodSettings",
+    "NoSettings",
     "Outcome",
     "RoundPlan",
-    "Setting",
     "TrainedSteps",
     "Trainer",
 ]
 
 IntArray = npt.NDArray[np.int64]
+OwnT = TypeVar("OwnT")
+"""Settings of one method alone."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Card:
     """A method in words, for `secfpp methods` and the report."""
 
-    name: MethodName
+    name: str
     title: str
     sends: str
     """What leaves a client in a round, and who sees it."""
@@ -183,26 +190,60 @@ class Exchange(Protocol):
         """Turn contributions into what each client gets."""
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Setting:
-    """What a method may use when it begins one seed."""
+@dataclass(frozen=True, kw_only=True)
+class NoSettings:
+    """The settings of a method that has none of its own."""
 
-    config: RunConfig
+
+@dataclass(frozen=True, kw_only=True)
+class MethodSettings(Generic[OwnT]):
+    """Settings that a method may read: its own, and those that methods have in common."""
+
+    own: OwnT
+    """Settings of this method alone."""
+    training: TrainingConfig
+    clustering: ClusteringConfig
+    privacy: PrivacyConfig
+    images_per_client: int
+    """Public number of training images of a client."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class MethodContext(Generic[OwnT]):
+    """What an exchange may use on one seed."""
+
+    settings: MethodSettings[OwnT]
     seeds: Seeds
     domain_N: IntArray
-    """True domains: for the oracle, which says so in its card."""
+    """True domains. Only methods whose cards say so may use them."""
     open_session: Callable[[], Session]
     """Start the computing parties, or return those that run already."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Method:
+class Method(Generic[OwnT]):
     """One way to personalise prompts."""
 
     card: Card
-    trainer: Callable[[RunConfig, Seeds], Trainer]
-    """Local work a round, out of the common budget of steps."""
-    begin: Callable[[Setting], Exchange]
-    """The exchange of one seed."""
-    statement: Callable[[RunConfig], PrivacyStatement] | None = None
+    settings: type[OwnT]
+    """Dataclass of the method's own settings. Each field becomes a flag; it must have a default."""
+    trainer: Callable[[MethodSettings[OwnT], Seeds], Trainer]
+    """Make the local work of a round. It stays within the common number of steps."""
+    begin: Callable[[MethodContext[OwnT]], Exchange]
+    """Make the exchange of one seed."""
+    statement: Callable[[MethodSettings[OwnT]], PrivacyStatement] | None = None
     """Differential privacy that the method guarantees, if any."""
+
+    @property
+    def branch(self) -> str:
+        """Key of the method's own settings in a file of settings: `dpfpl` for `dp-fpl`."""
+        return self.card.name.replace("-", "")
+
+    @property
+    def has_settings(self) -> bool:
+        """Whether the method has settings of its own."""
+        return self.settings is not NoSettings
+
+
+AnyMethod = Method[Any]
+"""A method whose settings are of a type that only the method knows."""

@@ -13,10 +13,10 @@ from functools import lru_cache
 import numpy as np
 import torch
 
+from secfpp.config.checks import require_positive
 from secfpp.config.privacy import PrivacyConfig
-from secfpp.config.run import RunConfig
 from secfpp.learning.prompts import FloatArray, PromptState
-from secfpp.methods.interface import Bench, Card, Method
+from secfpp.methods.interface import Bench, Card, Method, MethodSettings
 from secfpp.methods.shared.averaging import average_all
 from secfpp.methods.shared.plans import one_level_shared
 from secfpp.methods.shared.trainers import TwoPhase
@@ -25,7 +25,20 @@ from secfpp.privacy.noise import clip_rows, gaussian_noise
 from secfpp.privacy.statement import PrivacyStatement
 from secfpp.seeds import Seeds
 
-__all__ = ["METHOD", "NoisedSteps", "noised_rows"]
+__all__ = ["METHOD", "LdpPromptFlSettings", "NoisedSteps", "noised_rows"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class LdpPromptFlSettings:
+    """PromptFL under local differential privacy."""
+
+    clip_norm_local: float = 0.01
+    """Bound on the L2 norm of one client's step in one round, for ldp-promptfl, with as much noise
+    in every client's step as dp-promptfl has in a sum."""
+
+    def __post_init__(self) -> None:
+        """Refuse values out of range."""
+        require_positive("clip_norm_local", self.clip_norm_local)
 
 
 def noised_rows(step_nM: FloatArray, clip_norm: float, stddev: float) -> FloatArray:
@@ -54,11 +67,12 @@ class NoisedSteps(TwoPhase):
 
     privacy: PrivacyConfig
     rounds: int
+    clip_norm: float
 
     def shared(self, bench: Bench, state: PromptState) -> tuple[PromptState, torch.Tensor]:
         """Take the steps; P_G becomes what is sent, and so what others may see."""
         trained, loss_n = super().shared(bench, state)
-        said = calibrate(self.privacy, self.rounds)
+        said = calibrate(self.privacy, self.rounds, self.clip_norm)
         step_nTW = (trained.shared_NTW.double() - state.shared_NTW.double()).cpu().numpy()
         sent_nM = noised_rows(
             step_nTW.reshape(len(step_nTW), -1),
@@ -70,12 +84,11 @@ class NoisedSteps(TwoPhase):
 
 
 @lru_cache(maxsize=8)
-def calibrate(privacy: PrivacyConfig, rounds: int) -> PrivacyStatement:
+def calibrate(privacy: PrivacyConfig, rounds: int, clip_norm: float) -> PrivacyStatement:
     """Say what the run guarantees; calibrated once a budget, not once a seed.
 
     Any two clipped steps are at most twice the clipping norm apart, whatever the data behind them.
     """
-    clip_norm = privacy.clip_norm_local
     said = calibrate_gaussian(privacy, rounds, clip_norm=clip_norm, sensitivity=2 * clip_norm)
     return replace(
         said,
@@ -85,13 +98,19 @@ def calibrate(privacy: PrivacyConfig, rounds: int) -> PrivacyStatement:
     )
 
 
-def trainer(config: RunConfig, seeds: Seeds) -> NoisedSteps:
+def trainer(settings: MethodSettings[LdpPromptFlSettings], seeds: Seeds) -> NoisedSteps:
     """Make the trainer of a run's settings."""
     return NoisedSteps(
-        plan=one_level_shared(config.training),
-        privacy=config.privacy,
-        rounds=config.training.rounds,
+        plan=one_level_shared(settings.training),
+        privacy=settings.privacy,
+        rounds=settings.training.rounds,
+        clip_norm=settings.own.clip_norm_local,
     )
+
+
+def statement(settings: MethodSettings[LdpPromptFlSettings]) -> PrivacyStatement:
+    """Say what the run guarantees."""
+    return calibrate(settings.privacy, settings.training.rounds, settings.own.clip_norm_local)
 
 
 METHOD = Method(
@@ -104,7 +123,8 @@ METHOD = Method(
         privacy="client-level local differential privacy, against everybody",
         source="local noise (Kasiviswanathan et al., FOCS 2008) on PromptFL",
     ),
+    settings=LdpPromptFlSettings,
     trainer=trainer,
-    begin=lambda setting: average_all,
-    statement=lambda config: calibrate(config.privacy, config.training.rounds),
+    begin=lambda context: average_all,
+    statement=statement,
 )

@@ -1,6 +1,6 @@
 """Oracle: P_G + P_L with the true domains as clusters; the most that clustering can give."""
 
-from secfpp.methods.interface import Card, Method, Setting
+from secfpp.methods.interface import Card, Method, MethodContext, NoSettings
 from secfpp.methods.shared.fixed_groups import FixedGroups
 from secfpp.methods.shared.plans import two_level
 from secfpp.methods.shared.trainers import two_phase
@@ -8,10 +8,10 @@ from secfpp.methods.shared.trainers import two_phase
 __all__ = ["METHOD"]
 
 
-def true_domains(setting: Setting) -> FixedGroups:
+def true_domains(context: MethodContext[NoSettings]) -> FixedGroups:
     """Group clients by the domain that only a simulation knows."""
     return FixedGroups(
-        group_N=setting.domain_N, min_cluster_size=setting.config.clustering.min_cluster_size
+        group_N=context.domain_N, min_cluster_size=context.settings.clustering.min_cluster_size
     )
 
 
@@ -25,6 +25,7 @@ METHOD = Method(
         privacy="none: the server sees every P_G and is told every domain",
         source="ceiling of clustering; cannot be deployed",
     ),
+    settings=NoSettings,
     trainer=two_phase(two_level),
     begin=true_domains,
 )

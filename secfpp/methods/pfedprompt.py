@@ -14,17 +14,31 @@ from dataclasses import dataclass
 import torch
 from torch.nn import functional
 
-from secfpp.config.methods import PFedPromptConfig
-from secfpp.config.run import RunConfig
+from secfpp.config.checks import require_positive
 from secfpp.learning.losses import Shards
 from secfpp.learning.prompts import PromptState
-from secfpp.methods.interface import Bench, Card, Method
+from secfpp.methods.interface import Bench, Card, Method, MethodSettings
 from secfpp.methods.shared.averaging import average_all
 from secfpp.methods.shared.plans import one_level_shared
 from secfpp.methods.shared.trainers import TwoPhase
 from secfpp.seeds import Seeds
 
-__all__ = ["METHOD", "PFedPrompt", "attend"]
+__all__ = ["PFedPromptSettings", "METHOD", "PFedPrompt", "attend"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PFedPromptSettings:
+    """pFedPrompt: a common prompt, and attention over the client's own images."""
+
+    pfedprompt_alpha: float = 20.0
+    """Weight of what attention says; 0 leaves PromptFL."""
+    pfedprompt_beta: float = 20.0
+    """Sharpness of attention: an image at cosine c weighs exp(-beta (1 - c))."""
+
+    def __post_init__(self) -> None:
+        """Refuse values out of range."""
+        require_positive("pfedprompt_alpha", self.pfedprompt_alpha, zero=True)
+        require_positive("pfedprompt_beta", self.pfedprompt_beta, zero=True)
 
 
 def attend(
@@ -58,7 +72,7 @@ def attend(
 class PFedPrompt(TwoPhase):
     """PromptFL's steps; attention when it classifies."""
 
-    settings: PFedPromptConfig
+    settings: PFedPromptSettings
 
     def logits(self, bench: Bench, state: PromptState, images: Shards) -> torch.Tensor:
         """Add alpha x attention over the client's own training images to CLIP's logits."""
@@ -71,9 +85,9 @@ class PFedPrompt(TwoPhase):
         return logits_nSC + self.settings.pfedprompt_alpha * attention_nSC
 
 
-def trainer(config: RunConfig, seeds: Seeds) -> PFedPrompt:
+def trainer(settings: MethodSettings[PFedPromptSettings], seeds: Seeds) -> PFedPrompt:
     """Make the trainer of a run's settings."""
-    return PFedPrompt(plan=one_level_shared(config.training), settings=config.pfedprompt)
+    return PFedPrompt(plan=one_level_shared(settings.training), settings=settings.own)
 
 
 METHOD = Method(
@@ -86,6 +100,7 @@ METHOD = Method(
         privacy="none: the server sees every prompt",
         source="after pFedPrompt (Guo et al., WWW 2023); attention in the form of Tip-Adapter",
     ),
+    settings=PFedPromptSettings,
     trainer=trainer,
-    begin=lambda setting: average_all,
+    begin=lambda context: average_all,
 )

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from secfpp.methods.interface import Card, Method, Setting
+from secfpp.methods.interface import Card, Method, MethodContext, NoSettings
 from secfpp.methods.shared.fixed_groups import FixedGroups
 from secfpp.methods.shared.plans import two_level
 from secfpp.methods.shared.trainers import two_phase
@@ -10,13 +10,15 @@ from secfpp.methods.shared.trainers import two_phase
 __all__ = ["METHOD"]
 
 
-def draw_groups(setting: Setting) -> FixedGroups:
+def draw_groups(context: MethodContext[NoSettings]) -> FixedGroups:
     """Deal the clients into k groups of nearly equal size."""
-    count = len(setting.domain_N)
-    k = min(setting.config.clustering.k or len(np.unique(setting.domain_N)), count)
+    count = len(context.domain_N)
+    k = min(context.settings.clustering.k or len(np.unique(context.domain_N)), count)
     dealt_N = np.arange(count, dtype=np.int64) % k
-    group_N = setting.seeds.numpy("random clusters").permutation(dealt_N)
-    return FixedGroups(group_N=group_N, min_cluster_size=setting.config.clustering.min_cluster_size)
+    group_N = context.seeds.numpy("random clusters").permutation(dealt_N)
+    return FixedGroups(
+        group_N=group_N, min_cluster_size=context.settings.clustering.min_cluster_size
+    )
 
 
 METHOD = Method(
@@ -29,6 +31,7 @@ METHOD = Method(
         privacy="none: the server sees every P_G",
         source="ablation: k groups by lot",
     ),
+    settings=NoSettings,
     trainer=two_phase(two_level),
     begin=draw_groups,
 )

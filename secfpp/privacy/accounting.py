@@ -99,7 +99,7 @@ def calibrate_gaussian(
     privacy: PrivacyConfig,
     compositions: int,
     *,
-    clip_norm: float | None = None,
+    clip_norm: float,
     sensitivity: float | None = None,
     sample_rate: float = 1.0,
 ) -> PrivacyStatement:
@@ -110,8 +110,8 @@ def calibrate_gaussian(
     privacy : PrivacyConfig
     compositions : int
         Noised releases.
-    clip_norm : float, optional
-        Bound on a unit's contribution. None: `privacy.clip_norm`.
+    clip_norm : float
+        Bound on a unit's contribution.
     sensitivity : float, optional
         How far a unit moves a release. None: by the clipping norm.
     sample_rate : float
@@ -130,7 +130,6 @@ def calibrate_gaussian(
     until it agrees; where that takes long, as for deltas that its grid cannot show, sampling is not
     credited.
     """
-    clip_norm = privacy.clip_norm if clip_norm is None else clip_norm
     epsilon, delta = privacy.epsilon, privacy.delta
     unsampled = math.sqrt(compositions) * _least_multiplier(epsilon, delta)
     multiplier = unsampled

@@ -2,8 +2,8 @@ from typing import get_args
 
 from secfpp.analysis.descriptor_report import descriptor_report
 from secfpp.config.clustering import DescriptorName
-from secfpp.config.run import RunConfig
 from secfpp.config.training import TrainingConfig
+from secfpp.experiment.config import RunConfig
 from tests.federation.toy import TOY_PARTITION, T, toy_world
 
 

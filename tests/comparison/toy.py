@@ -7,10 +7,11 @@ from secfpp.comparison.cells import list_cells
 from secfpp.comparison.config import CompareConfig
 from secfpp.comparison.folder import CompareFolder
 from secfpp.config.clustering import ClusteringConfig
-from secfpp.config.run import MethodName, RunConfig
 from secfpp.config.secure import SecureConfig
 from secfpp.config.training import TrainingConfig
+from secfpp.experiment.config import RunConfig
 from secfpp.experiment.experiment import run_experiment
+from secfpp.methods.registry import MethodName
 from tests.federation.toy import TOY_PARTITION, T, toy_world
 
 ROUNDS = 3

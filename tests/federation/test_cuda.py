@@ -13,14 +13,15 @@ from safetensors.torch import load_file
 from secfpp.cli import main
 from secfpp.clip import PromptedText, load_clip
 from secfpp.comparison.config import ALL_METHODS
-from secfpp.config.run import DeviceName, MethodName, PrecisionName, RunConfig
 from secfpp.config.training import TrainingConfig
+from secfpp.config.workload import DeviceName, PrecisionName
 from secfpp.errors import RunError, RunInterruptedError
+from secfpp.experiment.config import RunConfig
 from secfpp.experiment.experiment import run_experiment
 from secfpp.learning.joint_steps import train_jointly
 from secfpp.learning.losses import LossTerms, Shards
 from secfpp.learning.training import train_part
-from secfpp.methods.registry import METHODS
+from secfpp.methods.registry import METHODS, MethodName
 from tests.experiment.test_experiment import StopAfter
 
 pytestmark = [

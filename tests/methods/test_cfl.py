@@ -6,12 +6,12 @@ import numpy.typing as npt
 import pytest
 import torch
 
-from secfpp.config.methods import CflConfig
 from secfpp.errors import ConfigError
 from secfpp.federation.round import Federation, RoundResult, begin, run_round
 from secfpp.methods.cfl import (
     CLUSTER,
     METHOD,
+    CflSettings,
     SplitClusters,
     bipartition,
     cosines,
@@ -113,7 +113,7 @@ def rounds(fed: Federation, count: int) -> list[RoundResult]:
 
 
 def test_it_splits_along_toy_domains() -> None:
-    config = replace(toy_config(), cfl=CflConfig(cfl_lr=0.05, cfl_loss="aligned"))
+    config = replace(toy_config(), cfl=CflSettings(cfl_lr=0.05, cfl_loss="aligned"))
     results = rounds(federation(METHOD, config), 8)
     assert [result.outcome.k for result in results] == sorted(r.outcome.k or 0 for r in results)
     first, last = results[0], results[-1]
@@ -125,7 +125,7 @@ def test_it_splits_along_toy_domains() -> None:
 
 
 def test_it_leaves_clients_with_the_same_images_together() -> None:
-    config = replace(toy_config(), cfl=CflConfig(cfl_lr=0.05, cfl_loss="aligned"))
+    config = replace(toy_config(), cfl=CflSettings(cfl_lr=0.05, cfl_loss="aligned"))
     fed = federation(METHOD, config)
     same = fed.cohort.train.rows(torch.zeros(9, dtype=torch.int64))
     results = rounds(replace(fed, cohort=replace(fed.cohort, train=same)), 8)
@@ -134,7 +134,7 @@ def test_it_leaves_clients_with_the_same_images_together() -> None:
 
 def test_settings_out_of_range_are_refused() -> None:
     with pytest.raises(ConfigError, match="cfl_lr=0"):
-        CflConfig(cfl_lr=0.0)
+        CflSettings(cfl_lr=0.0)
 
 
 def test_resumed_run_equals_uninterrupted_run(tmp_path: Path) -> None:

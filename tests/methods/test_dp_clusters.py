@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from secfpp.config.privacy import PrivacyConfig
-from secfpp.config.run import RunConfig
+from secfpp.experiment.config import RunConfig
 from secfpp.methods.dp_clusters import METHOD, NoisedGroups
 from secfpp.methods.interface import Contribution
 
@@ -86,7 +86,8 @@ def test_noise_on_a_groups_mean_has_the_stated_deviation() -> None:
 
 def test_statement_says_what_has_no_noise() -> None:
     assert METHOD.statement is not None
-    said = METHOD.statement(RunConfig(privacy=PrivacyConfig(epsilon=3.0)))
+    config = RunConfig(privacy=PrivacyConfig(epsilon=3.0))
+    said = METHOD.statement(config.settings_of(METHOD))
     assert said.epsilon_pld <= 3.0
     assert said.compositions == 10
     for needed in (

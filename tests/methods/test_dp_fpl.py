@@ -11,14 +11,13 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from scipy import stats
 
-from secfpp.config.methods import DpFplConfig
 from secfpp.config.privacy import PrivacyConfig
-from secfpp.config.run import RunConfig
 from secfpp.config.training import TrainingConfig
 from secfpp.errors import RunError
+from secfpp.experiment.config import RunConfig
 from secfpp.learning.prompts import PromptState
 from secfpp.methods import dp_fpl
-from secfpp.methods.dp_fpl import Broadcast, DpFpl, paper_epsilon
+from secfpp.methods.dp_fpl import Broadcast, DpFpl, DpFplSettings, paper_epsilon
 from secfpp.methods.interface import Bench, Contribution
 from secfpp.privacy.per_image import clip_jointly
 from secfpp.privacy.statement import PrivacyStatement
@@ -26,7 +25,7 @@ from secfpp.seeds import Seeds
 from tests.federation.toy import SCALE, T, ToyTower, W, ragged_shards
 
 N, STEPS = 3, 3
-SETTINGS = DpFplConfig(
+SETTINGS = DpFplSettings(
     dpfpl_rank=1, dpfpl_sample_rate=1.0, dpfpl_lr_shared=0.5, dpfpl_lr_local=0.2, dpfpl_start=0.3
 )
 
@@ -41,7 +40,7 @@ def bench(round_index: int = 0) -> Bench:
     )
 
 
-def trainer(settings: DpFplConfig = SETTINGS) -> DpFpl:
+def trainer(settings: DpFplSettings = SETTINGS) -> DpFpl:
     return DpFpl(
         steps=STEPS,
         rounds=2,
@@ -218,7 +217,7 @@ def test_the_papers_formula_gives_the_noise_of_its_code(sigma: float, epsilon: f
 def test_statement_counts_every_step_and_both_parts() -> None:
     training = TrainingConfig(rounds=4, local_steps=5, shared_steps=3)
     config = RunConfig(training=training, privacy=PrivacyConfig(epsilon=2.0))
-    said = dp_fpl.statement(config)
+    said = dp_fpl.statement(config.settings_of(dp_fpl.METHOD))
     assert said.compositions == 20
     assert said.sample_rate == config.dpfpl.dpfpl_sample_rate
     assert 1.99 < said.epsilon_pld <= 2.0 < said.epsilon_rdp

@@ -9,10 +9,9 @@ import pytest
 import torch
 from torch.nn import functional
 
-from secfpp.config.methods import FedOtpConfig, LossName
-from secfpp.config.run import MethodName, RunConfig
 from secfpp.data.partition import partition
 from secfpp.errors import ConfigError, DataError, RunInterruptedError
+from secfpp.experiment.config import RunConfig
 from secfpp.experiment.experiment import run_experiment
 from secfpp.federation.cohort import Cohort, build_cohort
 from secfpp.federation.round import Federation, begin, bench_of, run_round
@@ -20,8 +19,9 @@ from secfpp.federation.workload import World
 from secfpp.learning.losses import prompt_loss
 from secfpp.learning.prompts import PromptState
 from secfpp.methods import fedotp
-from secfpp.methods.fedotp import METHOD, transport_logits
-from secfpp.methods.shared.one_prompt import loss_terms
+from secfpp.methods.fedotp import METHOD, FedOtpSettings, transport_logits
+from secfpp.methods.registry import MethodName
+from secfpp.methods.shared.one_prompt import LossName, loss_terms
 from secfpp.methods.shared.optimal_transport import partial_plan
 from secfpp.seeds import Seeds
 from tests.experiment.test_experiment import StopAfter, plain_opener, without_seconds
@@ -124,7 +124,7 @@ def test_no_gradient_flows_through_the_plan() -> None:
 def test_with_equal_regions_and_prompts_the_loss_is_that_of_one_prompt(loss: LossName) -> None:
     training = replace(CONFIG.training, local_steps=1, shared_steps=0)
     federated = federation(
-        replace(CONFIG, training=training, fedotp=FedOtpConfig(fedotp_mass=1.0, fedotp_loss=loss))
+        replace(CONFIG, training=training, fedotp=FedOtpSettings(fedotp_mass=1.0, fedotp_loss=loss))
     )
     features_NBE = federated.cohort.train.features_NBE
     train = replace(
@@ -146,7 +146,7 @@ def test_prompts_start_apart_and_at_the_same_places_for_all() -> None:
     assert torch.equal(state.shared_NTW, torch.ones(9, T, W))
     assert torch.equal(state.local_NTW, state.local_NTW[:1].expand(9, -1, -1))
     assert 0 < float(state.local_NTW.abs().max()) < 5 * fedotp.START_SCALE
-    other = replace(federated, trainer=METHOD.trainer(CONFIG, Seeds(1)))
+    other = replace(federated, trainer=METHOD.trainer(CONFIG.settings_of(METHOD), Seeds(1)))
     assert not torch.equal(begin(other, torch.ones(T, W)).local_NTW, state.local_NTW)
 
 
@@ -270,4 +270,4 @@ def test_a_resumed_run_equals_an_uninterrupted_one(tmp_path: Path) -> None:
 )
 def test_settings_out_of_range_are_refused(name: str, value: float) -> None:
     with pytest.raises(ConfigError, match=f"fedotp_{name}"):
-        FedOtpConfig(**{f"fedotp_{name}": value})
+        FedOtpSettings(**{f"fedotp_{name}": value})

@@ -7,14 +7,20 @@ import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812
 
-from secfpp.config.methods import FedPgpConfig
-from secfpp.config.run import RunConfig
 from secfpp.config.training import TrainingConfig
 from secfpp.errors import ConfigError
+from secfpp.experiment.config import RunConfig
 from secfpp.federation.round import begin, run_round
 from secfpp.learning.prompts import PromptState
-from secfpp.methods.fedpgp import METHOD, FedPgp, average_by_images, contrastive_loss, trainer
+from secfpp.methods.fedpgp import (
+    METHOD,
+    FedPgp,
+    FedPgpSettings,
+    contrastive_loss,
+    trainer,
+)
 from secfpp.methods.interface import Bench
+from secfpp.methods.shared.averaging import average_by_images
 from secfpp.seeds import Seeds
 from tests.federation.toy import SCALE, T, ToyTower, W, ragged_shards
 from tests.methods.personal import federation, resumed_equals_uninterrupted, toy_config
@@ -59,11 +65,9 @@ def gradients_of_loss(made: FedPgp, start: PromptState) -> tuple[torch.Tensor, .
 def test_one_step_follows_the_gradient_of_the_written_loss() -> None:
     """Adam's first step is the rate times the sign of the gradient, here of one client's loss
     written out without the package's own losses."""
-    config = RunConfig(
-        training=TrainingConfig(local_steps=1, shared_steps=1),
-        fedpgp=FedPgpConfig(fedpgp_loss="plain"),
-    )
-    made = trainer(config, Seeds(3))
+    own = FedPgpSettings(fedpgp_loss="plain")
+    one_step = RunConfig(training=TrainingConfig(local_steps=1, shared_steps=1))
+    made = trainer(replace(one_step.settings_of(METHOD), own=own), Seeds(3))
     start = made.begin(bench(), state())
     after, loss_n = made.shared(bench(), start)
     own_n = gradients_of_loss(made, start)
@@ -91,12 +95,13 @@ def test_one_step_follows_the_gradient_of_the_written_loss() -> None:
     ]
     for change, gradient in zip(moved, gradients, strict=True):
         assert gradient.abs().min() > 1e-6, "a sign must be certain"
-        expected = -config.fedpgp.fedpgp_lr * gradient / (gradient.abs() + 1e-8)
+        expected = -own.fedpgp_lr * gradient / (gradient.abs() + 1e-8)
         torch.testing.assert_close(change.detach(), expected, rtol=1e-3, atol=1e-6)
 
 
 def test_whole_prompt_is_sigma_plus_low_rank() -> None:
-    made = trainer(replace(toy_config(), fedpgp=FedPgpConfig(fedpgp_rank=1)), Seeds(0))
+    settings = replace(toy_config().settings_of(METHOD), own=FedPgpSettings(fedpgp_rank=1))
+    made = trainer(settings, Seeds(0))
     after, _ = made.shared(bench(), made.begin(bench(), state()))
     low_rank = after.prompts() - after.shared_NTW
     product = after.extra["fedpgp-u"] @ after.extra["fedpgp-v"]
@@ -109,7 +114,9 @@ def test_whole_prompt_is_sigma_plus_low_rank() -> None:
 
 def test_factors_are_drawn_by_seed_and_differ_by_client() -> None:
     first, again, other = (
-        trainer(toy_config(), Seeds(seed)).begin(bench(), state()).extra["fedpgp-u"]
+        trainer(toy_config().settings_of(METHOD), Seeds(seed))
+        .begin(bench(), state())
+        .extra["fedpgp-u"]
         for seed in (0, 0, 1)
     )
     assert torch.equal(first, again)
@@ -141,9 +148,9 @@ def test_low_rank_part_stays_with_its_client() -> None:
 
 def test_settings_out_of_range_are_refused() -> None:
     with pytest.raises(ConfigError, match="fedpgp_rank=0"):
-        FedPgpConfig(fedpgp_rank=0)
+        FedPgpSettings(fedpgp_rank=0)
     with pytest.raises(ConfigError, match="fedpgp_temperature"):
-        FedPgpConfig(fedpgp_temperature=0.0)
+        FedPgpSettings(fedpgp_temperature=0.0)
 
 
 def test_resumed_run_equals_uninterrupted_run(tmp_path: Path) -> None:

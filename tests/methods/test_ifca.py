@@ -6,17 +6,24 @@ import pytest
 import torch
 
 from secfpp.config.clustering import ClusteringConfig
-from secfpp.config.methods import IfcaConfig
 from secfpp.errors import ConfigError
 from secfpp.federation.round import RoundResult, begin, bench_of, run_round
 from secfpp.learning.losses import LossTerms, prompt_loss
-from secfpp.methods.ifca import CHOICE, HELD, METHOD, Ifca, average_by_choice, num_prompts
+from secfpp.methods.ifca import (
+    CHOICE,
+    HELD,
+    METHOD,
+    Ifca,
+    IfcaSettings,
+    average_by_choice,
+    num_prompts,
+)
 from secfpp.methods.interface import Contribution
 from tests.federation.toy import T, W, toy_cohort
 from tests.methods.personal import federation, resumed_equals_uninterrupted, toy_config
 from tests.methods.test_registry import contribution
 
-SPREAD = replace(toy_config(), ifca=IfcaConfig(ifca_start=1.0, ifca_lr=0.05, ifca_loss="aligned"))
+SPREAD = replace(toy_config(), ifca=IfcaSettings(ifca_start=1.0, ifca_lr=0.05, ifca_loss="aligned"))
 
 
 def brought(update: list[list[float]], choice: list[int], held: list[list[float]]) -> Contribution:
@@ -111,10 +118,10 @@ def test_prompts_start_apart_by_seed() -> None:
 
 
 def test_k_is_the_settings() -> None:
-    assert num_prompts(replace(SPREAD, clustering=ClusteringConfig(k=4))) == 4
-    assert num_prompts(replace(SPREAD, clustering=ClusteringConfig(k=None, k_max=6))) == 6
+    assert num_prompts(ClusteringConfig(k=4)) == 4
+    assert num_prompts(ClusteringConfig(k=None, k_max=6)) == 6
     with pytest.raises(ConfigError, match="ifca_start"):
-        IfcaConfig(ifca_start=-0.1)
+        IfcaSettings(ifca_start=-0.1)
 
 
 def test_resumed_run_equals_uninterrupted_run(tmp_path: Path) -> None:

@@ -7,19 +7,18 @@ import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812
 
-from secfpp.config.methods import PFedPromptConfig
 from secfpp.errors import ConfigError
 from secfpp.federation.round import RoundResult, begin, bench_of, run_round
 from secfpp.learning.losses import Shards
 from secfpp.methods.interface import Method
-from secfpp.methods.pfedprompt import METHOD, attend
+from secfpp.methods.pfedprompt import METHOD, PFedPromptSettings, attend
 from secfpp.methods.promptfl import METHOD as PROMPTFL
 from tests.federation.toy import C, E, T, W, ragged_shards
 from tests.methods.personal import federation, resumed_equals_uninterrupted, toy_config
 
 
 def run(method: Method, alpha: float, rounds: int = 3) -> RoundResult:
-    config = replace(toy_config(), pfedprompt=PFedPromptConfig(pfedprompt_alpha=alpha))
+    config = replace(toy_config(), pfedprompt=PFedPromptSettings(pfedprompt_alpha=alpha))
     fed = federation(method, config)
     state = begin(fed, torch.zeros(T, W))
     for _ in range(rounds):
@@ -64,7 +63,7 @@ def test_attention_changes_what_is_said_and_not_what_is_learned() -> None:
 
 
 def test_logits_are_clips_plus_alpha_times_attention() -> None:
-    config = replace(toy_config(), pfedprompt=PFedPromptConfig(pfedprompt_alpha=2.0))
+    config = replace(toy_config(), pfedprompt=PFedPromptSettings(pfedprompt_alpha=2.0))
     fed = federation(METHOD, config)
     state = begin(fed, 0.1 * torch.ones(T, W))
     bench = bench_of(fed, np.arange(9), 0)
@@ -77,9 +76,9 @@ def test_logits_are_clips_plus_alpha_times_attention() -> None:
 
 def test_settings_out_of_range_are_refused() -> None:
     with pytest.raises(ConfigError, match="pfedprompt_alpha=-1"):
-        PFedPromptConfig(pfedprompt_alpha=-1.0)
+        PFedPromptSettings(pfedprompt_alpha=-1.0)
     with pytest.raises(ConfigError, match="pfedprompt_beta"):
-        PFedPromptConfig(pfedprompt_beta=math.inf)
+        PFedPromptSettings(pfedprompt_beta=math.inf)
 
 
 def test_resumed_run_equals_uninterrupted_run(tmp_path: Path) -> None:

@@ -5,10 +5,10 @@ import pytest
 
 from mpc.reference.session import PlainSession
 from secfpp.config.clustering import ClusteringConfig
-from secfpp.config.run import MethodName, RunConfig
 from secfpp.config.training import TrainingConfig
-from secfpp.methods.interface import Contribution, Setting
-from secfpp.methods.registry import METHODS
+from secfpp.experiment.config import RunConfig
+from secfpp.methods.interface import Contribution, MethodContext
+from secfpp.methods.registry import METHODS, MethodName
 from secfpp.methods.shared.averaging import average_all, average_groups, keep
 from secfpp.methods.shared.clustered import ClusteredExchange
 from secfpp.seeds import Seeds
@@ -31,7 +31,7 @@ def contribution(update: list[list[float]], clients: list[int] | None = None) ->
 @pytest.mark.parametrize("name", get_args(MethodName))
 def test_every_method_spends_the_same_steps(name: MethodName) -> None:
     config = RunConfig(training=TrainingConfig(local_steps=17, shared_steps=5))
-    steps = METHODS[name].trainer(config, Seeds(0)).steps
+    steps = METHODS[name].trainer(config.settings_of(METHODS[name]), Seeds(0)).steps
     assert steps == (0 if name == "zero-shot" else 17)
     assert METHODS[name].card.name == name
 
@@ -78,13 +78,13 @@ def test_never_more_clusters_than_participants() -> None:
 
 def test_random_groups_are_even_and_seeded() -> None:
     def groups(seed: int) -> list[int]:
-        setting = Setting(
-            config=RunConfig(),
+        context = MethodContext(
+            settings=RunConfig().settings_of(METHODS["random-clusters"]),
             seeds=Seeds(seed),
             domain_N=np.repeat(np.arange(5), 4),
             open_session=PlainSession,
         )
-        exchange = METHODS["random-clusters"].begin(setting)
+        exchange = METHODS["random-clusters"].begin(context)
         return list(exchange.group_N)  # type: ignore[attr-defined]
 
     assert groups(0) == groups(0) != groups(1)

@@ -7,11 +7,11 @@ import pytest
 import torch
 
 from secfpp.config.privacy import PrivacyConfig
-from secfpp.config.run import MethodName, RunConfig
 from secfpp.config.training import TrainingConfig
+from secfpp.experiment.config import RunConfig
 from secfpp.experiment.experiment import run_experiment
 from secfpp.experiment.units import Silence
-from secfpp.methods.registry import METHODS
+from secfpp.methods.registry import METHODS, MethodName
 from tests.federation.toy import TOY_PARTITION, T, toy_world
 
 PRIVATE: tuple[MethodName, ...] = tuple(

@@ -10,9 +10,8 @@ import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812
 
-from secfpp.config.methods import DpFplConfig
 from secfpp.config.privacy import PrivacyConfig
-from secfpp.methods.dp_fpl import ClippedSums, DpFpl
+from secfpp.methods.dp_fpl import ClippedSums, DpFpl, DpFplSettings
 from secfpp.methods.interface import Bench
 from secfpp.methods.shared.low_rank import Factors, factorise
 from secfpp.privacy.per_image import clip_jointly, image_gradients
@@ -37,7 +36,7 @@ def trainer(clip: float = CLIP) -> DpFpl:
         steps=2,
         rounds=2,
         images_per_client=5,
-        settings=DpFplConfig(dpfpl_rank=K, dpfpl_clip=clip, dpfpl_sample_rate=0.5),
+        settings=DpFplSettings(dpfpl_rank=K, dpfpl_clip=clip, dpfpl_sample_rate=0.5),
         privacy=PrivacyConfig(),
         seeds=Seeds(0),
     )

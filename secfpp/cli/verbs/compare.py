@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Self
 
 import tyro
 from rich.console import RenderableType
@@ -12,7 +12,7 @@ from rich.text import Text
 
 from secfpp.cli.console import say
 from secfpp.cli.outcome import Outcome
-from secfpp.cli.verb import Verb
+from secfpp.cli.verb import ConfigurableVerb
 from secfpp.comparison.config import (
     ALL_METHODS,
     DEFAULT_EPSILONS,
@@ -21,7 +21,8 @@ from secfpp.comparison.config import (
     load_settings,
 )
 from secfpp.config.privacy import PrivacyConfig
-from secfpp.config.run import MethodName, RunConfig
+from secfpp.experiment.config import RunConfig
+from secfpp.methods.registry import MethodName
 
 if TYPE_CHECKING:
     from secfpp.comparison.run import Comparison
@@ -36,7 +37,7 @@ def _usual() -> RunConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Compare(Verb):
+class Compare(ConfigurableVerb):
     """Compare methods over seeds and privacy budgets: one tidy table, means, paired tests.
 
     Works in parallel where there are cores. `--out` makes a folder and `--resume` goes on with one:
@@ -58,7 +59,7 @@ class Compare(Verb):
     """Threads of torch in each worker; another number may change last digits."""
 
     @classmethod
-    def from_file(cls, path: Path) -> Compare:
+    def from_file(cls, path: Path) -> Self:
         """Return the verb with the settings of a file as its defaults."""
         found = load_settings(path)
         return cls(

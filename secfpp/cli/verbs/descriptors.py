@@ -14,12 +14,13 @@ from secfpp.cli.outcome import Outcome
 from secfpp.cli.tables import table
 from secfpp.cli.verb import Verb
 from secfpp.config.partition import PartitionConfig
-from secfpp.config.run import DeviceName, RunConfig
 from secfpp.config.training import TrainingConfig
+from secfpp.config.workload import DeviceName
 from secfpp.report.kit.text import NOTHING, PLUS_MINUS, decimal
 
 if TYPE_CHECKING:
     from secfpp.analysis.descriptor_report import DescriptorScore
+    from secfpp.experiment.config import RunConfig
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,6 +64,8 @@ class Descriptors(Verb):
 
     def _settings(self) -> RunConfig:
         """Return the settings of a run that this is the first round of."""
+        from secfpp.experiment.config import RunConfig
+
         return RunConfig(
             data=self.data,
             model=self.model,

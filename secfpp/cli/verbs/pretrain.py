@@ -9,7 +9,7 @@ from rich.markdown import Markdown
 
 from secfpp.cli.outcome import Outcome
 from secfpp.cli.verb import Verb
-from secfpp.config.run import DeviceName
+from secfpp.config.workload import DeviceName
 
 
 @dataclass(frozen=True, kw_only=True)

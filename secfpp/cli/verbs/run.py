@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Self
 
 import tyro
 from rich.console import RenderableType
@@ -12,16 +12,15 @@ from rich.text import Text
 
 from secfpp.cli.console import say
 from secfpp.cli.outcome import Outcome
-from secfpp.cli.verb import Verb
-from secfpp.config.run import RunConfig
-from secfpp.config.tree import load_config
+from secfpp.cli.verb import ConfigurableVerb
+from secfpp.experiment.config import RunConfig, load_config
 
 if TYPE_CHECKING:
     from secfpp.experiment.experiment import RunSummary
 
 
 @dataclass(frozen=True, kw_only=True)
-class Run(Verb):
+class Run(ConfigurableVerb):
     """Run methods on clients' images, clustering and averaging their prompts under secret shares.
 
     Prints the result table and the path of the run folder. Ctrl-C saves what is done.
@@ -33,7 +32,7 @@ class Run(Verb):
     """What is run."""
 
     @classmethod
-    def from_file(cls, path: Path) -> Run:
+    def from_file(cls, path: Path) -> Self:
         """Return the verb with the settings of a file as its defaults; `out` must be given anew."""
         return cls(config=path, settings=replace(load_config(path), out=None, resume=None))
 

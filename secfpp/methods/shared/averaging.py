@@ -3,6 +3,7 @@
 Shape letters: n participants, N clients, M numbers of a shared prompt.
 """
 
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy as np
 from secfpp.learning.prompts import FloatArray
 from secfpp.methods.interface import Contribution, IntArray, Outcome
 
-__all__ = ["average_all", "average_groups", "broadcast", "bytes_of", "keep"]
+__all__ = ["average_all", "average_by_images", "average_groups", "broadcast", "bytes_of", "keep"]
 
 FLOAT32_BYTES: Final = 4
 
@@ -42,6 +43,14 @@ def bytes_of(*numbers: int) -> int:
 def average_all(contribution: Contribution) -> Outcome:
     """Average all updates, unweighted, and give the mean to all clients."""
     return broadcast(contribution, contribution.update_nM.mean(axis=0))
+
+
+def average_by_images(contribution: Contribution) -> Outcome:
+    """Average all updates by number of images and give the mean to all clients."""
+    images_n = contribution.sent["images"]
+    mean_M = np.average(contribution.update_nM, axis=0, weights=images_n)
+    sent = bytes_of(len(mean_M) + 1, len(mean_M))
+    return replace(broadcast(contribution, mean_M), bytes_client=sent)
 
 
 def average_groups(contribution: Contribution, group_n: IntArray, min_cluster_size: int) -> Outcome:

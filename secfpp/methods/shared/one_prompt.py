@@ -1,12 +1,16 @@
 """Plans of methods that train one prompt a client at a rate and by a loss of their own."""
 
-from secfpp.config.methods import LossName
+from typing import Literal
+
 from secfpp.config.training import TrainingConfig
 from secfpp.learning.losses import LossTerms
 from secfpp.methods.interface import RoundPlan, TrainedSteps
 from secfpp.methods.shared.plans import no_steps
 
-__all__ = ["loss_terms", "one_prompt"]
+__all__ = ["LossName", "loss_terms", "one_prompt"]
+
+LossName = Literal["plain", "balanced", "aligned"]
+"""Cross-entropy over images; over classes alike; the latter and alignment, as P_G of SecFPP."""
 
 
 def loss_terms(name: LossName, training: TrainingConfig) -> LossTerms:

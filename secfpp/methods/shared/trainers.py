@@ -9,12 +9,11 @@ from dataclasses import dataclass
 
 import torch
 
-from secfpp.config.run import RunConfig
 from secfpp.config.training import TrainingConfig
 from secfpp.learning.losses import Shards
 from secfpp.learning.prompts import FloatArray, PromptState
 from secfpp.learning.training import train_part
-from secfpp.methods.interface import Bench, RoundPlan, TrainedSteps, Trainer
+from secfpp.methods.interface import Bench, MethodSettings, OwnT, RoundPlan, TrainedSteps, Trainer
 from secfpp.seeds import Seeds
 
 __all__ = ["TwoPhase", "cosine_logits", "two_phase"]
@@ -70,9 +69,9 @@ def cosine_logits(bench: Bench, text_nCE: torch.Tensor, images: Shards) -> torch
 
 def two_phase(
     plan: Callable[[TrainingConfig], RoundPlan],
-) -> Callable[[RunConfig, Seeds], Trainer]:
+) -> Callable[[MethodSettings[OwnT], Seeds], Trainer]:
     """Return what makes a `TwoPhase` of a run's settings."""
-    return lambda config, seeds: TwoPhase(plan=plan(config.training))
+    return lambda settings, seeds: TwoPhase(plan=plan(settings.training))
 
 
 def _train(
