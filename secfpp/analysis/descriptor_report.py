@@ -17,7 +17,7 @@ from secfpp.experiment.config import RunConfig
 from secfpp.experiment.results import Estimate, estimate
 from secfpp.federation.cohort import Cohort
 from secfpp.federation.evaluation import rand_index
-from secfpp.federation.workload import World, load_world
+from secfpp.federation.workload import Workload, load_workload
 from secfpp.learning.descriptors import ClientView, describe
 from secfpp.learning.prompts import FloatArray, PromptState
 from secfpp.learning.training import train_part
@@ -42,14 +42,16 @@ class DescriptorScore:
     """The k in 1..8 that `mpc.reference.separation` chooses, one a seed."""
 
 
-def descriptor_report(config: RunConfig, world: World | None = None) -> tuple[DescriptorScore, ...]:
+def descriptor_report(
+    config: RunConfig, workload: Workload | None = None
+) -> tuple[DescriptorScore, ...]:
     """Compare all descriptors on the seeds of a configuration.
 
     Parameters
     ----------
     config : RunConfig
         Data, model, partition, training and seeds are used; methods are not.
-    world : World, optional
+    workload : Workload, optional
         Data and model, where the caller has loaded them already.
 
     Returns
@@ -60,33 +62,33 @@ def descriptor_report(config: RunConfig, world: World | None = None) -> tuple[De
     Raises
     ------
     SecfppError
-        See `load_world` and `train_part`.
+        See `load_workload` and `train_part`.
     """
-    world = world or load_world(config, num_context=config.training.num_context)
+    workload = workload or load_workload(config, num_context=config.training.num_context)
     views: list[tuple[ClientView, IntArray]] = []
     for seed in config.seed_list:
-        cohort = world.cohort(config.partition, Seeds(seed))
-        views.append((_first_round(config, world, cohort), cohort.domain_N))
+        cohort = workload.cohort(config.partition, Seeds(seed))
+        views.append((_first_round(config, workload, cohort), cohort.domain_N))
     return tuple(_score(name, config, views) for name in get_args(DescriptorName))
 
 
-def _first_round(config: RunConfig, world: World, cohort: Cohort) -> ClientView:
+def _first_round(config: RunConfig, workload: Workload, cohort: Cohort) -> ClientView:
     """Train every client's P_G from the common start, as in the first round."""
     work = two_level(config.training).shared
-    state = PromptState.start(world.initial_TW, cohort.num_clients)
+    state = PromptState.start(workload.initial_TW, cohort.num_clients)
     trained = train_part(
-        world.tower,
+        workload.tower,
         cohort.train,
         part_NTW=state.shared_NTW,
         other_NTW=torch.zeros_like(state.shared_NTW),
-        logit_scale=world.logit_scale,
+        logit_scale=workload.logit_scale,
         terms=work.terms,
         steps=work.steps,
         lr=work.lr,
     )
     state = state.replace(shared_NTW=trained.part_NTW)
     return ClientView(
-        tower=world.tower,
+        tower=workload.tower,
         shared_NTW=state.shared_NTW,
         update_NM=state.updates(),
         shards=cohort.train,

@@ -23,7 +23,7 @@ from secfpp.errors import RunInterruptedError, SecfppError
 from secfpp.experiment.experiment import run_experiment
 from secfpp.experiment.units import Silence
 from secfpp.federation.round import RoundRecord
-from secfpp.federation.workload import World, load_world
+from secfpp.federation.workload import Workload, load_workload
 
 EXIT_FAILED = 1
 EXIT_FAULT = 70
@@ -62,9 +62,9 @@ def main() -> int:
     threading.Thread(target=_listen, args=(lines,), daemon=True).start()
     try:
         greeting = decode(Greeting, lines.get())
-        world = _load(greeting, output)
-        while world is not None:
-            _obey(decode(Order, lines.get()), world, output)
+        workload = _load(greeting, output)
+        while workload is not None:
+            _obey(decode(Order, lines.get()), workload, output)
     except (KeyboardInterrupt, RunInterruptedError):
         return EXIT_INTERRUPTED
     return EXIT_FAILED
@@ -82,23 +82,25 @@ def _listen(lines: queue.SimpleQueue[bytes]) -> None:
     os._exit(0)
 
 
-def _load(greeting: Greeting, output: BinaryIO) -> World | None:
+def _load(greeting: Greeting, output: BinaryIO) -> Workload | None:
     """Load data and model with the threads that this worker may use; None if that fails."""
     torch.set_num_threads(greeting.threads)
     try:
-        world = load_world(greeting.settings, num_context=greeting.settings.training.num_context)
+        workload = load_workload(
+            greeting.settings, num_context=greeting.settings.training.num_context
+        )
     except SecfppError as error:
         _tell(output, _failure("unusable", "", error))
         return None
     torch.set_num_threads(greeting.threads)  # loading chooses a number for a run that is alone
     _tell(output, Report(kind="ready"))
-    return world
+    return workload
 
 
-def _obey(order: Order, world: World, output: BinaryIO) -> None:
+def _obey(order: Order, workload: Workload, output: BinaryIO) -> None:
     """Run a cell and say how it ended; a failed one does not keep the next from being run."""
     try:
-        run_experiment(order.settings, _Reporter(order.cell, output), world=world)
+        run_experiment(order.settings, _Reporter(order.cell, output), workload=workload)
     except RunInterruptedError:
         raise
     except Exception as error:  # whatever it is, it is this cell's

@@ -59,8 +59,8 @@ REFERENCE_CHECKSUMS = {
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class MnistDeal:
-    """The one deal of MNIST's images; the four parts are disjoint.
+class MnistSplit:
+    """How MNIST's images are split; the four parts are disjoint.
 
     Each is an ndarray of int64, indices into the 5,000 images; 80 a class for pre-training, 140 a
     class for the others.
@@ -72,8 +72,8 @@ class MnistDeal:
     rot180: NDArray[np.int64]
 
 
-def deal_mnist(labels_N: NDArray[np.int64]) -> MnistDeal:
-    """Deal MNIST's images, class by class, to pre-training and the three MNIST domains."""
+def split_mnist(labels_N: NDArray[np.int64]) -> MnistSplit:
+    """Split MNIST's images, class by class, into pre-training and the three MNIST domains."""
     rng = _generator("deal")
     parts: tuple[list[NDArray[np.int64]], ...] = ([], [], [], [])
     cuts = np.cumsum([PRETRAINING_PER_CLASS, IMAGES_PER_CLASS, IMAGES_PER_CLASS])
@@ -83,7 +83,7 @@ def deal_mnist(labels_N: NDArray[np.int64]) -> MnistDeal:
         for part, index in zip(parts, np.split(of_digit[:last], cuts), strict=True):
             part.append(index)
     pretraining, mnist, mnistm, rot180 = (rng.permutation(np.concatenate(part)) for part in parts)
-    return MnistDeal(pretraining=pretraining, mnist=mnist, mnistm=mnistm, rot180=rot180)
+    return MnistSplit(pretraining=pretraining, mnist=mnist, mnistm=mnistm, rot180=rot180)
 
 
 def build_digits() -> DomainSet:
@@ -95,11 +95,11 @@ def build_digits() -> DomainSet:
         A package no longer carries a file that is needed.
     """
     mnist_NHW, mnist_labels_N = read_mnist()
-    deal = deal_mnist(mnist_labels_N)
+    split = split_mnist(mnist_labels_N)
     domains = (
-        _mnist(mnist_NHW[deal.mnist], mnist_labels_N[deal.mnist]),
-        _mnistm(mnist_NHW[deal.mnistm], mnist_labels_N[deal.mnistm]),
-        _rot180(mnist_NHW[deal.rot180], mnist_labels_N[deal.rot180]),
+        _mnist(mnist_NHW[split.mnist], mnist_labels_N[split.mnist]),
+        _mnistm(mnist_NHW[split.mnistm], mnist_labels_N[split.mnistm]),
+        _rot180(mnist_NHW[split.rot180], mnist_labels_N[split.rot180]),
         _optdigits(),
         _synth(),
     )

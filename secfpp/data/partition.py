@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from secfpp.config.partition import PartitionConfig
-from secfpp.data.dealing import Stock, Terms, deal, rank_in_class
 from secfpp.data.domains import Domain, DomainSet
+from secfpp.data.partition_schemes import ImagePool, SplitTerms, rank_in_class, split_domain
 from secfpp.errors import DataError
 
 # Legend: C classes.
@@ -48,7 +48,7 @@ def partition(
     """Split every domain into test images and the training images of its clients.
 
     Where a domain has a split of its own, test images come from its test part and training images
-    from the other. A client belongs to one domain under every scheme; `deal` says what they are.
+    from the other. A client belongs to one domain under every scheme; see `split_domain`.
 
     Parameters
     ----------
@@ -74,16 +74,16 @@ def partition(
         shuffled = rng.permutation(len(domain)).astype(np.int64)
         test_index, rest = _take_test(shuffled, domain, config.test_images_per_domain)
         has_class = domain.labels_N if domain.is_test_N is None else domain.labels_N[rest]
-        hands = deal(
+        splits = split_domain(
             config.scheme,
-            Stock(
+            ImagePool(
                 domain=domain.name,
                 class_names=domain_set.class_names,
                 index_M=rest,
                 labels_M=domain.labels_N[rest],
                 present_C=np.bincount(has_class, minlength=num_classes) > 0,
             ),
-            Terms(
+            SplitTerms(
                 num_clients=config.clients_per_domain,
                 images_per_client=config.images_per_client,
                 concentration=config.label_mix,
@@ -95,11 +95,11 @@ def partition(
             ClientShard(
                 client=len(shards) + place,
                 domain=domain_index,
-                train_index=hand.index_B,
+                train_index=split.index_B,
                 test_index=test_index,
-                label_mix_C=hand.mix_C,
+                label_mix_C=split.mix_C,
             )
-            for place, hand in enumerate(hands)
+            for place, split in enumerate(splits)
         ]
     return tuple(shards)
 

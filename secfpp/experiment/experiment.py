@@ -31,7 +31,7 @@ from secfpp.federation.round import (
     run_round,
     score_start,
 )
-from secfpp.federation.workload import World, load_world
+from secfpp.federation.workload import Workload, load_workload
 from secfpp.learning.prompts import PromptState
 from secfpp.methods.interface import MethodContext, Trainer
 from secfpp.methods.registry import METHODS
@@ -63,7 +63,7 @@ def run_experiment(
     config: RunConfig,
     observer: Observer | None = None,
     *,
-    world: World | None = None,
+    workload: Workload | None = None,
     opener: SessionOpener | None = None,
 ) -> RunSummary:
     """Run every method on every seed, or go on with a run that was stopped.
@@ -74,7 +74,7 @@ def run_experiment(
         With `resume` set, only that field is used; the settings are those of the folder.
     observer : Observer, optional
         Hears of every round.
-    world : World, optional
+    workload : Workload, optional
         Data and model, where the caller has loaded them already.
     opener : callable, optional
         Starts the secure session; the default starts parties and dealer as processes.
@@ -88,17 +88,17 @@ def run_experiment(
     RunInterruptedError
         On Ctrl-C; all full rounds are saved.
     SecfppError
-        See `load_world`, `RunFolder`, `run_round`.
+        See `load_workload`, `RunFolder`, `run_round`.
     MpcError
         If the secure session fails; all full rounds are saved.
     """
     folder = RunFolder(config.resume) if config.resume else None
     config = folder.config() if folder else config
-    world = world or load_world(config, num_context=config.training.num_context)
+    workload = workload or load_workload(config, num_context=config.training.num_context)
     folder = folder or RunFolder.create(config)
-    folder.write("data.json", to_json(world.domain_set.provenance))
+    folder.write("data.json", to_json(workload.domain_set.provenance))
     recorder = Recorder(folder, list_units(config))
-    run = _Run(config, world, recorder, observer or Silence(), opener or _open_processes)
+    run = _Run(config, workload, recorder, observer or Silence(), opener or _open_processes)
     try:
         run.run_units()
     except KeyboardInterrupt as error:
@@ -114,13 +114,13 @@ class _Run:
     def __init__(
         self,
         config: RunConfig,
-        world: World,
+        workload: Workload,
         recorder: Recorder,
         observer: Observer,
         opener: SessionOpener,
     ) -> None:
         self.config = config
-        self.world = world
+        self.workload = workload
         self.recorder = recorder
         self.observer = observer
         self.opener = opener
@@ -151,7 +151,7 @@ class _Run:
         """Look at those of all clients, before any method is run."""
         folder = self.config.secure.certs
         if folder is not None:
-            domains = len(self.world.domain_set.domains)
+            domains = len(self.workload.domain_set.domains)
             check_credentials(folder, range(domains * self.config.partition.clients_per_domain))
 
     def _run_seed(self, seed: int, stack: ExitStack) -> None:
@@ -161,7 +161,7 @@ class _Run:
         if not units:
             return
         seeds = Seeds(seed)
-        cohort = self.world.cohort(
+        cohort = self.workload.cohort(
             self.config.partition,
             seeds,
             with_patches=any(self._trainer(unit).needs_patches for unit in units),
@@ -175,10 +175,10 @@ class _Run:
         federation = self._federation(unit, seeds, cohort, stack)
         state = self.recorder.states.get(unit.key)
         if state is None:
-            state = begin(federation, self.world.initial_TW)
+            state = begin(federation, self.workload.initial_TW)
         else:
             self._check_fit(unit, state, cohort)
-            state = state.to(self.world.device)
+            state = state.to(self.workload.device)
         if federation.trainer.steps == 0:
             self._record(unit, score_start(federation, state), cohort)
             return
@@ -193,7 +193,7 @@ class _Run:
     def _check_fit(self, unit: Unit, state: PromptState, cohort: Cohort) -> None:
         """Refuse saved prompts of other clients or of another size than this run's."""
         found = (state.num_clients, *state.initial_TW.shape)
-        needed = (cohort.num_clients, *self.world.initial_TW.shape)
+        needed = (cohort.num_clients, *self.workload.initial_TW.shape)
         if found != needed:
             raise RunFolderError(
                 f"{self.recorder.folder.path}: the state of {unit.key} is of (clients, tokens, "
@@ -217,8 +217,8 @@ class _Run:
         )
         return Federation(
             cohort=cohort if trainer.needs_patches else cohort.without_patches(),
-            tower=self.world.tower,
-            logit_scale=self.world.logit_scale,
+            tower=self.workload.tower,
+            logit_scale=self.workload.logit_scale,
             trainer=trainer,
             exchange=method.begin(context),
             descriptor=self.config.clustering.descriptor,

@@ -46,13 +46,13 @@ class Recorder:
         """Write one round: what was opened first, the state that makes it count last."""
         record = result.record(unit.seed, unit.method, domain_N)
         place = {"method": unit.method, "seed": unit.seed, "round": record.round}
-        ledger = [{**place, **entry.as_json()} for entry in result.outcome.ledger]
+        ledger = [{**place, **entry.as_json()} for entry in result.exchanged.ledger]
         self.folder.append("ledger.jsonl", [_object(line) for line in ledger])
-        if result.outcome.traffic.roles:
-            cost = to_json({"round": record.round, **result.outcome.traffic.as_json()})
+        if result.exchanged.traffic.roles:
+            cost = to_json({"round": record.round, **result.exchanged.traffic.as_json()})
             self._traffic.setdefault(unit.key, []).append(cost)
             self.folder.write("traffic.json", dict(self._traffic))
-        if result.outcome.ledger or unit.method == "secfpp-plain":
+        if result.exchanged.ledger or unit.method == "secfpp-plain":
             self._write_map(unit, result, domain_N, domain_names)
         self.folder.append("metrics.jsonl", [_object(asdict(record))])
         self.folder.save_state(unit.key, result.state)
@@ -70,7 +70,7 @@ class Recorder:
         self, unit: Unit, result: RoundResult, domain_N: IntArray, domain_names: tuple[str, ...]
     ) -> None:
         """Keep the first and the last clustering of a unit as pictures."""
-        labels_n = result.outcome.labels_n
+        labels_n = result.exchanged.labels_n
         if labels_n is None:
             return
         which = "first" if result.state.rounds_done == 1 else "last"

@@ -18,7 +18,14 @@ from secfpp.federation.evaluation import Scores, evaluate, rand_index
 from secfpp.learning.descriptors import ClientView, describe
 from secfpp.learning.prompts import FloatArray, PromptState
 from secfpp.learning.training import TextTower
-from secfpp.methods.interface import Bench, Contribution, Exchange, IntArray, Outcome, Trainer
+from secfpp.methods.interface import (
+    ClientBatch,
+    Contribution,
+    Exchange,
+    ExchangeResult,
+    IntArray,
+    Trainer,
+)
 from secfpp.methods.registry import MethodName
 from secfpp.seeds import Seeds
 
@@ -27,7 +34,7 @@ __all__ = [
     "RoundRecord",
     "RoundResult",
     "begin",
-    "bench_of",
+    "batch_of",
     "draw_participants",
     "run_round",
     "score_start",
@@ -90,7 +97,7 @@ class RoundResult:
 
     state: PromptState
     scores: Scores
-    outcome: Outcome
+    exchanged: ExchangeResult
     clients_n: IntArray
     descriptor_nD: FloatArray
     train_loss: float
@@ -98,8 +105,8 @@ class RoundResult:
 
     def record(self, seed: int, method: MethodName, domain_N: IntArray) -> RoundRecord:
         """Sum the round up in one line."""
-        traffic = self.outcome.traffic
-        labels_n = self.outcome.labels_n
+        traffic = self.exchanged.traffic
+        labels_n = self.exchanged.labels_n
         ari = None if labels_n is None else rand_index(domain_N[self.clients_n], labels_n)
         return RoundRecord(
             seed=seed,
@@ -113,14 +120,14 @@ class RoundResult:
             other_domains=self.scores.other_domains,
             train_loss=self.train_loss,
             ari=ari,
-            k=self.outcome.k,
+            k=self.exchanged.k,
             num_participants=len(self.clients_n),
             seconds_train=self.seconds_train,
             seconds_share=traffic.seconds_share,
             seconds_online=traffic.seconds_online,
             seconds_dealer=traffic.seconds_offline,
             rounds=traffic.rounds_online,
-            bytes_client_max=traffic.bytes_client_max or self.outcome.bytes_client,
+            bytes_client_max=traffic.bytes_client_max or self.exchanged.bytes_client,
             bytes_party_max=traffic.bytes_party_max,
         )
 
@@ -175,21 +182,21 @@ def run_round(federation: Federation, state: PromptState, clients_n: IntArray) -
     """
     started = time.perf_counter()
     rows_n = torch.from_numpy(clients_n).to(state.shared_NTW.device)
-    bench = bench_of(federation, clients_n, state.rounds_done)
-    trained, loss_n = federation.trainer.shared(bench, state.rows(rows_n))
-    contribution = _contribute(federation, bench, trained, state.updates()[clients_n])
+    batch = batch_of(federation, clients_n, state.rounds_done)
+    trained, loss_n = federation.trainer.shared(batch, state.rows(rows_n))
+    contribution = _contribute(federation, batch, trained, state.updates()[clients_n])
     seconds_train = time.perf_counter() - started
-    outcome = federation.exchange(contribution)
+    exchanged = federation.exchange(contribution)
     started = time.perf_counter()
-    merged = _received(state.with_rows(rows_n, trained), outcome)
-    final_n, last_loss_n = federation.trainer.local(bench, merged.rows(rows_n))
+    merged = _received(state.with_rows(rows_n, trained), exchanged)
+    final_n, last_loss_n = federation.trainer.local(batch, merged.rows(rows_n))
     final = merged.with_rows(rows_n, final_n).replace(rounds_done=state.rounds_done + 1)
     seconds_train += time.perf_counter() - started
     loss_n = torch.where(last_loss_n != 0, last_loss_n, loss_n)
     return RoundResult(
         state=final,
         scores=score(federation, final),
-        outcome=outcome,
+        exchanged=exchanged,
         clients_n=clients_n,
         descriptor_nD=contribution.descriptor_nD,
         train_loss=float(loss_n.mean()),
@@ -203,7 +210,7 @@ def score_start(federation: Federation, state: PromptState) -> RoundResult:
     return RoundResult(
         state=state,
         scores=score(federation, state),
-        outcome=Outcome(clients_r=nobody, update_rM=state.updates()[:0]),
+        exchanged=ExchangeResult(clients_r=nobody, update_rM=state.updates()[:0]),
         clients_n=nobody,
         descriptor_nD=np.empty((0, 0)),
         train_loss=0.0,
@@ -215,18 +222,18 @@ def score_start(federation: Federation, state: PromptState) -> RoundResult:
 def score(federation: Federation, state: PromptState) -> Scores:
     """Evaluate every client's prompt as it stands."""
     everyone = np.arange(state.num_clients, dtype=np.int64)
-    bench = bench_of(federation, everyone, state.rounds_done)
+    batch = batch_of(federation, everyone, state.rounds_done)
     return evaluate(
-        lambda images: federation.trainer.logits(bench, state, images),
+        lambda images: federation.trainer.logits(batch, state, images),
         federation.cohort,
         everywhere=state.rounds_done >= federation.rounds or federation.trainer.steps == 0,
     )
 
 
-def bench_of(federation: Federation, clients_n: IntArray, round_index: int) -> Bench:
+def batch_of(federation: Federation, clients_n: IntArray, round_index: int) -> ClientBatch:
     """Return what some clients work with in a round."""
     rows_n = torch.from_numpy(clients_n).to(federation.cohort.device)
-    return Bench(
+    return ClientBatch(
         tower=federation.tower,
         logit_scale=federation.logit_scale,
         shards=federation.cohort.train.rows(rows_n),
@@ -240,22 +247,22 @@ def begin(federation: Federation, initial_TW: torch.Tensor) -> PromptState:
     """Return the state before the first round."""
     everyone = np.arange(federation.cohort.num_clients, dtype=np.int64)
     state = PromptState.start(initial_TW, len(everyone))
-    return federation.trainer.begin(bench_of(federation, everyone, 0), state)
+    return federation.trainer.begin(batch_of(federation, everyone, 0), state)
 
 
-def _received(state: PromptState, outcome: Outcome) -> PromptState:
+def _received(state: PromptState, exchanged: ExchangeResult) -> PromptState:
     """Put what came back from the exchange in its place."""
-    rows_r = torch.from_numpy(outcome.clients_r).to(state.shared_NTW.device)
+    rows_r = torch.from_numpy(exchanged.clients_r).to(state.shared_NTW.device)
     extra = {}
-    for name, values in outcome.given.items():
+    for name, values in exchanged.given.items():
         kept = state.extra[name].clone()
         kept[rows_r] = torch.from_numpy(values).to(kept).reshape(-1, *kept.shape[1:])
         extra[name] = kept
-    return state.with_updates(outcome.clients_r, outcome.update_rM).replace(extra=extra)
+    return state.with_updates(exchanged.clients_r, exchanged.update_rM).replace(extra=extra)
 
 
 def _contribute(
-    federation: Federation, bench: Bench, state: PromptState, before_nM: FloatArray
+    federation: Federation, batch: ClientBatch, state: PromptState, before_nM: FloatArray
 ) -> Contribution:
     """Form what the participants bring to the exchange."""
     update_nM = state.updates()
@@ -263,11 +270,11 @@ def _contribute(
         tower=federation.tower,
         shared_NTW=state.shared_NTW,
         update_NM=update_nM,
-        shards=bench.shards,
+        shards=batch.shards,
     )
     return Contribution(
         round_index=state.rounds_done,
-        clients_n=bench.clients_n,
+        clients_n=batch.clients_n,
         num_clients=federation.cohort.num_clients,
         descriptor_nD=describe(federation.descriptor, view, federation.projection_dim),
         before_nM=before_nM,

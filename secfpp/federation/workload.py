@@ -1,6 +1,6 @@
 """What a run is about, loaded once: images, model, image features.
 
-open_clip is imported when a world is loaded, for it takes seconds. Features of regions of images
+open_clip is imported when a workload is loaded, for it takes seconds. Features of regions of images
 are computed when a method first asks for them.
 """
 
@@ -22,11 +22,11 @@ from secfpp.federation.cohort import Cohort, build_cohort
 from secfpp.learning.training import TextTower, pick_device
 from secfpp.seeds import Seeds
 
-__all__ = ["World", "load_world"]
+__all__ = ["Workload", "load_workload"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class World:
+class Workload:
     """Frozen model and cached features; the same for all seeds and methods."""
 
     domain_set: DomainSet
@@ -47,11 +47,11 @@ class World:
         Raises
         ------
         ConfigError
-            If this world cannot tell regions of images apart.
+            If this workload cannot tell regions of images apart.
         """
         if self.encode_regions is None:
             raise ConfigError(
-                "this world has no features of regions of images; give it `encode_regions`, or "
+                "this workload has no features of regions of images; give it `encode_regions`, or "
                 "leave out methods that look at regions"
             )
         return self.encode_regions()
@@ -65,7 +65,7 @@ class World:
         return build_cohort(self.domain_set, self.features, shards, self.device, patches)
 
 
-def load_world(config: WorkloadConfig, *, num_context: int) -> World:
+def load_workload(config: WorkloadConfig, *, num_context: int) -> Workload:
     """Load data and model, encode all images.
 
     Parameters
@@ -103,7 +103,7 @@ def load_world(config: WorkloadConfig, *, num_context: int) -> World:
     )
     features = encode_domains(clip, domain_set, config.cache_dir)
     tower = PromptedText(clip, domain_set.class_names, num_context)
-    return World(
+    return Workload(
         domain_set=domain_set,
         features=features,
         tower=tower,

@@ -18,14 +18,14 @@ import torch
 from secfpp.config.checks import require_positive
 from secfpp.learning.prompts import FloatArray, PromptState
 from secfpp.methods.interface import (
-    Bench,
     Card,
+    ClientBatch,
     Contribution,
+    ExchangeResult,
     IntArray,
     Method,
     MethodContext,
     MethodSettings,
-    Outcome,
 )
 from secfpp.methods.shared.averaging import bytes_of
 from secfpp.methods.shared.one_prompt import LossName, one_prompt
@@ -78,7 +78,7 @@ class CflSettings:
 class Cfl(TwoPhase):
     """All steps on one prompt; the cluster's number is kept for the server with each client."""
 
-    def begin(self, bench: Bench, state: PromptState) -> PromptState:
+    def begin(self, batch: ClientBatch, state: PromptState) -> PromptState:
         """Put all clients into one cluster."""
         count, device = state.num_clients, state.shared_NTW.device
         return state.replace(extra={CLUSTER: torch.zeros(count, dtype=torch.int64, device=device)})
@@ -141,7 +141,7 @@ class SplitClusters:
     reach: float
     """The farthest that Adam moves one number in a round: rate x steps."""
 
-    def __call__(self, contribution: Contribution) -> Outcome:
+    def __call__(self, contribution: Contribution) -> ExchangeResult:
         """Place, split, and give each participant its cluster's mean."""
         step_nM = contribution.update_nM - contribution.before_nM
         cluster_n = place_returning(contribution.sent["cluster"].astype(np.int64), step_nM)
@@ -155,7 +155,7 @@ class SplitClusters:
             own = cluster_n == cluster
             update_nM[own] = contribution.update_nM[own].mean(axis=0)
         size = update_nM.shape[1]
-        return Outcome(
+        return ExchangeResult(
             clients_r=contribution.clients_n,
             update_rM=update_nM,
             given={CLUSTER: cluster_n.astype(np.float64)},

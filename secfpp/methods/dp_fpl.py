@@ -24,13 +24,13 @@ from secfpp.errors import RunError
 from secfpp.learning.losses import Shards
 from secfpp.learning.prompts import FloatArray, PromptState
 from secfpp.methods.interface import (
-    Bench,
     Card,
+    ClientBatch,
     Contribution,
+    ExchangeResult,
     Method,
     MethodContext,
     MethodSettings,
-    Outcome,
 )
 from secfpp.methods.shared.averaging import broadcast, bytes_of
 from secfpp.methods.shared.low_rank import Factors, factorise, implied_gradient
@@ -117,32 +117,32 @@ class DpFpl:
     seeds: Seeds
     needs_patches: bool = False
 
-    def begin(self, bench: Bench, state: PromptState) -> PromptState:
+    def begin(self, batch: ClientBatch, state: PromptState) -> PromptState:
         """Start every local prompt at random: without length it would have no directions."""
         shape = state.local_NTW.shape
         start = torch.randn(shape, generator=self.seeds.torch("dp-fpl start"))
         return state.replace(local_NTW=self.settings.dpfpl_start * start.to(state.local_NTW))
 
-    def shared(self, bench: Bench, state: PromptState) -> tuple[PromptState, torch.Tensor]:
+    def shared(self, batch: ClientBatch, state: PromptState) -> tuple[PromptState, torch.Tensor]:
         """Take all steps of a round; p_G stays the same for all participants."""
         said = calibrate(self.privacy, self.settings, self.steps * self.rounds)
         stddev = said.noise_multiplier * said.sensitivity
         shared_TW, local_nTW = state.shared_NTW[0], state.local_NTW
-        start_snWK = self._directions(bench, local_nTW)
+        start_snWK = self._directions(batch, local_nTW)
         loss_n, count_n = torch.zeros(2, len(local_nTW), device=local_nTW.device).unbind()
         for step in range(self.steps):
-            bench.pulse()
+            batch.pulse()
             factors = factorise(local_nTW, start_snWK[step])
-            sums = self.sums(bench, shared_TW + local_nTW, factors, self.draw(bench.shards))
+            sums = self.sums(batch, shared_TW + local_nTW, factors, self.draw(batch.shards))
             loss_n, count_n = loss_n + sums.loss_n, count_n + sums.count_n
             shared_TW, local_nTW = self.descend(shared_TW, local_nTW, factors, sums.noised(stddev))
-            _check_finite(local_nTW, bench, step)
+            _check_finite(local_nTW, batch, step)
         moved = state.replace(
             shared_NTW=shared_TW.expand_as(state.shared_NTW).clone(), local_NTW=local_nTW
         )
         return moved, loss_n / count_n.clamp(min=1)
 
-    def local(self, bench: Bench, state: PromptState) -> tuple[PromptState, torch.Tensor]:
+    def local(self, batch: ClientBatch, state: PromptState) -> tuple[PromptState, torch.Tensor]:
         """Nothing is left to do after the exchange."""
         return state, torch.zeros(len(state.local_NTW), device=state.local_NTW.device)
 
@@ -150,9 +150,9 @@ class DpFpl:
         """Send nothing besides the gradients of p_G, step by step."""
         return {}
 
-    def logits(self, bench: Bench, state: PromptState, images: Shards) -> torch.Tensor:
+    def logits(self, batch: ClientBatch, state: PromptState, images: Shards) -> torch.Tensor:
         """Classify by the text features under p_G + p_L."""
-        return cosine_logits(bench, bench.tower(state.prompts()), images)
+        return cosine_logits(batch, batch.tower(state.prompts()), images)
 
     def draw(self, shards: Shards) -> torch.Tensor:
         """Draw a step's batch, bool (n, B): every image by itself, nobody knows which."""
@@ -160,13 +160,13 @@ class DpFpl:
         return torch.from_numpy(drawn_nB).to(shards.mask_NB.device)
 
     def sums(
-        self, bench: Bench, prompt_nTW: torch.Tensor, factors: Factors, drawn_nB: torch.Tensor
+        self, batch: ClientBatch, prompt_nTW: torch.Tensor, factors: Factors, drawn_nB: torch.Tensor
     ) -> ClippedSums:
         """Clip every drawn image's gradients of p_G, u and v as one vector, and sum them.
 
         Parameters
         ----------
-        bench : Bench
+        batch : ClientBatch
         prompt_nTW : Tensor of float32, (n, T, W)
             p_G + u v + r of each client.
         factors : Factors
@@ -181,11 +181,11 @@ class DpFpl:
         """
         owner_S, image_S = drawn_nB.nonzero(as_tuple=True)
         grad_STW, loss_S = image_gradients(
-            bench.tower,
+            batch.tower,
             prompt_nTW[owner_S],
-            bench.shards.features_NBE[owner_S, image_S],
-            bench.shards.labels_NB[owner_S, image_S],
-            bench.logit_scale,
+            batch.shards.features_NBE[owner_S, image_S],
+            batch.shards.labels_NB[owner_S, image_S],
+            batch.logit_scale,
         )
         grad_u_STK = grad_STW @ factors.v_NKW[owner_S].transpose(1, 2)
         grad_v_SKW = factors.u_NTK[owner_S].transpose(1, 2) @ grad_STW
@@ -223,7 +223,7 @@ class DpFpl:
         moved_nTW = local_nTW.double() - self.settings.dpfpl_lr_local * grad_nTW
         return moved_TW.to(shared_TW), moved_nTW.to(local_nTW)
 
-    def _directions(self, bench: Bench, local_nTW: torch.Tensor) -> torch.Tensor:
+    def _directions(self, batch: ClientBatch, local_nTW: torch.Tensor) -> torch.Tensor:
         """Draw where the power method starts in each step of a round, (steps, n, W, K)."""
         _, tokens, width = local_nTW.shape
         shape = (self.steps, width, min(self.settings.dpfpl_rank, tokens, width))
@@ -231,10 +231,10 @@ class DpFpl:
             torch.randn(
                 shape,
                 generator=self.seeds.torch(
-                    f"dp-fpl directions of client {client} in round {bench.round_index}"
+                    f"dp-fpl directions of client {client} in round {batch.round_index}"
                 ),
             )
-            for client in bench.clients_n
+            for client in batch.clients_n
         ]
         return torch.stack(drawn, dim=1).to(local_nTW)
 
@@ -246,7 +246,7 @@ class Broadcast:
     steps: int
     """Exchanges of a gradient of p_G behind it."""
 
-    def __call__(self, contribution: Contribution) -> Outcome:
+    def __call__(self, contribution: Contribution) -> ExchangeResult:
         """Count what the steps of the round sent: a gradient up and one down in each."""
         update_M = contribution.update_nM[0]
         numbers = self.steps * len(update_M)
@@ -311,11 +311,11 @@ def statement(settings: MethodSettings[DpFplSettings]) -> PrivacyStatement:
     return calibrate(settings.privacy, settings.own, training.local_steps * training.rounds)
 
 
-def _check_finite(local_nTW: torch.Tensor, bench: Bench, step: int) -> None:
+def _check_finite(local_nTW: torch.Tensor, batch: ClientBatch, step: int) -> None:
     """Stop with the client's number when a prompt is not finite."""
     bad_n = ~torch.isfinite(local_nTW).all(dim=(1, 2))
     if bool(bad_n.any()):
-        client = int(bench.clients_n[int(np.flatnonzero(bad_n.cpu().numpy())[0])])
+        client = int(batch.clients_n[int(np.flatnonzero(bad_n.cpu().numpy())[0])])
         raise RunError(
             f"the local prompt of client {client} is not finite at step {step}; lower "
             "dpfpl_lr_local and dpfpl_lr_shared"

@@ -14,10 +14,10 @@ from secfpp.config.privacy import PrivacyConfig
 from secfpp.methods.interface import (
     Card,
     Contribution,
+    ExchangeResult,
     Method,
     MethodContext,
     MethodSettings,
-    Outcome,
 )
 from secfpp.methods.shared.averaging import broadcast
 from secfpp.methods.shared.plans import one_level_shared
@@ -48,7 +48,7 @@ class NoisedMean:
     clip_norm: float
     noise_multiplier: float
 
-    def __call__(self, contribution: Contribution) -> Outcome:
+    def __call__(self, contribution: Contribution) -> ExchangeResult:
         """Move the common prompt by the noised mean of the clipped steps; all clients get it."""
         step_nM = contribution.update_nM - contribution.before_nM
         total_M = clip_rows(step_nM, self.clip_norm).sum(axis=0)

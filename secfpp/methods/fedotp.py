@@ -28,7 +28,7 @@ from secfpp.errors import ConfigError
 from secfpp.learning.joint_steps import train_jointly
 from secfpp.learning.losses import Shards, image_weights
 from secfpp.learning.prompts import FloatArray, PromptState
-from secfpp.methods.interface import Bench, Card, Method, MethodSettings
+from secfpp.methods.interface import Card, ClientBatch, Method, MethodSettings
 from secfpp.methods.shared.averaging import average_by_images
 from secfpp.methods.shared.one_prompt import LossName, one_prompt
 from secfpp.methods.shared.optimal_transport import balanced_plan, partial_plan
@@ -113,28 +113,28 @@ class FedOtp(TwoPhase):
     seeds: Seeds
     needs_patches: bool = True
 
-    def begin(self, bench: Bench, state: PromptState) -> PromptState:
+    def begin(self, batch: ClientBatch, state: PromptState) -> PromptState:
         """Start all local prompts beside the global one, at the same place."""
         generator = self.seeds.torch("fedotp local prompt")
         noise_TW = START_SCALE * torch.randn(state.initial_TW.shape, generator=generator)
         return state.replace(
             local_NTW=noise_TW.to(state.local_NTW).expand_as(state.local_NTW).clone(),
-            extra={"fedotp-images": bench.shards.mask_NB.sum(dim=1)},
+            extra={"fedotp-images": batch.shards.mask_NB.sum(dim=1)},
         )
 
-    def shared(self, bench: Bench, state: PromptState) -> tuple[PromptState, torch.Tensor]:
+    def shared(self, batch: ClientBatch, state: PromptState) -> tuple[PromptState, torch.Tensor]:
         """Take all steps on both prompts."""
-        patches_nBRE = _regions(bench.shards)
+        patches_nBRE = _regions(batch.shards)
         trained, loss_n = train_jointly(
             {"global": state.shared_NTW, "local": state.local_NTW},
-            lambda parts: self._loss(bench, patches_nBRE, state.initial_TW, parts),
+            lambda parts: self._loss(batch, patches_nBRE, state.initial_TW, parts),
             steps=self.plan.shared.steps,
             lr=self.plan.shared.lr,
-            pulse=bench.pulse,
+            pulse=batch.pulse,
         )
         return state.replace(shared_NTW=trained["global"], local_NTW=trained["local"]), loss_n
 
-    def local(self, bench: Bench, state: PromptState) -> tuple[PromptState, torch.Tensor]:
+    def local(self, batch: ClientBatch, state: PromptState) -> tuple[PromptState, torch.Tensor]:
         """Do nothing: a client goes on with the mean and its own local prompt."""
         return state, torch.zeros(len(state.shared_NTW), device=state.shared_NTW.device)
 
@@ -142,17 +142,17 @@ class FedOtp(TwoPhase):
         """Send how many images a client has."""
         return {"images": state.extra["fedotp-images"].double().cpu().numpy()}
 
-    def logits(self, bench: Bench, state: PromptState, images: Shards) -> torch.Tensor:
+    def logits(self, batch: ClientBatch, state: PromptState, images: Shards) -> torch.Tensor:
         """Classify by transport, some images of every client at a time."""
         patches_NBRE = _regions(images)
-        text_NPCE = _text(bench, state.shared_NTW, state.initial_TW + state.local_NTW)
+        text_NPCE = _text(batch, state.shared_NTW, state.initial_TW + state.local_NTW)
         cells = patches_NBRE.shape[2] * text_NPCE.shape[:3].numel()
         portions = torch.split(patches_NBRE, max(1, CELLS_AT_ONCE // cells), dim=1)
-        return torch.cat([self._score(bench, part, text_NPCE) for part in portions], dim=1)
+        return torch.cat([self._score(batch, part, text_NPCE) for part in portions], dim=1)
 
     def _loss(
         self,
-        bench: Bench,
+        batch: ClientBatch,
         patches_nBRE: torch.Tensor,
         initial_TW: torch.Tensor,
         parts: Mapping[str, torch.Tensor],
@@ -162,37 +162,37 @@ class FedOtp(TwoPhase):
         Alignment is the class-balanced mean of 1 - transported cosine of the own class per mass.
         """
         terms = self.plan.shared.terms
-        text_nPCE = _text(bench, parts["global"], initial_TW + parts["local"])
-        logits_nBC = self._score(bench, patches_nBRE, text_nPCE)
-        labels_nB = bench.shards.labels_NB
+        text_nPCE = _text(batch, parts["global"], initial_TW + parts["local"])
+        logits_nBC = self._score(batch, patches_nBRE, text_nPCE)
+        labels_nB = batch.shards.labels_NB
         surprise_nB = functional.cross_entropy(
             logits_nBC.transpose(1, 2), labels_nB, reduction="none"
         )
         num_classes = logits_nBC.shape[2]
-        weight_nB = image_weights(bench.shards, num_classes, balanced=terms.balanced)
+        weight_nB = image_weights(batch.shards, num_classes, balanced=terms.balanced)
         loss_n = (weight_nB * surprise_nB).sum(dim=1)
         if terms.alignment_weight == 0:
             return loss_n
         own_nB = logits_nBC.gather(2, labels_nB[..., None]).squeeze(2)
-        own_nB = own_nB / (bench.logit_scale * self.settings.fedotp_mass)
-        weight_nB = image_weights(bench.shards, num_classes, balanced=True)
+        own_nB = own_nB / (batch.logit_scale * self.settings.fedotp_mass)
+        weight_nB = image_weights(batch.shards, num_classes, balanced=True)
         return loss_n + terms.alignment_weight * (weight_nB * (1 - own_nB)).sum(dim=1)
 
     def _score(
-        self, bench: Bench, patches_nBRE: torch.Tensor, text_nPCE: torch.Tensor
+        self, batch: ClientBatch, patches_nBRE: torch.Tensor, text_nPCE: torch.Tensor
     ) -> torch.Tensor:
         return transport_logits(
             patches_nBRE,
             text_nPCE,
-            logit_scale=bench.logit_scale,
+            logit_scale=batch.logit_scale,
             eps=self.settings.fedotp_eps,
             mass=self.settings.fedotp_mass,
         )
 
 
-def _text(bench: Bench, *prompts_nTW: torch.Tensor) -> torch.Tensor:
+def _text(batch: ClientBatch, *prompts_nTW: torch.Tensor) -> torch.Tensor:
     """Return text features under each of a client's prompts, (n, P, C, E)."""
-    text = bench.tower(torch.cat(prompts_nTW))
+    text = batch.tower(torch.cat(prompts_nTW))
     return text.view(len(prompts_nTW), -1, *text.shape[1:]).transpose(0, 1)
 
 

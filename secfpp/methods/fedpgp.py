@@ -19,7 +19,7 @@ from secfpp.config.checks import require, require_positive
 from secfpp.learning.joint_steps import train_jointly
 from secfpp.learning.losses import prompt_loss
 from secfpp.learning.prompts import FloatArray, PromptState
-from secfpp.methods.interface import Bench, Card, Method, MethodSettings
+from secfpp.methods.interface import Card, ClientBatch, Method, MethodSettings
 from secfpp.methods.shared.averaging import average_by_images
 from secfpp.methods.shared.one_prompt import LossName, one_prompt
 from secfpp.methods.shared.trainers import TwoPhase
@@ -87,45 +87,45 @@ class FedPgp(TwoPhase):
     settings: FedPgpSettings
     seeds: Seeds
 
-    def begin(self, bench: Bench, state: PromptState) -> PromptState:
+    def begin(self, batch: ClientBatch, state: PromptState) -> PromptState:
         """Draw every client's U and V."""
         count, tokens, width = state.local_NTW.shape
         rank = self.settings.fedpgp_rank
         u_nTR = self._draw("U", (count, tokens, rank)).to(state.local_NTW)
         v_nRW = self._draw("V", (count, rank, width)).to(state.local_NTW)
-        images_n = bench.shards.mask_NB.sum(dim=1)
+        images_n = batch.shards.mask_NB.sum(dim=1)
         return _with_factors(state.replace(extra={"fedpgp-images": images_n}), u_nTR, v_nRW)
 
-    def shared(self, bench: Bench, state: PromptState) -> tuple[PromptState, torch.Tensor]:
+    def shared(self, batch: ClientBatch, state: PromptState) -> tuple[PromptState, torch.Tensor]:
         """Take all steps on sigma, U and V."""
         with torch.no_grad():
-            frozen_CE = bench.tower(state.initial_TW[None])[0]
+            frozen_CE = batch.tower(state.initial_TW[None])[0]
         trained, loss_n = train_jointly(
             {
                 "sigma": state.shared_NTW,
                 "u": state.extra["fedpgp-u"],
                 "v": state.extra["fedpgp-v"],
             },
-            lambda parts: self.loss(bench, frozen_CE, parts),
+            lambda parts: self.loss(batch, frozen_CE, parts),
             steps=self.plan.shared.steps,
             lr=self.plan.shared.lr,
-            pulse=bench.pulse,
+            pulse=batch.pulse,
         )
         after = _with_factors(state, trained["u"], trained["v"])
         return after.replace(shared_NTW=trained["sigma"]), loss_n
 
     def loss(
-        self, bench: Bench, frozen_CE: torch.Tensor, parts: Mapping[str, torch.Tensor]
+        self, batch: ClientBatch, frozen_CE: torch.Tensor, parts: Mapping[str, torch.Tensor]
     ) -> torch.Tensor:
         """Return cross-entropy + mu x contrastive loss, (n,)."""
         sigma_nTW = parts["sigma"]
         whole_nTW = sigma_nTW + parts["u"] @ parts["v"]
-        text = bench.tower(torch.cat([sigma_nTW, whole_nTW]))
+        text = batch.tower(torch.cat([sigma_nTW, whole_nTW]))
         sigma_nCE, whole_nCE = text[: len(sigma_nTW)], text[len(sigma_nTW) :]
         contrast_n = contrastive_loss(
             frozen_CE, sigma_nCE, whole_nCE, self.settings.fedpgp_temperature
         )
-        entropy_n = prompt_loss(whole_nCE, bench.shards, bench.logit_scale, self.plan.shared.terms)
+        entropy_n = prompt_loss(whole_nCE, batch.shards, batch.logit_scale, self.plan.shared.terms)
         return entropy_n + self.settings.fedpgp_mu * contrast_n
 
     def sent(self, state: PromptState) -> Mapping[str, FloatArray]:

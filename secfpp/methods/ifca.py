@@ -18,7 +18,14 @@ from secfpp.config.checks import require_positive
 from secfpp.config.clustering import ClusteringConfig
 from secfpp.learning.losses import Shards, prompt_loss
 from secfpp.learning.prompts import FloatArray, PromptState
-from secfpp.methods.interface import Bench, Card, Contribution, Method, MethodSettings, Outcome
+from secfpp.methods.interface import (
+    Card,
+    ClientBatch,
+    Contribution,
+    ExchangeResult,
+    Method,
+    MethodSettings,
+)
 from secfpp.methods.shared.averaging import bytes_of
 from secfpp.methods.shared.one_prompt import LossName, one_prompt
 from secfpp.methods.shared.trainers import TwoPhase, cosine_logits
@@ -60,7 +67,7 @@ class Ifca(TwoPhase):
     """Standard deviation of the start of each, around the public start."""
     seeds: Seeds
 
-    def begin(self, bench: Bench, state: PromptState) -> PromptState:
+    def begin(self, batch: ClientBatch, state: PromptState) -> PromptState:
         """Draw the server's prompts and give them to all clients."""
         count, tokens, width = state.shared_NTW.shape
         generator = self.seeds.torch("ifca prompts")
@@ -73,18 +80,18 @@ class Ifca(TwoPhase):
             }
         )
 
-    def shared(self, bench: Bench, state: PromptState) -> tuple[PromptState, torch.Tensor]:
+    def shared(self, batch: ClientBatch, state: PromptState) -> tuple[PromptState, torch.Tensor]:
         """Choose a prompt and train it."""
-        choice_n = self.choose(bench, state)
+        choice_n = self.choose(batch, state)
         chosen = state.replace(
             shared_NTW=_held(state)[choice_n], extra={**state.extra, CHOICE: choice_n}
         )
-        return super().shared(bench, chosen)
+        return super().shared(batch, chosen)
 
-    def local(self, bench: Bench, state: PromptState) -> tuple[PromptState, torch.Tensor]:
+    def local(self, batch: ClientBatch, state: PromptState) -> tuple[PromptState, torch.Tensor]:
         """Take the best of the new prompts as the client's own."""
-        own = state.replace(shared_NTW=_held(state)[self.choose(bench, state)])
-        return super().local(bench, own)
+        own = state.replace(shared_NTW=_held(state)[self.choose(batch, state)])
+        return super().local(batch, own)
 
     def sent(self, state: PromptState) -> Mapping[str, FloatArray]:
         """Send the choice; the server's own prompts go along, for it keeps none elsewhere."""
@@ -93,21 +100,21 @@ class Ifca(TwoPhase):
             "held": state.extra[HELD].double().flatten(1).cpu().numpy(),
         }
 
-    def logits(self, bench: Bench, state: PromptState, images: Shards) -> torch.Tensor:
+    def logits(self, batch: ClientBatch, state: PromptState, images: Shards) -> torch.Tensor:
         """Classify by the prompt that fits the client's training images best."""
-        text_KCE = bench.tower(_held(state))
-        return cosine_logits(bench, text_KCE[self.choose(bench, state)], images)
+        text_KCE = batch.tower(_held(state))
+        return cosine_logits(batch, text_KCE[self.choose(batch, state)], images)
 
     @torch.no_grad()
-    def choose(self, bench: Bench, state: PromptState) -> torch.Tensor:
+    def choose(self, batch: ClientBatch, state: PromptState) -> torch.Tensor:
         """Return the prompt with the lowest loss on each client's training images, (n,) int64."""
-        text_KCE = bench.tower(_held(state))
-        count = len(bench.clients_n)
+        text_KCE = batch.tower(_held(state))
+        count = len(batch.clients_n)
         losses = [
             prompt_loss(
                 text_CE.expand(count, -1, -1),
-                bench.shards,
-                bench.logit_scale,
+                batch.shards,
+                batch.logit_scale,
                 self.plan.shared.terms,
             )
             for text_CE in text_KCE
@@ -121,7 +128,7 @@ def _held(state: PromptState) -> torch.Tensor:
     return held_KTW
 
 
-def average_by_choice(contribution: Contribution) -> Outcome:
+def average_by_choice(contribution: Contribution) -> ExchangeResult:
     """Average prompts by choice and send all of them to all clients.
 
     A client that sat the round out has made no choice: P_G is the first prompt for it, until it
@@ -134,7 +141,7 @@ def average_by_choice(contribution: Contribution) -> Outcome:
         held_KM[j] = contribution.update_nM[choice_n == j].mean(axis=0)
     newest_N = np.zeros(contribution.num_clients, dtype=np.int64)
     newest_N[contribution.clients_n] = choice_n
-    return Outcome(
+    return ExchangeResult(
         clients_r=np.arange(contribution.num_clients, dtype=np.int64),
         update_rM=held_KM[newest_N],
         given={HELD: np.tile(held_KM.reshape(1, -1), (contribution.num_clients, 1))},

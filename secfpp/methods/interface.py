@@ -25,7 +25,7 @@ from secfpp.seeds import Seeds
 
 __all__ = [
     "AnyMethod",
-    "Bench",
+    "ClientBatch",
     "Card",
     "Contribution",
     "Exchange",
@@ -34,7 +34,7 @@ __all__ = [
     "MethodContext",
     "MethodSettings",
     "NoSettings",
-    "Outcome",
+    "ExchangeResult",
     "RoundPlan",
     "TrainedSteps",
     "Trainer",
@@ -113,7 +113,7 @@ class Contribution:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Outcome:
+class ExchangeResult:
     """What comes back from the exchange."""
 
     clients_r: IntArray
@@ -125,7 +125,7 @@ class Outcome:
     bytes_client: int = 0
     """Sent and received by one client, where no protocol counts its own traffic."""
     k: int | None = None
-    """Groups that were formed, where there are groups."""
+    """Clusters that were formed, where there are clusters."""
     labels_n: IntArray | None = None
     """Group of each participant, if the policy opens it."""
     ledger: tuple[LedgerEntry, ...] = ()
@@ -135,7 +135,7 @@ class Outcome:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Bench:
+class ClientBatch:
     """What some clients work with: the frozen tower, and their own images."""
 
     tower: TextTower
@@ -155,7 +155,7 @@ class Bench:
 class Trainer(Protocol):
     """Local work of a method and how its clients classify; see `secfpp.methods.shared.trainers`.
 
-    States have a row for each of the n clients on the bench; row i of what comes back depends on
+    States have a row for each of the n clients on the batch; row i of what comes back depends on
     row i alone, unless the method's card says what clients exchange in between.
     """
 
@@ -167,26 +167,26 @@ class Trainer(Protocol):
     def needs_patches(self) -> bool:
         """Whether it looks at regions of images."""
 
-    def begin(self, bench: Bench, state: PromptState) -> PromptState:
+    def begin(self, batch: ClientBatch, state: PromptState) -> PromptState:
         """Before the first round: add what the method keeps with every client."""
 
-    def shared(self, bench: Bench, state: PromptState) -> tuple[PromptState, torch.Tensor]:
+    def shared(self, batch: ClientBatch, state: PromptState) -> tuple[PromptState, torch.Tensor]:
         """Work before the exchange; with the loss of each client, (n,) float32."""
 
-    def local(self, bench: Bench, state: PromptState) -> tuple[PromptState, torch.Tensor]:
+    def local(self, batch: ClientBatch, state: PromptState) -> tuple[PromptState, torch.Tensor]:
         """Work after it; the same."""
 
     def sent(self, state: PromptState) -> Mapping[str, FloatArray]:
         """Return what clients send besides P_G, one row each."""
 
-    def logits(self, bench: Bench, state: PromptState, images: Shards) -> torch.Tensor:
+    def logits(self, batch: ClientBatch, state: PromptState, images: Shards) -> torch.Tensor:
         """Score images, one row of them a client, for every class: (n, B, C) float32."""
 
 
 class Exchange(Protocol):
     """The part of a round in which clients depend on one another."""
 
-    def __call__(self, contribution: Contribution) -> Outcome:
+    def __call__(self, contribution: Contribution) -> ExchangeResult:
         """Turn contributions into what each client gets."""
 
 

@@ -16,7 +16,7 @@ import torch
 from secfpp.config.checks import require_positive
 from secfpp.config.privacy import PrivacyConfig
 from secfpp.learning.prompts import FloatArray, PromptState
-from secfpp.methods.interface import Bench, Card, Method, MethodSettings
+from secfpp.methods.interface import Card, ClientBatch, Method, MethodSettings
 from secfpp.methods.shared.averaging import average_all
 from secfpp.methods.shared.plans import one_level_shared
 from secfpp.methods.shared.trainers import TwoPhase
@@ -69,9 +69,9 @@ class NoisedSteps(TwoPhase):
     rounds: int
     clip_norm: float
 
-    def shared(self, bench: Bench, state: PromptState) -> tuple[PromptState, torch.Tensor]:
+    def shared(self, batch: ClientBatch, state: PromptState) -> tuple[PromptState, torch.Tensor]:
         """Take the steps; P_G becomes what is sent, and so what others may see."""
-        trained, loss_n = super().shared(bench, state)
+        trained, loss_n = super().shared(batch, state)
         said = calibrate(self.privacy, self.rounds, self.clip_norm)
         step_nTW = (trained.shared_NTW.double() - state.shared_NTW.double()).cpu().numpy()
         sent_nM = noised_rows(

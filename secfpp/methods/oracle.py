@@ -1,17 +1,17 @@
 """Oracle: P_G + P_L with the true domains as clusters; the most that clustering can give."""
 
 from secfpp.methods.interface import Card, Method, MethodContext, NoSettings
-from secfpp.methods.shared.fixed_groups import FixedGroups
+from secfpp.methods.shared.fixed_clusters import FixedClusters
 from secfpp.methods.shared.plans import two_level
 from secfpp.methods.shared.trainers import two_phase
 
 __all__ = ["METHOD"]
 
 
-def true_domains(context: MethodContext[NoSettings]) -> FixedGroups:
+def true_domains(context: MethodContext[NoSettings]) -> FixedClusters:
     """Group clients by the domain that only a simulation knows."""
-    return FixedGroups(
-        group_N=context.domain_N, min_cluster_size=context.settings.clustering.min_cluster_size
+    return FixedClusters(
+        cluster_N=context.domain_N, min_cluster_size=context.settings.clustering.min_cluster_size
     )
 
 

@@ -17,7 +17,7 @@ from torch.nn import functional
 from secfpp.config.checks import require_positive
 from secfpp.learning.losses import Shards
 from secfpp.learning.prompts import PromptState
-from secfpp.methods.interface import Bench, Card, Method, MethodSettings
+from secfpp.methods.interface import Card, ClientBatch, Method, MethodSettings
 from secfpp.methods.shared.averaging import average_all
 from secfpp.methods.shared.plans import one_level_shared
 from secfpp.methods.shared.trainers import TwoPhase
@@ -74,13 +74,13 @@ class PFedPrompt(TwoPhase):
 
     settings: PFedPromptSettings
 
-    def logits(self, bench: Bench, state: PromptState, images: Shards) -> torch.Tensor:
+    def logits(self, batch: ClientBatch, state: PromptState, images: Shards) -> torch.Tensor:
         """Add alpha x attention over the client's own training images to CLIP's logits."""
-        logits_nSC = super().logits(bench, state, images)
+        logits_nSC = super().logits(batch, state, images)
         if self.settings.pfedprompt_alpha == 0:
             return logits_nSC
         attention_nSC = attend(
-            images.features_NBE, bench.shards, logits_nSC.shape[2], self.settings.pfedprompt_beta
+            images.features_NBE, batch.shards, logits_nSC.shape[2], self.settings.pfedprompt_beta
         )
         return logits_nSC + self.settings.pfedprompt_alpha * attention_nSC
 

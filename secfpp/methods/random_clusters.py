@@ -1,23 +1,23 @@
-"""Random clusters: P_G + P_L with groups drawn by lot; what the right groups are worth."""
+"""Random clusters: P_G + P_L with clusters drawn by lot; what the right clusters are worth."""
 
 import numpy as np
 
 from secfpp.methods.interface import Card, Method, MethodContext, NoSettings
-from secfpp.methods.shared.fixed_groups import FixedGroups
+from secfpp.methods.shared.fixed_clusters import FixedClusters
 from secfpp.methods.shared.plans import two_level
 from secfpp.methods.shared.trainers import two_phase
 
 __all__ = ["METHOD"]
 
 
-def draw_groups(context: MethodContext[NoSettings]) -> FixedGroups:
-    """Deal the clients into k groups of nearly equal size."""
+def draw_clusters(context: MethodContext[NoSettings]) -> FixedClusters:
+    """Deal the clients into k clusters of nearly equal size."""
     count = len(context.domain_N)
     k = min(context.settings.clustering.k or len(np.unique(context.domain_N)), count)
     dealt_N = np.arange(count, dtype=np.int64) % k
-    group_N = context.seeds.numpy("random clusters").permutation(dealt_N)
-    return FixedGroups(
-        group_N=group_N, min_cluster_size=context.settings.clustering.min_cluster_size
+    cluster_N = context.seeds.numpy("random clusters").permutation(dealt_N)
+    return FixedClusters(
+        cluster_N=cluster_N, min_cluster_size=context.settings.clustering.min_cluster_size
     )
 
 
@@ -26,12 +26,12 @@ METHOD = Method(
         name="random-clusters",
         title="P_G + P_L, random clusters",
         sends="its P_G, in the clear, to the server",
-        gets="the mean P_G of a random group",
+        gets="the mean P_G of a random cluster",
         keeps="P_L and its images",
         privacy="none: the server sees every P_G",
-        source="ablation: k groups by lot",
+        source="ablation: k clusters by lot",
     ),
     settings=NoSettings,
     trainer=two_phase(two_level),
-    begin=draw_groups,
+    begin=draw_clusters,
 )

@@ -12,7 +12,7 @@ from secfpp.config.training import TrainingConfig
 from secfpp.experiment.config import RunConfig
 from secfpp.experiment.experiment import run_experiment
 from secfpp.methods.registry import MethodName
-from tests.federation.toy import TOY_PARTITION, T, toy_world
+from tests.federation.toy import TOY_PARTITION, T, toy_workload
 
 ROUNDS = 3
 
@@ -40,4 +40,4 @@ def run_cells(path: Path, config: CompareConfig, *, leave_out: tuple[str, ...] =
     folder = CompareFolder.create(config, path)
     for cell in list_cells(config):
         if cell.name not in leave_out:
-            run_experiment(folder.order(cell), world=toy_world(), opener=plain_opener)
+            run_experiment(folder.order(cell), workload=toy_workload(), opener=plain_opener)

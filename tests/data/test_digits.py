@@ -9,8 +9,8 @@ from secfpp.data.digits import (
     PRETRAINING_PER_CLASS,
     REFERENCE_CHECKSUMS,
     build_digits,
-    deal_mnist,
     differs_from_reference,
+    split_mnist,
 )
 from secfpp.data.sources import (
     FEDERATION_FONTS,
@@ -60,8 +60,8 @@ def test_content_is_the_recorded_one_when_the_sources_are(digits):
 
 def test_every_mnist_image_is_dealt_once_and_none_looks_like_another():
     images_NHW, labels_N = read_mnist()
-    deal = deal_mnist(labels_N)
-    parts = [deal.pretraining, deal.mnist, deal.mnistm, deal.rot180]
+    split = split_mnist(labels_N)
+    parts = [split.pretraining, split.mnist, split.mnistm, split.rot180]
     assert [len(p) for p in parts] == [10 * PRETRAINING_PER_CLASS, *[10 * IMAGES_PER_CLASS] * 3]
     assert len(set(np.concatenate(parts).tolist())) == 5000
     looks = [{images_NHW[i].tobytes() for i in part} for part in parts]
@@ -77,7 +77,7 @@ def test_pretraining_shares_no_font_and_no_photograph_with_the_federation():
 
 def test_rot180_is_upside_down_and_synth_is_coloured(digits):
     images_NHW, labels_N = read_mnist()
-    first = deal_mnist(labels_N).rot180[0]
+    first = split_mnist(labels_N).rot180[0]
     rot180 = digits.domains[2].images_NHW3[0, 2:30, 2:30, 0]
     np.testing.assert_array_equal(rot180[::-1, ::-1], images_NHW[first])
     synth = digits.domains[4].images_NHW3.astype(int)

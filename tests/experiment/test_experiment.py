@@ -18,7 +18,7 @@ from secfpp.experiment.run_folder import RunFolder
 from secfpp.experiment.units import Silence
 from secfpp.federation.round import RoundRecord
 from secfpp.methods.registry import MethodName
-from tests.federation.toy import TOY_PARTITION, T, toy_world
+from tests.federation.toy import TOY_PARTITION, T, toy_workload
 
 METHODS: tuple[MethodName, ...] = ("zero-shot", "local-only", "promptfl", "secfpp-plain", "secfpp")
 
@@ -59,7 +59,7 @@ class StopAfter(Silence):
 
 
 def run(settings: RunConfig, observer: Silence | None = None) -> Path:
-    summary = run_experiment(settings, observer, world=toy_world(), opener=plain_opener)
+    summary = run_experiment(settings, observer, workload=toy_workload(), opener=plain_opener)
     return summary.folder
 
 

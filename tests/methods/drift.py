@@ -11,12 +11,12 @@ from secfpp.config.checks import require
 from secfpp.methods.interface import (
     Card,
     Contribution,
+    ExchangeResult,
     Method,
     MethodContext,
     MethodSettings,
-    Outcome,
 )
-from secfpp.methods.shared.averaging import average_groups
+from secfpp.methods.shared.averaging import average_clusters
 from secfpp.methods.shared.plans import one_level_shared
 from secfpp.methods.shared.trainers import TwoPhase
 from secfpp.seeds import Seeds
@@ -40,10 +40,10 @@ class Drift:
 
     share: float
 
-    def __call__(self, contribution: Contribution) -> Outcome:
+    def __call__(self, contribution: Contribution) -> ExchangeResult:
         """Return a mixture of each participant's own update and the mean."""
         together_n = np.zeros(len(contribution.clients_n), dtype=np.int64)
-        mean = average_groups(contribution, together_n, min_cluster_size=1)
+        mean = average_clusters(contribution, together_n, min_cluster_size=1)
         moved_nM = (1 - self.share) * contribution.update_nM + self.share * mean.update_rM
         return replace(mean, update_rM=moved_nM)
 

@@ -18,7 +18,7 @@ from secfpp.methods.interface import AnyMethod, MethodContext
 from secfpp.methods.registry import MethodName
 from secfpp.seeds import Seeds
 from tests.experiment.test_experiment import StopAfter, plain_opener, without_seconds
-from tests.federation.toy import SCALE, TOY_PARTITION, T, ToyTower, toy_cohort, toy_world
+from tests.federation.toy import SCALE, TOY_PARTITION, T, ToyTower, toy_cohort, toy_workload
 
 
 def toy_config() -> RunConfig:
@@ -62,13 +62,13 @@ def resumed_equals_uninterrupted(name: MethodName, folder: Path) -> None:
             out=out,
         )
 
-    whole = run_experiment(settings(folder / "whole"), world=toy_world(), opener=plain_opener)
+    whole = run_experiment(settings(folder / "whole"), workload=toy_workload(), opener=plain_opener)
     with pytest.raises(RunInterruptedError):
         run_experiment(
-            settings(folder / "parts"), StopAfter(2), world=toy_world(), opener=plain_opener
+            settings(folder / "parts"), StopAfter(2), workload=toy_workload(), opener=plain_opener
         )
     parts = run_experiment(
-        RunConfig(resume=folder / "parts"), world=toy_world(), opener=plain_opener
+        RunConfig(resume=folder / "parts"), workload=toy_workload(), opener=plain_opener
     )
     assert without_seconds(parts.folder) == without_seconds(whole.folder)
     states = [

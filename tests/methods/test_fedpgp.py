@@ -19,7 +19,7 @@ from secfpp.methods.fedpgp import (
     contrastive_loss,
     trainer,
 )
-from secfpp.methods.interface import Bench
+from secfpp.methods.interface import ClientBatch
 from secfpp.methods.shared.averaging import average_by_images
 from secfpp.seeds import Seeds
 from tests.federation.toy import SCALE, T, ToyTower, W, ragged_shards
@@ -27,8 +27,8 @@ from tests.methods.personal import federation, resumed_equals_uninterrupted, toy
 from tests.methods.test_registry import contribution
 
 
-def bench() -> Bench:
-    return Bench(
+def batch() -> ClientBatch:
+    return ClientBatch(
         tower=ToyTower(),
         logit_scale=SCALE,
         shards=ragged_shards((4, 7, 2)),
@@ -59,7 +59,7 @@ def gradients_of_loss(made: FedPgp, start: PromptState) -> tuple[torch.Tensor, .
     parts = {"sigma": start.shared_NTW, "u": extra["fedpgp-u"], "v": extra["fedpgp-v"]}
     parts = {name: rows.clone().requires_grad_(True) for name, rows in parts.items()}
     frozen_CE = ToyTower()(start.initial_TW[None])[0]
-    return torch.autograd.grad(made.loss(bench(), frozen_CE, parts).sum(), list(parts.values()))
+    return torch.autograd.grad(made.loss(batch(), frozen_CE, parts).sum(), list(parts.values()))
 
 
 def test_one_step_follows_the_gradient_of_the_written_loss() -> None:
@@ -68,8 +68,8 @@ def test_one_step_follows_the_gradient_of_the_written_loss() -> None:
     own = FedPgpSettings(fedpgp_loss="plain")
     one_step = RunConfig(training=TrainingConfig(local_steps=1, shared_steps=1))
     made = trainer(replace(one_step.settings_of(METHOD), own=own), Seeds(3))
-    start = made.begin(bench(), state())
-    after, loss_n = made.shared(bench(), start)
+    start = made.begin(batch(), state())
+    after, loss_n = made.shared(batch(), start)
     own_n = gradients_of_loss(made, start)
     client, count, tower, shards = 2, 2, ToyTower(), ragged_shards((4, 7, 2))
     sigma = start.shared_NTW[client].clone().requires_grad_(True)
@@ -102,12 +102,12 @@ def test_one_step_follows_the_gradient_of_the_written_loss() -> None:
 def test_whole_prompt_is_sigma_plus_low_rank() -> None:
     settings = replace(toy_config().settings_of(METHOD), own=FedPgpSettings(fedpgp_rank=1))
     made = trainer(settings, Seeds(0))
-    after, _ = made.shared(bench(), made.begin(bench(), state()))
+    after, _ = made.shared(batch(), made.begin(batch(), state()))
     low_rank = after.prompts() - after.shared_NTW
     product = after.extra["fedpgp-u"] @ after.extra["fedpgp-v"]
     torch.testing.assert_close(low_rank, product)
     assert (torch.linalg.matrix_rank(product) == 1).all()
-    final, loss_n = made.local(bench(), after)
+    final, loss_n = made.local(batch(), after)
     assert torch.equal(final.local_NTW, after.local_NTW)
     assert loss_n.tolist() == [0.0] * 3
 
@@ -115,7 +115,7 @@ def test_whole_prompt_is_sigma_plus_low_rank() -> None:
 def test_factors_are_drawn_by_seed_and_differ_by_client() -> None:
     first, again, other = (
         trainer(toy_config().settings_of(METHOD), Seeds(seed))
-        .begin(bench(), state())
+        .begin(batch(), state())
         .extra["fedpgp-u"]
         for seed in (0, 0, 1)
     )
@@ -129,10 +129,10 @@ def test_server_weighs_by_images_and_counts_bytes() -> None:
         contribution([[1.0, 0.0], [4.0, 3.0]], clients=[1, 2]),
         sent={"images": np.array([1.0, 2.0])},
     )
-    outcome = average_by_images(sent)
-    assert np.allclose(outcome.update_rM, np.tile([3.0, 2.0], (3, 1)))
-    assert outcome.clients_r.tolist() == [0, 1, 2]
-    assert outcome.bytes_client == 4 * (2 + 1 + 2)
+    result = average_by_images(sent)
+    assert np.allclose(result.update_rM, np.tile([3.0, 2.0], (3, 1)))
+    assert result.clients_r.tolist() == [0, 1, 2]
+    assert result.bytes_client == 4 * (2 + 1 + 2)
 
 
 def test_low_rank_part_stays_with_its_client() -> None:

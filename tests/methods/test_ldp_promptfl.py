@@ -9,7 +9,7 @@ from secfpp.config.privacy import PrivacyConfig
 from secfpp.config.training import TrainingConfig
 from secfpp.experiment.config import RunConfig
 from secfpp.learning.prompts import PromptState
-from secfpp.methods.interface import Bench
+from secfpp.methods.interface import ClientBatch
 from secfpp.methods.ldp_promptfl import METHOD, LdpPromptFlSettings, noised_rows
 from secfpp.seeds import Seeds
 from tests.federation.toy import SCALE, T, ToyTower, W, ragged_shards
@@ -42,7 +42,7 @@ def test_without_noise_rows_are_clipped_steps() -> None:
 
 def test_what_enters_the_exchange_is_noised_already() -> None:
     trainer = METHOD.trainer(SETTINGS, Seeds(0))
-    bench = Bench(
+    batch = ClientBatch(
         tower=ToyTower(),
         logit_scale=SCALE,
         shards=ragged_shards(),
@@ -53,7 +53,7 @@ def test_what_enters_the_exchange_is_noised_already() -> None:
     assert METHOD.statement is not None
     said = METHOD.statement(SETTINGS)
     stddev = said.noise_multiplier * said.sensitivity
-    drawn = np.concatenate([trainer.shared(bench, state)[0].updates() for _ in range(200)])
+    drawn = np.concatenate([trainer.shared(batch, state)[0].updates() for _ in range(200)])
     assert said.clip_norm < 0.2 * stddev * np.sqrt(T * W)
     assert drawn.std() == pytest.approx(stddev, rel=0.05)
     norms = np.linalg.norm(drawn, axis=1)

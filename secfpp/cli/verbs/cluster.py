@@ -70,7 +70,7 @@ class Cluster(Verb):
     """Divide each feature by its standard deviation, under sharing: nobody learns one."""
     norm_bound: float | None = None
     """Public bound on a vector's distance from the mean, in standard deviations with
-    `--standardize`. Who is over it is left out. Default: the power of two above all."""
+    `--standardize`. A row over it is rejected. Default: the power of two above all."""
     value_bound: float | None = None
     """Public bound on the magnitude of any number of the file. Default: as above."""
     owners: int | None = None
@@ -215,9 +215,9 @@ def _shown(
     else:
         parts.append("labels stay with their owners (--reveal assignments opens them)")
     parts.extend(Text(f"precision: {what}", style="yellow") for what in lost)
-    left_out = np.flatnonzero(result.left_out_N)
-    if len(left_out):
-        parts.append(f"{len(left_out)} of {n} rows are over --norm-bound and were left out")
+    rejected = np.flatnonzero(result.left_out_N)
+    if len(rejected):
+        parts.append(f"{len(rejected)} of {n} rows are over --norm-bound and were rejected")
     withheld = int(result.too_small_N.sum())
     if withheld:
         parts.append(

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
-from secfpp.data.digits import CLASS_NAMES, contrasting_colours, deal_mnist, pad_mnist
+from secfpp.data.digits import CLASS_NAMES, contrasting_colours, pad_mnist, split_mnist
 from secfpp.data.drawing import IMAGE_SIZE, blend_difference, crop_photographs, draw_digit, quantise
 from secfpp.data.sources import (
     PRETRAINING_FONTS,
@@ -97,7 +97,7 @@ def _draw_ink(
 ) -> NDArray[np.uint8]:
     """Draw the digits, turned and blurred as their attributes say: uint8 (N, 32, 32)."""
     images, labels = read_mnist()
-    pool = deal_mnist(labels).pretraining
+    pool = split_mnist(labels).pretraining
     of_digit = [pad_mnist(images[pool[labels[pool] == d]]) for d in range(10)]
     ink_NHW = np.empty((len(digits_N), IMAGE_SIZE, IMAGE_SIZE), dtype=np.uint8)
     for i, (digit, attributes_A) in enumerate(zip(digits_N, attributes_NA, strict=True)):

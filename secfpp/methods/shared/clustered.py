@@ -8,7 +8,7 @@ from mpc.jobs.job import ClusterJob
 from mpc.jobs.result import ClusterResult, Session
 from secfpp.config.clustering import ClusteringConfig
 from secfpp.learning.prompts import FloatArray
-from secfpp.methods.interface import Contribution, Outcome
+from secfpp.methods.interface import Contribution, ExchangeResult
 from secfpp.methods.shared.averaging import bytes_of
 
 __all__ = ["ClusteredExchange"]
@@ -16,14 +16,14 @@ __all__ = ["ClusteredExchange"]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ClusteredExchange:
-    """Group clients by descriptor, average P_G inside groups."""
+    """Group clients by descriptor, average P_G inside clusters."""
 
     session: Session
     clustering: ClusteringConfig
     label: str
     """Name of the run, copied to every ledger line with the round."""
 
-    def __call__(self, contribution: Contribution) -> Outcome:
+    def __call__(self, contribution: Contribution) -> ExchangeResult:
         """Hand descriptors and updates to the session; each participant gets its own mean."""
         result = self.session.cluster(
             self._job(contribution),
@@ -31,7 +31,7 @@ class ClusteredExchange:
             contribution.update_nM,
             owners=contribution.clients_n.tolist(),
         )
-        return Outcome(
+        return ExchangeResult(
             clients_r=contribution.clients_n,
             update_rM=_own_where_none_opened(result, contribution),
             k=result.k,

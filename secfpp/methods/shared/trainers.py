@@ -13,7 +13,14 @@ from secfpp.config.training import TrainingConfig
 from secfpp.learning.losses import Shards
 from secfpp.learning.prompts import FloatArray, PromptState
 from secfpp.learning.training import train_part
-from secfpp.methods.interface import Bench, MethodSettings, OwnT, RoundPlan, TrainedSteps, Trainer
+from secfpp.methods.interface import (
+    ClientBatch,
+    MethodSettings,
+    OwnT,
+    RoundPlan,
+    TrainedSteps,
+    Trainer,
+)
 from secfpp.seeds import Seeds
 
 __all__ = ["TwoPhase", "cosine_logits", "two_phase"]
@@ -37,34 +44,34 @@ class TwoPhase:
         """Local steps a round."""
         return self.plan.steps
 
-    def begin(self, bench: Bench, state: PromptState) -> PromptState:
+    def begin(self, batch: ClientBatch, state: PromptState) -> PromptState:
         """Keep nothing more than P_G and P_L."""
         return state
 
-    def shared(self, bench: Bench, state: PromptState) -> tuple[PromptState, torch.Tensor]:
+    def shared(self, batch: ClientBatch, state: PromptState) -> tuple[PromptState, torch.Tensor]:
         """Take steps on P_G without any P_L: it must be good by itself."""
         none_nTW = torch.zeros_like(state.local_NTW)
-        part_nTW, loss_n = _train(bench, self.plan.shared, state.shared_NTW, none_nTW)
+        part_nTW, loss_n = _train(batch, self.plan.shared, state.shared_NTW, none_nTW)
         return state.replace(shared_NTW=part_nTW), loss_n
 
-    def local(self, bench: Bench, state: PromptState) -> tuple[PromptState, torch.Tensor]:
+    def local(self, batch: ClientBatch, state: PromptState) -> tuple[PromptState, torch.Tensor]:
         """Take steps on P_L on top of P_G."""
         local_nTW = state.local_NTW * self.plan.local_memory
-        part_nTW, loss_n = _train(bench, self.plan.local, local_nTW, state.shared_NTW)
+        part_nTW, loss_n = _train(batch, self.plan.local, local_nTW, state.shared_NTW)
         return state.replace(local_NTW=part_nTW), loss_n
 
     def sent(self, state: PromptState) -> Mapping[str, FloatArray]:
         """Send nothing besides P_G."""
         return {}
 
-    def logits(self, bench: Bench, state: PromptState, images: Shards) -> torch.Tensor:
+    def logits(self, batch: ClientBatch, state: PromptState, images: Shards) -> torch.Tensor:
         """Classify by the text features under P_G + P_L."""
-        return cosine_logits(bench, bench.tower(state.prompts()), images)
+        return cosine_logits(batch, batch.tower(state.prompts()), images)
 
 
-def cosine_logits(bench: Bench, text_nCE: torch.Tensor, images: Shards) -> torch.Tensor:
+def cosine_logits(batch: ClientBatch, text_nCE: torch.Tensor, images: Shards) -> torch.Tensor:
     """Return CLIP's logits, (n, B, C) float32."""
-    return bench.logit_scale * images.features_NBE @ text_nCE.transpose(1, 2)
+    return batch.logit_scale * images.features_NBE @ text_nCE.transpose(1, 2)
 
 
 def two_phase(
@@ -75,17 +82,17 @@ def two_phase(
 
 
 def _train(
-    bench: Bench, work: TrainedSteps, part_nTW: torch.Tensor, other_nTW: torch.Tensor
+    batch: ClientBatch, work: TrainedSteps, part_nTW: torch.Tensor, other_nTW: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor]:
     trained = train_part(
-        bench.tower,
-        bench.shards,
+        batch.tower,
+        batch.shards,
         part_NTW=part_nTW,
         other_NTW=other_nTW,
-        logit_scale=bench.logit_scale,
+        logit_scale=batch.logit_scale,
         terms=work.terms,
         steps=work.steps,
         lr=work.lr,
-        pulse=bench.pulse,
+        pulse=batch.pulse,
     )
     return trained.part_NTW, trained.loss_N

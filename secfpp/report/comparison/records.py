@@ -16,7 +16,7 @@ from typing import Final
 from secfpp.comparison.paired import PairedTest, paired_test
 from secfpp.report.kit.fields import Fields
 from secfpp.report.kit.text import NO_BREAK
-from secfpp.report.run.records import ClusterMap, Estimate, Reveal, SecureJob
+from secfpp.report.run.records import ClusterMap, Reveal, SecureJob, SeedMean
 
 MEASURES: Final = {
     "own_mix": "own mix",
@@ -131,13 +131,13 @@ class Line:
         """Return the mean of a column over seeds."""
         return self.estimate(name).mean
 
-    def estimate(self, name: str) -> Estimate:
+    def estimate(self, name: str) -> SeedMean:
         """Return the mean of a column over seeds, with its standard error where there is one."""
         found = self.values(name)
         if not found:
-            return Estimate(mean=None, standard_error=None)
+            return SeedMean(mean=None, standard_error=None)
         error = statistics.stdev(found) / sqrt(len(found)) if len(found) > 1 else None
-        return Estimate(mean=statistics.fmean(found), standard_error=error, per_seed=found)
+        return SeedMean(mean=statistics.fmean(found), standard_error=error, per_seed=found)
 
     def behind(self, reference: Line, name: str) -> PairedTest | None:
         """Return how far `reference` is ahead of this line in a column, on common seeds."""

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from secfpp.report.kit.text import percent, spread
-from secfpp.report.run.records import Estimate
+from secfpp.report.run.records import SeedMean
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,7 +22,7 @@ class Cell:
     """Whether it may as well be nothing."""
 
 
-def percent_column(estimates: Sequence[Estimate], *, outside: Collection[int] = ()) -> list[Cell]:
+def percent_column(estimates: Sequence[SeedMean], *, outside: Collection[int] = ()) -> list[Cell]:
     """Return one column of accuracies; what prints like the highest is marked too.
 
     Parameters

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import sqrt
 
 from secfpp.report.kit.text import MINUS, NOTHING, spread
-from secfpp.report.run.records import Estimate
+from secfpp.report.run.records import SeedMean
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +24,7 @@ class Difference:
         return self.mean > (self.standard_error or 0.0)
 
 
-def difference(left: Estimate, right: Estimate) -> Difference | None:
+def difference(left: SeedMean, right: SeedMean) -> Difference | None:
     """Return `left` less `right`; None when one of them is missing."""
     if left.mean is None or right.mean is None:
         return None

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from secfpp.report.kit.svg import PAPER, house_style, inline_svg, series_colour
-from secfpp.report.run.records import HERO, TWIN, MethodResult, RoundPoint
+from secfpp.report.run.records import HERO, TWIN, MethodRow, RoundPoint
 
 BOTH_TITLE = "Both at once, after the last round"
 PANEL_INCHES = (4.2, 3.3)
@@ -128,7 +128,7 @@ def draw_curves(
     axes.margins(x=0.03)
 
 
-def both_measures(results: Sequence[MethodResult], known: dict[str, Look]) -> str:
+def both_measures(results: Sequence[MethodRow], known: dict[str, Look]) -> str:
     """Return one measure against the other at the end of the run, with standard errors."""
     with house_style():
         figure = Figure(figsize=PANEL_INCHES, layout="constrained")
@@ -136,7 +136,7 @@ def both_measures(results: Sequence[MethodResult], known: dict[str, Look]) -> st
         return inline_svg(figure, name="both", description="own mix against uniform accuracy")
 
 
-def draw_both(axes: Axes, results: Sequence[MethodResult], known: dict[str, Look]) -> None:
+def draw_both(axes: Axes, results: Sequence[MethodRow], known: dict[str, Look]) -> None:
     """Draw one measure against the other; see `both_measures`."""
     for result in sorted(results, key=lambda result: known[result.name].heavy):
         x, y = result.own_mix, result.uniform

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from secfpp.report.kit.text import count, decimal, megabytes, seconds
-from secfpp.report.run.records import Costs, MethodResult, SecureJob
+from secfpp.report.run.records import Costs, MethodRow, SecureJob
 
 PHASES = ("input", "online", "offline", "output", "control")
 
@@ -20,7 +20,7 @@ class CostRow:
     cells: tuple[str, ...]
 
 
-def cost_rows(results: Sequence[MethodResult], hero: str) -> tuple[CostRow, ...]:
+def cost_rows(results: Sequence[MethodRow], hero: str) -> tuple[CostRow, ...]:
     """Return the cost table: rounds, MB per client and party, seconds by kind."""
     return tuple(
         CostRow(title=result.title, hero=result.name == hero, cells=cost_cells(result))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from secfpp.report.kit.differences import difference, points, points_spread
 from secfpp.report.kit.fields import Fields
 from secfpp.report.kit.text import percent
-from secfpp.report.run.records import HERO, TWIN, ClusterMap, MethodResult, RunRecord
+from secfpp.report.run.records import HERO, TWIN, ClusterMap, MethodRow, RunRecord
 
 QUESTION = "Do clients who learn together, showing their prompts to nobody, do better?"
 RIVALS = ("zero-shot", "promptfl", "local-only", "one-cluster", "secfpp-plain")
@@ -41,7 +41,7 @@ class Fact:
     value: str
 
 
-def answer(results: Sequence[MethodResult]) -> str:
+def answer(results: Sequence[MethodRow]) -> str:
     """Return the result in two sentences, computed, with nothing claimed beyond the numbers."""
     by_name = {result.name: result for result in results}
     hero = by_name.get(HERO)
@@ -53,7 +53,7 @@ def answer(results: Sequence[MethodResult]) -> str:
     )
 
 
-def _standing(hero: MethodResult, by_name: dict[str, MethodResult]) -> str:
+def _standing(hero: MethodRow, by_name: dict[str, MethodRow]) -> str:
     """Say which of the rivals are beaten on both measures, on one, on none."""
     rivals = [by_name[name] for name in RIVALS if name in by_name and name != TWIN]
     phrases = {2: "above {} on both", 1: "above {} on one of the two", 0: "above {} on neither"}
@@ -69,7 +69,7 @@ def _standing(hero: MethodResult, by_name: dict[str, MethodResult]) -> str:
     return f"{'It' if several else 'On this one seed it'} stands {'; '.join(said)}{margin}."
 
 
-def _measures_won(hero: MethodResult, rival: MethodResult) -> int:
+def _measures_won(hero: MethodRow, rival: MethodRow) -> int:
     """Count the measures on which the hero is ahead."""
     gaps = (difference(hero.own_mix, rival.own_mix), difference(hero.uniform, rival.uniform))
     return sum(gap is not None and gap.is_win for gap in gaps)
@@ -86,7 +86,7 @@ def listed(names: Sequence[str]) -> str:
     return quoted[0] if len(quoted) == 1 else f"{', '.join(quoted[:-1])} and {quoted[-1]}"
 
 
-def tiles(results: Sequence[MethodResult]) -> tuple[Tile, ...]:
+def tiles(results: Sequence[MethodRow]) -> tuple[Tile, ...]:
     """Return SecFPP's distance to each rival that was run."""
     by_name = {result.name: result for result in results}
     hero = by_name.get(HERO)
@@ -95,7 +95,7 @@ def tiles(results: Sequence[MethodResult]) -> tuple[Tile, ...]:
     return tuple(_tile(hero, by_name[name]) for name in RIVALS if name in by_name)
 
 
-def _tile(hero: MethodResult, rival: MethodResult) -> Tile:
+def _tile(hero: MethodRow, rival: MethodRow) -> Tile:
     """Return the distance to one rival on both measures."""
     own_mix = difference(hero.own_mix, rival.own_mix)
     uniform = difference(hero.uniform, rival.uniform)

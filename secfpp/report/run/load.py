@@ -13,13 +13,13 @@ from secfpp.report.run.records import (
     HERO,
     TWIN,
     ClusterMap,
-    Estimate,
-    MethodResult,
+    MethodRow,
     Reveal,
     RoleBytes,
     RoundPoint,
     RunRecord,
     SecureJob,
+    SeedMean,
     Step,
 )
 
@@ -124,15 +124,15 @@ def _table_so_far(folder: Path) -> Fields:
     return Fields({"methods": {row.name: to_json(row) for row in rows}})
 
 
-def _results(table: Fields) -> tuple[MethodResult, ...]:
+def _results(table: Fields) -> tuple[MethodRow, ...]:
     """Read results.json."""
     methods = table.child("methods")
     return tuple(_method_result(name, methods.child(name)) for name in methods.names())
 
 
-def _method_result(name: str, row: Fields) -> MethodResult:
+def _method_result(name: str, row: Fields) -> MethodRow:
     """Read one method's totals."""
-    return MethodResult(
+    return MethodRow(
         name=name,
         title=row.text("title", name),
         own_mix=_estimate(row, "own_mix"),
@@ -151,12 +151,12 @@ def _method_result(name: str, row: Fields) -> MethodResult:
     )
 
 
-def _estimate(row: Fields, name: str) -> Estimate:
+def _estimate(row: Fields, name: str) -> SeedMean:
     """Read a mean and its standard error, or a bare number."""
     value = row.child(name)
     if not value:
-        return Estimate(mean=row.number(name), standard_error=None)
-    return Estimate(
+        return SeedMean(mean=row.number(name), standard_error=None)
+    return SeedMean(
         mean=value.number("mean"),
         standard_error=value.number("standard_error"),
         per_seed=value.numbers("per_seed"),

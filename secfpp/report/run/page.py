@@ -21,7 +21,7 @@ from secfpp.report.run.cost import (
 )
 from secfpp.report.run.disclosures import Disclosure, disclosures, policy_sentence
 from secfpp.report.run.headline import QUESTION, Fact, Stamp, Tile, answer, facts, stamps, tiles
-from secfpp.report.run.records import HERO, MethodResult, RunRecord
+from secfpp.report.run.records import HERO, MethodRow, RunRecord
 from secfpp.report.run.settings import SettingsGroup, settings_groups
 
 MEASURES = {"own_mix": "Own label mix", "uniform": "Uniform classes"}
@@ -115,7 +115,7 @@ def methods_without_rounds(run: RunRecord) -> set[str]:
     return {result.name for result in run.results} - later
 
 
-def result_rows(results: Sequence[MethodResult], known: dict[str, Look]) -> tuple[ResultRow, ...]:
+def result_rows(results: Sequence[MethodRow], known: dict[str, Look]) -> tuple[ResultRow, ...]:
     """Return the result table with the best of each column marked."""
     columns = [
         percent_column([result.own_mix for result in results]),

@@ -23,7 +23,7 @@ class RoundPoint:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Estimate:
+class SeedMean:
     """A mean over seeds, with its standard error when there is more than one seed."""
 
     mean: float | None
@@ -45,15 +45,15 @@ class Costs:
 
 
 @dataclass(frozen=True, kw_only=True)
-class MethodResult(Costs):
+class MethodRow(Costs):
     """One row of results.json: accuracies in 0..1, bytes and seconds of the whole run."""
 
     name: str
     title: str
-    own_mix: Estimate
-    uniform: Estimate
-    worst_client: Estimate
-    ari: Estimate
+    own_mix: SeedMean
+    uniform: SeedMean
+    worst_client: SeedMean
+    ari: SeedMean
     epsilon: float | None
     privacy_in_words: str
 
@@ -121,7 +121,7 @@ class RunRecord:
     config: Fields
     versions: Fields
     rounds: tuple[RoundPoint, ...]
-    results: tuple[MethodResult, ...]
+    results: tuple[MethodRow, ...]
     reveals: tuple[Reveal, ...]
     jobs: tuple[SecureJob, ...]
     clusters: ClusterMap | None
