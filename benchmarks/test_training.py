@@ -21,8 +21,8 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from targets import Samples, Target, by_turns, note
 from torch.nn import functional
 
-from secfpp.clip import FrozenClip, PromptedText, load_clip
-from secfpp.clip.model import Precision
+from secfpp.clip.model import FrozenClip, Precision, load_clip
+from secfpp.clip.text import PromptedText
 from secfpp.config.training import TrainingConfig
 from secfpp.config.workload import DeviceName
 from secfpp.experiment.config import RunConfig

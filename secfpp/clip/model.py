@@ -279,13 +279,6 @@ class FrozenClip:
                 features.append(functional.normalize(raw.float(), dim=-1))
         return torch.cat(features)
 
-    def encode_text(self, texts: tuple[str, ...]) -> torch.Tensor:
-        """Return unit-norm features, float32 (len(texts), E), of ordinary texts."""
-        with torch.no_grad():
-            tokens = self.tokenizer(list(texts), context_length=self.context_length)
-            raw = self.model.encode_text(tokens.to(self.device))
-        return functional.normalize(raw.float(), dim=-1)
-
     def upload(self, images_NHW3: NDArray[np.uint8]) -> torch.Tensor:
         """Copy images, uint8 (N, H, W, 3), to the device of the model as they are.
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from secfpp.clip import FrozenClip, load_clip
 from secfpp.clip.features import digest_of, encode_domains
-from secfpp.data import Domain, DomainSet
+from secfpp.clip.model import FrozenClip, load_clip
+from secfpp.data.domains import Domain, DomainSet
 
 
 @pytest.fixture

@@ -5,7 +5,8 @@ import pytest
 import torch
 from torch.nn import functional
 
-from secfpp.clip import load_clip, patches
+from secfpp.clip import patches
+from secfpp.clip.model import load_clip
 from secfpp.clip.patches import (
     Regions,
     attend_everywhere,
@@ -14,7 +15,7 @@ from secfpp.clip.patches import (
     grid_features,
     regions_of,
 )
-from secfpp.data import Domain, DomainSet
+from secfpp.data.domains import Domain, DomainSet
 from tests.clip.conftest import TEXT, VISION, save_random
 
 RESNET = {"image_size": 64, "layers": [1, 1, 1, 1], "width": 16}

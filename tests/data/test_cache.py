@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from secfpp.data import Domain, DomainSet, load_domains
+from secfpp.data.domains import Domain, DomainSet
+from secfpp.data.load import load_domains
 from tests.data.pictures import save_noise
 
 WRITER = """
@@ -27,7 +28,7 @@ while True:
 
 @pytest.fixture(scope="module")
 def embedded():
-    from secfpp.clip import load_clip
+    from secfpp.clip.model import load_clip
 
     return load_clip(device="cpu")
 

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from secfpp.data import load_domains
 from secfpp.data.images import decode
+from secfpp.data.load import load_domains
 from tests.data.pictures import save
 from tests.data.profiles import icc, linear_grey, linear_rgb, xyz
 

@@ -1,7 +1,6 @@
 import numpy as np
 import pytest
 
-from secfpp.data import load_domains
 from secfpp.data.cache import load_digits
 from secfpp.data.digits import (
     CLASS_NAMES,
@@ -12,6 +11,7 @@ from secfpp.data.digits import (
     differs_from_reference,
     split_mnist,
 )
+from secfpp.data.load import load_domains
 from secfpp.data.sources import (
     FEDERATION_FONTS,
     FEDERATION_PHOTOGRAPHS,

@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 
-from secfpp.data import Domain
+from secfpp.data.domains import Domain
 from secfpp.data.images import ImageFiles, decode, open_images
 from secfpp.errors import DataError
 from tests.data.pictures import save_noise

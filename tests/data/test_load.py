@@ -1,8 +1,7 @@
 import pytest
 
 from secfpp.config.tree import to_json
-from secfpp.data import load_domains
-from secfpp.data.load import READERS
+from secfpp.data.load import READERS, load_domains
 from secfpp.errors import ConfigError, DataError
 from tests.data.pictures import save, save_noise
 

@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from secfpp.config.partition import Scheme
+from secfpp.config.partition import PartitionConfig, Scheme
 from secfpp.config.tree import from_json, to_json
-from secfpp.data import PartitionConfig, load_domains, partition
+from secfpp.data.load import load_domains
+from secfpp.data.partition import partition
 from secfpp.errors import DataError
 from secfpp.seeds import Seeds
 from tests.data.toy_sets import make_set

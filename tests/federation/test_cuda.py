@@ -11,7 +11,8 @@ import torch
 from safetensors.torch import load_file
 
 from secfpp.cli import main
-from secfpp.clip import PromptedText, load_clip
+from secfpp.clip.model import load_clip
+from secfpp.clip.text import PromptedText
 from secfpp.comparison.config import ALL_METHODS
 from secfpp.config.training import TrainingConfig
 from secfpp.config.workload import DeviceName, PrecisionName

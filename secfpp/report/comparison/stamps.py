@@ -7,9 +7,6 @@ from collections.abc import Iterator, Sequence
 from secfpp.report.comparison.records import Comparison
 from secfpp.report.run.headline import Stamp, listed
 
-MOST_NAMED = 4
-"""Lines with missing seeds that are named one by one."""
-
 
 def stamps(found: Comparison) -> tuple[Stamp, ...]:
     """Return what a reader must know before the numbers."""

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from torchvision.datasets import CIFAR10, CIFAR100
 
-from secfpp.data import load_domains
+from secfpp.data.load import load_domains
 from secfpp.errors import DataError
 from tests.data.readers.test_fedbn import Explosive
 

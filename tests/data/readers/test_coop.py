@@ -4,7 +4,7 @@ import json
 import numpy as np
 import pytest
 
-from secfpp.data import load_domains
+from secfpp.data.load import load_domains
 from secfpp.data.readers.coop import LAYOUTS
 from secfpp.errors import ConfigError, DataError
 from tests.data.pictures import coop_split, save

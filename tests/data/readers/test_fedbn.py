@@ -2,7 +2,7 @@ import pickle
 
 import pytest
 
-from secfpp.data import load_domains
+from secfpp.data.load import load_domains
 from secfpp.data.readers.fedbn import LAYOUTS
 from secfpp.errors import DataError
 from tests.data.pictures import save

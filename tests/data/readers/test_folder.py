@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from secfpp.data import Domain, DomainSet, load_domains
+from secfpp.data.domains import Domain, DomainSet
+from secfpp.data.load import load_domains
 from secfpp.errors import ConfigError, DataError
 from tests.data.pictures import save
 
