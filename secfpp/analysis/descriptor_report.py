@@ -82,9 +82,7 @@ def _first_round(config: RunConfig, workload: Workload, cohort: Cohort) -> Clien
         part_NTW=state.shared_NTW,
         other_NTW=torch.zeros_like(state.shared_NTW),
         logit_scale=workload.logit_scale,
-        terms=work.terms,
-        steps=work.steps,
-        lr=work.lr,
+        work=work,
     )
     state = state.replace(shared_NTW=trained.part_NTW)
     return ClientView(

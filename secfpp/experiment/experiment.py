@@ -224,10 +224,10 @@ class _Run:
             descriptor=self.config.clustering.descriptor,
             projection_dim=self.config.clustering.projection_dim,
             rounds=self.config.training.rounds,
-            pulse=self._pulse,
+            heartbeat=self._heartbeat,
         )
 
-    def _pulse(self) -> None:
+    def _heartbeat(self) -> None:
         """End the run as soon as a computing party has died, also while clients train."""
         if self.session is not None:
             self.session.check()

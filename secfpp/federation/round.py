@@ -55,7 +55,7 @@ class Federation:
     projection_dim: int
     rounds: int = 0
     """Of the whole run: after the last one, other domains' images are classified, too."""
-    pulse: Callable[[], None] = lambda: None
+    heartbeat: Callable[[], None] = lambda: None
     """Called before each local step: raises if a computing party has died meanwhile."""
 
 
@@ -239,7 +239,7 @@ def batch_of(federation: Federation, clients_n: IntArray, round_index: int) -> C
         shards=federation.cohort.train.rows(rows_n),
         clients_n=clients_n,
         round_index=round_index,
-        pulse=federation.pulse,
+        heartbeat=federation.heartbeat,
     )
 
 

@@ -131,7 +131,7 @@ class DpFpl:
         start_snWK = self._directions(batch, local_nTW)
         loss_n, count_n = torch.zeros(2, len(local_nTW), device=local_nTW.device).unbind()
         for step in range(self.steps):
-            batch.pulse()
+            batch.heartbeat()
             factors = factorise(local_nTW, start_snWK[step])
             sums = self.sums(batch, shared_TW + local_nTW, factors, self.draw(batch.shards))
             loss_n, count_n = loss_n + sums.loss_n, count_n + sums.count_n

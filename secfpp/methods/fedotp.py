@@ -130,7 +130,7 @@ class FedOtp(TwoPhase):
             lambda parts: self._loss(batch, patches_nBRE, state.initial_TW, parts),
             steps=self.plan.shared.steps,
             lr=self.plan.shared.lr,
-            pulse=batch.pulse,
+            heartbeat=batch.heartbeat,
         )
         return state.replace(shared_NTW=trained["global"], local_NTW=trained["local"]), loss_n
 

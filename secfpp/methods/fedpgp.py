@@ -109,7 +109,7 @@ class FedPgp(TwoPhase):
             lambda parts: self.loss(batch, frozen_CE, parts),
             steps=self.plan.shared.steps,
             lr=self.plan.shared.lr,
-            pulse=batch.pulse,
+            heartbeat=batch.heartbeat,
         )
         after = _with_factors(state, trained["u"], trained["v"])
         return after.replace(shared_NTW=trained["sigma"]), loss_n

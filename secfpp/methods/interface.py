@@ -17,9 +17,9 @@ from mpc.traffic import NO_TRAFFIC, Traffic
 from secfpp.config.clustering import ClusteringConfig
 from secfpp.config.privacy import PrivacyConfig
 from secfpp.config.training import TrainingConfig
-from secfpp.learning.losses import LossTerms, Shards
+from secfpp.learning.losses import Shards
 from secfpp.learning.prompts import FloatArray, PromptState
-from secfpp.learning.training import TextTower
+from secfpp.learning.training import LocalSteps, TextTower
 from secfpp.privacy.statement import PrivacyStatement
 from secfpp.seeds import Seeds
 
@@ -36,7 +36,6 @@ __all__ = [
     "NoSettings",
     "ExchangeResult",
     "RoundPlan",
-    "TrainedSteps",
     "Trainer",
 ]
 
@@ -64,24 +63,12 @@ class Card:
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainedSteps:
-    """Local steps on one part of the prompt."""
-
-    steps: int
-    """Steps a round; 0 leaves the part as it is."""
-    lr: float
-    """Adam's learning rate."""
-    terms: LossTerms
-    """The loss."""
-
-
-@dataclass(frozen=True, kw_only=True)
 class RoundPlan:
     """Local work of one round: steps on P_G, the exchange, steps on P_L."""
 
-    shared: TrainedSteps
+    shared: LocalSteps
     """On P_G, before the exchange."""
-    local: TrainedSteps
+    local: LocalSteps
     """On P_L, after it."""
     local_memory: float = 1.0
     """What P_L keeps of itself before its steps."""
@@ -148,7 +135,7 @@ class ClientBatch:
     """Which clients they are."""
     round_index: int
     """0, 1, ..."""
-    pulse: Callable[[], None] = lambda: None
+    heartbeat: Callable[[], None] = lambda: None
     """Called before each local step: raises when going on is of no use."""
 
 

@@ -4,7 +4,8 @@ from typing import Literal
 
 from secfpp.config.training import TrainingConfig
 from secfpp.learning.losses import LossTerms
-from secfpp.methods.interface import RoundPlan, TrainedSteps
+from secfpp.learning.training import LocalSteps
+from secfpp.methods.interface import RoundPlan
 from secfpp.methods.shared.plans import no_steps
 
 __all__ = ["LossName", "loss_terms", "one_prompt"]
@@ -21,5 +22,5 @@ def loss_terms(name: LossName, training: TrainingConfig) -> LossTerms:
 
 def one_prompt(training: TrainingConfig, *, lr: float, loss: LossName) -> RoundPlan:
     """Spend all local steps before the exchange."""
-    work = TrainedSteps(steps=training.local_steps, lr=lr, terms=loss_terms(loss, training))
+    work = LocalSteps(steps=training.local_steps, lr=lr, terms=loss_terms(loss, training))
     return RoundPlan(shared=work, local=no_steps(training).local)

@@ -12,13 +12,13 @@ import torch
 from secfpp.config.training import TrainingConfig
 from secfpp.learning.losses import Shards
 from secfpp.learning.prompts import FloatArray, PromptState
-from secfpp.learning.training import train_part
+from secfpp.learning.training import LocalSteps, train_part
 from secfpp.methods.interface import (
     ClientBatch,
+    LocalSteps,
     MethodSettings,
     OwnT,
     RoundPlan,
-    TrainedSteps,
     Trainer,
 )
 from secfpp.seeds import Seeds
@@ -82,7 +82,7 @@ def two_phase(
 
 
 def _train(
-    batch: ClientBatch, work: TrainedSteps, part_nTW: torch.Tensor, other_nTW: torch.Tensor
+    batch: ClientBatch, work: LocalSteps, part_nTW: torch.Tensor, other_nTW: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor]:
     trained = train_part(
         batch.tower,
@@ -90,9 +90,7 @@ def _train(
         part_NTW=part_nTW,
         other_NTW=other_nTW,
         logit_scale=batch.logit_scale,
-        terms=work.terms,
-        steps=work.steps,
-        lr=work.lr,
-        pulse=batch.pulse,
+        work=work,
+        heartbeat=batch.heartbeat,
     )
     return trained.part_NTW, trained.loss_N
