@@ -72,14 +72,7 @@ def load_clip(
         The device is not there.
     """
     place = resolve_device(device)
-    if model == EMBEDDED or model.startswith((LOCAL_DIR, HUB)):
-        if pretrained is not None:
-            raise ModelError(
-                f"--pretrained {pretrained!r} has no meaning with --model {model}, which brings "
-                "its own weights; leave it out"
-            )
-    else:
-        check_name(model, pretrained)
+    _check_weights(model, pretrained)
     if model == EMBEDDED:
         with as_file(files("secfpp") / "assets" / "digits-clip") as folder:
             return _load_local(EMBEDDED, folder, place)
@@ -87,6 +80,22 @@ def load_clip(
         return _load_local(model, expand_home(model.removeprefix(LOCAL_DIR)), place)
     if pretrained is not None and Path(pretrained).is_file():
         return _load_file(model, pretrained, place)
+    return _load_known(model, pretrained, place)
+
+
+def _check_weights(model: str, pretrained: str | None) -> None:
+    """Refuse weights beside a model that brings its own, and unknown names."""
+    if not (model == EMBEDDED or model.startswith((LOCAL_DIR, HUB))):
+        check_name(model, pretrained)
+    elif pretrained is not None:
+        raise ModelError(
+            f"--pretrained {pretrained!r} has no meaning with --model {model}, which brings "
+            "its own weights; leave it out"
+        )
+
+
+def _load_known(model: str, pretrained: str | None, place: torch.device) -> FrozenClip:
+    """Load a model by its name, from the local cache or from where open_clip knows it to be."""
     with offline_when_unreachable() as why_offline:
         try:
             return _build(model, model, pretrained, {}, place)

@@ -9,6 +9,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypedDict
 
 from secfpp.comparison.cells import Cell, steps_of
 from secfpp.comparison.folder import CompareFolder
@@ -56,7 +57,7 @@ class Row:
     """Adjusted Rand index of the first round's clusters."""
     ari_last: float | None
     k_last: int | None
-    """Groups of the last round."""
+    """Clusters of the last round."""
     secure_rounds: int
     """Rounds of messages among the computing parties."""
     bytes_client: int
@@ -128,22 +129,13 @@ def _row(
 ) -> Row:
     """Make one row of a method's rounds and of what its run says of it."""
     last = records[-1]
-    privacy = told.get("privacy")
-    said = privacy if isinstance(privacy, dict) else {}
+    statement = told.get("privacy")
     insecure = told.get("insecure")
     return Row(
         method=last.method,
         title=str(told.get("title", last.method)),
         epsilon_target=cell.epsilon,
-        epsilon_pld=_number(said, "epsilon_pld"),
-        epsilon_rdp=_number(said, "epsilon_rdp"),
-        epsilon_paper=_number(said, "epsilon_paper"),
-        delta=_number(said, "delta"),
-        unit=_text(said, "unit"),
-        neighbours=_text(said, "neighbours"),
-        sampling=_text(said, "sampling"),
-        compositions=_whole(said, "compositions"),
-        trust=_text(said, "trust"),
+        **_privacy(statement if isinstance(statement, dict) else {}),
         seed=cell.seed,
         rounds=last.round,
         local_steps=local_steps,
@@ -164,6 +156,35 @@ def _row(
         seconds_online=sum(record.seconds_online for record in records),
         seconds_dealer=sum(record.seconds_dealer for record in records),
         insecure="; ".join(map(str, insecure)) if isinstance(insecure, list) else "",
+    )
+
+
+class _Privacy(TypedDict):
+    """The columns of a row that come from a statement of privacy."""
+
+    epsilon_pld: float | None
+    epsilon_rdp: float | None
+    epsilon_paper: float | None
+    delta: float | None
+    unit: str | None
+    neighbours: str | None
+    sampling: str | None
+    compositions: int | None
+    trust: str | None
+
+
+def _privacy(statement: Mapping[str, JsonValue]) -> _Privacy:
+    """Read a statement; empty for a method without a guarantee."""
+    return _Privacy(
+        epsilon_pld=_number(statement, "epsilon_pld"),
+        epsilon_rdp=_number(statement, "epsilon_rdp"),
+        epsilon_paper=_number(statement, "epsilon_paper"),
+        delta=_number(statement, "delta"),
+        unit=_text(statement, "unit"),
+        neighbours=_text(statement, "neighbours"),
+        sampling=_text(statement, "sampling"),
+        compositions=_whole(statement, "compositions"),
+        trust=_text(statement, "trust"),
     )
 
 

@@ -98,18 +98,24 @@ def from_json(kind: type[ConfigT], value: JsonValue, *, where: str = "") -> Conf
         )
     if isinstance(kind, _Versioned):
         value = kind.from_older_json(value)
-    hints = get_type_hints(kind)
+    try:
+        return kind(**_read_fields(get_type_hints(kind), value, where))
+    except TypeError as error:
+        raise ConfigError(f"{name} is incomplete: {error}") from error
+
+
+def _read_fields(
+    hints: Mapping[str, object], value: Mapping[str, JsonValue], where: str
+) -> dict[str, object]:
+    """Read the values of an object, each as the type of its field says."""
     unknown = sorted(set(value) - set(hints))
     if unknown:
         raise ConfigError(
-            f"unknown key {_shown(unknown[0])} in {name}; known are {', '.join(sorted(hints))}"
+            f"unknown key {_shown(unknown[0])} in {where or 'the configuration'}; known are "
+            f"{', '.join(sorted(hints))}"
         )
     prefix = f"{where}." if where else ""
-    known = {key: _read(hints[key], item, prefix + key) for key, item in value.items()}
-    try:
-        return kind(**known)
-    except TypeError as error:
-        raise ConfigError(f"{name} is incomplete: {error}") from error
+    return {key: _read(hints[key], item, prefix + key) for key, item in value.items()}
 
 
 def read_settings(path: Path) -> JsonValue:

@@ -146,8 +146,8 @@ class Readable:
 def open_images(paths: Sequence[Path], image_size: int, cache_dir: Path) -> Readable:
     """Hash all files and decode each once, to find those that cannot be read.
 
-    What was found is kept in `cache_dir` under a digest of the files' bytes, so that the decoding,
-    minutes for a hundred thousand images, is done once.
+    The result is cached in `cache_dir` under a digest of the files' bytes. Decoding takes minutes
+    for a hundred thousand images, and is done once.
 
     Parameters
     ----------
@@ -156,23 +156,13 @@ def open_images(paths: Sequence[Path], image_size: int, cache_dir: Path) -> Read
         In pixels.
     cache_dir : Path
 
-    Returns
-    -------
-    Readable
-
     Raises
     ------
     DataError
         A file cannot be opened: its permissions or its disk are at fault, not its content.
     """
     sha256 = tuple(_in_threads(file_sha256, paths))
-    kept_at = cache_dir / "readable" / f"{_identity(sha256, image_size)[:32]}.json"
-    unreadable = _read_known(kept_at, len(paths))
-    if unreadable is None:
-        _LOG.info("reading %d images once, to find those that cannot be read", len(paths))
-        found = _in_threads(lambda path: _why_unreadable(path, image_size), paths)
-        unreadable = {row: reason for row, reason in enumerate(found) if reason is not None}
-        _keep(kept_at, unreadable)
+    unreadable = _find_unreadable(paths, sha256, image_size, cache_dir)
     kept_N = np.ones(len(paths), dtype=bool)
     kept_N[list(unreadable)] = False
     rows = np.flatnonzero(kept_N).tolist()
@@ -185,6 +175,21 @@ def open_images(paths: Sequence[Path], image_size: int, cache_dir: Path) -> Read
         kept_N=kept_N,
         reasons=tuple(f"{str(paths[row])!r} ({why})" for row, why in sorted(unreadable.items())),
     )
+
+
+def _find_unreadable(
+    paths: Sequence[Path], sha256: tuple[str, ...], image_size: int, cache_dir: Path
+) -> dict[int, str]:
+    """Return the rows that cannot be read and why, from the cache or by decoding all files."""
+    cached = cache_dir / "readable" / f"{_identity(sha256, image_size)[:32]}.json"
+    known = _read_known(cached, len(paths))
+    if known is not None:
+        return known
+    _LOG.info("reading %d images once, to find those that cannot be read", len(paths))
+    found = _in_threads(lambda path: _why_unreadable(path, image_size), paths)
+    unreadable = {row: reason for row, reason in enumerate(found) if reason is not None}
+    _keep(cached, unreadable)
+    return unreadable
 
 
 def file_sha256(path: Path) -> str:

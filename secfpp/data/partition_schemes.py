@@ -1,10 +1,11 @@
-"""The schemes by which one domain's training images are dealt to its clients.
+"""Schemes that partition one domain's training images among its clients.
 
 References
 ----------
 Dirichlet by class: Yurochkin et al., "Bayesian Nonparametric Federated Learning of Neural
 Networks" (ICML 2019). Disjoint classes: McMahan et al., "Communication-Efficient Learning of Deep
-Networks from Decentralized Data" (AISTATS 2017) deal shards of sorted labels; here whole classes.
+Networks from Decentralized Data" (AISTATS 2017) hand out shards of sorted labels; here clients get
+whole classes.
 """
 
 from __future__ import annotations
@@ -20,12 +21,12 @@ from secfpp.errors import DataError
 # Legend: B images of a client, C classes, M training images of the domain, K clients.
 
 TRIES = 100
-"""How often a deal by chance is tried again that leaves a client with too little."""
+"""Draws of a random partition, until every client has enough."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ImagePool:
-    """What there is to deal.
+    """The training images of a domain.
 
     Parameters
     ----------
@@ -57,7 +58,7 @@ class ImagePool:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ClientSplit:
-    """What one client is dealt."""
+    """The training images of one client."""
 
     index_B: NDArray[np.int64]
     """Its training images, ascending."""
@@ -67,7 +68,7 @@ class ClientSplit:
 
 @dataclass(frozen=True, kw_only=True)
 class SplitTerms:
-    """To how many clients, and how much each."""
+    """How many clients a domain has, and how much each gets."""
 
     num_clients: int
     """Clients of the domain."""
@@ -82,7 +83,7 @@ class SplitTerms:
 def split_domain(
     scheme: Scheme, pool: ImagePool, terms: SplitTerms, rng: np.random.Generator
 ) -> list[ClientSplit]:
-    """Deal a domain's training images, each to one client at most.
+    """Partition a domain's training images; each goes to one client at most.
 
     Parameters
     ----------
@@ -90,7 +91,7 @@ def split_domain(
         ``domain-dirichlet``: each client draws a label mix from a symmetric Dirichlet
         distribution over the domain's classes, then its images one by one by that mix; when a
         class runs out, the mix is renormalised over those that are left. ``domain``: uniformly.
-        ``dirichlet``: all images of each class are dealt to the clients by shares from a symmetric
+        ``dirichlet``: each class is divided among the clients by shares from a symmetric
         Dirichlet distribution over the clients; a client keeps `images_per_client` of what it
         got. ``pathological``: every class belongs to one client, as evenly as possible, and a
         client's classes give it images in turn.
@@ -111,13 +112,13 @@ def split_domain(
     """
     if scheme != "pathological":
         _check_classes(pool, terms)
-    deals = {
+    schemes = {
         "domain-dirichlet": _by_mix,
         "domain": _uniformly,
         "dirichlet": _by_class,
         "pathological": _disjoint,
     }
-    return deals[scheme](pool, terms, rng)
+    return schemes[scheme](pool, terms, rng)
 
 
 def _by_mix(pool: ImagePool, terms: SplitTerms, rng: np.random.Generator) -> list[ClientSplit]:
@@ -139,7 +140,7 @@ def _by_mix(pool: ImagePool, terms: SplitTerms, rng: np.random.Generator) -> lis
 
 
 def _uniformly(pool: ImagePool, terms: SplitTerms, rng: np.random.Generator) -> list[ClientSplit]:
-    """Cut a shuffled pool; every client's mix is the domain's."""
+    """Cut a shuffled pool into equal parts; every client's mix is the domain's."""
     mix_C = _shares(pool.labels_M, len(pool.class_names))
     shape = (terms.num_clients, terms.images_per_client)
     for _ in range(TRIES):
@@ -152,12 +153,12 @@ def _uniformly(pool: ImagePool, terms: SplitTerms, rng: np.random.Generator) -> 
 
 
 def _by_class(pool: ImagePool, terms: SplitTerms, rng: np.random.Generator) -> list[ClientSplit]:
-    """Cut each class by shares of the clients, then every client's lot to the common size."""
+    """Divide each class by shares of the clients, then cut every client's part to the same size."""
     classes = [pool.index_M[pool.labels_M == c] for c in np.unique(pool.labels_M)]
     for _ in range(TRIES):
         pieces = [_cut(of_class, terms, rng) for of_class in classes]
-        lots = [np.concatenate(of_client) for of_client in zip(*pieces, strict=True)]
-        kept = [rng.permutation(lot)[: terms.images_per_client] for lot in lots]
+        parts = [np.concatenate(of_client) for of_client in zip(*pieces, strict=True)]
+        kept = [rng.permutation(part)[: terms.images_per_client] for part in parts]
         poor = [
             place
             for place, index_B in enumerate(kept)
@@ -167,17 +168,17 @@ def _by_class(pool: ImagePool, terms: SplitTerms, rng: np.random.Generator) -> l
             num_classes = len(pool.class_names)
             return [
                 ClientSplit(
-                    index_B=np.sort(index_B), mix_C=_shares(pool.labels_of(lot), num_classes)
+                    index_B=np.sort(index_B), mix_C=_shares(pool.labels_of(part), num_classes)
                 )
-                for index_B, lot in zip(kept, lots, strict=True)
+                for index_B, part in zip(kept, parts, strict=True)
             ]
-    client = min(poor, key=lambda place: len(lots[place]))
-    lot = lots[client]
+    client = min(poor, key=lambda place: len(parts[place]))
+    part = parts[client]
     raise DataError(
-        f"domain {pool.domain!r}: none of {TRIES} Dirichlet deals of its {len(pool.index_M)} "
+        f"domain {pool.domain!r}: none of {TRIES} Dirichlet partitions of its {len(pool.index_M)} "
         f"training images gave each of {terms.num_clients} clients {terms.images_per_client} of "
-        f"two classes at least (in the last, client {terms.first_client + client} got {len(lot)} "
-        f"images of {len(np.unique(pool.labels_of(lot)))} classes); raise partition.label_mix, or "
+        f"two classes at least (in the last, client {terms.first_client + client} got {len(part)} "
+        f"images of {len(np.unique(pool.labels_of(part)))} classes); raise partition.label_mix, or "
         "lower partition.images_per_client or partition.clients_per_domain"
     )
 
@@ -192,7 +193,7 @@ def _cut(
 
 
 def _disjoint(pool: ImagePool, terms: SplitTerms, rng: np.random.Generator) -> list[ClientSplit]:
-    """Deal classes, then let a client's classes give it images in turn."""
+    """Assign classes to clients; a client takes images of its classes in turn."""
     classes = rng.permutation(np.unique(pool.labels_M))
     if len(classes) < terms.num_clients:
         raise DataError(
@@ -207,7 +208,7 @@ def _disjoint(pool: ImagePool, terms: SplitTerms, rng: np.random.Generator) -> l
             client = terms.first_client + place
             names = ", ".join(repr(pool.class_names[c]) for c in own)
             raise DataError(
-                f"client {client} of domain {pool.domain!r} is dealt the classes {names}, which "
+                f"client {client} of domain {pool.domain!r} is given the classes {names}, which "
                 f"have {len(shuffled)} training images, fewer than {terms.images_per_client}; "
                 "lower partition.images_per_client, partition.clients_per_domain or "
                 "partition.test_images_per_domain"
@@ -253,8 +254,8 @@ def _one_class(pool: ImagePool, client: int, index_B: NDArray[np.int64], remedy:
     """Return the error for a client whose images are all of one class."""
     name = pool.class_names[pool.labels_of(index_B)[0]]
     return DataError(
-        f"client {client} of domain {pool.domain!r} has only images of class {name!r}, also when "
-        f"dealt {TRIES} times: there is nothing to tell apart; {remedy}, or choose "
+        f"client {client} of domain {pool.domain!r} has only images of class {name!r}, in each of "
+        f"{TRIES} partitions: there is nothing to tell apart; {remedy}, or choose "
         "partition.scheme=pathological if that is what you want"
     )
 

@@ -1,10 +1,10 @@
-"""A whole run: seeds x methods x rounds, saved after each round, resumable.
+"""A whole run: seeds x methods x rounds. It is saved after each round and can be resumed.
 
 A unit is one method on one seed. Its state is the prompts of all clients after its last full
-round; everything else is drawn anew from the root seed by name, so going on from a state gives
-bit for bit what an uninterrupted run gives. Exceptions: the noise of differentially private methods
-and the shares of `secfpp` come from the operating system, so these agree in distribution and up to
-fixed-point error.
+round. Everything else is drawn again from the root seed by name, so a resumed run gives bit for bit
+what an uninterrupted one gives. There are two exceptions, whose randomness comes from the operating
+system: the noise of differentially private methods, which agrees in distribution only, and the
+shares of `secfpp`, which agrees up to fixed-point error.
 """
 
 from contextlib import AbstractContextManager, ExitStack
@@ -66,7 +66,7 @@ def run_experiment(
     workload: Workload | None = None,
     opener: SessionOpener | None = None,
 ) -> RunSummary:
-    """Run every method on every seed, or go on with a run that was stopped.
+    """Run every method on every seed, or resume a run that was stopped.
 
     Parameters
     ----------
@@ -75,22 +75,16 @@ def run_experiment(
     observer : Observer, optional
         Hears of every round.
     workload : Workload, optional
-        Data and model, where the caller has loaded them already.
+        Data and model, if the caller has loaded them already.
     opener : callable, optional
-        Starts the secure session; the default starts parties and dealer as processes.
-
-    Returns
-    -------
-    RunSummary
+        Starts the secure session; by default parties and dealer as processes.
 
     Raises
     ------
     RunInterruptedError
         On Ctrl-C; all full rounds are saved.
-    SecfppError
-        See `load_workload`, `RunFolder`, `run_round`.
-    MpcError
-        If the secure session fails; all full rounds are saved.
+    SecfppError, MpcError
+        If data, model or folder cannot be used, or the secure session fails.
     """
     folder = RunFolder(config.resume) if config.resume else None
     config = folder.config() if folder else config
@@ -102,14 +96,13 @@ def run_experiment(
     try:
         run.run_units()
     except KeyboardInterrupt as error:
-        raise RunInterruptedError(
-            f"stopped; full rounds are saved, go on with --resume {folder.path}"
-        ) from error
+        hint = f"full rounds are saved, continue with --resume {folder.path}"
+        raise RunInterruptedError(f"stopped; {hint}") from error
     return RunSummary(folder=folder.path, results=summarise(config, recorder.records))
 
 
 class _Run:
-    """The loop, with what it needs at hand."""
+    """The loop over seeds, methods and rounds."""
 
     def __init__(
         self,
@@ -127,7 +120,7 @@ class _Run:
         self.session: OpenedSession | None = None
 
     def run_units(self) -> None:
-        """Run all units; whatever happens, end the session and write the table."""
+        """Run all units; in every case, end the session and write the table."""
         units = list_units(self.config)
         total = sum(self._rounds(unit) for unit in units)
         done = sum(self._rounds(unit) for unit in units if self._is_done(unit))
@@ -148,7 +141,7 @@ class _Run:
             self.observer.run_finished()
 
     def _check_credentials(self) -> None:
-        """Look at those of all clients, before any method is run."""
+        """Check the credentials of all clients before any method is run."""
         folder = self.config.secure.certs
         if folder is not None:
             domains = len(self.workload.domain_set.domains)
@@ -171,7 +164,7 @@ class _Run:
             self._run_unit(unit, seeds, cohort, stack)
 
     def _run_unit(self, unit: Unit, seeds: Seeds, cohort: Cohort, stack: ExitStack) -> None:
-        """Run the rounds of one method that are still to do."""
+        """Run the remaining rounds of one method."""
         federation = self._federation(unit, seeds, cohort, stack)
         state = self.recorder.states.get(unit.key)
         if state is None:
@@ -201,12 +194,12 @@ class _Run:
             )
 
     def _record(self, unit: Unit, result: RoundResult, cohort: Cohort) -> None:
-        """Write a round down and tell the observer."""
+        """Record a round and tell the observer."""
         record = self.recorder.record(unit, result, cohort.domain_N, cohort.domain_names)
         self.observer.round_done(record)
 
     def _federation(self, unit: Unit, seeds: Seeds, cohort: Cohort, stack: ExitStack) -> Federation:
-        """Put together what stays the same over the rounds of a unit."""
+        """Gather what stays the same over the rounds of a unit."""
         method = METHODS[unit.method]
         trainer = self._trainer(unit)
         context = MethodContext(
@@ -228,7 +221,7 @@ class _Run:
         )
 
     def _heartbeat(self) -> None:
-        """End the run as soon as a computing party has died, also while clients train."""
+        """Raise if a computing party has died, also while clients train."""
         if self.session is not None:
             self.session.check()
 
@@ -243,7 +236,7 @@ class _Run:
         return self.config.training.rounds if self._trains(unit) else 1
 
     def _trains(self, unit: Unit) -> bool:
-        """Tell whether a unit has rounds at all."""
+        """Tell whether a unit trains."""
         return self._trainer(unit).steps > 0
 
     def _trainer(self, unit: Unit) -> Trainer:
@@ -252,7 +245,7 @@ class _Run:
         return method.trainer(self.config.settings_of(method), Seeds(unit.seed))
 
     def _is_done(self, unit: Unit) -> bool:
-        """Tell whether nothing is left to do for a unit."""
+        """Tell whether a unit is finished."""
         wanted = self.config.training.rounds if self._trains(unit) else 0
         return self.recorder.rounds_done(unit) >= wanted
 

@@ -169,10 +169,6 @@ def run_round(federation: Federation, state: PromptState, clients_n: IntArray) -
     clients_n : ndarray of int64, (n,)
         Participants, ascending.
 
-    Returns
-    -------
-    RoundResult
-
     Raises
     ------
     RunError

@@ -29,11 +29,9 @@ def train_jointly(
     Parameters
     ----------
     parts : mapping of Tensor of float32, (n, ...)
-        Their start; not changed.
     loss : callable
         From parts to the loss of each client, (n,). Row i must depend on row i of the parts alone.
     steps : int
-        At least 1.
     lr : float
         Adam's learning rate; its state is new at each call.
     heartbeat : callable
@@ -54,14 +52,21 @@ def train_jointly(
     losses = []
     for _ in range(steps):
         heartbeat()
-        loss_n = loss(moving)
-        gradients = torch.autograd.grad(loss_n.sum(), list(moving.values()))
-        for rows, gradient in zip(moving.values(), gradients, strict=True):
-            rows.grad = gradient
+        losses.append(_set_gradients(moving, loss))
         optimiser.step()
-        losses.append(loss_n.detach())
     _check_finite(losses)
     return {name: rows.detach() for name, rows in moving.items()}, losses[-1]
+
+
+def _set_gradients(
+    moving: dict[str, torch.Tensor], loss: Callable[[Parts], torch.Tensor]
+) -> torch.Tensor:
+    """Set the gradient of every part; return the losses, (n,)."""
+    loss_n = loss(moving)
+    gradients = torch.autograd.grad(loss_n.sum(), list(moving.values()))
+    for rows, gradient in zip(moving.values(), gradients, strict=True):
+        rows.grad = gradient
+    return loss_n.detach()
 
 
 def _check_finite(losses: list[torch.Tensor]) -> None:

@@ -74,23 +74,21 @@ def train_part(
     work: LocalSteps,
     heartbeat: Callable[[], None] = lambda: None,
 ) -> TrainedPart:
-    """Train one part of every client's prompt by full-batch Adam, the other part fixed.
+    """Train one part of every client's prompt by full-batch Adam; the other part is fixed.
 
     Parameters
     ----------
-    tower : callable
-        See `TextTower`.
+    tower : TextTower
     shards : Shards
-        Training images of the same N clients.
     part_NTW : Tensor of float32, (N, T, W)
-        The part to train; not changed.
+        Its start; not changed.
     other_NTW : Tensor of float32, (N, T, W)
         Added in the forward pass only.
     logit_scale : float
         CLIP's inverse temperature.
     work : LocalSteps
     heartbeat : callable
-        Called before each step; raises if a computing party has died.
+        Called before each step; raises if a party has died.
 
     Raises
     ------

@@ -52,7 +52,7 @@ class DpFplSettings:
     """Rank of the gradients of P_L, at most the prompt's tokens and width: from there on it is no
     restriction. 4 of 8 tokens, as the paper's 8 of 16."""
     dpfpl_sample_rate: float = 0.125
-    """Probability with which an image is in a step's batch (the paper: batches of 32)."""
+    """Probability with which an image is in a step's sample (the paper: batches of 32)."""
     dpfpl_clip: float = 1.0
     """Bound on the joint L2 norm of one image's gradients of P_G, u and v (the paper: 10 on
     each part of a batch's mean)."""
@@ -75,7 +75,7 @@ class DpFplSettings:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ClippedSums:
-    """Sums over a step's batch of clipped gradients, before any noise; float64."""
+    """Sums over a step's sample of clipped gradients, before any noise; float64."""
 
     shared_TW: torch.Tensor
     """Of p_G, over the images of all clients."""
@@ -155,7 +155,7 @@ class DpFpl:
         return cosine_logits(batch, batch.tower(state.prompts()), images)
 
     def draw(self, shards: Shards) -> torch.Tensor:
-        """Draw a step's batch, bool (n, B): every image by itself, nobody knows which."""
+        """Draw a step's sample, bool (n, B): each image independently and in secret."""
         drawn_nB = poisson_sample(shards.mask_NB.cpu().numpy(), self.settings.dpfpl_sample_rate)
         return torch.from_numpy(drawn_nB).to(shards.mask_NB.device)
 
@@ -164,20 +164,8 @@ class DpFpl:
     ) -> ClippedSums:
         """Clip every drawn image's gradients of p_G, u and v as one vector, and sum them.
 
-        Parameters
-        ----------
-        batch : ClientBatch
-        prompt_nTW : Tensor of float32, (n, T, W)
-            p_G + u v + r of each client.
-        factors : Factors
-            Of the n local prompts.
-        drawn_nB : Tensor of bool, (n, B)
-            The batch.
-
-        Returns
-        -------
-        ClippedSums
-            An image moves all three sums, joined, by `dpfpl_clip` at most.
+        An image moves all three sums, joined, by `dpfpl_clip` at most. `prompt_nTW` is p_G + u v
+        + r of each client, `drawn_nB` the step's sample.
         """
         owner_S, image_S = drawn_nB.nonzero(as_tuple=True)
         grad_STW, loss_S = image_gradients(
@@ -278,7 +266,7 @@ def calibrate(
         said,
         unit="record: one training image of one client, in all steps",
         neighbours="one training image of one client is added or removed",
-        sampling=f"each image is in a step's batch with probability {said.sample_rate:g}, drawn "
+        sampling=f"each image is in a step's sample with probability {said.sample_rate:g}, drawn "
         "from the operating system's randomness, in secret",
         covers="every p_G that is released and every client's p_L together, that is the prompts "
         "behind a prompt service",

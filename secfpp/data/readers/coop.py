@@ -120,25 +120,21 @@ def read_coop(name: str, root: Path, options: ReadOptions) -> DomainSet:
     Returns
     -------
     DomainSet
-        With a split: training images from "train", test images from "test"; "val" is left out.
+        With a split: training images from "train", test images from "test"; "val" is not used.
 
     Raises
     ------
     DataError
-        The images are not where they should be, a file of the split is malformed or is not the
-        one that `options.split_sha256` states, or images are missing.
+        Images are missing, or the split file is malformed or is not the one that
+        `options.split_sha256` states.
     """
     layout = LAYOUTS[name]
     base = _find_base(name, root, layout)
     split = base / layout.split
     if split.is_file():
         found = _read_split(name, split, base / layout.images, options.split_sha256)
-    elif options.split_sha256 is not None:
-        raise DataError(
-            f"split_sha256 is given but {str(split)!r} does not exist; put CoOp's split file "
-            "there, or leave split_sha256 out"
-        )
     else:
+        _check_no_split_stated(split, options)
         found = _WITHOUT_SPLIT[name](name, base, layout)
     return open_listings(
         [found.listing],
@@ -148,6 +144,15 @@ def read_coop(name: str, root: Path, options: ReadOptions) -> DomainSet:
         phrase=layout.phrase,
         split_files=found.split_files,
     )
+
+
+def _check_no_split_stated(split: Path, options: ReadOptions) -> None:
+    """Refuse a stated checksum of a split file that does not exist."""
+    if options.split_sha256 is not None:
+        raise DataError(
+            f"split_sha256 is given but {str(split)!r} does not exist; put CoOp's split file "
+            "there, or leave split_sha256 out"
+        )
 
 
 def _find_base(name: str, root: Path, layout: CoopLayout) -> Path:

@@ -117,14 +117,14 @@ def read_tree(name: str, root: Path, options: ReadOptions) -> DomainSet:
         name=name,
         class_names=layout.class_names,
         phrase=PHRASE,
-        split_files={
-            file: file_sha256(lists / file)
-            for domain in layout.domains
-            for file in _list_names(domain)
-        }
-        if lists
-        else {},
+        split_files=_checksums(lists, layout) if lists else {},
     )
+
+
+def _checksums(lists: Path, layout: TreeLayout) -> dict[str, str]:
+    """Return the sha256 of every list."""
+    names = (file for domain in layout.domains for file in _list_names(domain))
+    return {file: file_sha256(lists / file) for file in names}
 
 
 def _check_tree(name: str, base: Path, layout: TreeLayout) -> None:

@@ -104,7 +104,7 @@ def open_listings(
     phrase: str,
     split_files: Mapping[str, str] | None = None,
 ) -> DomainSet:
-    """Make a domain set of listed files.
+    """Make a domain set of listed files; images stay in their files until they are indexed.
 
     Parameters
     ----------
@@ -114,37 +114,34 @@ def open_listings(
     name, class_names, phrase, split_files
         As of `DomainSet`.
 
-    Returns
-    -------
-    DomainSet
-        Its images stay in their files until they are indexed.
-
     Raises
     ------
     DataError
-        A listed file is missing; too many cannot be read; a domain is left without an image.
+        A listed file is missing; too many cannot be read; a domain has no readable image.
     """
-    if len(class_names) < 2:
-        raise DataError(
-            f"data set {name!r} has {len(class_names)} class(es) {list(class_names)}; "
-            "classification needs 2 at least"
-        )
+    _check_classes(name, class_names)
     for listing in listings:
         _check_presence(listing)
     chosen = [_limit_listing(listing, class_names, options) for listing in listings]
     cache_dir = default_cache_dir() if options.cache_dir is None else options.cache_dir
     found = [open_images(listing.paths, options.image_size, cache_dir) for listing in chosen]
-    skipped = _count_skipped(name, found, options)
     return DomainSet(
         name=name,
         class_names=class_names,
-        domains=tuple(
-            _domain(listing, readable) for listing, readable in zip(chosen, found, strict=True)
-        ),
+        skipped=_count_skipped(name, found, options),
+        domains=tuple(map(_domain, chosen, found)),
         phrase=phrase,
-        skipped=skipped,
         split_files=split_files or {},
     )
+
+
+def _check_classes(name: str, class_names: tuple[str, ...]) -> None:
+    """Refuse a data set without a choice of classes."""
+    if len(class_names) < 2:
+        raise DataError(
+            f"data set {name!r} has {len(class_names)} class(es) {list(class_names)}; "
+            "classification needs 2 at least"
+        )
 
 
 def limit_domains(domain_set: DomainSet, options: ReadOptions) -> DomainSet:
@@ -313,7 +310,7 @@ def _count_skipped(name: str, found: Sequence[Readable], options: ReadOptions) -
         raise DataError(
             f"{what}, more than {limit}: {shown}; repair or remove them, or raise max_unreadable"
         )
-    _LOG.warning("%s and are left out: %s", what, shown)
+    _LOG.warning("%s and are not used: %s", what, shown)
     return len(reasons)
 
 

@@ -89,10 +89,7 @@ def balanced_plan(
     _check(cost_RPX, supply_R, demand_P, eps)
     supply, demand = float(supply_R.sum()), float(demand_P.sum())
     if abs(supply - demand) > SUM_TOLERANCE * supply:
-        raise ConfigError(
-            f"supply sums to {supply:g} but demand to {demand:g}; make them equal, or use "
-            "partial_plan"
-        )
+        raise ConfigError(f"supply sums to {supply:g} but demand to {demand:g}; use partial_plan")
     return _solve(cost_RPX, supply_R, demand_P, eps, stopping or Stopping(), bounded=False)
 
 

@@ -15,7 +15,6 @@ from secfpp.learning.prompts import FloatArray, PromptState
 from secfpp.learning.training import LocalSteps, train_part
 from secfpp.methods.interface import (
     ClientBatch,
-    LocalSteps,
     MethodSettings,
     OwnT,
     RoundPlan,

@@ -81,38 +81,37 @@ def _draw(
         if not points:
             continue
         hero = line is found.reference
-        numbers, values = zip(*points, strict=True)
         if len(points) == 1:
-            axes.axhline(values[0], color=MUTED, lw=1.1, linestyle=DOTS)
+            axes.axhline(points[0][1], color=MUTED, lw=1.1, linestyle=DOTS)
         elif hero:
-            axes.plot(numbers, values, color=HERO_COLOUR, lw=2.6, zorder=4)
-            axes.plot(
-                numbers[-1:],
-                values[-1:],
-                marker="o",
-                markersize=6.5,
-                markerfacecolor=HERO_COLOUR,
-                markeredgecolor=PAPER,
-                linestyle="none",
-                zorder=5,
-                clip_on=False,
-            )
+            _draw_reference(axes, points)
         else:
             stroke = DASHES if group_of(line) == "private" else "solid"
-            axes.plot(numbers, values, color=MUTED, lw=1, linestyle=stroke, alpha=0.75)
-        names.append(
-            Name(
-                text=_name(line),
-                height=values[-1],
-                colour=HERO_COLOUR if hero else MUTED,
-                bold=hero,
-            )
-        )
+            axes.plot(*zip(*points, strict=True), color=MUTED, lw=1, linestyle=stroke, alpha=0.75)
+        colour = HERO_COLOUR if hero else MUTED
+        names.append(Name(text=_name(line), height=points[-1][1], colour=colour, bold=hero))
     axes.set_xlabel("round")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
     axes.yaxis.set_major_locator(MaxNLocator(integer=True, nbins=7))
     axes.margins(x=0.0)
     name_ends(axes, names)
+
+
+def _draw_reference(axes: Axes, points: Sequence[tuple[int, float]]) -> None:
+    """Draw a strong curve with a dot at its end."""
+    numbers, values = zip(*points, strict=True)
+    axes.plot(numbers, values, color=HERO_COLOUR, lw=2.6, zorder=4)
+    axes.plot(
+        numbers[-1:],
+        values[-1:],
+        marker="o",
+        markersize=6.5,
+        markerfacecolor=HERO_COLOUR,
+        markeredgecolor=PAPER,
+        linestyle="none",
+        zorder=5,
+        clip_on=False,
+    )
 
 
 def _name(line: Line) -> str:
