@@ -224,9 +224,9 @@ def test_a_domain_of_one_class_is_named():
 
 
 def test_empty_clients_and_too_few_images_are_named():
-    few = r"none of 100 Dirichlet partitions .* client \d got 0 images of 0 classes\); raise partition\."
+    few = r"none of 100 Dirichlet .* client \d got 0 images of 0 classes\); raise partition\."
     fail("dirichlet", few, label_mix=1e-3, clients_per_domain=8)
-    one = r"none of 100 Dirichlet partitions .* client \d got \d+ images of 1 classes\); raise partition\."
+    one = r"none of 100 Dirichlet .* client \d got \d+ images of 1 classes\); raise partition\."
     fail("dirichlet", one, label_mix=1e-3, clients_per_domain=2, num_classes=2)
     fail("pathological", "3 classes, too few for 4 clients without a class in common")
     fail(
