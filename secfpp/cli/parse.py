@@ -1,4 +1,4 @@
-"""From command-line words to a verb with its flags filled in."""
+"""Parse command-line words into a verb with its flags."""
 
 from __future__ import annotations
 
@@ -32,8 +32,9 @@ VERBS: Final = {
     "certs": "Make certificates, keys and addresses for a session across hosts.",
     "doctor": "Check whether this machine is ready.",
 }
-"""Each verb is a class of its name in `secfpp.cli.verbs`; only the one asked for is imported, for
-methods, whose settings are flags of `run` and `compare`, take seconds to import."""
+"""Each verb is a class in the module of its name in `secfpp.cli.verbs`. Only the verb that is asked
+for is imported: the settings of methods are flags of `run` and `compare`, and methods take seconds
+to import."""
 NARROWEST = 40  # columns
 DESCRIPTION = (
     f"SecFPP {__version__}: CLIP prompts learned together by clients that show them to nobody, "
@@ -42,7 +43,7 @@ DESCRIPTION = (
 
 
 def parse(words: Sequence[str]) -> Verb:
-    """Return the verb that `words` ask for.
+    """Return the verb that `words` ask for, with its flags.
 
     Parameters
     ----------
@@ -52,7 +53,7 @@ def parse(words: Sequence[str]) -> Verb:
     Raises
     ------
     SystemExit
-        With 0 after `--help`, with 2 when the words make no sense.
+        With 0 after `--help`, with 2 for words that cannot be parsed.
     ConfigError
         If a value is out of range, or the file named by `--config` cannot be used.
     """
@@ -74,7 +75,7 @@ def parse(words: Sequence[str]) -> Verb:
 
 @contextmanager
 def _wide_enough() -> Iterator[None]:
-    """Let help be as wide as it must: in a few columns, tyro never comes to an end of it."""
+    """Widen a very narrow terminal for the help text, which tyro cannot wrap into few columns."""
     before = os.environ.get("COLUMNS")
     if shutil.get_terminal_size().columns >= NARROWEST:
         yield
@@ -89,7 +90,7 @@ def _wide_enough() -> Iterator[None]:
 
 
 def _none_spelled(words: Sequence[str]) -> Iterator[str]:
-    """Yield the words with `--k none`, as the help spells it, turned into what tyro reads."""
+    """Yield the words with `--k none`, as the help spells it, in the spelling of tyro."""
     for before, word in zip(["", *words], words, strict=False):
         if before == "--k" and word.lower() == "none":
             yield "None"
@@ -120,7 +121,7 @@ def _branch(name: str, words: Sequence[str]) -> object:
 
 
 def _file_of_settings(words: Sequence[str]) -> Path | None:
-    """Return what `--config` names; the last one wins."""
+    """Return the file that the last `--config` names."""
     found = None
     for word, following in zip(words, [*words[1:], ""], strict=True):
         if word == "--config" and following:

@@ -1,4 +1,4 @@
-"""What every verb of the command line has in common."""
+"""The common part of all verbs of the command line."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Verb:
     """Print one JSON object on standard output, and nothing else there."""
 
     def execute(self) -> Outcome:
-        """Do the work; heavy imports belong in here, so that `--help` is quick.
+        """Do the work. Import heavy modules here, so that `--help` is quick.
 
         Returns
         -------

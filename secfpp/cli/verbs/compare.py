@@ -1,4 +1,4 @@
-"""`secfpp compare`: methods x seeds x budgets in one table, by as many processes as there are."""
+"""`secfpp compare`: methods x seeds x budgets in one table, by several processes."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 EXIT_FAILED = 1
 
 
-def _usual() -> RunConfig:
+def _defaults() -> RunConfig:
     """Return a run's settings with the methods and seeds of a comparison."""
     return RunConfig(methods=ALL_METHODS, seeds=DEFAULT_SEEDS)
 
@@ -40,15 +40,15 @@ def _usual() -> RunConfig:
 class Compare(ConfigurableVerb):
     """Compare methods over seeds and privacy budgets: one tidy table, means, paired tests.
 
-    Works in parallel where there are cores. `--out` makes a folder and `--resume` goes on with one:
-    compare.json, table.csv, summary.json, and a run folder a cell. Ctrl-C saves what is done.
+    Cells run in parallel if there are cores. `--out` makes a folder and `--resume` continues one:
+    compare.json, table.csv, summary.json, and a run folder a cell. Ctrl-C saves finished rounds.
     """
 
     config: Path | None = None
     """Settings to start from: compare.json of a comparison, or config.json of a run; flags
     override."""
-    settings: Annotated[RunConfig, tyro.conf.arg(name="")] = field(default_factory=_usual)
-    """What is run on every seed."""
+    settings: Annotated[RunConfig, tyro.conf.arg(name="")] = field(default_factory=_defaults)
+    """Settings of every seed."""
     epsilons: tuple[float, ...] = DEFAULT_EPSILONS
     """Budgets of differentially private methods; each is run with each."""
     reference: MethodName = "secfpp"
@@ -89,7 +89,7 @@ class Compare(ConfigurableVerb):
 
 
 def _warn(asked: CompareConfig) -> None:
-    """Say what is not as it looks."""
+    """Warn of unused and misleading settings."""
     if asked.base.privacy.epsilon != PrivacyConfig().epsilon:
         budgets = " ".join(f"{epsilon:g}" for epsilon in asked.epsilons)
         say(f"secfpp: --epsilon is not used here; budgets are --epsilons {budgets}")
@@ -102,7 +102,7 @@ def _warn(asked: CompareConfig) -> None:
 
 
 def _outcome(found: Comparison) -> Outcome:
-    """Return the summary and the tables, for both kinds of readers."""
+    """Return the summary and the tables, for machines and for people."""
     from secfpp.config.tree import to_json
 
     summary = found.summary
@@ -119,7 +119,7 @@ def _outcome(found: Comparison) -> Outcome:
 
 
 def _shown(summary: Summary) -> tuple[RenderableType, ...]:
-    """Return what people read first."""
+    """Return the tables and their notes."""
     from secfpp.cli.compare_tables import (
         LEGEND,
         accuracy_table,
@@ -150,7 +150,7 @@ def _shown(summary: Summary) -> tuple[RenderableType, ...]:
 
 
 def _endings(found: Comparison) -> tuple[RenderableType, ...]:
-    """Return what failed, where everything is, and what to do next."""
+    """Return the failures, the folder, and the next commands."""
     failed = found.summary.failed
     return (
         *(Text(f"failed: {one.cell}: {one.error}", style="bold red") for one in failed),

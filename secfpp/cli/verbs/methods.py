@@ -1,4 +1,4 @@
-"""`secfpp methods`: every method in words."""
+"""`secfpp methods`: the card of every method."""
 
 from __future__ import annotations
 

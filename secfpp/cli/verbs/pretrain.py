@@ -1,4 +1,4 @@
-"""`secfpp pretrain`: make the embedded model anew, or print its card."""
+"""`secfpp pretrain`: train the embedded model again, or print its card."""
 
 from __future__ import annotations
 

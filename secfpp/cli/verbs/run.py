@@ -1,4 +1,4 @@
-"""`secfpp run`: the federation, every method, one table."""
+"""`secfpp run`: run methods, print one table."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 class Run(ConfigurableVerb):
     """Run methods on clients' images, clustering and averaging their prompts under secret shares.
 
-    Prints the result table and the path of the run folder. Ctrl-C saves what is done.
+    Prints the result table and the path of the run folder. Ctrl-C saves finished rounds.
     """
 
     config: Path | None = None
     """Settings to start from, a JSON file such as config.json of a run folder; flags override."""
     settings: Annotated[RunConfig, tyro.conf.arg(name="")] = field(default_factory=RunConfig)
-    """What is run."""
+    """Settings of the run."""
 
     @classmethod
     def from_file(cls, path: Path) -> Self:
@@ -48,13 +48,13 @@ class Run(ConfigurableVerb):
 
 
 def _warn_of_ignored_flags(settings: RunConfig) -> None:
-    """Say that a resumed run keeps its own settings, when others were given beside it."""
+    """Warn that a resumed run keeps its own settings if others are given."""
     if settings.resume is not None and replace(settings, resume=None) != RunConfig():
         say(f"secfpp: the settings of {settings.resume} are used; other flags are ignored")
 
 
 def _outcome(summary: RunSummary) -> Outcome:
-    """Return the table and the run folder, for both kinds of readers."""
+    """Return the table and the run folder, for machines and for people."""
     from secfpp.cli.result_tables import cost_table, result_table
     from secfpp.config.tree import to_json
 
