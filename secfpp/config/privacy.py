@@ -7,13 +7,13 @@ from secfpp.config.checks import require
 
 @dataclass(frozen=True, kw_only=True)
 class PrivacyConfig:
-    """The budget of differentially private methods: each has the whole of it."""
+    """The budget of differentially private methods; each method has the whole budget."""
 
     epsilon: float = 8.0
     """Budget of the whole run."""
     delta: float = 1e-5
-    """Probability with which the budget may fail; below 1 over the number of units, that is of
-    clients, or of images for dp-fpl."""
+    """Probability with which the guarantee may fail. It should be below 1 over the number of units:
+    clients, or images for dp-fpl."""
 
     def __post_init__(self) -> None:
         """Refuse values out of range."""

@@ -1,7 +1,7 @@
-"""Settings to JSON and back, with unknown keys and wrong types refused.
+"""Convert settings to JSON and back; unknown keys and wrong types are refused.
 
-Works on any tree of dataclasses whose fields are numbers, strings, booleans, paths, literals,
-tuples of those, unions with None, or dataclasses of the same kind.
+Any tree of dataclasses works whose fields are numbers, strings, booleans, paths, literals, tuples
+of those, unions with None, or dataclasses of the same kind.
 """
 
 import dataclasses
@@ -70,7 +70,7 @@ def to_json(value: object) -> JsonValue:
 
 
 def from_json(kind: type[ConfigT], value: JsonValue, *, where: str = "") -> ConfigT:
-    """Build a dataclass from JSON values; fields left out take their defaults.
+    """Build a dataclass from JSON values; missing fields take their defaults.
 
     Parameters
     ----------
@@ -79,7 +79,7 @@ def from_json(kind: type[ConfigT], value: JsonValue, *, where: str = "") -> Conf
     value : JsonValue
         An object with a subset of its fields.
     where : str
-        Dotted place of `value` in the whole, for messages.
+        Dotted place of `value` in the settings, for messages.
 
     Returns
     -------
@@ -177,7 +177,7 @@ def _read_tuple(members: tuple[object, ...], value: JsonValue, where: str) -> ob
 
 
 def _read_scalar(hint: object, value: JsonValue, where: str) -> object:
-    """Read a number, string, boolean or path; integers pass as floats, booleans as nothing else."""
+    """Read a number, string, boolean or path; integers pass as floats, booleans do not."""
     if isinstance(value, str) and not _can_be_named(value):
         raise ConfigError(f"{where}={_shown(value)} but it must be text that can name a file")
     if hint is Path and isinstance(value, str):
@@ -207,7 +207,7 @@ def _as_float(value: int | float, where: str) -> float:
 
 
 def _can_be_named(text: str) -> bool:
-    """Tell whether the system can be asked for a file of this name: no zero, no half characters."""
+    """Tell whether the system accepts this file name: no zero byte, no lone surrogate."""
     try:
         return b"\0" not in os.fsencode(text)
     except UnicodeEncodeError:

@@ -13,21 +13,21 @@ class WorkloadConfig:
     """Data, model and device."""
 
     data: str = "digits"
-    """`digits`, the embedded domains; `NAME:PATH`, a known data set in a folder of yours (see
-    docs/data.md); or a folder `domain/class/*.jpg|png`."""
+    """`digits`, the embedded domains; `NAME:PATH`, a known data set in a folder (see docs/data.md);
+    or a folder `domain/class/*.jpg|png`."""
     images_per_class: int | None = None
-    """At most so many images of each class and domain are used. None: all."""
+    """The most images of each class and domain that are used. None: all."""
     max_unreadable: int | None = None
-    """How many images that cannot be read are passed over. None: one in a hundred."""
+    """The most unreadable images that are skipped. None: one in a hundred."""
     split_sha256: str | None = None
-    """Sha256 that a data set's own split file must have. None: any; it is recorded."""
+    """Sha256 that a data set's own split file must have. None: any; the run records it."""
     cache_dir: Path | None = None
-    """Where built data and image features are kept. None: the user's cache folder."""
+    """Folder that caches built data and image features. None: the user's cache folder."""
     model: str = "embedded"
     """`embedded`, an open_clip name, or `local-dir:PATH`."""
     pretrained: str | None = None
     """Weights of an open_clip name."""
     precision: PrecisionName = "fp32"
-    """In which the image tower computes; prompts are trained in float32."""
+    """Precision of the image tower; prompts are trained in float32."""
     device: DeviceName = "auto"
     """Where prompts are trained."""

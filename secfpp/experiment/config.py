@@ -1,8 +1,8 @@
 """All settings of a run: a tree of frozen dataclasses, checked when made.
 
-Branches come from two places: `secfpp.config` for those of all methods, and `secfpp.methods` for
-those of a single one, which its method brings along. Every function downstream takes the branch
-that it needs, not the tree.
+`secfpp.config` has the branches that all methods share. Each method in `secfpp.methods` brings the
+branch of its own settings. Functions of the rooms below take the branch that they need, not the
+tree.
 """
 
 from collections.abc import Mapping
@@ -25,7 +25,7 @@ from secfpp.methods.registry import METHODS, MethodName
 __all__ = ["RunConfig", "load_config"]
 
 MOST_SEEDS: Final = 10_000
-"""Of one run or comparison."""
+"""The most seeds of one run or comparison."""
 DEFAULT_METHODS: Final[tuple[MethodName, ...]] = (
     "zero-shot",
     "local-only",
@@ -37,13 +37,13 @@ DEFAULT_METHODS: Final[tuple[MethodName, ...]] = (
     "secfpp-plain",
     "secfpp",
 )
-"""Those of a short run, in the order of the table; `secfpp compare` takes all."""
+"""Methods of a short run, in the order of the table; `secfpp compare` runs all."""
 MOVED: Final = {
     "clip_norm": "dppromptfl",
     "clip_norm_local": "ldppromptfl",
     "clip_norm_clusters": "dpclusters",
 }
-"""Settings that older files have under `privacy`, and the branch that has them now."""
+"""Settings that older files have under `privacy`, and their branch today."""
 
 OwnT = TypeVar("OwnT")
 ConfigT = TypeVar("ConfigT")
@@ -69,7 +69,7 @@ def _with_branches_of_methods(config: type[ConfigT]) -> type[ConfigT]:
 @_with_branches_of_methods
 @dataclass(frozen=True, kw_only=True)
 class RunConfig(WorkloadConfig):
-    """Everything that decides what a run computes and where it leaves it."""
+    """Everything that decides what a run computes and where its results go."""
 
     partition: PartitionConfig = field(default_factory=PartitionConfig)
     """How images are dealt to clients."""
@@ -84,15 +84,15 @@ class RunConfig(WorkloadConfig):
     methods: tuple[MethodName, ...] = DEFAULT_METHODS
     """Methods to run, in this order."""
     seeds: int = 1
-    """How many seeds; each repeats everything, partition included."""
+    """Number of seeds; each repeats everything, also the partition."""
     first_seed: int = 0
-    """The first of them; the others follow by one."""
+    """The first seed; the others follow by one."""
     participation: float = 1.0
-    """Fraction of clients that take part in a round, drawn anew each round."""
+    """Fraction of clients that take part in a round; a new draw for each round."""
     out: Path | None = None
     """Run folder to make. None: `runs/` and the date and time."""
     resume: Path | None = None
-    """Run folder to go on with; its own settings are then used."""
+    """Run folder to resume; its own settings are then used."""
 
     def __post_init__(self) -> None:
         """Refuse values out of range or in contradiction."""
@@ -112,7 +112,7 @@ class RunConfig(WorkloadConfig):
         return tuple(range(self.first_seed, self.first_seed + self.seeds))
 
     def settings_of(self, method: Method[OwnT]) -> MethodSettings[OwnT]:
-        """Return what a method may read: its own branch, and those that methods have in common."""
+        """Return the settings that a method may read: its own branch and the common ones."""
         own = getattr(self, method.branch) if method.has_settings else method.settings()
         return MethodSettings(
             own=own,
@@ -124,7 +124,7 @@ class RunConfig(WorkloadConfig):
 
     @staticmethod
     def from_older_json(value: Mapping[str, JsonValue]) -> Mapping[str, JsonValue]:
-        """Move settings of older files to the branch that has them now; see `MOVED`."""
+        """Move settings of older files to their branch of today; see `MOVED`."""
         privacy = value.get("privacy")
         if not isinstance(privacy, Mapping):
             return value

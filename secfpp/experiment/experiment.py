@@ -73,7 +73,7 @@ def run_experiment(
     config : RunConfig
         With `resume` set, only that field is used; the settings are those of the folder.
     observer : Observer, optional
-        Hears of every round.
+        Is told of every round.
     workload : Workload, optional
         Data and model, if the caller has loaded them already.
     opener : callable, optional

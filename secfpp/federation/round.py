@@ -1,6 +1,6 @@
-"""One round as a function of (state, contributions), and the loop over rounds.
+"""One round as a function of the state and the participants.
 
-A round: local work, the exchange, local work on top of what came back, evaluation.
+A round is local work, the exchange, local work on the result, and evaluation.
 
 Shape letters: n participants, N clients, M numbers of a shared prompt.
 """
@@ -43,7 +43,7 @@ __all__ = [
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Federation:
-    """What stays the same over the rounds of one method and seed."""
+    """The constants of all rounds of one method and seed."""
 
     cohort: Cohort
     tower: TextTower
@@ -54,9 +54,9 @@ class Federation:
     descriptor: DescriptorName
     projection_dim: int
     rounds: int = 0
-    """Of the whole run: after the last one, other domains' images are classified, too."""
+    """Rounds of the run; after the last one, images of other domains are classified, too."""
     heartbeat: Callable[[], None] = lambda: None
-    """Called before each local step: raises if a computing party has died meanwhile."""
+    """Called before each local step; raises if a computing party has died."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,14 +71,14 @@ class RoundRecord:
     uniform: float
     worst_client: float
     own_classes: float | None = None
-    """None in the folders of runs before it was measured."""
+    """None in folders of older runs."""
     neighbour_classes: float | None = None
-    """None where no client lacks a class that its neighbours have."""
+    """None if no client lacks a class that its neighbours have."""
     other_domains: float | None = None
     """Measured after the last round only."""
     train_loss: float
     ari: float | None
-    """Adjusted Rand index of the clusters found this round, where labels are opened."""
+    """Adjusted Rand index of the clusters of this round; None if labels are not opened."""
     k: int | None
     num_participants: int
     seconds_train: float
@@ -93,7 +93,7 @@ class RoundRecord:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class RoundResult:
-    """What one round leaves behind."""
+    """The result of one round."""
 
     state: PromptState
     scores: Scores
@@ -104,7 +104,7 @@ class RoundResult:
     seconds_train: float
 
     def record(self, seed: int, method: MethodName, domain_N: IntArray) -> RoundRecord:
-        """Sum the round up in one line."""
+        """Summarise the round in one line."""
         traffic = self.exchanged.traffic
         labels_n = self.exchanged.labels_n
         ari = None if labels_n is None else rand_index(domain_N[self.clients_n], labels_n)
@@ -135,7 +135,7 @@ class RoundResult:
 def draw_participants(
     seeds: Seeds, round_index: int, num_clients: int, participation: float
 ) -> IntArray:
-    """Draw who takes part in a round, without replacement, the same for every method.
+    """Draw the participants of a round, without replacement; all methods have the same ones.
 
     Parameters
     ----------
@@ -145,7 +145,7 @@ def draw_participants(
     num_clients : int
         Clients N.
     participation : float
-        Fraction that takes part; rounded up to at least one client.
+        Fraction of clients; rounded up, at least one client.
 
     Returns
     -------
@@ -201,7 +201,7 @@ def run_round(federation: Federation, state: PromptState, clients_n: IntArray) -
 
 
 def score_start(federation: Federation, state: PromptState) -> RoundResult:
-    """Evaluate prompts that no round trains: round 0."""
+    """Evaluate prompts without training: round 0."""
     nobody = np.empty(0, dtype=np.int64)
     return RoundResult(
         state=state,
@@ -216,7 +216,7 @@ def score_start(federation: Federation, state: PromptState) -> RoundResult:
 
 @torch.no_grad()
 def score(federation: Federation, state: PromptState) -> Scores:
-    """Evaluate every client's prompt as it stands."""
+    """Evaluate the current prompt of every client."""
     everyone = np.arange(state.num_clients, dtype=np.int64)
     batch = batch_of(federation, everyone, state.rounds_done)
     return evaluate(
@@ -227,7 +227,7 @@ def score(federation: Federation, state: PromptState) -> Scores:
 
 
 def batch_of(federation: Federation, clients_n: IntArray, round_index: int) -> ClientBatch:
-    """Return what some clients work with in a round."""
+    """Return the batch of some clients in a round."""
     rows_n = torch.from_numpy(clients_n).to(federation.cohort.device)
     return ClientBatch(
         tower=federation.tower,
@@ -247,7 +247,7 @@ def begin(federation: Federation, initial_TW: torch.Tensor) -> PromptState:
 
 
 def _received(state: PromptState, exchanged: ExchangeResult) -> PromptState:
-    """Put what came back from the exchange in its place."""
+    """Store the result of the exchange in the state."""
     rows_r = torch.from_numpy(exchanged.clients_r).to(state.shared_NTW.device)
     extra = {}
     for name, values in exchanged.given.items():
@@ -260,7 +260,7 @@ def _received(state: PromptState, exchanged: ExchangeResult) -> PromptState:
 def _contribute(
     federation: Federation, batch: ClientBatch, state: PromptState, before_nM: FloatArray
 ) -> Contribution:
-    """Form what the participants bring to the exchange."""
+    """Form the contributions of the participants."""
     update_nM = state.updates()
     view = ClientView(
         tower=federation.tower,

@@ -1,4 +1,4 @@
-"""Local steps on several parts of every client's prompt at once.
+"""Local steps on several parts of every client's prompt together.
 
 Shape letters: n clients.
 """

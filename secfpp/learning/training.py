@@ -42,21 +42,21 @@ class LocalSteps:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class TrainedPart:
-    """One part of the prompts after its local steps."""
+    """One part of the prompts after local steps."""
 
     part_NTW: torch.Tensor
     """Float32."""
     loss_N: torch.Tensor
-    """Each client's loss before its last step, float32; zeros when no step was taken."""
+    """Each client's loss before its last step, float32; zeros if no step was taken."""
 
 
 def pick_device(name: DeviceName) -> torch.device:
-    """Turn a device flag into a device.
+    """Return the device of a device flag.
 
     Raises
     ------
     ConfigError
-        If CUDA is asked for and not there.
+        If CUDA is asked for and there is none.
     """
     available = torch.cuda.is_available()
     if name == "cuda" and not available:
@@ -135,12 +135,12 @@ def _descend(
 
 
 def first_not_finite(losses: Sequence[torch.Tensor]) -> tuple[int, int] | None:
-    """Return the first step whose loss is not finite, and the first client; None if there is none.
+    """Return the first step with a loss that is not finite, and its first client, or None.
 
     Parameters
     ----------
     losses : sequence of Tensor, (N,) each
-        One a step.
+        One for each step.
 
     Returns
     -------

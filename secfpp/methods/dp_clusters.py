@@ -1,7 +1,7 @@
 """P_G + P_L in the true domains, P_G under central, client-level differential privacy.
 
-What a private mean costs where there is something to lose. Who is in which cluster is public side
-information here, as for the oracle; a private clustering would need a budget of its own.
+This is the cost of a private mean inside clusters. The clusters are public side information, as for
+the oracle. A private clustering would need a budget of its own.
 
 Shape letters: n participants, N clients, r receivers, K clusters, M numbers of a shared prompt.
 """
@@ -49,9 +49,9 @@ class DpClustersSettings:
 class NoisedClusters:
     """Clip the steps, add noise to every cluster's sum, move each cluster by its noised mean.
 
-    A client is in one cluster, so it moves one of the sums. A cluster with fewer participants than
+    A client is in one cluster, so it moves one sum. A cluster with fewer participants than
     the minimum moves by the mean of all, which is the sum of the noised sums over n: nothing more
-    is released. One without participants stays as it is.
+    is released. A cluster without participants keeps its P_G.
     """
 
     cluster_N: IntArray
@@ -86,18 +86,18 @@ class NoisedClusters:
 
 @lru_cache(maxsize=8)
 def calibrate(privacy: PrivacyConfig, rounds: int, clip_norm: float) -> PrivacyStatement:
-    """Say what the run guarantees; calibrated once a budget, not once a seed."""
+    """State the guarantee of a run; calibrated once for each budget."""
     return replace(
         calibrate_gaussian(privacy, rounds, clip_norm=clip_norm),
-        neighbours="one client's updates are replaced by zero in every round; who is in which "
-        "cluster is public",
+        neighbours="one client's updates are replaced by zero in every round; the clusters are "
+        "public",
         covers="P_G of every cluster; P_L, which never leaves its client, has no noise",
         trust="a central server sees every clipped update and adds the noise to each cluster's sum",
     )
 
 
 def statement(settings: MethodSettings[DpClustersSettings]) -> PrivacyStatement:
-    """Say what the run guarantees."""
+    """State the guarantee of a run."""
     return calibrate(settings.privacy, settings.training.rounds, settings.own.clip_norm_clusters)
 
 
@@ -121,7 +121,7 @@ METHOD = Method(
         keeps="P_L and its images",
         privacy="client-level differential privacy of every P_G that is released; none against the "
         "server, and none for the domains, which are public",
-        source="what noise costs where clusters help; the oracle's clusters, cannot be deployed",
+        source="cost of noise inside clusters; uses the true domains, cannot be deployed",
     ),
     settings=DpClustersSettings,
     trainer=two_phase(two_level),

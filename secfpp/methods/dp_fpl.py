@@ -1,10 +1,10 @@
 """DP-FPL: a global and a local prompt under record-level differential privacy.
 
-The prompt of client i is p_G + p_L,i. In every step the local one is factorised afresh into
-u v + r, and gradients are taken of p_G, u and v, image by image; each image's are clipped as one
-vector. The server adds noise to the sum over clients of the gradients of p_G, each client to the
-sums of its own u and v; r has no gradient, and p_L,i moves by what equation 4 makes of those of u
-and v.
+The prompt of client i is p_G + p_L,i. Every step factorises the local one again into u v + r, and
+takes gradients of p_G, u and v for each image. The three gradients of an image are clipped as one
+vector. The server adds noise to the sum over clients of the gradients of p_G; each client adds
+noise to the sums of its own u and v. The residual r has no gradient: p_L,i moves by equation 4,
+from the gradients of u and v.
 
 Shape letters: n clients at work, N clients, B images of a client (padded), S images sampled in a
 step by all of them, T context tokens, W width of the text tower, M = T W, K rank.
@@ -49,13 +49,13 @@ class DpFplSettings:
     """DP-FPL: a global and a local prompt under noise, with low-rank gradients of the local one."""
 
     dpfpl_rank: int = 4
-    """Rank of the gradients of P_L, at most the prompt's tokens and width: from there on it is no
-    restriction. 4 of 8 tokens, as the paper's 8 of 16."""
+    """Rank of the gradients of P_L. A rank of the prompt's tokens or width is no restriction. The
+    default has 4 for 8 tokens; the paper has 8 for 16."""
     dpfpl_sample_rate: float = 0.125
     """Probability with which an image is in a step's sample (the paper: batches of 32)."""
     dpfpl_clip: float = 1.0
-    """Bound on the joint L2 norm of one image's gradients of P_G, u and v (the paper: 10 on
-    each part of a batch's mean)."""
+    """Bound on the joint L2 norm of one image's gradients of P_G, u and v. The paper bounds each
+    part of a batch's mean by 10."""
     dpfpl_lr_shared: float = 0.05
     """Rate of gradient descent on P_G (the paper: 1e-4)."""
     dpfpl_lr_local: float = 0.003
@@ -75,7 +75,7 @@ class DpFplSettings:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ClippedSums:
-    """Sums over a step's sample of clipped gradients, before any noise; float64."""
+    """Sums of clipped gradients over a step's sample, before any noise; float64."""
 
     shared_TW: torch.Tensor
     """Of p_G, over the images of all clients."""
@@ -86,7 +86,7 @@ class ClippedSums:
     loss_n: torch.Tensor
     """Sum of the losses of each client's images."""
     count_n: torch.Tensor
-    """How many images each client drew."""
+    """Number of images that each client drew."""
 
     def noised(self, stddev: float) -> "ClippedSums":
         """Add independent Gaussian noise to every number that is released."""
@@ -102,29 +102,31 @@ class ClippedSums:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class DpFpl:
-    """Noised gradient descent of all clients in step: they exchange a gradient in every step.
+    """Noised gradient descent; all clients exchange a gradient in every step.
 
-    Poisson samples and noise come from the operating system, so two runs agree in distribution.
+    Poisson samples and noise come from the operating system, so two runs agree in distribution
+    only.
     """
 
     steps: int
     """Steps a round."""
     rounds: int
     images_per_client: int
-    """Public size of a client's data; by it, and not by what was drawn, sums become means."""
+    """Public number of images of a client. Sums are divided by it, not by the size of the
+    sample."""
     settings: DpFplSettings
     privacy: PrivacyConfig
     seeds: Seeds
     needs_patches: bool = False
 
     def begin(self, batch: ClientBatch, state: PromptState) -> PromptState:
-        """Start every local prompt at random: without length it would have no directions."""
+        """Start every local prompt at random: a prompt of zeros would have no directions."""
         shape = state.local_NTW.shape
         start = torch.randn(shape, generator=self.seeds.torch("dp-fpl start"))
         return state.replace(local_NTW=self.settings.dpfpl_start * start.to(state.local_NTW))
 
     def shared(self, batch: ClientBatch, state: PromptState) -> tuple[PromptState, torch.Tensor]:
-        """Take all steps of a round; p_G stays the same for all participants."""
+        """Take all steps of a round; all participants have the same p_G."""
         said = calibrate(self.privacy, self.settings, self.steps * self.rounds)
         stddev = said.noise_multiplier * said.sensitivity
         shared_TW, local_nTW = state.shared_NTW[0], state.local_NTW
@@ -143,7 +145,7 @@ class DpFpl:
         return moved, loss_n / count_n.clamp(min=1)
 
     def local(self, batch: ClientBatch, state: PromptState) -> tuple[PromptState, torch.Tensor]:
-        """Nothing is left to do after the exchange."""
+        """Do nothing after the exchange."""
         return state, torch.zeros(len(state.local_NTW), device=state.local_NTW.device)
 
     def sent(self, state: PromptState) -> Mapping[str, FloatArray]:
@@ -162,7 +164,7 @@ class DpFpl:
     def sums(
         self, batch: ClientBatch, prompt_nTW: torch.Tensor, factors: Factors, drawn_nB: torch.Tensor
     ) -> ClippedSums:
-        """Clip every drawn image's gradients of p_G, u and v as one vector, and sum them.
+        """Clip the gradients of p_G, u and v of every image in the sample as one vector; sum them.
 
         An image moves all three sums, joined, by `dpfpl_clip` at most. `prompt_nTW` is p_G + u v
         + r of each client, `drawn_nB` the step's sample.
@@ -198,7 +200,7 @@ class DpFpl:
         factors: Factors,
         sums: ClippedSums,
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Take one step on p_G and every p_L, out of sums that have their noise."""
+        """Take one step on p_G and every p_L from noised sums."""
         expected = self.settings.dpfpl_sample_rate * self.images_per_client
         grad_TW = sums.shared_TW / (expected * len(local_nTW))
         in_double = Factors(
@@ -212,7 +214,7 @@ class DpFpl:
         return moved_TW.to(shared_TW), moved_nTW.to(local_nTW)
 
     def _directions(self, batch: ClientBatch, local_nTW: torch.Tensor) -> torch.Tensor:
-        """Draw where the power method starts in each step of a round, (steps, n, W, K)."""
+        """Draw the start of the power method for each step of a round, (steps, n, W, K)."""
         _, tokens, width = local_nTW.shape
         shape = (self.steps, width, min(self.settings.dpfpl_rank, tokens, width))
         drawn = [
@@ -229,13 +231,13 @@ class DpFpl:
 
 @dataclass(frozen=True, kw_only=True)
 class Broadcast:
-    """Give p_G, which all participants hold alike, to those that sat the round out, too."""
+    """Give p_G, which all participants share, also to the other clients."""
 
     steps: int
-    """Exchanges of a gradient of p_G behind it."""
+    """Exchanges of a gradient of p_G in a round."""
 
     def __call__(self, contribution: Contribution) -> ExchangeResult:
-        """Count what the steps of the round sent: a gradient up and one down in each."""
+        """Count the bytes of the steps: each sends a gradient up and one down."""
         update_M = contribution.update_nM[0]
         numbers = self.steps * len(update_M)
         return replace(broadcast(contribution, update_M), bytes_client=bytes_of(numbers, numbers))
@@ -244,9 +246,9 @@ class Broadcast:
 def paper_epsilon(noise_multiplier: float, compositions: int, delta: float) -> float:
     """Return epsilon by the authors' formula, sigma = sqrt(T ln(1 / delta)) / epsilon.
 
-    Theorem 3.3 with its constants, which the paper leaves open, set to 1 as in the authors' code;
-    sigma is the noise's standard deviation over the sensitivity. It counts every step in full
-    (no sampling), and local and global noise apart from one another.
+    Theorem 3.3 with its open constants set to 1, as in the authors' code. Sigma is the standard
+    deviation of the noise over the sensitivity. The formula has no amplification by sampling, and
+    it counts local and global noise separately.
     """
     return math.sqrt(compositions * math.log(1 / delta)) / noise_multiplier
 
@@ -255,7 +257,7 @@ def paper_epsilon(noise_multiplier: float, compositions: int, delta: float) -> f
 def calibrate(
     privacy: PrivacyConfig, settings: DpFplSettings, compositions: int
 ) -> PrivacyStatement:
-    """Say what the run guarantees; calibrated once a budget, not once a seed."""
+    """State the guarantee of a run; calibrated once for each budget."""
     said = calibrate_gaussian(
         privacy,
         compositions,
@@ -289,18 +291,18 @@ def trainer(settings: MethodSettings[DpFplSettings], seeds: Seeds) -> DpFpl:
 
 
 def begin(context: MethodContext[DpFplSettings]) -> Broadcast:
-    """Count a round's exchanges."""
+    """Count the exchanges of a round."""
     return Broadcast(steps=context.settings.training.local_steps)
 
 
 def statement(settings: MethodSettings[DpFplSettings]) -> PrivacyStatement:
-    """Say what the run guarantees."""
+    """State the guarantee of a run."""
     training = settings.training
     return calibrate(settings.privacy, settings.own, training.local_steps * training.rounds)
 
 
 def _check_finite(local_nTW: torch.Tensor, batch: ClientBatch, step: int) -> None:
-    """Stop with the client's number when a prompt is not finite."""
+    """Raise with the client's number if a prompt is not finite."""
     bad_n = ~torch.isfinite(local_nTW).all(dim=(1, 2))
     if bool(bad_n.any()):
         client = int(batch.clients_n[int(np.flatnonzero(bad_n.cpu().numpy())[0])])

@@ -1,7 +1,7 @@
 """PromptFL under central, client-level differential privacy.
 
-Each round every participant's step is clipped, the server adds Gaussian noise to the sum and
-releases the mean. The first DP baseline: the server is trusted with every clipped step.
+In each round every participant's step is clipped; the server adds Gaussian noise to the sum and
+releases the mean. The server is trusted with every clipped step.
 
 Shape letters: n participants, M numbers of a prompt.
 """
@@ -49,7 +49,7 @@ class NoisedMean:
     noise_multiplier: float
 
     def __call__(self, contribution: Contribution) -> ExchangeResult:
-        """Move the common prompt by the noised mean of the clipped steps; all clients get it."""
+        """Move the common prompt by the noised mean of the clipped steps, for all clients."""
         step_nM = contribution.update_nM - contribution.before_nM
         total_M = clip_rows(step_nM, self.clip_norm).sum(axis=0)
         noise_M = gaussian_noise(len(total_M), self.noise_multiplier * self.clip_norm)
@@ -59,12 +59,12 @@ class NoisedMean:
 
 @lru_cache(maxsize=8)
 def _calibrate(privacy: PrivacyConfig, rounds: int, clip_norm: float) -> PrivacyStatement:
-    """Calibrate once a budget, not once a seed."""
+    """Calibrate once for each budget."""
     return calibrate_gaussian(privacy, rounds, clip_norm=clip_norm)
 
 
 def statement(settings: MethodSettings[DpPromptFlSettings]) -> PrivacyStatement:
-    """Say what the run guarantees."""
+    """State the guarantee of a run."""
     return _calibrate(settings.privacy, settings.training.rounds, settings.own.clip_norm)
 
 

@@ -1,11 +1,11 @@
 """FedOTP: a global and a local prompt, matched to regions of the image by optimal transport.
 
-For every image and class, the class's two text features (under the global and under the local
-prompt) ask for half of the mass gamma each, and R regions of the image have mass 1/R each to give.
-Transport at cost 1 - cosine decides which region goes to which prompt, and which stay out when
-gamma is below 1; the class's logit is CLIP's scale times sum (plan x cosine). As in the authors'
-code, prompts are an equality constraint, regions an inequality, and no gradient flows through the
-plan: with gamma = 1 the two problems are one, and Sinkhorn's iteration solves it.
+A transport problem is solved for every image and class. The class has two text features, under the
+global and under the local prompt; each demands half of the mass gamma. Each of the R regions of the
+image supplies mass 1/R. The plan at cost 1 - cosine matches regions to prompts; with gamma below 1
+some regions stay unmatched. The class's logit is CLIP's scale times sum (plan x cosine). As in the
+authors' code, demand is an equality, supply an inequality, and no gradient flows through the plan.
+With gamma = 1 both are equalities, and Sinkhorn's iteration solves the problem.
 
 Both prompts are trained together by cross-entropy. The server averages the global ones by number of
 images; a client classifies with the mean and with its own local prompt.
@@ -38,9 +38,9 @@ from secfpp.seeds import Seeds
 __all__ = ["FedOtpSettings", "METHOD", "FedOtp", "transport_logits"]
 
 START_SCALE: Final = 0.02
-"""Standard deviation of what the local prompt's start differs by from the global one's: without it
-the two would stay equal. CoOp's and the authors' random start."""
-CELLS_AT_ONCE: Final = 1 << 22  # numbers of a plan that are held at once when images are classified
+"""Standard deviation of the difference of the two prompts at the start, as in CoOp and in the
+authors' code. Without it they would stay equal."""
+CELLS_AT_ONCE: Final = 1 << 22  # numbers of a plan that are in memory at once for classification
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,10 +50,10 @@ class FedOtpSettings:
     fedotp_lr: float = 0.003
     """Adam's learning rate of both prompts."""
     fedotp_eps: float = 0.1
-    """Weight of the entropy of a transport plan; the authors have 0.1 (CIFAR) and 0.01."""
+    """Weight of the entropy of a transport plan; the authors use 0.1 (CIFAR) and 0.01."""
     fedotp_mass: float = 0.8
-    """Gamma: what of an image's regions the prompts take in all; 0.8 is the authors', 1 is
-    transport of everything."""
+    """Gamma: the mass of an image's regions that the prompts take together. The authors have 0.8; 1
+    transports all."""
     fedotp_loss: LossName = "plain"
     """Loss of the local steps; plain is the paper's."""
 
@@ -85,7 +85,7 @@ def transport_logits(
     eps : float
         Weight of the entropy of a plan.
     mass : float
-        Gamma, in (0, 1]: what prompts ask for in all; regions have 1 in all.
+        Gamma, in (0, 1]: total demand of the prompts; the total supply of regions is 1.
 
     Returns
     -------
@@ -114,7 +114,7 @@ class FedOtp(TwoPhase):
     needs_patches: bool = True
 
     def begin(self, batch: ClientBatch, state: PromptState) -> PromptState:
-        """Start all local prompts beside the global one, at the same place."""
+        """Start all local prompts at the same place, beside the global one."""
         generator = self.seeds.torch("fedotp local prompt")
         noise_TW = START_SCALE * torch.randn(state.initial_TW.shape, generator=generator)
         return state.replace(
@@ -135,15 +135,15 @@ class FedOtp(TwoPhase):
         return state.replace(shared_NTW=trained["global"], local_NTW=trained["local"]), loss_n
 
     def local(self, batch: ClientBatch, state: PromptState) -> tuple[PromptState, torch.Tensor]:
-        """Do nothing: a client goes on with the mean and its own local prompt."""
+        """Do nothing: a client keeps the mean and its own local prompt."""
         return state, torch.zeros(len(state.shared_NTW), device=state.shared_NTW.device)
 
     def sent(self, state: PromptState) -> Mapping[str, FloatArray]:
-        """Send how many images a client has."""
+        """Send the number of images of each client."""
         return {"images": state.extra["fedotp-images"].double().cpu().numpy()}
 
     def logits(self, batch: ClientBatch, state: PromptState, images: Shards) -> torch.Tensor:
-        """Classify by transport, some images of every client at a time."""
+        """Classify by transport, in portions of images."""
         patches_NBRE = _regions(images)
         text_NPCE = _text(batch, state.shared_NTW, state.initial_TW + state.local_NTW)
         cells = patches_NBRE.shape[2] * text_NPCE.shape[:3].numel()
@@ -220,7 +220,7 @@ METHOD = Method(
         gets="the mean global prompt of the participants, by number of images",
         keeps="its local prompt and its images",
         privacy="none: the server sees every global prompt",
-        source="FedOTP (Li et al., CVPR 2024), by Adam; docs/methods.md says what regions are",
+        source="FedOTP (Li et al., CVPR 2024), by Adam; docs/methods.md defines regions",
     ),
     settings=FedOtpSettings,
     trainer=trainer,

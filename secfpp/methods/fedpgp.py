@@ -1,9 +1,9 @@
-"""FedPGP: a global prompt sigma that stays near CLIP's, and a low-rank local part.
+"""FedPGP: a global prompt sigma near CLIP's prompt, and a low-rank local part.
 
-Prompt of client i: sigma + U_i V_i. The server averages sigma by number of images; U and V stay.
-All three are trained together by cross-entropy under the whole prompt, plus mu times a contrastive
-loss that pulls sigma's text features to those of the frozen prompt (the positive pair) and
-away from those of the whole prompt (the negative pair).
+The prompt of client i is sigma + U_i V_i. The server averages sigma by number of images; U and V
+stay with the client. All three are trained together by cross-entropy under the whole prompt plus mu
+times a contrastive loss. That loss pulls sigma's text features to those of the frozen prompt (the
+positive pair) and away from those of the whole prompt (the negative pair).
 
 Shape letters: n clients at work, N clients, T context tokens, W width of the text tower, M = T W,
 R rank, C classes, E embedding.
@@ -40,7 +40,7 @@ class FedPgpSettings:
     fedpgp_mu: float = 1.0
     """Weight of the contrastive loss; 1 is the authors' default."""
     fedpgp_temperature: float = 0.5
-    """Temperature of the contrastive loss; 0.5 is the authors'."""
+    """Temperature of the contrastive loss; 0.5 is the authors' default."""
     fedpgp_lr: float = 0.02
     """Adam's learning rate of all three parts."""
     fedpgp_loss: LossName = "aligned"
@@ -129,7 +129,7 @@ class FedPgp(TwoPhase):
         return entropy_n + self.settings.fedpgp_mu * contrast_n
 
     def sent(self, state: PromptState) -> Mapping[str, FloatArray]:
-        """Send how many images a client has."""
+        """Send the number of images of each client."""
         return {"images": state.extra["fedpgp-images"].double().cpu().numpy()}
 
     def _draw(self, name: str, shape: tuple[int, ...]) -> torch.Tensor:

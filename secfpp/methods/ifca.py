@@ -1,8 +1,8 @@
-"""IFCA: the server holds k prompts, every client trains the one that fits its images best.
+"""IFCA: the server holds k prompts; every client trains the one that fits its images best.
 
-Each round the server sends all k prompts; a client picks the one with the lowest loss on its own
-training images and spends all its steps on it; the server averages what comes back by choice. A
-prompt that nobody chose stays as it is.
+In each round the server sends all k prompts. A client chooses the prompt with the lowest loss on
+its own training images and spends all its steps on it. The server averages the trained prompts by
+choice. A prompt that no client chose is kept.
 
 Shape letters: n clients at work, r receivers, N clients, K prompts, T context tokens, W width of
 the text tower, M = T W, C classes.
@@ -34,10 +34,10 @@ from secfpp.seeds import Seeds
 __all__ = ["IfcaSettings", "METHOD", "Ifca", "average_by_choice", "num_prompts"]
 
 HELD = "ifca-prompts"
-"""The server's prompts less the public start, (N, K, T, W): every client has the same, for the
-server sends them to all."""
+"""The server's prompts minus the public start, (N, K, T, W). All rows are equal, because the server
+sends the prompts to all clients."""
 CHOICE = "ifca-choice"
-"""Which of them each client trained last, (N,) int64."""
+"""The prompt that each client trained last, (N,) int64."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +45,7 @@ class IfcaSettings:
     """IFCA: k prompts at the server; each client trains the one with the lowest loss."""
 
     ifca_start: float = 0.02
-    """Standard deviation of what each of the k prompts starts from, around the public start."""
+    """Standard deviation of the k prompts at the start, around the public start."""
     ifca_lr: float = 0.005
     """Adam's learning rate."""
     ifca_loss: LossName = "balanced"
@@ -59,12 +59,12 @@ class IfcaSettings:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Ifca(TwoPhase):
-    """Choose, then spend all steps on what was chosen; choose anew to classify."""
+    """Choose a prompt and spend all steps on it; choose again to classify."""
 
     k: int
     """Prompts at the server."""
     start_scale: float
-    """Standard deviation of the start of each, around the public start."""
+    """Standard deviation of each at the start, around the public start."""
     seeds: Seeds
 
     def begin(self, batch: ClientBatch, state: PromptState) -> PromptState:
@@ -94,7 +94,7 @@ class Ifca(TwoPhase):
         return super().local(batch, own)
 
     def sent(self, state: PromptState) -> Mapping[str, FloatArray]:
-        """Send the choice; the server's own prompts go along, for it keeps none elsewhere."""
+        """Send the choice, and the server's prompts, which the state of clients holds for it."""
         return {
             "choice": state.extra[CHOICE].double().cpu().numpy(),
             "held": state.extra[HELD].double().flatten(1).cpu().numpy(),
@@ -123,7 +123,7 @@ class Ifca(TwoPhase):
 
 
 def _held(state: PromptState) -> torch.Tensor:
-    """Return the server's prompts, (K, T, W): those of the first row, for all rows are alike."""
+    """Return the server's prompts, (K, T, W), from the first row; all rows are equal."""
     held_KTW: torch.Tensor = state.initial_TW + state.extra[HELD][0]
     return held_KTW
 
@@ -131,8 +131,7 @@ def _held(state: PromptState) -> torch.Tensor:
 def average_by_choice(contribution: Contribution) -> ExchangeResult:
     """Average prompts by choice and send all of them to all clients.
 
-    A client that sat the round out has made no choice: P_G is the first prompt for it, until it
-    chooses.
+    A client that was away has made no choice; its P_G is the first prompt until it chooses.
     """
     choice_n = contribution.sent["choice"].astype(np.int64)
     size = contribution.update_nM.shape[1]
@@ -152,7 +151,7 @@ def average_by_choice(contribution: Contribution) -> ExchangeResult:
 
 
 def num_prompts(clustering: ClusteringConfig) -> int:
-    """Return k, which IFCA must be told: `clustering.k`, or `k_max` where none is given."""
+    """Return k: `clustering.k`, or `k_max` if that is None."""
     return clustering.k or clustering.k_max
 
 
@@ -172,7 +171,7 @@ METHOD = Method(
         name="ifca",
         title="IFCA",
         sends="its choice and its prompt, in the clear, to the server",
-        gets="all k prompts, each the mean of those who chose it",
+        gets="all k prompts, each the mean of the clients that chose it",
         keeps="its images",
         privacy="none: the server sees every prompt and choice, every client all k prompts",
         source="IFCA (Ghosh et al., NeurIPS 2020) on prompts",

@@ -1,8 +1,8 @@
 """PromptFL under local, client-level differential privacy: nobody is trusted.
 
-Each round every participant clips its step and adds Gaussian noise itself, before it sends it; the
-server averages what it got. The noise of n clients averages out to 1 / sqrt(n) of one client's,
-where a trusted server's would be 1 / n.
+In each round every participant clips its step and adds Gaussian noise before it sends the step. The
+server averages the noised steps. The noise of the mean is 1 / sqrt(n) of one client's noise; with a
+trusted server it would be 1 / n.
 
 Shape letters: n participants, T context tokens, W width of the text tower, M = T W.
 """
@@ -42,7 +42,7 @@ class LdpPromptFlSettings:
 
 
 def noised_rows(step_nM: FloatArray, clip_norm: float, stddev: float) -> FloatArray:
-    """Clip every row and add noise of its own to it.
+    """Clip every row and add independent noise to it.
 
     Parameters
     ----------
@@ -63,14 +63,14 @@ def noised_rows(step_nM: FloatArray, clip_norm: float, stddev: float) -> FloatAr
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class NoisedSteps(TwoPhase):
-    """Steps on P_G, of which a clipped and noised version alone leaves the client."""
+    """Steps on P_G; only a clipped and noised version leaves the client."""
 
     privacy: PrivacyConfig
     rounds: int
     clip_norm: float
 
     def shared(self, batch: ClientBatch, state: PromptState) -> tuple[PromptState, torch.Tensor]:
-        """Take the steps; P_G becomes what is sent, and so what others may see."""
+        """Take the steps; P_G becomes the noised version that is sent."""
         trained, loss_n = super().shared(batch, state)
         said = calibrate(self.privacy, self.rounds, self.clip_norm)
         step_nTW = (trained.shared_NTW.double() - state.shared_NTW.double()).cpu().numpy()
@@ -85,9 +85,9 @@ class NoisedSteps(TwoPhase):
 
 @lru_cache(maxsize=8)
 def calibrate(privacy: PrivacyConfig, rounds: int, clip_norm: float) -> PrivacyStatement:
-    """Say what the run guarantees; calibrated once a budget, not once a seed.
+    """State the guarantee of a run; calibrated once for each budget.
 
-    Any two clipped steps are at most twice the clipping norm apart, whatever the data behind them.
+    Any two clipped steps are at most twice the clipping norm apart, for any data.
     """
     said = calibrate_gaussian(privacy, rounds, clip_norm=clip_norm, sensitivity=2 * clip_norm)
     return replace(
@@ -109,7 +109,7 @@ def trainer(settings: MethodSettings[LdpPromptFlSettings], seeds: Seeds) -> Nois
 
 
 def statement(settings: MethodSettings[LdpPromptFlSettings]) -> PrivacyStatement:
-    """Say what the run guarantees."""
+    """State the guarantee of a run."""
     return calibrate(settings.privacy, settings.training.rounds, settings.own.clip_norm_local)
 
 

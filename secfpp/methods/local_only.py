@@ -1,4 +1,4 @@
-"""Local-only: every client trains its own prompt by itself."""
+"""Local-only: every client trains its own prompt alone."""
 
 from secfpp.methods.interface import Card, Method, NoSettings
 from secfpp.methods.shared.averaging import keep
@@ -15,7 +15,7 @@ METHOD = Method(
         gets="nothing",
         keeps="its prompt",
         privacy="nothing is sent",
-        source="CoOp (Zhou et al., IJCV 2022), once a client",
+        source="CoOp (Zhou et al., IJCV 2022), for each client",
     ),
     settings=NoSettings,
     trainer=two_phase(one_level_local),

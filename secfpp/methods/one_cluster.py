@@ -1,4 +1,4 @@
-"""One cluster: P_G + P_L with a single P_G for all; what clustering is worth."""
+"""One cluster: P_G + P_L with a single P_G for all; the ablation of clustering."""
 
 from secfpp.methods.interface import Card, Method, NoSettings
 from secfpp.methods.shared.averaging import average_all

@@ -1,4 +1,4 @@
-"""Oracle: P_G + P_L with the true domains as clusters; the most that clustering can give."""
+"""Oracle: P_G + P_L with the true domains as clusters; an upper bound for clustering."""
 
 from secfpp.methods.interface import Card, Method, MethodContext, NoSettings
 from secfpp.methods.shared.fixed_clusters import FixedClusters
@@ -9,7 +9,7 @@ __all__ = ["METHOD"]
 
 
 def true_domains(context: MethodContext[NoSettings]) -> FixedClusters:
-    """Group clients by the domain that only a simulation knows."""
+    """Cluster clients by their domains, which only a simulation knows."""
     return FixedClusters(
         cluster_N=context.domain_N, min_cluster_size=context.settings.clustering.min_cluster_size
     )
@@ -23,7 +23,7 @@ METHOD = Method(
         gets="the mean P_G of its domain",
         keeps="P_L and its images",
         privacy="none: the server sees every P_G and is told every domain",
-        source="ceiling of clustering; cannot be deployed",
+        source="upper bound for clustering; cannot be deployed",
     ),
     settings=NoSettings,
     trainer=two_phase(two_level),

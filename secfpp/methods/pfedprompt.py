@@ -1,10 +1,10 @@
 """pFedPrompt: PromptFL's common prompt, and attention over the client's own images.
 
-Attention has no parameters to learn: keys are the features of the client's training images, values
-their classes, so that an image is classified by the prompt and by the own images it resembles.
+Attention has no parameters: keys are the features of the client's training images, and values are
+their classes. An image is classified by the prompt and by similar training images.
 
-From the paper: a prompt averaged by the server, and non-parametric attention over the client's own
-visual features. The form of attention, Tip-Adapter's, is our reading; it sees whole images only.
+The paper gives the average prompt and non-parametric attention over the client's own visual
+features. The form of attention, Tip-Adapter's, is our reading. It uses whole images only.
 
 Shape letters: n clients, B training images, S images to classify, C classes, E embedding.
 """
@@ -31,7 +31,7 @@ class PFedPromptSettings:
     """pFedPrompt: a common prompt, and attention over the client's own images."""
 
     pfedprompt_alpha: float = 20.0
-    """Weight of what attention says; 0 leaves PromptFL."""
+    """Weight of attention; 0 gives PromptFL."""
     pfedprompt_beta: float = 20.0
     """Sharpness of attention: an image at cosine c weighs exp(-beta (1 - c))."""
 
@@ -44,7 +44,7 @@ class PFedPromptSettings:
 def attend(
     features_nSE: torch.Tensor, memory: Shards, num_classes: int, beta: float
 ) -> torch.Tensor:
-    """Let images attend to remembered ones.
+    """Let images attend to remembered images.
 
     Parameters
     ----------

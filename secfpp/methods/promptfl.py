@@ -1,4 +1,4 @@
-"""PromptFL: one prompt for all, averaged by the server each round."""
+"""PromptFL: one prompt for all, which the server averages in each round."""
 
 from secfpp.methods.interface import Card, Method, NoSettings
 from secfpp.methods.shared.averaging import average_all

@@ -1,4 +1,4 @@
-"""Random clusters: P_G + P_L with clusters drawn by lot; what the right clusters are worth."""
+"""Random clusters: P_G + P_L with random clusters; the ablation of the right clusters."""
 
 import numpy as np
 
@@ -11,11 +11,11 @@ __all__ = ["METHOD"]
 
 
 def draw_clusters(context: MethodContext[NoSettings]) -> FixedClusters:
-    """Deal the clients into k clusters of nearly equal size."""
+    """Assign the clients to k random clusters of nearly equal size."""
     count = len(context.domain_N)
     k = min(context.settings.clustering.k or len(np.unique(context.domain_N)), count)
-    dealt_N = np.arange(count, dtype=np.int64) % k
-    cluster_N = context.seeds.numpy("random clusters").permutation(dealt_N)
+    even_N = np.arange(count, dtype=np.int64) % k
+    cluster_N = context.seeds.numpy("random clusters").permutation(even_N)
     return FixedClusters(
         cluster_N=cluster_N, min_cluster_size=context.settings.clustering.min_cluster_size
     )
@@ -29,7 +29,7 @@ METHOD = Method(
         gets="the mean P_G of a random cluster",
         keeps="P_L and its images",
         privacy="none: the server sees every P_G",
-        source="ablation: k clusters by lot",
+        source="ablation: k random clusters",
     ),
     settings=NoSettings,
     trainer=two_phase(two_level),

@@ -1,4 +1,4 @@
-"""SecFPP: clusters found and P_G averaged under secret sharing."""
+"""SecFPP: clients are clustered and P_G is averaged under secret sharing."""
 
 from secfpp.methods.interface import Card, Method, MethodContext, NoSettings
 from secfpp.methods.shared.clustered import ClusteredExchange
@@ -9,7 +9,7 @@ __all__ = ["METHOD"]
 
 
 def begin(context: MethodContext[NoSettings]) -> ClusteredExchange:
-    """Use the run's computing parties, starting them on first use."""
+    """Use the computing parties of the run; start them on first use."""
     return ClusteredExchange(
         session=context.open_session(),
         clustering=context.settings.clustering,
@@ -30,4 +30,5 @@ METHOD = Method(
     settings=NoSettings,
     trainer=two_phase(two_level),
     begin=begin,
+    uses_parties=True,
 )

@@ -1,4 +1,4 @@
-"""SecFPP in the clear: the same algorithm on the plaintext twin; what secrecy costs."""
+"""SecFPP in the clear: the same algorithm on the plaintext twin; shows the cost of secrecy."""
 
 from mpc.reference.session import PlainSession
 from secfpp.methods.interface import Card, Method, MethodContext, NoSettings

@@ -1,4 +1,4 @@
-"""Zero-shot: the public start of the prompt, as it is."""
+"""Zero-shot: the public start of the prompt, without training."""
 
 from secfpp.methods.interface import Card, Method, NoSettings
 from secfpp.methods.shared.averaging import keep

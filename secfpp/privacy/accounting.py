@@ -1,4 +1,4 @@
-"""How much noise a budget needs, and what the noise then guarantees, by `dp-accounting`.
+"""The noise that a budget needs, and the guarantee of that noise, by `dp-accounting`.
 
 The mechanism makes a number of releases. Each is a sum of clipped contributions plus noise
 N(0, (z S)^2) on every number, where z is the noise multiplier and S the sensitivity: how far one
@@ -30,7 +30,7 @@ _PRECISION: Final = 1e-3
 _SECANTS: Final = 12
 _STEPS: Final = 12
 _LONGEST: Final = 2.0
-_LEAST: Final = 0.1  # a multiplier below which nothing is hidden
+_LEAST: Final = 0.1  # multipliers below it hide nothing
 _SAMPLED_ORDERS: Final = (*range(2, 33), *range(36, 129, 4), *range(144, 513, 16), 768, 1024)
 
 
@@ -90,9 +90,9 @@ def epsilon_rdp(
 ) -> float:
     """Return epsilon of composed Gaussian releases by Renyi differential privacy.
 
-    Parameters and result as in `epsilon_pld`; looser, and easier to check by hand. With sampling
-    it looks at whole orders only, at which the divergence is a finite sum (Mironov, Talwar and
-    Zhang, 2019).
+    Parameters and result are those of `epsilon_pld`. The bound is looser and easier to check by
+    hand. With sampling only whole orders are used, at which the divergence is a finite sum
+    (Mironov, Talwar and Zhang, 2019).
     """
     from dp_accounting import NeighboringRelation, rdp
 
@@ -121,15 +121,15 @@ def calibrate_gaussian(
     clip_norm : float
         Bound on a unit's contribution.
     sensitivity : float, optional
-        How far a unit moves a release. None: by the clipping norm.
+        How far a unit can move a release. None: the clipping norm.
     sample_rate : float
         As in `epsilon_pld`.
 
     Returns
     -------
     PrivacyStatement
-        Its `epsilon_pld` is at most the target. Its words are those of a central, client-level
-        method; other methods replace them.
+        Its `epsilon_pld` is at most the target. Its texts describe a central, client-level method;
+        other methods replace them.
     """
     multiplier, spent = _calibrate(privacy, compositions, sample_rate)
     return PrivacyStatement(
@@ -166,9 +166,9 @@ def _calibrate(
 def _nearly_least(
     epsilon: float, delta: float, compositions: int, sample_rate: float, *, at_most: float
 ) -> float:
-    """Return a noise multiplier under sampling whose epsilon is the target's within 0.1 per cent.
+    """Return a noise multiplier under sampling whose epsilon is within 0.1 per cent of the target.
 
-    Epsilon is nearly a power of the multiplier, so secants in logarithms get there in a few steps.
+    Epsilon is nearly a power of the multiplier, so secants in logarithms need few steps.
     """
 
     def excess(log_multiplier: float) -> float:
@@ -190,7 +190,7 @@ def _nearly_least(
 
 
 def _least_multiplier(epsilon: float, delta: float) -> float:
-    """Return the least noise multiplier of one Gaussian release, a billionth above."""
+    """Return the least noise multiplier of one Gaussian release, plus a billionth of it."""
     import dp_accounting
 
     with np.errstate(divide="ignore"):
@@ -208,7 +208,7 @@ def _enough(
 ) -> tuple[float, float]:
     """Return the first multiplier from `multiplier` on that keeps the budget, and its epsilon.
 
-    `at_most` does without sampling, and sampling never hurts.
+    `at_most` keeps the budget without sampling, and sampling never adds to epsilon.
     """
     for _ in range(_STEPS):
         spent = epsilon_pld(multiplier, compositions, delta, sample_rate=sample_rate)

@@ -94,7 +94,7 @@ def test_statement_says_what_has_no_noise() -> None:
     assert said.compositions == 10
     for needed in (
         "unit: client",
-        "which cluster is public",
+        "the clusters are public",
         "P_L, which never leaves",
         "10 releases",
     ):

@@ -17,7 +17,7 @@ FLOAT32_BYTES: Final = 4
 
 
 def keep(contribution: Contribution) -> ExchangeResult:
-    """Give nothing back: there is no exchange."""
+    """Return nothing: there is no exchange."""
     none = np.empty(0, dtype=np.int64)
     return ExchangeResult(
         clients_r=none, update_rM=np.empty((0, contribution.update_nM.shape[1]), dtype=np.float64)
@@ -25,7 +25,7 @@ def keep(contribution: Contribution) -> ExchangeResult:
 
 
 def broadcast(contribution: Contribution, update_M: FloatArray) -> ExchangeResult:
-    """Give one update to all clients, those that sat the round out included."""
+    """Give one update to all clients, also to those that were away."""
     everyone = np.arange(contribution.num_clients, dtype=np.int64)
     return ExchangeResult(
         clients_r=everyone,

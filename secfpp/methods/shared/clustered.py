@@ -1,4 +1,4 @@
-"""The exchange of SecFPP: one clustering job a round, on a session that may be secure or plain."""
+"""The exchange of SecFPP: one clustering job for each round, on a secure or a plain session."""
 
 from dataclasses import dataclass
 
@@ -16,7 +16,7 @@ __all__ = ["ClusteredExchange"]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ClusteredExchange:
-    """Group clients by descriptor, average P_G inside clusters."""
+    """Cluster clients by their descriptors, and average P_G inside clusters."""
 
     session: Session
     clustering: ClusteringConfig
@@ -24,7 +24,7 @@ class ClusteredExchange:
     """Name of the run, copied to every ledger line with the round."""
 
     def __call__(self, contribution: Contribution) -> ExchangeResult:
-        """Hand descriptors and updates to the session; each participant gets its own mean."""
+        """Give descriptors and updates to the session; each participant gets its cluster's mean."""
         result = self.session.cluster(
             self._job(contribution),
             contribution.descriptor_nD,
@@ -35,6 +35,7 @@ class ClusteredExchange:
             clients_r=contribution.clients_n,
             update_rM=_own_where_none_opened(result, contribution),
             k=result.k,
+            clusters_descriptors=True,
             labels_n=result.labels_N,
             ledger=result.ledger,
             traffic=result.traffic,
@@ -54,16 +55,16 @@ class ClusteredExchange:
             reveal=self.clustering.reveal,
             min_cluster_size=self.clustering.min_cluster_size,
             evaluate=self.clustering.evaluate,
-            centre=False,  # descriptors have unit norm, and directions are what is compared
+            centre=False,  # descriptors have unit norm; their directions are compared
             norm_bound=1.0,
             label=f"{self.label}, round {contribution.round_index + 1}",
         )
 
 
 def _own_where_none_opened(result: ClusterResult, contribution: Contribution) -> FloatArray:
-    """Return each participant's mean; one to whom none was opened keeps its own update.
+    """Return each participant's mean, or its own update if no mean was opened to it.
 
-    Its descriptor was over the bound, or its cluster has fewer clients than the minimum.
+    That happens to a descriptor over the bound, and in a cluster below the minimum size.
     """
     without_n1 = (result.sizes_N <= 0)[:, None]
     update_nM: FloatArray = np.where(without_n1, contribution.update_nM, result.means_NM)

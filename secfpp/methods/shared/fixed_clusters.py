@@ -10,7 +10,7 @@ __all__ = ["FixedClusters"]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class FixedClusters:
-    """Average inside clusters that stay the same over all rounds."""
+    """Average inside clusters that are the same in all rounds."""
 
     cluster_N: IntArray
     """Group of every client."""

@@ -11,7 +11,8 @@ from secfpp.methods.shared.plans import no_steps
 __all__ = ["LossName", "loss_terms", "one_prompt"]
 
 LossName = Literal["plain", "balanced", "aligned"]
-"""Cross-entropy over images; over classes alike; the latter and alignment, as P_G of SecFPP."""
+"""plain: cross-entropy over images. balanced: equal weights of classes. aligned: balanced plus
+alignment, as for P_G of SecFPP."""
 
 
 def loss_terms(name: LossName, training: TrainingConfig) -> LossTerms:

@@ -1,4 +1,4 @@
-"""Local work of a round, by kind of method; all plans spend `training.local_steps`."""
+"""Local work of a round for each kind of method; plans spend `training.local_steps` or nothing."""
 
 from secfpp.config.training import TrainingConfig
 from secfpp.learning.losses import LossTerms

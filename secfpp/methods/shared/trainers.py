@@ -1,4 +1,4 @@
-"""Local work of two phases, and how clients classify: what most methods share.
+"""Local work in two phases, and classification: the common part of most methods.
 
 Shape letters: n clients at work, B images of a client (padded), T context tokens, W width of the
 text tower, M = T W, C classes, E embedding.
@@ -27,16 +27,15 @@ __all__ = ["TwoPhase", "cosine_logits", "two_phase"]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class TwoPhase:
-    """Steps on P_G by itself, the exchange, steps on P_L on top of what came back.
+    """Steps on P_G alone, the exchange, steps on P_L on top of the new P_G.
 
-    Methods that keep more, train otherwise or classify otherwise derive from it and say what is
-    different.
+    Methods that keep more, train differently or classify differently derive from this class.
     """
 
     plan: RoundPlan
 
     needs_patches: bool = False
-    """Whether it looks at regions of images."""
+    """Whether the method uses regions of images."""
 
     @property
     def steps(self) -> int:
@@ -48,7 +47,7 @@ class TwoPhase:
         return state
 
     def shared(self, batch: ClientBatch, state: PromptState) -> tuple[PromptState, torch.Tensor]:
-        """Take steps on P_G without any P_L: it must be good by itself."""
+        """Take steps on P_G without P_L: P_G must be good alone."""
         none_nTW = torch.zeros_like(state.local_NTW)
         part_nTW, loss_n = _train(batch, self.plan.shared, state.shared_NTW, none_nTW)
         return state.replace(shared_NTW=part_nTW), loss_n
@@ -76,7 +75,7 @@ def cosine_logits(batch: ClientBatch, text_nCE: torch.Tensor, images: Shards) ->
 def two_phase(
     plan: Callable[[TrainingConfig], RoundPlan],
 ) -> Callable[[MethodSettings[OwnT], Seeds], Trainer]:
-    """Return what makes a `TwoPhase` of a run's settings."""
+    """Return a factory of `TwoPhase` trainers."""
     return lambda settings, seeds: TwoPhase(plan=plan(settings.training))
 
 
