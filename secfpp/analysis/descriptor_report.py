@@ -1,7 +1,7 @@
-"""Which descriptor shows the domains: ARI and the k that each leads to, over seeds.
+"""How well each descriptor shows the domains: ARI and chosen k, over seeds.
 
-Taken after the local steps of the first round, from the common start: before any averaging, so
-that no cluster has made its members alike.
+Descriptors are taken after the local steps of the first round. No average has been formed by then
+that would make clients of a cluster alike.
 """
 
 from dataclasses import dataclass
@@ -34,12 +34,12 @@ class DescriptorScore:
 
     name: DescriptorName
     dimensions: int
-    """Numbers D that a client shares."""
+    """Dimensions D."""
     seeds: tuple[int, ...]
     ari: Estimate
     """ARI of k-means with k = number of domains, by the plaintext twin."""
     chosen_k: tuple[int, ...]
-    """The k in 1..8 that `mpc.reference.separation` chooses, one a seed."""
+    """The k in 1..8 that `mpc.reference.separation` chooses, one for each seed."""
 
 
 def descriptor_report(
@@ -52,7 +52,7 @@ def descriptor_report(
     config : RunConfig
         Data, model, partition, training and seeds are used; methods are not.
     workload : Workload, optional
-        Data and model, where the caller has loaded them already.
+        Data and model, if the caller has loaded them already.
 
     Returns
     -------
@@ -123,6 +123,6 @@ def _ari(points_ND: FloatArray, domain_N: IntArray, iterations: int) -> float:
 
 
 def _chosen_k(points_ND: FloatArray, iterations: int) -> int:
-    """Return the k that is chosen when none is given."""
+    """Return the k that is chosen if none is given."""
     job = ClusterJob(k=None, iterations=iterations, centre=False, norm_bound=1.0)
     return PlainSession().cluster(job, points_ND, points_ND).k

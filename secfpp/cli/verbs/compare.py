@@ -96,8 +96,8 @@ def _warn(asked: CompareConfig) -> None:
     if asked.tuned_on:
         seeds = ", ".join(map(str, asked.tuned_on))
         say(
-            f"secfpp: defaults were chosen on seeds {seeds}: results on them flatter; report "
-            "others (--first-seed)"
+            f"secfpp: defaults were chosen on seeds {seeds}: results on them are optimistic; "
+            "report others (--first-seed)"
         )
 
 
@@ -129,7 +129,7 @@ def _shown(summary: Summary) -> tuple[RenderableType, ...]:
     )
 
     reasons = dict.fromkeys(line.insecure for line in summary.methods if line.insecure)
-    flattered = ", ".join(map(str, summary.reported_and_tuned_on))
+    reported = ", ".join(map(str, summary.reported_and_tuned_on))
     differences: tuple[RenderableType, ...] = (
         f"no paired differences: {summary.reference}, the reference, is not among the methods",
     )
@@ -137,7 +137,7 @@ def _shown(summary: Summary) -> tuple[RenderableType, ...]:
         differences = (difference_table(summary),)
     return (
         *(Text(f"not secure: {reason}", style="bold red") for reason in reasons),
-        *([f"defaults were chosen on seeds {flattered}: not to be reported"] if flattered else []),
+        *([f"defaults were chosen on seeds {reported}: not to be reported"] if reported else []),
         accuracy_table(summary),
         LEGEND,
         *guarantees(summary),

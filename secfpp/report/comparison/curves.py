@@ -1,4 +1,4 @@
-"""Accuracy by round: the reference stands out, the others are grey and named at their ends."""
+"""Accuracy by round: the reference in colour, the others in grey; names at the ends."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from secfpp.report.kit.svg import MUTED, PAPER, house_style, inline_svg, series_
 
 SIZE_INCHES = (4.7, 4.3)
 PLACE = (0.062, 0.115, 0.648, 0.79)
-"""Of the panel in the figure: left, bottom, width, height; names stand to its right."""
+"""Place of the panel in the figure: left, bottom, width, height; names are to its right."""
 TITLES = {
     "own_mix": "Accuracy on own label mix, %",
     "uniform": "Accuracy on uniform classes, %",
@@ -35,7 +35,7 @@ def framed(title: str) -> tuple[Figure, Axes]:
 
 
 def training_curves(found: Comparison) -> tuple[Markup, ...]:
-    """Return a picture of each measure; none when no method was trained."""
+    """Return a picture of each measure; none if no method was trained."""
     drawn = shown_lines(found)
     pictures = []
     for measure, title in TITLES.items():
@@ -53,7 +53,7 @@ def training_curves(found: Comparison) -> tuple[Markup, ...]:
 
 
 def shown_lines(found: Comparison) -> tuple[Line, ...]:
-    """Return the lines that have a curve: of private methods, the one with the most budget."""
+    """Return the lines that have a curve; a private method has one at its largest budget."""
     most = {lines[-1] for lines in found.private().values()}
     return tuple(line for line in found.lines if line.guarantee is None or line in most)
 
@@ -74,7 +74,7 @@ def _draw(
     drawn: Sequence[Line],
     series: dict[Line, list[tuple[int, float]]],
 ) -> None:
-    """Draw the curves, the reference last and so on top."""
+    """Draw the curves; the reference is last, so that it is on top."""
     names = []
     for line in sorted(drawn, key=lambda line: line is found.reference):
         points = series[line]
@@ -115,7 +115,7 @@ def _draw_reference(axes: Axes, points: Sequence[tuple[int, float]]) -> None:
 
 
 def _name(line: Line) -> str:
-    """Return what stands at the end of a curve."""
+    """Return the name at the end of a curve."""
     name = short_name(line)
     if line.guarantee is None:
         return name
