@@ -1,4 +1,4 @@
-"""From what a user calls the data to a `DomainSet`."""
+"""Load a `DomainSet` by the name or folder of the data."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ READERS: Mapping[str, Reader] = MappingProxyType(
         **dict.fromkeys(fedbn.LAYOUTS, fedbn.read_tree),
     }
 )
-"""Data sets that are known by name, and what reads each."""
+"""Data sets that are known by name, with their readers."""
 
 
 def load_domains(source: str, options: ReadOptions | None = None) -> DomainSet:

@@ -189,7 +189,7 @@ def test_another_way_model_or_image_is_computed(
         encode_patches(clip, data, tmp_path)
 
 
-def test_damaged_files_are_computed_afresh(embedded, tmp_path, caplog):
+def test_damaged_files_are_computed_again(embedded, tmp_path, caplog):
     first = encode_patches(embedded, domains(), tmp_path)
     files = sorted((tmp_path / "patches").iterdir())
     assert len(files) == 2
@@ -197,4 +197,4 @@ def test_damaged_files_are_computed_afresh(embedded, tmp_path, caplog):
         file.write_bytes(file.read_bytes()[:40])
     for a, b in zip(encode_patches(embedded, domains(), tmp_path), first, strict=True):
         np.testing.assert_allclose(a, b, atol=1e-6)
-    assert caplog.text.count("computing it afresh") == 2
+    assert caplog.text.count("computing it again") == 2

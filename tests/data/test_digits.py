@@ -103,7 +103,7 @@ def test_cache_that_cannot_be_written_is_only_a_warning(tmp_path, built, caplog)
     blocked = tmp_path / "file"
     blocked.write_text("")
     assert load_digits(blocked / "below") is built
-    assert "cannot keep" in caplog.text
+    assert "cannot cache" in caplog.text
 
 
 def test_content_that_is_not_the_recorded_one_is_reported(tmp_path, built, caplog, monkeypatch):

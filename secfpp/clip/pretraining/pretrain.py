@@ -1,4 +1,4 @@
-"""Make the embedded model: train it, write it in open_clip's format, measure what was written."""
+"""Make the embedded model: train it, write it in open_clip's format, measure it."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def pretrain(
     device: str = "cpu",
     progress: Progress | None = None,
 ) -> PretrainReport:
-    """Train the model, write it to `out_dir`, and measure what was written.
+    """Train the model, write it to `out_dir`, and measure the written model.
 
     Parameters
     ----------
@@ -56,7 +56,8 @@ def pretrain(
     Raises
     ------
     ConfigError
-        `steps` or `seed` is out of range, `out_dir` cannot be written, or the device is not there.
+        `steps` or `seed` is out of range, `out_dir` cannot be written, or the device does not
+        exist.
     """
     _check_settings(seed, steps)
     place = resolve_device(device)
@@ -130,7 +131,7 @@ def _changed_sources(domain_set: DomainSet) -> tuple[str, ...]:
 
 
 def _versions(device: torch.device) -> dict[str, str]:
-    """Name what the weights may depend on."""
+    """Return the versions that the weights may depend on."""
     packages = {name: version(name) for name in _PACKAGES}
     machine = f"{platform.machine()}, {torch.get_num_threads()} threads, {device.type}"
     return {"python": platform.python_version(), **packages, "machine": machine}

@@ -1,7 +1,7 @@
 """CIFAR-10 and CIFAR-100, from the folders that torchvision keeps.
 
-torchvision reads pickles, which run code; it does so after it has compared each file's MD5 with
-that of the published one, so that only the published pickles are ever read.
+torchvision reads pickles, which run code. It first compares the MD5 of each file with that of the
+published one, so that only published pickles are read.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ def read_cifar(name: str, root: Path, options: ReadOptions) -> DomainSet:
     name : str
         ``"cifar10"`` or ``"cifar100"``.
     root : Path
-        The folder in which ``cifar-10-batches-py`` or ``cifar-100-python`` lies, or that itself.
+        The folder that has ``cifar-10-batches-py`` or ``cifar-100-python``, or that folder itself.
     options : ReadOptions
-        Images keep their 32 pixels; the model's side is reached when they are encoded.
+        Images keep their 32 pixels; they are resized when they are encoded.
 
     Returns
     -------
