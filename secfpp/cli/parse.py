@@ -27,7 +27,7 @@ VERBS: Final = {
     "party": "Be one computing party of a session across hosts.",
     "dealer": "Be the dealer of a session across hosts.",
     "descriptors": "Compare descriptors of clients: how well they find the domains.",
-    "pretrain": "Train the embedded CLIP model anew.",
+    "pretrain": "Train the embedded CLIP model again.",
     "report": "Make one self-contained HTML page of a run or a comparison.",
     "certs": "Make certificates, keys and addresses for a session across hosts.",
     "doctor": "Check whether this machine is ready.",

@@ -51,7 +51,7 @@ def run_compare(
     out : Path, optional
         Folder to make. None: `runs/`, the date and time, `-compare`.
     resume : Path, optional
-        Folder to go on with.
+        Folder to continue.
     console : Console, optional
         Where progress is shown; standard error by default.
 

@@ -263,7 +263,7 @@ def _one_class(pool: ImagePool, client: int, index_B: NDArray[np.int64], remedy:
 def _draw_mix(
     present_C: NDArray[np.bool_], concentration: float, rng: np.random.Generator
 ) -> NDArray[np.float64]:
-    """Draw a label mix over the classes that are there."""
+    """Draw a label mix over the classes of the domain."""
     mix_C = np.zeros(len(present_C))
     mix_C[present_C] = rng.dirichlet(np.full(int(present_C.sum()), concentration))
     return mix_C

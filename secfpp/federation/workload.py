@@ -81,7 +81,7 @@ def load_workload(config: WorkloadConfig, *, num_context: int) -> Workload:
     ModelError
         If the model cannot be found or prompted.
     ConfigError
-        If the device is not there.
+        If the device does not exist.
     """
     from secfpp.clip.features import encode_domains
     from secfpp.clip.model import load_clip

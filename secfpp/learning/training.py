@@ -1,7 +1,7 @@
 """Local steps: every client's prompt in one batched forward pass.
 
 One pass of the text tower serves all clients. The loss of client i depends on row i alone, and
-Adam works element by element. The result is therefore what each client computes by itself.
+Adam works element by element. The result is therefore the same as that of each client alone.
 
 Shape letters: N clients, T context tokens, W width of the text tower, C classes, E embedding.
 """

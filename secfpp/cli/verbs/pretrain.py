@@ -20,7 +20,7 @@ class Pretrain(Verb):
     """
 
     out: Path = Path("digits-clip")
-    """Folder of the model; made if it is not there."""
+    """Folder of the model; made if it is missing."""
     seed: int = 0
     """Of images, captions, their order and first weights."""
     steps: int = 400

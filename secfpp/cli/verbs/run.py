@@ -33,7 +33,7 @@ class Run(ConfigurableVerb):
 
     @classmethod
     def from_file(cls, path: Path) -> Self:
-        """Return the verb with the settings of a file as its defaults; `out` must be given anew."""
+        """Return the verb with the settings of a file as its defaults; `out` is reset."""
         return cls(config=path, settings=replace(load_config(path), out=None, resume=None))
 
     def execute(self) -> Outcome:

@@ -100,7 +100,7 @@ def read_tree(name: str, root: Path, options: ReadOptions) -> DomainSet:
     Raises
     ------
     DataError
-        A folder is missing, lists are there for some of the domains only, a list is malformed, or
+        A folder is missing, lists exist for some of the domains only, a list is malformed, or
         images are missing.
     """
     layout = LAYOUTS[name]
