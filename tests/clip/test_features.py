@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from secfpp.clip import FrozenClip, load_clip
 from secfpp.clip.features import digest_of, encode_domains
-from secfpp.data import Domain, DomainSet
+from secfpp.clip.model import FrozenClip, load_clip
+from secfpp.data.domains import Domain, DomainSet
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ def test_another_image_or_model_is_computed(embedded, toy, tmp_path, monkeypatch
             encode_domains(clip, data, tmp_path)
 
 
-def test_damaged_files_are_computed_afresh(embedded, toy, tmp_path, caplog):
+def test_damaged_files_are_computed_again(embedded, toy, tmp_path, caplog):
     first = encode_domains(embedded, toy, tmp_path)
     files = sorted((tmp_path / "features").iterdir())
     assert len(files) == 2
@@ -59,10 +59,10 @@ def test_damaged_files_are_computed_afresh(embedded, toy, tmp_path, caplog):
     again = encode_domains(embedded, toy, tmp_path)
     for a, b in zip(again, first, strict=True):
         np.testing.assert_allclose(a, b, atol=1e-6)
-    assert caplog.text.count("computing it afresh") == 2
+    assert caplog.text.count("computing it again") == 2
 
 
-def test_features_of_another_type_are_computed_afresh(embedded, toy, tmp_path, caplog):
+def test_features_of_another_type_are_computed_again(embedded, toy, tmp_path, caplog):
     first = encode_domains(embedded, toy, tmp_path)
     for file in (tmp_path / "features").iterdir():
         save_file({"features": load_file(file)["features"].astype(np.float64)}, file)
@@ -75,7 +75,7 @@ def test_a_folder_that_cannot_be_written_is_only_a_warning(embedded, toy, tmp_pa
     blocked = tmp_path / "file"
     blocked.write_text("")
     assert len(encode_domains(embedded, toy, blocked)) == 2
-    assert "cannot keep image features" in caplog.text
+    assert "cannot cache image features" in caplog.text
 
 
 @pytest.mark.parametrize("precision", ["bf16", "fp16"])

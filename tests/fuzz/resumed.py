@@ -17,8 +17,8 @@ from safetensors.torch import load_file, save
 
 from secfpp.comparison.config import CompareConfig
 from secfpp.config.partition import PartitionConfig
-from secfpp.config.run import RunConfig
 from secfpp.config.training import TrainingConfig
+from secfpp.experiment.config import RunConfig
 from secfpp.experiment.experiment import run_experiment
 from tests.fuzz.command import Case
 from tests.fuzz.damage import cut, damaged

@@ -17,8 +17,8 @@ from secfpp.cli.parse import parse
 from secfpp.cli.verbs.compare import Compare
 from secfpp.comparison.config import ALL_METHODS
 from secfpp.comparison.messages import Greeting, Order, Report, decode, encode
-from secfpp.config.run import RunConfig
 from secfpp.config.training import TrainingConfig
+from secfpp.experiment.config import RunConfig
 from tests.comparison.toy import run_cells, settings
 from tests.patience import SOON_S
 
