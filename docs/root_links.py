@@ -1,7 +1,7 @@
 """A Markdown extension: rewrite the links of included files.
 
-`docs/security.md`, `docs/changelog.md` and `docs/architecture.md` include the files of those names
-at the root of the repository. Their links are relative to the root; the pages stand in `docs/`.
+Pages such as `docs/security.md` include files of the repository. Links of these files are relative
+to the root of the repository, or to the folder `examples`; the pages stand in `docs/`.
 """
 
 import re
@@ -15,9 +15,11 @@ PAGES: Final = {
     "CHANGELOG.md": "changelog.md",
     "ARCHITECTURE.md": "architecture.md",
     "README.md": "index.md",
+    "CONTRIBUTING.md": "contributing.md",
+    "examples/README.md": "examples.md",
 }
 _AFTER_SNIPPETS: Final = 31  # pymdownx.snippets has priority 32
-_LINK: Final = re.compile(r"\]\((docs/|[A-Z]+\.md)")
+_LINK: Final = re.compile(r"\]\((?:\.\./)?(docs/|(?:examples/)?[A-Z]+\.md)")
 
 
 def from_docs(line: str) -> str:

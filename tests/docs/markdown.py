@@ -5,7 +5,13 @@ from pathlib import Path
 from typing import Final
 
 ROOT: Final = Path(__file__).parents[2]
-ROOT_PAGES: Final = ("README.md", "ARCHITECTURE.md", "SECURITY.md", "CHANGELOG.md")
+ROOT_PAGES: Final = (
+    "README.md",
+    "ARCHITECTURE.md",
+    "SECURITY.md",
+    "CHANGELOG.md",
+    "CONTRIBUTING.md",
+)
 _FENCE: Final = re.compile(r"^```(\w*)[^\n]*\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 _HEADING: Final = re.compile(r"^#{1,6} (.+)$", re.MULTILINE)
 _LINK: Final = re.compile(r"\]\(([^)\s]+)\)")
@@ -23,8 +29,12 @@ def name_of(page: Path) -> str:
 
 
 def blocks(page: Path, language: str) -> list[str]:
-    """Return the code blocks of a page that have a language; "" is none."""
-    return [code for found, code in _FENCE.findall(page.read_text("utf-8")) if found == language]
+    """Return the code blocks of a page that have a language; "" is none.
+
+    Those of included programs are not among them: tests/examples runs the programs.
+    """
+    found = _FENCE.findall(page.read_text("utf-8"))
+    return [code for of, code in found if of == language and not _SNIPPET.search(code)]
 
 
 def prose(page: Path) -> str:

@@ -29,7 +29,11 @@ def is_there(name: str) -> bool:
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_files_that_a_page_names_exist(page: Path) -> None:
-    assert [name for name in _FILE.findall(prose(page)) if not (ROOT / name).exists()] == []
+    assert [
+        name
+        for name in _FILE.findall(prose(page))
+        if "NAME" not in name and not (ROOT / name).exists()
+    ] == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)

@@ -47,7 +47,7 @@ def build(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in (*ROOT_PAGES, "zensical.toml"):
         shutil.copy(ROOT / name, folder)
     shutil.copytree(ROOT / "docs", folder / "docs", ignore=shutil.ignore_patterns("__pycache__"))
-    for package in ("mpc", "secfpp"):
+    for package in ("mpc", "secfpp", "examples"):
         (folder / package).symlink_to(ROOT / package)
     return folder
 

@@ -60,7 +60,7 @@ def test_the_readme_lists_every_program() -> None:
 def test_vectors_are_clustered_as_scikit_learn_does(tmp_path: Path) -> None:
     said = example("cluster_vectors.py", cwd=tmp_path)
     assert float(re.findall(r"two clusterings: (\S+)", said)[0]) > 0.95
-    assert "each client: own group's sum and size" in said
+    assert "each client: own cluster's sum and size" in said
 
 
 def test_the_federation_prints_the_accuracy_of_each_method(federation: tuple[Path, str]) -> None:
