@@ -78,15 +78,9 @@ def test_digits(
     benchmark.pedantic(deal_and_use, rounds=10, warmup_rounds=2)
     evaluate_us = min(evaluate_s) / COUNT * 1e6
     deal_us = benchmark.stats.stats.min / COUNT * 1e6 - evaluate_us
+    benchmark.extra_info.update(provenance, parties=2, provider="dealer", links="none", count=COUNT)
     benchmark.extra_info.update(
-        provenance,
-        parties=2,
-        provider="dealer",
-        links="none",
-        count=COUNT,
-        bytes_per_number=plan.bytes_per_number,
-        deal_us=deal_us,
-        evaluate_us=evaluate_us,
+        bytes_per_number=plan.bytes_per_number, deal_us=deal_us, evaluate_us=evaluate_us
     )
     target = Target(
         what=f"digits of {num_bits} bits, shares of {ring_bits}: M/s evaluated by a party",

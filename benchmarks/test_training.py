@@ -174,6 +174,15 @@ def work_of_a_round(trainer: Trainer, batch: ClientBatch, state: PromptState) ->
     trainer.local(batch, state)
 
 
+def seconds_of(work: Callable[[], object], *, on_gpu: bool) -> float:
+    """Return how long some work takes, that of the GPU included."""
+    started = time.perf_counter()
+    work()
+    if on_gpu:
+        torch.cuda.synchronize()
+    return time.perf_counter() - started
+
+
 def measure(
     benchmark: BenchmarkFixture,
     work: Callable[[], object],
@@ -188,15 +197,7 @@ def measure(
     if on_gpu:
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats()
-
-    def seconds() -> float:
-        started = time.perf_counter()
-        work()
-        if on_gpu:
-            torch.cuda.synchronize()
-        return time.perf_counter() - started
-
-    samples = Samples(seconds)
+    samples = Samples(lambda: seconds_of(work, on_gpu=on_gpu))
     by_turns(benchmark, samples, rounds=ROUNDS[device])
     peak = torch.cuda.max_memory_allocated() if on_gpu else None
     place = torch.cuda.get_device_name() if on_gpu else provenance["cpu"]
