@@ -1,24 +1,25 @@
 """Small models: the embedded one, and other open_clip architectures with random weights."""
 
 import json
+from pathlib import Path
 
 import pytest
 import torch
 from open_clip.model import CLIP, CustomTextCLIP
 from safetensors.torch import save_file
 
-from secfpp.clip import load_clip
+from secfpp.clip import FrozenClip, load_clip
 
 VISION = {"image_size": 32, "layers": 1, "width": 32, "head_width": 16, "patch_size": 16}
 TEXT = {"context_length": 20, "vocab_size": 49408, "width": 32, "heads": 2, "layers": 3}
 
 
 @pytest.fixture(scope="session")
-def embedded():
+def embedded() -> FrozenClip:
     return load_clip(device="cpu")
 
 
-def save_random(folder, config):
+def save_random(folder: Path, config) -> str:
     """Write a model with random weights, large enough that attention matters."""
     torch.manual_seed(0)
     kind = CustomTextCLIP if config.get("custom_text") else CLIP
@@ -46,7 +47,9 @@ ARCHITECTURES = {
 
 
 @pytest.fixture(scope="session", params=list(ARCHITECTURES))
-def other_clip(request, tmp_path_factory):
+def other_clip(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> FrozenClip:
     config = {"embed_dim": 24, "vision_cfg": VISION, "text_cfg": TEXT}
     folder = tmp_path_factory.mktemp("models") / request.param
     return load_clip(save_random(folder, config | ARCHITECTURES[request.param]), device="cpu")

@@ -227,7 +227,7 @@ def test_strangers_do_not_disturb(opened: Callable[[int], SecureSession]) -> Non
 
 @pytest.mark.slow
 @pytest.mark.parametrize("links", ["tls", "plain"])
-def test_secrets_are_not_in_argv_environment_or_files(links, empty_folder: Path) -> None:
+def test_secrets_are_not_in_argv_environment_or_files(links: str, empty_folder: Path) -> None:
     """And plain links work, and stamp their results."""
     with open_session(2, links=links, insecure_dev=True) as session:
         for pid in [os.getpid(), *session.pids.values()]:
