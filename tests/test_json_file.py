@@ -18,7 +18,7 @@ def test_numbers_that_are_not_finite_are_refused(text: str) -> None:
 
 
 @pytest.mark.parametrize("depth", [DEEPEST, 900, 100_000])
-def test_depth_beyond_use_is_refused(depth) -> None:
+def test_depth_beyond_use_is_refused(depth: int) -> None:
     with pytest.raises(ValueError, match="nested too deeply"):
         parse_json('{"a": ' + "[" * depth + "]" * depth + "}")
     assert parse_json("[" * (DEEPEST - 1) + "]" * (DEEPEST - 1)) is not None

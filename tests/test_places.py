@@ -73,8 +73,8 @@ def test_runs_and_descriptors_need_no_home(
     homeless: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(homeless)
-    few = ("--images-per-class", "12", "--test-images-per-domain", "20")
-    few = (*few, "--images-per-client", "10", "--clients-per-domain", "2")
+    images = ("--images-per-class", "12", "--test-images-per-domain", "20")
+    few = (*images, "--images-per-client", "10", "--clients-per-domain", "2")
     assert main(["run", "--methods", "zero-shot", *few]) == 0, capfd.readouterr().err
     short = ("--local-steps", "2", "--shared-steps", "1", "--seeds", "1")
     assert main(["descriptors", *few[2:], *short]) == 0, capfd.readouterr().err

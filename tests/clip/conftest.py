@@ -1,6 +1,7 @@
 """Small models: the embedded one, and other open_clip architectures with random weights."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,7 @@ def embedded() -> FrozenClip:
     return load_clip(device="cpu")
 
 
-def save_random(folder: Path, config) -> str:
+def save_random(folder: Path, config: Mapping[str, object]) -> str:
     """Write a model with random weights, large enough that attention matters."""
     torch.manual_seed(0)
     kind = CustomTextCLIP if config.get("custom_text") else CLIP
@@ -36,7 +37,7 @@ def save_random(folder: Path, config) -> str:
     return f"local-dir:{folder}"
 
 
-ARCHITECTURES = {
+ARCHITECTURES: dict[str, dict[str, object]] = {
     "clip": {},
     "custom-text": {"custom_text": True},
     "bidirectional": {"custom_text": True, "text_cfg": {**TEXT, "no_causal_mask": True}},
@@ -50,6 +51,6 @@ ARCHITECTURES = {
 def other_clip(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> FrozenClip:
-    config = {"embed_dim": 24, "vision_cfg": VISION, "text_cfg": TEXT}
+    config: dict[str, object] = {"embed_dim": 24, "vision_cfg": VISION, "text_cfg": TEXT}
     folder = tmp_path_factory.mktemp("models") / request.param
     return load_clip(save_random(folder, config | ARCHITECTURES[request.param]), device="cpu")

@@ -10,10 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 
 from secfpp.clip import FrozenClip, PromptedText, load_clip
 from secfpp.clip.features import encode_domains
-from secfpp.clip.model import BATCH_SIZE
+from secfpp.clip.model import BATCH_SIZE, Precision
 from secfpp.clip.patches import encode_patches, regions_of
 from tests.clip.conftest import ARCHITECTURES, TEXT, VISION, save_random
 from tests.clip.test_patches import RESNET, domains
@@ -25,7 +26,7 @@ pytestmark = [
 
 EXACT = 2e-5
 """Float32 on both sides, sums in another order."""
-TOLERANCE = {"fp32": 1e-3, "bf16": 1e-2, "fp16": 1e-3}
+TOLERANCE: dict[Precision, float] = {"fp32": 1e-3, "bf16": 1e-2, "fp16": 1e-3}
 """Convolutions of float32 are in TF32 by default, which has 10 bits as fp16 has; bf16 has 7."""
 
 
@@ -39,19 +40,23 @@ def pair(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[FrozenClip, FrozenClip]:
     """The same random model on the CPU and on the GPU."""
-    config = {"embed_dim": 24, "vision_cfg": VISION, "text_cfg": TEXT}
+    config: dict[str, object] = {"embed_dim": 24, "vision_cfg": VISION, "text_cfg": TEXT}
     config |= {"vision_cfg": RESNET} if request.param == "resnet" else ARCHITECTURES[request.param]
     model = save_random(tmp_path_factory.mktemp("models") / request.param, config)
     return load_clip(model, device="cpu"), load_clip(model, device="cuda")
 
 
-def random_images(clip: FrozenClip, count: int, extra: int = 0):
+def random_images(clip: FrozenClip, count: int, extra: int = 0) -> NDArray[np.uint8]:
     side = clip.image_size + extra
     shape = (count, side, side, 3)
     return np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
 
 
-def assert_close(found, expected, atol) -> None:
+def assert_close(
+    found: torch.Tensor | NDArray[np.float32],
+    expected: torch.Tensor | NDArray[np.float32],
+    atol: float,
+) -> None:
     found, expected = torch.as_tensor(found).cpu(), torch.as_tensor(expected)
     torch.testing.assert_close(found, expected, atol=atol, rtol=0)
 
@@ -70,7 +75,8 @@ def test_features_of_the_embedded_model_in_each_precision(embedded: FrozenClip) 
 def test_half_precision_is_of_the_same_model_on_both(embedded: FrozenClip) -> None:
     on_gpu = load_clip(device="cuda")
     images_NHW3 = random_images(embedded, 8)
-    for precision in ("bf16", "fp16"):
+    halves: tuple[Precision, ...] = ("bf16", "fp16")
+    for precision in halves:
         found_NE, expected_NE = (
             replace(clip, precision=precision).encode_images(images_NHW3)
             for clip in (on_gpu, embedded)

@@ -7,6 +7,7 @@ from safetensors.numpy import load_file, save_file
 
 from secfpp.clip import FrozenClip, load_clip
 from secfpp.clip.features import digest_of, encode_domains
+from secfpp.clip.model import Precision
 from secfpp.data import Domain, DomainSet
 
 
@@ -45,7 +46,7 @@ def test_another_image_or_model_is_computed(
     encode_domains(embedded, toy, tmp_path)
     other_model = load_clip(device="cpu")
     other_model.model.logit_scale.data += 1
-    brighter = toy.domains[0].images_NHW3.copy()
+    brighter = np.array(toy.domains[0].images_NHW3)
     brighter[0, 0, 0, 0] ^= 1
     changed = dataclasses.replace(toy.domains[0], images_NHW3=brighter)
     other_data = dataclasses.replace(toy, domains=(changed,))
@@ -90,7 +91,9 @@ def test_a_folder_that_cannot_be_written_is_only_a_warning(
 
 
 @pytest.mark.parametrize("precision", ["bf16", "fp16"])
-def test_precision_of_the_image_tower_is_its_own_and_keeps_features_apart(precision: str) -> None:
+def test_precision_of_the_image_tower_is_its_own_and_keeps_features_apart(
+    precision: Precision,
+) -> None:
     whole = load_clip(device="cpu")
     half = dataclasses.replace(whole, precision=precision)
     images = np.random.default_rng(0).integers(0, 256, size=(6, 32, 32, 3), dtype=np.uint8)

@@ -1,6 +1,6 @@
 """Features of regions against open_clip's own forward passes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +23,7 @@ from tests.clip.conftest import TEXT, VISION, save_random
 RESNET = {"image_size": 64, "layers": [1, 1, 1, 1], "width": 16}
 
 
-def domains(side: int = 32, counts: tuple[int, int] = (3, 5)) -> DomainSet:
+def domains(side: int = 32, counts: tuple[int, ...] = (3, 5)) -> DomainSet:
     rng = np.random.default_rng(0)
     return DomainSet(
         name="toy",
@@ -40,14 +40,14 @@ def domains(side: int = 32, counts: tuple[int, int] = (3, 5)) -> DomainSet:
     )
 
 
-def pixels(clip: FrozenClip, count: int = 4):
+def pixels(clip: FrozenClip, count: int = 4) -> torch.Tensor:
     rng = np.random.default_rng(1)
     side = clip.image_size
     images = rng.integers(0, 256, (count, side, side, 3), dtype=np.uint8)
     return clip.preprocess(torch.from_numpy(images))
 
 
-def random_clip(folder: Path, vision) -> FrozenClip:
+def random_clip(folder: Path, vision: Mapping[str, object]) -> FrozenClip:
     config = {"embed_dim": 24, "vision_cfg": vision, "text_cfg": TEXT}
     return load_clip(save_random(folder / "model", config), device="cpu")
 
@@ -137,7 +137,7 @@ def test_one_place_is_no_grid_so_that_regions_are_crops(
         data.domains, encode_patches(embedded, data, tmp_path), strict=True
     ):
         assert found_NRE.shape == (len(domain), 5, 128)
-        images = domain.images_NHW3
+        images = domain.images_NHW3[:]
         boxes = [np.s_[:, :, :], np.s_[:28, :28], np.s_[:28, 4:], np.s_[4:, :28], np.s_[4:, 4:]]
         for r, box in enumerate(boxes):
             crop = np.stack([image[box] for image in images])

@@ -6,6 +6,7 @@ import socket
 import ssl
 import threading
 import time
+from typing import TypeVar
 
 import pytest
 from cryptography import x509
@@ -20,12 +21,14 @@ from mpc.net.certificates import CLOCK_SKEW, Authority, Credentials, certificate
 ROLES = ["party:0", "party:4", "client:0", "client:north-east_2", "client:" + "x" * 50]
 ROLES += ["client:a--b", "client:-", "dealer", "server"]
 
+Kind = TypeVar("Kind", bound=x509.ExtensionType)
+
 
 def parsed(credentials: Credentials) -> x509.Certificate:
     return x509.load_pem_x509_certificate(credentials.certificate_pem.encode())
 
 
-def extension(certificate: x509.Certificate, kind):
+def extension(certificate: x509.Certificate, kind: type[Kind]) -> x509.Extension[Kind]:
     return certificate.extensions.get_extension_for_class(kind)
 
 
@@ -67,7 +70,7 @@ def test_names_are_those_promised() -> None:
     ]
     + ["dealer:0", "server:1", "evaluator", "*", "client:*", "party:0\n"],
 )
-def test_other_roles_have_no_name(role) -> None:
+def test_other_roles_have_no_name(role: str) -> None:
     with pytest.raises(InputError, match="is no role"):
         certificate_name(role)
 
@@ -84,7 +87,7 @@ def test_other_roles_have_no_name(role) -> None:
         "party-0.Secfpp",
     ],
 )
-def test_other_names_are_nobodys(name) -> None:
+def test_other_names_are_nobodys(name: str) -> None:
     with pytest.raises(InputError, match="is not the name of a role"):
         role_of(name)
 
@@ -98,7 +101,9 @@ def test_other_names_are_nobodys(name) -> None:
         ("party:1", {ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.SERVER_AUTH}),
     ],
 )
-def test_a_leaf_says_what_it_is_for_and_no_more(authority: Authority, role: str, uses) -> None:
+def test_a_leaf_says_what_it_is_for_and_no_more(
+    authority: Authority, role: str, uses: set[x509.ObjectIdentifier]
+) -> None:
     leaf = parsed(authority.issue(role))
     names = extension(leaf, x509.SubjectAlternativeName)
     assert list(names.value) == [x509.DNSName(certificate_name(role))]
@@ -110,8 +115,10 @@ def test_a_leaf_says_what_it_is_for_and_no_more(authority: Authority, role: str,
     assert usage.value.digital_signature
     assert not usage.value.key_cert_sign
     assert not usage.value.key_agreement
-    assert isinstance(leaf.public_key(), ec.EllipticCurvePublicKey)
-    assert leaf.public_key().curve.name == "secp256r1"
+    key = leaf.public_key()
+    assert isinstance(key, ec.EllipticCurvePublicKey)
+    assert key.curve.name == "secp256r1"
+    assert leaf.signature_hash_algorithm is not None
     assert leaf.signature_hash_algorithm.name == "sha256"
 
 
@@ -224,7 +231,7 @@ def context(credentials: Credentials, *, server_side: bool) -> ssl.SSLContext:
     return made
 
 
-def shake_hands(caller: Credentials, answerer: Credentials, *, expected: str):
+def shake_hands(caller: Credentials, answerer: Credentials, *, expected: str) -> dict[str, object]:
     """Return what each end saw of the other: its names and the protocol, or the exception."""
     ours, theirs = socket.socketpair()
     seen: dict[str, object] = {}
@@ -238,7 +245,9 @@ def shake_hands(caller: Credentials, answerer: Credentials, *, expected: str):
             with mine.wrap_socket(sock, server_side=server_side, server_hostname=name) as tls:
                 tls.sendall(b"x")
                 tls.recv(1)  # with TLS 1.3 a caller learns of its refusal at the first read
-                seen[which] = (tls.version(), tls.getpeercert()["subjectAltName"])
+                shown = tls.getpeercert()
+                assert shown is not None
+                seen[which] = (tls.version(), shown["subjectAltName"])
         except OSError as error:
             seen[which] = error
             sock.close()

@@ -4,8 +4,10 @@ import base64
 import datetime as dt
 import os
 import stat
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TextIO
 
 import pytest
 from cryptography import x509
@@ -78,12 +80,14 @@ def test_keys_are_their_owners_alone_whatever_the_umask(tmp_path: Path) -> None:
 def test_keys_are_private_from_creation_and_not_by_a_later_chmod(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    modes = {}
+    modes: dict[str, tuple[int, int]] = {}
     honest = os.open
 
-    def watched(path, flags, mode: int = 0o777, **rest):
+    def watched(
+        path: str | Path, flags: int, mode: int = 0o777, *, dir_fd: int | None = None
+    ) -> int:
         modes[os.path.basename(path)] = (flags, mode)
-        return honest(path, flags, mode, **rest)
+        return honest(path, flags, mode, dir_fd=dir_fd)
 
     monkeypatch.setattr(os, "open", watched)
     write_certificates(Authority.create(), tmp_path / "certs", ["party:0"])
@@ -115,7 +119,7 @@ def test_a_disk_that_refuses_midway_leaves_nothing(
 ) -> None:
     honest = credential_folder._create
 
-    def full(path):
+    def full(path: Path) -> TextIO:
         if path.name == "dealer.pem":
             raise OSError(28, "No space left on device")
         return honest(path)
@@ -266,7 +270,11 @@ def test_one_authority_of_several_suffices(folder: Path) -> None:
     assert read_credentials(folder, "party:0").authority_pem == more
 
 
-def replaced(folder: Path, names, uses: tuple[()] = ()) -> None:
+def replaced(
+    folder: Path,
+    names: Sequence[x509.GeneralName],
+    uses: Sequence[x509.ObjectIdentifier] = (),
+) -> None:
     """Put another certificate of the same authority in the place of party 0's."""
     made = forged(read_authority(folder), "party:0", names, uses=uses)
     (folder / "party-0.pem").write_text(made.certificate_pem)
@@ -285,7 +293,7 @@ def replaced(folder: Path, names, uses: tuple[()] = ()) -> None:
     ids=str,
 )
 def test_a_certificate_with_any_other_names_is_refused_before_a_peer_does(
-    folder: Path, names
+    folder: Path, names: list[x509.GeneralName]
 ) -> None:
     replaced(folder, names)
     assert "not for party:0, whose certificate has the one DNS name party-0" in refusal(folder)
@@ -296,8 +304,8 @@ def test_a_certificate_that_is_for_something_else_is_refused_before_a_peer_does(
 ) -> None:
     name = dns("party-0.secfpp")
     connects, listens = ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.SERVER_AUTH
-    for uses, missing in (([connects], "serverAuth"), ([listens], "clientAuth")):
-        replaced(folder, name, uses)
+    for use, missing in ((connects, "serverAuth"), (listens, "clientAuth")):
+        replaced(folder, name, [use])
         assert f"may not be used for {missing}, which party:0 needs" in refusal(folder)
     for uses in ((), (connects, listens), (listens, connects, ExtendedKeyUsageOID.TIME_STAMPING)):
         replaced(folder, name, uses)

@@ -64,7 +64,7 @@ def page_of(folder: Path) -> str:
     return read.words
 
 
-def set_json(path: Path, **changes) -> None:
+def set_json(path: Path, **changes: object) -> None:
     path.write_text(json.dumps(json.loads(path.read_text()) | changes))
 
 

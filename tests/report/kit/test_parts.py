@@ -1,7 +1,6 @@
 """The parts of the page: numbers in words, fields of JSON, looks, headline, hulls."""
 
 from dataclasses import replace
-from pathlib import Path
 from statistics import fmean
 
 import pytest
@@ -72,7 +71,7 @@ def result(name: str, own_mix: float, uniform: float) -> MethodResult:
         (seconds(123.4), "123"),
     ],
 )
-def test_numbers_in_words(written: tuple[Path, Path], wanted) -> None:
+def test_numbers_in_words(written: str, wanted: str) -> None:
     assert written == wanted
 
 
@@ -151,9 +150,9 @@ def test_differences_are_paired_over_seeds() -> None:
 def test_headline_of_several_seeds_says_how_it_counts() -> None:
     plain, hero = result("promptfl", 0.6, 0.6), result("secfpp", 0.7, 0.7)
     assert "On this one seed" in answer([plain, hero])
-    seeds = {"own_mix": estimate(0.7, 0.72), "uniform": estimate(0.7, 0.72)}
-    rival = {"own_mix": estimate(0.6, 0.62), "uniform": estimate(0.6, 0.8)}
-    said = answer([replace(plain, **rival), replace(hero, **seeds)])
+    rival = replace(plain, own_mix=estimate(0.6, 0.62), uniform=estimate(0.6, 0.8))
+    better = replace(hero, own_mix=estimate(0.7, 0.72), uniform=estimate(0.7, 0.72))
+    said = answer([rival, better])
     assert "above Promptfl on one of the two, counting only" in said
 
 

@@ -192,7 +192,9 @@ def test_a_folder_whose_name_is_no_text_has_a_page(run_folder: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("point", [[1, 2, 3], ["x", 1], [], [1e999, 0], 5])
-def test_a_place_that_is_none_takes_the_picture_with_it(run_folder: Path, point) -> None:
+def test_a_place_that_is_none_takes_the_picture_with_it(
+    run_folder: Path, point: list[float | str] | int
+) -> None:
     content = json.loads((run_folder / "clusters.json").read_text())
     content["maps"][0]["points"][0] = point
     (run_folder / "clusters.json").write_text(json.dumps(content).replace("Infinity", "0, 1"))
