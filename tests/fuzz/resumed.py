@@ -17,7 +17,7 @@ from safetensors.torch import load_file, save
 
 from secfpp.comparison.config import CompareConfig
 from secfpp.config.partition import PartitionConfig
-from secfpp.config.run import RunConfig
+from secfpp.config.run import MethodName, RunConfig
 from secfpp.config.training import TrainingConfig
 from secfpp.experiment.experiment import run_experiment
 from tests.fuzz.command import Case
@@ -25,7 +25,7 @@ from tests.fuzz.damage import cut, damaged
 from tests.fuzz.json_values import mutated
 from tests.fuzz.odd_files import foreign, lasting_folder, put
 
-METHODS = ("zero-shot", "local-only")
+METHODS: tuple[MethodName, ...] = ("zero-shot", "local-only")
 
 
 def runs_gone_on_with(random: Random, folder: Path) -> Case:
@@ -113,7 +113,7 @@ def _other_tensors(random: Random, file: Path) -> bytes:
     del tensors[name]
     if random.random() < 0.8:
         tensors[name] = random.choice(others)
-    return save(tensors)
+    return bytes(save(tensors))
 
 
 def _settings() -> RunConfig:
