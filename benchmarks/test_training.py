@@ -21,15 +21,16 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from targets import Samples, Target, by_turns, note
 from torch.nn import functional
 
-from secfpp.clip import FrozenClip, PromptedText, load_clip
-from secfpp.clip.model import Precision
-from secfpp.config.run import DeviceName, RunConfig
+from secfpp.clip.model import FrozenClip, Precision, load_clip
+from secfpp.clip.text import PromptedText
 from secfpp.config.training import TrainingConfig
-from secfpp.federation.workload import load_world
+from secfpp.config.workload import DeviceName
+from secfpp.experiment.config import RunConfig
+from secfpp.federation.workload import load_workload
 from secfpp.learning.losses import Shards
 from secfpp.learning.prompts import PromptState
 from secfpp.learning.training import TextTower
-from secfpp.methods.interface import Bench, Trainer
+from secfpp.methods.interface import ClientBatch, Trainer
 from secfpp.methods.registry import METHODS
 from secfpp.seeds import Seeds
 
@@ -74,15 +75,15 @@ def test_steps_of_the_default(
     benchmark: BenchmarkFixture, provenance: dict[str, object], device: DeviceName
 ) -> None:
     config = RunConfig(device=device)
-    world, seeds = load_world(config), Seeds(0)
-    cohort = world.cohort(config.partition, seeds)
-    bench = bench_of(world.tower, world.logit_scale, cohort.train)
-    state = PromptState.start(world.initial_TW, cohort.num_clients)
-    trainer = METHODS["secfpp"].trainer(config, seeds)
+    workload, seeds = load_workload(config, num_context=config.training.num_context), Seeds(0)
+    cohort = workload.cohort(config.partition, seeds)
+    batch = batch_of(workload.tower, workload.logit_scale, cohort.train)
+    state = PromptState.start(workload.initial_TW, cohort.num_clients)
+    trainer = METHODS["secfpp"].trainer(config.settings_of(METHODS["secfpp"]), seeds)
     clients, classes = cohort.num_clients, len(cohort.class_names)
     measure(
         benchmark,
-        lambda: work_of_a_round(trainer, bench, state),
+        lambda: work_of_a_round(trainer, batch, state),
         what=f"embedded: steps a second, {clients} clients, {classes} classes",
         device=device,
         count=trainer.steps,
@@ -128,13 +129,15 @@ def test_steps_of_a_large_tower(
     training = TrainingConfig() if device == "cuda" else STEPS_ON_CPU
     clip = large(device)
     tower = PromptedText(clip, tuple(f"object {c}" for c in range(classes)), NUM_CONTEXT)
-    bench = bench_of(tower, clip.logit_scale, random_shards(clip, clients, classes))
+    batch = batch_of(tower, clip.logit_scale, random_shards(clip, clients, classes))
     state = PromptState.start(tower.initial_context("a photo of an"), clients)
-    trainer = METHODS["secfpp"].trainer(RunConfig(training=training), Seeds(0))
+    trainer = METHODS["secfpp"].trainer(
+        RunConfig(training=training).settings_of(METHODS["secfpp"]), Seeds(0)
+    )
     sizes = {"clients": clients, "classes": classes, "num_context": NUM_CONTEXT}
     measure(
         benchmark,
-        lambda: work_of_a_round(trainer, bench, state),
+        lambda: work_of_a_round(trainer, batch, state),
         what=f"{ARCHITECTURE}: steps a second, {clients} clients, {classes} classes",
         device=device,
         count=trainer.steps,
@@ -142,9 +145,9 @@ def test_steps_of_a_large_tower(
     )
 
 
-def bench_of(tower: TextTower, logit_scale: float, shards: Shards) -> Bench:
+def batch_of(tower: TextTower, logit_scale: float, shards: Shards) -> ClientBatch:
     """Return what all clients work with."""
-    return Bench(
+    return ClientBatch(
         tower=tower,
         logit_scale=logit_scale,
         shards=shards,
@@ -165,10 +168,10 @@ def random_shards(clip: FrozenClip, clients: int, classes: int) -> Shards:
     )
 
 
-def work_of_a_round(trainer: Trainer, bench: Bench, state: PromptState) -> None:
+def work_of_a_round(trainer: Trainer, batch: ClientBatch, state: PromptState) -> None:
     """Take all local steps of a round, without the exchange between the two parts."""
-    state, _ = trainer.shared(bench, state)
-    trainer.local(bench, state)
+    state, _ = trainer.shared(batch, state)
+    trainer.local(batch, state)
 
 
 def measure(

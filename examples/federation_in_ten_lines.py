@@ -10,8 +10,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from secfpp.config.run import RunConfig
 from secfpp.config.training import TrainingConfig
+from secfpp.experiment.config import RunConfig
 from secfpp.experiment.experiment import run_experiment
 
 

@@ -1,6 +1,6 @@
-"""Credentials of the clients that this process stands in for, looked at before anybody is met.
+"""Credentials of the clients that this process stands in for, checked before any connection.
 
-Parties and dealer serve one session: one that fails for a missing file would have ended them.
+Parties and dealer serve one session. A session that fails for a missing file would end them.
 """
 
 import re
@@ -37,7 +37,7 @@ def check_credentials(folder: Path, clients: Iterable[int]) -> None:
     Raises
     ------
     InputError
-        Names the first that is missing, damaged, expired, another's or readable by others.
+        Names the first that is missing, damaged, expired, of another role, or readable by others.
     """
     for role in ("server", *(f"client:{number}" for number in clients)):
         read_credentials(folder, role)

@@ -1,4 +1,4 @@
-"""What can go wrong in `secfpp`, and the exit code of each.
+"""The errors of `secfpp`, and the exit code of each.
 
 SecfppError                 1
 |-- ConfigError             2   a setting is unknown, out of range, or contradicts another
@@ -7,7 +7,7 @@ SecfppError                 1
 |-- RunError                1   a run failed after it had started
 |   `-- RunFolderError      1   a run folder is missing, foreign or damaged
 |-- OutputError             1   a result cannot be shown or saved
-`-- RunInterruptedError   130   stopped by the user; what was done is saved
+`-- RunInterruptedError   130   stopped by the user; finished rounds are saved
 
 Messages name the value, the limit and the remedy.
 """
@@ -64,16 +64,16 @@ class OutputError(SecfppError):
 
 
 class RunInterruptedError(SecfppError):
-    """The user stopped the run; what was done is saved."""
+    """The user stopped the run; finished rounds are saved."""
 
     exit_code = 130
 
 
 def reason(error: BaseException) -> str:
-    """Return an error of a library in words fit for one line of a message.
+    """Return the text of a library's error for one line of a message.
 
-    A system call's says what failed and not its number. Of the others the first line is enough; a
-    bare key or index, and an error without words, get some.
+    An OSError gives its description without its number. Other errors give their first line. A bare
+    key or index, and an error without text, get a description.
     """
     if isinstance(error, OSError) and error.strerror:
         return error.strerror

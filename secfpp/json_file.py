@@ -1,4 +1,4 @@
-"""JSON files as people and programs write them: with or without a byte-order mark."""
+"""Read JSON files, with or without a byte-order mark."""
 
 import json
 import math
@@ -13,7 +13,7 @@ __all__ = ["JsonValue", "parse_json", "read_json"]
 JsonValue: TypeAlias = "None | bool | int | float | str | list[JsonValue] | dict[str, JsonValue]"
 
 DEEPEST = 100
-"""Objects and lists within one another; no file of ours has more than ten."""
+"""Nested objects and lists that are accepted; files of this package have ten at most."""
 _TOO_DEEP = "it is nested too deeply"
 
 
@@ -25,7 +25,7 @@ def read_json(path: Path) -> JsonValue:
     OSError
         The file cannot be read, or is a device.
     ValueError
-        It is not JSON in UTF-8, has NaN or infinity, or is nested beyond all use.
+        It is not JSON in UTF-8, has NaN or infinity, or is nested too deeply.
     """
     return parse_json(read_whole(path))
 
@@ -47,7 +47,7 @@ def parse_json(content: bytes | str) -> JsonValue:
 
 
 def _check(value: JsonValue) -> None:
-    """Refuse NaN and infinity, which are no JSON, and what is too deep to be walked through."""
+    """Refuse NaN and infinity, which are not JSON, and values that are nested too deeply."""
     level = [value]
     for _ in range(DEEPEST):
         if not all(math.isfinite(item) for item in level if isinstance(item, float)):

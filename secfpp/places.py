@@ -1,4 +1,4 @@
-"""Where a user's own folders are, also for a user who has no home."""
+"""The home and cache folders of a user, also of a user without a home."""
 
 import os
 import stat
@@ -27,14 +27,14 @@ def expand_home(place: str) -> Path:
 
 
 def cache_home() -> Path:
-    """Return ``$XDG_CACHE_HOME``, ``~/.cache``, or a folder of this user's own below ``$TMPDIR``.
+    """Return ``$XDG_CACHE_HOME``, ``~/.cache``, or a folder of this user below ``$TMPDIR``.
 
-    The last is for a user id that has no entry in the password file, as in containers.
+    The last is for a user id without an entry in the password file, as in containers.
 
     Raises
     ------
     ConfigError
-        Neither the first nor the second is known, and the third is somebody else's.
+        Neither of the first two is known, and others may write to the third.
     """
     base = Path(os.environ.get("XDG_CACHE_HOME", ""))
     if base.is_absolute():
@@ -42,14 +42,14 @@ def cache_home() -> Path:
     try:
         return Path.home() / ".cache"
     except RuntimeError:
-        return _of_the_homeless()
+        return _without_home()
 
 
-def _of_the_homeless() -> Path:
-    """Return a folder that only this user may write; made if there is none."""
+def _without_home() -> Path:
+    """Return a folder that only this user may write; make it if it is missing."""
     try:
         parent = tempfile.gettempdir()
-    except FileNotFoundError:  # nothing here can be written; who tries will say so
+    except FileNotFoundError:  # nothing can be written there; the first write fails
         parent = "/tmp"  # noqa: S108
     folder = Path(parent) / f"cache-{os.getuid()}"
     try:

@@ -1,7 +1,7 @@
-"""Named random generators for experiments, all grown from one root seed.
+"""Named random generators for experiments, all derived from one root seed.
 
-Two names never share a stream, and adding a name moves no other: each stream is a
-`numpy.random.SeedSequence` of the root seed and a digest of the name. For experiments only:
+Each stream is a `numpy.random.SeedSequence` of the root seed and a digest of the name. Two names
+never share a stream, and a new name changes no other stream. Generators are for experiments only:
 masks, shares and privacy noise come from the operating system.
 """
 
@@ -23,7 +23,7 @@ class Seeds:
     Parameters
     ----------
     root : int
-        Root seed, at least 0; it is what a run records.
+        Root seed, at least 0; a run records it.
     """
 
     root: int

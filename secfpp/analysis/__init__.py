@@ -1,4 +1,4 @@
-"""Commands that look at one thing: descriptors of clients, and whether this machine is ready.
+"""Analyses behind single commands: descriptors of clients, readiness of this machine.
 
-It imports federation and clip. Open the module of the command.
+It imports experiment, federation and clip. Open the module of the command.
 """

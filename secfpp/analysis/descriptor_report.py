@@ -1,7 +1,7 @@
-"""Which descriptor shows the domains: ARI and the k that each leads to, over seeds.
+"""How well each descriptor shows the domains: ARI and chosen k, over seeds.
 
-Taken after the local steps of the first round, from the common start: before any averaging, so
-that no cluster has made its members alike.
+Descriptors are taken after the local steps of the first round. No average has been formed by then
+that would make clients of a cluster alike.
 """
 
 from dataclasses import dataclass
@@ -13,11 +13,11 @@ import torch
 from mpc.jobs.job import ClusterJob
 from mpc.reference.session import PlainSession
 from secfpp.config.clustering import DescriptorName
-from secfpp.config.run import RunConfig
+from secfpp.experiment.config import RunConfig
 from secfpp.experiment.results import Estimate, estimate
 from secfpp.federation.cohort import Cohort
 from secfpp.federation.evaluation import rand_index
-from secfpp.federation.workload import World, load_world
+from secfpp.federation.workload import Workload, load_workload
 from secfpp.learning.descriptors import ClientView, describe
 from secfpp.learning.prompts import FloatArray, PromptState
 from secfpp.learning.training import train_part
@@ -34,23 +34,25 @@ class DescriptorScore:
 
     name: DescriptorName
     dimensions: int
-    """Numbers D that a client shares."""
+    """Dimensions D."""
     seeds: tuple[int, ...]
     ari: Estimate
     """ARI of k-means with k = number of domains, by the plaintext twin."""
     chosen_k: tuple[int, ...]
-    """The k in 1..8 that `mpc.reference.separation` chooses, one a seed."""
+    """The k in 1..8 that `mpc.reference.separation` chooses, one for each seed."""
 
 
-def descriptor_report(config: RunConfig, world: World | None = None) -> tuple[DescriptorScore, ...]:
+def descriptor_report(
+    config: RunConfig, workload: Workload | None = None
+) -> tuple[DescriptorScore, ...]:
     """Compare all descriptors on the seeds of a configuration.
 
     Parameters
     ----------
     config : RunConfig
         Data, model, partition, training and seeds are used; methods are not.
-    world : World, optional
-        Data and model, where the caller has loaded them already.
+    workload : Workload, optional
+        Data and model, if the caller has loaded them already.
 
     Returns
     -------
@@ -60,33 +62,31 @@ def descriptor_report(config: RunConfig, world: World | None = None) -> tuple[De
     Raises
     ------
     SecfppError
-        See `load_world` and `train_part`.
+        See `load_workload` and `train_part`.
     """
-    world = world or load_world(config)
+    workload = workload or load_workload(config, num_context=config.training.num_context)
     views: list[tuple[ClientView, IntArray]] = []
     for seed in config.seed_list:
-        cohort = world.cohort(config.partition, Seeds(seed))
-        views.append((_first_round(config, world, cohort), cohort.domain_N))
+        cohort = workload.cohort(config.partition, Seeds(seed))
+        views.append((_first_round(config, workload, cohort), cohort.domain_N))
     return tuple(_score(name, config, views) for name in get_args(DescriptorName))
 
 
-def _first_round(config: RunConfig, world: World, cohort: Cohort) -> ClientView:
+def _first_round(config: RunConfig, workload: Workload, cohort: Cohort) -> ClientView:
     """Train every client's P_G from the common start, as in the first round."""
     work = two_level(config.training).shared
-    state = PromptState.start(world.initial_TW, cohort.num_clients)
+    state = PromptState.start(workload.initial_TW, cohort.num_clients)
     trained = train_part(
-        world.tower,
+        workload.tower,
         cohort.train,
         part_NTW=state.shared_NTW,
         other_NTW=torch.zeros_like(state.shared_NTW),
-        logit_scale=world.logit_scale,
-        terms=work.terms,
-        steps=work.steps,
-        lr=work.lr,
+        logit_scale=workload.logit_scale,
+        work=work,
     )
     state = state.replace(shared_NTW=trained.part_NTW)
     return ClientView(
-        tower=world.tower,
+        tower=workload.tower,
         shared_NTW=state.shared_NTW,
         update_NM=state.updates(),
         shards=cohort.train,
@@ -123,6 +123,6 @@ def _ari(points_ND: FloatArray, domain_N: IntArray, iterations: int) -> float:
 
 
 def _chosen_k(points_ND: FloatArray, iterations: int) -> int:
-    """Return the k that is chosen when none is given."""
+    """Return the k that is chosen if none is given."""
     job = ClusterJob(k=None, iterations=iterations, centre=False, norm_bound=1.0)
     return PlainSession().cluster(job, points_ND, points_ND).k

@@ -1,4 +1,4 @@
-"""Is this machine ready for a run? Each check says what it saw and what to do about it."""
+"""Checks whether this machine is ready for a run; each has a finding and a remedy."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ SOCKET_TIMEOUT_S = 5.0
 
 @dataclass(frozen=True, kw_only=True)
 class Check:
-    """One finding: what was looked at, how it stands, what to do when it is not well."""
+    """One finding: its subject, status, detail and remedy."""
 
     name: str
     status: Status
@@ -41,7 +41,7 @@ class Check:
 
 
 def examine() -> tuple[Check, ...]:
-    """Run every check, in the order in which a run would trip over them."""
+    """Run every check, in the order in which a run would meet the problems."""
     return tuple(_guarded(name, check) for name, check in CHECKS.items())
 
 
@@ -51,7 +51,7 @@ def healthy(checks: tuple[Check, ...]) -> bool:
 
 
 def _guarded(name: str, check: Callable[[str], Check]) -> Check:
-    """Run one check; whatever it raises is its finding, not the end of the others."""
+    """Run one check; an error is its finding and does not stop the others."""
     try:
         return check(name)
     except Exception as error:
@@ -110,7 +110,7 @@ def _loopback(name: str) -> Check:
 
 
 def _echo_once(listener: socket.socket) -> None:
-    """Send one byte to `listener` and read it there; raise OSError when it does not arrive."""
+    """Send one byte to `listener` and read it there; raise OSError if it does not arrive."""
     address = listener.getsockname()
     with socket.create_connection(address, timeout=SOCKET_TIMEOUT_S) as near:
         far, _ = listener.accept()
@@ -122,7 +122,7 @@ def _echo_once(listener: socket.socket) -> None:
 
 
 def _gpu(name: str) -> Check:
-    """Name the GPU torch sees, or say that there is none."""
+    """Name the GPU that torch can use, if there is one."""
     torch = importlib.import_module("torch")
     if torch.cuda.is_available():
         return Check(name=name, status="ok", detail=f"{torch.cuda.get_device_name(0)}")
@@ -157,7 +157,7 @@ def _memory(name: str) -> Check:
 
 
 def _writable(name: str, folder: Path, remedy: str) -> Check:
-    """Write a file of one byte in `folder` (or where it would be made), see what disk is left."""
+    """Write a byte in `folder`, or in its nearest existing parent, and check the free space."""
     anchor = next(place for place in (folder, *folder.absolute().parents) if place.exists())
     try:
         with tempfile.NamedTemporaryFile(dir=anchor) as probe:
@@ -172,7 +172,7 @@ def _writable(name: str, folder: Path, remedy: str) -> Check:
 
 
 def _cache(name: str) -> Check:
-    """Built data and image features can be kept."""
+    """Built data and image features can be cached."""
     from secfpp.data.cache import default_cache_dir
 
     remedy = "make room, or point XDG_CACHE_HOME to a folder you may write"
@@ -180,7 +180,7 @@ def _cache(name: str) -> Check:
 
 
 def _run_folders(name: str) -> Check:
-    """Run folders can be written where the command stands."""
+    """Run folders can be written in the working directory."""
     return _writable(name, Path("runs"), "run elsewhere, or name a folder with --out")
 
 

@@ -1,4 +1,4 @@
-"""`python -m secfpp.cli`, for where the script is not on the path."""
+"""Run the command line as `python -m secfpp.cli`."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""The three tables that end a comparison: what was reached, who is better, what it cost."""
+"""The three tables of a comparison: accuracies, paired differences, costs."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from secfpp.report.kit.text import (
 
 LEGEND = (
     "own mix: test images with a client's own mix of classes; uniform: all classes equally often; "
-    "own classes, neighbours': those that it has, that only its neighbours have; elsewhere: images "
-    "of other domains; worst: own mix of the worst client"
+    "own classes: those that it has images of; neighbours': those that only its neighbours have; "
+    "elsewhere: images of other domains; worst: own mix of the worst client"
 )
 _ACCURACIES = {
     "own_mix": "own mix",
@@ -91,7 +91,7 @@ def cost_table(summary: Summary) -> Table:
 
 
 def guarantees(summary: Summary) -> Iterator[str]:
-    """Yield a line for each private method: what its epsilons mean."""
+    """Yield the guarantee of each private method in one line."""
     for name in dict.fromkeys(line.method for line in summary.methods):
         lines = [line for line in summary.methods if line.method == name]
         if lines[0].epsilon_target is not None:
@@ -145,7 +145,7 @@ def _budget(line: Line) -> str:
 
 
 def _title(summary: Summary, name: str) -> str:
-    """Return the title of a method, as far as it has a line."""
+    """Return the title of a method, or its name if it has no line."""
     return next((line.title for line in summary.methods if line.method == name), name)
 
 

@@ -17,17 +17,17 @@ PLAIN_WIDTH = 120  # columns when standard output is a file or a pipe
 
 
 def say(text: str) -> None:
-    """Write one line for the person at the terminal, on standard error; nobody need read it."""
+    """Write one line to standard error; ignore a stream that cannot be written."""
     with suppress(OSError):
         sys.stderr.write(text + "\n")
         sys.stderr.flush()
 
 
 class _Console(Console):
-    """A console that raises BrokenPipeError, where rich's own ends the process with 1."""
+    """A console that raises BrokenPipeError; rich's own ends the process with exit code 1."""
 
     def on_broken_pipe(self) -> None:
-        """Leave it to the caller."""
+        """Raise instead of ending the process."""
         raise BrokenPipeError
 
 
@@ -38,7 +38,7 @@ def stdout_console() -> Console:
 
 
 def show(outcome: Outcome) -> None:
-    """Write the human face of an outcome to standard output."""
+    """Write an outcome to standard output in the form for people."""
     console = stdout_console()
     for part in outcome.shown:
         console.print(part)
@@ -50,7 +50,7 @@ def json_line(record: Mapping[str, object]) -> str:
 
 
 def _plain(value: object) -> object:
-    """Return `value` in terms of JSON's own types."""
+    """Return `value` as JSON's own types."""
     if isinstance(value, Mapping):
         return {str(key): _plain(item) for key, item in value.items()}
     if hasattr(value, "tolist"):
@@ -68,7 +68,7 @@ def _plain(value: object) -> object:
 def only_json_on_stdout() -> Iterator[int]:
     """Point file descriptor 1 at stderr, for this process and its children.
 
-    Libraries and child processes that print can then not spoil the one JSON object.
+    Output of libraries and child processes then cannot mix with the one JSON object.
 
     Yields
     ------

@@ -1,7 +1,7 @@
-"""Rows of numbers from a csv file: what separates cells, is there a line of headings, an index.
+"""Rows of numbers from a csv file: its separator, its line of headings, its index column.
 
-What can be told from the file is told; what was decided is said in a note; what could be two things
-is refused, since a row taken for headings would shift all others.
+The file decides where it is clear, and a note names the decision. An ambiguous file is refused: a
+row that is taken for headings would shift all others.
 
 * Cells are separated by a semicolon, a tab, a bar or a comma, whichever of these the first line
   has, or by spaces. Where it is not the comma, numbers may have a decimal comma.
@@ -52,7 +52,7 @@ class CsvRows:
 
     rows_ND: FloatArray
     notes: tuple[str, ...]
-    """What was decided that the person may not have meant."""
+    """Decisions that the user may not have meant."""
 
 
 def read_csv(content: bytes, headings: Headings = "auto") -> CsvRows:
@@ -61,14 +61,14 @@ def read_csv(content: bytes, headings: Headings = "auto") -> CsvRows:
     Parameters
     ----------
     content : bytes
-        UTF-8, or UTF-16 with its mark. Lines that are empty or begin with ``#`` are passed over.
+        UTF-8, or UTF-16 with its mark. Lines that are empty or begin with ``#`` are skipped.
     headings : {"auto", "yes", "no"}
         Whether the first line is headings.
 
     Raises
     ------
     DataError
-        Says in which line, and what separates cells.
+        Names the line and the separator.
     """
     if len(content) > LARGEST:
         raise DataError(f"more than {LARGEST >> 30} GiB of text; save it with numpy.save")
@@ -91,7 +91,7 @@ def read_csv(content: bytes, headings: Headings = "auto") -> CsvRows:
 
 
 def _decoded(content: bytes) -> str:
-    """Return the text; bytes that are none can only be in headings, or are refused as cells."""
+    """Return the text. Bytes that are not text are replaced: headings may have them, cells not."""
     marked = content.startswith((b"\xff\xfe", b"\xfe\xff"))
     if b"\0" in content and not marked:
         raise DataError("is no text: it has bytes of zero; export it as csv")
@@ -99,7 +99,7 @@ def _decoded(content: bytes) -> str:
 
 
 def _separator(text: str) -> str:
-    """Return what separates the cells of the first line; of several, the least likely in one."""
+    """Return the separator of the first line; of several candidates the least ambiguous."""
     first = next((line for line in text.splitlines() if _counts(line)), "")
     for separator in SEPARATORS:
         if separator in _QUOTED.sub("", first).strip(" "):
@@ -108,12 +108,12 @@ def _separator(text: str) -> str:
 
 
 def _counts(line: str) -> bool:
-    """Return whether a line has anything in it."""
+    """Return whether a line has content."""
     return bool(line.strip()) and not line.startswith("#")
 
 
 def _lines(text: str, separator: str) -> Iterator[Line]:
-    """Yield lines with something in them."""
+    """Yield the lines that have content."""
     raw = text.splitlines(keepends=True)
     if separator == " ":
         raw = [line.strip(" \r\n") for line in raw]
@@ -176,7 +176,7 @@ def _counted_columns(lines: Sequence[Line]) -> tuple[bool, tuple[str, ...]]:
 def _without_index(
     names: Sequence[str] | None, lines: list[Line]
 ) -> tuple[list[Line], tuple[str, ...]]:
-    """Drop a first column that has no heading where the others have one."""
+    """Drop a first column without a heading if the others have one."""
     if names is None or len(lines[0].cells) < 2:
         return lines, ()
     unnamed = names[0] in INDEX_HEADINGS and len(names) == len(lines[0].cells) and any(names[1:])
@@ -207,7 +207,7 @@ def _check_widths(names: Sequence[str] | None, lines: Sequence[Line], separator:
 
 
 def _with_points(lines: list[Line], separator: str) -> tuple[list[Line], tuple[str, ...]]:
-    """Turn decimal commas into points, where commas can be nothing else."""
+    """Turn decimal commas into points if commas cannot be separators."""
     cells = [cell for line in lines for cell in line.cells]
     if separator == "," or not any(map(_WITH_COMMA.fullmatch, cells)):
         return lines, ()
@@ -222,7 +222,7 @@ def _with_point(cell: str) -> str:
 
 
 def _about_counts(names: Sequence[str] | None, lines: Sequence[Line]) -> tuple[str, ...]:
-    """Return a note on a first column that counts the rows and has a heading, or none has."""
+    """Return a note on a first column that counts the rows and is kept."""
     if len(lines) < COUNTED_ROWS or len(lines[0].cells) < 2:
         return ()
     counted = [line.cells[0] for line in lines]

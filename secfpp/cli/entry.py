@@ -1,13 +1,13 @@
-"""The program: parse, perform, print; every failure is one line and a stable exit code.
+"""The program: parse, perform, print. A failure is one line and a stable exit code.
 
 | code | meaning |
 |---|---|
-| 0 | done, also when whoever reads standard output leaves before its end |
+| 0 | done, also if the reader of standard output closes it early |
 | 1 | a run failed, or `doctor` found a failure |
 | 2 | wrong flags, files, shapes or values; nothing was shared |
 | 3 | the secure part failed: a party or the dealer died, a link broke |
-| 70 | a fault of this program |
-| 130, 143 | stopped by Ctrl-C, by SIGTERM; what was done is saved |
+| 70 | an error in this program |
+| 130, 143 | stopped by Ctrl-C, by SIGTERM; finished work is saved |
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def main(words: Sequence[str] | None = None) -> int:
 
 
 def perform(verb: Verb) -> int:
-    """Execute a verb and print its outcome on the stream and in the form asked for."""
+    """Execute a verb and print its outcome in the form that is asked for."""
     if not verb.json:
         outcome = verb.execute()
         with _reader_may_leave(buffered=True):
@@ -75,7 +75,7 @@ def perform(verb: Verb) -> int:
 
 
 def _parse(words: Sequence[str]) -> Verb:
-    """Parse; `--help` and `--version` are printed there, maybe to somebody who leaves."""
+    """Parse; `--help` and `--version` are printed there, and their reader may close the stream."""
     try:
         return parse(words)
     except BrokenPipeError:
@@ -89,7 +89,7 @@ def _parse(words: Sequence[str]) -> Verb:
 
 @contextmanager
 def _reader_may_leave(*, buffered: bool) -> Iterator[None]:
-    """Go on in quiet when whoever reads standard output leaves early, as `head` does.
+    """Ignore a reader of standard output that closes it early, as `head` does.
 
     Raises
     ------
@@ -99,7 +99,7 @@ def _reader_may_leave(*, buffered: bool) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if buffered:  # what is left would fail again when the interpreter ends
+        if buffered:  # the rest would fail again when the interpreter ends
             leave_stdout()
         if isinstance(error, BrokenPipeError):
             return
@@ -110,7 +110,7 @@ def _reader_may_leave(*, buffered: bool) -> Iterator[None]:
 
 
 def explain(error: BaseException) -> int:
-    """Say in one line what went wrong and return the exit code it stands for."""
+    """Print an error in one line and return its exit code."""
     if isinstance(error, KeyboardInterrupt):
         say("secfpp: interrupted")
         return EXIT_INTERRUPTED
@@ -129,12 +129,12 @@ def explain(error: BaseException) -> int:
 
 
 def _one_line(error: BaseException) -> str:
-    """Return an error's message on one line, with control characters of a file's in escapes."""
+    """Return an error's message on one line, with control characters escaped."""
     words = " ".join(str(error).split()) or type(error).__name__
     return "".join(c if unicodedata.category(c) != "Cc" else repr(c)[1:-1] for c in words)
 
 
 def _end_in_order(signum: int, frame: FrameType | None) -> None:
-    """Unwind on SIGTERM, so that parties and dealer are ended too."""
+    """Unwind on SIGTERM, so that parties and dealer end too."""
     say("secfpp: ended by SIGTERM")
     raise SystemExit(EXIT_TERMINATED)

@@ -1,4 +1,4 @@
-"""What a verb hands back: a record for machines and something to show to people."""
+"""The result of a verb: a record for machines and a form for people."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from rich.console import RenderableType
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """Result of one verb; `secfpp.cli.console` writes one of its two faces.
+    """Result of one verb; `secfpp.cli.console` writes one of its two forms.
 
     Parameters
     ----------
     record
         The JSON object that `--json` prints; values must be serialisable.
     shown
-        What a person sees on standard output, in order.
+        What people see on standard output, in order.
     exit_code
-        The status of the command: 0 unless the verb itself says otherwise.
+        Exit status of the command; 0 unless the verb sets another.
     """
 
     record: Mapping[str, object]

@@ -1,4 +1,4 @@
-"""Which data owners a command stands in for: as many as it may, with credentials where needed."""
+"""The data owners that a command stands in for, with credentials where they are needed."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from pathlib import Path
 from secfpp.credentials import check_credentials, clients_in
 from secfpp.errors import ConfigError
 
-MOST = 64  # unless more are asked for; each has links of its own
+MOST = 64  # by default; each has links of its own
 
 
 def data_owners(asked: int | None, num_points: int, certs: Path | None) -> tuple[int, ...]:
-    """Deal the rows to data owners in turn.
+    """Assign the rows to data owners in turn.
 
     Parameters
     ----------
@@ -19,7 +19,7 @@ def data_owners(asked: int | None, num_points: int, certs: Path | None) -> tuple
         How many owners. None: `MOST`, or as many as `certs` has credentials of.
     num_points : int
     certs : Path or None
-        Folder of credentials, where parties run elsewhere.
+        Folder of credentials, if parties run elsewhere.
 
     Returns
     -------
@@ -43,7 +43,7 @@ def data_owners(asked: int | None, num_points: int, certs: Path | None) -> tuple
 
 
 def _with_credentials(asked: int | None, num_points: int, certs: Path) -> tuple[int, ...]:
-    """Return owners whose credentials are there, checked before anybody is connected to."""
+    """Return owners that have credentials; they are checked before any connection is made."""
     found = clients_in(certs)
     wanted = min(asked or min(MOST, len(found)), num_points)
     if not found:

@@ -1,4 +1,4 @@
-"""From command-line words to a verb with its flags filled in."""
+"""Parse command-line words into a verb with its flags."""
 
 from __future__ import annotations
 
@@ -7,41 +7,35 @@ import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import make_dataclass
 from functools import reduce
+from importlib import import_module
 from operator import or_
 from pathlib import Path
-from typing import Annotated, cast
+from typing import Annotated, Final, cast
 
 import tyro
 
 from secfpp import __version__
 from secfpp.cli.former_words import present_words
-from secfpp.cli.verb import Verb
-from secfpp.cli.verbs.certs import Certs
-from secfpp.cli.verbs.cluster import Cluster
-from secfpp.cli.verbs.compare import Compare
-from secfpp.cli.verbs.dealer import Dealer
-from secfpp.cli.verbs.descriptors import Descriptors
-from secfpp.cli.verbs.doctor import Doctor
-from secfpp.cli.verbs.methods import Methods
-from secfpp.cli.verbs.party import Party
-from secfpp.cli.verbs.pretrain import Pretrain
-from secfpp.cli.verbs.report import Report
-from secfpp.cli.verbs.run import Run
+from secfpp.cli.verb import ConfigurableVerb, Verb
 
-VERBS: dict[str, type[Verb]] = {
-    "run": Run,
-    "compare": Compare,
-    "methods": Methods,
-    "cluster": Cluster,
-    "party": Party,
-    "dealer": Dealer,
-    "descriptors": Descriptors,
-    "pretrain": Pretrain,
-    "report": Report,
-    "certs": Certs,
-    "doctor": Doctor,
+VERBS: Final = {
+    "run": "Run methods on clients' images, and print a table of accuracies and costs.",
+    "compare": "Compare methods over seeds and privacy budgets: a tidy table, means, paired tests.",
+    "methods": "List all methods: what a client sends, gets and keeps, and what hides its update.",
+    "cluster": "Cluster the rows of a file by k-means over secret shares.",
+    "party": "Be one computing party of a session across hosts.",
+    "dealer": "Be the dealer of a session across hosts.",
+    "descriptors": "Compare descriptors of clients: how well they find the domains.",
+    "pretrain": "Train the embedded CLIP model again.",
+    "report": "Make one self-contained HTML page of a run or a comparison.",
+    "certs": "Make certificates, keys and addresses for a session across hosts.",
+    "doctor": "Check whether this machine is ready.",
 }
+"""Each verb is a class in the module of its name in `secfpp.cli.verbs`. Only the verb that is asked
+for is imported: the settings of methods are flags of `run` and `compare`, and methods take seconds
+to import."""
 NARROWEST = 40  # columns
 DESCRIPTION = (
     f"SecFPP {__version__}: CLIP prompts learned together by clients that show them to nobody, "
@@ -50,7 +44,7 @@ DESCRIPTION = (
 
 
 def parse(words: Sequence[str]) -> Verb:
-    """Return the verb that `words` ask for.
+    """Return the verb that `words` ask for, with its flags.
 
     Parameters
     ----------
@@ -60,14 +54,15 @@ def parse(words: Sequence[str]) -> Verb:
     Raises
     ------
     SystemExit
-        With 0 after `--help`, with 2 when the words make no sense.
+        With 0 after `--help`, with 2 for words that cannot be parsed.
     ConfigError
         If a value is out of range, or the file named by `--config` cannot be used.
     """
     if list(words) == ["--version"]:
         sys.stdout.write(f"secfpp {__version__}\n")
         raise SystemExit(0)
-    branches = [_branch(name, verb, words) for name, verb in VERBS.items()]
+    asked = words[0] if words else None
+    branches = [_branch(name, words) if name == asked else _line(name) for name in VERBS]
     anything = cast(type[Verb], reduce(or_, branches))
     with _wide_enough():
         return tyro.cli(
@@ -81,7 +76,7 @@ def parse(words: Sequence[str]) -> Verb:
 
 @contextmanager
 def _wide_enough() -> Iterator[None]:
-    """Let help be as wide as it must: in a few columns, tyro never comes to an end of it."""
+    """Widen a very narrow terminal for the help text, which tyro cannot wrap into few columns."""
     before = os.environ.get("COLUMNS")
     if shutil.get_terminal_size().columns >= NARROWEST:
         yield
@@ -96,7 +91,7 @@ def _wide_enough() -> Iterator[None]:
 
 
 def _none_spelled(words: Sequence[str]) -> Iterator[str]:
-    """Yield the words with `--k none`, as the help spells it, turned into what tyro reads."""
+    """Yield the words with `--k none`, as the help spells it, in the spelling of tyro."""
     for before, word in zip(["", *words], words, strict=False):
         if before == "--k" and word.lower() == "none":
             yield "None"
@@ -106,17 +101,28 @@ def _none_spelled(words: Sequence[str]) -> Iterator[str]:
             yield word
 
 
-def _branch(name: str, verb: type[Verb], words: Sequence[str]) -> object:
-    """Return the annotated type of one subcommand; some start from the file they are given."""
-    if issubclass(verb, Run | Compare) and list(words[:1]) == [name]:
-        file = _file_of_settings(words)
-        if file is not None:
-            return Annotated[verb, tyro.conf.subcommand(name, default=verb.from_file(file))]
+def load_verb(name: str) -> type[Verb]:
+    """Import the class of a verb."""
+    module = import_module(f"secfpp.cli.verbs.{name}")
+    return cast(type[Verb], getattr(module, name.capitalize()))
+
+
+def _line(name: str) -> object:
+    """Return a subcommand without flags, for a verb that is only listed."""
+    about = tyro.conf.subcommand(name, description=VERBS[name])
+    return Annotated[make_dataclass(name.capitalize(), []), about]
+
+
+def _branch(name: str, words: Sequence[str]) -> object:
+    """Return the annotated type of the subcommand asked for; some start from a file."""
+    verb = load_verb(name)
+    if issubclass(verb, ConfigurableVerb) and (file := _file_of_settings(words)) is not None:
+        return Annotated[verb, tyro.conf.subcommand(name, default=verb.from_file(file))]
     return Annotated[verb, tyro.conf.subcommand(name)]
 
 
 def _file_of_settings(words: Sequence[str]) -> Path | None:
-    """Return what `--config` names; the last one wins."""
+    """Return the file that the last `--config` names."""
     found = None
     for word, following in zip(words, [*words[1:], ""], strict=True):
         if word == "--config" and following:

@@ -1,4 +1,4 @@
-"""The two tables that end a run: what was reached, what it cost."""
+"""The two tables of a run: accuracies and costs."""
 
 from __future__ import annotations
 
@@ -56,5 +56,5 @@ def cost_table(results: Sequence[MethodResult]) -> Table:
 
 
 def _accuracy(estimate: Estimate) -> str:
-    """Return a mean in per cent, with its standard error when there is one."""
+    """Return a mean in per cent, with its standard error if there is one."""
     return f"{percent(estimate.mean)} {spread(estimate.standard_error)}".rstrip()

@@ -1,4 +1,4 @@
-"""Save an array where the person asked: what cannot be written is known before the work is done."""
+"""Save an array to the file that the user names; it is checked before any work is done."""
 
 from __future__ import annotations
 
@@ -37,9 +37,10 @@ def check_writable(out: Path | None) -> None:
 
 
 def save_array(out: Path, array: FloatArray) -> bool:
-    """Write a file beside and move it into place; say how that went, and return whether it did.
+    """Write a draft and move it into place; print the result and return whether it was saved.
 
-    A file that was there is whole until the new one is. The caller still has the result to show.
+    An existing file stays whole until the new one is complete. After a failure the caller can still
+    show the array.
     """
     name = ""
     try:
@@ -60,7 +61,7 @@ def save_array(out: Path, array: FloatArray) -> bool:
 
 
 def _umask() -> int:
-    """Return which rights new files do not get."""
+    """Return the permissions that new files do not get."""
     mask = os.umask(0)
     os.umask(mask)
     return mask

@@ -1,4 +1,4 @@
-"""What `secfpp party` and `secfpp dealer` have in common: a role on this host, for one session."""
+"""The common part of `secfpp party` and `secfpp dealer`: a role on this host, for one session."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Serving(Verb):
-    """Waits for the other roles, does its part of the server's jobs, and ends with the server."""
+    """Waits for the other roles, takes part in the server's jobs, and ends with the server."""
 
     network: Path
     """File of addresses, the same on every host; `secfpp certs init` makes one."""
@@ -31,7 +31,7 @@ class Serving(Verb):
     job_timeout_s: float = 600.0
     """Longest time that one job may take."""
     wait_s: float = 600.0
-    """How long to wait for the others to come."""
+    """Seconds to wait until the other roles connect."""
 
     def __post_init__(self) -> None:
         from mpc.net.channel import check_seconds
@@ -43,11 +43,11 @@ class Serving(Verb):
         ):
             try:
                 check_seconds(flag, value)
-            except InputError as error:  # a ValueError, to which tyro has words of its own
+            except InputError as error:  # a ValueError, which tyro would report in its own words
                 raise ConfigError(str(error)) from error
 
     def serve(self, role: str) -> Outcome:
-        """Serve one session in a role, until the server hangs up."""
+        """Serve one session in a role, until the server closes it."""
         from mpc.net.addresses import read_addresses
         from mpc.roles.standalone import start_of
 
@@ -66,5 +66,5 @@ class Serving(Verb):
         return Outcome(record={"role": role}, shown=(f"{role}: the session is over",))
 
     def live(self, start: Start) -> None:
-        """Be the role."""
+        """Run the role."""
         raise NotImplementedError(type(self).__name__)

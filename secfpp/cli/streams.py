@@ -1,7 +1,7 @@
-"""Make the standard streams take whatever is written: closed, in any locale, with any file name.
+"""Prepare the standard streams for any text, in any locale, also when they are closed.
 
-A stream that was closed by whoever started us leads nowhere. A character that the locale's encoding
-lacks is spelt in ASCII, and the bytes of a file name that is no text are written as they are.
+A closed stream is opened on the null device. A character that the locale's encoding lacks is spelt
+in ASCII. The bytes of a file name that is not text are written unchanged.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ SPELT = {
 
 
 def prepare_streams() -> None:
-    """Open what is closed among descriptors 0 to 2, and let both output streams take any text."""
+    """Open the closed ones of descriptors 0 to 2, and let both output streams take any text."""
     for descriptor in range(3):
         _occupy(descriptor)
     sys.stdin = sys.stdin or open(os.devnull, encoding="utf-8")  # noqa: SIM115
@@ -37,14 +37,14 @@ def prepare_streams() -> None:
 
 
 def leave_stdout() -> None:
-    """Let what is still to be written to standard output go nowhere: its reader has left."""
+    """Send the rest of standard output to the null device: its reader has closed it."""
     descriptor = os.open(os.devnull, os.O_WRONLY)
     os.dup2(descriptor, sys.stdout.fileno())
     os.close(descriptor)
 
 
 def _occupy(descriptor: int) -> None:
-    """Open a closed descriptor on nothing, lest the next file or socket get its number."""
+    """Open a closed descriptor on the null device, so that no other file gets its number."""
     try:
         os.fstat(descriptor)
     except OSError:
@@ -55,14 +55,14 @@ def _occupy(descriptor: int) -> None:
 
 
 def _take_any_text(stream: IO[str]) -> None:
-    """Change what a stream does with characters that its encoding lacks."""
+    """Set how a stream writes characters that its encoding lacks."""
     reconfigure = getattr(stream, "reconfigure", None)
     if reconfigure is not None:
         reconfigure(errors=ERRORS)
 
 
 def _spell(error: UnicodeError) -> tuple[str | bytes, int]:
-    """Return what stands for the characters that cannot be encoded, and where to go on."""
+    """Return a replacement of the characters that cannot be encoded, and where they end."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
     failed = error.object[error.start : error.end]

@@ -16,7 +16,7 @@ PHASES: tuple[Phase, ...] = ("input", "online", "offline", "output", "control")
 
 
 def table(title: str, *columns: str) -> Table:
-    """Return an empty table of the house: no frame, first column left, numbers right."""
+    """Return an empty table without a frame: first column left, numbers right."""
     drawn = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
     for index, column in enumerate(columns):
         drawn.add_column(column, justify="right" if index else "left", overflow="fold")
@@ -46,7 +46,7 @@ def _rounds_and_seconds(traffic: Traffic) -> str:
 
 
 def _busiest(traffic: Traffic, group: str, phase: Phase) -> float | None:
-    """Return the most bytes that one role of the group moved in a phase; None for no part in it."""
+    """Return the most bytes that one role of a group moved in a phase; None if it moved none."""
     moved: dict[str, int] = {}
     for entry in traffic.roles:
         if role_group(entry.role) == group and entry.phase == phase:
@@ -55,7 +55,7 @@ def _busiest(traffic: Traffic, group: str, phase: Phase) -> float | None:
 
 
 def _on_the_wire(traffic: Traffic, group: str) -> float | None:
-    """Return the most bytes of all phases, TLS and TCP/IP included; None where not known."""
+    """Return the most bytes of all phases, TLS and TCP/IP included; None if unknown."""
     moved: dict[str, int] = {}
     for entry in traffic.roles:
         if role_group(entry.role) != group:

@@ -1,4 +1,4 @@
-"""Read the vectors that a person wants clustered: npy, csv or safetensors, one row a point.
+"""Read the vectors to be clustered: npy, csv or safetensors, one row for each point.
 
 Shape letters: N points, D dimensions.
 """
@@ -25,12 +25,12 @@ Array = npt.NDArray[np.generic]
 NPY_MAGIC = b"\x93NUMPY"
 STDIN = (Path("-"), Path("/dev/stdin"), Path("/dev/fd/0"), Path("/proc/self/fd/0"))
 LARGEST_PIPE = 1 << 30  # bytes
-NARROW = ("BF16", "F8_")  # types that torch can widen and numpy does not know
+NARROW = ("BF16", "F8_")  # types that torch can widen and NumPy lacks
 
 
 @dataclass(frozen=True, kw_only=True)
 class Choice:
-    """What to take from a file that holds more than a matrix."""
+    """The part to take of a file that holds more than a matrix."""
 
     tensor: str | None = None
     """Name of the tensor in a safetensors file; not needed when it holds one."""
@@ -39,13 +39,13 @@ class Choice:
 
 
 def read_vectors(path: Path, choice: Choice | None = None) -> FloatArray:
-    """Read a matrix of finite numbers; what was decided on the way is said on standard error.
+    """Read a matrix of finite numbers; notes on decisions go to standard error.
 
     Parameters
     ----------
     path : Path
-        A `.npy`, `.csv` or `.safetensors` file; without a suffix, or a pipe, or ``-`` for standard
-        input, its first bytes tell which.
+        A `.npy`, `.csv` or `.safetensors` file. The first bytes decide for a file without a
+        suffix, a pipe, and ``-``, which is standard input.
     choice : Choice, optional
 
     Returns
@@ -71,7 +71,7 @@ def read_vectors(path: Path, choice: Choice | None = None) -> FloatArray:
 
 
 def checked(array: Array, name: str) -> FloatArray:
-    """Return `array` as float64 (N, D), or raise DataError saying why it is no such thing."""
+    """Return `array` as float64 (N, D), or raise DataError with the reason."""
     if array.dtype.kind not in "fiub":
         raise DataError(f"{name}: dtype {array.dtype}; real numbers are needed")
     if array.ndim != 2:
@@ -95,7 +95,7 @@ def checked(array: Array, name: str) -> FloatArray:
 
 @contextmanager
 def _as_file(path: Path) -> Iterator[Path]:
-    """Yield a regular file: the one that is named, or one in memory with what a pipe brings."""
+    """Yield a regular file: the named one, or one in memory with the content of a pipe."""
     try:
         mode = os.fstat(0).st_mode if path in STDIN else path.stat().st_mode
     except FileNotFoundError:
@@ -114,7 +114,7 @@ def _as_file(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def _kept_in_memory(path: Path) -> Iterator[Path]:
-    """Read a pipe to its end and yield a file that has its bytes, on no disk."""
+    """Read a pipe to its end and yield a file in memory with its bytes."""
     kept = os.memfd_create("input")
     try:
         with open(0 if path in STDIN else path, "rb", closefd=path not in STDIN) as pipe:
@@ -136,7 +136,7 @@ def _write(descriptor: int, left: memoryview) -> None:
 
 
 def _reader(path: Path, file: Path) -> Reader:
-    """Return what reads a file, by its suffix, or by its first bytes when it has none."""
+    """Return the reader of a file, by its suffix, or by its first bytes if it has none."""
     suffix = "" if path in STDIN else path.suffix.lower()
     if suffix == "":
         with file.open("rb") as opened:
@@ -154,7 +154,7 @@ def _kind(head: bytes) -> str:
 
 
 def _read_npy(file: Path, choice: Choice) -> Array:
-    """Read a NumPy file, mapped: what it promises and does not hold is then noticed in time."""
+    """Read a NumPy file, mapped, so that a truncated file is noticed at once."""
     with file.open("rb") as opened:
         if opened.read(len(NPY_MAGIC)) != NPY_MAGIC:
             raise DataError("is not a .npy file: save an array with numpy.save")
@@ -170,7 +170,7 @@ def _read_npy(file: Path, choice: Choice) -> Array:
 
 
 def _read_csv(file: Path, choice: Choice) -> Array:
-    """Read text, and say what was decided about it."""
+    """Read text, and print notes on decisions."""
     with file.open("rb") as opened:
         content = opened.read(LARGEST + 1)  # one more is refused, without the rest in memory
     found = read_csv(content, choice.headings)
@@ -180,7 +180,7 @@ def _read_csv(file: Path, choice: Choice) -> Array:
 
 
 def _read_safetensors(file: Path, choice: Choice) -> Array:
-    """Read one tensor of a safetensors file, whatever the others are."""
+    """Read one tensor of a safetensors file."""
     from safetensors import safe_open
 
     with safe_open(file, framework="np") as opened:

@@ -1,8 +1,10 @@
-"""What every verb of the command line has in common."""
+"""The common part of all verbs of the command line."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
 
 from secfpp.cli.outcome import Outcome
 
@@ -15,7 +17,7 @@ class Verb:
     """Print one JSON object on standard output, and nothing else there."""
 
     def execute(self) -> Outcome:
-        """Do the work; heavy imports belong in here, so that `--help` is quick.
+        """Do the work. Import heavy modules here, so that `--help` is quick.
 
         Returns
         -------
@@ -23,3 +25,13 @@ class Verb:
             What to print, for machines and for people.
         """
         raise NotImplementedError(type(self).__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConfigurableVerb(Verb):
+    """A verb whose flags may start from a file of settings, named by `--config`."""
+
+    @classmethod
+    def from_file(cls, path: Path) -> Self:
+        """Return the verb with the settings of a file as its defaults."""
+        raise NotImplementedError(cls.__name__)

@@ -1,6 +1,4 @@
-"""A frozen CLIP model: image features, and text features of class names under learned prompts."""
+"""A frozen CLIP model: image features, and text features of class names under learned prompts.
 
-from secfpp.clip.model import FrozenClip, load_clip
-from secfpp.clip.text import PromptedText
-
-__all__ = ["FrozenClip", "PromptedText", "load_clip"]
+It imports data and settings. Open `model` first, then `text`.
+"""

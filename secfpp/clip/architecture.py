@@ -1,4 +1,4 @@
-"""The architecture of the embedded model and how it is written to disk: open_clip's own format."""
+"""The architecture of the embedded model, and its files in open_clip's format."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def save_model(model: CLIP, vocab_size: int, folder: Path) -> None:
 
 
 def normalise(images_N3HW: torch.Tensor) -> torch.Tensor:
-    """Map uint8 pixels to what the image tower was trained on."""
+    """Normalise uint8 pixels for the image tower."""
     mean, std = (
         torch.tensor(v, device=images_N3HW.device).view(1, 3, 1, 1) for v in (PIXEL_MEAN, PIXEL_STD)
     )

@@ -1,7 +1,7 @@
-"""Image features of whole domains, kept on disk.
+"""Image features of whole domains, cached on disk.
 
-The image tower is frozen: a model and an image always give the same feature. What is kept is
-keyed by the checksums of both, so that a stale file is never found.
+The image tower is frozen, so a model and an image always give the same feature. The key of a cached
+file has the checksums of both, so that a stale file is never read.
 """
 
 from __future__ import annotations
@@ -52,45 +52,45 @@ def encode_domains(
 
 def _features(clip: FrozenClip, domain: Domain, folder: Path) -> NDArray[np.float32]:
     """Return one domain's features, from the cache if it holds them."""
-    return kept_array(
+    return cached_array(
         folder / f"{digest_of(clip, domain, (_FORMAT,))}.safetensors",
         (len(domain), clip.embed_dim),
         lambda: clip.encode_images(domain.images_NHW3).cpu().numpy(),
     )
 
 
-def kept_array(
+def cached_array(
     path: Path, shape: tuple[int, ...], compute: Callable[[], NDArray[np.float32]]
 ) -> NDArray[np.float32]:
-    """Return what a file holds; if it is missing, damaged or of another shape, compute and keep it.
+    """Return the array of a file; compute and cache it if the file cannot be used.
 
-    A folder that cannot be written is a warning: the array is then computed each time.
+    A folder that cannot be written causes a warning; the array is then computed each time.
     """
     if path.is_file():
         try:
-            kept: NDArray[np.float32] = load_file(path)[_KEY]
-            if kept.shape == shape and kept.dtype == np.float32:
-                return kept
-            _LOG.warning("%s holds %s %s, not %s", path, kept.dtype, kept.shape, shape)
+            cached: NDArray[np.float32] = load_file(path)[_KEY]
+            if cached.shape == shape and cached.dtype == np.float32:
+                return cached
+            _LOG.warning("%s holds %s %s, not %s", path, cached.dtype, cached.shape, shape)
         except (OSError, KeyError, SafetensorError) as error:
-            _LOG.warning("%s is damaged (%s); computing it afresh", path, error)
+            _LOG.warning("%s is damaged (%s); computing it again", path, error)
     computed = compute()
     try:
         _write(path, computed)
     except OSError as error:
-        _LOG.warning("cannot keep image features in %s: %s", path.parent, error)
+        _LOG.warning("cannot cache image features in %s: %s", path.parent, error)
     return computed
 
 
 def digest_of(clip: FrozenClip, domain: Domain, way: tuple[object, ...]) -> str:
-    """Digest of all that features depend on; devices round differently and are kept apart.
+    """Return the digest of everything that features depend on, the kind of device included.
 
     Parameters
     ----------
     clip : FrozenClip
     domain : Domain
     way : tuple
-        How the features are made: numbers and strings.
+        The way in which features are made: numbers and strings.
     """
     preprocessing = sorted(clip.model.visual.preprocess_cfg.items())
     if clip.precision != "fp32":
@@ -100,7 +100,7 @@ def digest_of(clip: FrozenClip, domain: Domain, way: tuple[object, ...]) -> str:
 
 
 def _write(path: Path, features_NE: NDArray[np.float32]) -> None:
-    """Write under another name, then rename: readers see all of it or none."""
+    """Write a draft and rename it, so that readers see all of it or nothing."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
     os.close(handle)

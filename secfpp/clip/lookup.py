@@ -1,7 +1,7 @@
-"""Turn what a user calls a model into something that open_clip can build, or say why not.
+"""Check the name of a model before open_clip builds it, and explain failures.
 
-Everything that can be known without a network is checked before one is touched, and a hub that
-cannot be reached is noticed within `PROBE_TIMEOUT_S`.
+Everything that needs no network is checked first. An unreachable hub is noticed within
+`PROBE_TIMEOUT_S`.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def check_local_dir(folder: Path) -> None:
     Raises
     ------
     ModelError
-        Names what is missing.
+        Names the missing part.
     """
     if not folder.is_dir():
         raise ModelError(f"model folder {str(folder)!r} does not exist; check local-dir:PATH")
@@ -54,21 +54,22 @@ def check_local_dir(folder: Path) -> None:
 
 
 def check_vocabulary(file: Path, *, is_there: bool, num_read: int, num_known: int) -> None:
-    """Refuse a vocabulary that is not the model's: its tokens would be others than those trained.
+    """Refuse a vocabulary of another model, whose tokens differ from the trained ones.
 
     Parameters
     ----------
     file : Path
-        Where a model's own vocabulary lies.
+        Place of the model's own vocabulary.
     is_there : bool
-        Whether it does; open_clip's own is read otherwise.
+        Whether the file exists; open_clip's own vocabulary is read otherwise.
     num_read, num_known : int
         Tokens of the vocabulary that is read, and tokens that the model has weights for.
 
     Raises
     ------
     ModelError
-        Models that open_clip's own fits may have spare weights; cut ones have exactly their own.
+        The sizes do not fit. Models with open_clip's vocabulary may have spare weights; models with
+        a cut one have exactly as many weights as tokens.
     """
     if num_read == num_known or (num_read < num_known and not is_there):
         return
@@ -79,7 +80,7 @@ def check_vocabulary(file: Path, *, is_there: bool, num_read: int, num_known: in
 
 
 def check_name(model: str, pretrained: str | None) -> None:
-    """Refuse an architecture or a tag that open_clip does not know, naming near ones.
+    """Refuse an architecture or a tag that open_clip does not know; name similar ones.
 
     Raises
     ------
@@ -107,14 +108,14 @@ def check_name(model: str, pretrained: str | None) -> None:
 
 @contextmanager
 def offline_when_unreachable() -> Iterator[str]:
-    """Make the hub's client read its cache only when the hub cannot be reached.
+    """Restrict the hub's client to its cache if the hub cannot be reached.
 
     Without this, the client would retry for minutes.
 
     Yields
     ------
     str
-        Why the hub is not asked; empty when it is.
+        The reason why the hub is not asked; empty if it is.
     """
     if constants.HF_HUB_OFFLINE:
         yield "HF_HUB_OFFLINE is set"
@@ -130,16 +131,16 @@ def offline_when_unreachable() -> Iterator[str]:
 
 
 def explain_failure(full_name: str, error: Exception, why_offline: str) -> str:
-    """Say why a model could not be loaded, and what to do."""
+    """Return the reason why a model could not be loaded, and a remedy."""
     if not why_offline:
         return f"cannot load {full_name}: {reason(error)}"
     return f"cannot load {full_name}: {why_offline} and it is not in the local cache; {_REMEDY}"
 
 
 def _hub_answers() -> bool:
-    """Open and close one connection to the hub, or to the proxy that stands before it.
+    """Open and close one connection to the hub, or to its proxy.
 
-    In a thread of its own, because looking up a host name obeys no time-out.
+    A separate thread does it, because the look-up of a host name has no time-out.
     """
     endpoint = urlsplit(constants.ENDPOINT)
     proxy = urllib.request.getproxies().get(endpoint.scheme)

@@ -69,17 +69,10 @@ def load_clip(
     ModelError
         The model is unknown, incomplete, out of reach, or its text tower cannot be prompted.
     ConfigError
-        The device is not there.
+        The device does not exist.
     """
     place = resolve_device(device)
-    if model == EMBEDDED or model.startswith((LOCAL_DIR, HUB)):
-        if pretrained is not None:
-            raise ModelError(
-                f"--pretrained {pretrained!r} has no meaning with --model {model}, which brings "
-                "its own weights; leave it out"
-            )
-    else:
-        check_name(model, pretrained)
+    _check_weights(model, pretrained)
     if model == EMBEDDED:
         with as_file(files("secfpp") / "assets" / "digits-clip") as folder:
             return _load_local(EMBEDDED, folder, place)
@@ -87,12 +80,28 @@ def load_clip(
         return _load_local(model, expand_home(model.removeprefix(LOCAL_DIR)), place)
     if pretrained is not None and Path(pretrained).is_file():
         return _load_file(model, pretrained, place)
+    return _load_known(model, pretrained, place)
+
+
+def _check_weights(model: str, pretrained: str | None) -> None:
+    """Refuse weights beside a model that brings its own, and unknown names."""
+    if not (model == EMBEDDED or model.startswith((LOCAL_DIR, HUB))):
+        check_name(model, pretrained)
+    elif pretrained is not None:
+        raise ModelError(
+            f"--pretrained {pretrained!r} has no meaning with --model {model}, which brings "
+            "its own weights; leave it out"
+        )
+
+
+def _load_known(model: str, pretrained: str | None, place: torch.device) -> FrozenClip:
+    """Load a model by its name, from the local cache or from the source that open_clip knows."""
     with offline_when_unreachable() as why_offline:
         try:
             return _build(model, model, pretrained, {}, place)
         except ModelError:
             raise
-        except Exception as error:  # open_clip wraps the hub's failures in many types
+        except Exception as error:  # open_clip raises many types for failures of the hub
             full_name = model if pretrained is None else f"{model}/{pretrained}"
             raise ModelError(explain_failure(full_name, error, why_offline)) from error
 
@@ -162,7 +171,7 @@ def _build(
 
 @contextmanager
 def _quiet_root_logger() -> Iterator[None]:
-    """Keep open_clip's reports of failures, which are raised as well, off the terminal."""
+    """Silence open_clip's log of failures, which are raised as errors, too."""
     root = logging.getLogger()
     was_disabled = root.disabled
     root.disabled = True
@@ -210,7 +219,7 @@ class FrozenClip:
     tokenizer: SimpleTokenizer = field(repr=False)
     device: torch.device
     precision: Precision = "fp32"
-    """In which the image tower computes; the text tower, which is trained through, has float32."""
+    """Precision of the image tower; the text tower, which has gradients, computes in float32."""
 
     def reading(self) -> torch.autocast:
         """Return a context in which the image tower computes in its precision."""
@@ -227,12 +236,12 @@ class FrozenClip:
 
     @property
     def context_length(self) -> int:
-        """Tokens that the text tower can read, the two at the ends included."""
+        """Tokens that the text tower can read, including the two at the ends."""
         return self.tower.context_length
 
     @property
     def embed_dim(self) -> int:
-        """Dimensions E that images and texts share."""
+        """Dimensions E of the common space of images and texts."""
         return self.tower.embed_dim
 
     @property
@@ -258,12 +267,11 @@ class FrozenClip:
     def encode_images(self, images_NHW3: Images) -> torch.Tensor:
         """Return unit-norm image features.
 
-        Images of another size than the model's are resized to it, squarely, and normalised as the
-        model was trained.
+        Images of another size are resized to the model's square, and normalised as in its training.
 
         Parameters
         ----------
-        images_NHW3 : ndarray of uint8, or what decodes slices to it, shape (N, H, W, 3)
+        images_NHW3 : ndarray of uint8 or ImageFiles, shape (N, H, W, 3)
 
         Returns
         -------
@@ -279,18 +287,10 @@ class FrozenClip:
                 features.append(functional.normalize(raw.float(), dim=-1))
         return torch.cat(features)
 
-    def encode_text(self, texts: tuple[str, ...]) -> torch.Tensor:
-        """Return unit-norm features, float32 (len(texts), E), of ordinary texts."""
-        with torch.no_grad():
-            tokens = self.tokenizer(list(texts), context_length=self.context_length)
-            raw = self.model.encode_text(tokens.to(self.device))
-        return functional.normalize(raw.float(), dim=-1)
-
     def upload(self, images_NHW3: NDArray[np.uint8]) -> torch.Tensor:
         """Copy images, uint8 (N, H, W, 3), to the device of the model as they are.
 
-        To a GPU through memory that it can read by itself, so that nothing here waits for the batch
-        before.
+        A GPU reads them from pinned memory, so that no batch waits for the one before.
         """
         if self.device.type != "cuda":
             return torch.from_numpy(images_NHW3.copy()).to(self.device)
@@ -311,7 +311,7 @@ class FrozenClip:
 
     @cached_property
     def _mean_and_std(self) -> tuple[torch.Tensor, torch.Tensor]:
-        """Of the pixels that the model was trained on, (1, 3, 1, 1) each; copied to a GPU once."""
+        """Mean and deviation of the training pixels, (1, 3, 1, 1); copied to a GPU once."""
         config = self.model.visual.preprocess_cfg
         mean, std = (
             torch.tensor(config[key], device=self.device).view(1, 3, 1, 1)

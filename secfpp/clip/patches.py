@@ -1,20 +1,20 @@
-"""Features of regions of images, in the space that images and texts share, kept on disk.
+"""Features of regions of images, in the common space of images and texts, cached on disk.
 
-Methods that match regions with texts (PLOT, FedOTP) need more than one vector an image. Where the
-image tower keeps a grid of places up to its end, regions are these places:
+Methods that match regions with texts (PLOT, FedOTP) need several vectors for each image. If the
+image tower has a grid of places at its end, regions are these places:
 
 * a vision transformer's patch tokens, through the last normalisation and projection;
-* a CLIP ResNet's places, each as a query of the attention pool, as the published code of PLOT and
-  FedOTP has it (the tower's own feature is the same attention with the mean as its query).
+* a CLIP ResNet's places, each as a query of the attention pool, as in the published code of PLOT
+  and FedOTP (the tower's own feature is the same attention with the mean as its query).
 
-**Where the grid has one place only, regions are crops**: the whole image and four overlapping
-quadrants, each resized and read by the tower as an image of its own. So it is for the embedded
-model, whose ResNet ends in a 1 x 1 grid at 32 pixels, and for towers of other kinds. A crop has
-been read alone and sees nothing of the rest of the image; a place of a grid has seen all of it.
+**If the grid has one place only, regions are crops**: the whole image and four overlapping
+quadrants, each resized and read by the tower as a separate image. That is the case for the embedded
+model, whose ResNet ends in a 1 x 1 grid at 32 pixels, and for towers of other kinds. The feature of
+a crop depends on the crop alone; a place of a grid depends on the whole image.
 
-A grid finer than `MAX_SIDE` places a side is averaged down to that, so that memory and disk hold
-the regions of a whole data set; ViT-B/32 and RN50 at 224 pixels have just that grid, ViT-B/16 has
-twice as many places a side.
+A grid with more than `MAX_SIDE` places on a side is averaged down to that, so that memory and disk
+hold the regions of a whole data set. ViT-B/32 and RN50 at 224 pixels have exactly that grid;
+ViT-B/16 has twice as many places on a side.
 
 References
 ----------
@@ -36,7 +36,7 @@ from open_clip.modified_resnet import AttentionPool2d, ModifiedResNet
 from open_clip.transformer import VisionTransformer
 from torch.nn import functional
 
-from secfpp.clip.features import digest_of, kept_array
+from secfpp.clip.features import cached_array, digest_of
 from secfpp.clip.model import BATCH_SIZE, FrozenClip
 from secfpp.data.cache import default_cache_dir
 from secfpp.data.domains import Domain, DomainSet
@@ -65,7 +65,7 @@ class Regions:
 
 
 def regions_of(clip: FrozenClip) -> Regions:
-    """Tell how a model's images are divided into regions."""
+    """Return how a model's images are divided into regions."""
     visual = clip.model.visual
     if (
         type(visual) is VisionTransformer
@@ -96,7 +96,8 @@ def encode_patches(
     Returns
     -------
     tuple of ndarray of float32, each of shape (N, R, E)
-        Unit norm, in the order of the domains; regions row by row, crops as `crop_boxes` has them.
+        Unit norm, in the order of the domains; regions row by row, crops in the order of
+        `crop_boxes`.
     """
     folder = (default_cache_dir() if cache_dir is None else cache_dir) / "patches"
     return tuple(_patches(clip, domain, folder) for domain in domain_set.domains)
@@ -108,14 +109,14 @@ def grid_features(clip: FrozenClip, pixels_N3HW: torch.Tensor) -> torch.Tensor:
     Parameters
     ----------
     clip : FrozenClip
-        One whose regions are places.
+        A model whose regions are places of a grid.
     pixels_N3HW : Tensor of float32, (N, 3, H, W)
-        As `FrozenClip.preprocess` gives them.
+        Output of `FrozenClip.preprocess`.
 
     Returns
     -------
     Tensor of float, (N, Y, X, E)
-        Y and X are the tower's own; nothing is averaged.
+        Y and X are those of the tower, without averaging.
     """
     visual = clip.model.visual
     if regions_of(clip).kind == "tokens":
@@ -146,7 +147,7 @@ def attend_everywhere(pool: AttentionPool2d, map_NDYX: torch.Tensor) -> torch.Te
     Returns
     -------
     Tensor of float, (N, 1 + Y X, E)
-        First what the pool itself returns, then places row by row.
+        First the result of the pool itself, then places row by row.
     """
     places_NRD = map_NDYX.flatten(2).transpose(1, 2)
     tokens_NQD = torch.cat([places_NRD.mean(dim=1, keepdim=True), places_NRD], dim=1)
@@ -177,7 +178,7 @@ def _patches(clip: FrozenClip, domain: Domain, folder: Path) -> NDArray[np.float
     regions = regions_of(clip)
     way = ("patches", _FORMAT, regions.kind, regions.grid, CROP_FRACTION)
     shape = (len(domain), regions.count, clip.embed_dim)
-    return kept_array(
+    return cached_array(
         folder / f"{digest_of(clip, domain, way)}.safetensors",
         shape,
         lambda: _compute(clip, domain, regions),
@@ -218,5 +219,5 @@ def _averaged(grid_NYXE: torch.Tensor, grid: tuple[int, int]) -> torch.Tensor:
 
 
 def _at_most(grid: tuple[int, int]) -> tuple[int, int]:
-    """Return the grid that is kept."""
+    """Return the grid after averaging."""
     return (min(grid[0], MAX_SIDE), min(grid[1], MAX_SIDE))

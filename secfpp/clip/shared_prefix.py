@@ -1,8 +1,8 @@
-"""Read many sentences that begin alike, computing what they share once.
+"""Read many sentences with a common prefix; the prefix is computed once.
 
-In a causal tower the states of start token and prompt do not depend on the class name after
-them. With 8 context tokens and 10 one-word classes that leaves 9 + 10 x 2 states to compute for a
-prompt instead of 10 x 11, with the same result.
+In a causal tower the states of start token and prompt do not depend on the class name after them.
+With 8 context tokens and 10 one-word classes a prompt takes 9 + 10 x 2 states instead of 10 x 11,
+with the same result.
 """
 
 from __future__ import annotations
@@ -40,13 +40,13 @@ def read_shared_prefix(
     Parameters
     ----------
     tower : TextTower
-        One for which `can_share_prefix` holds.
+        A tower for which `can_share_prefix` holds.
     prefix_BPW : torch.Tensor, shape (B, P, W)
         Embeddings without positions.
     suffix_CSW : torch.Tensor, shape (C, S, W)
         Embeddings without positions.
     end_C : torch.Tensor of int64, shape (C,)
-        Where each suffix ends, counted from its own start.
+        End of each suffix, counted from its own start.
 
     Returns
     -------
@@ -84,7 +84,7 @@ def _read_block(
     *,
     is_last: bool,
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Run one residual block; the last one leaves the prefix alone, which nobody reads any more."""
+    """Run one residual block; the last one skips the prefix, whose states are not used any more."""
     q_P, k_P, v_P = _project(block, x_BPW)
     q_S, k_S, v_S = _project(block, x_BCSW)
     if not is_last:
@@ -102,7 +102,7 @@ def _attend_both(
     v_BCHSF: torch.Tensor,
     mask_SS: torch.Tensor | None,
 ) -> torch.Tensor:
-    """Let suffixes attend to the prefix, seen whole, and to themselves: (B, C, H, S, F)."""
+    """Let suffixes attend to the whole prefix and to themselves: (B, C, H, S, F)."""
     scale = q_BCHSF.shape[-1] ** -0.5
     to_prefix = torch.einsum("bchsf,bhpf->bchsp", q_BCHSF, k_BHPF) * scale
     to_suffix = q_BCHSF @ k_BCHSF.transpose(-1, -2) * scale

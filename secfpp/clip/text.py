@@ -1,8 +1,8 @@
 """Class names under learned prompts, read by the frozen text tower.
 
-A sequence is: start of text, T context vectors, the tokens of a class name, end of text. With a
-causal text tower nothing after the end of text matters, so sequences are as long as the longest
-class name makes them and not as long as the tower could read; the result is the same.
+A sequence is: start of text, T context vectors, the tokens of a class name, end of text. In a
+causal text tower nothing after the end of text has an effect. Sequences are therefore only as long
+as the longest class name needs.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ class PromptedText:
     ----------
     clip : FrozenClip
     class_names : sequence of str
-        What stands after the prompt; underscores are read as spaces.
+        Names after the prompt; underscores are read as spaces.
     num_context : int
         T, context vectors in a prompt.
 
     Raises
     ------
     ModelError
-        Prompt and longest class name do not fit into what the text tower can read.
+        Prompt and longest class name are too long for the text tower.
     """
 
     def __init__(self, clip: FrozenClip, class_names: tuple[str, ...], num_context: int) -> None:
@@ -65,7 +65,7 @@ class PromptedText:
         Parameters
         ----------
         context_BTW : torch.Tensor, shape (B, T, W)
-            Prompts; gradients flow into these and nowhere else.
+            Prompts; gradients flow into these only.
 
         Returns
         -------
@@ -84,7 +84,7 @@ class PromptedText:
         return functional.normalize(features_BCE, dim=-1)
 
     def _read_whole(self, prefix_BPW: torch.Tensor) -> torch.Tensor:
-        """Read every prompt with every class name as a sequence of its own: (B, C, E)."""
+        """Read every prompt with every class name as a separate sequence: (B, C, E)."""
         num_prompts, num_prefix, _ = prefix_BPW.shape
         shape = (num_prompts, self.num_classes, -1, -1)
         sequence_BCLW = torch.cat(
@@ -95,11 +95,11 @@ class PromptedText:
         return features.view(num_prompts, self.num_classes, -1)
 
     def initial_context(self, phrase: str) -> torch.Tensor:
-        """Return the context that says `phrase` right before the class name.
+        """Return the context that has `phrase` right before the class name.
 
         A phrase longer than the prompt loses its first words. A shorter one is preceded by copies
-        of the start-of-text embedding, past which the embedded model was trained to read: from 5 to
-        12 tokens its zero-shot accuracy changes by less than one point on every domain.
+        of the start-of-text embedding. The embedded model was trained to ignore them: from 5 to 12
+        tokens its zero-shot accuracy changes by less than one point on every domain.
 
         Parameters
         ----------
@@ -120,7 +120,7 @@ class PromptedText:
 
 
 def _does_not_fit(clip: FrozenClip, num_context: int, longest: int, name: str) -> ModelError:
-    """Return the error of a prompt and a class name, the longest, that are too long together."""
+    """Return the error of a prompt that is too long together with the longest class name."""
     room = clip.context_length - longest - 2
     if room < 1:
         return ModelError(

@@ -1,7 +1,7 @@
-"""The text side of an open_clip model, as something that embeddings can be fed to.
+"""The text tower of an open_clip model, with embeddings as its input.
 
-open_clip keeps the text tower in two shapes: spread over the attributes of `CLIP`, or as one
-`TextTransformer` inside `CustomTextCLIP`. `TextTower` names the parts the same way for both.
+open_clip has two forms of text towers: attributes of `CLIP`, or one `TextTransformer` inside
+`CustomTextCLIP`. `TextTower` has the same names for the parts of both.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ class TextTower:
     ln_final : torch.nn.Module
     projection : torch.nn.Linear, torch.Tensor of shape (W, E), or None
     is_causal : bool
-        Whether a token sees only those before it; what follows the end of text then has no
-        influence and need not be computed.
+        Whether a token attends only to earlier tokens. Tokens after the end of text then have no
+        effect and need not be computed.
     """
 
     token_embedding: nn.Embedding
@@ -69,7 +69,7 @@ class TextTower:
         embedded_BLW : torch.Tensor, shape (B, L, W)
             Token embeddings without positions; L is at most the context length.
         end_B : torch.Tensor of int64, shape (B,)
-            Where the end of text stands, whose state is the sentence's.
+            Position of the end of text, whose state stands for the sentence.
 
         Returns
         -------
@@ -94,20 +94,20 @@ class TextTower:
         return state_BW @ self.projection
 
     def mask(self, length: int, device: torch.device) -> torch.Tensor | None:
-        """Return the additive causal mask (L, L), or None when all tokens see each other."""
+        """Return the additive causal mask (L, L), or None if all tokens attend to each other."""
         if not self.is_causal:
             return None
         return torch.full((length, length), float("-inf"), device=device).triu_(1)
 
 
 def text_tower(model: nn.Module, name: str) -> TextTower:
-    """Take the text side out of an open_clip model.
+    """Return the text tower of an open_clip model.
 
     Raises
     ------
     ModelError
-        The model's text side is not open_clip's standard transformer that reads the sentence off
-        its end-of-text token.
+        The text tower is not open_clip's standard transformer, which takes the sentence from its
+        end-of-text token.
     """
     if type(model) not in (CLIP, CustomTextCLIP):
         raise ModelError(

@@ -1,8 +1,8 @@
 """A byte-pair vocabulary cut to given words, in the format of open_clip's own.
 
-The embedding table of CLIP's 49,408 tokens would be most of a small model. The cut vocabulary
-keeps the merges that the words need, in their order of rank: those words are then tokenised
-exactly as before, every other text falls apart into shorter pieces.
+The embedding table of CLIP's 49,408 tokens would be most of a small model. The cut vocabulary keeps
+the merges that the words need, in order of rank. These words are tokenised exactly as before; other
+texts are split into shorter pieces.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 from open_clip.tokenizer import SimpleTokenizer, default_bpe, get_pairs
 
 VOCABULARY_FILE = "vocabulary.txt.gz"
-"""Name under which `load_clip` looks for a cut vocabulary inside a `local-dir:` model."""
+"""Name of a cut vocabulary in the folder of a `local-dir:` model."""
 
 
 def cut_merges(words: Iterable[str]) -> tuple[tuple[str, str], ...]:

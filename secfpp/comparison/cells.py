@@ -1,7 +1,7 @@
 """The cells of a comparison: each is an ordinary run of some methods on one seed.
 
-Methods without a guarantee of differential privacy are run once a seed, those with one once a seed
-and budget.
+Methods without differential privacy are run once for each seed. Differentially private methods are
+run once for each seed and budget.
 """
 
 from collections.abc import Mapping
@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from secfpp.comparison.config import CompareConfig
-from secfpp.config.run import MethodName, RunConfig
 from secfpp.errors import ConfigError
-from secfpp.methods.registry import METHODS
+from secfpp.experiment.config import RunConfig
+from secfpp.methods.registry import METHODS, MethodName
 from secfpp.seeds import Seeds
 
 __all__ = ["Cell", "is_private", "list_cells", "steps_of"]
@@ -22,7 +22,7 @@ class Cell:
     """Some methods on one seed, with one budget if they are private."""
 
     name: str
-    """Of its folder under cells/."""
+    """Name of its folder under cells/."""
     settings: RunConfig
     epsilon: float | None
     """Budget of its methods; None for methods without a guarantee."""
@@ -34,14 +34,14 @@ class Cell:
 
     @property
     def rounds(self) -> Mapping[MethodName, int]:
-        """Rounds of each method; one evaluation for one that does not train."""
+        """Rounds of each method; 1 for a method that is only evaluated."""
         return {
             name: self.settings.training.rounds if steps_of(self.settings, name) else 1
             for name in self.settings.methods
         }
 
     def inside(self, folder: Path) -> RunConfig:
-        """Return the settings that make it, in a folder of its own."""
+        """Return the settings of its run, in a folder of its own."""
         return replace(self.settings, out=folder)
 
 
@@ -51,7 +51,7 @@ def list_cells(config: CompareConfig) -> tuple[Cell, ...]:
     Raises
     ------
     ConfigError
-        If the reference is private: it would have a row for each budget.
+        If the reference is private, because it would have a row for each budget.
     """
     if is_private(config.reference):
         raise ConfigError(
@@ -74,8 +74,9 @@ def is_private(name: MethodName) -> bool:
 
 
 def steps_of(settings: RunConfig, name: MethodName) -> int:
-    """Return local steps a round; 0 for a method that does not train."""
-    return METHODS[name].trainer(settings, Seeds(settings.first_seed)).steps
+    """Return local steps in a round; 0 for a method that does not train."""
+    method = METHODS[name]
+    return method.trainer(settings.settings_of(method), Seeds(settings.first_seed)).steps
 
 
 def _cell(

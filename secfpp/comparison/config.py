@@ -1,6 +1,6 @@
-"""What a comparison is: methods x seeds x privacy budgets, over settings that all have in common.
+"""Settings of a comparison: methods x seeds x privacy budgets, and the settings of all cells.
 
-`compare.json` holds a `CompareConfig`; of its `base` it leaves out what every cell has of its own.
+`compare.json` holds a `CompareConfig`. Its `base` has no settings that each cell has of its own.
 """
 
 import math
@@ -8,11 +8,12 @@ import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Final, get_args
+from typing import Final
 
-from secfpp.config.run import MethodName, RunConfig
 from secfpp.config.tree import JsonValue, from_json, read_settings, to_json
 from secfpp.errors import ConfigError
+from secfpp.experiment.config import RunConfig
+from secfpp.methods.registry import METHODS, MethodName
 
 __all__ = [
     "ALL_METHODS",
@@ -22,9 +23,9 @@ __all__ = [
     "load_settings",
 ]
 
-ALL_METHODS: Final[tuple[MethodName, ...]] = get_args(MethodName)
+ALL_METHODS: Final[tuple[MethodName, ...]] = tuple(METHODS)
 TUNED_ON_SEEDS: Final = (100, 101, 102)
-"""Seeds on which the defaults of all methods were chosen; what is reported must not use them."""
+"""Seeds on which the defaults of all methods were chosen; reported results must not use them."""
 
 DEFAULT_EPSILONS: Final = (0.1, 1.0, 8.0)
 DEFAULT_SEEDS: Final = 3
@@ -37,15 +38,15 @@ class CompareConfig:
     """Everything that decides what a comparison computes."""
 
     base: RunConfig = field(default_factory=RunConfig)
-    """Settings of every cell; `CompareConfig.of` puts aside those that each cell has of its own."""
+    """Settings of every cell; `CompareConfig.of` resets those that each cell has of its own."""
     methods: tuple[MethodName, ...] = ALL_METHODS
     """Methods, in the order of the table."""
     seeds: int = DEFAULT_SEEDS
-    """How many seeds."""
+    """Number of seeds."""
     first_seed: int = 0
-    """The first of them; the others follow by one."""
+    """The first seed; the others follow by one."""
     epsilons: tuple[float, ...] = DEFAULT_EPSILONS
-    """Budgets of differentially private methods, each run with each."""
+    """Budgets of differentially private methods; each method is run with each budget."""
     reference: MethodName = "secfpp"
     """Method that the others are compared with, seed by seed."""
     jobs: int | None = None
@@ -74,7 +75,7 @@ class CompareConfig:
             )
         if self.base.secure.network is not None:
             raise ConfigError(
-                "a comparison starts computing parties of its own, one set a worker; drop "
+                "a comparison starts computing parties of its own, one set for each worker; drop "
                 "--network and --certs"
             )
 
@@ -88,7 +89,7 @@ class CompareConfig:
         jobs: int | None = None,
         threads: int = 1,
     ) -> "CompareConfig":
-        """Make a comparison of a run's settings, whose methods and seeds it takes over."""
+        """Make a comparison with the settings, methods and seeds of a run."""
         plain = RunConfig()
         base = replace(settings, **{name: getattr(plain, name) for name in _OF_EACH_CELL})
         return cls(
@@ -109,17 +110,17 @@ class CompareConfig:
 
     @property
     def tuned_on(self) -> tuple[int, ...]:
-        """Those seeds on which defaults were chosen: results on them flatter."""
+        """Seeds on which defaults were also chosen: results on them are optimistic."""
         return tuple(seed for seed in self.seed_list if seed in TUNED_ON_SEEDS)
 
     def jobs_for(self, num_cells: int) -> int:
-        """Return how many workers to start, at most one a cell."""
+        """Return how many workers to start, at most one for each cell."""
         processors = len(os.sched_getaffinity(0))
         wanted = self.jobs or max(1, processors // self.threads)
         return max(1, min(wanted, num_cells))
 
     def as_json(self) -> dict[str, JsonValue]:
-        """Return what compare.json holds."""
+        """Return the content of compare.json."""
         value = to_json(self)
         if not isinstance(value, dict) or not isinstance(base := value["base"], dict):
             raise TypeError("settings do not make a JSON object")
@@ -128,7 +129,7 @@ class CompareConfig:
 
 
 def load_settings(path: Path) -> CompareConfig:
-    """Read compare.json, or settings of a run: what they leave out takes a comparison's defaults.
+    """Read compare.json or settings of a run; missing fields take the defaults of a comparison.
 
     Raises
     ------
@@ -144,9 +145,9 @@ def load_settings(path: Path) -> CompareConfig:
 
 
 def first_conflict(asked: CompareConfig, kept: CompareConfig) -> str | None:
-    """Return the first setting that was asked for and is not what was kept; None without one.
+    """Return the first setting that conflicts with a folder's settings, or None.
 
-    What has its default counts as not asked for. The number of workers may always change.
+    A setting with its default never conflicts. The number of workers may always change.
     """
     defaults = dict(_leaves(CompareConfig().as_json()))
     found = dict(_leaves(kept.as_json()))

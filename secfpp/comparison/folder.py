@@ -1,11 +1,11 @@
-"""What a comparison leaves behind.
+"""The files of a comparison.
 
 compare.json     settings, see `CompareConfig`
 versions.json    Python, packages, machine
 cells/NAME/      an ordinary run folder each, made by `secfpp.experiment.experiment.run_experiment`
 table.csv        a row for each method, budget and seed: `secfpp.comparison.table`
 summary.json     means, standard errors, paired tests: `secfpp.comparison.summary`
-.lock            held by whoever works on the folder, and by each of its workers
+.lock            held by the process that works on the folder, and by each of its workers
 """
 
 import fcntl
@@ -20,16 +20,16 @@ from pathlib import Path
 
 from secfpp.comparison.cells import Cell
 from secfpp.comparison.config import CompareConfig
-from secfpp.config.run import RunConfig
 from secfpp.config.tree import JsonValue, from_json
 from secfpp.errors import ConfigError, RunFolderError
+from secfpp.experiment.config import RunConfig
 from secfpp.experiment.run_folder import RunFolder, write_json
 from secfpp.experiment.versions import collect_versions
 from secfpp.json_file import read_json
 
 __all__ = ["CompareFolder"]
 
-LOCK_PATIENCE_S = 5.0  # workers whose comparison was killed need a moment to notice
+LOCK_PATIENCE_S = 5.0  # workers of a killed comparison need a moment to end
 
 
 class CompareFolder:
@@ -38,7 +38,7 @@ class CompareFolder:
     Parameters
     ----------
     path : Path
-        An existing one; `CompareFolder.create` makes one.
+        An existing folder; `CompareFolder.create` makes one.
 
     Raises
     ------
@@ -81,24 +81,24 @@ class CompareFolder:
         return cls(path)
 
     def cell(self, cell: Cell) -> Path:
-        """Return the run folder of a cell, made or not."""
+        """Return the run folder of a cell, which may not exist yet."""
         return self.path / "cells" / cell.name
 
     def order(self, cell: Cell) -> RunConfig:
-        """Return the settings with which a cell is begun, or gone on with."""
+        """Return the settings with which a cell is begun or resumed."""
         folder = self.cell(cell)
         if (folder / "config.json").is_file():
             return RunConfig(resume=folder)
-        if folder.exists():  # killed before it had settings: nothing was run
+        if folder.exists():  # killed before its settings were written: nothing was run
             shutil.rmtree(folder)
         return cell.inside(folder)
 
     def is_done(self, cell: Cell) -> bool:
-        """Tell whether nothing of a cell is left to do."""
+        """Tell whether a cell is finished."""
         return self.results(cell).get("complete") is True
 
     def results(self, cell: Cell) -> dict[str, JsonValue]:
-        """Return results.json of a cell; empty when it has none yet."""
+        """Return results.json of a cell; empty if it has none yet."""
         folder = self.cell(cell)
         if not (folder / "config.json").is_file():
             return {}
@@ -106,7 +106,7 @@ class CompareFolder:
         return found if isinstance(found, dict) else {}
 
     def rounds_done(self, cell: Cell) -> Counter[str]:
-        """Count the rounds of each method that a cell has written down."""
+        """Count the recorded rounds of each method of a cell."""
         folder = self.cell(cell)
         if not (folder / "config.json").is_file():
             return Counter()
@@ -114,12 +114,12 @@ class CompareFolder:
 
     @contextmanager
     def locked(self) -> Iterator[int]:
-        """Keep others from working on the folder; workers inherit the descriptor, and so the lock.
+        """Lock the folder; workers inherit the descriptor and so the lock.
 
         Raises
         ------
         RunFolderError
-            If somebody else works on it.
+            If another process works on it.
         """
         descriptor = os.open(self.path / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
         try:
@@ -129,7 +129,7 @@ class CompareFolder:
             os.close(descriptor)
 
     def _wait_for(self, descriptor: int) -> None:
-        """Take the lock, or give up after a while."""
+        """Take the lock, or raise after `LOCK_PATIENCE_S`."""
         deadline = time.monotonic() + LOCK_PATIENCE_S
         while True:
             try:

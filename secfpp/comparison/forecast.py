@@ -1,4 +1,4 @@
-"""How long a comparison will still take, by the rounds that were measured."""
+"""Estimate the remaining time of a comparison from measured rounds."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -9,12 +9,12 @@ __all__ = ["Forecast"]
 
 
 class Forecast:
-    """Rounds that are left, and what a round of each method took.
+    """Remaining rounds, and seconds of a round of each method.
 
     Parameters
     ----------
     cells : sequence of Cell
-        All of the comparison.
+        All cells of the comparison.
     done : mapping of str to mapping of str to int
         Rounds that were done before, by cell and method.
     """
@@ -32,7 +32,7 @@ class Forecast:
 
     @property
     def rounds_done(self) -> int:
-        """Rounds done or given up."""
+        """Rounds that are done or given up."""
         return self.rounds_total - sum(sum(left.values()) for left in self._left.values())
 
     def round_done(self, cell: str, method: str, seconds: float) -> None:
@@ -42,17 +42,17 @@ class Forecast:
         self._seconds[method].append(seconds)
 
     def cell_over(self, cell: str) -> None:
-        """Expect nothing more of a cell."""
+        """Remove the remaining rounds of a cell."""
         self._left[cell] = {}
 
     def longest(self, cells: Sequence[Cell]) -> Cell:
-        """Return the cell that will take longest; of equals the first."""
+        """Return the cell that will take longest; the first of equals."""
         return max(cells, key=lambda cell: self._expected(cell.name))
 
     def seconds_left(self, jobs: int) -> float | None:
         """Return the time left with that many workers; None before a round was measured.
 
-        A lower bound of any schedule: all work shared evenly, and no cell shared at all.
+        This is a lower bound for every schedule: all work is divided evenly, or one cell dominates.
         """
         if not self._seconds:
             return None
@@ -60,7 +60,7 @@ class Forecast:
         return max(sum(expected) / jobs, max(expected, default=0.0))
 
     def _expected(self, cell: str) -> float:
-        """Return the seconds that a cell will take; methods not measured yet are as the mean."""
+        """Return the expected seconds of a cell; methods without measurements take the mean."""
         usual = self._mean([s for taken in self._seconds.values() for s in taken])
         return sum(
             rounds * (self._mean(self._seconds[name]) if self._seconds.get(name) else usual)
@@ -69,5 +69,5 @@ class Forecast:
 
     @staticmethod
     def _mean(seconds: Sequence[float]) -> float:
-        """Return the mean; one where nothing was measured, so that rounds are compared."""
+        """Return the mean; 1 without measurements, so that rounds are compared."""
         return sum(seconds) / len(seconds) if seconds else 1.0

@@ -1,11 +1,11 @@
-"""What a comparison and its workers say to each other: one JSON object a line, over pipes."""
+"""Messages between a comparison and its workers: one JSON object in each line, over pipes."""
 
 import json
 from dataclasses import dataclass
 from typing import Literal, TypeVar
 
-from secfpp.config.run import RunConfig
 from secfpp.config.tree import from_json, to_json
+from secfpp.experiment.config import RunConfig
 
 __all__ = ["Greeting", "Order", "Report", "decode", "encode"]
 
@@ -14,7 +14,7 @@ MessageT = TypeVar("MessageT")
 
 @dataclass(frozen=True, kw_only=True)
 class Greeting:
-    """To a worker, once: what it loads before it takes orders."""
+    """To a worker, once: the settings of data and model that it loads first."""
 
     settings: RunConfig
     threads: int
@@ -22,7 +22,7 @@ class Greeting:
 
 @dataclass(frozen=True, kw_only=True)
 class Order:
-    """To a worker: run a cell, or go on with it where `settings.resume` says so."""
+    """To a worker: run a cell, or resume it if `settings.resume` is set."""
 
     cell: str
     settings: RunConfig
@@ -36,9 +36,9 @@ class Report:
     """`unusable`: data, model or device cannot be used, by any worker."""
     cell: str = ""
     method: str = ""
-    """Of the round."""
+    """Method of the round."""
     seconds: float = 0.0
-    """What the round took, evaluation and whatever came before it included."""
+    """Seconds since the report before, evaluation included."""
     own_mix: float = 0.0
     uniform: float = 0.0
     error: str = ""
@@ -46,7 +46,7 @@ class Report:
     error_name: str = ""
     """Name of the error's class."""
     exit_code: int = 0
-    """What the error stands for, see `secfpp.cli.entry`."""
+    """Exit code of the error, see `secfpp.cli.entry`."""
 
 
 def encode(message: Greeting | Order | Report) -> bytes:

@@ -1,7 +1,7 @@
-"""Is one method better than another? Tests on differences seed by seed.
+"""Paired tests of two methods on their differences, one for each seed.
 
-Both methods see the same clients, images and participants on a seed, so that their difference
-varies less than either. With n seeds, the sign-flip test cannot go below 2 / 2^n: 0.25 for three
+On one seed both methods have the same clients, images and participants, so their difference varies
+less than either. With n seeds, the sign-flip test cannot go below 2 / 2^n: 0.25 for three
 seeds, 0.0625 for five.
 """
 
@@ -16,19 +16,19 @@ from scipy.special import stdtr  # type: ignore[import-untyped]
 __all__ = ["MOST_FLIPPED", "PairedTest", "paired_test"]
 
 MOST_FLIPPED = 20
-"""Seeds up to which all 2^n signs are tried."""
-_TIE = 1e-9  # sums that differ by less than this part of the greatest are equal but for rounding
+"""The most seeds for which all 2^n signs are tried."""
+_TIE = 1e-9  # sums that differ by less than this fraction of the greatest are equal up to rounding
 
 
 @dataclass(frozen=True, kw_only=True)
 class PairedTest:
-    """What differences of n pairs say about their mean."""
+    """Mean of n paired differences, with tests of its sign."""
 
     mean: float
     standard_error: float | None
     """Sample standard deviation over the root of n; None with one pair."""
     p_t: float | None
-    """Two-sided p of the paired t-test; None with one pair, or when all differences are equal."""
+    """Two-sided p of the paired t-test; None with one pair, or if all differences are equal."""
     p_sign_flip: float | None
     """Two-sided p of the exact permutation test; None with one pair, or more than
     `MOST_FLIPPED`."""
@@ -41,7 +41,7 @@ def paired_test(differences: Sequence[float]) -> PairedTest:
     Parameters
     ----------
     differences : sequence of float, at least one
-        One method less the other, one number a seed.
+        One method minus the other, one number for each seed.
 
     Returns
     -------
@@ -50,8 +50,8 @@ def paired_test(differences: Sequence[float]) -> PairedTest:
     References
     ----------
     Student's t with n - 1 degrees of freedom; R. A. Fisher, The Design of Experiments (1935),
-    section 21, for the test by signs: if neither is better, each difference could as well have had
-    the other sign.
+    section 21, for the test by signs. If neither method is better, each difference has either sign
+    with the same probability.
     """
     number = len(differences)
     mean = statistics.fmean(differences)
@@ -70,7 +70,7 @@ def paired_test(differences: Sequence[float]) -> PairedTest:
 
 
 def _sign_flip(differences: Sequence[float]) -> float:
-    """Return the part of all signs with a sum at least as far from zero as the one found."""
+    """Return the fraction of signs whose sum is at least as far from zero as the observed one."""
     sums = np.zeros(1)
     for difference in differences:
         sums = np.concatenate((sums + difference, sums - difference))

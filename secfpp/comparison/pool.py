@@ -1,7 +1,7 @@
-"""Workers of a comparison: start them, hand out cells, notice who is gone, end them all.
+"""Workers of a comparison: start them, give them cells, notice their end, end them all.
 
-All workers start at once, and one of them loads data and model first: it builds the caches of
-images and features that the others then find.
+All workers start at once. One of them loads data and model first and builds the caches of images
+and features for the others.
 """
 
 import queue
@@ -15,19 +15,19 @@ from secfpp import errors
 from secfpp.comparison.cells import Cell
 from secfpp.comparison.messages import Greeting, Report
 from secfpp.comparison.worker_process import Worker
-from secfpp.config.run import RunConfig
 from secfpp.errors import RunError, SecfppError
+from secfpp.experiment.config import RunConfig
 
 __all__ = ["Failure", "Pool", "Watcher"]
 
 GRACE_S: Final = 15.0
-"""For workers to end in order: to leave a training step, save, and end their computing parties."""
+"""Time for workers to end in order: finish a training step, save, end their computing parties."""
 TICK_S: Final = 0.5
 
 
 @dataclass(frozen=True, kw_only=True)
 class Failure:
-    """A cell that could not be finished, and why."""
+    """A cell that failed, with the reason."""
 
     cell: str
     error: str
@@ -35,40 +35,40 @@ class Failure:
 
 
 class Watcher(Protocol):
-    """Whoever wants to know how far a comparison is."""
+    """Observes the progress of a comparison."""
 
     def cell_started(self, worker: int, cell: Cell) -> None:
-        """Hear that a worker begins a cell."""
+        """Note that a worker begins a cell."""
 
     def round_done(self, worker: int, report: Report) -> None:
-        """Hear of a round."""
+        """Note a round."""
 
     def cell_done(self, worker: int, cell: Cell) -> None:
-        """Hear that a cell is finished."""
+        """Note that a cell is finished."""
 
     def cell_failed(self, worker: int, failure: Failure) -> None:
-        """Hear that a cell is given up."""
+        """Note that a cell has failed."""
 
     def tick(self) -> None:
-        """Be called now and then, whether something happens or not."""
+        """Do periodic work; called every `TICK_S` seconds at least."""
 
 
 class Pool:
-    """Runs cells in worker processes; a context that none of them outlives.
+    """Runs cells in worker processes; all of them end with the context.
 
     Parameters
     ----------
     greeting : Greeting
-        What every worker loads.
+        Settings of data and model for every worker.
     jobs : int
         Workers at a time.
     lock : int
         Descriptor of the folder's lock.
     watcher : Watcher
     order : callable
-        Settings with which a cell is run.
+        Gives the settings of a cell's run.
     longest : callable
-        Picks the cell to hand out next.
+        Chooses the next cell.
     """
 
     def __init__(
@@ -102,16 +102,15 @@ class Pool:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """End all workers: in order at first, by force when they take too long."""
-        alive = self._alive
+        """End all workers: in order first, by force after `GRACE_S`."""
         deadline = time.monotonic() + GRACE_S
         try:
-            for worker in alive:
+            for worker in self._alive:
                 worker.interrupt()
-            for worker in alive:
+            for worker in self.workers:
                 worker.end(max(deadline - time.monotonic(), 0.1))
         except BaseException:
-            for worker in alive:
+            for worker in self.workers:
                 worker.end(0.0)
             raise
 
@@ -121,7 +120,7 @@ class Pool:
         Raises
         ------
         SecfppError
-            Of the class that a worker met when it loaded data and model.
+            If a worker could not load data or model; of the same class.
         RunError
             If no worker can be started.
         """
@@ -139,22 +138,22 @@ class Pool:
 
     @property
     def _alive(self) -> list[Worker]:
-        """Workers that are not gone."""
+        """Workers that have not ended."""
         return [worker for worker in self.workers if not worker.gone]
 
     def _take(self, worker: Worker, report: Report | None) -> None:
         """Act on one report."""
         if report is None:
-            self._raise_if_dead_soon(worker)
+            self._note_end(worker)
         elif report.kind == "unusable":
             raise _as_error(report)
         elif report.kind == "round":
             self._watcher.round_done(worker.number, report)
         else:
-            self._employ(worker, report)
+            self._continue(worker, report)
 
-    def _employ(self, worker: Worker, report: Report) -> None:
-        """Note how its cell ended, if it had one, and give it the next."""
+    def _continue(self, worker: Worker, report: Report) -> None:
+        """Note the end of the worker's cell, and give it the next one."""
         if report.kind == "ready":
             worker.ready = True
             self._greet()
@@ -172,8 +171,8 @@ class Pool:
         worker.give(cell, self._order(cell))
         self._fill_up()
 
-    def _raise_if_dead_soon(self, worker: Worker) -> None:
-        """Note that a worker is gone, with the cell that it had."""
+    def _note_end(self, worker: Worker) -> None:
+        """Note that a worker has ended; its cell has failed."""
         worker.gone = True
         if worker.cell is not None:
             self._give_up(worker, worker.cell, worker.exit_report(), RunError.exit_code)
@@ -184,7 +183,7 @@ class Pool:
         self._greet()
 
     def _give_up(self, worker: Worker, cell: Cell, error: str, exit_code: int) -> None:
-        """Note a cell that failed."""
+        """Note a failed cell."""
         failure = Failure(cell=cell.name, error=error, exit_code=exit_code)
         self._failures.append(failure)
         self._watcher.cell_failed(worker.number, failure)
@@ -198,7 +197,7 @@ class Pool:
         self._greet()
 
     def _greet(self) -> None:
-        """Let one worker load data and model; all others, once one is ready."""
+        """Let one worker load data and model; once it is ready, let all others do so."""
         cached = any(worker.ready for worker in self.workers)
         for worker in self._alive:
             loading = any(other.greeted for other in self._alive)
@@ -207,7 +206,7 @@ class Pool:
 
 
 def _as_error(report: Report) -> SecfppError:
-    """Raise again what a worker met."""
+    """Return the error of a worker's report."""
     kind = getattr(errors, report.error_name, RunError)
     error: SecfppError = kind(report.error)
     return error

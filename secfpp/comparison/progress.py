@@ -1,6 +1,6 @@
-"""Progress of a comparison: a bar and a line a worker on a terminal, plain lines elsewhere.
+"""Progress of a comparison: a bar and a line for each worker on a terminal, plain lines elsewhere.
 
-On standard error. The time left follows the rounds that were measured, by method.
+Progress goes to standard error. The remaining time is estimated from measured rounds by method.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from secfpp.comparison.pool import Failure
 
 __all__ = ["CompareProgress", "clock"]
 
-LINE_EVERY_S = 30.0  # without a terminal, when nothing is finished meanwhile
+LINE_EVERY_S = 30.0  # without a terminal, if no cell is finished meanwhile
 
 
 class CompareProgress:
-    """A watcher of a comparison, drawing while it is entered.
+    """A watcher of a comparison that draws while it is entered.
 
     Parameters
     ----------
     forecast : Forecast
-        Told of every round.
+        Receives every round.
     num_cells : int
     cells_done : int
         Finished before.
@@ -85,7 +85,7 @@ class CompareProgress:
         self._bar.stop()
 
     def cell_started(self, worker: int, cell: Cell) -> None:
-        """Show what a worker does."""
+        """Show the cell of a worker."""
         self._doing[worker] = cell.name
         self._draw()
 
@@ -102,10 +102,10 @@ class CompareProgress:
         self._cells_done += 1
         self._doing.pop(worker, None)
         self._draw()
-        self._line(f"{cell.name} done; {self._standing()}")
+        self._line(f"{cell.name} done; {self._progress_text()}")
 
     def cell_failed(self, worker: int, failure: Failure) -> None:
-        """Say that a cell is given up, wherever it can be read."""
+        """Print that a cell has failed, with and without a terminal."""
         self._forecast.cell_over(failure.cell)
         self._doing.pop(worker, None)
         self._draw()
@@ -117,13 +117,13 @@ class CompareProgress:
         )
 
     def tick(self) -> None:
-        """Keep the time left fresh."""
+        """Update the remaining time."""
         self._draw()
         if time.monotonic() - self._last_line > LINE_EVERY_S:
-            self._line(self._standing())
+            self._line(self._progress_text())
 
     def _draw(self) -> None:
-        """Redraw the bar; what each worker does stands in front of it."""
+        """Redraw the bar and the lines of the workers."""
         doing = "\n".join(f"worker {number}: {text}" for number, text in self._doing.items())
         self._bar.update(
             self._task,
@@ -133,8 +133,8 @@ class CompareProgress:
             left=clock(self._forecast.seconds_left(self._jobs)),
         )
 
-    def _standing(self) -> str:
-        """Say how far it is."""
+    def _progress_text(self) -> str:
+        """Return the progress as text."""
         gone = clock(time.monotonic() - self._started)
         return (
             f"{self._cells_done} of {self._num_cells} cells, {self._forecast.rounds_done} of "
@@ -143,14 +143,14 @@ class CompareProgress:
         )
 
     def _line(self, text: str) -> None:
-        """Write a plain line where there is no bar."""
+        """Print a plain line if there is no terminal."""
         if not self._console.is_terminal:
             self._last_line = time.monotonic()
             self._console.print(f"secfpp: {text}", markup=False, highlight=False, soft_wrap=True)
 
 
 def clock(seconds: float | None) -> str:
-    """Return a time as h:mm:ss; dashes where it is not known."""
+    """Return a time as h:mm:ss; dashes if it is unknown."""
     if seconds is None:
         return "-:--:--"
     whole = round(seconds)

@@ -1,4 +1,4 @@
-"""A whole comparison: cells in worker processes, the table after each, resumable."""
+"""A whole comparison: cells run in worker processes; it can be resumed."""
 
 from __future__ import annotations
 
@@ -39,50 +39,43 @@ def run_compare(
     resume: Path | None = None,
     console: Console | None = None,
 ) -> Comparison:
-    """Run all cells of a comparison, or those that are left of one that was stopped.
+    """Run all cells of a comparison, or the remaining ones of a stopped one.
+
+    Cells that fail are named in the summary; the others are run.
 
     Parameters
     ----------
     config : CompareConfig
-        With `resume`, what is not a default must be as it is in the folder; the number of workers
-        is free.
+        With `resume`, settings other than defaults must equal those of the folder; the number of
+        workers may differ.
     out : Path, optional
         Folder to make. None: `runs/`, the date and time, `-compare`.
     resume : Path, optional
-        Folder to go on with.
+        Folder to continue.
     console : Console, optional
         Where progress is shown; standard error by default.
 
-    Returns
-    -------
-    Comparison
-        Cells that failed are named in its summary; all others are finished.
-
     Raises
     ------
-    ConfigError
-        If settings contradict one another or those of the folder, or the folder cannot be used.
-    RunFolderError
-        If another process works on the folder.
+    SecfppError
+        If settings, folder, data, model or device cannot be used.
     RunInterruptedError
         On Ctrl-C; all full rounds are saved.
-    SecfppError
-        If data, model or device cannot be used.
     """
     console = console or Console(file=sys.stderr)
-    folder = _begin(config, out) if resume is None else _go_on(config, resume)
+    folder = _begin(config, out) if resume is None else _continue(config, resume)
     cells = list_cells(folder.config)
-    with _saying_how_to_go_on(folder, console), folder.locked() as lock:
-        desk = _Desk(folder, cells, config.jobs, console)
+    with _naming_the_folder(folder, console), folder.locked() as lock:
+        reports = _Reports(folder, cells, config.jobs, console)
         try:
-            desk.run(lock)
+            reports.run(lock)
         finally:
-            summary = desk.write()
+            summary = reports.write()
     return Comparison(folder=folder.path, summary=summary)
 
 
-class _Desk:
-    """Where reports of workers come in: progress is shown, the table kept up to date."""
+class _Reports:
+    """Takes the reports of workers: shows progress and keeps the table up to date."""
 
     def __init__(
         self, folder: CompareFolder, cells: Sequence[Cell], jobs: int | None, console: Console
@@ -103,7 +96,7 @@ class _Desk:
         )
 
     def run(self, lock: int) -> None:
-        """Run what is left to do."""
+        """Run the cells that are not finished."""
         config = self.folder.config
         pool = Pool(
             Greeting(settings=config.base, threads=config.threads),
@@ -139,22 +132,22 @@ class _Desk:
         self.write()
 
     def cell_failed(self, worker: int, failure: Failure) -> None:
-        """Keep it for the summary, and say it."""
+        """Keep it for the summary, and show it."""
         self.failures.append(failure)
         self.progress.cell_failed(worker, failure)
 
     def tick(self) -> None:
-        """Keep what is shown fresh."""
+        """Refresh what is shown."""
         self.progress.tick()
 
 
 def _begin(config: CompareConfig, out: Path | None) -> CompareFolder:
-    """Make the folder of a new comparison, when its settings are known to make sense."""
+    """Make the folder of a new comparison; its settings are checked first."""
     jobs = config.jobs_for(len(list_cells(config)))
     return CompareFolder.create(replace(config, jobs=jobs), out)
 
 
-def _go_on(config: CompareConfig, path: Path) -> CompareFolder:
+def _continue(config: CompareConfig, path: Path) -> CompareFolder:
     """Open the folder of a comparison that was begun with the same settings."""
     folder = CompareFolder(path)
     if conflict := first_conflict(config, folder.config):
@@ -166,8 +159,8 @@ def _go_on(config: CompareConfig, path: Path) -> CompareFolder:
 
 
 @contextmanager
-def _saying_how_to_go_on(folder: CompareFolder, console: Console) -> Iterator[None]:
-    """Name the folder to whoever stops a comparison."""
+def _naming_the_folder(folder: CompareFolder, console: Console) -> Iterator[None]:
+    """Tell a user who stops a comparison how to continue it."""
     hint = f"full rounds are saved, go on with: secfpp compare --resume {folder.path}"
     try:
         yield

@@ -1,7 +1,7 @@
 """The summary of a comparison: means over seeds, and each method against the reference.
 
-`summary.json` holds a `Summary`. Differences are the reference less a method, on the seeds that
-both have; a private method is compared at each of its budgets.
+`summary.json` holds a `Summary`. Differences are the reference minus a method, on common seeds. A
+private method is compared at each of its budgets.
 """
 
 from collections.abc import Sequence
@@ -39,7 +39,7 @@ METRICS: Final = (
 )
 """Columns of the table that are averaged over seeds."""
 PAIRED: Final = ("own_mix", "uniform")
-"""Those in which methods are compared with the reference."""
+"""Columns in which methods are compared with the reference."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,18 +70,18 @@ class Line:
     compositions: int | None
     trust: str | None
     seeds: tuple[int, ...]
-    """Those that are finished."""
+    """Finished seeds."""
     metrics: dict[str, MeanOverSeeds]
-    """By column of the table; left out where no seed has it."""
+    """By column of the table; absent if no seed has a value."""
     paired: dict[str, PairedTest] | None
-    """The reference less this method, by column; None for the reference, or without seeds in
-    common."""
+    """The reference minus this method, by column; None for the reference, or without common
+    seeds."""
     insecure: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class Summary:
-    """What summary.json holds."""
+    """The content of summary.json."""
 
     complete: bool
     """Whether every cell is finished."""
@@ -90,11 +90,11 @@ class Summary:
     rounds: int
     reference: str
     difference: str
-    """What a paired difference is, in words."""
+    """A description of paired differences."""
     tuned_on_seeds: tuple[int, ...]
     """Seeds on which the defaults of all methods were chosen."""
     reported_and_tuned_on: tuple[int, ...]
-    """Seeds of this comparison among those: results on them flatter. Empty as it should be."""
+    """Seeds of this comparison on which defaults were chosen; should be empty."""
     methods: tuple[Line, ...]
     failed: tuple[Failure, ...]
     """Cells that could not be finished."""
@@ -109,10 +109,10 @@ def summarise(
     ----------
     config : CompareConfig
     rows : sequence of Row
-        Of the table, any number of them.
+        Rows of the table, any number.
     failures : sequence of Failure
     complete : bool
-        Whether nothing is left to do.
+        Whether all cells are finished.
 
     Returns
     -------
@@ -143,7 +143,7 @@ def write_summary(path: Path, summary: Summary) -> None:
 
 
 def _line(rows: Sequence[Row], reference: Sequence[Row]) -> Line:
-    """Sum up the seeds of one method and budget."""
+    """Summarise the seeds of one method and budget."""
     first = rows[0]
     return Line(
         method=first.method,

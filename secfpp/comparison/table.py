@@ -1,7 +1,7 @@
 """The tidy table of a comparison: a row for each method, budget and seed.
 
-Made from the cells' metrics.jsonl and results.json alone, of methods that have done all their
-rounds. As a file: RFC 4180, floats with all their digits, nothing where there is nothing.
+Its only sources are metrics.jsonl and results.json of the cells. Methods have a row when all their
+rounds are done. The file follows RFC 4180: floats have all digits, absent values are empty.
 """
 
 import csv
@@ -9,6 +9,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypedDict
 
 from secfpp.comparison.cells import Cell, steps_of
 from secfpp.comparison.folder import CompareFolder
@@ -23,18 +24,18 @@ __all__ = ["COLUMNS", "Row", "read_rows", "write_table"]
 class Row:
     """One method on one seed, with one budget if it is private. Accuracies in 0..1.
 
-    Accuracies are those after the last round; rounds of messages, bytes and seconds are sums over
-    the rounds of federation. None: not measured, or there is no such thing.
+    Accuracies are those after the last round. Rounds of messages, bytes and seconds are sums over
+    the rounds of federation. None: not measured, or not applicable.
     """
 
     method: str
     title: str
     epsilon_target: float | None
-    """The budget asked for; None for a method without a guarantee, and so are the next nine."""
+    """The budget of the run. None for a method without a guarantee, like the nine fields below."""
     epsilon_pld: float | None
     epsilon_rdp: float | None
     epsilon_paper: float | None
-    """By the accounting of the method's paper, where the statement has it."""
+    """By the formula of the method's paper, if there is one."""
     delta: float | None
     unit: str | None
     neighbours: str | None
@@ -43,9 +44,9 @@ class Row:
     trust: str | None
     seed: int
     rounds: int
-    """Of federation; 0 for a method that does not train."""
+    """Rounds of federation; 0 for a method that does not train."""
     local_steps: int
-    """Of a client in a round."""
+    """Local steps of a client in a round."""
     own_mix: float
     uniform: float
     own_classes: float | None
@@ -56,27 +57,27 @@ class Row:
     """Adjusted Rand index of the first round's clusters."""
     ari_last: float | None
     k_last: int | None
-    """Groups of the last round."""
+    """Clusters of the last round."""
     secure_rounds: int
     """Rounds of messages among the computing parties."""
     bytes_client: int
-    """Of the busiest client."""
+    """Bytes of the busiest client."""
     bytes_party: int
-    """Of the busiest party."""
+    """Bytes of the busiest party."""
     seconds_train: float
     seconds_share: float
     seconds_online: float
     seconds_dealer: float
     insecure: str
-    """Why the secure part was not secure; empty when it was, or when there was none."""
+    """The reasons why the secure part was not secure; empty if it was, or if there was none."""
 
 
 COLUMNS = tuple(field.name for field in dataclasses.fields(Row))
-"""In the order of the file."""
+"""Columns, in the order of the file."""
 
 
 def read_rows(folder: CompareFolder, cells: Sequence[Cell]) -> tuple[Row, ...]:
-    """Return the rows there are, by method in the order of the settings, then budget, then seed.
+    """Return all rows, sorted by method in the order of the settings, budget and seed.
 
     Raises
     ------
@@ -109,7 +110,7 @@ def write_table(path: Path, rows: Sequence[Row]) -> None:
 
 
 def _rows_of(folder: CompareFolder, cell: Cell) -> list[Row]:
-    """Return the rows of one cell, of methods that are done."""
+    """Return the rows of one cell, for finished methods."""
     said = folder.results(cell).get("methods")
     if not isinstance(said, dict):
         return []
@@ -126,24 +127,15 @@ def _rows_of(folder: CompareFolder, cell: Cell) -> list[Row]:
 def _row(
     cell: Cell, records: Sequence[RoundRecord], told: Mapping[str, JsonValue], local_steps: int
 ) -> Row:
-    """Make one row of a method's rounds and of what its run says of it."""
+    """Make one row from a method's rounds and its entry in results.json."""
     last = records[-1]
-    privacy = told.get("privacy")
-    said = privacy if isinstance(privacy, dict) else {}
+    statement = told.get("privacy")
     insecure = told.get("insecure")
     return Row(
         method=last.method,
         title=str(told.get("title", last.method)),
         epsilon_target=cell.epsilon,
-        epsilon_pld=_number(said, "epsilon_pld"),
-        epsilon_rdp=_number(said, "epsilon_rdp"),
-        epsilon_paper=_number(said, "epsilon_paper"),
-        delta=_number(said, "delta"),
-        unit=_text(said, "unit"),
-        neighbours=_text(said, "neighbours"),
-        sampling=_text(said, "sampling"),
-        compositions=_whole(said, "compositions"),
-        trust=_text(said, "trust"),
+        **_privacy(statement if isinstance(statement, dict) else {}),
         seed=cell.seed,
         rounds=last.round,
         local_steps=local_steps,
@@ -164,6 +156,35 @@ def _row(
         seconds_online=sum(record.seconds_online for record in records),
         seconds_dealer=sum(record.seconds_dealer for record in records),
         insecure="; ".join(map(str, insecure)) if isinstance(insecure, list) else "",
+    )
+
+
+class _Privacy(TypedDict):
+    """The columns of a row that come from a statement of privacy."""
+
+    epsilon_pld: float | None
+    epsilon_rdp: float | None
+    epsilon_paper: float | None
+    delta: float | None
+    unit: str | None
+    neighbours: str | None
+    sampling: str | None
+    compositions: int | None
+    trust: str | None
+
+
+def _privacy(statement: Mapping[str, JsonValue]) -> _Privacy:
+    """Read a statement; empty for a method without a guarantee."""
+    return _Privacy(
+        epsilon_pld=_number(statement, "epsilon_pld"),
+        epsilon_rdp=_number(statement, "epsilon_rdp"),
+        epsilon_paper=_number(statement, "epsilon_paper"),
+        delta=_number(statement, "delta"),
+        unit=_text(statement, "unit"),
+        neighbours=_text(statement, "neighbours"),
+        sampling=_text(statement, "sampling"),
+        compositions=_whole(statement, "compositions"),
+        trust=_text(statement, "trust"),
     )
 
 

@@ -1,9 +1,8 @@
 """A worker process of a comparison: `python -m secfpp.comparison.worker`.
 
-Greeting and orders come on standard input, reports go to standard output. When standard input
-closes, the comparison is over or gone, and the worker ends at once: no orphans, and its computing
-parties end with it in the same way. SIGINT ends it in order. What libraries print goes to standard
-error.
+A greeting and orders come on standard input; reports go to standard output. If standard input
+closes, the comparison has ended, and the worker ends at once, as do its computing parties. SIGINT
+ends the worker in order. Output of libraries goes to standard error.
 """
 
 import os
@@ -16,14 +15,14 @@ from typing import BinaryIO, Literal
 
 import torch
 
-import secfpp.clip.model  # noqa: F401 -- takes seconds, so that it had better be done by now
+import secfpp.clip.model  # noqa: F401 -- takes seconds, and is done before the first cell
 from mpc.errors import MpcError
 from secfpp.comparison.messages import Greeting, Order, Report, decode, encode
 from secfpp.errors import RunInterruptedError, SecfppError
 from secfpp.experiment.experiment import run_experiment
 from secfpp.experiment.units import Silence
 from secfpp.federation.round import RoundRecord
-from secfpp.federation.workload import World, load_world
+from secfpp.federation.workload import Workload, load_workload
 
 EXIT_FAILED = 1
 EXIT_FAULT = 70
@@ -31,7 +30,7 @@ EXIT_INTERRUPTED = 130
 
 
 class _Reporter(Silence):
-    """Hears of every round of a cell and passes it on."""
+    """Reports every round of a cell."""
 
     def __init__(self, cell: str, output: BinaryIO) -> None:
         self.cell = cell
@@ -39,7 +38,7 @@ class _Reporter(Silence):
         self.started = time.perf_counter()
 
     def round_done(self, record: RoundRecord) -> None:
-        """Report a round and what it took, with whatever came before it."""
+        """Report a round and the seconds since the report before."""
         now = time.perf_counter()
         report = Report(
             kind="round",
@@ -54,7 +53,7 @@ class _Reporter(Silence):
 
 
 def main() -> int:
-    """Take orders until there are no more; return the exit code."""
+    """Take orders until the input closes; return the exit code."""
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
     output = os.fdopen(os.dup(1), "wb", buffering=0)
     os.dup2(2, 1)
@@ -62,19 +61,19 @@ def main() -> int:
     threading.Thread(target=_listen, args=(lines,), daemon=True).start()
     try:
         greeting = decode(Greeting, lines.get())
-        world = _load(greeting, output)
-        while world is not None:
-            _obey(decode(Order, lines.get()), world, output)
+        workload = _load(greeting, output)
+        while workload is not None:
+            _run(decode(Order, lines.get()), workload, output)
     except (KeyboardInterrupt, RunInterruptedError):
         return EXIT_INTERRUPTED
     return EXIT_FAILED
 
 
 def _listen(lines: queue.SimpleQueue[bytes]) -> None:
-    """Pass lines on; end the process when there can be no more.
+    """Forward lines; end the process when the input closes.
 
-    Through a file of its own: an interpreter that ends while a thread reads its standard input
-    aborts, and its last words would be about that.
+    The thread reads through a duplicate: an interpreter that ends while a thread reads its standard
+    input aborts, and would report that as its error.
     """
     with os.fdopen(os.dup(0), "rb") as orders:
         for line in orders:
@@ -82,33 +81,35 @@ def _listen(lines: queue.SimpleQueue[bytes]) -> None:
     os._exit(0)
 
 
-def _load(greeting: Greeting, output: BinaryIO) -> World | None:
+def _load(greeting: Greeting, output: BinaryIO) -> Workload | None:
     """Load data and model with the threads that this worker may use; None if that fails."""
     torch.set_num_threads(greeting.threads)
     try:
-        world = load_world(greeting.settings)
+        workload = load_workload(
+            greeting.settings, num_context=greeting.settings.training.num_context
+        )
     except SecfppError as error:
         _tell(output, _failure("unusable", "", error))
         return None
-    torch.set_num_threads(greeting.threads)  # loading chooses a number for a run that is alone
+    torch.set_num_threads(greeting.threads)  # loading sets the number for a run without neighbours
     _tell(output, Report(kind="ready"))
-    return world
+    return workload
 
 
-def _obey(order: Order, world: World, output: BinaryIO) -> None:
-    """Run a cell and say how it ended; a failed one does not keep the next from being run."""
+def _run(order: Order, workload: Workload, output: BinaryIO) -> None:
+    """Run a cell and report its end; a failed cell does not stop the worker."""
     try:
-        run_experiment(order.settings, _Reporter(order.cell, output), world=world)
+        run_experiment(order.settings, _Reporter(order.cell, output), workload=workload)
     except RunInterruptedError:
         raise
-    except Exception as error:  # whatever it is, it is this cell's
+    except Exception as error:  # any error belongs to this cell
         _tell(output, _failure("failed", order.cell, error))
     else:
         _tell(output, Report(kind="done", cell=order.cell))
 
 
 def _failure(kind: Literal["failed", "unusable"], cell: str, error: Exception) -> Report:
-    """Put an error in one line."""
+    """Describe an error in one line."""
     name = type(error).__name__
     text = " ".join(str(error).split()) or name
     if isinstance(error, SecfppError | MpcError):
@@ -125,7 +126,7 @@ def _failure(kind: Literal["failed", "unusable"], cell: str, error: Exception) -
 
 
 def _tell(output: BinaryIO, report: Report) -> None:
-    """Write one report, whole."""
+    """Write one report."""
     output.write(encode(report))
 
 

@@ -1,7 +1,7 @@
-"""A worker process as the comparison sees it: start, talk, notice the end, end it.
+"""A worker process from the side of the comparison: start, messages, end.
 
-Settings go through standard input, reports come on standard output, last words on standard error.
-A worker ends when its input closes, so that the death of this process leaves no orphan.
+Settings go through standard input, reports come on standard output, error messages on standard
+error. A worker ends when its input closes, so that it does not outlive this process.
 """
 
 import contextlib
@@ -17,8 +17,8 @@ from typing import Final
 
 from secfpp.comparison.cells import Cell
 from secfpp.comparison.messages import Greeting, Order, Report, decode, encode
-from secfpp.config.run import RunConfig
 from secfpp.errors import ConfigError
+from secfpp.experiment.config import RunConfig
 
 __all__ = ["Worker"]
 
@@ -26,17 +26,17 @@ _LAST_LINES: Final = 5
 
 
 class Worker:
-    """One worker process; its reports arrive in `inbox`, and None when it is gone.
+    """One worker process. Its reports arrive in `inbox`, and None when it has ended.
 
     Parameters
     ----------
     number : int
         1, 2, ...
     threads : int
-        That its libraries may use.
+        Threads that its libraries may use.
     inbox : queue of (Worker, Report or None)
     lock : int
-        Descriptor that the worker inherits, so that the folder stays locked while it lives.
+        Descriptor that the worker inherits, so that the folder is locked until it ends.
     """
 
     def __init__(
@@ -64,7 +64,8 @@ class Worker:
         )
         self._words: deque[str] = deque(maxlen=_LAST_LINES)
         self._threads = [
-            threading.Thread(target=target, daemon=True) for target in (self._hear, self._overhear)
+            threading.Thread(target=target, daemon=True)
+            for target in (self._hear, self._keep_last_lines)
         ]
         for thread in self._threads:
             thread.start()
@@ -75,17 +76,17 @@ class Worker:
         return self._process.pid
 
     def greet(self, greeting: Greeting) -> None:
-        """Let it load data and model."""
+        """Let the worker load data and model."""
         self.greeted = True
         self._say(greeting)
 
     def give(self, cell: Cell, settings: RunConfig) -> None:
-        """Order a cell."""
+        """Give a cell to the worker."""
         self.cell = cell
         self._say(Order(cell=cell.name, settings=settings))
 
     def exit_report(self) -> str:
-        """Say how it ended, and its last words."""
+        """Return how the worker ended, and its last lines of output."""
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(timeout=5)
         self._threads[1].join(timeout=1.0)
@@ -97,19 +98,19 @@ class Worker:
         return f"worker {self.number} (pid {self.pid}) {how}" + (words and f"; last words: {words}")
 
     def dismiss(self) -> None:
-        """Close its input, which ends it."""
+        """Close the worker's input, which ends it."""
         self.dismissed = True
         if self._process.stdin is not None:
             with contextlib.suppress(OSError):
                 self._process.stdin.close()
 
     def interrupt(self) -> None:
-        """Ask it to save and end."""
+        """Ask the worker to save and end."""
         if self._process.poll() is None:
             self._process.send_signal(signal.SIGINT)
 
     def end(self, grace_s: float) -> None:
-        """Wait for its end, and kill it after the grace."""
+        """Wait for the worker's end, and kill it after `grace_s`."""
         try:
             self._process.wait(timeout=grace_s)
         except subprocess.TimeoutExpired:
@@ -120,14 +121,14 @@ class Worker:
             thread.join(timeout=1.0)
 
     def _say(self, message: Greeting | Order) -> None:
-        """Write to its input; if it is gone, the reading thread will say so."""
+        """Write to the worker's input; the reading thread notices if it has ended."""
         if self._process.stdin is not None:
             with contextlib.suppress(OSError):
                 self._process.stdin.write(encode(message))
                 self._process.stdin.flush()
 
     def _hear(self) -> None:
-        """Pass its reports on, in a thread; a cut last line is that of one who was killed."""
+        """Forward reports, in a thread; a killed worker may leave an incomplete last line."""
         pipe = self._process.stdout
         if pipe is not None:
             with pipe, contextlib.suppress(ValueError, ConfigError):
@@ -135,8 +136,8 @@ class Worker:
                     self._inbox.put((self, decode(Report, line)))
         self._inbox.put((self, None))
 
-    def _overhear(self) -> None:
-        """Keep its last words, in a thread."""
+    def _keep_last_lines(self) -> None:
+        """Keep the last lines of its output, in a thread."""
         pipe = self._process.stderr
         if pipe is not None:
             with pipe:
@@ -144,7 +145,7 @@ class Worker:
 
 
 def _environment(threads: int) -> dict[str, str]:
-    """Return this process's environment, where `secfpp` can be imported, with few threads."""
+    """Return the environment of a worker: `secfpp` can be imported, threads are limited."""
     here = str(Path(__file__).parent.parent.parent)
     paths = [here, *filter(None, [os.environ.get("PYTHONPATH")])]
     return {

@@ -1,4 +1,5 @@
-"""Settings of a run as frozen dataclasses, and their way from and to JSON.
+"""Settings that all methods share as frozen dataclasses, and settings from and to JSON.
 
-It imports errors and the names of partitions. Open `run` first.
+It imports `mpc` and the errors. Open `training` first. A method's own settings are in its file in
+`secfpp.methods`; `secfpp.experiment.config` puts all of them together.
 """

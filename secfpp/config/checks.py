@@ -3,7 +3,7 @@
 from secfpp.errors import ConfigError
 
 LARGEST = 1e9
-"""Of rates, weights, bounds and seconds: more does not fit float32, the kernel, or any purpose."""
+"""The largest rate, weight, bound or number of seconds; float32 and the kernel hold no more."""
 
 
 def require(condition: bool, name: str, value: object, limit: str) -> None:
@@ -13,6 +13,6 @@ def require(condition: bool, name: str, value: object, limit: str) -> None:
 
 
 def require_positive(name: str, value: float, *, zero: bool = False) -> None:
-    """Refuse a number that is not positive (or zero, where allowed), or beyond all use."""
+    """Refuse a number that is not positive (zero may be allowed), or above `LARGEST`."""
     ok = value <= LARGEST and (value > 0 or (zero and value == 0))
     require(ok, name, value, f"{'at least' if zero else 'above'} 0 and at most {LARGEST:g}")

@@ -1,4 +1,4 @@
-"""How clients are clustered, and what of it is opened."""
+"""How clients are clustered, and what is opened."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -13,30 +13,30 @@ DescriptorName = Literal[
 
 @dataclass(frozen=True, kw_only=True)
 class ClusteringConfig:
-    """How clients are grouped."""
+    """How clients are clustered."""
 
     k: int | None = 5
-    """Clusters. None (`none` on the command line): chosen under sharing from 1 to `k_max`, and
-    known to all."""
+    """Clusters. None (`none` on the command line): chosen under sharing from 1 to `k_max`;
+    everybody learns the number."""
     k_max: int = 8
-    """With no k given: the most clusters to choose."""
+    """The most clusters to choose if k is None."""
     iterations: int = 20
     """Iterations of k-means."""
     reveal: RevealPolicy = "own-mean"
     """What is opened: each client its own cluster's mean; labels too; distances too."""
     min_cluster_size: int = 3
-    """Of a smaller cluster nothing is opened: its members keep their own update. Baselines that
+    """Nothing is opened of a smaller cluster, and its clients keep their own update. Baselines that
     average in the clear give them the mean of all clients."""
     comparisons: Comparisons = "auto"
     """How numbers are compared under sharing: by function secret sharing (fewest rounds), look-up
     tables (fewest bytes), Boolean circuits (most rounds), or whichever of the first two pays."""
     descriptor: DescriptorName = "text-features"
-    """What of a client is clustered."""
+    """The descriptor of a client that is clustered."""
     projection_dim: int = 64
     """Dimensions kept by the projected descriptors."""
     evaluate: bool = True
-    """Open the labels to an evaluator, who knows the true domains, for the ARI. A simulation's
-    privilege: it stands in the ledger, and is off in deployment."""
+    """Open the labels to an evaluator, who knows the true domains, for the adjusted Rand index. It
+    is for simulations, stands in the ledger, and must be off in deployment."""
 
     def __post_init__(self) -> None:
         """Refuse values out of range or in contradiction."""

@@ -1,4 +1,4 @@
-"""How images are given to clients."""
+"""How images are partitioned among clients."""
 
 from dataclasses import dataclass
 from typing import Literal, get_args
@@ -10,12 +10,12 @@ Scheme = Literal["domain-dirichlet", "domain", "dirichlet", "pathological"]
 
 @dataclass(frozen=True, kw_only=True)
 class PartitionConfig:
-    """How images are dealt."""
+    """How images are partitioned among clients."""
 
     scheme: Scheme = "domain-dirichlet"
-    """How a domain's training images go to its clients: each client by a label mix of its own
-    (domain-dirichlet), evenly (domain), each class by shares of the clients (dirichlet), or each
-    class to one client (pathological)."""
+    """How a domain's training images go to its clients. domain-dirichlet: each client draws a label
+    mix of its own. domain: evenly. dirichlet: each class is divided by shares of the clients.
+    pathological: each class goes to one client."""
     clients_per_domain: int = 4
     """Clients that share a domain."""
     images_per_client: int = 30
@@ -23,7 +23,7 @@ class PartitionConfig:
     label_mix: float = 3.0
     """Concentration of the Dirichlet schemes; larger is nearer to uniform."""
     test_images_per_domain: int = 600
-    """Test images of a domain, balanced over the classes as far as they go."""
+    """Test images of a domain, balanced over the classes as far as possible."""
 
     def __post_init__(self) -> None:
         """Refuse values out of range."""

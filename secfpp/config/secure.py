@@ -21,11 +21,11 @@ class SecureConfig:
     timeout_s: float = 60.0
     """Seconds after which a silent party counts as dead."""
     provider: ProviderName = "dealer"
-    """Where correlated randomness comes from: `dealer`, a process of its own, or `tfp`, CrypTen's
-    own provider, whose party 0 can unmask everything: for debugging, with `insecure_dev` only."""
+    """Source of correlated randomness: `dealer`, a separate process, or `tfp`, CrypTen's own
+    provider. With `tfp` party 0 can unmask everything; it is for debugging, with `insecure_dev`."""
     links: LinksName = "tls"
-    """How processes talk: TLS 1.3, or `plain` TCP on loopback, which whoever watches it reads: for
-    measurements, with `insecure_dev` only."""
+    """How processes talk: TLS 1.3, or `plain` TCP on loopback, which anybody on this host can read.
+    `plain` is for measurements, with `insecure_dev` only."""
     network: Path | None = None
     """Use parties and a dealer that run elsewhere, named in this file; start none here."""
     certs: Path | None = None
@@ -48,5 +48,5 @@ class SecureConfig:
 
     @property
     def insecure(self) -> tuple[str, ...]:
-        """What makes these settings unfit for real secrets; empty when nothing does."""
+        """The reasons why these settings are unfit for real secrets; empty if there is none."""
         return insecure_stamps(self.provider, self.links)

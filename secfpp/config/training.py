@@ -14,7 +14,7 @@ class TrainingConfig:
     local_steps: int = 30
     """Optimiser steps a client takes each round, over all parts of its prompt together."""
     shared_steps: int = 25
-    """Of `local_steps`, those spent on the shared part P_G by two-level methods; the rest go to
+    """Steps of `local_steps` that two-level methods spend on the shared part P_G; the rest go to
     P_L."""
     num_context: int = 8
     """Context tokens T of a prompt."""
@@ -25,10 +25,10 @@ class TrainingConfig:
     lr_local: float = 0.001
     """Adam's learning rate of P_L in two-level methods."""
     alignment_weight: float = 12.0
-    """Weight of mean(1 - cos(image, text of its own class)) in the loss of P_G, and in that of
-    local-only, which gains by it too."""
+    """Weight of mean(1 - cos(image, text of its own class)) in the loss of P_G and in the loss of
+    local-only."""
     local_memory: float = 0.0
-    """What P_L keeps of itself when a new P_G has come: 0 starts it anew, 1 goes on."""
+    """Factor on P_L when a new P_G has arrived: 0 restarts it, 1 keeps it."""
     local_pull: float = 0.0
     """Weight of the squared length of P_L in its own loss."""
 

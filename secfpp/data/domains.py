@@ -29,7 +29,7 @@ class Domain:
     labels_N : ndarray of int64, shape (N,)
         Indices into the class names of the domain set.
     is_test_N : ndarray of bool, shape (N,), optional
-        Which images the data set's own split keeps for testing; None if it has no split.
+        Test images by the data set's own split; None if it has no split.
     """
 
     name: str
@@ -62,10 +62,10 @@ class Domain:
 
     @cached_property
     def checksum(self) -> str:
-        """Sha256 (hex) of labels and pixels; neither the name nor the split enters.
+        """Sha256 (hex) of labels and pixels, without name and split.
 
-        For images in files, their bytes stand for the pixels, with the size and the release of
-        Pillow that decodes them.
+        Images in files are represented by their bytes, their size, and the release of Pillow that
+        decodes them.
         """
         digest = hashlib.sha256()
         digest.update(str(self.images_NHW3.shape).encode())
@@ -86,15 +86,15 @@ class DomainSet:
     name : str
         ``"digits"`` for the embedded default, the name of a known data set, or that of a folder.
     class_names : tuple of str
-        What stands after the prompt, in label order.
+        Names after the prompt, in label order.
     domains : tuple of Domain
-        One at least.
+        At least one.
     phrase : str
         Words from which prompts start, e.g. ``"a photo of the digit"``.
     skipped : int
-        Images that were left out since they cannot be read.
+        Images that cannot be read and are not used.
     split_files : mapping of str to str
-        Sha256 (hex) of each file that says which images are for testing, by its name.
+        Sha256 (hex) of each file of the split, by its name.
     """
 
     name: str
@@ -129,7 +129,7 @@ class DomainSet:
 
     @property
     def provenance(self) -> DataProvenance:
-        """What a run records of its data."""
+        """Record of the data for a run folder."""
         return DataProvenance(
             name=self.name,
             images={domain.name: len(domain) for domain in self.domains},
@@ -146,17 +146,17 @@ class DomainSet:
 
 @dataclass(frozen=True, kw_only=True)
 class DataProvenance:
-    """What was read, so that another can tell whether it has the same."""
+    """Record of the data, by which others can check that they have the same."""
 
     name: str
     """Name of the domain set."""
     images: Mapping[str, int]
     """Images of each domain."""
     test_images: Mapping[str, int]
-    """Of them, those for testing; without the domains that have no split of their own."""
+    """Test images of each domain that has a split of its own."""
     checksums: Mapping[str, str]
     """Sha256 (hex) of each domain's content."""
     split_files: Mapping[str, str]
-    """Sha256 (hex) of each file that gave a split."""
+    """Sha256 (hex) of each file of a split."""
     skipped: int
     """Images that could not be read."""

@@ -19,7 +19,7 @@ _CANVAS = 2 * IMAGE_SIZE
 
 @cache
 def _load_font(name: str, size_px: int) -> ImageFont.FreeTypeFont:
-    """Load a matplotlib font; BASIC layout, since the other needs a library of the system."""
+    """Load a matplotlib font with the BASIC layout, which needs no system library."""
     return ImageFont.truetype(
         io.BytesIO(font(name).read()), size_px, layout_engine=ImageFont.Layout.BASIC
     )
@@ -92,7 +92,7 @@ def paint(
     foreground_N3: NDArray[np.float64],
     background_NHW3: NDArray[np.float64],
 ) -> NDArray[np.float64]:
-    """Lay ink of one colour an image over a background; float64 (N, H, W, 3) in 0..255."""
+    """Lay ink of one colour for each image over a background; float64 (N, H, W, 3) in 0..255."""
     alpha = ink_NHW[..., None] / 255.0
     return alpha * foreground_N3[:, None, None, :] + (1 - alpha) * background_NHW3
 

@@ -1,8 +1,7 @@
-"""Image files: read when they are indexed, and which of them cannot be read.
+"""Image files that are read when they are indexed, and a check for unreadable files.
 
-A large data set does not fit in memory at the size that a model reads (101,000 images of 224
-pixels are 15 GB), and its image features are kept on disk: pixels are needed once, a batch at a
-time.
+A large data set does not fit in memory at the size of a model's images: 101,000 images of 224
+pixels are 15 GB. Image features are cached on disk, so pixels are needed once, in batches.
 """
 
 from __future__ import annotations
@@ -30,9 +29,9 @@ from secfpp.errors import DataError, reason
 # Legend: N images, H height, W width, 3 colour channels.
 
 _LOG = logging.getLogger(__name__)
-_READING = 2  # raised when `decode` gives other pixels for the same bytes
-_THREADS = 8  # Pillow and hashlib let go of the interpreter's lock
-_AT_ONCE = 1024  # files handed to the threads before their results are taken
+_READING = 2  # increased when `decode` gives other pixels for the same bytes
+_THREADS = 8  # Pillow and hashlib release the interpreter's lock
+_AT_ONCE = 1024  # files given to the threads before their results are taken
 
 ItemT = TypeVar("ItemT")
 ResultT = TypeVar("ResultT")
@@ -43,8 +42,8 @@ def decode(content: bytes, image_size: int) -> NDArray[np.uint8]:
     """Turn a file's bytes into pixels, uint8 (image_size, image_size, 3).
 
     Colours are those that a viewer shows on a white ground, see `secfpp.data.colours`. Images are
-    turned as their EXIF tag says, scaled so that the shorter side is `image_size`
-    pixels, and cropped to the centre square.
+    turned by their EXIF tag, scaled to a shorter side of `image_size` pixels, and cropped to the
+    centre square.
     """
     with Image.open(io.BytesIO(content)) as file:
         image = as_seen(ImageOps.exif_transpose(file))
@@ -54,11 +53,11 @@ def decode(content: bytes, image_size: int) -> NDArray[np.uint8]:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ImageFiles:
-    """Images of one size that lie in files; stands where an array (N, H, W, 3) could.
+    """Images of one size in files; replaces an array (N, H, W, 3).
 
-    Rows are decoded when they are indexed, by a slice, integers or a boolean mask, and not kept.
-    A file that has changed since it was listed is an error, so that what was computed from the
-    pixels belongs to the checksum.
+    Rows are decoded when they are indexed, by a slice, integers or a boolean mask, and not stored.
+    A file that has changed since it was listed is an error, so that results from pixels belong to
+    the checksum.
 
     Parameters
     ----------
@@ -81,7 +80,7 @@ class ImageFiles:
 
     @property
     def identity(self) -> str:
-        """Digest of all that the pixels depend on: bytes, size, the way of reading, Pillow."""
+        """Digest of bytes, size, the way of decoding and the release of Pillow."""
         return _identity(self.sha256, self.image_size)
 
     def __len__(self) -> int:
@@ -93,7 +92,7 @@ class ImageFiles:
         Raises
         ------
         DataError
-            A file is gone, cannot be read, or is not the one that was listed.
+            A file is missing, cannot be read, or has changed since it was listed.
         """
         index = np.arange(len(self))[rows]
         if index.ndim != 1:
@@ -109,7 +108,7 @@ class ImageFiles:
             content = path.read_bytes()
             if hashlib.sha256(content).hexdigest() == self.sha256[row]:
                 return decode(content, self.image_size)
-        except Exception as error:  # Pillow's plugins raise nearly every kind there is
+        except Exception as error:  # Pillow's plugins raise errors of many types
             raise DataError(
                 f"{str(path)!r} could be read when the data were listed and no longer can "
                 f"({reason(error)}); keep the folder as it is while it is used"
@@ -126,16 +125,16 @@ Images: TypeAlias = NDArray[np.uint8] | ImageFiles
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Readable:
-    """Which of some files are images.
+    """The readable ones of some files.
 
     Parameters
     ----------
     images : ImageFiles
-        Those that can be read.
+        The files that can be read.
     kept_N : ndarray of bool
         Over all files: whether each can be read.
     reasons : tuple of str
-        Path and reason of each that cannot.
+        Path and reason of each other file.
     """
 
     images: ImageFiles
@@ -146,8 +145,8 @@ class Readable:
 def open_images(paths: Sequence[Path], image_size: int, cache_dir: Path) -> Readable:
     """Hash all files and decode each once, to find those that cannot be read.
 
-    What was found is kept in `cache_dir` under a digest of the files' bytes, so that the decoding,
-    minutes for a hundred thousand images, is done once.
+    The result is cached in `cache_dir` under a digest of the files' bytes. Decoding takes minutes
+    for a hundred thousand images, and is done once.
 
     Parameters
     ----------
@@ -156,23 +155,13 @@ def open_images(paths: Sequence[Path], image_size: int, cache_dir: Path) -> Read
         In pixels.
     cache_dir : Path
 
-    Returns
-    -------
-    Readable
-
     Raises
     ------
     DataError
         A file cannot be opened: its permissions or its disk are at fault, not its content.
     """
     sha256 = tuple(_in_threads(file_sha256, paths))
-    kept_at = cache_dir / "readable" / f"{_identity(sha256, image_size)[:32]}.json"
-    unreadable = _read_known(kept_at, len(paths))
-    if unreadable is None:
-        _LOG.info("reading %d images once, to find those that cannot be read", len(paths))
-        found = _in_threads(lambda path: _why_unreadable(path, image_size), paths)
-        unreadable = {row: reason for row, reason in enumerate(found) if reason is not None}
-        _keep(kept_at, unreadable)
+    unreadable = _find_unreadable(paths, sha256, image_size, cache_dir)
     kept_N = np.ones(len(paths), dtype=bool)
     kept_N[list(unreadable)] = False
     rows = np.flatnonzero(kept_N).tolist()
@@ -185,6 +174,21 @@ def open_images(paths: Sequence[Path], image_size: int, cache_dir: Path) -> Read
         kept_N=kept_N,
         reasons=tuple(f"{str(paths[row])!r} ({why})" for row, why in sorted(unreadable.items())),
     )
+
+
+def _find_unreadable(
+    paths: Sequence[Path], sha256: tuple[str, ...], image_size: int, cache_dir: Path
+) -> dict[int, str]:
+    """Return the rows that cannot be read and why, from the cache or by decoding all files."""
+    cached = cache_dir / "readable" / f"{_identity(sha256, image_size)[:32]}.json"
+    known = _read_known(cached, len(paths))
+    if known is not None:
+        return known
+    _LOG.info("reading %d images once, to find those that cannot be read", len(paths))
+    found = _in_threads(lambda path: _why_unreadable(path, image_size), paths)
+    unreadable = {row: reason for row, reason in enumerate(found) if reason is not None}
+    _keep(cached, unreadable)
+    return unreadable
 
 
 def file_sha256(path: Path) -> str:
@@ -202,7 +206,7 @@ def file_sha256(path: Path) -> str:
 
 
 def _why_unreadable(path: Path, image_size: int) -> str | None:
-    """Return why a file is no image, None if it is one."""
+    """Return the reason why a file is not an image, or None."""
     try:
         content = path.read_bytes()
     except OSError as error:
@@ -211,7 +215,7 @@ def _why_unreadable(path: Path, image_size: int) -> str | None:
         decode(content, image_size)
     except UnidentifiedImageError:
         return "not an image"
-    except Exception as error:  # Pillow's plugins raise nearly every kind there is
+    except Exception as error:  # Pillow's plugins raise errors of many types
         return reason(error)
     return None
 
@@ -222,14 +226,14 @@ def _identity(sha256: Iterable[str], image_size: int) -> str:
 
 
 def _in_threads(work: Callable[[ItemT], ResultT], items: Sequence[ItemT]) -> Iterable[ResultT]:
-    """Do `work` on every item, in several threads; results come in the items' order."""
+    """Apply `work` to every item in several threads; results keep the order."""
     with ThreadPoolExecutor(min(_THREADS, os.cpu_count() or 1)) as pool:
         for start in range(0, len(items), _AT_ONCE):
             yield from pool.map(work, items[start : start + _AT_ONCE])
 
 
 def _read_known(path: Path, count: int) -> dict[int, str] | None:
-    """Return what an earlier reading of the same bytes found; None if there was none."""
+    """Return the cached result for the same bytes; None if there is none."""
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
@@ -249,7 +253,7 @@ def _read_known(path: Path, count: int) -> dict[int, str] | None:
 
 
 def _keep(path: Path, unreadable: dict[int, str]) -> None:
-    """Write under another name, then rename: readers see all of it or none."""
+    """Write a draft and rename it, so that readers see all of it or nothing."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
@@ -261,4 +265,4 @@ def _keep(path: Path, unreadable: dict[int, str]) -> None:
             Path(temporary).unlink(missing_ok=True)
             raise
     except OSError as error:
-        _LOG.warning("cannot keep the list of unreadable images in %s: %s", path.parent, error)
+        _LOG.warning("cannot cache the list of unreadable images in %s: %s", path.parent, error)

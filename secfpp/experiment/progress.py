@@ -1,6 +1,6 @@
-"""Progress on the terminal: of a run by rounds, of a training by steps, of anything by a spinner.
+"""Progress on the terminal: rounds of a run, steps of a training, or a spinner.
 
-On standard error; silent when that is not a terminal.
+Progress goes to standard error. Nothing is shown if that is not a terminal.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from secfpp.experiment.units import Unit
     from secfpp.federation.round import RoundRecord
 
-SPEED_WINDOW_S = 30.0  # remaining time follows the speed of the last half minute
+SPEED_WINDOW_S = 30.0  # remaining time is estimated from the last half minute
 
 
 def _bar(console: Console | None, unit: str) -> Progress:
@@ -49,7 +49,7 @@ def _bar(console: Console | None, unit: str) -> Progress:
 
 @contextmanager
 def working(text: str, console: Console | None = None) -> Iterator[None]:
-    """Show a spinner with `text` while something runs that cannot tell how far it is."""
+    """Show a spinner with `text` while work without known length runs."""
     console = console or Console(file=sys.stderr)
     if not console.is_terminal:
         yield
@@ -66,7 +66,7 @@ class StepProgress:
     text
         Shown until the first step is done.
     console
-        Where to draw; standard error by default. Nothing is drawn when it is no terminal.
+        Where to draw; standard error by default. Nothing is drawn if it is not a terminal.
     """
 
     def __init__(self, text: str, console: Console | None = None) -> None:
@@ -98,7 +98,7 @@ class TerminalProgress:
     Parameters
     ----------
     console
-        Where to draw; standard error by default. Nothing is drawn when it is no terminal.
+        Where to draw; standard error by default. Nothing is drawn if it is not a terminal.
     """
 
     def __init__(self, console: Console | None = None) -> None:
@@ -122,21 +122,21 @@ class TerminalProgress:
         self._bar.stop()
 
     def run_started(self, units: tuple[Unit, ...], rounds_total: int, rounds_done: int) -> None:
-        """Hear how much there is to do, and how much was done before."""
+        """Note the number of rounds, and of rounds done before."""
         self._update(total=rounds_total, completed=rounds_done)
 
     def unit_started(self, unit: Unit) -> None:
-        """Hear that a method begins on a seed."""
+        """Note that a method begins on a seed."""
         self._unit = f"{unit.method}, seed {unit.seed}"
         self._update(description=self._unit)
 
     def round_done(self, record: RoundRecord) -> None:
-        """Hear the result of a round."""
+        """Note the result of a round."""
         accuracies = f"own mix {100 * record.own_mix:.1f} uniform {100 * record.uniform:.1f}"
         self._update(advance=1, description=f"{self._unit}: {accuracies}")
 
     def run_finished(self) -> None:
-        """Hear that nothing more comes."""
+        """Stop drawing."""
         self._bar.stop()
 
     def _update(
@@ -147,7 +147,7 @@ class TerminalProgress:
         advance: int | None = None,
         description: str | None = None,
     ) -> None:
-        """Change the one bar there is; what is None stays."""
+        """Update the bar; None leaves a value as it is."""
         if self._task is not None:
             self._bar.update(
                 self._task,

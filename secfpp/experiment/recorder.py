@@ -1,4 +1,4 @@
-"""Writes a run down, round by round, and reads it back for `--resume`."""
+"""Record a run round by round, and read the records back for `--resume`."""
 
 from dataclasses import asdict
 
@@ -16,13 +16,13 @@ __all__ = ["Recorder", "planar_map"]
 
 
 class Recorder:
-    """The pen of one run.
+    """Records one run.
 
     Parameters
     ----------
     folder : RunFolder
-        Lines that belong to rounds behind the last saved state are dropped from metrics and
-        traffic; the ledger keeps them, for what was opened was opened.
+        Lines of rounds after the last saved state are removed from metrics and traffic. The ledger
+        keeps them, because their values have been opened.
     units : tuple of Unit
         All units of the run.
     """
@@ -36,23 +36,23 @@ class Recorder:
         self._recover(units)
 
     def rounds_done(self, unit: Unit) -> int:
-        """Return the rounds of a unit that are safe; -1 when it has not begun."""
+        """Return the saved rounds of a unit; -1 if it has not begun."""
         state = self.states.get(unit.key)
         return -1 if state is None else state.rounds_done
 
     def record(
         self, unit: Unit, result: RoundResult, domain_N: IntArray, domain_names: tuple[str, ...]
     ) -> RoundRecord:
-        """Write one round: what was opened first, the state that makes it count last."""
+        """Write one round: openings first, the state last, which marks the round as done."""
         record = result.record(unit.seed, unit.method, domain_N)
         place = {"method": unit.method, "seed": unit.seed, "round": record.round}
-        ledger = [{**place, **entry.as_json()} for entry in result.outcome.ledger]
+        ledger = [{**place, **entry.as_json()} for entry in result.exchanged.ledger]
         self.folder.append("ledger.jsonl", [_object(line) for line in ledger])
-        if result.outcome.traffic.roles:
-            cost = to_json({"round": record.round, **result.outcome.traffic.as_json()})
+        if result.exchanged.traffic.roles:
+            cost = to_json({"round": record.round, **result.exchanged.traffic.as_json()})
             self._traffic.setdefault(unit.key, []).append(cost)
             self.folder.write("traffic.json", dict(self._traffic))
-        if result.outcome.ledger or unit.method == "secfpp-plain":
+        if result.exchanged.clusters_descriptors:
             self._write_map(unit, result, domain_N, domain_names)
         self.folder.append("metrics.jsonl", [_object(asdict(record))])
         self.folder.save_state(unit.key, result.state)
@@ -69,8 +69,8 @@ class Recorder:
     def _write_map(
         self, unit: Unit, result: RoundResult, domain_N: IntArray, domain_names: tuple[str, ...]
     ) -> None:
-        """Keep the first and the last clustering of a unit as pictures."""
-        labels_n = result.outcome.labels_n
+        """Keep the first and the last clustering of a unit for pictures."""
+        labels_n = result.exchanged.labels_n
         if labels_n is None:
             return
         which = "first" if result.state.rounds_done == 1 else "last"
@@ -85,7 +85,7 @@ class Recorder:
         self.folder.write("clusters.json", {"maps": list(self._maps.values())})
 
     def _recover(self, units: tuple[Unit, ...]) -> None:
-        """Read what an interrupted run left."""
+        """Read the records of an interrupted run."""
         for unit in units:
             state = self.folder.load_state(unit.key)
             if state is not None:
@@ -98,12 +98,12 @@ class Recorder:
         self._recover_maps()
 
     def _is_safe(self, record: RoundRecord) -> bool:
-        """Tell whether a line belongs to a round whose state was saved."""
+        """Tell whether a line belongs to a saved round."""
         unit = Unit(method=record.method, seed=record.seed)
         return record.round <= self.rounds_done(unit)
 
     def _recover_traffic(self, units: tuple[Unit, ...]) -> None:
-        """Read traffic of safe rounds."""
+        """Read the traffic of saved rounds."""
         stored = self.folder.read("traffic.json")
         for unit in units:
             lines = stored.get(unit.key, []) if isinstance(stored, dict) else []
@@ -135,7 +135,7 @@ def planar_map(descriptor_nD: FloatArray) -> FloatArray:
     Returns
     -------
     ndarray of float64, (n, 2)
-        Zeros for an axis that the data do not have.
+        Zeros for an axis that does not exist.
     """
     centred_nD = descriptor_nD - descriptor_nD.mean(axis=0)
     left_nn, scale_n, _ = np.linalg.svd(centred_nD, full_matrices=False)

@@ -1,13 +1,13 @@
-"""The table of a run, made from its metrics lines alone."""
+"""The table of a run; its metrics lines are the only source."""
 
 import math
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from secfpp.config.run import MethodName, RunConfig
+from secfpp.experiment.config import RunConfig
 from secfpp.federation.round import RoundRecord
-from secfpp.methods.registry import METHODS
+from secfpp.methods.registry import METHODS, MethodName
 from secfpp.privacy.statement import PrivacyStatement
 
 __all__ = ["Estimate", "MethodResult", "estimate", "summarise"]
@@ -31,12 +31,12 @@ class MethodResult:
     title: str
     seeds: tuple[int, ...]
     rounds_done: int
-    """Rounds of federation behind the accuracies, the least over seeds."""
+    """Rounds of federation before the accuracies were measured; the least over seeds."""
     own_mix: Estimate
     uniform: Estimate
     worst_client: Estimate
     ari_first: Estimate | None
-    """Of the first clustering; None where no labels were opened."""
+    """Adjusted Rand index of the first clustering; None if no labels were opened."""
     ari_last: Estimate | None
     seconds_train: float
     """Seconds are means over seeds of the sum over rounds."""
@@ -50,11 +50,11 @@ class MethodResult:
     bytes_party_max: float
     privacy: PrivacyStatement | None
     epsilon: float | None
-    """Short for `privacy.epsilon_pld`."""
+    """The same as `privacy.epsilon_pld`."""
     privacy_in_words: str = ""
-    """Whose privacy, against whom, by which accounting; empty without a guarantee."""
+    """The whole statement in one sentence; empty without a guarantee."""
     insecure: tuple[str, ...] = ()
-    """Why the secure part was not secure; empty when it was, or when there was none."""
+    """The reasons why the secure part was not secure; empty if it was, or if there was none."""
 
 
 def estimate(values: Sequence[float]) -> Estimate:
@@ -79,7 +79,7 @@ def summarise(config: RunConfig, records: Sequence[RoundRecord]) -> tuple[Method
     Returns
     -------
     tuple of MethodResult
-        In the order of `config.methods`; a seed that was cut short counts with its last round.
+        In the order of `config.methods`; an unfinished seed counts with its last round.
     """
     rows = []
     for name in config.methods:
@@ -100,7 +100,7 @@ def _summarise_method(
     ]
     last = [run[-1] for run in runs]
     method = METHODS[name]
-    privacy = method.statement(config) if method.statement else None
+    privacy = method.statement(config.settings_of(method)) if method.statement else None
     return MethodResult(
         name=name,
         title=method.card.title,
@@ -121,12 +121,12 @@ def _summarise_method(
         privacy=privacy,
         epsilon=privacy.epsilon_pld if privacy else None,
         privacy_in_words=privacy.in_words if privacy else "",
-        insecure=config.secure.insecure if name == "secfpp" else (),
+        insecure=config.secure.insecure if method.uses_parties else (),
     )
 
 
 def _ari(records: Sequence[RoundRecord]) -> Estimate | None:
-    """Average the ARI of one round over seeds, where labels were opened in all of them."""
+    """Average the ARI of one round over seeds, if labels were opened on all of them."""
     values = [record.ari for record in records if record.ari is not None]
     return estimate(values) if values and len(values) == len(records) else None
 

@@ -1,15 +1,15 @@
-"""What a run leaves behind, written so that a kill at any moment loses one round at most.
+"""The files of a run. A kill at any moment loses one round at most.
 
 config.json           settings, resolved
 versions.json         Python, packages, machine
 data.json             which images: checksums, files passed over, the split file if there is one
-metrics.jsonl         one line a seed, method and round
-ledger.jsonl          one line an opening; never shortened, not even when a round is run again
+metrics.jsonl         one line for each seed, method and round
+ledger.jsonl          one line for each opening; never shortened, also if a round is run again
 traffic.json          per method and seed: the cost of each round
 clusters.json         simulation only: domains, found labels, a 2-d map of descriptors
 results.json          the table
 prompts.safetensors   `{method}/seed{s}/shared` and `/local`, (N, T, W) float32
-state/                one file a method and seed, for `--resume`
+state/                one file for each method and seed, for `--resume`
 """
 
 import json
@@ -25,9 +25,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save_file
 
 from mpc.whole_file import read_whole
-from secfpp.config.run import RunConfig
-from secfpp.config.tree import JsonValue, from_json, load_config, to_json
+from secfpp.config.tree import JsonValue, from_json, to_json
 from secfpp.errors import ConfigError, RunFolderError, SecfppError, reason
+from secfpp.experiment.config import RunConfig, load_config
 from secfpp.experiment.versions import collect_versions
 from secfpp.json_file import parse_json
 from secfpp.learning.prompts import PromptState
@@ -36,7 +36,7 @@ __all__ = ["RunFolder"]
 
 RecordT = TypeVar("RecordT")
 _NO_STATE = (OSError, LookupError, TypeError, ValueError, RuntimeError)
-"""What comes of tensors that are absent, or of other shapes."""
+"""Errors from absent tensors or tensors of other shapes."""
 JsonObject = Mapping[str, JsonValue]
 
 
@@ -75,13 +75,13 @@ class RunFolder:
         return cls(path)
 
     def config(self) -> RunConfig:
-        """Read the settings that the run was made with."""
+        """Read the settings of the run."""
         return load_config(self.path / "config.json")
 
     def append(self, name: str, lines: Sequence[JsonObject]) -> None:
-        """Append lines to a .jsonl file; one write, so that a line is whole or absent.
+        """Append lines to a .jsonl file in one write, so that a line is whole or absent.
 
-        A last line that was cut short, by a full disk say, is cut off first.
+        An incomplete last line, from a full disk for example, is removed first.
         """
         if lines:
             text = "".join(json.dumps(line) + "\n" for line in lines)
@@ -94,7 +94,7 @@ class RunFolder:
                 os.fsync(file.fileno())
 
     def lines(self, name: str) -> list[dict[str, JsonValue]]:
-        """Read a .jsonl file; a last line cut short by a kill is left out."""
+        """Read a .jsonl file; an incomplete last line is ignored."""
         path = self.path / name
         try:
             content = read_whole(path, pipes=False)
@@ -114,12 +114,12 @@ class RunFolder:
         return found
 
     def records(self, name: str, kind: type[RecordT]) -> list[RecordT]:
-        """Read a .jsonl file whose lines are dataclasses of a kind.
+        """Read a .jsonl file whose lines are dataclasses of one kind.
 
         Raises
         ------
         RunFolderError
-            A line is not one of them.
+            A line does not fit the dataclass.
         """
         try:
             return [from_json(kind, line) for line in self.lines(name)]
@@ -137,7 +137,7 @@ class RunFolder:
         write_json(self.path / name, value)
 
     def read(self, name: str) -> JsonValue:
-        """Read a .json file; None when it is not there yet."""
+        """Read a .json file; None if it does not exist yet."""
         path = self.path / name
         try:
             return parse_json(read_whole(path, pipes=False))
@@ -160,7 +160,7 @@ class RunFolder:
         self._save_tensors(Path("state") / f"{unit}.safetensors", tensors)
 
     def load_state(self, unit: str) -> PromptState | None:
-        """Return the prompts of one method and seed as last saved; None when it has not begun."""
+        """Return the prompts of one method and seed as last saved; None if it has not begun."""
         path = self.path / "state" / f"{unit}.safetensors"
         try:
             return self._state_of(load(read_whole(path, pipes=False)))
@@ -173,7 +173,7 @@ class RunFolder:
 
     @staticmethod
     def _state_of(tensors: Mapping[str, torch.Tensor]) -> PromptState:
-        """Return the prompts that tensors of a file hold."""
+        """Return the prompts in the tensors of a file."""
         return PromptState(
             initial_TW=tensors["initial"],
             shared_NTW=tensors["shared"],
@@ -209,7 +209,7 @@ def write_json(path: Path, value: JsonValue) -> None:
 
 
 def _replace(path: Path, content: bytes) -> None:
-    """Write beside a file and move into place."""
+    """Write a draft beside a file and move it into place."""
     with tempfile.NamedTemporaryFile(dir=path.parent, prefix=path.name, delete=False) as draft:
         draft.write(content)
         draft.flush()

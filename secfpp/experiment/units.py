@@ -1,10 +1,11 @@
-"""The units that a run is made of, and who hears of them."""
+"""The units of a run, and the observers of their progress."""
 
 from dataclasses import dataclass
 from typing import Protocol
 
-from secfpp.config.run import MethodName, RunConfig
+from secfpp.experiment.config import RunConfig
 from secfpp.federation.round import RoundRecord
+from secfpp.methods.registry import MethodName
 
 __all__ = ["Observer", "Silence", "Unit", "list_units"]
 
@@ -28,22 +29,22 @@ def list_units(config: RunConfig) -> tuple[Unit, ...]:
 
 
 class Observer(Protocol):
-    """Whoever wants to know how far a run is: a progress bar, a test."""
+    """Observes the progress of a run: a progress bar, a test."""
 
     def run_started(self, units: tuple[Unit, ...], rounds_total: int, rounds_done: int) -> None:
-        """Hear how many rounds there are over all units, and how many were done before.
+        """Note the number of rounds of all units, and of rounds done before.
 
         A method that does not train counts as one round.
         """
 
     def unit_started(self, unit: Unit) -> None:
-        """Hear that a unit begins."""
+        """Note that a unit begins."""
 
     def round_done(self, record: RoundRecord) -> None:
-        """Hear the result of a round."""
+        """Note the result of a round."""
 
     def run_finished(self) -> None:
-        """Hear that nothing more comes, for whatever reason."""
+        """Note the end of the run, also after a failure."""
 
 
 class Silence:

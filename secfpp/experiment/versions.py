@@ -1,4 +1,4 @@
-"""What a result was made with: Python, packages, machine."""
+"""Versions behind a result: Python, packages, machine."""
 
 import os
 import platform
@@ -23,7 +23,7 @@ _PACKAGES = (
 
 
 def collect_versions() -> dict[str, str]:
-    """Return versions of Python and packages, and the machine in words."""
+    """Return versions of Python and packages, and a description of the machine."""
     found = {"python": platform.python_version(), "platform": platform.platform()}
     found["secfpp"] = __version__
     found["processors"] = str(os.cpu_count())

@@ -1,4 +1,4 @@
-"""A federated round: who takes part, what each client trains, exchanges and is measured on.
+"""A federated round: participants, local work, exchange, evaluation.
 
-It imports learning, methods' interface and data. Open `round` first.
+It imports methods, learning and data. Open `round` first.
 """

@@ -1,4 +1,4 @@
-"""All clients of one seed, as tensors: cached image features, labels, label mixes.
+"""All clients of one seed as tensors: cached image features, labels, label mixes.
 
 Shape letters: N clients, B images of a client (padded), G domains, S test images of a domain
 (padded), R regions, C classes, E embedding.
@@ -22,7 +22,7 @@ __all__ = ["Cohort", "build_cohort"]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Cohort:
-    """What the clients of one seed own; a simulation's view, no client has more than its row."""
+    """What the clients of one seed own. Only a simulation sees it; a client has its own row."""
 
     domain_names: tuple[str, ...]
     """Names of the G domains."""
@@ -61,8 +61,8 @@ class Cohort:
     def without_patches(self) -> "Cohort":
         """Return the same clients for a method that does not look at regions.
 
-        Regions of the test images are copied for every client that is scored: several times the
-        memory of all else.
+        Scoring copies the regions of the test images for every client, which takes several times
+        the memory of everything else.
         """
         return replace(self, train=replace(self.train, patches_NBRE=None), test_patches_GSRE=None)
 
@@ -99,10 +99,6 @@ def build_cohort(
     patches : sequence of ndarray of float32, (images of the domain, R, E), optional
         Unit-norm features of R regions of each domain's images, in its own order.
 
-    Returns
-    -------
-    Cohort
-
     Raises
     ------
     DataError
@@ -111,22 +107,32 @@ def build_cohort(
     if not shards:
         raise DataError("there are no clients; raise partition.clients_per_domain")
     _check_rows(domain_set, features)
+    cohort = _without_patches(domain_set, features, shards, device)
+    if patches is None:
+        return cohort
+    _check_rows(domain_set, patches)
+    train_patches = _pad_train_rows(patches, shards).to(device)
+    test_patches = _pad_test_rows(patches, shards).to(device)
+    train = replace(cohort.train, patches_NBRE=train_patches)
+    return replace(cohort, train=train, test_patches_GSRE=test_patches)
+
+
+def _without_patches(
+    domain_set: DomainSet,
+    features: Sequence[npt.NDArray[np.float32]],
+    shards: Sequence[ClientShard],
+    device: torch.device | str,
+) -> Cohort:
+    """Gather the features of whole images."""
     test_features_GSE, test_labels_GS = _pad_test(domain_set, features, shards)
-    train = _pad_train(domain_set, features, shards, device)
-    test_patches = None
-    if patches is not None:
-        _check_rows(domain_set, patches)
-        train = replace(train, patches_NBRE=_pad_train_rows(patches, shards).to(device))
-        test_patches = _pad_test_rows(patches, shards).to(device)
     return Cohort(
         domain_names=tuple(domain.name for domain in domain_set.domains),
         class_names=domain_set.class_names,
         domain_N=np.array([shard.domain for shard in shards], dtype=np.int64),
         label_mix_NC=torch.tensor(np.stack([shard.label_mix_C for shard in shards])).to(device),
-        train=train,
+        train=_pad_train(domain_set, features, shards, device),
         test_features_GSE=test_features_GSE.to(device),
         test_labels_GS=test_labels_GS.to(device),
-        test_patches_GSRE=test_patches,
     )
 
 

@@ -18,7 +18,7 @@ __all__ = ["Classifier", "Scores", "class_accuracy", "evaluate", "rand_index"]
 
 FloatN = npt.NDArray[np.float64]
 Classifier = Callable[[Shards], torch.Tensor]
-"""Images, one row of them a client, to logits (N, S, C)."""
+"""From images, one row for each client, to logits (N, S, C)."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -28,13 +28,13 @@ class Scores:
     own_mix_N: FloatN
     """Per-class accuracy in the client's domain, weighted by its own label mix."""
     uniform_N: FloatN
-    """The same with classes weighted alike."""
+    """The same with equal weights of all classes."""
     own_classes_N: FloatN
     """The same over the classes of which the client has training images."""
     neighbour_classes_N: FloatN
-    """The same over classes that only other clients of its domain have; NaN where there is none."""
+    """The same over classes that only other clients of its domain have; NaN if there is none."""
     other_domains_N: FloatN | None = None
-    """Classes weighted alike, mean over the other domains; None where not measured."""
+    """Mean over the other domains with equal weights of all classes; None if not measured."""
 
     @property
     def own_mix(self) -> float:
@@ -48,7 +48,7 @@ class Scores:
 
     @property
     def worst_client(self) -> float:
-        """Accuracy on its own mix of the client that is served worst."""
+        """Lowest accuracy of a client on its own mix."""
         return float(self.own_mix_N.min())
 
     @property
@@ -58,13 +58,13 @@ class Scores:
 
     @property
     def neighbour_classes(self) -> float | None:
-        """Mean over the clients that have neighbours with other classes; None without any."""
+        """Mean over the clients whose neighbours have other classes; None if there is none."""
         known = self.neighbour_classes_N[np.isfinite(self.neighbour_classes_N)]
         return float(known.mean()) if len(known) else None
 
     @property
     def other_domains(self) -> float | None:
-        """Mean over clients; None where not measured."""
+        """Mean over clients; None if not measured."""
         return None if self.other_domains_N is None else float(self.other_domains_N.mean())
 
 
@@ -76,12 +76,12 @@ def class_accuracy(classify: Classifier, images: Shards) -> torch.Tensor:
     ----------
     classify : callable
     images : Shards
-        Test images, one row of them a client.
+        Test images, one row for each client.
 
     Returns
     -------
     Tensor of float64, (N, C)
-        NaN for a class of which there is no image.
+        NaN for a class without images.
     """
     logits_NSC = classify(images)
     onehot_NSC = F.one_hot(images.labels_NB, logits_NSC.shape[2]).double()
@@ -98,12 +98,12 @@ def evaluate(classify: Classifier, cohort: Cohort, *, everywhere: bool = False) 
     classify : callable
     cohort : Cohort
     everywhere : bool
-        On the other domains' test images, too.
+        Also on the test images of other domains.
 
     Returns
     -------
     Scores
-        Classes that a domain's test set lacks are left out, the weights scaled up.
+        Classes that a domain's test set lacks have no weight; the other weights are scaled up.
     """
     accuracy_NC = class_accuracy(classify, cohort.test_of(cohort.domain_N))
     known_NC = torch.isfinite(accuracy_NC).double()
@@ -127,7 +127,7 @@ def _classes_of_neighbours(cohort: Cohort) -> torch.Tensor:
 
 
 def _other_domains(classify: Classifier, cohort: Cohort) -> FloatN | None:
-    """Score every client on every domain but its own; None where there is one only."""
+    """Score every client on all other domains; None if there is only one domain."""
     num_domains = len(cohort.domain_names)
     if num_domains == 1:
         return None

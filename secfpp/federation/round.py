@@ -1,6 +1,6 @@
-"""One round as a function of (state, contributions), and the loop over rounds.
+"""One round as a function of the state and the participants.
 
-A round: local work, the exchange, local work on top of what came back, evaluation.
+A round is local work, the exchange, local work on the result, and evaluation.
 
 Shape letters: n participants, N clients, M numbers of a shared prompt.
 """
@@ -13,13 +13,20 @@ import numpy as np
 import torch
 
 from secfpp.config.clustering import DescriptorName
-from secfpp.config.run import MethodName
 from secfpp.federation.cohort import Cohort
 from secfpp.federation.evaluation import Scores, evaluate, rand_index
 from secfpp.learning.descriptors import ClientView, describe
 from secfpp.learning.prompts import FloatArray, PromptState
 from secfpp.learning.training import TextTower
-from secfpp.methods.interface import Bench, Contribution, Exchange, IntArray, Outcome, Trainer
+from secfpp.methods.interface import (
+    ClientBatch,
+    Contribution,
+    Exchange,
+    ExchangeResult,
+    IntArray,
+    Trainer,
+)
+from secfpp.methods.registry import MethodName
 from secfpp.seeds import Seeds
 
 __all__ = [
@@ -27,7 +34,7 @@ __all__ = [
     "RoundRecord",
     "RoundResult",
     "begin",
-    "bench_of",
+    "batch_of",
     "draw_participants",
     "run_round",
     "score_start",
@@ -36,7 +43,7 @@ __all__ = [
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Federation:
-    """What stays the same over the rounds of one method and seed."""
+    """The constants of all rounds of one method and seed."""
 
     cohort: Cohort
     tower: TextTower
@@ -47,9 +54,9 @@ class Federation:
     descriptor: DescriptorName
     projection_dim: int
     rounds: int = 0
-    """Of the whole run: after the last one, other domains' images are classified, too."""
-    pulse: Callable[[], None] = lambda: None
-    """Called before each local step: raises if a computing party has died meanwhile."""
+    """Rounds of the run; after the last one, images of other domains are classified, too."""
+    heartbeat: Callable[[], None] = lambda: None
+    """Called before each local step; raises if a computing party has died."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,14 +71,14 @@ class RoundRecord:
     uniform: float
     worst_client: float
     own_classes: float | None = None
-    """None in the folders of runs before it was measured."""
+    """None in folders of older runs."""
     neighbour_classes: float | None = None
-    """None where no client lacks a class that its neighbours have."""
+    """None if no client lacks a class that its neighbours have."""
     other_domains: float | None = None
     """Measured after the last round only."""
     train_loss: float
     ari: float | None
-    """Adjusted Rand index of the clusters found this round, where labels are opened."""
+    """Adjusted Rand index of the clusters of this round; None if labels are not opened."""
     k: int | None
     num_participants: int
     seconds_train: float
@@ -86,20 +93,20 @@ class RoundRecord:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class RoundResult:
-    """What one round leaves behind."""
+    """The result of one round."""
 
     state: PromptState
     scores: Scores
-    outcome: Outcome
+    exchanged: ExchangeResult
     clients_n: IntArray
     descriptor_nD: FloatArray
     train_loss: float
     seconds_train: float
 
     def record(self, seed: int, method: MethodName, domain_N: IntArray) -> RoundRecord:
-        """Sum the round up in one line."""
-        traffic = self.outcome.traffic
-        labels_n = self.outcome.labels_n
+        """Summarise the round in one line."""
+        traffic = self.exchanged.traffic
+        labels_n = self.exchanged.labels_n
         ari = None if labels_n is None else rand_index(domain_N[self.clients_n], labels_n)
         return RoundRecord(
             seed=seed,
@@ -113,14 +120,14 @@ class RoundResult:
             other_domains=self.scores.other_domains,
             train_loss=self.train_loss,
             ari=ari,
-            k=self.outcome.k,
+            k=self.exchanged.k,
             num_participants=len(self.clients_n),
             seconds_train=self.seconds_train,
             seconds_share=traffic.seconds_share,
             seconds_online=traffic.seconds_online,
             seconds_dealer=traffic.seconds_offline,
             rounds=traffic.rounds_online,
-            bytes_client_max=traffic.bytes_client_max or self.outcome.bytes_client,
+            bytes_client_max=traffic.bytes_client_max or self.exchanged.bytes_client,
             bytes_party_max=traffic.bytes_party_max,
         )
 
@@ -128,7 +135,7 @@ class RoundResult:
 def draw_participants(
     seeds: Seeds, round_index: int, num_clients: int, participation: float
 ) -> IntArray:
-    """Draw who takes part in a round, without replacement, the same for every method.
+    """Draw the participants of a round, without replacement; all methods have the same ones.
 
     Parameters
     ----------
@@ -138,7 +145,7 @@ def draw_participants(
     num_clients : int
         Clients N.
     participation : float
-        Fraction that takes part; rounded up to at least one client.
+        Fraction of clients; rounded up, at least one client.
 
     Returns
     -------
@@ -162,10 +169,6 @@ def run_round(federation: Federation, state: PromptState, clients_n: IntArray) -
     clients_n : ndarray of int64, (n,)
         Participants, ascending.
 
-    Returns
-    -------
-    RoundResult
-
     Raises
     ------
     RunError
@@ -175,21 +178,21 @@ def run_round(federation: Federation, state: PromptState, clients_n: IntArray) -
     """
     started = time.perf_counter()
     rows_n = torch.from_numpy(clients_n).to(state.shared_NTW.device)
-    bench = bench_of(federation, clients_n, state.rounds_done)
-    trained, loss_n = federation.trainer.shared(bench, state.rows(rows_n))
-    contribution = _contribute(federation, bench, trained, state.updates()[clients_n])
+    batch = batch_of(federation, clients_n, state.rounds_done)
+    trained, loss_n = federation.trainer.shared(batch, state.rows(rows_n))
+    contribution = _contribute(federation, batch, trained, state.updates()[clients_n])
     seconds_train = time.perf_counter() - started
-    outcome = federation.exchange(contribution)
+    exchanged = federation.exchange(contribution)
     started = time.perf_counter()
-    merged = _received(state.with_rows(rows_n, trained), outcome)
-    final_n, last_loss_n = federation.trainer.local(bench, merged.rows(rows_n))
+    merged = _received(state.with_rows(rows_n, trained), exchanged)
+    final_n, last_loss_n = federation.trainer.local(batch, merged.rows(rows_n))
     final = merged.with_rows(rows_n, final_n).replace(rounds_done=state.rounds_done + 1)
     seconds_train += time.perf_counter() - started
     loss_n = torch.where(last_loss_n != 0, last_loss_n, loss_n)
     return RoundResult(
         state=final,
         scores=score(federation, final),
-        outcome=outcome,
+        exchanged=exchanged,
         clients_n=clients_n,
         descriptor_nD=contribution.descriptor_nD,
         train_loss=float(loss_n.mean()),
@@ -198,12 +201,12 @@ def run_round(federation: Federation, state: PromptState, clients_n: IntArray) -
 
 
 def score_start(federation: Federation, state: PromptState) -> RoundResult:
-    """Evaluate prompts that no round trains: round 0."""
+    """Evaluate prompts without training: round 0."""
     nobody = np.empty(0, dtype=np.int64)
     return RoundResult(
         state=state,
         scores=score(federation, state),
-        outcome=Outcome(clients_r=nobody, update_rM=state.updates()[:0]),
+        exchanged=ExchangeResult(clients_r=nobody, update_rM=state.updates()[:0]),
         clients_n=nobody,
         descriptor_nD=np.empty((0, 0)),
         train_loss=0.0,
@@ -213,26 +216,26 @@ def score_start(federation: Federation, state: PromptState) -> RoundResult:
 
 @torch.no_grad()
 def score(federation: Federation, state: PromptState) -> Scores:
-    """Evaluate every client's prompt as it stands."""
+    """Evaluate the current prompt of every client."""
     everyone = np.arange(state.num_clients, dtype=np.int64)
-    bench = bench_of(federation, everyone, state.rounds_done)
+    batch = batch_of(federation, everyone, state.rounds_done)
     return evaluate(
-        lambda images: federation.trainer.logits(bench, state, images),
+        lambda images: federation.trainer.logits(batch, state, images),
         federation.cohort,
         everywhere=state.rounds_done >= federation.rounds or federation.trainer.steps == 0,
     )
 
 
-def bench_of(federation: Federation, clients_n: IntArray, round_index: int) -> Bench:
-    """Return what some clients work with in a round."""
+def batch_of(federation: Federation, clients_n: IntArray, round_index: int) -> ClientBatch:
+    """Return the batch of some clients in a round."""
     rows_n = torch.from_numpy(clients_n).to(federation.cohort.device)
-    return Bench(
+    return ClientBatch(
         tower=federation.tower,
         logit_scale=federation.logit_scale,
         shards=federation.cohort.train.rows(rows_n),
         clients_n=clients_n,
         round_index=round_index,
-        pulse=federation.pulse,
+        heartbeat=federation.heartbeat,
     )
 
 
@@ -240,34 +243,34 @@ def begin(federation: Federation, initial_TW: torch.Tensor) -> PromptState:
     """Return the state before the first round."""
     everyone = np.arange(federation.cohort.num_clients, dtype=np.int64)
     state = PromptState.start(initial_TW, len(everyone))
-    return federation.trainer.begin(bench_of(federation, everyone, 0), state)
+    return federation.trainer.begin(batch_of(federation, everyone, 0), state)
 
 
-def _received(state: PromptState, outcome: Outcome) -> PromptState:
-    """Put what came back from the exchange in its place."""
-    rows_r = torch.from_numpy(outcome.clients_r).to(state.shared_NTW.device)
+def _received(state: PromptState, exchanged: ExchangeResult) -> PromptState:
+    """Store the result of the exchange in the state."""
+    rows_r = torch.from_numpy(exchanged.clients_r).to(state.shared_NTW.device)
     extra = {}
-    for name, values in outcome.given.items():
+    for name, values in exchanged.given.items():
         kept = state.extra[name].clone()
         kept[rows_r] = torch.from_numpy(values).to(kept).reshape(-1, *kept.shape[1:])
         extra[name] = kept
-    return state.with_updates(outcome.clients_r, outcome.update_rM).replace(extra=extra)
+    return state.with_updates(exchanged.clients_r, exchanged.update_rM).replace(extra=extra)
 
 
 def _contribute(
-    federation: Federation, bench: Bench, state: PromptState, before_nM: FloatArray
+    federation: Federation, batch: ClientBatch, state: PromptState, before_nM: FloatArray
 ) -> Contribution:
-    """Form what the participants bring to the exchange."""
+    """Form the contributions of the participants."""
     update_nM = state.updates()
     view = ClientView(
         tower=federation.tower,
         shared_NTW=state.shared_NTW,
         update_NM=update_nM,
-        shards=bench.shards,
+        shards=batch.shards,
     )
     return Contribution(
         round_index=state.rounds_done,
-        clients_n=bench.clients_n,
+        clients_n=batch.clients_n,
         num_clients=federation.cohort.num_clients,
         descriptor_nD=describe(federation.descriptor, view, federation.projection_dim),
         before_nM=before_nM,

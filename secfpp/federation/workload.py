@@ -1,7 +1,7 @@
-"""What a run is about, loaded once: images, model, image features.
+"""The images, the model and the image features of a run, loaded once.
 
-open_clip is imported when a world is loaded, for it takes seconds. Features of regions of images
-are computed when a method first asks for them.
+open_clip takes seconds to import, so it is imported when a workload is loaded. Features of regions
+of images are computed when a method first asks for them.
 """
 
 import os
@@ -14,7 +14,7 @@ import numpy.typing as npt
 import torch
 
 from secfpp.config.partition import PartitionConfig
-from secfpp.config.run import RunConfig
+from secfpp.config.workload import WorkloadConfig
 from secfpp.data.domains import DomainSet
 from secfpp.data.partition import partition
 from secfpp.errors import ConfigError
@@ -22,11 +22,11 @@ from secfpp.federation.cohort import Cohort, build_cohort
 from secfpp.learning.training import TextTower, pick_device
 from secfpp.seeds import Seeds
 
-__all__ = ["World", "load_world"]
+__all__ = ["Workload", "load_workload"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class World:
+class Workload:
     """Frozen model and cached features; the same for all seeds and methods."""
 
     domain_set: DomainSet
@@ -47,11 +47,11 @@ class World:
         Raises
         ------
         ConfigError
-            If this world cannot tell regions of images apart.
+            If this workload has no features of regions.
         """
         if self.encode_regions is None:
             raise ConfigError(
-                "this world has no features of regions of images; give it `encode_regions`, or "
+                "this workload has no features of regions of images; give it `encode_regions`, or "
                 "leave out methods that look at regions"
             )
         return self.encode_regions()
@@ -59,14 +59,20 @@ class World:
     def cohort(
         self, config: PartitionConfig, seeds: Seeds, *, with_patches: bool = False
     ) -> Cohort:
-        """Deal the images to clients, with features of their regions only if they are needed."""
+        """Partition the images among clients; with features of their regions only if needed."""
         shards = partition(self.domain_set, config, seeds.numpy("partition"))
         patches = self.patches if with_patches else None
         return build_cohort(self.domain_set, self.features, shards, self.device, patches)
 
 
-def load_world(config: RunConfig) -> World:
-    """Load data and model, encode all images.
+def load_workload(config: WorkloadConfig, *, num_context: int) -> Workload:
+    """Load data and model, and encode all images.
+
+    Parameters
+    ----------
+    config : WorkloadConfig
+    num_context : int
+        Context tokens of a prompt.
 
     Raises
     ------
@@ -75,31 +81,22 @@ def load_world(config: RunConfig) -> World:
     ModelError
         If the model cannot be found or prompted.
     ConfigError
-        If the device is not there.
+        If the device does not exist.
     """
     from secfpp.clip.features import encode_domains
     from secfpp.clip.model import load_clip
     from secfpp.clip.patches import encode_patches
     from secfpp.clip.text import PromptedText
-    from secfpp.data.load import load_domains
 
     device = pick_device(config.device)
     _leave_cores_free()
     clip = load_clip(config.model, config.pretrained, str(device))
     clip = replace(clip, precision=config.precision)
-    domain_set = load_domains(
-        config.data,
-        config.cache_dir,
-        image_size=clip.image_size,
-        images_per_class=config.images_per_class,
-        max_unreadable=config.max_unreadable,
-        split_sha256=config.split_sha256,
-    )
-    features = encode_domains(clip, domain_set, config.cache_dir)
-    tower = PromptedText(clip, domain_set.class_names, config.training.num_context)
-    return World(
+    domain_set = _load_images(config, clip.image_size)
+    tower = PromptedText(clip, domain_set.class_names, num_context)
+    return Workload(
         domain_set=domain_set,
-        features=features,
+        features=encode_domains(clip, domain_set, config.cache_dir),
         tower=tower,
         logit_scale=clip.logit_scale,
         initial_TW=tower.initial_context(domain_set.phrase),
@@ -108,10 +105,25 @@ def load_world(config: RunConfig) -> World:
     )
 
 
-def _leave_cores_free() -> None:
-    """Let torch use half of the processors it sees.
+def _load_images(config: WorkloadConfig, image_size: int) -> DomainSet:
+    """Load the images, at the size that the model reads."""
+    from secfpp.data.load import load_domains
+    from secfpp.data.readers.listing import ReadOptions
 
-    Its threads wait for one another by spinning, so that a thread short of a core of its own (a
-    sibling hyper-thread, a computing party at work) slows every small product down many times.
+    options = ReadOptions(
+        image_size=image_size,
+        images_per_class=config.images_per_class,
+        max_unreadable=config.max_unreadable,
+        split_sha256=config.split_sha256,
+        cache_dir=config.cache_dir,
+    )
+    return load_domains(config.data, options)
+
+
+def _leave_cores_free() -> None:
+    """Let torch use half of the processors that it sees.
+
+    Threads of torch wait for one another by spinning. A thread that has to share its core, with
+    another hyper-thread or a computing party, therefore slows down every small product.
     """
     torch.set_num_threads(max(1, (os.cpu_count() or 1) // 2))

@@ -1,5 +1,5 @@
-"""Prompts and how they are trained: losses, local steps, descriptors.
+"""Prompts and their training: losses, local steps, descriptors.
 
-It imports configuration and seeds, and knows nothing of rounds or methods. Open `prompts`, then
+It imports settings and seeds, and knows nothing of rounds or methods. Open `prompts`, then
 `training`.
 """

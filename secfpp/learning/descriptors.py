@@ -1,4 +1,4 @@
-"""What of a client is clustered: one unit-norm vector in a basis common to all clients.
+"""Descriptors of clients, which are clustered: unit-norm vectors in a common basis.
 
 Shape letters: N clients, D dimensions of a descriptor, C classes, E embedding, T context tokens,
 W width of the text tower, M = T W.
@@ -20,19 +20,19 @@ from secfpp.seeds import Seeds
 __all__ = ["PROJECTION_SEED", "ClientView", "describe", "random_projection"]
 
 PROJECTION_SEED = 20_250_522
-"""Public: all clients must project onto the same axes."""
+"""Public, because all clients must project onto the same axes."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ClientView:
-    """What the clients see when they describe themselves, one row each."""
+    """The values that a descriptor is made of, one row for each client."""
 
     tower: TextTower
     """The frozen text tower."""
     shared_NTW: torch.Tensor
     """P_G after the client's local steps, float32."""
     update_NM: FloatArray
-    """The same less the public start, float64."""
+    """The same minus the public start, float64."""
     shards: Shards
     """The clients' own images."""
 
@@ -43,7 +43,7 @@ def describe(name: DescriptorName, view: ClientView, projection_dim: int) -> Flo
     Parameters
     ----------
     name : str
-        `text-features`: class names under P_G, C E numbers; `update`: P_G less its public start;
+        `text-features`: class names under P_G, C E numbers; `update`: P_G minus its public start;
         `prompt`: P_G itself; `projected-update`, `projected-prompt`: a public random projection;
         `mean-image`: mean image feature.
     view : ClientView
@@ -73,7 +73,7 @@ def describe(name: DescriptorName, view: ClientView, projection_dim: int) -> Flo
 def random_projection(num_inputs: int, num_outputs: int) -> FloatArray:
     """Return the public Gaussian projection, (num_inputs, num_outputs) float64.
 
-    Norms are kept in expectation (Johnson and Lindenstrauss, 1984).
+    It preserves norms in expectation (Johnson and Lindenstrauss, 1984).
     """
     rng = Seeds(PROJECTION_SEED).numpy(f"projection {num_inputs} x {num_outputs}")
     axes = rng.standard_normal((num_inputs, num_outputs)) / np.sqrt(num_outputs)
@@ -99,12 +99,12 @@ def _prompt(view: ClientView) -> FloatArray:
 
 
 def _update(view: ClientView) -> FloatArray:
-    """P_G less its public start, (N, M)."""
+    """P_G minus its public start, (N, M)."""
     return view.update_NM
 
 
 def _float64(tensor: torch.Tensor) -> FloatArray:
-    """Bring a tensor to NumPy."""
+    """Convert a tensor to NumPy."""
     return np.asarray(tensor.detach().cpu().numpy(), dtype=np.float64)
 
 

@@ -1,4 +1,4 @@
-"""What a prompt is trained to do, for many clients at once.
+"""Losses of prompts, for many clients at once.
 
 Shape letters: N clients, B images of a client (padded), R regions, C classes, E embedding.
 """
@@ -18,7 +18,7 @@ class Shards:
     """Training images of all clients as cached features, padded to the largest client."""
 
     features_NBE: torch.Tensor
-    """Unit-norm image features, float32; anything where `mask_NB` is false."""
+    """Unit-norm image features, float32; arbitrary where `mask_NB` is false."""
     labels_NB: torch.Tensor
     """Classes, int64; 0 where `mask_NB` is false."""
     mask_NB: torch.Tensor
@@ -41,7 +41,7 @@ class LossTerms:
     """Terms of the loss of one part of a prompt."""
 
     balanced: bool = False
-    """Give every class that a client has the same weight, instead of every image."""
+    """Give equal weights to the classes that a client has, instead of to its images."""
     alignment_weight: float = 0.0
     """Weight of the class-balanced mean of 1 - cos(image, text of its own class)."""
     pull_weight: float = 0.0
@@ -55,7 +55,7 @@ class LossTerms:
 
 
 def image_weights(shards: Shards, num_classes: int, *, balanced: bool) -> torch.Tensor:
-    """Weigh images so that each client's weights sum to one.
+    """Return weights of images; each client's weights sum to one.
 
     Parameters
     ----------
@@ -63,7 +63,7 @@ def image_weights(shards: Shards, num_classes: int, *, balanced: bool) -> torch.
     num_classes : int
         Classes C.
     balanced : bool
-        Equal weight to each class that a client has, instead of to each image.
+        Equal weights for the classes that a client has, instead of for its images.
 
     Returns
     -------
@@ -97,7 +97,7 @@ def prompt_loss(
     Returns
     -------
     Tensor of float32, (N,)
-        Cross-entropy plus weighted alignment; row i depends on client i only.
+        Cross-entropy plus weighted alignment; row i depends on client i alone.
     """
     num_classes = text_NCE.shape[1]
     cosine_NBC = shards.features_NBE @ text_NCE.transpose(1, 2)

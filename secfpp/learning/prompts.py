@@ -21,22 +21,22 @@ FloatArray = npt.NDArray[np.float64]
 class PromptState:
     """The prompts of all clients between two rounds.
 
-    Simulation holds every client's; in deployment client i holds row i and nothing else.
+    A simulation holds all rows. In deployment client i holds row i and nothing else.
     """
 
     initial_TW: torch.Tensor
-    """Public start of the shared part, float32; updates are counted from it."""
+    """Public start of the shared part, float32; updates are differences from it."""
     shared_NTW: torch.Tensor
     """P_G as each client holds it, float32."""
     local_NTW: torch.Tensor
     """P_L, which never leaves its client, float32."""
     extra: Mapping[str, torch.Tensor] = field(default_factory=dict)
-    """What else a method keeps with each client, by name: one row a client."""
+    """Further values that a method keeps for each client, by name: one row for each client."""
     rounds_done: int = 0
-    """Rounds behind this state."""
+    """Finished rounds."""
 
     def __post_init__(self) -> None:
-        """Refuse shapes that do not fit one another."""
+        """Refuse shapes that do not fit each other."""
         for name, rows in self.extra.items():
             if len(rows) != len(self.shared_NTW):
                 raise ConfigError(
@@ -50,7 +50,7 @@ class PromptState:
 
     @classmethod
     def start(cls, initial_TW: torch.Tensor, num_clients: int) -> "PromptState":
-        """Give every client the public start and no local part."""
+        """Return the public start for every client, without a local part."""
         shared_NTW = initial_TW.detach().expand(num_clients, -1, -1).clone()
         return cls(
             initial_TW=initial_TW.detach().clone(),
@@ -68,10 +68,10 @@ class PromptState:
         return self.shared_NTW + self.local_NTW
 
     def updates(self) -> FloatArray:
-        """Return P_G less the public start, flattened, (N, M) float64.
+        """Return P_G minus the public start, flattened, (N, M) float64.
 
-        Counted from the start and not from the last round, so that a client that sat out
-        some rounds adds the same kind of vector as the others.
+        The difference is from the start and not from the last round, so that a client that was away
+        for some rounds adds the same kind of vector as the others.
         """
         difference_NTW = self.shared_NTW.double() - self.initial_TW.double()
         return np.asarray(difference_NTW.flatten(1).cpu().numpy(), dtype=np.float64)
@@ -88,7 +88,7 @@ class PromptState:
         Returns
         -------
         PromptState
-            The other clients, and every P_L, as they were.
+            P_G of the other clients and every P_L are unchanged.
         """
         update = torch.from_numpy(update_nM).to(self.initial_TW.device)
         rows = torch.from_numpy(rows_n).to(self.initial_TW.device)
@@ -108,7 +108,7 @@ class PromptState:
         )
 
     def with_rows(self, rows_n: torch.Tensor, part: "PromptState") -> "PromptState":
-        """Return a copy in which some clients' rows are those of `part`; others as they were."""
+        """Return a copy in which some clients' rows are those of `part`."""
 
         def put(whole: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
             changed = whole.clone()
@@ -139,7 +139,7 @@ class PromptState:
         extra: Mapping[str, torch.Tensor] | None = None,
         rounds_done: int | None = None,
     ) -> "PromptState":
-        """Return a copy with the given parts exchanged; those of `extra` by name."""
+        """Return a copy with the given parts replaced; those of `extra` by name."""
         return PromptState(
             initial_TW=self.initial_TW,
             shared_NTW=self.shared_NTW if shared_NTW is None else shared_NTW,

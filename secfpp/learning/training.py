@@ -1,7 +1,7 @@
 """Local steps: every client's prompt in one batched forward pass.
 
-One text tower pass serves all clients; the loss of client i depends on row i alone and Adam works
-element by element, so the result is what each client would have computed by itself.
+One pass of the text tower serves all clients. The loss of client i depends on row i alone, and
+Adam works element by element. The result is therefore the same as that of each client alone.
 
 Shape letters: N clients, T context tokens, W width of the text tower, C classes, E embedding.
 """
@@ -11,33 +11,52 @@ from dataclasses import dataclass
 
 import torch
 
-from secfpp.config.run import DeviceName
+from secfpp.config.workload import DeviceName
 from secfpp.errors import ConfigError, RunError
 from secfpp.learning.losses import LossTerms, Shards, prompt_loss
 
-__all__ = ["TextTower", "TrainedPart", "first_not_finite", "pick_device", "train_part"]
+__all__ = [
+    "LocalSteps",
+    "TextTower",
+    "TrainedPart",
+    "first_not_finite",
+    "pick_device",
+    "train_part",
+]
 
 TextTower = Callable[[torch.Tensor], torch.Tensor]
 """Context (N, T, W) to unit-norm text features (N, C, E)."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class LocalSteps:
+    """Local steps on one part of the prompt."""
+
+    steps: int
+    """Steps a round; 0 leaves the part as it is."""
+    lr: float
+    """Adam's learning rate."""
+    terms: LossTerms
+    """The loss."""
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class TrainedPart:
-    """One part of the prompts after its local steps."""
+    """One part of the prompts after local steps."""
 
     part_NTW: torch.Tensor
     """Float32."""
     loss_N: torch.Tensor
-    """Each client's loss before its last step, float32; zeros when no step was taken."""
+    """Each client's loss before its last step, float32; zeros if no step was taken."""
 
 
 def pick_device(name: DeviceName) -> torch.device:
-    """Turn a device flag into a device.
+    """Return the device of a device flag.
 
     Raises
     ------
     ConfigError
-        If CUDA is asked for and not there.
+        If CUDA is asked for and there is none.
     """
     available = torch.cuda.is_available()
     if name == "cuda" and not available:
@@ -52,54 +71,57 @@ def train_part(
     part_NTW: torch.Tensor,
     other_NTW: torch.Tensor,
     logit_scale: float,
-    terms: LossTerms,
-    steps: int,
-    lr: float,
-    pulse: Callable[[], None] = lambda: None,
+    work: LocalSteps,
+    heartbeat: Callable[[], None] = lambda: None,
 ) -> TrainedPart:
-    """Train one part of every client's prompt by full-batch Adam, the other part fixed.
+    """Train one part of every client's prompt by full-batch Adam; the other part is fixed.
 
     Parameters
     ----------
-    tower : callable
-        See `TextTower`.
+    tower : TextTower
     shards : Shards
-        Training images of the same N clients.
     part_NTW : Tensor of float32, (N, T, W)
-        The part to train; not changed.
+        Its start; not changed.
     other_NTW : Tensor of float32, (N, T, W)
         Added in the forward pass only.
     logit_scale : float
         CLIP's inverse temperature.
-    terms : LossTerms
-    steps : int
-        Steps of each client.
-    lr : float
-        Adam's learning rate; its state is new at each call and lies with the client.
-
-    pulse : callable
-        Called before each step; raises when going on is of no use.
-
-    Returns
-    -------
-    TrainedPart
+    work : LocalSteps
+    heartbeat : callable
+        Called before each step; raises if a party has died.
 
     Raises
     ------
     RunError
-        If a loss stops being finite; said after the last step, for on a GPU to look at a loss is to
-        wait for it.
+        If a loss stops being finite.
+    """
+    fixed_NTW = other_NTW.detach()
+
+    def loss(moving_NTW: torch.Tensor) -> torch.Tensor:
+        loss_N = prompt_loss(tower(moving_NTW + fixed_NTW), shards, logit_scale, work.terms)
+        if work.terms.pull_weight:
+            loss_N = loss_N + work.terms.pull_weight * moving_NTW.square().sum(dim=(1, 2))
+        return loss_N
+
+    return _descend(part_NTW, loss, work, heartbeat)
+
+
+def _descend(
+    part_NTW: torch.Tensor,
+    loss: Callable[[torch.Tensor], torch.Tensor],
+    work: LocalSteps,
+    heartbeat: Callable[[], None],
+) -> TrainedPart:
+    """Take Adam's steps; its state is new at each call.
+
+    Losses are checked after the last step only: on a GPU, reading a loss waits for it.
     """
     part = part_NTW.detach().clone().requires_grad_(True)
-    fixed_NTW = other_NTW.detach()
-    optimiser = torch.optim.Adam([part], lr=lr)
+    optimiser = torch.optim.Adam([part], lr=work.lr)
     losses = [torch.zeros(len(part), device=part.device)]
-    for _ in range(steps):
-        pulse()
-        text_NCE = tower(part + fixed_NTW)
-        loss_N = prompt_loss(text_NCE, shards, logit_scale, terms)
-        if terms.pull_weight:
-            loss_N = loss_N + terms.pull_weight * part.square().sum(dim=(1, 2))
+    for _ in range(work.steps):
+        heartbeat()
+        loss_N = loss(part)
         (part.grad,) = torch.autograd.grad(loss_N.sum(), [part])
         optimiser.step()
         losses.append(loss_N.detach())
@@ -113,12 +135,12 @@ def train_part(
 
 
 def first_not_finite(losses: Sequence[torch.Tensor]) -> tuple[int, int] | None:
-    """Return the first step whose loss is not finite, and the first client; None if there is none.
+    """Return the first step with a loss that is not finite, and its first client, or None.
 
     Parameters
     ----------
     losses : sequence of Tensor, (N,) each
-        One a step.
+        One for each step.
 
     Returns
     -------

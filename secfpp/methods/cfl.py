@@ -1,10 +1,10 @@
-"""CFL: clusters that are split in two where their members' steps disagree.
+"""CFL: a cluster is split in two if the steps of its clients disagree.
 
-All clients begin in one cluster. When a cluster's mean step is short while some of its members
-still step far, their data want different prompts: it is split by the cosines of the steps. Members
-of a cluster get its mean.
+All clients begin in one cluster. If the mean step of a cluster is short while some of its clients
+still take long steps, their data need different prompts. The cluster is then split by the cosines
+of the steps. Clients of a cluster get its mean.
 
-A cluster c is split into 2 c + 1 and 2 c + 2, so that a number tells where in the tree it is.
+A cluster c is split into 2 c + 1 and 2 c + 2, so that the number gives the place in the tree.
 
 Shape letters: n participants, M numbers of a prompt.
 """
@@ -15,43 +15,76 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from secfpp.config.run import RunConfig
+from secfpp.config.checks import require_positive
 from secfpp.learning.prompts import FloatArray, PromptState
 from secfpp.methods.interface import (
-    Bench,
     Card,
+    ClientBatch,
     Contribution,
+    ExchangeResult,
     IntArray,
     Method,
-    Outcome,
-    Setting,
+    MethodContext,
+    MethodSettings,
 )
 from secfpp.methods.shared.averaging import bytes_of
-from secfpp.methods.shared.one_prompt import one_prompt
+from secfpp.methods.shared.one_prompt import LossName, one_prompt
 from secfpp.methods.shared.trainers import TwoPhase
 from secfpp.seeds import Seeds
 
-__all__ = ["METHOD", "Cfl", "SplitClusters", "bipartition", "cosines", "place_returning"]
+__all__ = [
+    "CflSettings",
+    "METHOD",
+    "Cfl",
+    "SplitClusters",
+    "bipartition",
+    "cosines",
+    "place_returning",
+]
 
 CLUSTER = "cfl-cluster"
 """Cluster of each client, (N,) int64."""
 FEWEST_TO_SPLIT = 3
-"""Members that a cluster must have to be split, as in the authors' code."""
+"""Clients that a cluster must have to be split, as in the authors' code."""
 LAST_TO_SPLIT = 2**51
-"""Clusters beyond this number are not split: numbers must stay exact as float64."""
+"""Clusters with larger numbers are not split, so that numbers stay exact as float64."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CflSettings:
+    """CFL: a cluster is split in two if the steps of its clients disagree.
+
+    The authors' thresholds, 0.4 and 1.6, are norms of steps of their networks; these are ratios.
+    """
+
+    cfl_stationary: float = 0.25
+    """A cluster may be split if its mean step is shorter than this times its longest step. The
+    authors' eps1 and eps2 give 0.4 / 1.6."""
+    cfl_moving: float = 0.1
+    """It must also have a step longer than this times the longest path of Adam."""
+    cfl_lr: float = 0.01
+    """Adam's learning rate."""
+    cfl_loss: LossName = "plain"
+    """Loss of the local steps; plain is the paper's."""
+
+    def __post_init__(self) -> None:
+        """Refuse values out of range."""
+        require_positive("cfl_stationary", self.cfl_stationary, zero=True)
+        require_positive("cfl_moving", self.cfl_moving, zero=True)
+        require_positive("cfl_lr", self.cfl_lr)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Cfl(TwoPhase):
-    """All steps on one prompt; the cluster's number is kept for the server with each client."""
+    """All steps on one prompt; each client carries the number of its cluster for the server."""
 
-    def begin(self, bench: Bench, state: PromptState) -> PromptState:
+    def begin(self, batch: ClientBatch, state: PromptState) -> PromptState:
         """Put all clients into one cluster."""
         count, device = state.num_clients, state.shared_NTW.device
         return state.replace(extra={CLUSTER: torch.zeros(count, dtype=torch.int64, device=device)})
 
     def sent(self, state: PromptState) -> Mapping[str, FloatArray]:
-        """Bring the cluster's number, which the server knows."""
+        """Send the cluster's number, which the server knows."""
         return {"cluster": state.extra[CLUSTER].double().cpu().numpy()}
 
 
@@ -71,10 +104,10 @@ def bipartition(cosine_nn: FloatArray) -> IntArray:
 
 
 def place_returning(cluster_n: IntArray, step_nM: FloatArray) -> IntArray:
-    """Place clients that were away when their cluster was split.
+    """Assign clients that were away when their cluster was split.
 
-    Each goes to that part of its old cluster whose members' mean step, this round, is nearest to
-    its own by cosine. Where no member of any part is present, it stays where it was.
+    Each goes to the part of its old cluster whose mean step of this round is nearest to its own by
+    cosine. If no client of any part is present, it keeps its cluster.
     """
     placed_n = cluster_n.copy()
     for old in np.unique(cluster_n):
@@ -89,7 +122,7 @@ def place_returning(cluster_n: IntArray, step_nM: FloatArray) -> IntArray:
 
 
 def _lies_below(part: int, cluster: int) -> bool:
-    """Tell whether one cluster came of another by splitting."""
+    """Tell whether one cluster is a part of another."""
     while part > cluster:
         part = (part - 1) // 2
         if part == cluster:
@@ -99,17 +132,17 @@ def _lies_below(part: int, cluster: int) -> bool:
 
 @dataclass(frozen=True, kw_only=True)
 class SplitClusters:
-    """Split clusters that are stationary while their members are not; average inside clusters."""
+    """Split stationary clusters whose clients still move; average inside clusters."""
 
     stationary: float
-    """Split when |mean step| < this x the longest step ..."""
+    """Split if |mean step| < this x the longest step ..."""
     moving: float
     """... and the longest step > this x `reach` x sqrt(M)."""
     reach: float
-    """The farthest that Adam moves one number in a round: rate x steps."""
+    """The longest path of one number under Adam in a round: rate x steps."""
 
-    def __call__(self, contribution: Contribution) -> Outcome:
-        """Place, split, and give each participant its cluster's mean."""
+    def __call__(self, contribution: Contribution) -> ExchangeResult:
+        """Assign, split, and give each participant its cluster's mean."""
         step_nM = contribution.update_nM - contribution.before_nM
         cluster_n = place_returning(contribution.sent["cluster"].astype(np.int64), step_nM)
         for cluster in np.unique(cluster_n):
@@ -122,7 +155,7 @@ class SplitClusters:
             own = cluster_n == cluster
             update_nM[own] = contribution.update_nM[own].mean(axis=0)
         size = update_nM.shape[1]
-        return Outcome(
+        return ExchangeResult(
             clients_r=contribution.clients_n,
             update_rM=update_nM,
             given={CLUSTER: cluster_n.astype(np.float64)},
@@ -132,7 +165,7 @@ class SplitClusters:
         )
 
     def must_split(self, step_mM: FloatArray) -> bool:
-        """Tell whether a cluster is stationary as a whole while its members still move."""
+        """Tell whether a cluster is stationary as a whole while its clients still move."""
         mean_norm = float(np.linalg.norm(step_mM.mean(axis=0)))
         longest = float(np.linalg.norm(step_mM, axis=1).max())
         farthest = self.reach * np.sqrt(step_mM.shape[1])
@@ -143,18 +176,19 @@ class SplitClusters:
         )
 
 
-def trainer(config: RunConfig, seeds: Seeds) -> Cfl:
+def trainer(settings: MethodSettings[CflSettings], seeds: Seeds) -> Cfl:
     """Make the trainer of a run's settings."""
-    return Cfl(plan=one_prompt(config.training, lr=config.cfl.cfl_lr, loss=config.cfl.cfl_loss))
+    own = settings.own
+    return Cfl(plan=one_prompt(settings.training, lr=own.cfl_lr, loss=own.cfl_loss))
 
 
-def begin(setting: Setting) -> SplitClusters:
+def begin(context: MethodContext[CflSettings]) -> SplitClusters:
     """Take the thresholds from the settings."""
-    settings = setting.config.cfl
+    own = context.settings.own
     return SplitClusters(
-        stationary=settings.cfl_stationary,
-        moving=settings.cfl_moving,
-        reach=settings.cfl_lr * setting.config.training.local_steps,
+        stationary=own.cfl_stationary,
+        moving=own.cfl_moving,
+        reach=own.cfl_lr * context.settings.training.local_steps,
     )
 
 
@@ -168,6 +202,7 @@ METHOD = Method(
         privacy="none: the server sees every prompt and forms the clusters",
         source="CFL (Sattler et al., IEEE TNNLS 2021) on prompts, thresholds relative",
     ),
+    settings=CflSettings,
     trainer=trainer,
     begin=begin,
 )

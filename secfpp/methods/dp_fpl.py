@@ -1,10 +1,10 @@
 """DP-FPL: a global and a local prompt under record-level differential privacy.
 
-The prompt of client i is p_G + p_L,i. In every step the local one is factorised afresh into
-u v + r, and gradients are taken of p_G, u and v, image by image; each image's are clipped as one
-vector. The server adds noise to the sum over clients of the gradients of p_G, each client to the
-sums of its own u and v; r has no gradient, and p_L,i moves by what equation 4 makes of those of u
-and v.
+The prompt of client i is p_G + p_L,i. Every step factorises the local one again into u v + r, and
+takes gradients of p_G, u and v for each image. The three gradients of an image are clipped as one
+vector. The server adds noise to the sum over clients of the gradients of p_G; each client adds
+noise to the sums of its own u and v. The residual r has no gradient: p_L,i moves by equation 4,
+from the gradients of u and v.
 
 Shape letters: n clients at work, N clients, B images of a client (padded), S images sampled in a
 step by all of them, T context tokens, W width of the text tower, M = T W, K rank.
@@ -18,13 +18,20 @@ from functools import lru_cache
 import numpy as np
 import torch
 
-from secfpp.config.methods import DpFplConfig
+from secfpp.config.checks import require, require_positive
 from secfpp.config.privacy import PrivacyConfig
-from secfpp.config.run import RunConfig
 from secfpp.errors import RunError
 from secfpp.learning.losses import Shards
 from secfpp.learning.prompts import FloatArray, PromptState
-from secfpp.methods.interface import Bench, Card, Contribution, Method, Outcome, Setting
+from secfpp.methods.interface import (
+    Card,
+    ClientBatch,
+    Contribution,
+    ExchangeResult,
+    Method,
+    MethodContext,
+    MethodSettings,
+)
 from secfpp.methods.shared.averaging import broadcast, bytes_of
 from secfpp.methods.shared.low_rank import Factors, factorise, implied_gradient
 from secfpp.methods.shared.trainers import cosine_logits
@@ -34,12 +41,41 @@ from secfpp.privacy.per_image import clip_jointly, image_gradients
 from secfpp.privacy.statement import PrivacyStatement
 from secfpp.seeds import Seeds
 
-__all__ = ["METHOD", "Broadcast", "ClippedSums", "DpFpl", "paper_epsilon"]
+__all__ = ["DpFplSettings", "METHOD", "Broadcast", "ClippedSums", "DpFpl", "paper_epsilon"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class DpFplSettings:
+    """DP-FPL: a global and a local prompt under noise, with low-rank gradients of the local one."""
+
+    dpfpl_rank: int = 4
+    """Rank of the gradients of P_L. A rank of the prompt's tokens or width is no restriction. The
+    default has 4 for 8 tokens; the paper has 8 for 16."""
+    dpfpl_sample_rate: float = 0.125
+    """Probability with which an image is in a step's sample (the paper: batches of 32)."""
+    dpfpl_clip: float = 1.0
+    """Bound on the joint L2 norm of one image's gradients of P_G, u and v. The paper bounds each
+    part of a batch's mean by 10."""
+    dpfpl_lr_shared: float = 0.05
+    """Rate of gradient descent on P_G (the paper: 1e-4)."""
+    dpfpl_lr_local: float = 0.003
+    """Rate of gradient descent on P_L (the paper: 1e-4)."""
+    dpfpl_start: float = 0.02
+    """Standard deviation of the entries of P_L at the start, as in the authors' code."""
+
+    def __post_init__(self) -> None:
+        """Refuse values out of range."""
+        require(self.dpfpl_rank >= 1, "dpfpl_rank", self.dpfpl_rank, "at least 1")
+        rate = self.dpfpl_sample_rate
+        require(0 < rate <= 1, "dpfpl_sample_rate", rate, "above 0, at most 1")
+        for name in ("dpfpl_clip", "dpfpl_lr_shared", "dpfpl_start"):
+            require_positive(name, getattr(self, name))
+        require_positive("dpfpl_lr_local", self.dpfpl_lr_local, zero=True)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ClippedSums:
-    """Sums over a step's batch of clipped gradients, before any noise; float64."""
+    """Sums of clipped gradients over a step's sample, before any noise; float64."""
 
     shared_TW: torch.Tensor
     """Of p_G, over the images of all clients."""
@@ -50,7 +86,7 @@ class ClippedSums:
     loss_n: torch.Tensor
     """Sum of the losses of each client's images."""
     count_n: torch.Tensor
-    """How many images each client drew."""
+    """Number of images that each client drew."""
 
     def noised(self, stddev: float) -> "ClippedSums":
         """Add independent Gaussian noise to every number that is released."""
@@ -66,90 +102,80 @@ class ClippedSums:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class DpFpl:
-    """Noised gradient descent of all clients in step: they exchange a gradient in every step.
+    """Noised gradient descent; all clients exchange a gradient in every step.
 
-    Poisson samples and noise come from the operating system, so two runs agree in distribution.
+    Poisson samples and noise come from the operating system, so two runs agree in distribution
+    only.
     """
 
     steps: int
     """Steps a round."""
     rounds: int
     images_per_client: int
-    """Public size of a client's data; by it, and not by what was drawn, sums become means."""
-    settings: DpFplConfig
+    """Public number of images of a client. Sums are divided by it, not by the size of the
+    sample."""
+    settings: DpFplSettings
     privacy: PrivacyConfig
     seeds: Seeds
     needs_patches: bool = False
 
-    def begin(self, bench: Bench, state: PromptState) -> PromptState:
-        """Start every local prompt at random: without length it would have no directions."""
+    def begin(self, batch: ClientBatch, state: PromptState) -> PromptState:
+        """Start every local prompt at random: a prompt of zeros would have no directions."""
         shape = state.local_NTW.shape
         start = torch.randn(shape, generator=self.seeds.torch("dp-fpl start"))
         return state.replace(local_NTW=self.settings.dpfpl_start * start.to(state.local_NTW))
 
-    def shared(self, bench: Bench, state: PromptState) -> tuple[PromptState, torch.Tensor]:
-        """Take all steps of a round; p_G stays the same for all participants."""
+    def shared(self, batch: ClientBatch, state: PromptState) -> tuple[PromptState, torch.Tensor]:
+        """Take all steps of a round; all participants have the same p_G."""
         said = calibrate(self.privacy, self.settings, self.steps * self.rounds)
         stddev = said.noise_multiplier * said.sensitivity
         shared_TW, local_nTW = state.shared_NTW[0], state.local_NTW
-        start_snWK = self._directions(bench, local_nTW)
+        start_snWK = self._directions(batch, local_nTW)
         loss_n, count_n = torch.zeros(2, len(local_nTW), device=local_nTW.device).unbind()
         for step in range(self.steps):
-            bench.pulse()
+            batch.heartbeat()
             factors = factorise(local_nTW, start_snWK[step])
-            sums = self.sums(bench, shared_TW + local_nTW, factors, self.draw(bench.shards))
+            sums = self.sums(batch, shared_TW + local_nTW, factors, self.draw(batch.shards))
             loss_n, count_n = loss_n + sums.loss_n, count_n + sums.count_n
             shared_TW, local_nTW = self.descend(shared_TW, local_nTW, factors, sums.noised(stddev))
-            _check_finite(local_nTW, bench, step)
+            _check_finite(local_nTW, batch, step)
         moved = state.replace(
             shared_NTW=shared_TW.expand_as(state.shared_NTW).clone(), local_NTW=local_nTW
         )
         return moved, loss_n / count_n.clamp(min=1)
 
-    def local(self, bench: Bench, state: PromptState) -> tuple[PromptState, torch.Tensor]:
-        """Nothing is left to do after the exchange."""
+    def local(self, batch: ClientBatch, state: PromptState) -> tuple[PromptState, torch.Tensor]:
+        """Do nothing after the exchange."""
         return state, torch.zeros(len(state.local_NTW), device=state.local_NTW.device)
 
     def sent(self, state: PromptState) -> Mapping[str, FloatArray]:
         """Send nothing besides the gradients of p_G, step by step."""
         return {}
 
-    def logits(self, bench: Bench, state: PromptState, images: Shards) -> torch.Tensor:
+    def logits(self, batch: ClientBatch, state: PromptState, images: Shards) -> torch.Tensor:
         """Classify by the text features under p_G + p_L."""
-        return cosine_logits(bench, bench.tower(state.prompts()), images)
+        return cosine_logits(batch, batch.tower(state.prompts()), images)
 
     def draw(self, shards: Shards) -> torch.Tensor:
-        """Draw a step's batch, bool (n, B): every image by itself, nobody knows which."""
+        """Draw a step's sample, bool (n, B): each image independently and in secret."""
         drawn_nB = poisson_sample(shards.mask_NB.cpu().numpy(), self.settings.dpfpl_sample_rate)
         return torch.from_numpy(drawn_nB).to(shards.mask_NB.device)
 
     def sums(
-        self, bench: Bench, prompt_nTW: torch.Tensor, factors: Factors, drawn_nB: torch.Tensor
+        self, batch: ClientBatch, prompt_nTW: torch.Tensor, factors: Factors, drawn_nB: torch.Tensor
     ) -> ClippedSums:
-        """Clip every drawn image's gradients of p_G, u and v as one vector, and sum them.
+        """Clip the gradients of p_G, u and v of every image in the sample as one vector; sum them.
 
-        Parameters
-        ----------
-        bench : Bench
-        prompt_nTW : Tensor of float32, (n, T, W)
-            p_G + u v + r of each client.
-        factors : Factors
-            Of the n local prompts.
-        drawn_nB : Tensor of bool, (n, B)
-            The batch.
-
-        Returns
-        -------
-        ClippedSums
-            An image moves all three sums, joined, by `dpfpl_clip` at most.
+        An image moves all three sums, joined, by `dpfpl_clip` at most. `prompt_nTW` is p_G + u v
+        + r of each client, `drawn_nB` the step's sample.
         """
         owner_S, image_S = drawn_nB.nonzero(as_tuple=True)
         grad_STW, loss_S = image_gradients(
-            bench.tower,
+            batch.tower,
             prompt_nTW[owner_S],
-            bench.shards.features_NBE[owner_S, image_S],
-            bench.shards.labels_NB[owner_S, image_S],
-            bench.logit_scale,
+            batch.shards.features_NBE[owner_S, image_S],
+            batch.shards.labels_NB[owner_S, image_S],
+            batch.logit_scale,
         )
         grad_u_STK = grad_STW @ factors.v_NKW[owner_S].transpose(1, 2)
         grad_v_SKW = factors.u_NTK[owner_S].transpose(1, 2) @ grad_STW
@@ -174,7 +200,7 @@ class DpFpl:
         factors: Factors,
         sums: ClippedSums,
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Take one step on p_G and every p_L, out of sums that have their noise."""
+        """Take one step on p_G and every p_L from noised sums."""
         expected = self.settings.dpfpl_sample_rate * self.images_per_client
         grad_TW = sums.shared_TW / (expected * len(local_nTW))
         in_double = Factors(
@@ -187,31 +213,31 @@ class DpFpl:
         moved_nTW = local_nTW.double() - self.settings.dpfpl_lr_local * grad_nTW
         return moved_TW.to(shared_TW), moved_nTW.to(local_nTW)
 
-    def _directions(self, bench: Bench, local_nTW: torch.Tensor) -> torch.Tensor:
-        """Draw where the power method starts in each step of a round, (steps, n, W, K)."""
+    def _directions(self, batch: ClientBatch, local_nTW: torch.Tensor) -> torch.Tensor:
+        """Draw the start of the power method for each step of a round, (steps, n, W, K)."""
         _, tokens, width = local_nTW.shape
         shape = (self.steps, width, min(self.settings.dpfpl_rank, tokens, width))
         drawn = [
             torch.randn(
                 shape,
                 generator=self.seeds.torch(
-                    f"dp-fpl directions of client {client} in round {bench.round_index}"
+                    f"dp-fpl directions of client {client} in round {batch.round_index}"
                 ),
             )
-            for client in bench.clients_n
+            for client in batch.clients_n
         ]
         return torch.stack(drawn, dim=1).to(local_nTW)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Broadcast:
-    """Give p_G, which all participants hold alike, to those that sat the round out, too."""
+    """Give p_G, which all participants share, also to the other clients."""
 
     steps: int
-    """Exchanges of a gradient of p_G behind it."""
+    """Exchanges of a gradient of p_G in a round."""
 
-    def __call__(self, contribution: Contribution) -> Outcome:
-        """Count what the steps of the round sent: a gradient up and one down in each."""
+    def __call__(self, contribution: Contribution) -> ExchangeResult:
+        """Count the bytes of the steps: each sends a gradient up and one down."""
         update_M = contribution.update_nM[0]
         numbers = self.steps * len(update_M)
         return replace(broadcast(contribution, update_M), bytes_client=bytes_of(numbers, numbers))
@@ -220,16 +246,18 @@ class Broadcast:
 def paper_epsilon(noise_multiplier: float, compositions: int, delta: float) -> float:
     """Return epsilon by the authors' formula, sigma = sqrt(T ln(1 / delta)) / epsilon.
 
-    Theorem 3.3 with its constants, which the paper leaves open, set to 1 as in the authors' code;
-    sigma is the noise's standard deviation over the sensitivity. It counts every step in full
-    (no sampling), and local and global noise apart from one another.
+    Theorem 3.3 with its open constants set to 1, as in the authors' code. Sigma is the standard
+    deviation of the noise over the sensitivity. The formula has no amplification by sampling, and
+    it counts local and global noise separately.
     """
     return math.sqrt(compositions * math.log(1 / delta)) / noise_multiplier
 
 
 @lru_cache(maxsize=8)
-def calibrate(privacy: PrivacyConfig, settings: DpFplConfig, compositions: int) -> PrivacyStatement:
-    """Say what the run guarantees; calibrated once a budget, not once a seed."""
+def calibrate(
+    privacy: PrivacyConfig, settings: DpFplSettings, compositions: int
+) -> PrivacyStatement:
+    """State the guarantee of a run; calibrated once for each budget."""
     said = calibrate_gaussian(
         privacy,
         compositions,
@@ -240,7 +268,7 @@ def calibrate(privacy: PrivacyConfig, settings: DpFplConfig, compositions: int) 
         said,
         unit="record: one training image of one client, in all steps",
         neighbours="one training image of one client is added or removed",
-        sampling=f"each image is in a step's batch with probability {said.sample_rate:g}, drawn "
+        sampling=f"each image is in a step's sample with probability {said.sample_rate:g}, drawn "
         "from the operating system's randomness, in secret",
         covers="every p_G that is released and every client's p_L together, that is the prompts "
         "behind a prompt service",
@@ -250,35 +278,34 @@ def calibrate(privacy: PrivacyConfig, settings: DpFplConfig, compositions: int) 
     )
 
 
-def trainer(config: RunConfig, seeds: Seeds) -> DpFpl:
+def trainer(settings: MethodSettings[DpFplSettings], seeds: Seeds) -> DpFpl:
     """Make the trainer of a run's settings."""
     return DpFpl(
-        steps=config.training.local_steps,
-        rounds=config.training.rounds,
-        images_per_client=config.partition.images_per_client,
-        settings=config.dpfpl,
-        privacy=config.privacy,
+        steps=settings.training.local_steps,
+        rounds=settings.training.rounds,
+        images_per_client=settings.images_per_client,
+        settings=settings.own,
+        privacy=settings.privacy,
         seeds=seeds,
     )
 
 
-def begin(setting: Setting) -> Broadcast:
-    """Count a round's exchanges."""
-    return Broadcast(steps=setting.config.training.local_steps)
+def begin(context: MethodContext[DpFplSettings]) -> Broadcast:
+    """Count the exchanges of a round."""
+    return Broadcast(steps=context.settings.training.local_steps)
 
 
-def statement(config: RunConfig) -> PrivacyStatement:
-    """Say what the run guarantees."""
-    return calibrate(
-        config.privacy, config.dpfpl, config.training.local_steps * config.training.rounds
-    )
+def statement(settings: MethodSettings[DpFplSettings]) -> PrivacyStatement:
+    """State the guarantee of a run."""
+    training = settings.training
+    return calibrate(settings.privacy, settings.own, training.local_steps * training.rounds)
 
 
-def _check_finite(local_nTW: torch.Tensor, bench: Bench, step: int) -> None:
-    """Stop with the client's number when a prompt is not finite."""
+def _check_finite(local_nTW: torch.Tensor, batch: ClientBatch, step: int) -> None:
+    """Raise with the client's number if a prompt is not finite."""
     bad_n = ~torch.isfinite(local_nTW).all(dim=(1, 2))
     if bool(bad_n.any()):
-        client = int(bench.clients_n[int(np.flatnonzero(bad_n.cpu().numpy())[0])])
+        client = int(batch.clients_n[int(np.flatnonzero(bad_n.cpu().numpy())[0])])
         raise RunError(
             f"the local prompt of client {client} is not finite at step {step}; lower "
             "dpfpl_lr_local and dpfpl_lr_shared"
@@ -297,6 +324,7 @@ METHOD = Method(
         source="DP-FPL (Tran et al., ICLR 2025), from the paper; its code differs, see "
         "docs/baselines.md",
     ),
+    settings=DpFplSettings,
     trainer=trainer,
     begin=begin,
     statement=statement,

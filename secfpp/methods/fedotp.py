@@ -1,11 +1,11 @@
 """FedOTP: a global and a local prompt, matched to regions of the image by optimal transport.
 
-For every image and class, the class's two text features (under the global and under the local
-prompt) ask for half of the mass gamma each, and R regions of the image have mass 1/R each to give.
-Transport at cost 1 - cosine decides which region goes to which prompt, and which stay out when
-gamma is below 1; the class's logit is CLIP's scale times sum (plan x cosine). As in the authors'
-code, prompts are an equality constraint, regions an inequality, and no gradient flows through the
-plan: with gamma = 1 the two problems are one, and Sinkhorn's iteration solves it.
+A transport problem is solved for every image and class. The class has two text features, under the
+global and under the local prompt; each demands half of the mass gamma. Each of the R regions of the
+image supplies mass 1/R. The plan at cost 1 - cosine matches regions to prompts; with gamma below 1
+some regions stay unmatched. The class's logit is CLIP's scale times sum (plan x cosine). As in the
+authors' code, demand is an equality, supply an inequality, and no gradient flows through the plan.
+With gamma = 1 both are equalities, and Sinkhorn's iteration solves the problem.
 
 Both prompts are trained together by cross-entropy. The server averages the global ones by number of
 images; a client classifies with the mean and with its own local prompt.
@@ -23,25 +23,45 @@ from typing import Final
 import torch
 from torch.nn import functional
 
-from secfpp.config.methods import FedOtpConfig
-from secfpp.config.run import RunConfig
+from secfpp.config.checks import require, require_positive
 from secfpp.errors import ConfigError
 from secfpp.learning.joint_steps import train_jointly
 from secfpp.learning.losses import Shards, image_weights
 from secfpp.learning.prompts import FloatArray, PromptState
-from secfpp.methods.fedpgp import average_by_images
-from secfpp.methods.interface import Bench, Card, Method
-from secfpp.methods.shared.one_prompt import one_prompt
+from secfpp.methods.interface import Card, ClientBatch, Method, MethodSettings
+from secfpp.methods.shared.averaging import average_by_images
+from secfpp.methods.shared.one_prompt import LossName, one_prompt
 from secfpp.methods.shared.optimal_transport import balanced_plan, partial_plan
 from secfpp.methods.shared.trainers import TwoPhase
 from secfpp.seeds import Seeds
 
-__all__ = ["METHOD", "FedOtp", "transport_logits"]
+__all__ = ["FedOtpSettings", "METHOD", "FedOtp", "transport_logits"]
 
 START_SCALE: Final = 0.02
-"""Standard deviation of what the local prompt's start differs by from the global one's: without it
-the two would stay equal. CoOp's and the authors' random start."""
-CELLS_AT_ONCE: Final = 1 << 22  # numbers of a plan that are held at once when images are classified
+"""Standard deviation of the difference of the two prompts at the start, as in CoOp and in the
+authors' code. Without it they would stay equal."""
+CELLS_AT_ONCE: Final = 1 << 22  # numbers of a plan that are in memory at once for classification
+
+
+@dataclass(frozen=True, kw_only=True)
+class FedOtpSettings:
+    """FedOTP: a global and a local prompt, matched to regions of images by optimal transport."""
+
+    fedotp_lr: float = 0.003
+    """Adam's learning rate of both prompts."""
+    fedotp_eps: float = 0.1
+    """Weight of the entropy of a transport plan; the authors use 0.1 (CIFAR) and 0.01."""
+    fedotp_mass: float = 0.8
+    """Gamma: the mass of an image's regions that the prompts take together. The authors have 0.8; 1
+    transports all."""
+    fedotp_loss: LossName = "plain"
+    """Loss of the local steps; plain is the paper's."""
+
+    def __post_init__(self) -> None:
+        """Refuse values out of range."""
+        require_positive("fedotp_lr", self.fedotp_lr)
+        require_positive("fedotp_eps", self.fedotp_eps)
+        require(0 < self.fedotp_mass <= 1, "fedotp_mass", self.fedotp_mass, "above 0, at most 1")
 
 
 def transport_logits(
@@ -65,7 +85,7 @@ def transport_logits(
     eps : float
         Weight of the entropy of a plan.
     mass : float
-        Gamma, in (0, 1]: what prompts ask for in all; regions have 1 in all.
+        Gamma, in (0, 1]: total demand of the prompts; the total supply of regions is 1.
 
     Returns
     -------
@@ -89,50 +109,50 @@ def transport_logits(
 class FedOtp(TwoPhase):
     """All steps on both prompts together, before the exchange."""
 
-    settings: FedOtpConfig
+    settings: FedOtpSettings
     seeds: Seeds
     needs_patches: bool = True
 
-    def begin(self, bench: Bench, state: PromptState) -> PromptState:
-        """Start all local prompts beside the global one, at the same place."""
+    def begin(self, batch: ClientBatch, state: PromptState) -> PromptState:
+        """Start all local prompts at the same place, beside the global one."""
         generator = self.seeds.torch("fedotp local prompt")
         noise_TW = START_SCALE * torch.randn(state.initial_TW.shape, generator=generator)
         return state.replace(
             local_NTW=noise_TW.to(state.local_NTW).expand_as(state.local_NTW).clone(),
-            extra={"fedotp-images": bench.shards.mask_NB.sum(dim=1)},
+            extra={"fedotp-images": batch.shards.mask_NB.sum(dim=1)},
         )
 
-    def shared(self, bench: Bench, state: PromptState) -> tuple[PromptState, torch.Tensor]:
+    def shared(self, batch: ClientBatch, state: PromptState) -> tuple[PromptState, torch.Tensor]:
         """Take all steps on both prompts."""
-        patches_nBRE = _regions(bench.shards)
+        patches_nBRE = _regions(batch.shards)
         trained, loss_n = train_jointly(
             {"global": state.shared_NTW, "local": state.local_NTW},
-            lambda parts: self._loss(bench, patches_nBRE, state.initial_TW, parts),
+            lambda parts: self._loss(batch, patches_nBRE, state.initial_TW, parts),
             steps=self.plan.shared.steps,
             lr=self.plan.shared.lr,
-            pulse=bench.pulse,
+            heartbeat=batch.heartbeat,
         )
         return state.replace(shared_NTW=trained["global"], local_NTW=trained["local"]), loss_n
 
-    def local(self, bench: Bench, state: PromptState) -> tuple[PromptState, torch.Tensor]:
-        """Do nothing: a client goes on with the mean and its own local prompt."""
+    def local(self, batch: ClientBatch, state: PromptState) -> tuple[PromptState, torch.Tensor]:
+        """Do nothing: a client keeps the mean and its own local prompt."""
         return state, torch.zeros(len(state.shared_NTW), device=state.shared_NTW.device)
 
     def sent(self, state: PromptState) -> Mapping[str, FloatArray]:
-        """Send how many images a client has."""
+        """Send the number of images of each client."""
         return {"images": state.extra["fedotp-images"].double().cpu().numpy()}
 
-    def logits(self, bench: Bench, state: PromptState, images: Shards) -> torch.Tensor:
-        """Classify by transport, some images of every client at a time."""
+    def logits(self, batch: ClientBatch, state: PromptState, images: Shards) -> torch.Tensor:
+        """Classify by transport, in portions of images."""
         patches_NBRE = _regions(images)
-        text_NPCE = _text(bench, state.shared_NTW, state.initial_TW + state.local_NTW)
+        text_NPCE = _text(batch, state.shared_NTW, state.initial_TW + state.local_NTW)
         cells = patches_NBRE.shape[2] * text_NPCE.shape[:3].numel()
         portions = torch.split(patches_NBRE, max(1, CELLS_AT_ONCE // cells), dim=1)
-        return torch.cat([self._score(bench, part, text_NPCE) for part in portions], dim=1)
+        return torch.cat([self._score(batch, part, text_NPCE) for part in portions], dim=1)
 
     def _loss(
         self,
-        bench: Bench,
+        batch: ClientBatch,
         patches_nBRE: torch.Tensor,
         initial_TW: torch.Tensor,
         parts: Mapping[str, torch.Tensor],
@@ -142,37 +162,37 @@ class FedOtp(TwoPhase):
         Alignment is the class-balanced mean of 1 - transported cosine of the own class per mass.
         """
         terms = self.plan.shared.terms
-        text_nPCE = _text(bench, parts["global"], initial_TW + parts["local"])
-        logits_nBC = self._score(bench, patches_nBRE, text_nPCE)
-        labels_nB = bench.shards.labels_NB
+        text_nPCE = _text(batch, parts["global"], initial_TW + parts["local"])
+        logits_nBC = self._score(batch, patches_nBRE, text_nPCE)
+        labels_nB = batch.shards.labels_NB
         surprise_nB = functional.cross_entropy(
             logits_nBC.transpose(1, 2), labels_nB, reduction="none"
         )
         num_classes = logits_nBC.shape[2]
-        weight_nB = image_weights(bench.shards, num_classes, balanced=terms.balanced)
+        weight_nB = image_weights(batch.shards, num_classes, balanced=terms.balanced)
         loss_n = (weight_nB * surprise_nB).sum(dim=1)
         if terms.alignment_weight == 0:
             return loss_n
         own_nB = logits_nBC.gather(2, labels_nB[..., None]).squeeze(2)
-        own_nB = own_nB / (bench.logit_scale * self.settings.fedotp_mass)
-        weight_nB = image_weights(bench.shards, num_classes, balanced=True)
+        own_nB = own_nB / (batch.logit_scale * self.settings.fedotp_mass)
+        weight_nB = image_weights(batch.shards, num_classes, balanced=True)
         return loss_n + terms.alignment_weight * (weight_nB * (1 - own_nB)).sum(dim=1)
 
     def _score(
-        self, bench: Bench, patches_nBRE: torch.Tensor, text_nPCE: torch.Tensor
+        self, batch: ClientBatch, patches_nBRE: torch.Tensor, text_nPCE: torch.Tensor
     ) -> torch.Tensor:
         return transport_logits(
             patches_nBRE,
             text_nPCE,
-            logit_scale=bench.logit_scale,
+            logit_scale=batch.logit_scale,
             eps=self.settings.fedotp_eps,
             mass=self.settings.fedotp_mass,
         )
 
 
-def _text(bench: Bench, *prompts_nTW: torch.Tensor) -> torch.Tensor:
+def _text(batch: ClientBatch, *prompts_nTW: torch.Tensor) -> torch.Tensor:
     """Return text features under each of a client's prompts, (n, P, C, E)."""
-    text = bench.tower(torch.cat(prompts_nTW))
+    text = batch.tower(torch.cat(prompts_nTW))
     return text.view(len(prompts_nTW), -1, *text.shape[1:]).transpose(0, 1)
 
 
@@ -185,11 +205,11 @@ def _regions(images: Shards) -> torch.Tensor:
     return images.patches_NBRE
 
 
-def trainer(config: RunConfig, seeds: Seeds) -> FedOtp:
+def trainer(settings: MethodSettings[FedOtpSettings], seeds: Seeds) -> FedOtp:
     """Make the trainer of a run's settings."""
-    settings = config.fedotp
-    plan = one_prompt(config.training, lr=settings.fedotp_lr, loss=settings.fedotp_loss)
-    return FedOtp(plan=plan, settings=settings, seeds=seeds)
+    own = settings.own
+    plan = one_prompt(settings.training, lr=own.fedotp_lr, loss=own.fedotp_loss)
+    return FedOtp(plan=plan, settings=own, seeds=seeds)
 
 
 METHOD = Method(
@@ -202,6 +222,7 @@ METHOD = Method(
         privacy="none: the server sees every global prompt",
         source="FedOTP (Li et al., CVPR 2024), by Adam; docs/baselines.md says what regions are",
     ),
+    settings=FedOtpSettings,
     trainer=trainer,
-    begin=lambda setting: average_by_images,
+    begin=lambda context: average_by_images,
 )

@@ -1,8 +1,8 @@
-"""IFCA: the server holds k prompts, every client trains the one that fits its images best.
+"""IFCA: the server holds k prompts; every client trains the one that fits its images best.
 
-Each round the server sends all k prompts; a client picks the one with the lowest loss on its own
-training images and spends all its steps on it; the server averages what comes back by choice. A
-prompt that nobody chose stays as it is.
+In each round the server sends all k prompts. A client chooses the prompt with the lowest loss on
+its own training images and spends all its steps on it. The server averages the trained prompts by
+choice. A prompt that no client chose is kept.
 
 Shape letters: n clients at work, r receivers, N clients, K prompts, T context tokens, W width of
 the text tower, M = T W, C classes.
@@ -14,35 +14,60 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from secfpp.config.run import RunConfig
+from secfpp.config.checks import require_positive
+from secfpp.config.clustering import ClusteringConfig
 from secfpp.learning.losses import Shards, prompt_loss
 from secfpp.learning.prompts import FloatArray, PromptState
-from secfpp.methods.interface import Bench, Card, Contribution, Method, Outcome
+from secfpp.methods.interface import (
+    Card,
+    ClientBatch,
+    Contribution,
+    ExchangeResult,
+    Method,
+    MethodSettings,
+)
 from secfpp.methods.shared.averaging import bytes_of
-from secfpp.methods.shared.one_prompt import one_prompt
+from secfpp.methods.shared.one_prompt import LossName, one_prompt
 from secfpp.methods.shared.trainers import TwoPhase, cosine_logits
 from secfpp.seeds import Seeds
 
-__all__ = ["METHOD", "Ifca", "average_by_choice", "num_prompts"]
+__all__ = ["IfcaSettings", "METHOD", "Ifca", "average_by_choice", "num_prompts"]
 
 HELD = "ifca-prompts"
-"""The server's prompts less the public start, (N, K, T, W): every client has the same, for the
-server sends them to all."""
+"""The server's prompts minus the public start, (N, K, T, W). All rows are equal, because the server
+sends the prompts to all clients."""
 CHOICE = "ifca-choice"
-"""Which of them each client trained last, (N,) int64."""
+"""The prompt that each client trained last, (N,) int64."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class IfcaSettings:
+    """IFCA: k prompts at the server; each client trains the one with the lowest loss."""
+
+    ifca_start: float = 0.02
+    """Standard deviation of the k prompts at the start, around the public start."""
+    ifca_lr: float = 0.005
+    """Adam's learning rate."""
+    ifca_loss: LossName = "balanced"
+    """Loss by which clients choose and train; plain is the paper's."""
+
+    def __post_init__(self) -> None:
+        """Refuse values out of range."""
+        require_positive("ifca_start", self.ifca_start, zero=True)
+        require_positive("ifca_lr", self.ifca_lr)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Ifca(TwoPhase):
-    """Choose, then spend all steps on what was chosen; choose anew to classify."""
+    """Choose a prompt and spend all steps on it; choose again to classify."""
 
     k: int
     """Prompts at the server."""
     start_scale: float
-    """Standard deviation of the start of each, around the public start."""
+    """Standard deviation of each at the start, around the public start."""
     seeds: Seeds
 
-    def begin(self, bench: Bench, state: PromptState) -> PromptState:
+    def begin(self, batch: ClientBatch, state: PromptState) -> PromptState:
         """Draw the server's prompts and give them to all clients."""
         count, tokens, width = state.shared_NTW.shape
         generator = self.seeds.torch("ifca prompts")
@@ -55,41 +80,41 @@ class Ifca(TwoPhase):
             }
         )
 
-    def shared(self, bench: Bench, state: PromptState) -> tuple[PromptState, torch.Tensor]:
+    def shared(self, batch: ClientBatch, state: PromptState) -> tuple[PromptState, torch.Tensor]:
         """Choose a prompt and train it."""
-        choice_n = self.choose(bench, state)
+        choice_n = self.choose(batch, state)
         chosen = state.replace(
             shared_NTW=_held(state)[choice_n], extra={**state.extra, CHOICE: choice_n}
         )
-        return super().shared(bench, chosen)
+        return super().shared(batch, chosen)
 
-    def local(self, bench: Bench, state: PromptState) -> tuple[PromptState, torch.Tensor]:
+    def local(self, batch: ClientBatch, state: PromptState) -> tuple[PromptState, torch.Tensor]:
         """Take the best of the new prompts as the client's own."""
-        own = state.replace(shared_NTW=_held(state)[self.choose(bench, state)])
-        return super().local(bench, own)
+        own = state.replace(shared_NTW=_held(state)[self.choose(batch, state)])
+        return super().local(batch, own)
 
     def sent(self, state: PromptState) -> Mapping[str, FloatArray]:
-        """Send the choice; the server's own prompts go along, for it keeps none elsewhere."""
+        """Send the choice, and the server's prompts, which the state of clients holds for it."""
         return {
             "choice": state.extra[CHOICE].double().cpu().numpy(),
             "held": state.extra[HELD].double().flatten(1).cpu().numpy(),
         }
 
-    def logits(self, bench: Bench, state: PromptState, images: Shards) -> torch.Tensor:
+    def logits(self, batch: ClientBatch, state: PromptState, images: Shards) -> torch.Tensor:
         """Classify by the prompt that fits the client's training images best."""
-        text_KCE = bench.tower(_held(state))
-        return cosine_logits(bench, text_KCE[self.choose(bench, state)], images)
+        text_KCE = batch.tower(_held(state))
+        return cosine_logits(batch, text_KCE[self.choose(batch, state)], images)
 
     @torch.no_grad()
-    def choose(self, bench: Bench, state: PromptState) -> torch.Tensor:
+    def choose(self, batch: ClientBatch, state: PromptState) -> torch.Tensor:
         """Return the prompt with the lowest loss on each client's training images, (n,) int64."""
-        text_KCE = bench.tower(_held(state))
-        count = len(bench.clients_n)
+        text_KCE = batch.tower(_held(state))
+        count = len(batch.clients_n)
         losses = [
             prompt_loss(
                 text_CE.expand(count, -1, -1),
-                bench.shards,
-                bench.logit_scale,
+                batch.shards,
+                batch.logit_scale,
                 self.plan.shared.terms,
             )
             for text_CE in text_KCE
@@ -98,16 +123,15 @@ class Ifca(TwoPhase):
 
 
 def _held(state: PromptState) -> torch.Tensor:
-    """Return the server's prompts, (K, T, W): those of the first row, for all rows are alike."""
+    """Return the server's prompts, (K, T, W), from the first row; all rows are equal."""
     held_KTW: torch.Tensor = state.initial_TW + state.extra[HELD][0]
     return held_KTW
 
 
-def average_by_choice(contribution: Contribution) -> Outcome:
+def average_by_choice(contribution: Contribution) -> ExchangeResult:
     """Average prompts by choice and send all of them to all clients.
 
-    A client that sat the round out has made no choice: P_G is the first prompt for it, until it
-    chooses.
+    A client that was away has made no choice; its P_G is the first prompt until it chooses.
     """
     choice_n = contribution.sent["choice"].astype(np.int64)
     size = contribution.update_nM.shape[1]
@@ -116,7 +140,7 @@ def average_by_choice(contribution: Contribution) -> Outcome:
         held_KM[j] = contribution.update_nM[choice_n == j].mean(axis=0)
     newest_N = np.zeros(contribution.num_clients, dtype=np.int64)
     newest_N[contribution.clients_n] = choice_n
-    return Outcome(
+    return ExchangeResult(
         clients_r=np.arange(contribution.num_clients, dtype=np.int64),
         update_rM=held_KM[newest_N],
         given={HELD: np.tile(held_KM.reshape(1, -1), (contribution.num_clients, 1))},
@@ -126,18 +150,18 @@ def average_by_choice(contribution: Contribution) -> Outcome:
     )
 
 
-def num_prompts(config: RunConfig) -> int:
-    """Return k, which IFCA must be told: `clustering.k`, or `k_max` where none is given."""
-    return config.clustering.k or config.clustering.k_max
+def num_prompts(clustering: ClusteringConfig) -> int:
+    """Return k: `clustering.k`, or `k_max` if that is None."""
+    return clustering.k or clustering.k_max
 
 
-def trainer(config: RunConfig, seeds: Seeds) -> Ifca:
+def trainer(settings: MethodSettings[IfcaSettings], seeds: Seeds) -> Ifca:
     """Make the trainer of a run's settings."""
-    settings = config.ifca
+    own = settings.own
     return Ifca(
-        plan=one_prompt(config.training, lr=settings.ifca_lr, loss=settings.ifca_loss),
-        k=num_prompts(config),
-        start_scale=settings.ifca_start,
+        plan=one_prompt(settings.training, lr=own.ifca_lr, loss=own.ifca_loss),
+        k=num_prompts(settings.clustering),
+        start_scale=own.ifca_start,
         seeds=seeds,
     )
 
@@ -147,11 +171,12 @@ METHOD = Method(
         name="ifca",
         title="IFCA",
         sends="its choice and its prompt, in the clear, to the server",
-        gets="all k prompts, each the mean of those who chose it",
+        gets="all k prompts, each the mean of the clients that chose it",
         keeps="its images",
         privacy="none: the server sees every prompt and choice, every client all k prompts",
         source="IFCA (Ghosh et al., NeurIPS 2020) on prompts",
     ),
+    settings=IfcaSettings,
     trainer=trainer,
-    begin=lambda setting: average_by_choice,
+    begin=lambda context: average_by_choice,
 )

@@ -1,4 +1,4 @@
-"""What every method is: what a client sends, what it gets, what it keeps.
+"""The interface of all methods: what a client sends, gets and keeps.
 
 Shape letters: n participants, r receivers, N clients, B images of a client (padded), C classes, D
 dimensions of a descriptor, M numbers of a shared prompt.
@@ -6,7 +6,7 @@ dimensions of a descriptor, M numbers of a shared prompt.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -14,35 +14,41 @@ import torch
 
 from mpc.jobs.result import LedgerEntry, Session
 from mpc.traffic import NO_TRAFFIC, Traffic
-from secfpp.config.run import MethodName, RunConfig
-from secfpp.learning.losses import LossTerms, Shards
+from secfpp.config.clustering import ClusteringConfig
+from secfpp.config.privacy import PrivacyConfig
+from secfpp.config.training import TrainingConfig
+from secfpp.learning.losses import Shards
 from secfpp.learning.prompts import FloatArray, PromptState
-from secfpp.learning.training import TextTower
+from secfpp.learning.training import LocalSteps, TextTower
 from secfpp.privacy.statement import PrivacyStatement
 from secfpp.seeds import Seeds
 
 __all__ = [
-    "Bench",
+    "AnyMethod",
+    "ClientBatch",
     "Card",
     "Contribution",
     "Exchange",
     "IntArray",
     "Method",
-    "Outcome",
+    "MethodContext",
+    "MethodSettings",
+    "NoSettings",
+    "ExchangeResult",
     "RoundPlan",
-    "Setting",
-    "TrainedSteps",
     "Trainer",
 ]
 
 IntArray = npt.NDArray[np.int64]
+OwnT = TypeVar("OwnT")
+"""Settings of one method alone."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Card:
-    """A method in words, for `secfpp methods` and the report."""
+    """A description of a method, for `secfpp methods` and the report."""
 
-    name: MethodName
+    name: str
     title: str
     sends: str
     """What leaves a client in a round, and who sees it."""
@@ -51,33 +57,21 @@ class Card:
     keeps: str
     """What never leaves it."""
     privacy: str
-    """What hides its update, and from whom."""
+    """What hides the client's update, and from whom."""
     source: str
-    """Paper, or what it is for."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class TrainedSteps:
-    """Local steps on one part of the prompt."""
-
-    steps: int
-    """Steps a round; 0 leaves the part as it is."""
-    lr: float
-    """Adam's learning rate."""
-    terms: LossTerms
-    """The loss."""
+    """The paper, or the purpose."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class RoundPlan:
     """Local work of one round: steps on P_G, the exchange, steps on P_L."""
 
-    shared: TrainedSteps
+    shared: LocalSteps
     """On P_G, before the exchange."""
-    local: TrainedSteps
+    local: LocalSteps
     """On P_L, after it."""
     local_memory: float = 1.0
-    """What P_L keeps of itself before its steps."""
+    """Factor on P_L before its steps."""
 
     @property
     def steps(self) -> int:
@@ -87,69 +81,71 @@ class RoundPlan:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Contribution:
-    """What the participants of one round bring to the exchange, one row each."""
+    """The input of the exchange: one row for each participant of the round."""
 
     round_index: int
     """0, 1, ..."""
     clients_n: IntArray
-    """Which clients take part, ascending."""
+    """Participants, ascending."""
     num_clients: int
     """Clients N of the federation."""
     descriptor_nD: FloatArray
     """Unit-norm descriptors."""
     before_nM: FloatArray
-    """P_G less the public start, before the local steps."""
+    """P_G minus the public start, before the local steps."""
     update_nM: FloatArray
-    """P_G less the public start, after them."""
+    """P_G minus the public start, after the local steps."""
     sent: Mapping[str, FloatArray] = field(default_factory=dict)
-    """What else a method's clients send, by name: one row a participant."""
+    """Further values that clients of a method send, by name: one row for each participant."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Outcome:
-    """What comes back from the exchange."""
+class ExchangeResult:
+    """The result of the exchange."""
 
     clients_r: IntArray
-    """Clients that receive something."""
+    """Clients that receive a new P_G."""
     update_rM: FloatArray
-    """Their new P_G less the public start."""
+    """Their new P_G minus the public start."""
     given: Mapping[str, FloatArray] = field(default_factory=dict)
-    """What else they receive, by name in `PromptState.extra`: one row a receiver."""
+    """Further values for `PromptState.extra`, by name: one row for each receiver."""
     bytes_client: int = 0
-    """Sent and received by one client, where no protocol counts its own traffic."""
+    """Bytes that one client sends and receives, if no protocol counts its own traffic."""
     k: int | None = None
-    """Groups that were formed, where there are groups."""
+    """Number of clusters; None for a method without clusters."""
+    clusters_descriptors: bool = False
+    """Whether these are clusters of the descriptors."""
     labels_n: IntArray | None = None
-    """Group of each participant, if the policy opens it."""
+    """Cluster of each participant, if the policy opens it."""
     ledger: tuple[LedgerEntry, ...] = ()
     """Who learned what."""
     traffic: Traffic = NO_TRAFFIC
-    """What it cost."""
+    """Rounds, bytes and seconds."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Bench:
-    """What some clients work with: the frozen tower, and their own images."""
+class ClientBatch:
+    """Some clients that work together in one batch: their images and the frozen tower."""
 
     tower: TextTower
     """Frozen text tower with the class names behind the context."""
     logit_scale: float
     """CLIP's inverse temperature."""
     shards: Shards
-    """Training images of the n clients at work."""
+    """Training images of the n clients."""
     clients_n: IntArray
-    """Which clients they are."""
+    """Numbers of the clients."""
     round_index: int
     """0, 1, ..."""
-    pulse: Callable[[], None] = lambda: None
-    """Called before each local step: raises when going on is of no use."""
+    heartbeat: Callable[[], None] = lambda: None
+    """Called before each local step; raises if a computing party has died."""
 
 
 class Trainer(Protocol):
-    """Local work of a method and how its clients classify; see `secfpp.methods.shared.trainers`.
+    """Local work of a method, and how its clients classify; see `secfpp.methods.shared.trainers`.
 
-    States have a row for each of the n clients on the bench; row i of what comes back depends on
-    row i alone, unless the method's card says what clients exchange in between.
+    States have a row for each of the n clients of the batch. Row i of a result depends on row i
+    alone, unless the method's card says that clients exchange values between steps.
     """
 
     @property
@@ -158,51 +154,87 @@ class Trainer(Protocol):
 
     @property
     def needs_patches(self) -> bool:
-        """Whether it looks at regions of images."""
+        """Whether the method uses regions of images."""
 
-    def begin(self, bench: Bench, state: PromptState) -> PromptState:
-        """Before the first round: add what the method keeps with every client."""
+    def begin(self, batch: ClientBatch, state: PromptState) -> PromptState:
+        """Add what the method keeps for every client; called before the first round."""
 
-    def shared(self, bench: Bench, state: PromptState) -> tuple[PromptState, torch.Tensor]:
-        """Work before the exchange; with the loss of each client, (n,) float32."""
+    def shared(self, batch: ClientBatch, state: PromptState) -> tuple[PromptState, torch.Tensor]:
+        """Work before the exchange; also return the loss of each client, (n,) float32."""
 
-    def local(self, bench: Bench, state: PromptState) -> tuple[PromptState, torch.Tensor]:
-        """Work after it; the same."""
+    def local(self, batch: ClientBatch, state: PromptState) -> tuple[PromptState, torch.Tensor]:
+        """Work after the exchange; also return the loss of each client."""
 
     def sent(self, state: PromptState) -> Mapping[str, FloatArray]:
-        """Return what clients send besides P_G, one row each."""
+        """Return the values that clients send besides P_G, one row each."""
 
-    def logits(self, bench: Bench, state: PromptState, images: Shards) -> torch.Tensor:
-        """Score images, one row of them a client, for every class: (n, B, C) float32."""
+    def logits(self, batch: ClientBatch, state: PromptState, images: Shards) -> torch.Tensor:
+        """Score every client's images for every class: (n, B, C) float32."""
 
 
 class Exchange(Protocol):
-    """The part of a round in which clients depend on one another."""
+    """The step of a round that combines contributions of clients."""
 
-    def __call__(self, contribution: Contribution) -> Outcome:
-        """Turn contributions into what each client gets."""
+    def __call__(self, contribution: Contribution) -> ExchangeResult:
+        """Return what each client receives."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class NoSettings:
+    """The settings of a method that has none of its own."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MethodSettings(Generic[OwnT]):
+    """Settings that a method may read: its own, and those that methods have in common."""
+
+    own: OwnT
+    """Settings of this method alone."""
+    training: TrainingConfig
+    clustering: ClusteringConfig
+    privacy: PrivacyConfig
+    images_per_client: int
+    """Public number of training images of a client."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Setting:
-    """What a method may use when it begins one seed."""
+class MethodContext(Generic[OwnT]):
+    """What an exchange may use on one seed."""
 
-    config: RunConfig
+    settings: MethodSettings[OwnT]
     seeds: Seeds
     domain_N: IntArray
-    """True domains: for the oracle, which says so in its card."""
+    """True domains. Only methods whose cards say so may use them."""
     open_session: Callable[[], Session]
     """Start the computing parties, or return those that run already."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Method:
+class Method(Generic[OwnT]):
     """One way to personalise prompts."""
 
     card: Card
-    trainer: Callable[[RunConfig, Seeds], Trainer]
-    """Local work a round, out of the common budget of steps."""
-    begin: Callable[[Setting], Exchange]
-    """The exchange of one seed."""
-    statement: Callable[[RunConfig], PrivacyStatement] | None = None
+    settings: type[OwnT]
+    """Dataclass of the method's own settings. Each field becomes a flag; it must have a default."""
+    trainer: Callable[[MethodSettings[OwnT], Seeds], Trainer]
+    """Make the local work of a round. It stays within the common number of steps."""
+    begin: Callable[[MethodContext[OwnT]], Exchange]
+    """Make the exchange of one seed."""
+    uses_parties: bool = False
+    """Whether the exchange runs on the computing parties."""
+    statement: Callable[[MethodSettings[OwnT]], PrivacyStatement] | None = None
     """Differential privacy that the method guarantees, if any."""
+
+    @property
+    def branch(self) -> str:
+        """Key of the method's own settings in a file of settings: `dpfpl` for `dp-fpl`."""
+        return self.card.name.replace("-", "")
+
+    @property
+    def has_settings(self) -> bool:
+        """Whether the method has settings of its own."""
+        return self.settings is not NoSettings
+
+
+AnyMethod = Method[Any]
+"""A method whose settings are of a type that only the method knows."""

@@ -1,8 +1,8 @@
 """PromptFL under local, client-level differential privacy: nobody is trusted.
 
-Each round every participant clips its step and adds Gaussian noise itself, before it sends it; the
-server averages what it got. The noise of n clients averages out to 1 / sqrt(n) of one client's,
-where a trusted server's would be 1 / n.
+In each round every participant clips its step and adds Gaussian noise before it sends the step. The
+server averages the noised steps. The noise of the mean is 1 / sqrt(n) of one client's noise; with a
+trusted server it would be 1 / n.
 
 Shape letters: n participants, T context tokens, W width of the text tower, M = T W.
 """
@@ -13,10 +13,10 @@ from functools import lru_cache
 import numpy as np
 import torch
 
+from secfpp.config.checks import require_positive
 from secfpp.config.privacy import PrivacyConfig
-from secfpp.config.run import RunConfig
 from secfpp.learning.prompts import FloatArray, PromptState
-from secfpp.methods.interface import Bench, Card, Method
+from secfpp.methods.interface import Card, ClientBatch, Method, MethodSettings
 from secfpp.methods.shared.averaging import average_all
 from secfpp.methods.shared.plans import one_level_shared
 from secfpp.methods.shared.trainers import TwoPhase
@@ -25,11 +25,24 @@ from secfpp.privacy.noise import clip_rows, gaussian_noise
 from secfpp.privacy.statement import PrivacyStatement
 from secfpp.seeds import Seeds
 
-__all__ = ["METHOD", "NoisedSteps", "noised_rows"]
+__all__ = ["METHOD", "LdpPromptFlSettings", "NoisedSteps", "noised_rows"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class LdpPromptFlSettings:
+    """PromptFL under local differential privacy."""
+
+    clip_norm_local: float = 0.01
+    """Bound on the L2 norm of one client's step in one round, for ldp-promptfl, with as much noise
+    in every client's step as dp-promptfl has in a sum."""
+
+    def __post_init__(self) -> None:
+        """Refuse values out of range."""
+        require_positive("clip_norm_local", self.clip_norm_local)
 
 
 def noised_rows(step_nM: FloatArray, clip_norm: float, stddev: float) -> FloatArray:
-    """Clip every row and add noise of its own to it.
+    """Clip every row and add independent noise to it.
 
     Parameters
     ----------
@@ -50,15 +63,16 @@ def noised_rows(step_nM: FloatArray, clip_norm: float, stddev: float) -> FloatAr
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class NoisedSteps(TwoPhase):
-    """Steps on P_G, of which a clipped and noised version alone leaves the client."""
+    """Steps on P_G; only a clipped and noised version leaves the client."""
 
     privacy: PrivacyConfig
     rounds: int
+    clip_norm: float
 
-    def shared(self, bench: Bench, state: PromptState) -> tuple[PromptState, torch.Tensor]:
-        """Take the steps; P_G becomes what is sent, and so what others may see."""
-        trained, loss_n = super().shared(bench, state)
-        said = calibrate(self.privacy, self.rounds)
+    def shared(self, batch: ClientBatch, state: PromptState) -> tuple[PromptState, torch.Tensor]:
+        """Take the steps; P_G becomes the noised version that is sent."""
+        trained, loss_n = super().shared(batch, state)
+        said = calibrate(self.privacy, self.rounds, self.clip_norm)
         step_nTW = (trained.shared_NTW.double() - state.shared_NTW.double()).cpu().numpy()
         sent_nM = noised_rows(
             step_nTW.reshape(len(step_nTW), -1),
@@ -70,12 +84,11 @@ class NoisedSteps(TwoPhase):
 
 
 @lru_cache(maxsize=8)
-def calibrate(privacy: PrivacyConfig, rounds: int) -> PrivacyStatement:
-    """Say what the run guarantees; calibrated once a budget, not once a seed.
+def calibrate(privacy: PrivacyConfig, rounds: int, clip_norm: float) -> PrivacyStatement:
+    """State the guarantee of a run; calibrated once for each budget.
 
-    Any two clipped steps are at most twice the clipping norm apart, whatever the data behind them.
+    Any two clipped steps are at most twice the clipping norm apart, for any data.
     """
-    clip_norm = privacy.clip_norm_local
     said = calibrate_gaussian(privacy, rounds, clip_norm=clip_norm, sensitivity=2 * clip_norm)
     return replace(
         said,
@@ -85,26 +98,33 @@ def calibrate(privacy: PrivacyConfig, rounds: int) -> PrivacyStatement:
     )
 
 
-def trainer(config: RunConfig, seeds: Seeds) -> NoisedSteps:
+def trainer(settings: MethodSettings[LdpPromptFlSettings], seeds: Seeds) -> NoisedSteps:
     """Make the trainer of a run's settings."""
     return NoisedSteps(
-        plan=one_level_shared(config.training),
-        privacy=config.privacy,
-        rounds=config.training.rounds,
+        plan=one_level_shared(settings.training),
+        privacy=settings.privacy,
+        rounds=settings.training.rounds,
+        clip_norm=settings.own.clip_norm_local,
     )
+
+
+def statement(settings: MethodSettings[LdpPromptFlSettings]) -> PrivacyStatement:
+    """State the guarantee of a run."""
+    return calibrate(settings.privacy, settings.training.rounds, settings.own.clip_norm_local)
 
 
 METHOD = Method(
     card=Card(
         name="ldp-promptfl",
         title="PromptFL + local DP",
-        sends="its prompt's step, clipped and noised by itself, to the server",
+        sends="its prompt's step, which it has clipped and noised, to the server",
         gets="the mean of the noised prompts",
         keeps="its images and its step before the noise",
         privacy="client-level local differential privacy, against everybody",
         source="local noise (Kasiviswanathan et al., FOCS 2008) on PromptFL",
     ),
+    settings=LdpPromptFlSettings,
     trainer=trainer,
-    begin=lambda setting: average_all,
-    statement=lambda config: calibrate(config.privacy, config.training.rounds),
+    begin=lambda context: average_all,
+    statement=statement,
 )

@@ -1,6 +1,6 @@
-"""Local-only: every client trains its own prompt by itself."""
+"""Local-only: every client trains its own prompt alone."""
 
-from secfpp.methods.interface import Card, Method
+from secfpp.methods.interface import Card, Method, NoSettings
 from secfpp.methods.shared.averaging import keep
 from secfpp.methods.shared.plans import one_level_local
 from secfpp.methods.shared.trainers import two_phase
@@ -15,8 +15,9 @@ METHOD = Method(
         gets="nothing",
         keeps="its prompt",
         privacy="nothing is sent",
-        source="CoOp (Zhou et al., IJCV 2022), once a client",
+        source="CoOp (Zhou et al., IJCV 2022), for each client",
     ),
+    settings=NoSettings,
     trainer=two_phase(one_level_local),
-    begin=lambda setting: keep,
+    begin=lambda context: keep,
 )

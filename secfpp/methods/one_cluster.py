@@ -1,6 +1,6 @@
-"""One cluster: P_G + P_L with a single P_G for all; what clustering is worth."""
+"""One cluster: P_G + P_L with a single P_G for all; the ablation of clustering."""
 
-from secfpp.methods.interface import Card, Method
+from secfpp.methods.interface import Card, Method, NoSettings
 from secfpp.methods.shared.averaging import average_all
 from secfpp.methods.shared.plans import two_level
 from secfpp.methods.shared.trainers import two_phase
@@ -17,6 +17,7 @@ METHOD = Method(
         privacy="none: the server sees every P_G",
         source="ablation: k = 1",
     ),
+    settings=NoSettings,
     trainer=two_phase(two_level),
-    begin=lambda setting: average_all,
+    begin=lambda context: average_all,
 )

@@ -1,17 +1,17 @@
-"""Oracle: P_G + P_L with the true domains as clusters; the most that clustering can give."""
+"""Oracle: P_G + P_L with the true domains as clusters; an upper bound for clustering."""
 
-from secfpp.methods.interface import Card, Method, Setting
-from secfpp.methods.shared.fixed_groups import FixedGroups
+from secfpp.methods.interface import Card, Method, MethodContext, NoSettings
+from secfpp.methods.shared.fixed_clusters import FixedClusters
 from secfpp.methods.shared.plans import two_level
 from secfpp.methods.shared.trainers import two_phase
 
 __all__ = ["METHOD"]
 
 
-def true_domains(setting: Setting) -> FixedGroups:
-    """Group clients by the domain that only a simulation knows."""
-    return FixedGroups(
-        group_N=setting.domain_N, min_cluster_size=setting.config.clustering.min_cluster_size
+def true_domains(context: MethodContext[NoSettings]) -> FixedClusters:
+    """Cluster clients by their domains, which only a simulation knows."""
+    return FixedClusters(
+        cluster_N=context.domain_N, min_cluster_size=context.settings.clustering.min_cluster_size
     )
 
 
@@ -23,8 +23,9 @@ METHOD = Method(
         gets="the mean P_G of its domain",
         keeps="P_L and its images",
         privacy="none: the server sees every P_G and is told every domain",
-        source="ceiling of clustering; cannot be deployed",
+        source="upper bound for clustering; cannot be deployed",
     ),
+    settings=NoSettings,
     trainer=two_phase(two_level),
     begin=true_domains,
 )

@@ -1,6 +1,6 @@
-"""PromptFL: one prompt for all, averaged by the server each round."""
+"""PromptFL: one prompt for all, which the server averages in each round."""
 
-from secfpp.methods.interface import Card, Method
+from secfpp.methods.interface import Card, Method, NoSettings
 from secfpp.methods.shared.averaging import average_all
 from secfpp.methods.shared.plans import one_level_shared
 from secfpp.methods.shared.trainers import two_phase
@@ -17,6 +17,7 @@ METHOD = Method(
         privacy="none: the server sees every prompt",
         source="PromptFL (Guo et al., IEEE TMC 2024), FedAvg unweighted",
     ),
+    settings=NoSettings,
     trainer=two_phase(one_level_shared),
-    begin=lambda setting: average_all,
+    begin=lambda context: average_all,
 )

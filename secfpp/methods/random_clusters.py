@@ -1,22 +1,24 @@
-"""Random clusters: P_G + P_L with groups drawn by lot; what the right groups are worth."""
+"""Random clusters: P_G + P_L with random clusters; the ablation of the right clusters."""
 
 import numpy as np
 
-from secfpp.methods.interface import Card, Method, Setting
-from secfpp.methods.shared.fixed_groups import FixedGroups
+from secfpp.methods.interface import Card, Method, MethodContext, NoSettings
+from secfpp.methods.shared.fixed_clusters import FixedClusters
 from secfpp.methods.shared.plans import two_level
 from secfpp.methods.shared.trainers import two_phase
 
 __all__ = ["METHOD"]
 
 
-def draw_groups(setting: Setting) -> FixedGroups:
-    """Deal the clients into k groups of nearly equal size."""
-    count = len(setting.domain_N)
-    k = min(setting.config.clustering.k or len(np.unique(setting.domain_N)), count)
-    dealt_N = np.arange(count, dtype=np.int64) % k
-    group_N = setting.seeds.numpy("random clusters").permutation(dealt_N)
-    return FixedGroups(group_N=group_N, min_cluster_size=setting.config.clustering.min_cluster_size)
+def draw_clusters(context: MethodContext[NoSettings]) -> FixedClusters:
+    """Assign the clients to k random clusters of nearly equal size."""
+    count = len(context.domain_N)
+    k = min(context.settings.clustering.k or len(np.unique(context.domain_N)), count)
+    even_N = np.arange(count, dtype=np.int64) % k
+    cluster_N = context.seeds.numpy("random clusters").permutation(even_N)
+    return FixedClusters(
+        cluster_N=cluster_N, min_cluster_size=context.settings.clustering.min_cluster_size
+    )
 
 
 METHOD = Method(
@@ -24,11 +26,12 @@ METHOD = Method(
         name="random-clusters",
         title="P_G + P_L, random clusters",
         sends="its P_G, in the clear, to the server",
-        gets="the mean P_G of a random group",
+        gets="the mean P_G of a random cluster",
         keeps="P_L and its images",
         privacy="none: the server sees every P_G",
-        source="ablation: k groups by lot",
+        source="ablation: k random clusters",
     ),
+    settings=NoSettings,
     trainer=two_phase(two_level),
-    begin=draw_groups,
+    begin=draw_clusters,
 )

@@ -1,53 +1,53 @@
-"""All methods by name."""
+"""All methods by name. To add one: write `secfpp/methods/NAME.py`, and add its line to `_MODULES`.
 
-from typing import Final, get_args
+The module's `METHOD` brings its own settings, from which flags and keys of files are made; see
+`secfpp.experiment.config`.
+"""
 
-from secfpp.config.run import MethodName
-from secfpp.methods import (
-    cfl,
-    dp_clusters,
-    dp_fpl,
-    dp_promptfl,
-    fedotp,
-    fedpgp,
-    ifca,
-    ldp_promptfl,
-    local_only,
-    one_cluster,
-    oracle,
-    pfedprompt,
-    promptfl,
-    random_clusters,
-    secfpp,
-    secfpp_plain,
-    zero_shot,
+from importlib import import_module
+from typing import TYPE_CHECKING, Final, Literal
+
+from secfpp.methods.interface import AnyMethod, Method
+
+__all__ = ["METHODS", "MethodName"]
+
+_MODULES: Final = (
+    "zero_shot",
+    "local_only",
+    "promptfl",
+    "dp_promptfl",
+    "ldp_promptfl",
+    "dp_clusters",
+    "dp_fpl",
+    "fedotp",
+    "fedpgp",
+    "pfedprompt",
+    "ifca",
+    "cfl",
+    "one_cluster",
+    "random_clusters",
+    "oracle",
+    "secfpp_plain",
+    "secfpp",
 )
-from secfpp.methods.interface import Method
+"""Modules of this folder, in the order of the table."""
 
-__all__ = ["METHODS"]
 
-_ALL: Final = (
-    zero_shot.METHOD,
-    local_only.METHOD,
-    promptfl.METHOD,
-    dp_promptfl.METHOD,
-    ldp_promptfl.METHOD,
-    dp_clusters.METHOD,
-    dp_fpl.METHOD,
-    fedotp.METHOD,
-    fedpgp.METHOD,
-    pfedprompt.METHOD,
-    ifca.METHOD,
-    cfl.METHOD,
-    one_cluster.METHOD,
-    random_clusters.METHOD,
-    oracle.METHOD,
-    secfpp_plain.METHOD,
-    secfpp.METHOD,
-)
+def _method_of(module: str) -> AnyMethod:
+    """Return the method that a module defines."""
+    method = import_module(f"secfpp.methods.{module}").METHOD
+    if not isinstance(method, Method):
+        raise TypeError(f"secfpp.methods.{module}.METHOD is not a Method but {method!r}")
+    return method
 
-METHODS: Final[dict[MethodName, Method]] = {method.card.name: method for method in _ALL}
-"""In the order of the table; one entry for every `MethodName`."""
 
-if set(METHODS) != set(get_args(MethodName)):
-    raise RuntimeError("secfpp.config.run.MethodName and the registry of methods disagree")
+METHODS: Final[dict[str, AnyMethod]] = {
+    method.card.name: method for method in map(_method_of, _MODULES)
+}
+"""In the order of the table."""
+
+if TYPE_CHECKING:
+    MethodName = str
+else:
+    MethodName = Literal[tuple(METHODS)]
+    """Name of a method; as a literal type, so that flags and files refuse other names."""

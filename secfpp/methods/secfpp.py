@@ -1,6 +1,6 @@
-"""SecFPP: clusters found and P_G averaged under secret sharing."""
+"""SecFPP: clients are clustered and P_G is averaged under secret sharing."""
 
-from secfpp.methods.interface import Card, Method, Setting
+from secfpp.methods.interface import Card, Method, MethodContext, NoSettings
 from secfpp.methods.shared.clustered import ClusteredExchange
 from secfpp.methods.shared.plans import two_level
 from secfpp.methods.shared.trainers import two_phase
@@ -8,12 +8,12 @@ from secfpp.methods.shared.trainers import two_phase
 __all__ = ["METHOD"]
 
 
-def begin(setting: Setting) -> ClusteredExchange:
-    """Use the run's computing parties, starting them on first use."""
+def begin(context: MethodContext[NoSettings]) -> ClusteredExchange:
+    """Use the computing parties of the run; start them on first use."""
     return ClusteredExchange(
-        session=setting.open_session(),
-        clustering=setting.config.clustering,
-        label=f"secfpp, seed {setting.seeds.root}",
+        session=context.open_session(),
+        clustering=context.settings.clustering,
+        label=f"secfpp, seed {context.seeds.root}",
     )
 
 
@@ -27,6 +27,8 @@ METHOD = Method(
         privacy="secret sharing: nobody sees a P_G, a mean of others or a label (own-mean policy)",
         source="SecFPP (arXiv 2505.22447), by our own protocol and losses: docs/methods.md",
     ),
+    settings=NoSettings,
     trainer=two_phase(two_level),
     begin=begin,
+    uses_parties=True,
 )

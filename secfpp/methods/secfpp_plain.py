@@ -1,7 +1,7 @@
-"""SecFPP in the clear: the same algorithm on the plaintext twin; what secrecy costs."""
+"""SecFPP in the clear: the same algorithm on the plaintext twin; shows the cost of secrecy."""
 
 from mpc.reference.session import PlainSession
-from secfpp.methods.interface import Card, Method, Setting
+from secfpp.methods.interface import Card, Method, MethodContext, NoSettings
 from secfpp.methods.shared.clustered import ClusteredExchange
 from secfpp.methods.shared.plans import two_level
 from secfpp.methods.shared.trainers import two_phase
@@ -9,12 +9,12 @@ from secfpp.methods.shared.trainers import two_phase
 __all__ = ["METHOD"]
 
 
-def begin(setting: Setting) -> ClusteredExchange:
+def begin(context: MethodContext[NoSettings]) -> ClusteredExchange:
     """Cluster in this process."""
     return ClusteredExchange(
         session=PlainSession(),
-        clustering=setting.config.clustering,
-        label=f"secfpp-plain, seed {setting.seeds.root}",
+        clustering=context.settings.clustering,
+        label=f"secfpp-plain, seed {context.seeds.root}",
     )
 
 
@@ -28,6 +28,7 @@ METHOD = Method(
         privacy="none: the server sees every P_G and label",
         source="plaintext twin of SecFPP",
     ),
+    settings=NoSettings,
     trainer=two_phase(two_level),
     begin=begin,
 )

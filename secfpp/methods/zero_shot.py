@@ -1,6 +1,6 @@
-"""Zero-shot: the public start of the prompt, as it is."""
+"""Zero-shot: the public start of the prompt, without training."""
 
-from secfpp.methods.interface import Card, Method
+from secfpp.methods.interface import Card, Method, NoSettings
 from secfpp.methods.shared.averaging import keep
 from secfpp.methods.shared.plans import no_steps
 from secfpp.methods.shared.trainers import two_phase
@@ -17,6 +17,7 @@ METHOD = Method(
         privacy="nothing is sent",
         source="CLIP (Radford et al., ICML 2021)",
     ),
+    settings=NoSettings,
     trainer=two_phase(no_steps),
-    begin=lambda setting: keep,
+    begin=lambda context: keep,
 )

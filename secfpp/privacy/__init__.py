@@ -1,1 +1,4 @@
-"""Differential privacy: clipping, noise, accounting."""
+"""Differential privacy: clipping, noise, accounting.
+
+It imports settings and errors. Open `statement` first, then `accounting`.
+"""

@@ -1,11 +1,12 @@
-"""How much noise a budget needs, and what the noise then guarantees, by `dp-accounting`.
+"""The noise that a budget needs, and the guarantee of that noise, by `dp-accounting`.
 
-The mechanism: each of a number of releases is a sum of clipped contributions + N(0, (z S)^2) per
-number, z the noise multiplier and S how far one unit moves the sum. Whatever moves it by S at most
-(a client's updates replaced by zero, an image added or removed, a client's data replaced by any
-others, S then being twice the clipping norm) gives the same epsilon; dp-accounting's name for the
-dominating pair is ADD_OR_REMOVE_ONE. With a sample rate q below 1, a unit is in a release with
-probability q, by itself and in secret: the Poisson-subsampled Gaussian.
+The mechanism makes a number of releases. Each is a sum of clipped contributions plus noise
+N(0, (z S)^2) on every number, where z is the noise multiplier and S the sensitivity: how far one
+unit can move the sum. Every neighbouring relation with sensitivity S has the same epsilon: a
+client's updates are replaced by zero, an image is added or removed, or a client's data are replaced
+by any others (S is then twice the clipping norm). dp-accounting calls the dominating pair
+ADD_OR_REMOVE_ONE. With a sample rate q below 1, a unit is in a release with probability q,
+independently and in secret: the Poisson-subsampled Gaussian.
 """
 
 import math
@@ -16,7 +17,7 @@ import numpy as np
 from secfpp.config.privacy import PrivacyConfig
 from secfpp.privacy.statement import PrivacyStatement
 
-if TYPE_CHECKING:  # it takes a second, which runs without noise do not have to wait
+if TYPE_CHECKING:  # it takes a second to import, and runs without noise do not need it
     import dp_accounting
 
 __all__ = ["calibrate_gaussian", "epsilon_pld", "epsilon_rdp"]
@@ -29,7 +30,7 @@ _PRECISION: Final = 1e-3
 _SECANTS: Final = 12
 _STEPS: Final = 12
 _LONGEST: Final = 2.0
-_LEAST: Final = 0.1  # a multiplier below which nothing is hidden
+_LEAST: Final = 0.1  # multipliers below it hide nothing
 _SAMPLED_ORDERS: Final = (*range(2, 33), *range(36, 129, 4), *range(144, 513, 16), 768, 1024)
 
 
@@ -47,15 +48,14 @@ def epsilon_pld(
     delta : float
         In (0, 1).
     sample_rate : float
-        Probability with which a unit is in a release, drawn for each by itself, in secret.
+        Probability with which a unit is in a release. Each is drawn independently and in secret.
 
     Returns
     -------
     float
-        Without sampling the closed form, to ten digits. With it an upper bound by discretised
-        privacy losses: to 1e-4, up to 1e-3 for an epsilon of 10 and more, and to a hundred-
-        thousandth of one above 100, lest memory grow with it. Coarser is never smaller. Noise below
-        `_LEAST` is charged as if there were no sampling, which is never smaller either.
+        Without sampling the closed form, to ten digits. With sampling an upper bound by discretised
+        privacy losses, see `_grid_for`. Noise below `_LEAST` is charged as without sampling, which
+        never gives less.
 
     References
     ----------
@@ -69,12 +69,20 @@ def epsilon_pld(
         with np.errstate(divide="ignore"):
             one = noise_multiplier / math.sqrt(compositions)
             return float(dp_accounting.get_epsilon_gaussian(one, delta))
-    rough = epsilon_rdp(noise_multiplier, compositions, delta, sample_rate=sample_rate)
-    grid = _GRID * max(min(max(rough, 1.0), _COARSEST), rough / _COARSEST)
+    grid = _grid_for(epsilon_rdp(noise_multiplier, compositions, delta, sample_rate=sample_rate))
     relation = dp_accounting.NeighboringRelation.ADD_OR_REMOVE_ONE
     accountant = pld.PLDAccountant(relation, value_discretization_interval=grid)
     accountant.compose(_event(noise_multiplier, compositions, sample_rate))
     return float(accountant.get_epsilon(delta))
+
+
+def _grid_for(rough_epsilon: float) -> float:
+    """Return the step of discretised privacy losses; a coarser one never gives less.
+
+    It is 1e-4 up to an epsilon of 1, 1e-3 from 10 on, and a hundred-thousandth of an epsilon above
+    100, so that memory does not grow with epsilon.
+    """
+    return _GRID * max(min(max(rough_epsilon, 1.0), _COARSEST), rough_epsilon / _COARSEST)
 
 
 def epsilon_rdp(
@@ -82,9 +90,9 @@ def epsilon_rdp(
 ) -> float:
     """Return epsilon of composed Gaussian releases by Renyi differential privacy.
 
-    Parameters and result as in `epsilon_pld`; looser, and easier to check by hand. With sampling
-    it looks at whole orders only, at which the divergence is a finite sum (Mironov, Talwar and
-    Zhang, 2019).
+    Parameters and result are those of `epsilon_pld`. The bound is looser and easier to check by
+    hand. With sampling only whole orders are used, at which the divergence is a finite sum
+    (Mironov, Talwar and Zhang, 2019).
     """
     from dp_accounting import NeighboringRelation, rdp
 
@@ -99,7 +107,7 @@ def calibrate_gaussian(
     privacy: PrivacyConfig,
     compositions: int,
     *,
-    clip_norm: float | None = None,
+    clip_norm: float,
     sensitivity: float | None = None,
     sample_rate: float = 1.0,
 ) -> PrivacyStatement:
@@ -110,40 +118,25 @@ def calibrate_gaussian(
     privacy : PrivacyConfig
     compositions : int
         Noised releases.
-    clip_norm : float, optional
-        Bound on a unit's contribution. None: `privacy.clip_norm`.
+    clip_norm : float
+        Bound on a unit's contribution.
     sensitivity : float, optional
-        How far a unit moves a release. None: by the clipping norm.
+        How far a unit can move a release. None: the clipping norm.
     sample_rate : float
         As in `epsilon_pld`.
 
     Returns
     -------
     PrivacyStatement
-        Its `epsilon_pld` is at most the target. Its words are those of a central, client-level
-        method; other methods replace them.
-
-    References
-    ----------
-    Without sampling the closed form of `epsilon_pld` is inverted. With sampling there is none, and
-    the accountant is asked by secants. `epsilon_pld` then has the last word: the multiplier grows
-    until it agrees; where that takes long, as for deltas that its grid cannot show, sampling is not
-    credited.
+        Its `epsilon_pld` is at most the target. Its texts describe a central, client-level method;
+        other methods replace them.
     """
-    clip_norm = privacy.clip_norm if clip_norm is None else clip_norm
-    epsilon, delta = privacy.epsilon, privacy.delta
-    unsampled = math.sqrt(compositions) * _least_multiplier(epsilon, delta)
-    multiplier = unsampled
-    if sample_rate < 1 and unsampled > _LEAST:
-        multiplier = _nearly_least(epsilon, delta, compositions, sample_rate, at_most=unsampled)
-    multiplier, spent = _enough(
-        multiplier, epsilon, delta, compositions, sample_rate, at_most=unsampled
-    )
+    multiplier, spent = _calibrate(privacy, compositions, sample_rate)
     return PrivacyStatement(
-        epsilon_target=epsilon,
+        epsilon_target=privacy.epsilon,
         epsilon_pld=spent,
-        epsilon_rdp=epsilon_rdp(multiplier, compositions, delta, sample_rate=sample_rate),
-        delta=delta,
+        epsilon_rdp=epsilon_rdp(multiplier, compositions, privacy.delta, sample_rate=sample_rate),
+        delta=privacy.delta,
         noise_multiplier=multiplier,
         clip_norm=clip_norm,
         sensitivity=clip_norm if sensitivity is None else sensitivity,
@@ -152,12 +145,30 @@ def calibrate_gaussian(
     )
 
 
+def _calibrate(
+    privacy: PrivacyConfig, compositions: int, sample_rate: float
+) -> tuple[float, float]:
+    """Return the least noise multiplier, and the epsilon that it spends.
+
+    Without sampling the closed form of `epsilon_pld` is inverted. With sampling there is none, and
+    the accountant is inverted by secants. The multiplier then grows until `epsilon_pld` is within
+    the budget. Where that takes long, as for deltas that its grid cannot show, sampling is not
+    credited.
+    """
+    epsilon, delta = privacy.epsilon, privacy.delta
+    unsampled = math.sqrt(compositions) * _least_multiplier(epsilon, delta)
+    multiplier = unsampled
+    if sample_rate < 1 and unsampled > _LEAST:
+        multiplier = _nearly_least(epsilon, delta, compositions, sample_rate, at_most=unsampled)
+    return _enough(multiplier, epsilon, delta, compositions, sample_rate, at_most=unsampled)
+
+
 def _nearly_least(
     epsilon: float, delta: float, compositions: int, sample_rate: float, *, at_most: float
 ) -> float:
-    """Return a noise multiplier under sampling whose epsilon is the target's within 0.1 per cent.
+    """Return a noise multiplier under sampling whose epsilon is within 0.1 per cent of the target.
 
-    Epsilon is nearly a power of the multiplier, so secants in logarithms get there in a few steps.
+    Epsilon is nearly a power of the multiplier, so secants in logarithms need few steps.
     """
 
     def excess(log_multiplier: float) -> float:
@@ -179,7 +190,7 @@ def _nearly_least(
 
 
 def _least_multiplier(epsilon: float, delta: float) -> float:
-    """Return the least noise multiplier of one Gaussian release, a billionth above."""
+    """Return the least noise multiplier of one Gaussian release, plus a billionth of it."""
     import dp_accounting
 
     with np.errstate(divide="ignore"):
@@ -197,7 +208,7 @@ def _enough(
 ) -> tuple[float, float]:
     """Return the first multiplier from `multiplier` on that keeps the budget, and its epsilon.
 
-    `at_most` does without sampling, and sampling never hurts.
+    `at_most` keeps the budget without sampling, and sampling never adds to epsilon.
     """
     for _ in range(_STEPS):
         spent = epsilon_pld(multiplier, compositions, delta, sample_rate=sample_rate)

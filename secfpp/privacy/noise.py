@@ -1,9 +1,9 @@
 """Gaussian noise and secret samples from the operating system's randomness, and clipping.
 
-Not seedable on purpose: whoever knows the seed can subtract the noise, and sampling amplifies
-privacy only as long as nobody knows who was drawn. Double precision leaves the
-low bits of a noised value distinguishable in principle (Mironov, CCS 2012); a deployment against
-adversaries who read those bits needs a discrete mechanism.
+Noise has no seed on purpose: a seed would let its owner subtract the noise, and sampling amplifies
+privacy only if the sample is secret. Double precision leaves the low bits of a noised value
+distinguishable in principle (Mironov, CCS 2012). A deployment against adversaries who read those
+bits needs a discrete mechanism.
 
 Shape letters: n clients, M numbers of an update, B images of a client (padded).
 """
@@ -51,7 +51,7 @@ def gaussian_noise(size: int, stddev: float) -> FloatArray:
 
 
 def poisson_sample(mask_nB: npt.NDArray[np.bool_], rate: float) -> npt.NDArray[np.bool_]:
-    """Draw every image by itself with the same probability.
+    """Draw every image independently with the same probability.
 
     Parameters
     ----------
@@ -63,7 +63,7 @@ def poisson_sample(mask_nB: npt.NDArray[np.bool_], rate: float) -> npt.NDArray[n
     Returns
     -------
     ndarray of bool, (n, B)
-        The images that were drawn: any number of them, none included.
+        The sample, which may be empty.
 
     Raises
     ------
@@ -87,7 +87,7 @@ def clip_rows(values_nM: FloatArray, bound: float) -> FloatArray:
     Returns
     -------
     ndarray of float64, (n, M)
-        Directions as they were; rows within the bound unchanged.
+        Directions are kept; rows within the bound are unchanged.
     """
     norm_n1 = np.linalg.norm(values_nM, axis=1, keepdims=True)
     return np.asarray(values_nM / np.maximum(norm_n1 / bound, 1.0), dtype=np.float64)

@@ -1,4 +1,4 @@
-"""Exact gradients of every image's own loss, and a clip over all parts of each.
+"""Exact gradients of the loss of every image, and clipping over all their parts.
 
 Shape letters: N clients, S sampled images of all clients together, T context tokens, W width of
 the text tower, C classes, E embedding.
@@ -21,10 +21,10 @@ def image_gradients(
     labels_S: torch.Tensor,
     logit_scale: float,
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return the gradient of each image's cross-entropy for the prompt it is classified by.
+    """Return the gradient of each image's cross-entropy with respect to its client's prompt.
 
-    Every image has a row of its own, with a copy of its client's prompt, so one backward pass over
-    the sum of all losses gives exact gradients of each: row s of the sum depends on row s alone.
+    Every image has its own row with a copy of its client's prompt. The loss of image s depends on
+    row s alone, so one backward pass over the sum of all losses gives the exact gradient of each.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ def image_gradients(
     grad_STW : Tensor of float32, (S, T, W)
     loss_S : Tensor of float32, (S,)
     """
-    if len(labels_S) == 0:  # a batch without images: towers need not know what to do with it
+    if len(labels_S) == 0:  # an empty sample, which a tower may not accept
         return torch.zeros_like(prompt_STW), prompt_STW.new_zeros(0)
     prompt_STW = prompt_STW.detach().requires_grad_(True)
     text_SCE = tower(prompt_STW)
@@ -54,7 +54,7 @@ def image_gradients(
 
 
 def clip_jointly(parts: Sequence[torch.Tensor], bound: float) -> tuple[torch.Tensor, ...]:
-    """Scale the rows of several tensors down so that their rows, joined, stay within a bound.
+    """Scale rows of several tensors down so that joined rows stay within a bound.
 
     Parameters
     ----------
@@ -66,7 +66,7 @@ def clip_jointly(parts: Sequence[torch.Tensor], bound: float) -> tuple[torch.Ten
     Returns
     -------
     tuple of Tensor of float64, (S, ...) each
-        Directions as they were; rows within the bound unchanged.
+        Directions are kept; rows within the bound are unchanged.
     """
     rows = [part.double() for part in parts]
     square_S = torch.stack([row.flatten(1).square().sum(dim=1) for row in rows]).sum(dim=0)

@@ -1,4 +1,4 @@
-"""What a differentially private method guarantees, in full: no bare epsilon."""
+"""The whole guarantee of a differentially private method, not its epsilon alone."""
 
 from dataclasses import dataclass
 
@@ -10,13 +10,13 @@ class PrivacyStatement:
     """A guarantee with everything that it depends on."""
 
     epsilon_target: float
-    """The budget that was asked for."""
+    """The budget of the run."""
     epsilon_pld: float
     """Epsilon of the noise actually used, by privacy loss distributions (tight)."""
     epsilon_rdp: float
-    """The same by Renyi differential privacy (an upper bound that is easier to check)."""
+    """The same by Renyi differential privacy: an upper bound that is easier to check."""
     delta: float
-    """Probability with which the loss may exceed epsilon."""
+    """Probability with which the privacy loss may exceed epsilon."""
     noise_multiplier: float
     """Standard deviation of the noise over `sensitivity`."""
     clip_norm: float
@@ -28,22 +28,22 @@ class PrivacyStatement:
     sample_rate: float = 1.0
     """Probability with which a unit is in a release, drawn in secret; 1 without amplification."""
     unit: str = "client: all images and all rounds of one client"
-    """Whose change is hidden."""
+    """The unit whose change is hidden."""
     neighbours: str = "one client's updates are replaced by zero in every round; N is public"
-    """Which data sets are told apart at most by epsilon."""
+    """The neighbouring relation."""
     sampling: str = "none credited: a client is charged for every round, drawn or not"
     """Amplification by client sampling."""
     trust: str = "a central server sees every clipped update and adds the noise"
     """Who must be trusted."""
     covers: str = "everything that clients get from the server"
-    """What was computed from the noised releases alone, and so is covered by epsilon."""
+    """Everything that is computed from the noised releases alone."""
     epsilon_paper: float | None = None
-    """What the formula of the method's own paper says of the same noise, if it has one; not a
+    """Epsilon of the same noise by the formula of the method's paper, if it has one. This is not a
     guarantee."""
 
     @property
     def in_words(self) -> str:
-        """One sentence to stand wherever the epsilon does."""
+        """One sentence for every place that shows the epsilon."""
         paper = ""
         if self.epsilon_paper is not None:
             paper = f"; by its paper's formula {self.epsilon_paper:.2f}"

@@ -2,9 +2,9 @@ from typing import get_args
 
 from secfpp.analysis.descriptor_report import descriptor_report
 from secfpp.config.clustering import DescriptorName
-from secfpp.config.run import RunConfig
 from secfpp.config.training import TrainingConfig
-from tests.federation.toy import TOY_PARTITION, T, toy_world
+from secfpp.experiment.config import RunConfig
+from tests.federation.toy import TOY_PARTITION, T, toy_workload
 
 
 def test_report_covers_every_descriptor_and_seed() -> None:
@@ -14,7 +14,7 @@ def test_report_covers_every_descriptor_and_seed() -> None:
         seeds=2,
         first_seed=3,
     )
-    report = descriptor_report(config, toy_world())
+    report = descriptor_report(config, toy_workload())
     assert [score.name for score in report] == list(get_args(DescriptorName))
     for score in report:
         assert score.seeds == (3, 4)

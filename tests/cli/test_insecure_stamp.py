@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from secfpp.cli import main
-from secfpp.config.run import RunConfig
 from secfpp.config.secure import SecureConfig
 from secfpp.errors import ConfigError
+from secfpp.experiment.config import RunConfig
 from tests.cli.verbs.test_run import SMALL
 
 

@@ -9,7 +9,7 @@ import torch
 from open_clip.model import CLIP, CustomTextCLIP
 from safetensors.torch import save_file
 
-from secfpp.clip import FrozenClip, load_clip
+from secfpp.clip.model import FrozenClip, load_clip
 
 VISION = {"image_size": 32, "layers": 1, "width": 32, "head_width": 16, "patch_size": 16}
 TEXT = {"context_length": 20, "vocab_size": 49408, "width": 32, "heads": 2, "layers": 3}

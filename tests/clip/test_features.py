@@ -5,10 +5,9 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from secfpp.clip import FrozenClip, load_clip
 from secfpp.clip.features import digest_of, encode_domains
-from secfpp.clip.model import Precision
-from secfpp.data import Domain, DomainSet
+from secfpp.clip.model import FrozenClip, Precision, load_clip
+from secfpp.data.domains import Domain, DomainSet
 
 
 @pytest.fixture
@@ -56,7 +55,7 @@ def test_another_image_or_model_is_computed(
             encode_domains(clip, data, tmp_path)
 
 
-def test_damaged_files_are_computed_afresh(
+def test_damaged_files_are_computed_again(
     embedded: FrozenClip, toy: DomainSet, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     first = encode_domains(embedded, toy, tmp_path)
@@ -67,10 +66,10 @@ def test_damaged_files_are_computed_afresh(
     again = encode_domains(embedded, toy, tmp_path)
     for a, b in zip(again, first, strict=True):
         np.testing.assert_allclose(a, b, atol=1e-6)
-    assert caplog.text.count("computing it afresh") == 2
+    assert caplog.text.count("computing it again") == 2
 
 
-def test_features_of_another_type_are_computed_afresh(
+def test_features_of_another_type_are_computed_again(
     embedded: FrozenClip, toy: DomainSet, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     first = encode_domains(embedded, toy, tmp_path)
@@ -87,7 +86,7 @@ def test_a_folder_that_cannot_be_written_is_only_a_warning(
     blocked = tmp_path / "file"
     blocked.write_text("")
     assert len(encode_domains(embedded, toy, blocked)) == 2
-    assert "cannot keep image features" in caplog.text
+    assert "cannot cache image features" in caplog.text
 
 
 @pytest.mark.parametrize("precision", ["bf16", "fp16"])

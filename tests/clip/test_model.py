@@ -12,10 +12,12 @@ import torch
 from open_clip.transform import PreprocessCfg, image_transform_v2
 from PIL import Image
 
-from secfpp.clip import FrozenClip, PromptedText, load_clip
+from secfpp.clip.model import FrozenClip, load_clip
+from secfpp.clip.text import PromptedText
 from secfpp.clip.vocabulary import VOCABULARY_FILE, cut_merges, write_vocabulary
 from secfpp.errors import ConfigError, ModelError
 from tests.clip.conftest import TEXT, VISION, save_random
+from tests.clip.texts import text_features
 
 EMBEDDED = "secfpp/assets/digits-clip"
 
@@ -28,7 +30,7 @@ def test_plain_open_clip_loads_the_embedded_model(embedded: FrozenClip) -> None:
     texts = ["a photo of the digit seven", "the noisy digit two"]
     with torch.no_grad():
         expected = model.encode_text(tokenizer(texts), normalize=True)
-    torch.testing.assert_close(embedded.encode_text(tuple(texts)), expected)
+    torch.testing.assert_close(text_features(embedded, tuple(texts)), expected)
 
 
 def test_the_model_is_frozen_and_described(embedded: FrozenClip) -> None:
@@ -162,7 +164,7 @@ def test_a_hub_that_does_not_answer_is_asked_once(tmp_path: Path) -> None:
     with socket.socket() as full:
         full.bind(("127.0.0.1", 0))  # bound but not listening: connections are refused
         code = (
-            "import socket; from secfpp.clip import load_clip\n"
+            "import socket; from secfpp.clip.model import load_clip\n"
             "from secfpp.errors import ModelError\n"
             "tried, connect = [], socket.socket.connect\n"
             "socket.socket.connect = lambda *given: (tried.append(given), connect(*given))\n"

@@ -8,7 +8,8 @@ import pytest
 import torch
 from torch.nn import functional
 
-from secfpp.clip import FrozenClip, load_clip, patches
+from secfpp.clip import patches
+from secfpp.clip.model import FrozenClip, load_clip
 from secfpp.clip.patches import (
     Regions,
     attend_everywhere,
@@ -17,7 +18,7 @@ from secfpp.clip.patches import (
     grid_features,
     regions_of,
 )
-from secfpp.data import Domain, DomainSet
+from secfpp.data.domains import Domain, DomainSet
 from tests.clip.conftest import TEXT, VISION, save_random
 
 RESNET = {"image_size": 64, "layers": [1, 1, 1, 1], "width": 16}
@@ -202,7 +203,7 @@ def test_another_way_model_or_image_is_computed(
         encode_patches(clip, data, tmp_path)
 
 
-def test_damaged_files_are_computed_afresh(
+def test_damaged_files_are_computed_again(
     embedded: FrozenClip, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     first = encode_patches(embedded, domains(), tmp_path)
@@ -212,4 +213,4 @@ def test_damaged_files_are_computed_afresh(
         file.write_bytes(file.read_bytes()[:40])
     for a, b in zip(encode_patches(embedded, domains(), tmp_path), first, strict=True):
         np.testing.assert_allclose(a, b, atol=1e-6)
-    assert caplog.text.count("computing it afresh") == 2
+    assert caplog.text.count("computing it again") == 2

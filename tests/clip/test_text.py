@@ -3,9 +3,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from secfpp.clip import FrozenClip, PromptedText
+from secfpp.clip.model import FrozenClip
 from secfpp.clip.shared_prefix import can_share_prefix
+from secfpp.clip.text import PromptedText
 from secfpp.errors import ModelError
+from tests.clip.texts import text_features
 
 # float32 through three layers, unit-norm results
 TOLERANCE = 2e-6
@@ -16,7 +18,7 @@ def difference(clip: FrozenClip, class_names: tuple[str, ...], phrase: str) -> f
     """Largest difference between a prompt made of a phrase and open_clip on that very text."""
     text = PromptedText(clip, class_names, len(clip.tokenizer.encode(phrase)))
     prompted_CE = text(text.initial_context(phrase)[None])[0]
-    written = clip.encode_text(tuple(f"{phrase} {name}" for name in class_names))
+    written = text_features(clip, tuple(f"{phrase} {name}" for name in class_names))
     return float((prompted_CE - written).abs().max())
 
 

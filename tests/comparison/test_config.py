@@ -16,9 +16,9 @@ from secfpp.comparison.config import (
 )
 from secfpp.comparison.folder import CompareFolder
 from secfpp.comparison.forecast import Forecast
-from secfpp.config.run import RunConfig
 from secfpp.config.secure import SecureConfig
 from secfpp.errors import ConfigError, RunFolderError
+from secfpp.experiment.config import RunConfig
 from secfpp.methods.registry import METHODS
 from tests.comparison.toy import ROUNDS, run_cells, settings
 

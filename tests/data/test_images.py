@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 
-from secfpp.data import Domain
+from secfpp.data.domains import Domain
 from secfpp.data.images import ImageFiles, decode, open_images
 from secfpp.errors import DataError
 from tests.data.pictures import save_noise
@@ -84,7 +84,7 @@ def test_unreadable_files_are_found_once_and_then_known(paths, tmp_path, caplog)
 
 
 @pytest.mark.parametrize("content", ["{", "[1]", json.dumps({"7": "x"}), json.dumps({"a": "x"})])
-def test_a_damaged_list_of_unreadable_files_is_made_afresh(paths, tmp_path, caplog, content):
+def test_a_damaged_list_of_unreadable_files_is_made_again(paths, tmp_path, caplog, content):
     cache = tmp_path / "cache"
     open_images(paths, 8, cache)
     (kept,) = (cache / "readable").iterdir()
@@ -98,7 +98,7 @@ def test_a_cache_that_cannot_be_written_is_only_a_warning(paths, tmp_path, caplo
     blocked = tmp_path / "file"
     blocked.write_text("")
     assert open_images(paths, 8, blocked).kept_N.all()
-    assert "cannot keep" in caplog.text
+    assert "cannot cache" in caplog.text
 
 
 def test_a_file_that_cannot_be_opened_is_an_error_not_a_skipped_image(tmp_path):

@@ -1,8 +1,8 @@
 import pytest
 
 from secfpp.config.tree import to_json
-from secfpp.data import load_domains
-from secfpp.data.load import READERS
+from secfpp.data.load import READERS, load_domains
+from secfpp.data.readers.listing import ReadOptions
 from secfpp.errors import ConfigError, DataError
 from tests.data.pictures import save, save_noise
 
@@ -37,14 +37,7 @@ def test_folder_called_like_a_data_set_is_a_folder(tmp_path, monkeypatch):
     for folder in ("food101", "a:b"):
         for name in ("cat", "dog"):
             save(tmp_path / folder / "photo" / name / "1.png")
-        assert load_domains(folder, image_size=4).name == folder
-
-
-def test_phrase_replaces_that_of_the_set(tmp_path):
-    for name in ("cat", "dog"):
-        save(tmp_path / "d" / name / "1.png")
-    domain_set = load_domains(str(tmp_path), image_size=4, phrase="a sketch of a")
-    assert (domain_set.phrase, len(domain_set.domains[0])) == ("a sketch of a", 2)
+        assert load_domains(folder, ReadOptions(image_size=4)).name == folder
 
 
 @pytest.mark.parametrize(
@@ -52,13 +45,13 @@ def test_phrase_replaces_that_of_the_set(tmp_path):
 )
 def test_settings_out_of_range_are_refused(tmp_path, setting):
     with pytest.raises(ConfigError, match=next(iter(setting))):
-        load_domains(str(tmp_path), **setting)
+        load_domains(str(tmp_path), ReadOptions(**setting))
 
 
 @pytest.mark.parametrize("source", ["digits", "cifar10:.", "."])
 def test_stated_split_without_a_split_file_is_refused(source):
     with pytest.raises(ConfigError, match="no split file of CoOp's"):
-        load_domains(source, split_sha256="0" * 64)
+        load_domains(source, ReadOptions(split_sha256="0" * 64))
 
 
 def many(tmp_path, count=200):
@@ -72,7 +65,7 @@ def test_a_few_unreadable_images_are_left_out_and_counted(tmp_path, caplog, dama
     many(tmp_path)
     for i in range(damaged):
         (tmp_path / "d" / "cat" / f"{2 * i + 1}.png").write_text("no image")
-    domain_set = load_domains(str(tmp_path), image_size=4, max_unreadable=stated)
+    domain_set = load_domains(str(tmp_path), ReadOptions(image_size=4, max_unreadable=stated))
     assert domain_set.skipped == damaged
     assert domain_set.domains[0].images_NHW3[:].shape == (200 - damaged, 4, 4, 3)
     assert domain_set.domains[0].labels_N.tolist().count(0) == 100 - damaged
@@ -89,7 +82,7 @@ def test_more_unreadable_images_than_allowed_are_an_error(tmp_path, damaged, sta
     for i in range(damaged):
         (tmp_path / "d" / "cat" / f"{2 * i + 1}.png").write_text("no image")
     with pytest.raises(DataError, match=rf"3 of 200 .* cannot be read, more than {limit}.*1\.png"):
-        load_domains(str(tmp_path), image_size=4, max_unreadable=stated)
+        load_domains(str(tmp_path), ReadOptions(image_size=4, max_unreadable=stated))
 
 
 def test_a_domain_without_any_readable_image_is_an_error(tmp_path):
@@ -97,12 +90,12 @@ def test_a_domain_without_any_readable_image_is_an_error(tmp_path):
     (tmp_path / "e" / "cat").mkdir(parents=True)
     (tmp_path / "e" / "cat" / "1.png").write_text("no image")
     with pytest.raises(DataError, match="'e' has no image that can be read"):
-        load_domains(str(tmp_path), image_size=4, max_unreadable=5)
+        load_domains(str(tmp_path), ReadOptions(image_size=4, max_unreadable=5))
 
 
 @pytest.mark.slow
 def test_limit_on_the_embedded_digits():
-    domain_set = load_domains("digits", images_per_class=3)
+    domain_set = load_domains("digits", ReadOptions(images_per_class=3))
     for domain in domain_set.domains:
         assert len(domain) == 30
         assert sorted(domain.labels_N.tolist()) == [c for c in range(10) for _ in range(3)]
@@ -110,9 +103,9 @@ def test_limit_on_the_embedded_digits():
 
 def test_limit_on_a_folder_does_not_depend_on_other_classes(tmp_path):
     many(tmp_path, 40)
-    first = load_domains(str(tmp_path), image_size=4, images_per_class=5).domains[0]
+    first = load_domains(str(tmp_path), ReadOptions(image_size=4, images_per_class=5)).domains[0]
     for i in range(30):
         save_noise(tmp_path / "d" / "ant" / f"{i}.png", seed=1000 + i, size=4)
-    again = load_domains(str(tmp_path), image_size=4, images_per_class=5).domains[0]
+    again = load_domains(str(tmp_path), ReadOptions(image_size=4, images_per_class=5)).domains[0]
     assert len(again) == 15
     assert set(first.images_NHW3.paths) < set(again.images_NHW3.paths)

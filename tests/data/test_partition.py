@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from secfpp.data import PartitionConfig, partition
+from secfpp.config.partition import PartitionConfig
+from secfpp.data.partition import partition
 from secfpp.errors import ConfigError, DataError
 from tests.data.toy_sets import make_set
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from secfpp.data import Domain, DomainSet
+from secfpp.data.domains import Domain, DomainSet
 
 
 def make_set(sizes, num_classes=3, missing=(), test_every=None):

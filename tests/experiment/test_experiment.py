@@ -9,15 +9,16 @@ from safetensors.torch import load_file, save_file
 from mpc.reference.session import PlainSession
 from secfpp.config.clustering import ClusteringConfig
 from secfpp.config.privacy import PrivacyConfig
-from secfpp.config.run import MethodName, RunConfig
 from secfpp.config.secure import SecureConfig
 from secfpp.config.training import TrainingConfig
 from secfpp.errors import RunFolderError, RunInterruptedError
+from secfpp.experiment.config import RunConfig
 from secfpp.experiment.experiment import run_experiment
 from secfpp.experiment.run_folder import RunFolder
 from secfpp.experiment.units import Silence
 from secfpp.federation.round import RoundRecord
-from tests.federation.toy import TOY_PARTITION, T, toy_world
+from secfpp.methods.registry import MethodName
+from tests.federation.toy import TOY_PARTITION, T, toy_workload
 
 METHODS: tuple[MethodName, ...] = ("zero-shot", "local-only", "promptfl", "secfpp-plain", "secfpp")
 
@@ -58,7 +59,7 @@ class StopAfter(Silence):
 
 
 def run(settings: RunConfig, observer: Silence | None = None) -> Path:
-    summary = run_experiment(settings, observer, world=toy_world(), opener=plain_opener)
+    summary = run_experiment(settings, observer, workload=toy_workload(), opener=plain_opener)
     return summary.folder
 
 

@@ -11,16 +11,18 @@ import torch
 from safetensors.torch import load_file
 
 from secfpp.cli import main
-from secfpp.clip import PromptedText, load_clip
+from secfpp.clip.model import load_clip
+from secfpp.clip.text import PromptedText
 from secfpp.comparison.config import ALL_METHODS
-from secfpp.config.run import DeviceName, MethodName, PrecisionName, RunConfig
 from secfpp.config.training import TrainingConfig
+from secfpp.config.workload import DeviceName, PrecisionName
 from secfpp.errors import RunError, RunInterruptedError
+from secfpp.experiment.config import RunConfig
 from secfpp.experiment.experiment import run_experiment
 from secfpp.learning.joint_steps import train_jointly
 from secfpp.learning.losses import LossTerms, Shards
-from secfpp.learning.training import train_part
-from secfpp.methods.registry import METHODS
+from secfpp.learning.training import LocalSteps, train_part
+from secfpp.methods.registry import METHODS, MethodName
 from tests.experiment.test_experiment import StopAfter
 
 pytestmark = [
@@ -129,7 +131,7 @@ def small_task() -> tuple[PromptedText, Shards, torch.Tensor]:
     return tower, shards, tower.initial_context("a digit").expand(3, -1, -1)
 
 
-def train(shards: Shards, pulse: Callable[[], None] = lambda: None, steps: int = 6) -> None:
+def train(shards: Shards, heartbeat: Callable[[], None] = lambda: None, steps: int = 6) -> None:
     tower, _, start_NTW = small_task()
     train_part(
         tower,
@@ -137,14 +139,18 @@ def train(shards: Shards, pulse: Callable[[], None] = lambda: None, steps: int =
         part_NTW=start_NTW,
         other_NTW=torch.zeros_like(start_NTW),
         logit_scale=50.0,
-        terms=LossTerms(balanced=True, alignment_weight=2.0, pull_weight=0.1),
-        steps=steps,
-        lr=0.01,
-        pulse=pulse,
+        work=LocalSteps(
+            steps=steps,
+            lr=0.01,
+            terms=LossTerms(balanced=True, alignment_weight=2.0, pull_weight=0.1),
+        ),
+        heartbeat=heartbeat,
     )
 
 
-def train_several(shards: Shards, pulse: Callable[[], None] = lambda: None, steps: int = 6) -> None:
+def train_several(
+    shards: Shards, heartbeat: Callable[[], None] = lambda: None, steps: int = 6
+) -> None:
     tower, _, start_NTW = small_task()
 
     def loss(parts: object) -> torch.Tensor:
@@ -153,7 +159,7 @@ def train_several(shards: Shards, pulse: Callable[[], None] = lambda: None, step
         return (shards.features_NBE @ text_NCE.transpose(1, 2)).square().mean(dim=(1, 2))
 
     parts = {"a": start_NTW, "b": torch.zeros_like(start_NTW)}
-    train_jointly(parts, loss, steps=steps, lr=0.01, pulse=pulse)
+    train_jointly(parts, loss, steps=steps, lr=0.01, heartbeat=heartbeat)
 
 
 @pytest.mark.parametrize("work", [train, train_several])
@@ -161,13 +167,13 @@ def test_no_step_waits_for_the_one_before(work: Callable[..., None]) -> None:
     """Whatever makes the host wait for the GPU is an error from the second step to the last."""
     steps, begun = 6, 0
 
-    def pulse() -> None:
+    def heartbeat() -> None:
         nonlocal begun
         begun += 1
         torch.cuda.set_sync_debug_mode("error" if 1 < begun < steps else "default")
 
     try:
-        work(small_task()[1], pulse, steps)
+        work(small_task()[1], heartbeat, steps)
     finally:
         torch.cuda.set_sync_debug_mode("default")
     assert begun == steps

@@ -6,12 +6,12 @@ import torch
 
 from mpc.reference.session import PlainSession
 from secfpp.config.clustering import ClusteringConfig
-from secfpp.config.run import MethodName, RunConfig
 from secfpp.config.training import TrainingConfig
+from secfpp.experiment.config import RunConfig
 from secfpp.federation.round import Federation, RoundResult, draw_participants, run_round
 from secfpp.learning.prompts import PromptState
-from secfpp.methods.interface import Setting
-from secfpp.methods.registry import METHODS
+from secfpp.methods.interface import MethodContext
+from secfpp.methods.registry import METHODS, MethodName
 from secfpp.methods.shared.plans import two_level
 from secfpp.methods.shared.trainers import TwoPhase
 from secfpp.seeds import Seeds
@@ -25,15 +25,16 @@ CONFIG = RunConfig(
 
 def federation(name: MethodName) -> Federation:
     cohort = toy_cohort()
-    setting = Setting(
-        config=CONFIG, seeds=Seeds(0), domain_N=cohort.domain_N, open_session=PlainSession
+    settings = CONFIG.settings_of(METHODS[name])
+    context = MethodContext(
+        settings=settings, seeds=Seeds(0), domain_N=cohort.domain_N, open_session=PlainSession
     )
     return Federation(
         cohort=cohort,
         tower=ToyTower(),
         logit_scale=SCALE,
-        trainer=METHODS[name].trainer(CONFIG, Seeds(0)),
-        exchange=METHODS[name].begin(setting),
+        trainer=METHODS[name].trainer(settings, Seeds(0)),
+        exchange=METHODS[name].begin(context),
         descriptor="text-features",
         projection_dim=4,
     )

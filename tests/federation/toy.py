@@ -11,7 +11,7 @@ from secfpp.config.partition import PartitionConfig
 from secfpp.data.domains import Domain, DomainSet
 from secfpp.data.partition import partition
 from secfpp.federation.cohort import Cohort, build_cohort
-from secfpp.federation.workload import World
+from secfpp.federation.workload import Workload
 from secfpp.learning.losses import Shards
 
 T, W, C, E = 2, 4, 3, 8
@@ -59,9 +59,9 @@ TOY_PARTITION = PartitionConfig(
 )
 
 
-def toy_world() -> World:
+def toy_workload() -> Workload:
     domain_set, features = toy_domains()
-    return World(
+    return Workload(
         domain_set=domain_set,
         features=features,
         tower=ToyTower(),

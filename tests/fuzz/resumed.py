@@ -17,9 +17,10 @@ from safetensors.torch import load_file, save
 
 from secfpp.comparison.config import CompareConfig
 from secfpp.config.partition import PartitionConfig
-from secfpp.config.run import MethodName, RunConfig
 from secfpp.config.training import TrainingConfig
+from secfpp.experiment.config import RunConfig
 from secfpp.experiment.experiment import run_experiment
+from secfpp.methods.registry import MethodName
 from tests.fuzz.command import Case
 from tests.fuzz.damage import cut, damaged
 from tests.fuzz.json_values import mutated

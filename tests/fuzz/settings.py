@@ -8,8 +8,8 @@ from pathlib import Path
 from random import Random
 
 from secfpp.comparison.config import CompareConfig
-from secfpp.config.run import RunConfig
 from secfpp.config.tree import to_json
+from secfpp.experiment.config import RunConfig
 from tests.fuzz.command import Case
 from tests.fuzz.damage import damaged
 from tests.fuzz.json_values import mutated

@@ -3,7 +3,7 @@ import torch
 
 from secfpp.errors import ConfigError, RunError
 from secfpp.learning.losses import LossTerms, prompt_loss
-from secfpp.learning.training import TrainedPart, pick_device, train_part
+from secfpp.learning.training import LocalSteps, TrainedPart, pick_device, train_part
 from tests.federation.toy import SCALE, T, ToyTower, W, ragged_shards
 
 TERMS = LossTerms(balanced=True, alignment_weight=2.0, pull_weight=0.1)
@@ -25,9 +25,7 @@ def train(rows: torch.Tensor, steps: int = 6, terms: LossTerms = TERMS) -> Train
         part_NTW=part[rows],
         other_NTW=other[rows],
         logit_scale=SCALE,
-        terms=terms,
-        steps=steps,
-        lr=0.05,
+        work=LocalSteps(steps=steps, lr=0.05, terms=terms),
     )
 
 
@@ -78,9 +76,7 @@ def test_divergence_names_the_client() -> None:
             part_NTW=part,
             other_NTW=other,
             logit_scale=SCALE,
-            terms=LossTerms(),
-            steps=1,
-            lr=0.1,
+            work=LocalSteps(steps=1, lr=0.1, terms=LossTerms()),
         )
 
 
@@ -110,8 +106,6 @@ def test_cuda_agrees_with_cpu() -> None:
         part_NTW=part,
         other_NTW=other,
         logit_scale=SCALE,
-        terms=TERMS,
-        steps=6,
-        lr=0.05,
+        work=LocalSteps(steps=6, lr=0.05, terms=TERMS),
     )
     assert torch.allclose(found.part_NTW.cpu(), train(torch.arange(3)).part_NTW, atol=1e-3)

@@ -9,15 +9,16 @@ from safetensors.torch import load_file
 
 from mpc.reference.session import PlainSession
 from secfpp.config.clustering import ClusteringConfig
-from secfpp.config.run import MethodName, RunConfig
 from secfpp.config.training import TrainingConfig
 from secfpp.errors import RunInterruptedError
+from secfpp.experiment.config import RunConfig
 from secfpp.experiment.experiment import run_experiment
 from secfpp.federation.round import Federation
-from secfpp.methods.interface import Method, Setting
+from secfpp.methods.interface import AnyMethod, MethodContext
+from secfpp.methods.registry import MethodName
 from secfpp.seeds import Seeds
 from tests.experiment.test_experiment import StopAfter, plain_opener, without_seconds
-from tests.federation.toy import SCALE, TOY_PARTITION, T, ToyTower, toy_cohort, toy_world
+from tests.federation.toy import SCALE, TOY_PARTITION, T, ToyTower, toy_cohort, toy_workload
 
 
 def toy_config() -> RunConfig:
@@ -28,10 +29,11 @@ def toy_config() -> RunConfig:
     )
 
 
-def federation(method: Method, config: RunConfig, seed: int = 0) -> Federation:
+def federation(method: AnyMethod, config: RunConfig, seed: int = 0) -> Federation:
     cohort = toy_cohort(seed)
-    setting = Setting(
-        config=config,
+    settings = config.settings_of(method)
+    context = MethodContext(
+        settings=settings,
         seeds=Seeds(seed),
         domain_N=np.full(cohort.num_clients, -1, dtype=np.int64),
         open_session=PlainSession,
@@ -40,8 +42,8 @@ def federation(method: Method, config: RunConfig, seed: int = 0) -> Federation:
         cohort=cohort,
         tower=ToyTower(),
         logit_scale=SCALE,
-        trainer=method.trainer(config, Seeds(seed)),
-        exchange=method.begin(setting),
+        trainer=method.trainer(settings, Seeds(seed)),
+        exchange=method.begin(context),
         descriptor="text-features",
         projection_dim=4,
     )
@@ -60,13 +62,13 @@ def resumed_equals_uninterrupted(name: MethodName, folder: Path) -> None:
             out=out,
         )
 
-    whole = run_experiment(settings(folder / "whole"), world=toy_world(), opener=plain_opener)
+    whole = run_experiment(settings(folder / "whole"), workload=toy_workload(), opener=plain_opener)
     with pytest.raises(RunInterruptedError):
         run_experiment(
-            settings(folder / "parts"), StopAfter(2), world=toy_world(), opener=plain_opener
+            settings(folder / "parts"), StopAfter(2), workload=toy_workload(), opener=plain_opener
         )
     parts = run_experiment(
-        RunConfig(resume=folder / "parts"), world=toy_world(), opener=plain_opener
+        RunConfig(resume=folder / "parts"), workload=toy_workload(), opener=plain_opener
     )
     assert without_seconds(parts.folder) == without_seconds(whole.folder)
     states = [

@@ -6,12 +6,12 @@ import numpy.typing as npt
 import pytest
 import torch
 
-from secfpp.config.methods import CflConfig
 from secfpp.errors import ConfigError
 from secfpp.federation.round import Federation, RoundResult, begin, run_round
 from secfpp.methods.cfl import (
     CLUSTER,
     METHOD,
+    CflSettings,
     SplitClusters,
     bipartition,
     cosines,
@@ -32,21 +32,21 @@ def brought(update: list[list[float]], cluster: list[float] | None = None) -> Co
 
 
 def test_incongruent_steps_are_split_and_averaged_apart() -> None:
-    outcome = RULE(brought([EAST, WEST, EAST, WEST]))
-    assert outcome.labels_n is not None
-    assert outcome.labels_n[0] == outcome.labels_n[2] != outcome.labels_n[1] == outcome.labels_n[3]
-    assert set(outcome.labels_n) == {1, 2}
-    assert np.allclose(outcome.update_rM, [EAST, WEST, EAST, WEST])
-    assert outcome.k == 2
-    assert outcome.given[CLUSTER].tolist() == outcome.labels_n.tolist()
-    assert outcome.bytes_client == 4 * 2 * 2
+    result = RULE(brought([EAST, WEST, EAST, WEST]))
+    assert result.labels_n is not None
+    assert result.labels_n[0] == result.labels_n[2] != result.labels_n[1] == result.labels_n[3]
+    assert set(result.labels_n) == {1, 2}
+    assert np.allclose(result.update_rM, [EAST, WEST, EAST, WEST])
+    assert result.k == 2
+    assert result.given[CLUSTER].tolist() == result.labels_n.tolist()
+    assert result.bytes_client == 4 * 2 * 2
 
 
 def test_congruent_steps_stay_together() -> None:
-    outcome = RULE(brought([EAST, [1.8, 0.3], [2.1, -0.2], [1.9, 0.0]]))
-    assert outcome.labels_n is not None
-    assert outcome.labels_n.tolist() == [0, 0, 0, 0]
-    assert np.allclose(outcome.update_rM, np.tile([1.95, 0.05], (4, 1)))
+    result = RULE(brought([EAST, [1.8, 0.3], [2.1, -0.2], [1.9, 0.0]]))
+    assert result.labels_n is not None
+    assert result.labels_n.tolist() == [0, 0, 0, 0]
+    assert np.allclose(result.update_rM, np.tile([1.95, 0.05], (4, 1)))
 
 
 def test_short_steps_and_pairs_are_not_split() -> None:
@@ -56,9 +56,9 @@ def test_short_steps_and_pairs_are_not_split() -> None:
 
 
 def test_clusters_are_split_again_and_others_left_alone() -> None:
-    outcome = RULE(brought([EAST, EAST, WEST, EAST, WEST, EAST], [1, 1, 2, 2, 2, 2]))
-    assert outcome.labels_n is not None
-    labels = outcome.labels_n.tolist()
+    result = RULE(brought([EAST, EAST, WEST, EAST, WEST, EAST], [1, 1, 2, 2, 2, 2]))
+    assert result.labels_n is not None
+    labels = result.labels_n.tolist()
     assert labels[:2] == [1, 1]
     assert labels[2] == labels[4]
     assert labels[3] == labels[5]
@@ -113,11 +113,11 @@ def rounds(fed: Federation, count: int) -> list[RoundResult]:
 
 
 def test_it_splits_along_toy_domains() -> None:
-    config = replace(toy_config(), cfl=CflConfig(cfl_lr=0.05, cfl_loss="aligned"))
+    config = replace(toy_config(), cfl=CflSettings(cfl_lr=0.05, cfl_loss="aligned"))
     results = rounds(federation(METHOD, config), 8)
-    assert [result.outcome.k for result in results] == sorted(r.outcome.k or 0 for r in results)
+    assert [result.exchanged.k for result in results] == sorted(r.exchanged.k or 0 for r in results)
     first, last = results[0], results[-1]
-    assert first.outcome.k == 1
+    assert first.exchanged.k == 1
     assert last.record(0, "cfl", toy_cohort().domain_N).ari == 1.0
     shared = last.state.shared_NTW
     assert torch.equal(shared[0], shared[1])
@@ -125,16 +125,16 @@ def test_it_splits_along_toy_domains() -> None:
 
 
 def test_it_leaves_clients_with_the_same_images_together() -> None:
-    config = replace(toy_config(), cfl=CflConfig(cfl_lr=0.05, cfl_loss="aligned"))
+    config = replace(toy_config(), cfl=CflSettings(cfl_lr=0.05, cfl_loss="aligned"))
     fed = federation(METHOD, config)
     same = fed.cohort.train.rows(torch.zeros(9, dtype=torch.int64))
     results = rounds(replace(fed, cohort=replace(fed.cohort, train=same)), 8)
-    assert {result.outcome.k for result in results} == {1}
+    assert {result.exchanged.k for result in results} == {1}
 
 
 def test_settings_out_of_range_are_refused() -> None:
     with pytest.raises(ConfigError, match="cfl_lr=0"):
-        CflConfig(cfl_lr=0.0)
+        CflSettings(cfl_lr=0.0)
 
 
 def test_resumed_run_equals_uninterrupted_run(tmp_path: Path) -> None:

@@ -11,28 +11,27 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from scipy import stats
 
-from secfpp.config.methods import DpFplConfig
 from secfpp.config.privacy import PrivacyConfig
-from secfpp.config.run import RunConfig
 from secfpp.config.training import TrainingConfig
 from secfpp.errors import RunError
+from secfpp.experiment.config import RunConfig
 from secfpp.learning.prompts import PromptState
 from secfpp.methods import dp_fpl
-from secfpp.methods.dp_fpl import Broadcast, DpFpl, paper_epsilon
-from secfpp.methods.interface import Bench, Contribution
+from secfpp.methods.dp_fpl import Broadcast, DpFpl, DpFplSettings, paper_epsilon
+from secfpp.methods.interface import ClientBatch, Contribution
 from secfpp.privacy.per_image import clip_jointly
 from secfpp.privacy.statement import PrivacyStatement
 from secfpp.seeds import Seeds
 from tests.federation.toy import SCALE, T, ToyTower, W, ragged_shards
 
 N, STEPS = 3, 3
-SETTINGS = DpFplConfig(
+SETTINGS = DpFplSettings(
     dpfpl_rank=1, dpfpl_sample_rate=1.0, dpfpl_lr_shared=0.5, dpfpl_lr_local=0.2, dpfpl_start=0.3
 )
 
 
-def bench(round_index: int = 0) -> Bench:
-    return Bench(
+def batch(round_index: int = 0) -> ClientBatch:
+    return ClientBatch(
         tower=ToyTower(),
         logit_scale=SCALE,
         shards=ragged_shards(),
@@ -41,7 +40,7 @@ def bench(round_index: int = 0) -> Bench:
     )
 
 
-def trainer(settings: DpFplConfig = SETTINGS) -> DpFpl:
+def trainer(settings: DpFplSettings = SETTINGS) -> DpFpl:
     return DpFpl(
         steps=STEPS,
         rounds=2,
@@ -53,7 +52,7 @@ def trainer(settings: DpFplConfig = SETTINGS) -> DpFpl:
 
 
 def start(one: DpFpl) -> PromptState:
-    return one.begin(bench(), PromptState.start(torch.zeros(T, W), N))
+    return one.begin(batch(), PromptState.start(torch.zeros(T, W), N))
 
 
 @pytest.fixture
@@ -108,7 +107,7 @@ def test_a_round_is_what_the_algorithm_says_client_by_client() -> None:
     """Every step counts, and every client moves by its own gradients."""
     one = trainer()
     state = start(one)
-    after, loss_n = one.shared(bench(), state)
+    after, loss_n = one.shared(batch(), state)
     shared, local = by_loop(one, state)
     assert torch.allclose(after.shared_NTW.double(), shared.expand(N, -1, -1), atol=1e-5)
     assert torch.allclose(after.local_NTW.double(), local, atol=1e-5)
@@ -120,7 +119,7 @@ def test_a_round_is_what_the_algorithm_says_client_by_client() -> None:
 def test_another_clients_images_do_not_move_a_local_prompt_in_one_step() -> None:
     one = replace(trainer(), steps=1)
     state = start(one)
-    usual = bench()
+    usual = batch()
     changed = replace(
         usual, shards=replace(usual.shards, labels_NB=(usual.shards.labels_NB + 1) % 3)
     )
@@ -166,7 +165,7 @@ def test_noise_of_a_step_is_what_the_statement_says() -> None:
     settings = replace(SETTINGS, dpfpl_sample_rate=0.5)
     one = replace(trainer(settings), steps=1)
     state = start(one)
-    empty = bench()
+    empty = batch()
     empty = replace(
         empty, shards=replace(empty.shards, mask_NB=torch.zeros_like(empty.shards.mask_NB))
     )
@@ -194,7 +193,7 @@ def test_local_prompts_start_by_seed_and_differ() -> None:
 
 def test_bytes_count_a_gradient_up_and_down_in_every_step() -> None:
     update_nM = np.tile(np.arange(6.0), (2, 1))
-    outcome = Broadcast(steps=30)(
+    result = Broadcast(steps=30)(
         Contribution(
             round_index=0,
             clients_n=np.array([0, 2], dtype=np.int64),
@@ -204,8 +203,8 @@ def test_bytes_count_a_gradient_up_and_down_in_every_step() -> None:
             update_nM=update_nM,
         )
     )
-    assert outcome.bytes_client == 30 * (6 + 6) * 4
-    assert np.array_equal(outcome.update_rM, np.tile(np.arange(6.0), (4, 1)))
+    assert result.bytes_client == 30 * (6 + 6) * 4
+    assert np.array_equal(result.update_rM, np.tile(np.arange(6.0), (4, 1)))
 
 
 @pytest.mark.parametrize(("sigma", "epsilon"), [(84.8, 0.4), (169.7, 0.2), (3393, 0.01)])
@@ -218,7 +217,7 @@ def test_the_papers_formula_gives_the_noise_of_its_code(sigma: float, epsilon: f
 def test_statement_counts_every_step_and_both_parts() -> None:
     training = TrainingConfig(rounds=4, local_steps=5, shared_steps=3)
     config = RunConfig(training=training, privacy=PrivacyConfig(epsilon=2.0))
-    said = dp_fpl.statement(config)
+    said = dp_fpl.statement(config.settings_of(dp_fpl.METHOD))
     assert said.compositions == 20
     assert said.sample_rate == config.dpfpl.dpfpl_sample_rate
     assert 1.99 < said.epsilon_pld <= 2.0 < said.epsilon_rdp
@@ -231,4 +230,4 @@ def test_prompts_that_overflow_are_named() -> None:
     one = replace(trainer(), steps=3)
     wild = replace(start(one), local_NTW=torch.full((N, T, W), 3e38))
     with pytest.raises(RunError, match="client 0 .* dpfpl_lr_local"):
-        one.shared(bench(), wild)
+        one.shared(batch(), wild)

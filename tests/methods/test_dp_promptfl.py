@@ -18,10 +18,10 @@ def contribution(step_nM: np.ndarray, before_M: np.ndarray) -> Contribution:
 
 def test_without_noise_it_is_the_mean_of_clipped_steps() -> None:
     steps = np.array([[3.0, 4.0], [0.3, 0.4]])
-    outcome = NoisedMean(clip_norm=1.0, noise_multiplier=0.0)(
+    result = NoisedMean(clip_norm=1.0, noise_multiplier=0.0)(
         contribution(steps, np.array([10.0, 20.0]))
     )
-    assert np.allclose(outcome.update_rM, [[10.45, 20.6]] * 2)
+    assert np.allclose(result.update_rM, [[10.45, 20.6]] * 2)
 
 
 def test_one_client_moves_the_sum_by_the_clipping_norm_at_most() -> None:
@@ -38,7 +38,7 @@ def test_one_client_moves_the_sum_by_the_clipping_norm_at_most() -> None:
 
 def test_noise_on_the_mean_has_the_stated_deviation() -> None:
     mean = NoisedMean(clip_norm=2.0, noise_multiplier=3.0)
-    outcome = mean(contribution(np.zeros((10, 40_000)), np.zeros(40_000)))
-    deviation = float(outcome.update_rM[0].std())
+    result = mean(contribution(np.zeros((10, 40_000)), np.zeros(40_000)))
+    deviation = float(result.update_rM[0].std())
     assert abs(deviation - 3.0 * 2.0 / 10) < 0.02
-    assert np.array_equal(outcome.update_rM[0], outcome.update_rM[9])
+    assert np.array_equal(result.update_rM[0], result.update_rM[9])

@@ -9,23 +9,23 @@ import pytest
 import torch
 from torch.nn import functional
 
-from secfpp.config.methods import FedOtpConfig, LossName
-from secfpp.config.run import MethodName, RunConfig
 from secfpp.data.partition import partition
 from secfpp.errors import ConfigError, DataError, RunInterruptedError
+from secfpp.experiment.config import RunConfig
 from secfpp.experiment.experiment import run_experiment
 from secfpp.federation.cohort import Cohort, build_cohort
-from secfpp.federation.round import Federation, begin, bench_of, run_round
-from secfpp.federation.workload import World
+from secfpp.federation.round import Federation, batch_of, begin, run_round
+from secfpp.federation.workload import Workload
 from secfpp.learning.losses import prompt_loss
 from secfpp.learning.prompts import PromptState
 from secfpp.methods import fedotp
-from secfpp.methods.fedotp import METHOD, transport_logits
-from secfpp.methods.shared.one_prompt import loss_terms
+from secfpp.methods.fedotp import METHOD, FedOtpSettings, transport_logits
+from secfpp.methods.registry import MethodName
+from secfpp.methods.shared.one_prompt import LossName, loss_terms
 from secfpp.methods.shared.optimal_transport import partial_plan
 from secfpp.seeds import Seeds
 from tests.experiment.test_experiment import StopAfter, plain_opener, without_seconds
-from tests.federation.toy import SCALE, TOY_PARTITION, C, E, T, W, toy_domains, toy_world
+from tests.federation.toy import SCALE, TOY_PARTITION, C, E, T, W, toy_domains, toy_workload
 from tests.methods import personal
 
 R, P = 4, 2
@@ -124,18 +124,18 @@ def test_no_gradient_flows_through_the_plan() -> None:
 def test_with_equal_regions_and_prompts_the_loss_is_that_of_one_prompt(loss: LossName) -> None:
     training = replace(CONFIG.training, local_steps=1, shared_steps=0)
     federated = federation(
-        replace(CONFIG, training=training, fedotp=FedOtpConfig(fedotp_mass=1.0, fedotp_loss=loss))
+        replace(CONFIG, training=training, fedotp=FedOtpSettings(fedotp_mass=1.0, fedotp_loss=loss))
     )
     features_NBE = federated.cohort.train.features_NBE
     train = replace(
         federated.cohort.train, patches_NBRE=features_NBE[:, :, None].expand(-1, -1, R, -1)
     )
     federated = replace(federated, cohort=replace(federated.cohort, train=train))
-    bench = bench_of(federated, everyone(federated), 0)
+    batch = batch_of(federated, everyone(federated), 0)
     state = PromptState.start(0.1 * torch.ones(T, W), 9)
-    _, loss_N = federated.trainer.shared(bench, state)
+    _, loss_N = federated.trainer.shared(batch, state)
     expected_N = prompt_loss(
-        bench.tower(state.shared_NTW), train, SCALE, loss_terms(loss, training)
+        batch.tower(state.shared_NTW), train, SCALE, loss_terms(loss, training)
     )
     torch.testing.assert_close(loss_N, expected_N, atol=1e-4, rtol=1e-3)
 
@@ -146,7 +146,7 @@ def test_prompts_start_apart_and_at_the_same_places_for_all() -> None:
     assert torch.equal(state.shared_NTW, torch.ones(9, T, W))
     assert torch.equal(state.local_NTW, state.local_NTW[:1].expand(9, -1, -1))
     assert 0 < float(state.local_NTW.abs().max()) < 5 * fedotp.START_SCALE
-    other = replace(federated, trainer=METHOD.trainer(CONFIG, Seeds(1)))
+    other = replace(federated, trainer=METHOD.trainer(CONFIG.settings_of(METHOD), Seeds(1)))
     assert not torch.equal(begin(other, torch.ones(T, W)).local_NTW, state.local_NTW)
 
 
@@ -167,7 +167,7 @@ def test_the_server_weighs_global_prompts_by_images() -> None:
     cohort = replace(federated.cohort, train=replace(federated.cohort.train, mask_NB=mask_NB))
     federated = replace(federated, cohort=cohort)
     state = begin(federated, torch.zeros(T, W))
-    trained, _ = federated.trainer.shared(bench_of(federated, everyone(federated), 0), state)
+    trained, _ = federated.trainer.shared(batch_of(federated, everyone(federated), 0), state)
     after = run_round(federated, state, everyone(federated)).state
     weight_N = torch.tensor([10.0] + [2.0] * 8) / 26
     expected = (weight_N[:, None, None] * trained.shared_NTW).sum(dim=0)
@@ -178,10 +178,10 @@ def test_the_server_weighs_global_prompts_by_images() -> None:
 def test_a_client_trains_alike_whoever_is_at_work_beside_it() -> None:
     federated = federation()
     state = begin(federated, torch.zeros(T, W))
-    whole, loss_n = federated.trainer.shared(bench_of(federated, everyone(federated), 0), state)
+    whole, loss_n = federated.trainer.shared(batch_of(federated, everyone(federated), 0), state)
     some = np.array([2, 7])
     part, some_loss_n = federated.trainer.shared(
-        bench_of(federated, some, 0), state.rows(torch.from_numpy(some))
+        batch_of(federated, some, 0), state.rows(torch.from_numpy(some))
     )
     torch.testing.assert_close(part.local_NTW, whole.local_NTW[some], atol=1e-5, rtol=1e-4)
     torch.testing.assert_close(part.shared_NTW, whole.shared_NTW[some], atol=1e-5, rtol=1e-4)
@@ -192,11 +192,11 @@ def test_classifying_in_portions_changes_nothing(monkeypatch: pytest.MonkeyPatch
     federated = federation()
     state, _ = rounds(federated, 1)
     images = federated.cohort.test_of(federated.cohort.domain_N)
-    bench = bench_of(federated, everyone(federated), 1)
-    whole = federated.trainer.logits(bench, state, images)
+    batch = batch_of(federated, everyone(federated), 1)
+    whole = federated.trainer.logits(batch, state, images)
     assert whole.shape == (9, 30, C)
     monkeypatch.setattr(fedotp, "CELLS_AT_ONCE", 7 * 9 * R * P * C)
-    torch.testing.assert_close(federated.trainer.logits(bench, state, images), whole)
+    torch.testing.assert_close(federated.trainer.logits(batch, state, images), whole)
 
 
 def test_a_cohort_without_regions_is_refused() -> None:
@@ -220,12 +220,12 @@ def test_patches_stand_beside_the_features_of_their_images() -> None:
         build_cohort(domain_set, features, shards, patches=[p[1:] for p in toy_patches()])
 
 
-class CountedWorld:
-    """A toy world that counts how often regions are computed."""
+class CountedWorkload:
+    """A toy workload that counts how often regions are computed."""
 
     def __init__(self) -> None:
         self.computed = 0
-        self.world: World = replace(toy_world(), encode_regions=self._encode)
+        self.workload: Workload = replace(toy_workload(), encode_regions=self._encode)
 
     def _encode(self) -> tuple[np.ndarray, ...]:
         self.computed += 1
@@ -238,30 +238,35 @@ def settings(out: Path, *methods: MethodName, seeds: int = 1) -> RunConfig:
 
 @pytest.mark.slow
 def test_regions_are_computed_once_and_only_for_methods_that_need_them(tmp_path: Path) -> None:
-    without, with_fedotp = CountedWorld(), CountedWorld()
-    folder = run_experiment(settings(tmp_path / "without", "promptfl"), world=without.world).folder
+    without, with_fedotp = CountedWorkload(), CountedWorkload()
+    folder = run_experiment(
+        settings(tmp_path / "without", "promptfl"), workload=without.workload
+    ).folder
     assert without.computed == 0
     methods: tuple[MethodName, ...] = ("promptfl", "fedotp")
     both = settings(tmp_path / "with", *methods, seeds=2)
-    beside = run_experiment(both, world=with_fedotp.world).folder
+    beside = run_experiment(both, workload=with_fedotp.workload).folder
     assert with_fedotp.computed == 1
     alone = without_seconds(folder)
     assert without_seconds(beside)[: len(alone)] == alone
     results = json.loads((beside / "results.json").read_text())["methods"]
     assert results["fedotp"]["bytes_client_max"] == 4 * 4 * (2 * T * W + 1)
     with pytest.raises(ConfigError, match="encode_regions"):
-        run_experiment(settings(tmp_path / "none", "fedotp"), world=toy_world())
+        run_experiment(settings(tmp_path / "none", "fedotp"), workload=toy_workload())
 
 
 @pytest.mark.slow
 def test_a_resumed_run_equals_an_uninterrupted_one(tmp_path: Path) -> None:
-    world = CountedWorld().world
-    whole = run_experiment(settings(tmp_path / "whole", "fedotp"), world=world)
+    workload = CountedWorkload().workload
+    whole = run_experiment(settings(tmp_path / "whole", "fedotp"), workload=workload)
     with pytest.raises(RunInterruptedError):
         run_experiment(
-            settings(tmp_path / "parts", "fedotp"), StopAfter(2), world=world, opener=plain_opener
+            settings(tmp_path / "parts", "fedotp"),
+            StopAfter(2),
+            workload=workload,
+            opener=plain_opener,
         )
-    parts = run_experiment(RunConfig(resume=tmp_path / "parts"), world=world)
+    parts = run_experiment(RunConfig(resume=tmp_path / "parts"), workload=workload)
     assert without_seconds(parts.folder) == without_seconds(whole.folder)
 
 
@@ -270,4 +275,4 @@ def test_a_resumed_run_equals_an_uninterrupted_one(tmp_path: Path) -> None:
 )
 def test_settings_out_of_range_are_refused(name: str, value: float) -> None:
     with pytest.raises(ConfigError, match=f"fedotp_{name}"):
-        FedOtpConfig(**{f"fedotp_{name}": value})
+        FedOtpSettings(**{f"fedotp_{name}": value})

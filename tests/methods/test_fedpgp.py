@@ -7,22 +7,28 @@ import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812
 
-from secfpp.config.methods import FedPgpConfig
-from secfpp.config.run import RunConfig
 from secfpp.config.training import TrainingConfig
 from secfpp.errors import ConfigError
+from secfpp.experiment.config import RunConfig
 from secfpp.federation.round import begin, run_round
 from secfpp.learning.prompts import PromptState
-from secfpp.methods.fedpgp import METHOD, FedPgp, average_by_images, contrastive_loss, trainer
-from secfpp.methods.interface import Bench
+from secfpp.methods.fedpgp import (
+    METHOD,
+    FedPgp,
+    FedPgpSettings,
+    contrastive_loss,
+    trainer,
+)
+from secfpp.methods.interface import ClientBatch
+from secfpp.methods.shared.averaging import average_by_images
 from secfpp.seeds import Seeds
 from tests.federation.toy import SCALE, T, ToyTower, W, ragged_shards
 from tests.methods.personal import federation, resumed_equals_uninterrupted, toy_config
 from tests.methods.test_registry import contribution
 
 
-def bench() -> Bench:
-    return Bench(
+def batch() -> ClientBatch:
+    return ClientBatch(
         tower=ToyTower(),
         logit_scale=SCALE,
         shards=ragged_shards((4, 7, 2)),
@@ -53,19 +59,17 @@ def gradients_of_loss(made: FedPgp, start: PromptState) -> tuple[torch.Tensor, .
     parts = {"sigma": start.shared_NTW, "u": extra["fedpgp-u"], "v": extra["fedpgp-v"]}
     parts = {name: rows.clone().requires_grad_(True) for name, rows in parts.items()}
     frozen_CE = ToyTower()(start.initial_TW[None])[0]
-    return torch.autograd.grad(made.loss(bench(), frozen_CE, parts).sum(), list(parts.values()))
+    return torch.autograd.grad(made.loss(batch(), frozen_CE, parts).sum(), list(parts.values()))
 
 
 def test_one_step_follows_the_gradient_of_the_written_loss() -> None:
     """Adam's first step is the rate times the sign of the gradient, here of one client's loss
     written out without the package's own losses."""
-    config = RunConfig(
-        training=TrainingConfig(local_steps=1, shared_steps=1),
-        fedpgp=FedPgpConfig(fedpgp_loss="plain"),
-    )
-    made = trainer(config, Seeds(3))
-    start = made.begin(bench(), state())
-    after, loss_n = made.shared(bench(), start)
+    own = FedPgpSettings(fedpgp_loss="plain")
+    one_step = RunConfig(training=TrainingConfig(local_steps=1, shared_steps=1))
+    made = trainer(replace(one_step.settings_of(METHOD), own=own), Seeds(3))
+    start = made.begin(batch(), state())
+    after, loss_n = made.shared(batch(), start)
     own_n = gradients_of_loss(made, start)
     client, count, tower, shards = 2, 2, ToyTower(), ragged_shards((4, 7, 2))
     sigma = start.shared_NTW[client].clone().requires_grad_(True)
@@ -91,25 +95,28 @@ def test_one_step_follows_the_gradient_of_the_written_loss() -> None:
     ]
     for change, gradient in zip(moved, gradients, strict=True):
         assert gradient.abs().min() > 1e-6, "a sign must be certain"
-        expected = -config.fedpgp.fedpgp_lr * gradient / (gradient.abs() + 1e-8)
+        expected = -own.fedpgp_lr * gradient / (gradient.abs() + 1e-8)
         torch.testing.assert_close(change.detach(), expected, rtol=1e-3, atol=1e-6)
 
 
 def test_whole_prompt_is_sigma_plus_low_rank() -> None:
-    made = trainer(replace(toy_config(), fedpgp=FedPgpConfig(fedpgp_rank=1)), Seeds(0))
-    after, _ = made.shared(bench(), made.begin(bench(), state()))
+    settings = replace(toy_config().settings_of(METHOD), own=FedPgpSettings(fedpgp_rank=1))
+    made = trainer(settings, Seeds(0))
+    after, _ = made.shared(batch(), made.begin(batch(), state()))
     low_rank = after.prompts() - after.shared_NTW
     product = after.extra["fedpgp-u"] @ after.extra["fedpgp-v"]
     torch.testing.assert_close(low_rank, product)
     assert (torch.linalg.matrix_rank(product) == 1).all()
-    final, loss_n = made.local(bench(), after)
+    final, loss_n = made.local(batch(), after)
     assert torch.equal(final.local_NTW, after.local_NTW)
     assert loss_n.tolist() == [0.0] * 3
 
 
 def test_factors_are_drawn_by_seed_and_differ_by_client() -> None:
     first, again, other = (
-        trainer(toy_config(), Seeds(seed)).begin(bench(), state()).extra["fedpgp-u"]
+        trainer(toy_config().settings_of(METHOD), Seeds(seed))
+        .begin(batch(), state())
+        .extra["fedpgp-u"]
         for seed in (0, 0, 1)
     )
     assert torch.equal(first, again)
@@ -122,10 +129,10 @@ def test_server_weighs_by_images_and_counts_bytes() -> None:
         contribution([[1.0, 0.0], [4.0, 3.0]], clients=[1, 2]),
         sent={"images": np.array([1.0, 2.0])},
     )
-    outcome = average_by_images(sent)
-    assert np.allclose(outcome.update_rM, np.tile([3.0, 2.0], (3, 1)))
-    assert outcome.clients_r.tolist() == [0, 1, 2]
-    assert outcome.bytes_client == 4 * (2 + 1 + 2)
+    result = average_by_images(sent)
+    assert np.allclose(result.update_rM, np.tile([3.0, 2.0], (3, 1)))
+    assert result.clients_r.tolist() == [0, 1, 2]
+    assert result.bytes_client == 4 * (2 + 1 + 2)
 
 
 def test_low_rank_part_stays_with_its_client() -> None:
@@ -141,9 +148,9 @@ def test_low_rank_part_stays_with_its_client() -> None:
 
 def test_settings_out_of_range_are_refused() -> None:
     with pytest.raises(ConfigError, match="fedpgp_rank=0"):
-        FedPgpConfig(fedpgp_rank=0)
+        FedPgpSettings(fedpgp_rank=0)
     with pytest.raises(ConfigError, match="fedpgp_temperature"):
-        FedPgpConfig(fedpgp_temperature=0.0)
+        FedPgpSettings(fedpgp_temperature=0.0)
 
 
 def test_resumed_run_equals_uninterrupted_run(tmp_path: Path) -> None:

@@ -6,17 +6,24 @@ import pytest
 import torch
 
 from secfpp.config.clustering import ClusteringConfig
-from secfpp.config.methods import IfcaConfig
 from secfpp.errors import ConfigError
-from secfpp.federation.round import RoundResult, begin, bench_of, run_round
+from secfpp.federation.round import RoundResult, batch_of, begin, run_round
 from secfpp.learning.losses import LossTerms, prompt_loss
-from secfpp.methods.ifca import CHOICE, HELD, METHOD, Ifca, average_by_choice, num_prompts
+from secfpp.methods.ifca import (
+    CHOICE,
+    HELD,
+    METHOD,
+    Ifca,
+    IfcaSettings,
+    average_by_choice,
+    num_prompts,
+)
 from secfpp.methods.interface import Contribution
 from tests.federation.toy import T, W, toy_cohort
 from tests.methods.personal import federation, resumed_equals_uninterrupted, toy_config
 from tests.methods.test_registry import contribution
 
-SPREAD = replace(toy_config(), ifca=IfcaConfig(ifca_start=1.0, ifca_lr=0.05, ifca_loss="aligned"))
+SPREAD = replace(toy_config(), ifca=IfcaSettings(ifca_start=1.0, ifca_lr=0.05, ifca_loss="aligned"))
 
 
 def brought(update: list[list[float]], choice: list[int], held: list[list[float]]) -> Contribution:
@@ -26,19 +33,19 @@ def brought(update: list[list[float]], choice: list[int], held: list[list[float]
 
 
 def test_server_averages_by_choice_and_keeps_what_nobody_chose() -> None:
-    outcome = average_by_choice(
+    result = average_by_choice(
         brought(
             [[2.0, 0.0], [4.0, 2.0], [7.0, 7.0]], [1, 1, 0], [[5.0, 5.0], [6.0, 6.0], [9.0, 8.0]]
         )
     )
-    given = outcome.given[HELD]
+    given = result.given[HELD]
     assert given.shape == (5, 6)
     assert given[4].tolist() == [7.0, 7.0, 3.0, 1.0, 9.0, 8.0]
-    assert outcome.update_rM[[0, 2, 3]].tolist() == [[3.0, 1.0], [3.0, 1.0], [7.0, 7.0]]
-    assert outcome.labels_n is not None
-    assert outcome.labels_n.tolist() == [1, 1, 0]
-    assert outcome.k == 2
-    assert outcome.bytes_client == 4 * (3 * 2 + 2 + 1)
+    assert result.update_rM[[0, 2, 3]].tolist() == [[3.0, 1.0], [3.0, 1.0], [7.0, 7.0]]
+    assert result.labels_n is not None
+    assert result.labels_n.tolist() == [1, 1, 0]
+    assert result.k == 2
+    assert result.bytes_client == 4 * (3 * 2 + 2 + 1)
 
 
 def test_choice_is_the_lowest_loss_on_own_images() -> None:
@@ -46,8 +53,8 @@ def test_choice_is_the_lowest_loss_on_own_images() -> None:
     trainer = fed.trainer
     assert isinstance(trainer, Ifca)
     state = begin(fed, torch.zeros(T, W))
-    bench = bench_of(fed, np.arange(9), 0)
-    chosen = trainer.choose(bench, state)
+    batch = batch_of(fed, np.arange(9), 0)
+    chosen = trainer.choose(batch, state)
     terms = LossTerms(balanced=True, alignment_weight=SPREAD.training.alignment_weight)
     for i in range(9):
         shards = fed.cohort.train.rows(torch.tensor([i]))
@@ -72,7 +79,7 @@ def test_it_finds_the_domains() -> None:
     """From starts that are far enough apart; with others it need not."""
     last = rounds(12)[-1]
     assert last.record(0, "ifca", toy_cohort().domain_N).ari == 1.0
-    assert last.outcome.k == 3
+    assert last.exchanged.k == 3
 
 
 def test_only_the_chosen_prompt_is_trained_and_shared() -> None:
@@ -91,13 +98,13 @@ def test_who_sat_out_has_the_newest_prompts_and_chooses_among_them() -> None:
     fed = federation(METHOD, SPREAD)
     result = run_round(fed, begin(fed, torch.zeros(T, W)), np.arange(6))
     assert torch.equal(result.state.extra[HELD][8], result.state.extra[HELD][0])
-    bench = bench_of(fed, np.arange(9), 1)
+    batch = batch_of(fed, np.arange(9), 1)
     images = fed.cohort.test_of(fed.cohort.domain_N)
     assert isinstance(fed.trainer, Ifca)
-    chosen = fed.trainer.choose(bench, result.state)
+    chosen = fed.trainer.choose(batch, result.state)
     prompts = result.state.extra[HELD][torch.arange(9), chosen]
     expected = fed.logit_scale * images.features_NBE @ fed.tower(prompts).transpose(1, 2)
-    torch.testing.assert_close(fed.trainer.logits(bench, result.state, images), expected)
+    torch.testing.assert_close(fed.trainer.logits(batch, result.state, images), expected)
     assert torch.equal(result.state.shared_NTW[:6], prompts[:6])
 
 
@@ -111,10 +118,10 @@ def test_prompts_start_apart_by_seed() -> None:
 
 
 def test_k_is_the_settings() -> None:
-    assert num_prompts(replace(SPREAD, clustering=ClusteringConfig(k=4))) == 4
-    assert num_prompts(replace(SPREAD, clustering=ClusteringConfig(k=None, k_max=6))) == 6
+    assert num_prompts(ClusteringConfig(k=4)) == 4
+    assert num_prompts(ClusteringConfig(k=None, k_max=6)) == 6
     with pytest.raises(ConfigError, match="ifca_start"):
-        IfcaConfig(ifca_start=-0.1)
+        IfcaSettings(ifca_start=-0.1)
 
 
 def test_resumed_run_equals_uninterrupted_run(tmp_path: Path) -> None:

@@ -1,20 +1,25 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from scipy import stats
 
 from secfpp.config.privacy import PrivacyConfig
-from secfpp.config.run import RunConfig
 from secfpp.config.training import TrainingConfig
+from secfpp.experiment.config import RunConfig
 from secfpp.learning.prompts import PromptState
-from secfpp.methods.interface import Bench
-from secfpp.methods.ldp_promptfl import METHOD, noised_rows
+from secfpp.methods.interface import ClientBatch
+from secfpp.methods.ldp_promptfl import METHOD, LdpPromptFlSettings, noised_rows
 from secfpp.seeds import Seeds
 from tests.federation.toy import SCALE, T, ToyTower, W, ragged_shards
 
-CONFIG = RunConfig(
-    training=TrainingConfig(rounds=3, local_steps=2, shared_steps=1),
-    privacy=PrivacyConfig(epsilon=4.0, clip_norm_local=0.05),
+SETTINGS = replace(
+    RunConfig(
+        training=TrainingConfig(rounds=3, local_steps=2, shared_steps=1),
+        privacy=PrivacyConfig(epsilon=4.0),
+    ).settings_of(METHOD),
+    own=LdpPromptFlSettings(clip_norm_local=0.05),
 )
 
 
@@ -36,8 +41,8 @@ def test_without_noise_rows_are_clipped_steps() -> None:
 
 
 def test_what_enters_the_exchange_is_noised_already() -> None:
-    trainer = METHOD.trainer(CONFIG, Seeds(0))
-    bench = Bench(
+    trainer = METHOD.trainer(SETTINGS, Seeds(0))
+    batch = ClientBatch(
         tower=ToyTower(),
         logit_scale=SCALE,
         shards=ragged_shards(),
@@ -46,9 +51,9 @@ def test_what_enters_the_exchange_is_noised_already() -> None:
     )
     state = PromptState.start(torch.zeros(T, W), 3)
     assert METHOD.statement is not None
-    said = METHOD.statement(CONFIG)
+    said = METHOD.statement(SETTINGS)
     stddev = said.noise_multiplier * said.sensitivity
-    drawn = np.concatenate([trainer.shared(bench, state)[0].updates() for _ in range(200)])
+    drawn = np.concatenate([trainer.shared(batch, state)[0].updates() for _ in range(200)])
     assert said.clip_norm < 0.2 * stddev * np.sqrt(T * W)
     assert drawn.std() == pytest.approx(stddev, rel=0.05)
     norms = np.linalg.norm(drawn, axis=1)
@@ -57,7 +62,7 @@ def test_what_enters_the_exchange_is_noised_already() -> None:
 
 def test_statement_trusts_nobody_and_counts_two_clips() -> None:
     assert METHOD.statement is not None
-    said = METHOD.statement(CONFIG)
+    said = METHOD.statement(SETTINGS)
     assert said.sensitivity == 2 * said.clip_norm == 0.1
     assert said.compositions == 3
     assert said.epsilon_pld <= 4.0

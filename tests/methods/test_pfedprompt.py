@@ -7,19 +7,18 @@ import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812
 
-from secfpp.config.methods import PFedPromptConfig
 from secfpp.errors import ConfigError
-from secfpp.federation.round import RoundResult, begin, bench_of, run_round
+from secfpp.federation.round import RoundResult, batch_of, begin, run_round
 from secfpp.learning.losses import Shards
 from secfpp.methods.interface import Method
-from secfpp.methods.pfedprompt import METHOD, attend
+from secfpp.methods.pfedprompt import METHOD, PFedPromptSettings, attend
 from secfpp.methods.promptfl import METHOD as PROMPTFL
 from tests.federation.toy import C, E, T, W, ragged_shards
 from tests.methods.personal import federation, resumed_equals_uninterrupted, toy_config
 
 
 def run(method: Method, alpha: float, rounds: int = 3) -> RoundResult:
-    config = replace(toy_config(), pfedprompt=PFedPromptConfig(pfedprompt_alpha=alpha))
+    config = replace(toy_config(), pfedprompt=PFedPromptSettings(pfedprompt_alpha=alpha))
     fed = federation(method, config)
     state = begin(fed, torch.zeros(T, W))
     for _ in range(rounds):
@@ -54,7 +53,7 @@ def test_without_attention_it_is_promptfl_bit_for_bit() -> None:
     assert torch.equal(ours.state.shared_NTW, theirs.state.shared_NTW)
     assert np.array_equal(ours.scores.own_mix_N, theirs.scores.own_mix_N)
     assert np.array_equal(ours.scores.uniform_N, theirs.scores.uniform_N)
-    assert ours.outcome.bytes_client == theirs.outcome.bytes_client == 4 * 2 * T * W
+    assert ours.exchanged.bytes_client == theirs.exchanged.bytes_client == 4 * 2 * T * W
 
 
 def test_attention_changes_what_is_said_and_not_what_is_learned() -> None:
@@ -64,22 +63,22 @@ def test_attention_changes_what_is_said_and_not_what_is_learned() -> None:
 
 
 def test_logits_are_clips_plus_alpha_times_attention() -> None:
-    config = replace(toy_config(), pfedprompt=PFedPromptConfig(pfedprompt_alpha=2.0))
+    config = replace(toy_config(), pfedprompt=PFedPromptSettings(pfedprompt_alpha=2.0))
     fed = federation(METHOD, config)
     state = begin(fed, 0.1 * torch.ones(T, W))
-    bench = bench_of(fed, np.arange(9), 0)
+    batch = batch_of(fed, np.arange(9), 0)
     images = fed.cohort.test_of(fed.cohort.domain_N)
     text_CE = fed.tower(state.initial_TW[None])[0]
     clip = fed.logit_scale * images.features_NBE @ text_CE.T
-    attention = attend(images.features_NBE, bench.shards, C, config.pfedprompt.pfedprompt_beta)
-    torch.testing.assert_close(fed.trainer.logits(bench, state, images), clip + 2 * attention)
+    attention = attend(images.features_NBE, batch.shards, C, config.pfedprompt.pfedprompt_beta)
+    torch.testing.assert_close(fed.trainer.logits(batch, state, images), clip + 2 * attention)
 
 
 def test_settings_out_of_range_are_refused() -> None:
     with pytest.raises(ConfigError, match="pfedprompt_alpha=-1"):
-        PFedPromptConfig(pfedprompt_alpha=-1.0)
+        PFedPromptSettings(pfedprompt_alpha=-1.0)
     with pytest.raises(ConfigError, match="pfedprompt_beta"):
-        PFedPromptConfig(pfedprompt_beta=math.inf)
+        PFedPromptSettings(pfedprompt_beta=math.inf)
 
 
 def test_resumed_run_equals_uninterrupted_run(tmp_path: Path) -> None:

@@ -5,11 +5,11 @@ import pytest
 
 from mpc.reference.session import PlainSession
 from secfpp.config.clustering import ClusteringConfig
-from secfpp.config.run import MethodName, RunConfig
 from secfpp.config.training import TrainingConfig
-from secfpp.methods.interface import Contribution, Setting
-from secfpp.methods.registry import METHODS
-from secfpp.methods.shared.averaging import average_all, average_groups, keep
+from secfpp.experiment.config import RunConfig
+from secfpp.methods.interface import Contribution, MethodContext
+from secfpp.methods.registry import METHODS, MethodName
+from secfpp.methods.shared.averaging import average_all, average_clusters, keep
 from secfpp.methods.shared.clustered import ClusteredExchange
 from secfpp.seeds import Seeds
 
@@ -31,28 +31,28 @@ def contribution(update: list[list[float]], clients: list[int] | None = None) ->
 @pytest.mark.parametrize("name", get_args(MethodName))
 def test_every_method_spends_the_same_steps(name: MethodName) -> None:
     config = RunConfig(training=TrainingConfig(local_steps=17, shared_steps=5))
-    steps = METHODS[name].trainer(config, Seeds(0)).steps
+    steps = METHODS[name].trainer(config.settings_of(METHODS[name]), Seeds(0)).steps
     assert steps == (0 if name == "zero-shot" else 17)
     assert METHODS[name].card.name == name
 
 
 def test_nothing_is_exchanged_by_keep() -> None:
-    outcome = keep(contribution([[1.0, 0.0], [0.0, 1.0]]))
-    assert len(outcome.clients_r) == 0
-    assert outcome.update_rM.shape == (0, 2)
+    result = keep(contribution([[1.0, 0.0], [0.0, 1.0]]))
+    assert len(result.clients_r) == 0
+    assert result.update_rM.shape == (0, 2)
 
 
 def test_average_reaches_those_who_sat_out() -> None:
-    outcome = average_all(contribution([[1.0, 0.0], [3.0, 2.0]], clients=[1, 4]))
-    assert outcome.clients_r.tolist() == [0, 1, 2, 3, 4]
-    assert np.array_equal(outcome.update_rM, np.tile([2.0, 1.0], (5, 1)))
+    result = average_all(contribution([[1.0, 0.0], [3.0, 2.0]], clients=[1, 4]))
+    assert result.clients_r.tolist() == [0, 1, 2, 3, 4]
+    assert np.array_equal(result.update_rM, np.tile([2.0, 1.0], (5, 1)))
 
 
 def test_small_group_gets_the_mean_of_all() -> None:
     rows = [[0.0], [2.0], [4.0], [10.0]]
-    outcome = average_groups(contribution([[r[0], 1.0] for r in rows]), np.array([0, 0, 0, 1]), 3)
-    assert outcome.update_rM[:, 0].tolist() == [2.0, 2.0, 2.0, 4.0]
-    assert outcome.k == 2
+    result = average_clusters(contribution([[r[0], 1.0] for r in rows]), np.array([0, 0, 0, 1]), 3)
+    assert result.update_rM[:, 0].tolist() == [2.0, 2.0, 2.0, 4.0]
+    assert result.k == 2
 
 
 def test_clustered_exchange_averages_inside_found_groups() -> None:
@@ -60,11 +60,11 @@ def test_clustered_exchange_averages_inside_found_groups() -> None:
     exchange = ClusteredExchange(
         session=PlainSession(), clustering=ClusteringConfig(k=2), label="test"
     )
-    outcome = exchange(contribution(update))
-    assert outcome.labels_n is not None
-    assert len(set(outcome.labels_n[::2])) == 1
-    assert np.allclose(outcome.update_rM[0], np.mean(update[::2], axis=0))
-    assert np.allclose(outcome.update_rM[1], np.mean(update[1::2], axis=0))
+    result = exchange(contribution(update))
+    assert result.labels_n is not None
+    assert len(set(result.labels_n[::2])) == 1
+    assert np.allclose(result.update_rM[0], np.mean(update[::2], axis=0))
+    assert np.allclose(result.update_rM[1], np.mean(update[1::2], axis=0))
 
 
 def test_never_more_clusters_than_participants() -> None:
@@ -77,15 +77,15 @@ def test_never_more_clusters_than_participants() -> None:
 
 
 def test_random_groups_are_even_and_seeded() -> None:
-    def groups(seed: int) -> list[int]:
-        setting = Setting(
-            config=RunConfig(),
+    def clusters(seed: int) -> list[int]:
+        context = MethodContext(
+            settings=RunConfig().settings_of(METHODS["random-clusters"]),
             seeds=Seeds(seed),
             domain_N=np.repeat(np.arange(5), 4),
             open_session=PlainSession,
         )
-        exchange = METHODS["random-clusters"].begin(setting)
-        return list(exchange.group_N)  # type: ignore[attr-defined]
+        exchange = METHODS["random-clusters"].begin(context)
+        return list(exchange.cluster_N)  # type: ignore[attr-defined]
 
-    assert groups(0) == groups(0) != groups(1)
-    assert np.bincount(groups(0)).tolist() == [4] * 5
+    assert clusters(0) == clusters(0) != clusters(1)
+    assert np.bincount(clusters(0)).tolist() == [4] * 5

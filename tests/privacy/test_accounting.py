@@ -49,7 +49,7 @@ def test_the_closed_form_lies_just_below_discretised_losses(z: float, rounds: in
 @pytest.mark.parametrize("epsilon", [1e4, 1e6, 1e9])
 def test_a_budget_that_hides_nothing_is_kept_like_any_other(epsilon: float, rate: float) -> None:
     """Discretised losses would need gigabytes; noise z has epsilon near T / (2 z^2)."""
-    said = calibrate_gaussian(PrivacyConfig(epsilon=epsilon), 10, sample_rate=rate)
+    said = calibrate_gaussian(PrivacyConfig(epsilon=epsilon), 10, sample_rate=rate, clip_norm=1.0)
     assert 0.99 * epsilon < said.epsilon_pld <= epsilon
     assert said.epsilon_rdp < 3 * epsilon
     assert said.noise_multiplier == pytest.approx(math.sqrt(10 / (2 * epsilon)), rel=0.05)
@@ -62,10 +62,10 @@ def test_a_budget_beyond_all_use_is_refused() -> None:
 
 @pytest.mark.slow
 def test_where_the_grid_shows_no_delta_sampling_is_not_credited() -> None:
-    said = calibrate_gaussian(PrivacyConfig(delta=1e-30), 1, sample_rate=0.125)
+    said = calibrate_gaussian(PrivacyConfig(delta=1e-30), 1, sample_rate=0.125, clip_norm=1.0)
     assert said.epsilon_pld <= 8.0
     assert said.noise_multiplier == pytest.approx(
-        calibrate_gaussian(PrivacyConfig(delta=1e-30), 1).noise_multiplier
+        calibrate_gaussian(PrivacyConfig(delta=1e-30), 1, clip_norm=1.0).noise_multiplier
     )
 
 
@@ -82,7 +82,7 @@ def test_known_value() -> None:
 
 @pytest.mark.parametrize("epsilon", [0.5, 8.0])
 def test_calibration_keeps_the_budget_and_wastes_little(epsilon: float) -> None:
-    said = calibrate_gaussian(PrivacyConfig(epsilon=epsilon, delta=1e-5, clip_norm=2.0), 10)
+    said = calibrate_gaussian(PrivacyConfig(epsilon=epsilon, delta=1e-5), 10, clip_norm=2.0)
     assert 0.98 * epsilon < said.epsilon_pld <= epsilon
     assert said.epsilon_rdp >= said.epsilon_pld
     assert said.compositions == 10
@@ -91,12 +91,14 @@ def test_calibration_keeps_the_budget_and_wastes_little(epsilon: float) -> None:
 
 def test_more_rounds_need_more_noise() -> None:
     budget = PrivacyConfig(epsilon=2.0)
-    few, many = (calibrate_gaussian(budget, rounds).noise_multiplier for rounds in (5, 20))
+    few, many = (
+        calibrate_gaussian(budget, rounds, clip_norm=1.0).noise_multiplier for rounds in (5, 20)
+    )
     assert many == pytest.approx(2 * few, rel=0.01)
 
 
 def test_no_epsilon_goes_without_its_unit_delta_and_trust() -> None:
-    words = calibrate_gaussian(PrivacyConfig(epsilon=8.0), 10).in_words
+    words = calibrate_gaussian(PrivacyConfig(epsilon=8.0), 10, clip_norm=1.0).in_words
     for needed in ("unit: client", "delta 1e-05", "neighbours:", "10 releases", "trust:"):
         assert needed in words
 
@@ -173,6 +175,8 @@ def test_sampled_calibration_keeps_the_budget_and_wastes_little(epsilon: float) 
 @pytest.mark.slow
 def test_sampling_saves_noise_and_all_of_it_is_none() -> None:
     budget = PrivacyConfig(epsilon=2.0)
-    all_, half = (calibrate_gaussian(budget, 20, sample_rate=rate) for rate in (1.0, 0.5))
+    all_, half = (
+        calibrate_gaussian(budget, 20, sample_rate=rate, clip_norm=1.0) for rate in (1.0, 0.5)
+    )
     assert half.noise_multiplier < 0.8 * all_.noise_multiplier
     assert epsilon_pld(3.0, 5, 1e-5, sample_rate=1.0) == epsilon_pld(3.0, 5, 1e-5)

@@ -7,12 +7,12 @@ import pytest
 import torch
 
 from secfpp.config.privacy import PrivacyConfig
-from secfpp.config.run import MethodName, RunConfig
 from secfpp.config.training import TrainingConfig
+from secfpp.experiment.config import RunConfig
 from secfpp.experiment.experiment import run_experiment
 from secfpp.experiment.units import Silence
-from secfpp.methods.registry import METHODS
-from tests.federation.toy import TOY_PARTITION, T, toy_world
+from secfpp.methods.registry import METHODS, MethodName
+from tests.federation.toy import TOY_PARTITION, T, toy_workload
 
 PRIVATE: tuple[MethodName, ...] = tuple(
     name for name, method in METHODS.items() if method.statement is not None
@@ -38,7 +38,7 @@ def one_thread() -> None:
 @pytest.mark.slow
 def test_every_result_carries_its_whole_statement(tmp_path: Path) -> None:
     assert set(PRIVATE) == {"dp-promptfl", "ldp-promptfl", "dp-clusters", "dp-fpl"}
-    summary = run_experiment(config(tmp_path / "run"), Silence(), world=toy_world())
+    summary = run_experiment(config(tmp_path / "run"), Silence(), workload=toy_workload())
     results = json.loads((summary.folder / "results.json").read_text())["methods"]
     for name in PRIVATE:
         said, words = results[name]["privacy"], results[name]["privacy_in_words"]
@@ -59,8 +59,8 @@ def test_a_run_that_was_stopped_goes_on(tmp_path: Path) -> None:
 
     settings = config(tmp_path / "run")
     with pytest.raises(RunInterruptedError):
-        run_experiment(settings, Stop(), world=toy_world())
-    summary = run_experiment(RunConfig(resume=settings.out), Silence(), world=toy_world())
+        run_experiment(settings, Stop(), workload=toy_workload())
+    summary = run_experiment(RunConfig(resume=settings.out), Silence(), workload=toy_workload())
     assert {result.name: result.rounds_done for result in summary.results} == dict.fromkeys(
         PRIVATE, 2
     )

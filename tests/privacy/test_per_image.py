@@ -10,10 +10,9 @@ import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812
 
-from secfpp.config.methods import DpFplConfig
 from secfpp.config.privacy import PrivacyConfig
-from secfpp.methods.dp_fpl import ClippedSums, DpFpl
-from secfpp.methods.interface import Bench
+from secfpp.methods.dp_fpl import ClippedSums, DpFpl, DpFplSettings
+from secfpp.methods.interface import ClientBatch
 from secfpp.methods.shared.low_rank import Factors, factorise
 from secfpp.privacy.per_image import clip_jointly, image_gradients
 from secfpp.seeds import Seeds
@@ -22,8 +21,8 @@ from tests.federation.toy import SCALE, C, E, T, ToyTower, W, ragged_shards
 N, K, CLIP = 3, 1, 0.8
 
 
-def bench() -> Bench:
-    return Bench(
+def batch() -> ClientBatch:
+    return ClientBatch(
         tower=ToyTower(),
         logit_scale=SCALE,
         shards=ragged_shards(),
@@ -37,7 +36,7 @@ def trainer(clip: float = CLIP) -> DpFpl:
         steps=2,
         rounds=2,
         images_per_client=5,
-        settings=DpFplConfig(dpfpl_rank=K, dpfpl_clip=clip, dpfpl_sample_rate=0.5),
+        settings=DpFplSettings(dpfpl_rank=K, dpfpl_clip=clip, dpfpl_sample_rate=0.5),
         privacy=PrivacyConfig(),
         seeds=Seeds(0),
     )
@@ -105,7 +104,7 @@ def test_gradients_are_those_of_single_images() -> None:
 def test_clipped_sums_are_those_of_a_loop_over_images(clip: float) -> None:
     prompt_nTW, factors = prompts()
     drawn_nB = ragged_shards().mask_NB & (torch.arange(7) % 2 == 0)
-    sums = trainer(clip).sums(bench(), prompt_nTW, factors, drawn_nB)
+    sums = trainer(clip).sums(batch(), prompt_nTW, factors, drawn_nB)
     shared, u, v = by_loop(prompt_nTW, factors, drawn_nB, clip)
     assert torch.allclose(sums.shared_TW.float(), shared, atol=1e-5)
     assert torch.allclose(sums.u_nTK.float(), u, atol=1e-5)
@@ -124,12 +123,12 @@ def test_some_images_are_clipped_and_some_are_not() -> None:
 def test_an_image_moves_all_sums_together_by_the_clip_at_most() -> None:
     prompt_nTW, factors = prompts()
     everything_nB = ragged_shards().mask_NB
-    with_all = joined(trainer().sums(bench(), prompt_nTW, factors, everything_nB))
+    with_all = joined(trainer().sums(batch(), prompt_nTW, factors, everything_nB))
     moved = []
     for client, image in everything_nB.nonzero().tolist():
         fewer_nB = everything_nB.clone()
         fewer_nB[client, image] = False
-        without = joined(trainer().sums(bench(), prompt_nTW, factors, fewer_nB))
+        without = joined(trainer().sums(batch(), prompt_nTW, factors, fewer_nB))
         moved.append((with_all - without).norm().item())
     assert max(moved) <= CLIP * (1 + 1e-9)
     assert max(moved) > 0.999 * CLIP
@@ -140,14 +139,14 @@ def test_an_image_moves_no_other_clients_local_sums() -> None:
     everything_nB = ragged_shards().mask_NB
     fewer_nB = everything_nB.clone()
     fewer_nB[1, 2] = False
-    both = [trainer().sums(bench(), prompt_nTW, factors, d) for d in (everything_nB, fewer_nB)]
+    both = [trainer().sums(batch(), prompt_nTW, factors, d) for d in (everything_nB, fewer_nB)]
     changed_n = (both[0].v_nKW != both[1].v_nKW).flatten(1).any(dim=1)
     assert changed_n.tolist() == [False, True, False]
 
 
 def test_a_batch_may_be_empty() -> None:
     prompt_nTW, factors = prompts()
-    sums = trainer().sums(bench(), prompt_nTW, factors, torch.zeros(N, 7, dtype=torch.bool))
+    sums = trainer().sums(batch(), prompt_nTW, factors, torch.zeros(N, 7, dtype=torch.bool))
     assert (joined(sums) == 0).all()
     assert (sums.loss_n == 0).all()
 
@@ -174,7 +173,7 @@ def test_joint_clip_bounds_the_joined_rows_and_leaves_short_ones_alone() -> None
 
 def test_a_client_with_rubbish_in_its_padding_is_not_touched_by_it() -> None:
     prompt_nTW, factors = prompts()
-    one = bench()
+    one = batch()
     features = one.shards.features_NBE.clone()
     features[~one.shards.mask_NB] = float("nan")
     other = replace(one, shards=replace(one.shards, features_NBE=features))

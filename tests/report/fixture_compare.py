@@ -156,7 +156,7 @@ def _row(
         lost = PRIVATE[method][3] * np.log10(max(EPSILONS) / epsilon)
         own, uniform = own - lost, uniform - lost
     own, uniform = (value + luck + rng.normal(0, 0.004) for value in (own, uniform))
-    secure, clustered = method in COSTLY, method in ("secfpp", "secfpp-plain", "ifca")
+    clustered = method in ("secfpp", "secfpp-plain", "ifca")
     row: Record = {
         "method": method,
         "title": title,
@@ -172,12 +172,17 @@ def _row(
         "ari_first": rng.choice([1.0, 1.0, 0.88]) if clustered else "",
         "ari_last": rng.choice([1.0, 0.88]) if clustered else "",
         "k_last": 5 if clustered else "",
+        **_costs(rng, method, insecure),
+    }
+    return row if epsilon is None else row | _statement(method, epsilon)
+
+
+def _costs(rng: np.random.Generator, method: str, insecure: bool) -> Record:
+    secure = method in COSTLY
+    plain_bytes = 0 if method in ("zero-shot", "local-only") else 246_000
+    return {
         "secure_rounds": 400 if method == "secfpp" else 20 if secure else 0,
-        "bytes_client": 368_000
-        if secure
-        else 0
-        if method in ("zero-shot", "local-only")
-        else 246_000,
+        "bytes_client": 368_000 if secure else plain_bytes,
         "bytes_party": 28_000_000 if method == "secfpp" else 1_900_000 if secure else 0,
         "seconds_train": 0.0 if method == "zero-shot" else 5.2 + rng.normal(0, 0.2),
         "seconds_share": 0.11 if secure else 0.0,
@@ -185,7 +190,6 @@ def _row(
         "seconds_dealer": 0.21 if secure else 0.0,
         "insecure": "provider tfp: party 0 can unmask everything" if insecure and secure else "",
     }
-    return row if epsilon is None else row | _statement(method, epsilon)
 
 
 def _statement(method: str, epsilon: float) -> Record:

@@ -1,4 +1,4 @@
-"""The commands, one module each: options as a dataclass, and `execute`.
+"""The verbs, one module each: flags as a dataclass, and `execute`.
 
-They import everything below. Open `run` or `cluster`.
+They import everything below. Open `run` or `cluster` first.
 """

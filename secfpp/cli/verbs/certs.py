@@ -43,7 +43,7 @@ class Init(Verb):
     hosts: tuple[str, ...] = ()
     """HOST or HOST:PORT of each party in rank order, then of the dealer. Default: this machine."""
     session: str = "secfpp"
-    """What the deployment is called."""
+    """Name of the deployment."""
     days: int = 30
     """Days until everything expires."""
 
@@ -71,7 +71,7 @@ class Init(Verb):
         return (*parties, "dealer", "server", *clients)
 
     def _addresses(self) -> Addresses:
-        """Return where all listen: parties, then the dealer."""
+        """Return the addresses of the parties, then of the dealer."""
         needed = self.parties + 1
         hosts = self.hosts or ("127.0.0.1",) * needed
         if len(hosts) != needed:
@@ -104,9 +104,10 @@ class Add(Verb):
 
 @dataclass(frozen=True, kw_only=True)
 class Certs(Verb):
-    """Make certificates and keys with which the roles of a deployment know one another.
+    """Make certificates and keys by which the roles of a deployment authenticate one another.
 
-    `secfpp certs init DIR` starts, `secfpp certs add DIR ROLE ...` goes on; both take --json.
+    `secfpp certs init DIR` makes a folder, `secfpp certs add DIR ROLE ...` adds roles to it; both
+    take --json.
     """
 
     action: (
@@ -118,12 +119,12 @@ class Certs(Verb):
         object.__setattr__(self, "json", self.json or self.action.json)  # before or after the verb
 
     def execute(self) -> Outcome:
-        """Do what was asked for."""
+        """Run the chosen action."""
         return self.action.execute()
 
 
 def _address(host: str, port: int) -> Address:
-    """Read an address; the port may be left out."""
+    """Read an address; the port is optional."""
     named = host.endswith("]") or ":" not in host
     return Address.parse(f"{host}:{port}" if named else host)
 
@@ -131,7 +132,7 @@ def _address(host: str, port: int) -> Address:
 def _outcome(
     folder: Path, roles: Sequence[str], authority: Authority, network: Addresses | None = None
 ) -> Outcome:
-    """Return what was made, until when it is good, and what to copy where."""
+    """Return what was made, when it expires, and which files each host needs."""
     from mpc.net.certificates import DATE
 
     record: dict[str, object] = {
@@ -154,7 +155,7 @@ def _files_of(role: str) -> list[str]:
 
 
 def _copies(roles: Sequence[str], network: Addresses | None) -> RenderableType:
-    """Draw which files go to whose host; many clients are one line."""
+    """Draw the files that each host needs; many clients share one line."""
     places = network.by_role() if network is not None else {}
     drawn = table("Copy to each role's own host", "role", "listens at", "files")
     for column in drawn.columns:

@@ -1,4 +1,4 @@
-"""`secfpp cluster`: the secure clustering alone, on anybody's vectors.
+"""`secfpp cluster`: the secure clustering alone, on vectors from a file.
 
 Shape letters: N points, D dimensions.
 """
@@ -36,8 +36,8 @@ from secfpp.experiment.progress import working
 class Cluster(Verb):
     """Cluster the rows of a file by k-means over secret shares.
 
-    Stands in for the data owners: every row is split into shares before it leaves this process,
-    and the parties see shares only.
+    This process stands in for the data owners. Every row is split into shares before it leaves the
+    process, and the parties see shares only.
     """
 
     input: Path
@@ -62,29 +62,32 @@ class Cluster(Verb):
     to be chosen."""
     restarts: int | None = None
     """Starts of k-means++, in the same rounds; the one of least inertia is kept. Default: 2 k + 8,
-    fewer for many rows. Each takes its bytes: one is enough where the dealer is far."""
+    fewer for many rows. Each costs bytes of its own; one is enough if the link to the dealer is
+    slow."""
     seed: int = 0
     """Of the public draws of k-means++; no mask depends on it."""
     min_cluster_size: int = 3
-    """Nothing is opened of a cluster with fewer owners. 1 opens all; 3 hides a lone neighbour."""
+    """Nothing is opened of a cluster with fewer owners. 1 opens every cluster. A mean of two owners
+    would show each the other's vector."""
     standardize: bool = False
     """Divide each feature by its standard deviation, under sharing: nobody learns one."""
     norm_bound: float | None = None
     """Public bound on a vector's distance from the mean, in standard deviations with
-    `--standardize`. Who is over it is left out. Default: the power of two above all."""
+    `--standardize`. A row over it is rejected. Default: the power of two above all."""
     value_bound: float | None = None
     """Public bound on the magnitude of any number of the file. Default: as above."""
     owners: int | None = None
-    """Data owners to stand in for, each with links of its own; rows are dealt to them in turn.
-    Default: 64, or with `--network` as many as `--certs` has, at most 64."""
+    """Data owners to stand in for, each with links of its own; rows go to them in turn. Default:
+    64, or with `--network` as many as `--certs` has, at most 64."""
     tensor: str | None = None
     """Name of the tensor in a safetensors file that holds several."""
     headings: Headings = "auto"
-    """Whether the first line of a csv file is headings; `auto` tells, or asks."""
+    """Whether the first line of a csv file is headings; `auto` decides, or refuses an unclear
+    file."""
     out: Path | None = None
-    """Save what owners reconstruct, row by row: each one's own cluster's mean, as .npy."""
+    """Save the means that owners reconstruct, one row for each point, as .npy."""
     plain: bool = False
-    """Compute in the clear in this process instead: the twin, for comparison."""
+    """Compute in the clear in this process instead, by the plaintext twin."""
     timeout_s: float = 60.0
     """Seconds after which a silent party counts as dead."""
     network: Path | None = None
@@ -92,14 +95,14 @@ class Cluster(Verb):
     certs: Path | None = None
     """Folder with the credentials of server and clients; needed with `--network`."""
     links: Literal["tls", "plain"] = "tls"
-    """How processes talk. `plain` TCP, for measurements, is read by whoever watches loopback."""
+    """How processes talk. `plain` TCP is for measurements: anybody on this host can read it."""
     provider: Literal["dealer", "tfp"] = "dealer"
     """Who makes correlated randomness. `tfp`, for debugging, lets party 0 unmask everything."""
     insecure_dev: bool = False
-    """Allow what is insecure. Never with real data."""
+    """Allow insecure settings. Never with real data."""
 
     def execute(self) -> Outcome:
-        """Share, cluster, and say what the policy opens."""
+        """Share, cluster, and show what the policy opens."""
         points_ND = read_vectors(self.input, Choice(tensor=self.tensor, headings=self.headings))
         check_writable(self.out)
         if (self.network is None) != (self.certs is None):
@@ -155,7 +158,7 @@ class Cluster(Verb):
             raise DataError(f"--input {self.input}: {error}") from error
 
     def _doing(self) -> str:
-        """Say what takes its time."""
+        """Return the text that is shown meanwhile."""
         if self.plain:
             return "clustering in the clear"
         where = f"{self.parties} parties" if self.network is None else "the parties of the network"
@@ -204,7 +207,7 @@ def _shown(
     minimum: int,
     lost: Sequence[str],
 ) -> tuple[RenderableType, ...]:
-    """Return what a person sees: a summary, labels if opened, cost, ledger."""
+    """Return what people see: a summary, labels if opened, cost, ledger."""
     n, d = points_ND.shape
     parts: list[RenderableType] = [
         f"{n} points of {d} dimensions, k = {result.k}, {result.iterations} iterations"
@@ -216,9 +219,9 @@ def _shown(
     else:
         parts.append("labels stay with their owners (--reveal assignments opens them)")
     parts.extend(Text(f"precision: {what}", style="yellow") for what in lost)
-    left_out = np.flatnonzero(result.rejected_N)
-    if len(left_out):
-        parts.append(f"{len(left_out)} of {n} rows are over --norm-bound and were left out")
+    rejected = np.flatnonzero(result.rejected_N)
+    if len(rejected):
+        parts.append(f"{len(rejected)} of {n} rows are over --norm-bound and were rejected")
     withheld = int(result.too_small_N.sum())
     if withheld:
         parts.append(

@@ -1,10 +1,10 @@
-"""`secfpp compare`: methods x seeds x budgets in one table, by as many processes as there are."""
+"""`secfpp compare`: methods x seeds x budgets in one table, by several processes."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Self
 
 import tyro
 from rich.console import RenderableType
@@ -12,7 +12,7 @@ from rich.text import Text
 
 from secfpp.cli.console import say
 from secfpp.cli.outcome import Outcome
-from secfpp.cli.verb import Verb
+from secfpp.cli.verb import ConfigurableVerb
 from secfpp.comparison.config import (
     ALL_METHODS,
     DEFAULT_EPSILONS,
@@ -21,7 +21,8 @@ from secfpp.comparison.config import (
     load_settings,
 )
 from secfpp.config.privacy import PrivacyConfig
-from secfpp.config.run import MethodName, RunConfig
+from secfpp.experiment.config import RunConfig
+from secfpp.methods.registry import MethodName
 
 if TYPE_CHECKING:
     from secfpp.comparison.run import Comparison
@@ -30,24 +31,24 @@ if TYPE_CHECKING:
 EXIT_FAILED = 1
 
 
-def _usual() -> RunConfig:
+def _defaults() -> RunConfig:
     """Return a run's settings with the methods and seeds of a comparison."""
     return RunConfig(methods=ALL_METHODS, seeds=DEFAULT_SEEDS)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Compare(Verb):
+class Compare(ConfigurableVerb):
     """Compare methods over seeds and privacy budgets: one tidy table, means, paired tests.
 
-    Works in parallel where there are cores. `--out` makes a folder and `--resume` goes on with one:
-    compare.json, table.csv, summary.json, and a run folder a cell. Ctrl-C saves what is done.
+    Cells run in parallel if there are cores. `--out` makes a folder and `--resume` continues one:
+    compare.json, table.csv, summary.json, and a run folder a cell. Ctrl-C saves finished rounds.
     """
 
     config: Path | None = None
     """Settings to start from: compare.json of a comparison, or config.json of a run; flags
     override."""
-    settings: Annotated[RunConfig, tyro.conf.arg(name="")] = field(default_factory=_usual)
-    """What is run on every seed."""
+    settings: Annotated[RunConfig, tyro.conf.arg(name="")] = field(default_factory=_defaults)
+    """Settings of every seed."""
     epsilons: tuple[float, ...] = DEFAULT_EPSILONS
     """Budgets of differentially private methods; each is run with each."""
     reference: MethodName = "secfpp"
@@ -58,7 +59,7 @@ class Compare(Verb):
     """Threads of torch in each worker; another number may change last digits."""
 
     @classmethod
-    def from_file(cls, path: Path) -> Compare:
+    def from_file(cls, path: Path) -> Self:
         """Return the verb with the settings of a file as its defaults."""
         found = load_settings(path)
         return cls(
@@ -88,20 +89,20 @@ class Compare(Verb):
 
 
 def _warn(asked: CompareConfig) -> None:
-    """Say what is not as it looks."""
+    """Warn of unused and misleading settings."""
     if asked.base.privacy.epsilon != PrivacyConfig().epsilon:
         budgets = " ".join(f"{epsilon:g}" for epsilon in asked.epsilons)
         say(f"secfpp: --epsilon is not used here; budgets are --epsilons {budgets}")
     if asked.tuned_on:
         seeds = ", ".join(map(str, asked.tuned_on))
         say(
-            f"secfpp: defaults were chosen on seeds {seeds}: results on them flatter; report "
-            "others (--first-seed)"
+            f"secfpp: defaults were chosen on seeds {seeds}: results on them are optimistic; "
+            "report others (--first-seed)"
         )
 
 
 def _outcome(found: Comparison) -> Outcome:
-    """Return the summary and the tables, for both kinds of readers."""
+    """Return the summary and the tables, for machines and for people."""
     from secfpp.config.tree import to_json
 
     summary = found.summary
@@ -118,7 +119,7 @@ def _outcome(found: Comparison) -> Outcome:
 
 
 def _shown(summary: Summary) -> tuple[RenderableType, ...]:
-    """Return what people read first."""
+    """Return the tables and their notes."""
     from secfpp.cli.compare_tables import (
         LEGEND,
         accuracy_table,
@@ -128,7 +129,7 @@ def _shown(summary: Summary) -> tuple[RenderableType, ...]:
     )
 
     reasons = dict.fromkeys(line.insecure for line in summary.methods if line.insecure)
-    flattered = ", ".join(map(str, summary.reported_and_tuned_on))
+    reported = ", ".join(map(str, summary.reported_and_tuned_on))
     differences: tuple[RenderableType, ...] = (
         f"no paired differences: {summary.reference}, the reference, is not among the methods",
     )
@@ -136,7 +137,7 @@ def _shown(summary: Summary) -> tuple[RenderableType, ...]:
         differences = (difference_table(summary),)
     return (
         *(Text(f"not secure: {reason}", style="bold red") for reason in reasons),
-        *([f"defaults were chosen on seeds {flattered}: not to be reported"] if flattered else []),
+        *([f"defaults were chosen on seeds {reported}: not to be reported"] if reported else []),
         accuracy_table(summary),
         LEGEND,
         *guarantees(summary),
@@ -149,7 +150,7 @@ def _shown(summary: Summary) -> tuple[RenderableType, ...]:
 
 
 def _endings(found: Comparison) -> tuple[RenderableType, ...]:
-    """Return what failed, where everything is, and what to do next."""
+    """Return the failures, the folder, and the next commands."""
     failed = found.summary.failed
     return (
         *(Text(f"failed: {one.cell}: {one.error}", style="bold red") for one in failed),

@@ -14,9 +14,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Dealer(Serving):
-    """Be the dealer of a session across hosts: it never gets a share of anybody's data.
+    """Be the dealer of a session across hosts. The dealer never gets a share of any data.
 
-    Must run where no party's operator can read its memory: with one party it unmasks everything.
+    It must run where no party's operator can read its memory: together with one party it can unmask
+    everything.
     """
 
     def execute(self) -> Outcome:
@@ -24,7 +25,7 @@ class Dealer(Serving):
         return self.serve("dealer")
 
     def live(self, start: Start) -> None:
-        """Let the parties in, then deal until they hang up."""
+        """Accept the parties, then serve them until they close the session."""
         from mpc.roles.dealer import serve
 
         serve(start)

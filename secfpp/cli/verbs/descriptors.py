@@ -1,4 +1,4 @@
-"""`secfpp descriptors`: which descriptor of a client shows its domain."""
+"""`secfpp descriptors`: how well each descriptor of a client shows its domain."""
 
 from __future__ import annotations
 
@@ -14,17 +14,18 @@ from secfpp.cli.outcome import Outcome
 from secfpp.cli.tables import table
 from secfpp.cli.verb import Verb
 from secfpp.config.partition import PartitionConfig
-from secfpp.config.run import DeviceName, RunConfig
 from secfpp.config.training import TrainingConfig
+from secfpp.config.workload import DeviceName
 from secfpp.report.kit.text import NOTHING, PLUS_MINUS, decimal
 
 if TYPE_CHECKING:
     from secfpp.analysis.descriptor_report import DescriptorScore
+    from secfpp.experiment.config import RunConfig
 
 
 @dataclass(frozen=True, kw_only=True)
 class Descriptors(Verb):
-    """Compare what of a client can be clustered: ARI against domains, and the chosen k.
+    """Compare descriptors of clients: ARI against the domains, and the chosen k.
 
     Taken in the clear after the first local steps, before any averaging: a simulation.
     """
@@ -44,11 +45,11 @@ class Descriptors(Verb):
     partition: Annotated[PartitionConfig, tyro.conf.arg(name="")] = field(
         default_factory=PartitionConfig
     )
-    """How images are dealt to clients."""
+    """How images are partitioned among clients."""
     training: Annotated[TrainingConfig, tyro.conf.arg(name="")] = field(
         default_factory=TrainingConfig
     )
-    """How prompts are trained; one round is."""
+    """How prompts are trained; only the first round is run."""
 
     def execute(self) -> Outcome:
         """Train the first round on every seed and score each descriptor."""
@@ -62,7 +63,9 @@ class Descriptors(Verb):
         return Outcome(record=record, shown=(_table(scores),))
 
     def _settings(self) -> RunConfig:
-        """Return the settings of a run that this is the first round of."""
+        """Return settings of a run with the same first round."""
+        from secfpp.experiment.config import RunConfig
+
         return RunConfig(
             data=self.data,
             model=self.model,

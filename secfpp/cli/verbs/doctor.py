@@ -1,4 +1,4 @@
-"""`secfpp doctor`: say whether this machine is ready."""
+"""`secfpp doctor`: check whether this machine is ready."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ STYLES: dict[Status, str] = {"ok": "green", "warn": "yellow", "fail": "bold red"
 
 @dataclass(frozen=True, kw_only=True)
 class Doctor(Verb):
-    """Check Python, torch, CrypTen, ports, GPU, memory and disk, and say what to do.
+    """Check Python, torch, CrypTen, ports, GPU, memory and disk; name a remedy for each failure.
 
     Exits with 1 when a check fails; warnings do not count as failures.
     """
@@ -31,7 +31,7 @@ class Doctor(Verb):
 
 
 def _table(checks: tuple[Check, ...]) -> Table:
-    """Lay the findings out, one a line."""
+    """Draw the findings, one for each line."""
     table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
     for check in checks:
         advice = f"{check.detail} -> {check.remedy}" if check.remedy else check.detail

@@ -1,4 +1,4 @@
-"""`secfpp methods`: every method in words."""
+"""`secfpp methods`: the card of every method."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from secfpp.cli.outcome import Outcome
 from secfpp.cli.verb import Verb
 
 if TYPE_CHECKING:
-    from secfpp.methods.interface import Method
+    from secfpp.methods.interface import AnyMethod
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +36,7 @@ class Methods(Verb):
         return Outcome(record=record, shown=tuple(shown))
 
 
-def _card(method: Method) -> tuple[RenderableType, ...]:
+def _card(method: AnyMethod) -> tuple[RenderableType, ...]:
     """Draw one card."""
     card = method.card
     lines = Table(box=None, show_header=False, pad_edge=False)

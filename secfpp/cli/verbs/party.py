@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 class Party(Serving):
     """Be one computing party of a session across hosts.
 
-    Waits for the others and the server, does the server's jobs, and ends when the server does.
+    It waits for the other roles, does the server's jobs, and ends with the server.
     """
 
     rank: int
@@ -27,7 +27,7 @@ class Party(Serving):
         return self.serve(f"party:{self.rank}")
 
     def live(self, start: Start) -> None:
-        """Meet the others, then do jobs."""
+        """Connect to the other roles, then do jobs."""
         from mpc.roles.party import run_party
 
         run_party(start)

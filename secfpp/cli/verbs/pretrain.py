@@ -1,4 +1,4 @@
-"""`secfpp pretrain`: make the embedded model anew, or print its card."""
+"""`secfpp pretrain`: train the embedded model again, or print its card."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from rich.markdown import Markdown
 
 from secfpp.cli.outcome import Outcome
 from secfpp.cli.verb import Verb
-from secfpp.config.run import DeviceName
+from secfpp.config.workload import DeviceName
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,7 +20,7 @@ class Pretrain(Verb):
     """
 
     out: Path = Path("digits-clip")
-    """Folder of the model; made if it is not there."""
+    """Folder of the model; made if it is missing."""
     seed: int = 0
     """Of images, captions, their order and first weights."""
     steps: int = 400

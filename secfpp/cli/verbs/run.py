@@ -1,10 +1,10 @@
-"""`secfpp run`: the federation, every method, one table."""
+"""`secfpp run`: run methods, print one table."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Self
 
 import tyro
 from rich.console import RenderableType
@@ -12,29 +12,28 @@ from rich.text import Text
 
 from secfpp.cli.console import say
 from secfpp.cli.outcome import Outcome
-from secfpp.cli.verb import Verb
-from secfpp.config.run import RunConfig
-from secfpp.config.tree import load_config
+from secfpp.cli.verb import ConfigurableVerb
+from secfpp.experiment.config import RunConfig, load_config
 
 if TYPE_CHECKING:
     from secfpp.experiment.experiment import RunSummary
 
 
 @dataclass(frozen=True, kw_only=True)
-class Run(Verb):
+class Run(ConfigurableVerb):
     """Run methods on clients' images, clustering and averaging their prompts under secret shares.
 
-    Prints the result table and the path of the run folder. Ctrl-C saves what is done.
+    Prints the result table and the path of the run folder. Ctrl-C saves finished rounds.
     """
 
     config: Path | None = None
     """Settings to start from, a JSON file such as config.json of a run folder; flags override."""
     settings: Annotated[RunConfig, tyro.conf.arg(name="")] = field(default_factory=RunConfig)
-    """What is run."""
+    """Settings of the run."""
 
     @classmethod
-    def from_file(cls, path: Path) -> Run:
-        """Return the verb with the settings of a file as its defaults; `out` must be given anew."""
+    def from_file(cls, path: Path) -> Self:
+        """Return the verb with the settings of a file as its defaults; `out` is reset."""
         return cls(config=path, settings=replace(load_config(path), out=None, resume=None))
 
     def execute(self) -> Outcome:
@@ -49,13 +48,13 @@ class Run(Verb):
 
 
 def _warn_of_ignored_flags(settings: RunConfig) -> None:
-    """Say that a resumed run keeps its own settings, when others were given beside it."""
+    """Warn that a resumed run keeps its own settings if others are given."""
     if settings.resume is not None and replace(settings, resume=None) != RunConfig():
         say(f"secfpp: the settings of {settings.resume} are used; other flags are ignored")
 
 
 def _outcome(summary: RunSummary) -> Outcome:
-    """Return the table and the run folder, for both kinds of readers."""
+    """Return the table and the run folder, for machines and for people."""
     from secfpp.cli.result_tables import cost_table, result_table
     from secfpp.config.tree import to_json
 

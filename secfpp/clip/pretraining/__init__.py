@@ -1,4 +1,4 @@
-"""The embedded CLIP model made anew: contrastive training on drawn digits, and its card.
+"""Training of the embedded CLIP model: contrastive training on drawn digits, and its card.
 
 It imports clip and data. Open `pretrain` first.
 """

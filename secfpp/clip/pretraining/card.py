@@ -1,4 +1,4 @@
-"""The model card: what a model was made from and how well it does, as JSON and as Markdown."""
+"""The model card: data, recipe and accuracy of a model, as JSON and as Markdown."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ tested on the other half.
 
 @dataclass(frozen=True, kw_only=True)
 class PretrainReport:
-    """What a training of the embedded model used and reached."""
+    """Settings and results of a training of the embedded model."""
 
     seed: int
     steps: int
@@ -70,9 +70,9 @@ class PretrainReport:
     vocab_size: int
     final_loss: float
     seconds_train: float
-    """From nothing to weights on disk; images included, evaluation not."""
+    """From the vocabulary to weights on disk; includes images, without evaluation."""
     fingerprint: str
-    """`FrozenClip.fingerprint` of what was written."""
+    """`FrozenClip.fingerprint` of the written model."""
     accuracies: tuple[DomainAccuracy, ...]
     changed_sources: tuple[str, ...]
     """Source files, and domains, whose checksums are not the recorded ones."""

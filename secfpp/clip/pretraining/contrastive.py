@@ -1,12 +1,12 @@
 """Train a small CLIP on captioned digits.
 
-The contrastive loss knows more than pairs: a caption is right for every image of its digit whose
+The contrastive loss uses more than pairs: a caption is right for every image of its digit whose
 attributes it does not contradict, and all right captions share the target. An auxiliary head
-names digit and attributes from the image features directly; without it so small an image tower
-takes far longer to see digits at all. The head is thrown away.
+predicts digit and attributes from the image features. Without it so small an image tower needs far
+more steps to learn digits. The head is removed after training.
 
-"Upside down" is never left unsaid: a caption that does not say it speaks of another turn. The
-plain phrase therefore serves upright domains, and a prompt has something to gain on a turned one.
+Captions of images that are upside down always say so. The plain phrase therefore fits upright
+domains, and a learned prompt can gain accuracy on a turned one.
 """
 
 from __future__ import annotations
@@ -57,16 +57,16 @@ Progress = Callable[[int, int, float], None]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Batch:
-    """Images, one caption for each, and what is known of both.
+    """Images with one caption each, and the attributes of both.
 
     Parameters
     ----------
     images_B3HW : torch.Tensor of uint8
     tokens_BL : torch.Tensor of int64
-        As short as the longest caption allows.
+        As long as the longest caption.
     digits_B : ndarray of int64
     attributes_BA, stated_BA : ndarray of int64
-        What images have and captions say; `UNSTATED` where they say nothing.
+        Attributes of images and captions; `UNSTATED` if the caption does not name one.
     """
 
     images_B3HW: torch.Tensor
@@ -79,8 +79,8 @@ class Batch:
 class BatchSampler:
     """Draws batches from a few combinations of attributes at a time.
 
-    Inside a combination only the digit tells images apart, between combinations the style does:
-    both must be learned.
+    Inside a combination images differ by their digit only, between combinations by their style.
+    The model must learn both.
     """
 
     def __init__(
@@ -117,7 +117,7 @@ class BatchSampler:
         return np.where(stated, attributes_BA, UNSTATED)
 
     def _tokenise(self, digits_B: NDArray[np.int64], stated_BA: NDArray[np.int64]) -> torch.Tensor:
-        """Write captions; half of them after extra start tokens, as short prompts are padded."""
+        """Write captions; half of them after extra start tokens, like padded short prompts."""
         rows = []
         for digit, stated_A in zip(digits_B, stated_BA, strict=True):
             plain = self._rng.random() < _PLAIN_TEMPLATE_SHARE
@@ -143,7 +143,7 @@ def train(
     device: torch.device,
     progress: Progress | None = None,
 ) -> tuple[CLIP, float]:
-    """Train a fresh model; return it, in evaluation mode, with the last step's loss."""
+    """Train a new model; return it in evaluation mode, with the loss of the last step."""
     rng = np.random.default_rng(seed)
     sampler = BatchSampler(build_pretraining_set(num_images, rng), tokenizer, rng)
     with torch.random.fork_rng(devices=[]):
@@ -201,7 +201,7 @@ def _read(tower: TextTower, tokens_BL: torch.Tensor) -> torch.Tensor:
 
 
 def _auxiliary_loss(logits: torch.Tensor, batch: Batch) -> torch.Tensor:
-    """Cross-entropy of the digit, upside-down ones being classes of their own, and attributes."""
+    """Cross-entropy of the digit and the attributes; digits upside down are separate classes."""
     turned_B = batch.attributes_BA[:, TURN] == UPSIDE_DOWN
     digits = torch.from_numpy(batch.digits_B + 10 * turned_B).to(logits.device)
     loss = functional.cross_entropy(logits[:, :_DIGIT_LOGITS], digits)

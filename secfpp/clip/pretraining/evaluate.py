@@ -1,7 +1,7 @@
-"""How well a frozen model knows domains: zero-shot, and by linear probes.
+"""Accuracy of a frozen model on domains: zero-shot, and by linear probes.
 
-A probe of one domain against a probe of all at once tells whether domains conflict: where the
-first is clearly better, one classifier for all is worse than one each.
+The comparison of a probe of one domain with a probe of all shows whether domains conflict: if the
+first is clearly better, one classifier for all domains is worse than separate ones.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class DomainAccuracy:
 
     domain: str
     zero_shot: float
-    """Class names under the data set's own phrase, no training."""
+    """Class names under the data set's own phrase, without training."""
     probe_own: float
     """Linear probe trained on the domain's own images."""
     probe_pooled: float

@@ -1,7 +1,7 @@
-"""Images and captions on which the embedded model is trained; none of them is in the federation.
+"""Images and captions for the training of the embedded model; none of them is in the federation.
 
-Handwritten digits come from 800 MNIST images that no domain holds, printed ones from sans-serif
-and typewriter fonts, backgrounds from the photographs of scikit-image. Every image has four
+Handwritten digits come from 800 MNIST images that no domain has, printed ones from sans-serif and
+typewriter fonts, backgrounds from the photographs of scikit-image. Every image has four
 attributes (`ATTRIBUTES`); a caption states some of them: "a photo of the noisy white on black
 digit seven".
 """
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
-from secfpp.data.digits import CLASS_NAMES, contrasting_colours, deal_mnist, pad_mnist
+from secfpp.data.digits import CLASS_NAMES, contrasting_colours, pad_mnist, split_mnist
 from secfpp.data.drawing import IMAGE_SIZE, blend_difference, crop_photographs, draw_digit, quantise
 from secfpp.data.sources import (
     PRETRAINING_FONTS,
@@ -81,7 +81,7 @@ def write_caption(digit: int, stated_A: NDArray[np.int64], template: str) -> str
 
 
 def caption_words() -> tuple[str, ...]:
-    """List every word that a caption can hold."""
+    """List every word of captions."""
     text = " ".join(
         [
             *(t.replace("{}", "") for t in TEMPLATES),
@@ -95,9 +95,9 @@ def caption_words() -> tuple[str, ...]:
 def _draw_ink(
     digits_N: NDArray[np.int64], attributes_NA: NDArray[np.int64], rng: np.random.Generator
 ) -> NDArray[np.uint8]:
-    """Draw the digits, turned and blurred as their attributes say: uint8 (N, 32, 32)."""
+    """Draw the digits, turned and blurred by their attributes: uint8 (N, 32, 32)."""
     images, labels = read_mnist()
-    pool = deal_mnist(labels).pretraining
+    pool = split_mnist(labels).pretraining
     of_digit = [pad_mnist(images[pool[labels[pool] == d]]) for d in range(10)]
     ink_NHW = np.empty((len(digits_N), IMAGE_SIZE, IMAGE_SIZE), dtype=np.uint8)
     for i, (digit, attributes_A) in enumerate(zip(digits_N, attributes_NA, strict=True)):
@@ -113,7 +113,7 @@ def _draw_ink(
 
 
 def _draw_degrees(turn: int, rng: np.random.Generator) -> float:
-    """Draw a rotation: a little when upright or upside down, 15 to 35 degrees when tilted."""
+    """Draw a rotation: at most 10 degrees if upright or upside down, 15 to 35 degrees if tilted."""
     if turn == 1:
         return float(rng.choice([-1, 1]) * rng.uniform(15, 35))
     return float(rng.uniform(-10, 10)) + (180.0 if turn == UPSIDE_DOWN else 0.0)

@@ -1,18 +1,22 @@
 """CIFAR-10 and CIFAR-100, from the folders that torchvision keeps.
 
-torchvision reads pickles, which run code; it does so after it has compared each file's MD5 with
-that of the published one, so that only the published pickles are ever read.
+torchvision reads pickles, which run code. It first compares the MD5 of each file with that of the
+published one, so that only published pickles are read.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from secfpp.data.domains import Domain, DomainSet
 from secfpp.data.readers.listing import ReadOptions, limit_domains
 from secfpp.errors import DataError
+
+if TYPE_CHECKING:
+    from torchvision.datasets import CIFAR10
 
 PHRASE = "a photo of a"
 
@@ -25,9 +29,9 @@ def read_cifar(name: str, root: Path, options: ReadOptions) -> DomainSet:
     name : str
         ``"cifar10"`` or ``"cifar100"``.
     root : Path
-        The folder in which ``cifar-10-batches-py`` or ``cifar-100-python`` lies, or that itself.
+        The folder that has ``cifar-10-batches-py`` or ``cifar-100-python``, or that folder itself.
     options : ReadOptions
-        Images keep their 32 pixels; the model's side is reached when they are encoded.
+        Images keep their 32 pixels; they are resized when they are encoded.
 
     Returns
     -------
@@ -39,25 +43,7 @@ def read_cifar(name: str, root: Path, options: ReadOptions) -> DomainSet:
     DataError
         A file is missing, or is not the published one.
     """
-    from torchvision.datasets import CIFAR10, CIFAR100  # takes a second
-
-    reader = {"cifar10": CIFAR10, "cifar100": CIFAR100}[name]
-    parent = root.resolve().parent if root.resolve().name == reader.base_folder else root
-    files = [file for file, _ in (*reader.train_list, *reader.test_list)]
-    files.append(reader.meta["filename"])
-    absent = [file for file in files if not (parent / reader.base_folder / file).is_file()]
-    if absent:
-        raise DataError(
-            f"{name}: {', '.join(absent)} missing in {str(parent / reader.base_folder)!r}; "
-            f"expected {', '.join(files)}, as torchvision unpacks them"
-        )
-    try:
-        train, test = (reader(parent, train=part, download=False) for part in (True, False))
-    except RuntimeError as error:
-        raise DataError(
-            f"{name}: a file in {str(parent / reader.base_folder)!r} is not the published one: its "
-            "MD5 is not the one that torchvision knows; unpack the published archive again"
-        ) from error
+    train, test = _read_parts(name, root)
     domain = Domain(
         name=name,
         images_NHW3=np.concatenate([train.data, test.data]).astype(np.uint8),
@@ -68,3 +54,27 @@ def read_cifar(name: str, root: Path, options: ReadOptions) -> DomainSet:
         name=name, class_names=tuple(train.classes), domains=(domain,), phrase=PHRASE
     )
     return limit_domains(domain_set, options)
+
+
+def _read_parts(name: str, root: Path) -> tuple[CIFAR10, CIFAR10]:
+    """Read training and test part by torchvision, which checks the MD5 of every file."""
+    from torchvision.datasets import CIFAR10, CIFAR100  # takes a second
+
+    reader = {"cifar10": CIFAR10, "cifar100": CIFAR100}[name]
+    parent = root.resolve().parent if root.resolve().name == reader.base_folder else root
+    folder = parent / reader.base_folder
+    files = [file for file, _ in (*reader.train_list, *reader.test_list)]
+    files.append(reader.meta["filename"])
+    absent = [file for file in files if not (folder / file).is_file()]
+    if absent:
+        raise DataError(
+            f"{name}: {', '.join(absent)} missing in {str(folder)!r}; "
+            f"expected {', '.join(files)}, as torchvision unpacks them"
+        )
+    try:
+        return reader(parent, train=True, download=False), reader(parent, train=False)
+    except RuntimeError as error:
+        raise DataError(
+            f"{name}: a file in {str(folder)!r} is not the published one: its "
+            "MD5 is not the one that torchvision knows; unpack the published archive again"
+        ) from error

@@ -1,8 +1,8 @@
-"""Caltech101, OxfordPets, Flowers102 and Food101 as CoOp lays them out.
+"""Caltech101, OxfordPets, Flowers102 and Food101 in the layout of CoOp.
 
-The images lie in the folders that their publishers named; beside them CoOp's split file, if the
-user has it: ``{"train": [[file, label, class name], ...], "val": [...], "test": [...]}``. Without
-it, the publisher's own split is used where there is one that names the classes.
+The images are in the folders of their publishers. CoOp's split file is beside them, if the user has
+it: ``{"train": [[file, label, class name], ...], "val": [...], "test": [...]}``. Without it, the
+publisher's own split is used if it names the classes.
 
 References
 ----------
@@ -39,7 +39,7 @@ _LOG = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class CoopLayout:
-    """Where a data set keeps what."""
+    """The layout of a data set."""
 
     folder: str
     """Its folder in CoOp's `$DATA`."""
@@ -48,7 +48,7 @@ class CoopLayout:
     split: str
     """CoOp's split file."""
     phrase: str
-    """CoOp's template as far as it stands before the class name."""
+    """CoOp's template up to the class name."""
 
 
 LAYOUTS: Mapping[str, CoopLayout] = MappingProxyType(
@@ -80,7 +80,7 @@ LAYOUTS: Mapping[str, CoopLayout] = MappingProxyType(
     }
 )
 _NOT_A_CLASS = frozenset({"BACKGROUND_Google", "Faces_easy"})
-_CALTECH_NAMES = {  # CoOp's names where the folder's is no singular noun
+_CALTECH_NAMES = {  # CoOp's names of folders that are not singular nouns
     "airplanes": "airplane",
     "Faces": "face",
     "Leopards": "leopard",
@@ -99,7 +99,7 @@ class _Item:
 
 @dataclass(frozen=True, kw_only=True)
 class _Found:
-    """What a folder says: the listing, its classes, the files that gave the split."""
+    """The content of a folder: its listing, its classes, the files of its split."""
 
     listing: Listing
     class_names: tuple[str, ...]
@@ -114,31 +114,27 @@ def read_coop(name: str, root: Path, options: ReadOptions) -> DomainSet:
     name : str
         A key of `LAYOUTS`.
     root : Path
-        The data set's folder, or the folder in which that lies under CoOp's name.
+        The data set's folder, or its parent, in which it has CoOp's name.
     options : ReadOptions
 
     Returns
     -------
     DomainSet
-        With a split: training images from "train", test images from "test"; "val" is left out.
+        With a split: training images from "train", test images from "test"; "val" is not used.
 
     Raises
     ------
     DataError
-        The images are not where they should be, a file of the split is malformed or is not the
-        one that `options.split_sha256` states, or images are missing.
+        Images are missing, or the split file is malformed or is not the one that
+        `options.split_sha256` states.
     """
     layout = LAYOUTS[name]
     base = _find_base(name, root, layout)
     split = base / layout.split
     if split.is_file():
         found = _read_split(name, split, base / layout.images, options.split_sha256)
-    elif options.split_sha256 is not None:
-        raise DataError(
-            f"split_sha256 is given but {str(split)!r} does not exist; put CoOp's split file "
-            "there, or leave split_sha256 out"
-        )
     else:
+        _check_no_split_stated(split, options)
         found = _WITHOUT_SPLIT[name](name, base, layout)
     return open_listings(
         [found.listing],
@@ -148,6 +144,15 @@ def read_coop(name: str, root: Path, options: ReadOptions) -> DomainSet:
         phrase=layout.phrase,
         split_files=found.split_files,
     )
+
+
+def _check_no_split_stated(split: Path, options: ReadOptions) -> None:
+    """Refuse a stated checksum of a split file that does not exist."""
+    if options.split_sha256 is not None:
+        raise DataError(
+            f"split_sha256 is given but {str(split)!r} does not exist; put CoOp's split file "
+            "there, or leave split_sha256 out"
+        )
 
 
 def _find_base(name: str, root: Path, layout: CoopLayout) -> Path:
@@ -217,7 +222,7 @@ def _check_relative(file: str, split: Path) -> PurePosixPath:
 def _gather(
     name: str, items: Iterable[_Item], class_names: tuple[str, ...], split_files: Mapping[str, str]
 ) -> _Found:
-    """Make a listing of items; an image listed twice is used once, for testing if ever it was."""
+    """Make a listing; an image listed twice is used once, for testing if one line says so."""
     by_path: dict[Path, _Item] = {}
     repeated = 0
     for given in items:
@@ -251,7 +256,7 @@ def _gather(
 
 
 def _caltech101(name: str, base: Path, layout: CoopLayout) -> _Found:
-    """Take the folders for classes; Caltech101 has no split of its own."""
+    """Use the folders as classes; Caltech101 has no split of its own."""
     folders = {
         _CALTECH_NAMES.get(folder.name, folder.name): folder
         for folder in list_subfolders(base / layout.images)
@@ -333,7 +338,7 @@ def read_lines(path: Path) -> list[str]:
 
 
 def _flowers102(name: str, base: Path, layout: CoopLayout) -> _Found:
-    """Refuse: the names of the images do not tell their classes."""
+    """Refuse: the names of the images do not show their classes."""
     raise DataError(
         f"{name}: {layout.split} is not in {str(base)!r}, and the images' own names do not tell "
         "their classes; put CoOp's split file there"

@@ -1,7 +1,7 @@
 """DomainNet and Office-Caltech10 with the ten classes of FedBN: ``domain/class/*.jpg|png``.
 
-FedBN's own lists of files are pickles, which run code when they are read: they are not opened.
-DomainNet's publishers have lists in plain text, which are used when they are there.
+FedBN's own lists of files are pickles, which run code when they are read, so they are not opened.
+DomainNet's publishers have lists in plain text, which are used if they are present.
 
 References
 ----------
@@ -29,14 +29,14 @@ PHRASE = "a photo of a"
 
 @dataclass(frozen=True, kw_only=True)
 class TreeLayout:
-    """Which folders a data set has."""
+    """The folders of a data set."""
 
     folder: str
     """Its folder in FedBN's `data`."""
     domains: tuple[str, ...]
     """Folders of the domains, in the former."""
     class_names: tuple[str, ...]
-    """Folders of the classes, in each of those; other folders are passed over."""
+    """Folders of the classes, in each of those; other folders are ignored."""
     has_lists: bool
     """Whether its publishers have lists `{domain}_train.txt` and `{domain}_test.txt`."""
 
@@ -89,18 +89,18 @@ def read_tree(name: str, root: Path, options: ReadOptions) -> DomainSet:
     name : str
         A key of `LAYOUTS`.
     root : Path
-        The data set's folder, or the folder in which that lies under FedBN's name.
+        The data set's folder, or its parent, in which it has FedBN's name.
     options : ReadOptions
 
     Returns
     -------
     DomainSet
-        Each domain with its published split where there are lists, without a split otherwise.
+        Domains with their published splits if there are lists, without splits otherwise.
 
     Raises
     ------
     DataError
-        A folder is missing, lists are there for some of the domains only, a list is malformed, or
+        A folder is missing, lists exist for some of the domains only, a list is malformed, or
         images are missing.
     """
     layout = LAYOUTS[name]
@@ -117,14 +117,14 @@ def read_tree(name: str, root: Path, options: ReadOptions) -> DomainSet:
         name=name,
         class_names=layout.class_names,
         phrase=PHRASE,
-        split_files={
-            file: file_sha256(lists / file)
-            for domain in layout.domains
-            for file in _list_names(domain)
-        }
-        if lists
-        else {},
+        split_files=_checksums(lists, layout) if lists else {},
     )
+
+
+def _checksums(lists: Path, layout: TreeLayout) -> dict[str, str]:
+    """Return the sha256 of every list."""
+    names = (file for domain in layout.domains for file in _list_names(domain))
+    return {file: file_sha256(lists / file) for file in names}
 
 
 def _check_tree(name: str, base: Path, layout: TreeLayout) -> None:

@@ -22,21 +22,16 @@ PHRASE = "a photo of a"
 
 
 def read_folder(root: Path, options: ReadOptions) -> DomainSet:
-    """Read every image below `root`.
+    """Read every image below `root`; domains and classes come in alphabetical order.
 
-    The folders in `root` are the domains, the folders in those the classes; a class that a domain
-    lacks is fine. Names that begin with a dot and what systems leave behind are passed over. Names
-    are compared in Unicode's composed form: macOS and others spell an accented letter differently.
+    The folders in `root` are the domains, and the folders in those are the classes. A domain may
+    lack a class. Names that begin with a dot are ignored, and so are folders that operating systems
+    make. Names are compared in Unicode's composed form, for macOS decomposes accented letters.
 
     Parameters
     ----------
     root : Path
     options : ReadOptions
-
-    Returns
-    -------
-    DomainSet
-        Domains and classes in alphabetical order.
 
     Raises
     ------
@@ -44,16 +39,7 @@ def read_folder(root: Path, options: ReadOptions) -> DomainSet:
         `root` is missing; there is no domain, or fewer than two classes; a domain or a class
         folder holds no image; more files than allowed cannot be read as images. Names the path.
     """
-    if not root.is_dir():
-        raise DataError(
-            f"data folder {str(root)!r} does not exist; give 'digits', a folder laid out as "
-            "domain/class/*.jpg|png, or NAME:PATH of a known data set"
-        )
-    domain_folders = list_subfolders(root)
-    if not domain_folders:
-        raise DataError(
-            f"data folder {str(root)!r} holds no folders; expected domain/class/*.jpg|png"
-        )
+    domain_folders = _list_domain_folders(root)
     class_folders = (c for folder in domain_folders for c in list_subfolders(folder))
     class_names = tuple(sorted({composed(folder.name) for folder in class_folders}))
     if len(class_names) < 2:
@@ -72,6 +58,21 @@ def read_folder(root: Path, options: ReadOptions) -> DomainSet:
         class_names=class_names,
         phrase=PHRASE,
     )
+
+
+def _list_domain_folders(root: Path) -> list[Path]:
+    """Return the folders of the domains, at least one."""
+    if not root.is_dir():
+        raise DataError(
+            f"data folder {str(root)!r} does not exist; give 'digits', a folder laid out as "
+            "domain/class/*.jpg|png, or NAME:PATH of a known data set"
+        )
+    folders = list_subfolders(root)
+    if not folders:
+        raise DataError(
+            f"data folder {str(root)!r} holds no folders; expected domain/class/*.jpg|png"
+        )
+    return folders
 
 
 def _list_domain(name: str, folders: Sequence[Path], class_names: tuple[str, ...]) -> Listing:

@@ -1,4 +1,4 @@
-"""From lists of image files to a domain set: the limit a class, what cannot be read, the counts."""
+"""Make a domain set of lists of image files: limits for classes, unreadable files, counts."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ LEFT_BEHIND = frozenset(
         "lost+found",
     }
 )
-"""Folders that archives of macOS, network disks and file systems make beside one's own."""
+"""Folders that macOS archives, network disks and file systems add."""
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png"})
 UNREADABLE_SHARE = 0.01
 _SHOWN = 3
@@ -42,21 +42,21 @@ _SHOWN = 3
 
 @dataclass(frozen=True, kw_only=True)
 class ReadOptions:
-    """How data are read from a user's folder."""
+    """Options for reading a user's folder."""
 
     image_size: int = 224
     """Side in pixels to which images in files are resized: that of the model."""
     images_per_class: int | None = None
-    """At most so many images of a class in a domain, in training and in test part each where the
-    data set has these, drawn by `limit_seed`. None: all."""
+    """The most images of a class in a domain, drawn by `limit_seed`; separately in training and
+    test part if the data set has these. None: all."""
     limit_seed: int = 0
-    """Decides which images the limit keeps; of its own, so that all seeds of a run see the same."""
+    """Seed of that draw. All seeds of a run have the same images."""
     max_unreadable: int | None = None
-    """How many images that cannot be read are passed over. None: one in a hundred."""
+    """The most unreadable images that are skipped. None: one in a hundred."""
     split_sha256: str | None = None
     """Sha256 (hex) that the file with the data set's split must have. None: any, recorded."""
     cache_dir: Path | None = None
-    """Where it is kept which images cannot be read. None: the user's cache folder."""
+    """Folder that caches which images cannot be read. None: the user's cache folder."""
 
     def __post_init__(self) -> None:
         """Refuse values out of range."""
@@ -75,7 +75,7 @@ class ReadOptions:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Listing:
-    """Which files are the images of one domain.
+    """The image files of one domain.
 
     Parameters
     ----------
@@ -92,7 +92,7 @@ class Listing:
     labels_N: NDArray[np.int64]
     is_test_N: NDArray[np.bool_] | None = None
     is_listed: bool = False
-    """Whether a file names the images; else they are what was found in folders."""
+    """Whether a file names the images; otherwise they were found in folders."""
 
 
 def open_listings(
@@ -104,7 +104,7 @@ def open_listings(
     phrase: str,
     split_files: Mapping[str, str] | None = None,
 ) -> DomainSet:
-    """Make a domain set of listed files.
+    """Make a domain set of listed files; images stay in their files until they are indexed.
 
     Parameters
     ----------
@@ -114,37 +114,34 @@ def open_listings(
     name, class_names, phrase, split_files
         As of `DomainSet`.
 
-    Returns
-    -------
-    DomainSet
-        Its images stay in their files until they are indexed.
-
     Raises
     ------
     DataError
-        A listed file is missing; too many cannot be read; a domain is left without an image.
+        A listed file is missing; too many cannot be read; a domain has no readable image.
     """
-    if len(class_names) < 2:
-        raise DataError(
-            f"data set {name!r} has {len(class_names)} class(es) {list(class_names)}; "
-            "classification needs 2 at least"
-        )
+    _check_classes(name, class_names)
     for listing in listings:
         _check_presence(listing)
     chosen = [_limit_listing(listing, class_names, options) for listing in listings]
     cache_dir = default_cache_dir() if options.cache_dir is None else options.cache_dir
     found = [open_images(listing.paths, options.image_size, cache_dir) for listing in chosen]
-    skipped = _count_skipped(name, found, options)
     return DomainSet(
         name=name,
         class_names=class_names,
-        domains=tuple(
-            _domain(listing, readable) for listing, readable in zip(chosen, found, strict=True)
-        ),
+        skipped=_count_skipped(name, found, options),
+        domains=tuple(map(_domain, chosen, found)),
         phrase=phrase,
-        skipped=skipped,
         split_files=split_files or {},
     )
+
+
+def _check_classes(name: str, class_names: tuple[str, ...]) -> None:
+    """Refuse a data set without a choice of classes."""
+    if len(class_names) < 2:
+        raise DataError(
+            f"data set {name!r} has {len(class_names)} class(es) {list(class_names)}; "
+            "classification needs 2 at least"
+        )
 
 
 def limit_domains(domain_set: DomainSet, options: ReadOptions) -> DomainSet:
@@ -170,7 +167,7 @@ def limit_domains(domain_set: DomainSet, options: ReadOptions) -> DomainSet:
 
 
 def list_folder(folder: Path) -> list[Path]:
-    """List a folder in alphabetical order, without hidden names and what systems leave behind.
+    """List a folder in alphabetical order, without hidden names and folders of `LEFT_BEHIND`.
 
     Raises
     ------
@@ -204,7 +201,7 @@ def composed(name: str) -> str:
 
 
 def as_on_disk(path: Path) -> Path:
-    """Return the spelling of a path, composed or decomposed, under which a file is there."""
+    """Return the spelling of a path, composed or decomposed, for which a file exists."""
     if str(path).isascii():
         return path
     forms: tuple[Literal["NFC", "NFD"], ...] = ("NFC", "NFD")
@@ -213,7 +210,7 @@ def as_on_disk(path: Path) -> Path:
 
 
 def list_images(folder: Path) -> list[Path]:
-    """List the files in a folder that are called as images are.
+    """List the files in a folder whose suffix is one of images.
 
     Raises
     ------
@@ -231,7 +228,7 @@ def list_images(folder: Path) -> list[Path]:
 
 
 def list_classes(name: str, class_folders: Sequence[Path], labels: Sequence[int]) -> Listing:
-    """List all images of a domain whose classes are folders; `labels` has one a folder."""
+    """List all images of a domain whose classes are folders; `labels` has one for each folder."""
     paths: list[Path] = []
     counts: list[int] = []
     for folder in class_folders:
@@ -246,7 +243,7 @@ def list_classes(name: str, class_folders: Sequence[Path], labels: Sequence[int]
 
 
 def _check_presence(listing: Listing) -> None:
-    """Refuse a list that names files which are not there, and links to such."""
+    """Refuse missing files and links to missing files."""
     missing = [path for path in listing.paths if not path.is_file()]
     if not missing:
         return
@@ -282,10 +279,10 @@ def _limit(
     is_test_N: NDArray[np.bool_] | None,
     options: ReadOptions,
 ) -> NDArray[np.int64]:
-    """Draw the rows that the limit keeps, in order; a class's draw does not depend on others."""
+    """Draw the rows within the limit, in order; the draw of a class does not depend on others."""
     if options.images_per_class is None:
         return np.arange(len(labels_N))
-    from secfpp.seeds import Seeds  # here since it imports torch, which takes a second
+    from secfpp.seeds import Seeds  # imports torch, which takes a second
 
     seeds = Seeds(options.limit_seed)
     part_N = np.zeros(len(labels_N), dtype=bool) if is_test_N is None else is_test_N
@@ -299,7 +296,7 @@ def _limit(
 
 
 def _count_skipped(name: str, found: Sequence[Readable], options: ReadOptions) -> int:
-    """Count what cannot be read; refuse too many, name some of the others."""
+    """Count unreadable images; refuse too many, warn of the others."""
     total = sum(len(readable.kept_N) for readable in found)
     reasons = [reason for readable in found for reason in readable.reasons]
     if not reasons:
@@ -313,12 +310,12 @@ def _count_skipped(name: str, found: Sequence[Readable], options: ReadOptions) -
         raise DataError(
             f"{what}, more than {limit}: {shown}; repair or remove them, or raise max_unreadable"
         )
-    _LOG.warning("%s and are left out: %s", what, shown)
+    _LOG.warning("%s and are not used: %s", what, shown)
     return len(reasons)
 
 
 def _domain(listing: Listing, readable: Readable) -> Domain:
-    """Put together what is left of a domain."""
+    """Make a domain of its readable images."""
     kept_N = readable.kept_N
     if not kept_N.any():
         raise DataError(f"domain {listing.name!r} has no image that can be read; add some")

@@ -1,4 +1,4 @@
-"""The exchange of SecFPP: one clustering job a round, on a session that may be secure or plain."""
+"""The exchange of SecFPP: one clustering job for each round, on a secure or a plain session."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ from mpc.jobs.job import ClusterJob
 from mpc.jobs.result import ClusterResult, Session
 from secfpp.config.clustering import ClusteringConfig
 from secfpp.learning.prompts import FloatArray
-from secfpp.methods.interface import Contribution, Outcome
+from secfpp.methods.interface import Contribution, ExchangeResult
 from secfpp.methods.shared.averaging import bytes_of
 
 __all__ = ["ClusteredExchange"]
@@ -16,25 +16,26 @@ __all__ = ["ClusteredExchange"]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ClusteredExchange:
-    """Group clients by descriptor, average P_G inside groups."""
+    """Cluster clients by their descriptors, and average P_G inside clusters."""
 
     session: Session
     clustering: ClusteringConfig
     label: str
     """Name of the run, copied to every ledger line with the round."""
 
-    def __call__(self, contribution: Contribution) -> Outcome:
-        """Hand descriptors and updates to the session; each participant gets its own mean."""
+    def __call__(self, contribution: Contribution) -> ExchangeResult:
+        """Give descriptors and updates to the session; each participant gets its cluster's mean."""
         result = self.session.cluster(
             self._job(contribution),
             contribution.descriptor_nD,
             contribution.update_nM,
             owners=contribution.clients_n.tolist(),
         )
-        return Outcome(
+        return ExchangeResult(
             clients_r=contribution.clients_n,
             update_rM=_own_where_none_opened(result, contribution),
             k=result.k,
+            clusters_descriptors=True,
             labels_n=result.labels_N,
             ledger=result.ledger,
             traffic=result.traffic,
@@ -54,16 +55,16 @@ class ClusteredExchange:
             reveal=self.clustering.reveal,
             min_cluster_size=self.clustering.min_cluster_size,
             evaluate=self.clustering.evaluate,
-            centre=False,  # descriptors have unit norm, and directions are what is compared
+            centre=False,  # descriptors have unit norm; their directions are compared
             norm_bound=1.0,
             label=f"{self.label}, round {contribution.round_index + 1}",
         )
 
 
 def _own_where_none_opened(result: ClusterResult, contribution: Contribution) -> FloatArray:
-    """Return each participant's mean; one to whom none was opened keeps its own update.
+    """Return each participant's mean, or its own update if no mean was opened to it.
 
-    Its descriptor was over the bound, or its cluster has fewer clients than the minimum.
+    That happens to a descriptor over the bound, and in a cluster below the minimum size.
     """
     without_n1 = (result.sizes_N <= 0)[:, None]
     update_nM: FloatArray = np.where(without_n1, contribution.update_nM, result.means_NM)

@@ -1,7 +1,7 @@
-"""Low-rank carriers of a prompt's gradient: one step of the power method, and the way back.
+"""Low-rank factors of a prompt, and the gradient of the prompt from gradients of its factors.
 
-A matrix p is written u v + r with orthonormal columns of u and rows of v; gradients are taken for u
-and v alone and turned into one for p.
+A matrix p is written u v + r with orthonormal columns of u and rows of v. Gradients are taken of u
+and v alone and combined into a gradient of p.
 
 Shape letters: N matrices, T rows, W columns, K rank.
 """
@@ -22,7 +22,7 @@ class Factors:
     v_NKW: torch.Tensor
     """Orthonormal rows."""
     residual_NTW: torch.Tensor
-    """What u v leaves of p, lengths included: u and v say directions only."""
+    """The rest of p: u and v hold directions only, so lengths are in here."""
 
 
 def factorise(matrix_NTW: torch.Tensor, start_NWK: torch.Tensor) -> Factors:
@@ -32,21 +32,20 @@ def factorise(matrix_NTW: torch.Tensor, start_NWK: torch.Tensor) -> Factors:
     ----------
     matrix_NTW : Tensor of float32 or float64, (N, T, W)
     start_NWK : Tensor, (N, W, K)
-        Random directions to start from, K at most T and W. Fresh at each call, independent of data.
+        Random start, K at most T and W. It must be drawn for each call, independently of the data.
 
     Returns
     -------
     Factors
         u spans p start, v spans the rows of u^T p, both by QR decompositions. For a p of rank K
-        they are its column and row space; otherwise they lean to those of its largest singular
+        they are its column and row space; otherwise they approximate those of its largest singular
         values.
 
     Notes
     -----
-    Rows of v are orthonormal as in the authors' code and as theorem 3.1 of Yu et al. asks. If v
-    carried the singular values instead, noise on the gradient of u would be multiplied by them when
-    it comes back to p, p would grow by it, and so on without bound: at epsilon 0.1 prompts
-    overflowed when this was tried.
+    Rows of v are orthonormal as in the authors' code and in theorem 3.1 of Yu et al. With singular
+    values in v, noise on the gradient of u would be multiplied by them on its way to p. Then p and
+    its singular values would grow without bound: at epsilon 0.1 prompts overflowed in a trial.
 
     References
     ----------
@@ -78,13 +77,13 @@ def implied_gradient(
     -----
     Let g be the gradient of the loss for p. The chain rule through p = u v + r gives
     grad u = g v^T and grad v = u^T g, so the first two terms, the direction in which a step on
-    both factors moves u v, are g v^T v + u u^T g. What g has in the span of u and in that of v is
-    in both; the last term takes it out once:
+    both factors moves u v, are g v^T v + u u^T g. Both contain the part of g in the span of u and
+    in that of v; the last term subtracts it once:
 
         implied = u u^T g + g v^T v - u u^T g v^T v = g - (1 - u u^T) g (1 - v^T v),
 
     the orthogonal projection of g onto the tangent space of the matrices of rank K at u v. With
-    K = T it is g. With a plus in place of the minus the shared part would count three times.
+    K = T it is g. With a plus instead of the minus that part would count three times.
 
     References
     ----------

@@ -1,12 +1,18 @@
 """Plans of methods that train one prompt a client at a rate and by a loss of their own."""
 
-from secfpp.config.methods import LossName
+from typing import Literal
+
 from secfpp.config.training import TrainingConfig
 from secfpp.learning.losses import LossTerms
-from secfpp.methods.interface import RoundPlan, TrainedSteps
+from secfpp.learning.training import LocalSteps
+from secfpp.methods.interface import RoundPlan
 from secfpp.methods.shared.plans import no_steps
 
-__all__ = ["loss_terms", "one_prompt"]
+__all__ = ["LossName", "loss_terms", "one_prompt"]
+
+LossName = Literal["plain", "balanced", "aligned"]
+"""plain: cross-entropy over images. balanced: equal weights of classes. aligned: balanced plus
+alignment, as for P_G of SecFPP."""
 
 
 def loss_terms(name: LossName, training: TrainingConfig) -> LossTerms:
@@ -17,5 +23,5 @@ def loss_terms(name: LossName, training: TrainingConfig) -> LossTerms:
 
 def one_prompt(training: TrainingConfig, *, lr: float, loss: LossName) -> RoundPlan:
     """Spend all local steps before the exchange."""
-    work = TrainedSteps(steps=training.local_steps, lr=lr, terms=loss_terms(loss, training))
+    work = LocalSteps(steps=training.local_steps, lr=lr, terms=loss_terms(loss, training))
     return RoundPlan(shared=work, local=no_steps(training).local)

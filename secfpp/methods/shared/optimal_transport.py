@@ -1,20 +1,20 @@
-"""Entropic optimal transport, many small problems at once, in the log domain.
+"""Entropic optimal transport: many small problems at once, in the log domain.
 
-A plan says how much of each of R regions goes to each of P prompts, at a cost for each pair. Both
+A plan gives the mass from each of R regions to each of P prompts. Every pair has a cost. Both
 functions minimise <cost, plan> + eps sum plan (log plan - 1) over plans with given sums:
 
-* `balanced_plan`: regions and prompts both give and get exactly what is asked (Sinkhorn);
-* `partial_plan`: prompts get exactly what is asked, regions give at most what they have, so that
-  with less demand than supply the least fitting regions stay out.
+* `balanced_plan`: all supply meets all demand (Sinkhorn);
+* `partial_plan`: demand is met exactly, supply is an upper bound. With less demand than supply the
+  regions of the highest cost stay unmatched.
 
-Potentials, not their exponentials, are iterated: nothing under- or overflows however small eps is.
-A plan is a constant to autograd.
+The iteration uses potentials instead of their exponentials, so a small eps causes no overflow or
+underflow. A plan is a constant for autograd.
 
 The partial problem is that of FedOTP's unbalanced transport. Its iteration is coordinate ascent of
 the dual, whose potential of a region is at most 0; the authors call the same steps Dykstra's.
 
-Shape letters: R regions, P prompts, X problems. Problems come last, so that the sums over the few
-regions and prompts run along whole rows of memory.
+Shape letters: R regions, P prompts, X problems. Problems come last, so that sums over the few
+regions and prompts read whole rows of memory.
 
 References
 ----------
@@ -31,19 +31,19 @@ from secfpp.errors import ConfigError
 
 __all__ = ["Stopping", "balanced_plan", "partial_plan"]
 
-CELLS_AT_ONCE: Final = 1 << 17  # numbers of a plan that are worked on together: they fit a cache
+CELLS_AT_ONCE: Final = 1 << 17  # numbers of a plan that fit a cache together
 SUM_TOLERANCE: Final = 1e-5
 
 
 @dataclass(frozen=True, kw_only=True)
 class Stopping:
-    """When an iteration ends; each problem by itself, whatever it is solved beside."""
+    """When an iteration ends; each problem ends independently of the others."""
 
     threshold: float = 1e-3
-    """A problem is done when no prompt's potential moves by this much of eps in an iteration: its
-    plan then moves by this fraction at most."""
+    """A problem is done when no potential of a prompt moves by this fraction of eps in an
+    iteration. Its plan then moves by this fraction at most."""
     max_iterations: int = 100
-    """Iterations after which a problem is left as it is."""
+    """Most iterations of a problem."""
 
     def __post_init__(self) -> None:
         """Refuse values out of range."""
@@ -61,7 +61,7 @@ def balanced_plan(
     eps: float,
     stopping: Stopping | None = None,
 ) -> torch.Tensor:
-    """Transport all of the supply: row sums are `supply_R`, column sums `demand_P`.
+    """Transport all supply: row sums are `supply_R`, column sums `demand_P`.
 
     Parameters
     ----------
@@ -89,10 +89,7 @@ def balanced_plan(
     _check(cost_RPX, supply_R, demand_P, eps)
     supply, demand = float(supply_R.sum()), float(demand_P.sum())
     if abs(supply - demand) > SUM_TOLERANCE * supply:
-        raise ConfigError(
-            f"supply sums to {supply:g} but demand to {demand:g}; make them equal, or use "
-            "partial_plan"
-        )
+        raise ConfigError(f"supply sums to {supply:g} but demand to {demand:g}; use partial_plan")
     return _solve(cost_RPX, supply_R, demand_P, eps, stopping or Stopping(), bounded=False)
 
 
@@ -104,7 +101,7 @@ def partial_plan(
     eps: float,
     stopping: Stopping | None = None,
 ) -> torch.Tensor:
-    """Transport what is asked for: column sums are `demand_P`, row sums at most `capacity_R`.
+    """Meet all demand: column sums are `demand_P`, row sums at most `capacity_R`.
 
     Parameters
     ----------
@@ -127,7 +124,7 @@ def partial_plan(
     Raises
     ------
     ConfigError
-        If eps or a mass is not above 0, or more is asked for than there is.
+        If eps or a mass is not above 0, or demand exceeds capacity.
     """
     _check(cost_RPX, capacity_R, demand_P, eps)
     capacity, demand = float(capacity_R.sum()), float(demand_P.sum())
@@ -139,7 +136,7 @@ def partial_plan(
 
 
 def _check(cost_RPX: torch.Tensor, mass_R: torch.Tensor, mass_P: torch.Tensor, eps: float) -> None:
-    """Refuse what has no solution."""
+    """Refuse problems without a solution."""
     if not eps > 0:
         raise ConfigError(f"eps={eps} but it must be above 0; give for example 0.1")
     if cost_RPX.ndim != 3 or cost_RPX.shape[:2] != (len(mass_R), len(mass_P)):
@@ -183,9 +180,9 @@ def _potentials(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Iterate the potentials, in units of eps, of the log kernel -cost/eps.
 
-    Each half step sets one family of potentials to its best value for the other: rows to the value
-    that gives them their mass, and where they may give less, to 0 if that is less (a bound that
-    does not bind costs nothing); then columns to theirs.
+    Each half step sets one family of potentials to its optimum for the other. Rows get the value
+    that gives them their mass; where the mass is only a bound, at most 0, for a bound that is not
+    reached has no price. Columns then get the value that gives them their mass.
     """
     f_RX, g_PX = torch.zeros_like(kernel_RPX[:, 0]), torch.zeros_like(kernel_RPX[0])
     final_f_RX, final_g_PX = torch.empty_like(f_RX), torch.empty_like(g_PX)

@@ -1,28 +1,29 @@
-"""Local work of a round, by kind of method; all plans spend `training.local_steps`."""
+"""Local work of a round for each kind of method; plans spend `training.local_steps` or nothing."""
 
 from secfpp.config.training import TrainingConfig
 from secfpp.learning.losses import LossTerms
-from secfpp.methods.interface import RoundPlan, TrainedSteps
+from secfpp.learning.training import LocalSteps
+from secfpp.methods.interface import RoundPlan
 
 __all__ = ["no_steps", "one_level_local", "one_level_shared", "two_level"]
 
 
 def no_steps(training: TrainingConfig) -> RoundPlan:
     """Train nothing."""
-    idle = TrainedSteps(steps=0, lr=training.lr, terms=LossTerms())
+    idle = LocalSteps(steps=0, lr=training.lr, terms=LossTerms())
     return RoundPlan(shared=idle, local=idle)
 
 
 def one_level_shared(training: TrainingConfig) -> RoundPlan:
     """Spend all steps on one shared prompt, by plain cross-entropy."""
-    work = TrainedSteps(steps=training.local_steps, lr=training.lr, terms=LossTerms())
+    work = LocalSteps(steps=training.local_steps, lr=training.lr, terms=LossTerms())
     return RoundPlan(shared=work, local=no_steps(training).local)
 
 
 def one_level_local(training: TrainingConfig) -> RoundPlan:
     """Spend all steps on one private prompt, by the balanced and aligned loss."""
     terms = LossTerms(balanced=True, alignment_weight=training.alignment_weight)
-    work = TrainedSteps(steps=training.local_steps, lr=training.lr, terms=terms)
+    work = LocalSteps(steps=training.local_steps, lr=training.lr, terms=terms)
     return RoundPlan(shared=no_steps(training).shared, local=work)
 
 
@@ -32,7 +33,7 @@ def two_level(training: TrainingConfig) -> RoundPlan:
     local = LossTerms(pull_weight=training.local_pull)
     local_steps = training.local_steps - training.shared_steps
     return RoundPlan(
-        shared=TrainedSteps(steps=training.shared_steps, lr=training.lr_shared, terms=shared),
-        local=TrainedSteps(steps=local_steps, lr=training.lr_local, terms=local),
+        shared=LocalSteps(steps=training.shared_steps, lr=training.lr_shared, terms=shared),
+        local=LocalSteps(steps=local_steps, lr=training.lr_local, terms=local),
         local_memory=training.local_memory,
     )

@@ -1,4 +1,4 @@
-"""Local work of two phases, and how clients classify: what most methods share.
+"""Local work in two phases, and classification: the common part of most methods.
 
 Shape letters: n clients at work, B images of a client (padded), T context tokens, W width of the
 text tower, M = T W, C classes, E embedding.
@@ -9,12 +9,17 @@ from dataclasses import dataclass
 
 import torch
 
-from secfpp.config.run import RunConfig
 from secfpp.config.training import TrainingConfig
 from secfpp.learning.losses import Shards
 from secfpp.learning.prompts import FloatArray, PromptState
-from secfpp.learning.training import train_part
-from secfpp.methods.interface import Bench, RoundPlan, TrainedSteps, Trainer
+from secfpp.learning.training import LocalSteps, train_part
+from secfpp.methods.interface import (
+    ClientBatch,
+    MethodSettings,
+    OwnT,
+    RoundPlan,
+    Trainer,
+)
 from secfpp.seeds import Seeds
 
 __all__ = ["TwoPhase", "cosine_logits", "two_phase"]
@@ -22,71 +27,68 @@ __all__ = ["TwoPhase", "cosine_logits", "two_phase"]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class TwoPhase:
-    """Steps on P_G by itself, the exchange, steps on P_L on top of what came back.
+    """Steps on P_G alone, the exchange, steps on P_L on top of the new P_G.
 
-    Methods that keep more, train otherwise or classify otherwise derive from it and say what is
-    different.
+    Methods that keep more, train differently or classify differently derive from this class.
     """
 
     plan: RoundPlan
 
     needs_patches: bool = False
-    """Whether it looks at regions of images."""
+    """Whether the method uses regions of images."""
 
     @property
     def steps(self) -> int:
         """Local steps a round."""
         return self.plan.steps
 
-    def begin(self, bench: Bench, state: PromptState) -> PromptState:
+    def begin(self, batch: ClientBatch, state: PromptState) -> PromptState:
         """Keep nothing more than P_G and P_L."""
         return state
 
-    def shared(self, bench: Bench, state: PromptState) -> tuple[PromptState, torch.Tensor]:
-        """Take steps on P_G without any P_L: it must be good by itself."""
+    def shared(self, batch: ClientBatch, state: PromptState) -> tuple[PromptState, torch.Tensor]:
+        """Take steps on P_G without P_L: P_G must be good alone."""
         none_nTW = torch.zeros_like(state.local_NTW)
-        part_nTW, loss_n = _train(bench, self.plan.shared, state.shared_NTW, none_nTW)
+        part_nTW, loss_n = _train(batch, self.plan.shared, state.shared_NTW, none_nTW)
         return state.replace(shared_NTW=part_nTW), loss_n
 
-    def local(self, bench: Bench, state: PromptState) -> tuple[PromptState, torch.Tensor]:
+    def local(self, batch: ClientBatch, state: PromptState) -> tuple[PromptState, torch.Tensor]:
         """Take steps on P_L on top of P_G."""
         local_nTW = state.local_NTW * self.plan.local_memory
-        part_nTW, loss_n = _train(bench, self.plan.local, local_nTW, state.shared_NTW)
+        part_nTW, loss_n = _train(batch, self.plan.local, local_nTW, state.shared_NTW)
         return state.replace(local_NTW=part_nTW), loss_n
 
     def sent(self, state: PromptState) -> Mapping[str, FloatArray]:
         """Send nothing besides P_G."""
         return {}
 
-    def logits(self, bench: Bench, state: PromptState, images: Shards) -> torch.Tensor:
+    def logits(self, batch: ClientBatch, state: PromptState, images: Shards) -> torch.Tensor:
         """Classify by the text features under P_G + P_L."""
-        return cosine_logits(bench, bench.tower(state.prompts()), images)
+        return cosine_logits(batch, batch.tower(state.prompts()), images)
 
 
-def cosine_logits(bench: Bench, text_nCE: torch.Tensor, images: Shards) -> torch.Tensor:
+def cosine_logits(batch: ClientBatch, text_nCE: torch.Tensor, images: Shards) -> torch.Tensor:
     """Return CLIP's logits, (n, B, C) float32."""
-    return bench.logit_scale * images.features_NBE @ text_nCE.transpose(1, 2)
+    return batch.logit_scale * images.features_NBE @ text_nCE.transpose(1, 2)
 
 
 def two_phase(
     plan: Callable[[TrainingConfig], RoundPlan],
-) -> Callable[[RunConfig, Seeds], Trainer]:
-    """Return what makes a `TwoPhase` of a run's settings."""
-    return lambda config, seeds: TwoPhase(plan=plan(config.training))
+) -> Callable[[MethodSettings[OwnT], Seeds], Trainer]:
+    """Return a factory of `TwoPhase` trainers."""
+    return lambda settings, seeds: TwoPhase(plan=plan(settings.training))
 
 
 def _train(
-    bench: Bench, work: TrainedSteps, part_nTW: torch.Tensor, other_nTW: torch.Tensor
+    batch: ClientBatch, work: LocalSteps, part_nTW: torch.Tensor, other_nTW: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor]:
     trained = train_part(
-        bench.tower,
-        bench.shards,
+        batch.tower,
+        batch.shards,
         part_NTW=part_nTW,
         other_NTW=other_nTW,
-        logit_scale=bench.logit_scale,
-        terms=work.terms,
-        steps=work.steps,
-        lr=work.lr,
-        pulse=bench.pulse,
+        logit_scale=batch.logit_scale,
+        work=work,
+        heartbeat=batch.heartbeat,
     )
     return trained.part_NTW, trained.loss_N

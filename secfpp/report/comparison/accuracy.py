@@ -1,4 +1,4 @@
-"""The accuracy table: every method and budget, and how far the reference is ahead of each."""
+"""The accuracy table: every method and budget, and the lead of the reference over each."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ class AccuracyRow:
 
     title: str
     note: str
-    """Budget, or seeds that are missing."""
+    """Budget, or number of finished seeds."""
     hero: bool
     cells: tuple[Cell, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
 class AccuracyGroup:
-    """Rows that stand together."""
+    """Rows of one group."""
 
     title: str
     note: str
@@ -78,7 +78,7 @@ def _row(found: Comparison, line: Line, cells: tuple[Cell, ...]) -> AccuracyRow:
 
 
 def difference_cell(reference: Line | None, line: Line, name: str) -> Cell:
-    """Return how far the reference is ahead, with standard error and both p values."""
+    """Return the lead of the reference, with standard error and both p values."""
     test = None if reference is None or line is reference else line.behind(reference, name)
     if test is None:
         return Cell(text=NOTHING, faint=True)

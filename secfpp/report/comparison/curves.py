@@ -1,4 +1,4 @@
-"""Accuracy by round: the reference stands out, the others are grey and named at their ends."""
+"""Accuracy by round: the reference in colour, the others in grey; names at the ends."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from secfpp.report.kit.svg import MUTED, PAPER, house_style, inline_svg, series_
 
 SIZE_INCHES = (4.7, 4.3)
 PLACE = (0.062, 0.115, 0.648, 0.79)
-"""Of the panel in the figure: left, bottom, width, height; names stand to its right."""
+"""Place of the panel in the figure: left, bottom, width, height; names are to its right."""
 TITLES = {
     "own_mix": "Accuracy on own label mix, %",
     "uniform": "Accuracy on uniform classes, %",
@@ -35,7 +35,7 @@ def framed(title: str) -> tuple[Figure, Axes]:
 
 
 def training_curves(found: Comparison) -> tuple[Markup, ...]:
-    """Return a picture of each measure; none when no method was trained."""
+    """Return a picture of each measure; none if no method was trained."""
     drawn = shown_lines(found)
     pictures = []
     for measure, title in TITLES.items():
@@ -53,7 +53,7 @@ def training_curves(found: Comparison) -> tuple[Markup, ...]:
 
 
 def shown_lines(found: Comparison) -> tuple[Line, ...]:
-    """Return the lines that have a curve: of private methods, the one with the most budget."""
+    """Return the lines that have a curve; a private method has one at its largest budget."""
     most = {lines[-1] for lines in found.private().values()}
     return tuple(line for line in found.lines if line.guarantee is None or line in most)
 
@@ -74,40 +74,22 @@ def _draw(
     drawn: Sequence[Line],
     series: dict[Line, list[tuple[int, float]]],
 ) -> None:
-    """Draw the curves, the reference last and so on top."""
+    """Draw the curves; the reference is last, so that it is on top."""
     names = []
     for line in sorted(drawn, key=lambda line: line is found.reference):
         points = series[line]
         if not points:
             continue
         hero = line is found.reference
-        numbers, values = zip(*points, strict=True)
         if len(points) == 1:
-            axes.axhline(values[0], color=MUTED, lw=1.1, linestyle=DOTS)
+            axes.axhline(points[0][1], color=MUTED, lw=1.1, linestyle=DOTS)
         elif hero:
-            axes.plot(numbers, values, color=HERO_COLOUR, lw=2.6, zorder=4)
-            axes.plot(
-                numbers[-1:],
-                values[-1:],
-                marker="o",
-                markersize=6.5,
-                markerfacecolor=HERO_COLOUR,
-                markeredgecolor=PAPER,
-                linestyle="none",
-                zorder=5,
-                clip_on=False,
-            )
+            _draw_reference(axes, points)
         else:
             stroke = DASHES if group_of(line) == "private" else "solid"
-            axes.plot(numbers, values, color=MUTED, lw=1, linestyle=stroke, alpha=0.75)
-        names.append(
-            Name(
-                text=_name(line),
-                height=values[-1],
-                colour=HERO_COLOUR if hero else MUTED,
-                bold=hero,
-            )
-        )
+            axes.plot(*zip(*points, strict=True), color=MUTED, lw=1, linestyle=stroke, alpha=0.75)
+        colour = HERO_COLOUR if hero else MUTED
+        names.append(Name(text=_name(line), height=points[-1][1], colour=colour, bold=hero))
     axes.set_xlabel("round")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
     axes.yaxis.set_major_locator(MaxNLocator(integer=True, nbins=7))
@@ -115,8 +97,25 @@ def _draw(
     name_ends(axes, names)
 
 
+def _draw_reference(axes: Axes, points: Sequence[tuple[int, float]]) -> None:
+    """Draw a strong curve with a dot at its end."""
+    numbers, values = zip(*points, strict=True)
+    axes.plot(numbers, values, color=HERO_COLOUR, lw=2.6, zorder=4)
+    axes.plot(
+        numbers[-1:],
+        values[-1:],
+        marker="o",
+        markersize=6.5,
+        markerfacecolor=HERO_COLOUR,
+        markeredgecolor=PAPER,
+        linestyle="none",
+        zorder=5,
+        clip_on=False,
+    )
+
+
 def _name(line: Line) -> str:
-    """Return what stands at the end of a curve."""
+    """Return the name at the end of a curve."""
     name = short_name(line)
     if line.guarantee is None:
         return name

@@ -1,4 +1,4 @@
-"""The cost table of a comparison: a row for each method, whatever its budgets."""
+"""The cost table of a comparison: one row for each method, over all its budgets."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from secfpp.report.run.records import Costs
 
 @dataclass(frozen=True, kw_only=True)
 class Expense:
-    """What one method cost, mean over seeds and budgets of the sum over rounds."""
+    """The cost of one method, mean over seeds and budgets of the sum over rounds."""
 
     line: Line
-    """All its rows, of any budget."""
+    """All its rows, for all budgets."""
     costs: Costs
 
 
@@ -62,7 +62,7 @@ def expense_rows(found: Comparison) -> tuple[CostRow, ...]:
 
 
 def timing_note(found: Comparison) -> str:
-    """Say what seconds are worth when several runs shared a machine."""
+    """Explain seconds that were measured while several runs shared a machine."""
     jobs = found.config.number("jobs")
     if jobs == 1:
         return "One run at a time: seconds are those of a run alone on the machine."

@@ -1,4 +1,4 @@
-"""Which methods stand together, and their short names for pictures."""
+"""Groups of methods in tables, and short names for pictures."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ REFERENCE_POINTS: Final = (
     "secfpp-plain",
 )
 TOLD_THE_TRUTH: Final = ("oracle", "dp-clusters")
-"""Methods that are told the true domains: nobody can have them, so they never compete."""
+"""Methods that are told the true domains. They cannot be deployed, so they do not compete."""
 _SHORT_NAMES: Final = {
     "zero-shot": "Zero-shot",
     "local-only": "Local only",
@@ -41,7 +41,7 @@ _SHORT_NAMES: Final = {
 
 @dataclass(frozen=True, kw_only=True)
 class Group:
-    """Lines that stand together."""
+    """Lines of one group."""
 
     name: str
     title: str
@@ -50,19 +50,19 @@ class Group:
 
 
 def grouped(lines: Sequence[Line]) -> tuple[Group, ...]:
-    """Return the groups that have members; private lines by method, from the least epsilon on."""
+    """Return the groups that are not empty; private lines by method, from the least epsilon on."""
     kinds = (
         (
             "reference",
             "Reference points",
-            "nothing is exchanged, a part is left out, or only an experiment can have it",
+            "no exchange, an ablation, or a method that only an experiment can have",
         ),
         ("open", "Non-private", "the server sees every prompt that is sent"),
         ("shared", "Private by secret sharing", "nobody sees a prompt of another"),
         (
             "private",
             "Differentially private, by \N{GREEK SMALL LETTER EPSILON}",
-            "noise bounds what is told of one unit; units and trust below",
+            "noise bounds the information about one unit; units and trust below",
         ),
     )
     found = {name: tuple(line for line in lines if group_of(line) == name) for name, _, _ in kinds}
@@ -80,7 +80,7 @@ def grouped(lines: Sequence[Line]) -> tuple[Group, ...]:
 
 
 def group_of(line: Line) -> str:
-    """Return the name of a line's group; what it did counts before what it is called."""
+    """Return the name of a line's group; its measurements decide before its name."""
     if line.guarantee is not None:
         return "private"
     if line.is_shared:

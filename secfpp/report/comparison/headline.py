@@ -1,4 +1,4 @@
-"""The head of the page: the question, its answer in numbers, where SecFPP is not best."""
+"""The head of the page: the question, its answer in numbers, and where SecFPP is not best."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from secfpp.report.kit.differences import Difference, points, points_spread
 from secfpp.report.kit.text import count, megabytes, percent, seconds
 from secfpp.report.run.headline import Tile, listed
 
-QUESTION = "What does secure personalisation cost and buy against what one would use instead?"
+QUESTION = "What does secure personalisation cost, and what does it gain over the alternatives?"
 RIVALS = ("local-only", "promptfl")
-"""What one would use instead, in any comparison that has it; the best of each kind joins them."""
+"""Alternatives in every comparison that has them; the best private method is another."""
 SECURE_SECONDS = ("seconds_share", "seconds_online", "seconds_dealer")
 
 
 def answer(found: Comparison) -> str:
-    """Return what it buys and costs in one sentence, all of it computed."""
+    """Return gain and cost in one sentence, which is computed from the numbers."""
     hero = found.reference
     if hero is None or not (hero.values("own_mix") and hero.values("uniform")):
         return (
             f"{found.reference_title} has no result in this comparison, or not yet; the tables "
-            "show the methods that have."
+            "show the other methods."
         )
     number = len(hero.seeds)
     gaps = [_gap_in_words(hero, rival) for rival in rivals(found)]
@@ -36,7 +36,7 @@ def answer(found: Comparison) -> str:
 
 
 def _cost_in_words(hero: Line) -> str:
-    """Return what a run of the reference cost."""
+    """Return the cost of a run of the reference."""
     if not hero.is_shared:
         return "without any secure computation"
     spent = sum(hero.mean(name) or 0.0 for name in SECURE_SECONDS)
@@ -48,19 +48,19 @@ def _cost_in_words(hero: Line) -> str:
 
 
 def _gap_in_words(hero: Line, rival: Line) -> str:
-    """Return the distances to one rival."""
+    """Return the differences to one alternative."""
     own_mix, uniform = (points(gap(hero, rival, name)) for name in ("own_mix", "uniform"))
     return f"{own_mix} and {uniform} over {rival.full_title}"
 
 
 def gap(hero: Line, rival: Line, name: str) -> Difference | None:
-    """Return `hero` less `rival`, paired over the seeds that both have."""
+    """Return `hero` minus `rival`, paired over common seeds."""
     test = rival.behind(hero, name)
     return None if test is None else Difference(mean=test.mean, standard_error=test.standard_error)
 
 
 def rivals(found: Comparison) -> tuple[Line, ...]:
-    """Return what one could use instead: nothing shared, plain FL, the best of DP."""
+    """Return the alternatives: local training, plain federated learning, the best with DP."""
     lines = [line for name in RIVALS if (line := found.line(name))]
     private = [
         line
@@ -73,7 +73,7 @@ def rivals(found: Comparison) -> tuple[Line, ...]:
 
 
 def not_best(found: Comparison) -> str:
-    """Say on which measures a method is ahead of the reference, and by how much."""
+    """Name the measures on which a method is ahead of the reference, and its lead."""
     hero = found.reference
     if hero is None or len(found.lines) < 2:
         return ""
@@ -89,7 +89,7 @@ def not_best(found: Comparison) -> str:
 
 
 def _ahead_on(lines: Sequence[Line], hero: Line, name: str) -> str:
-    """Return who is ahead on one measure, the farthest first; empty when nobody is."""
+    """Return the leading method on one measure; empty if the reference leads."""
     ahead: list[tuple[float, Line]] = []
     for line in lines:
         found = None if line is hero else gap(hero, line, name)
@@ -105,7 +105,7 @@ def _ahead_on(lines: Sequence[Line], hero: Line, name: str) -> str:
 
 
 def tiles(found: Comparison) -> tuple[Tile, ...]:
-    """Return the reference's distance to what one would use instead, and to the best of all."""
+    """Return the differences to the alternatives and to the best methods."""
     hero = found.reference
     if hero is None:
         return ()
@@ -114,7 +114,7 @@ def tiles(found: Comparison) -> tuple[Tile, ...]:
 
 
 def _best_open(found: Comparison) -> Iterator[Line]:
-    """Yield the best personalisation in the clear, and the reference's own twin in the clear."""
+    """Yield the best personalisation in the clear, and the plaintext twin of the reference."""
     lines = [line for line in found.lines if group_of(line) == "open" and line.values("own_mix")]
     if lines:
         yield max(lines, key=lambda line: line.mean("own_mix") or 0.0)
@@ -123,7 +123,7 @@ def _best_open(found: Comparison) -> Iterator[Line]:
 
 
 def _tile(hero: Line, rival: Line) -> Tile:
-    """Return the distance to one rival on both measures."""
+    """Return the difference to one alternative on both measures."""
     own_mix, uniform = gap(hero, rival, "own_mix"), gap(hero, rival, "uniform")
     return Tile(
         title=f"against {rival.full_title}",

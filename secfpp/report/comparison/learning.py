@@ -1,4 +1,4 @@
-"""Who learns what: what leaves a client under each method, and the ledger of the secure ones."""
+"""Disclosures: the card of each method, and the ledger of the secure ones."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from secfpp.report.run.records import Reveal
 
 @dataclass(frozen=True, kw_only=True)
 class CardRow:
-    """One method in words."""
+    """The card of one method."""
 
     title: str
     sends: str
@@ -32,7 +32,7 @@ class MethodLedger:
 
 
 def ledgers(reveals: Sequence[Reveal]) -> tuple[MethodLedger, ...]:
-    """Return the openings method by method."""
+    """Return the openings of each method."""
     methods = dict.fromkeys(reveal.method for reveal in reveals)
     return tuple(
         MethodLedger(

@@ -55,14 +55,14 @@ def load_comparison(folder: Path) -> Comparison:
 
 
 def _cells(folder: Path) -> Iterator[RunRecord]:
-    """Yield the runs of a comparison, those that have begun."""
+    """Yield the runs of a comparison that have begun."""
     for path in sorted(folder.iterdir()) if folder.is_dir() else ():
         if (path / "config.json").is_file():
             yield load_run(path)
 
 
 def _lines(path: Path) -> tuple[Line, ...]:
-    """Read the table; lines stand in the order of their first rows."""
+    """Read the table; lines come in the order of their first rows."""
     groups: dict[tuple[str, float | None], list[Row]] = {}
     for row in _rows(path):
         groups.setdefault((row.method, row.budget), []).append(row)
@@ -106,7 +106,7 @@ def _row(cells: Mapping[str, str | None]) -> Row:
 
 
 def _number(name: str, cell: str) -> float | None:
-    """Read a number; what is not finite counts as not measured."""
+    """Read a number; one that is not finite counts as not measured."""
     try:
         value = float(cell)
     except (TypeError, ValueError) as error:
@@ -115,7 +115,7 @@ def _number(name: str, cell: str) -> float | None:
 
 
 def _guarantee(values: Mapping[str, float], words: Mapping[str, str]) -> Guarantee | None:
-    """Read what a row promises; None for a method that is not differentially private."""
+    """Read the guarantee of a row; None for a method that is not differentially private."""
     target = values.get("epsilon_target")
     if target is None:
         return None
@@ -134,7 +134,7 @@ def _guarantee(values: Mapping[str, float], words: Mapping[str, str]) -> Guarant
 
 
 def _points(cells: tuple[RunRecord, ...], lines: tuple[Line, ...]) -> Iterator[CurvePoint]:
-    """Yield the rounds of the rows in the table, from the runs that they come from."""
+    """Yield the rounds behind the rows of the table."""
     private = {line.method for line in lines if line.guarantee is not None}
     finished = {(row.method, row.budget, row.seed) for line in lines for row in line.rows}
     for cell in cells:

@@ -1,4 +1,4 @@
-"""report.json of a comparison: what the page shows, for machines (fractions, bytes, seconds)."""
+"""report.json of a comparison: the content of the page for machines (fractions, bytes, seconds)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from secfpp.report.run.cost import step_rows, traffic_table
 
 
 def numbers_json(found: Comparison) -> str:
-    """Return everything that is shown as indented JSON."""
+    """Return the content of the page as indented JSON."""
     traffic = traffic_table(found.jobs)
     record = {
         "comparison": found.folder.name,

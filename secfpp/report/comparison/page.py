@@ -1,4 +1,4 @@
-"""What stands on the page of a comparison, as frozen records: every number formatted."""
+"""The content of the page of a comparison as frozen records; every number is formatted."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def compose(found: Comparison) -> ComparePage:
 
 
 def facts(found: Comparison) -> tuple[Fact, ...]:
-    """Return the settings that a reader asks for first."""
+    """Return the most important settings."""
     first_map = found.maps[0] if found.maps else None
     seeds = found.seeds
     others = {
@@ -114,7 +114,7 @@ def facts(found: Comparison) -> tuple[Fact, ...]:
 
 
 def _cluster_seeds(found: Comparison) -> tuple[SeedRow, ...]:
-    """Return how well the clusters of each seed match the domains; only for several seeds."""
+    """Return the agreement of clusters and domains for each seed; only for several seeds."""
     rows = found.reference.rows if found.reference else ()
     measured = [row for row in rows if "ari_first" in row.values]
     if len(measured) < 2:

@@ -1,4 +1,4 @@
-"""A comparison as the report sees it: frozen records, read once, tolerant of what is absent.
+"""Records of a comparison for the report: frozen, read once, tolerant of absent values.
 
 A *row* is one method on one seed, with one budget if the method is differentially private; a *line*
 is all seeds of a method and budget. Accuracies are fractions, costs sums over a run's rounds.
@@ -16,7 +16,7 @@ from typing import Final
 from secfpp.comparison.paired import PairedTest, paired_test
 from secfpp.report.kit.fields import Fields
 from secfpp.report.kit.text import NO_BREAK
-from secfpp.report.run.records import ClusterMap, Estimate, Reveal, SecureJob
+from secfpp.report.run.records import ClusterMap, Reveal, SecureJob, SeedMean
 
 MEASURES: Final = {
     "own_mix": "own mix",
@@ -28,7 +28,7 @@ MEASURES: Final = {
 }
 """Accuracies, in the order of the table."""
 PAIRED: Final = ("own_mix", "uniform")
-"""Those in which methods are compared with the reference."""
+"""Measures in which methods are compared with the reference."""
 COSTS: Final = (
     "secure_rounds",
     "bytes_client",
@@ -41,13 +41,13 @@ COSTS: Final = (
 
 
 def epsilon_equals(value: float) -> str:
-    """Return a budget as a reader writes it, on one line."""
+    """Return a budget as text without a line break."""
     return f"\N{GREEK SMALL LETTER EPSILON}{NO_BREAK}={NO_BREAK}{value:g}"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Guarantee:
-    """What a differentially private row promises; None or empty where the table has nothing."""
+    """The guarantee of a differentially private row; None or empty if the table has no value."""
 
     epsilon_target: float
     epsilon_pld: float | None
@@ -63,7 +63,7 @@ class Guarantee:
 
     @property
     def epsilon(self) -> float:
-        """The tightest that was accounted for, or what was asked for."""
+        """The tightest accounted epsilon, or the budget."""
         return self.epsilon_target if self.epsilon_pld is None else self.epsilon_pld
 
 
@@ -76,12 +76,12 @@ class Row:
     seed: int
     guarantee: Guarantee | None
     values: Mapping[str, float]
-    """By column; a column is absent where nothing was measured."""
+    """By column; absent if nothing was measured."""
     insecure: str
 
     @property
     def budget(self) -> float | None:
-        """The epsilon that was asked for."""
+        """The epsilon of the settings."""
         return None if self.guarantee is None else self.guarantee.epsilon_target
 
 
@@ -103,12 +103,12 @@ class Line:
 
     @property
     def guarantee(self) -> Guarantee | None:
-        """What it promises, if it is differentially private."""
+        """Its guarantee, if it is differentially private."""
         return self.rows[0].guarantee
 
     @property
     def full_title(self) -> str:
-        """Its name, with the budget where there is one."""
+        """Its name, with the budget if there is one."""
         if self.guarantee is None:
             return self.title
         return f"{self.title} at {epsilon_equals(self.guarantee.epsilon_target)}"
@@ -131,16 +131,16 @@ class Line:
         """Return the mean of a column over seeds."""
         return self.estimate(name).mean
 
-    def estimate(self, name: str) -> Estimate:
-        """Return the mean of a column over seeds, with its standard error where there is one."""
+    def estimate(self, name: str) -> SeedMean:
+        """Return the mean of a column over seeds, with its standard error if there is one."""
         found = self.values(name)
         if not found:
-            return Estimate(mean=None, standard_error=None)
+            return SeedMean(mean=None, standard_error=None)
         error = statistics.stdev(found) / sqrt(len(found)) if len(found) > 1 else None
-        return Estimate(mean=statistics.fmean(found), standard_error=error, per_seed=found)
+        return SeedMean(mean=statistics.fmean(found), standard_error=error, per_seed=found)
 
     def behind(self, reference: Line, name: str) -> PairedTest | None:
-        """Return how far `reference` is ahead of this line in a column, on common seeds."""
+        """Return the lead of `reference` over this line in a column, on common seeds."""
         there = {row.seed: row.values for row in reference.rows}
         gaps = [
             there[row.seed][name] - row.values[name]
@@ -152,19 +152,19 @@ class Line:
 
 @dataclass(frozen=True, kw_only=True)
 class CurvePoint:
-    """One method, budget, seed and round, reduced to what the curves show."""
+    """One method, budget, seed and round, reduced to the values of the curves."""
 
     method: str
     budget: float | None
     seed: int
     round: int
     values: Mapping[str, float]
-    """`own_mix` and `uniform`, where measured."""
+    """`own_mix` and `uniform`, if measured."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """All that a page is made of."""
+    """All records of a page."""
 
     folder: Path
     config: Fields
@@ -191,13 +191,13 @@ class Comparison:
 
     @property
     def seeds(self) -> tuple[int, ...]:
-        """Seeds that were asked for."""
+        """Seeds of the settings."""
         first = self.config.whole("first_seed")
         return tuple(range(first, first + self.config.whole("seeds", 1)))
 
     @property
     def reference_title(self) -> str:
-        """What the reference is called, whether or not it has a line."""
+        """Name of the reference, also if it has no line."""
         line = self.reference
         return self.config.text("reference", "secfpp") if line is None else line.title
 

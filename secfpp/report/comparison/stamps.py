@@ -1,4 +1,4 @@
-"""What a reader must know before the numbers: insecure, unfinished, tuned on what is reported."""
+"""Warnings before the numbers: insecure, unfinished, or tuned on reported seeds."""
 
 from __future__ import annotations
 
@@ -7,21 +7,18 @@ from collections.abc import Iterator, Sequence
 from secfpp.report.comparison.records import Comparison
 from secfpp.report.run.headline import Stamp, listed
 
-MOST_NAMED = 4
-"""Lines with missing seeds that are named one by one."""
-
 
 def stamps(found: Comparison) -> tuple[Stamp, ...]:
-    """Return what a reader must know before the numbers."""
+    """Return the warnings that must precede the numbers."""
     alarms = []
     if found.base.child("secure").flag("insecure_dev"):
         alarms.append("insecure-dev: insecure shortcuts were allowed")
     reasons = (row.insecure for line in found.lines for row in line.rows if row.insecure)
     alarms.extend(f"Not secure: {reason}" for reason in dict.fromkeys(reasons))
     alarms.extend(_unfinished(found))
-    flattered = [seed for seed in found.seeds if seed in tuned_on(found)]
-    if flattered:
-        alarms.append(f"Flattering: defaults were chosen on {_numbers(flattered)} of these seeds")
+    reported = [seed for seed in found.seeds if seed in tuned_on(found)]
+    if reported:
+        alarms.append(f"Tuning seeds: defaults were chosen on {_numbers(reported)} of these seeds")
     calm = []
     if len(found.seeds) == 1:
         calm.append("One seed: no standard error, no test")
@@ -31,7 +28,7 @@ def stamps(found: Comparison) -> tuple[Stamp, ...]:
 
 
 def _unfinished(found: Comparison) -> Iterator[str]:
-    """Say which results are missing, and which cells failed."""
+    """Name missing results and failed cells."""
     there = {line.method for line in found.lines}
     missing = [name for name in found.config.texts("methods") if name not in there]
     budgets = found.config.numbers("epsilons")
@@ -55,18 +52,18 @@ def _unfinished(found: Comparison) -> Iterator[str]:
 
 
 def tuned_on(found: Comparison) -> tuple[int, ...]:
-    """Return the seeds on which defaults were chosen, as the comparison says itself."""
+    """Return the seeds on which defaults were chosen, from the comparison's summary."""
     return tuple(int(seed) for seed in found.summary.numbers("tuned_on_seeds"))
 
 
 def tuning_note(found: Comparison) -> str:
-    """Say which seeds settings were chosen on, and whether any of them is reported here."""
+    """Name the seeds on which settings were chosen, and those of them that are reported."""
     seeds, reported = tuned_on(found), found.seeds
     if not seeds:
         return "The folder does not say on which seeds settings were chosen."
     both = [seed for seed in reported if seed in seeds]
     outcome = (
-        f"Of these, {_numbers(both)} are reported here: results on them flatter."
+        f"Of these, {_numbers(both)} are reported here: results on them are optimistic."
         if both
         else f"None of them is among those reported here ({_numbers(reported)})."
     )
@@ -78,7 +75,7 @@ def tuning_note(found: Comparison) -> str:
 
 
 def _numbers(seeds: Sequence[int]) -> str:
-    """Return seeds as prose lists them; a run of them by its ends."""
+    """Return seeds as a list in prose; consecutive seeds by their ends."""
     if len(seeds) > 3 and list(seeds) == list(range(seeds[0], seeds[-1] + 1)):
         return f"{seeds[0]} to {seeds[-1]}"
     return listed([str(seed) for seed in seeds])

@@ -1,4 +1,4 @@
-"""Privacy in full: what every epsilon is of, against whom, by which accounting."""
+"""Statements of privacy in full: unit, neighbours, sampling, trust and accounting."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _WORDS = ("unit", "neighbours", "sampling", "trust")
 
 @dataclass(frozen=True, kw_only=True)
 class BudgetRow:
-    """One budget of a method: what was asked for, and what was accounted for."""
+    """One budget of a method, with its accounted epsilons."""
 
     cells: tuple[str, ...]
 
@@ -28,7 +28,7 @@ class Statement:
 
 
 def statements(found: Comparison) -> tuple[Statement, ...]:
-    """Return what each private method promises; budgets with other words stand apart."""
+    """Return the statement of each private method; budgets with other texts are separate."""
     groups: dict[tuple[str, ...], list[tuple[str, Guarantee]]] = {}
     for lines in found.private().values():
         for line in lines:
@@ -37,14 +37,14 @@ def statements(found: Comparison) -> tuple[Statement, ...]:
                 groups.setdefault((line.method, *words), []).append((line.title, line.guarantee))
     return tuple(
         Statement(
-            title=members[0][0],
+            title=budgets[0][0],
             words=tuple(
                 Fact(name=name, value=value or "not stated")
                 for name, value in zip(_WORDS, words, strict=True)
             ),
-            rows=tuple(BudgetRow(cells=_cells(guarantee)) for _, guarantee in members),
+            rows=tuple(BudgetRow(cells=_cells(guarantee)) for _, guarantee in budgets),
         )
-        for (_, *words), members in groups.items()
+        for (_, *words), budgets in groups.items()
     )
 
 
@@ -61,7 +61,7 @@ def _cells(guarantee: Guarantee) -> tuple[str, ...]:
 
 
 def epsilon_in_words(epsilon: float | None) -> str:
-    """Return an epsilon with three digits, whatever its size."""
+    """Return an epsilon with three digits."""
     if epsilon is None:
         return NOTHING
     return f"{epsilon:.0f}" if epsilon >= 100 else f"{epsilon:.3g}"

@@ -1,4 +1,4 @@
-"""accuracy.csv and costs.csv: the shown tables with all their digits, nothing where nothing is."""
+"""accuracy.csv and costs.csv: the tables of the page with all digits; absent values are empty."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Record = Mapping[str, str | float | None]
 
 
 def accuracy_records(found: Comparison) -> list[Record]:
-    """Return the accuracy table: fractions, and how far the reference is ahead, paired."""
+    """Return the accuracy table: fractions, and the paired lead of the reference."""
     return [
         _accuracy_record(found, group.name, line)
         for group in grouped(found.lines)

@@ -1,4 +1,4 @@
-"""The privacy-utility curve: accuracy against epsilon, and what needs no epsilon as levels."""
+"""The privacy-utility curve: accuracy against epsilon; methods without epsilon are levels."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ from secfpp.report.run.clusters import LegendKey
 from secfpp.report.run.records import HERO
 
 LEVELS = {"local-only": DASHES, "promptfl": (0, (6, 1.6, 1, 1.6)), "zero-shot": DOTS}
-"""Methods without an epsilon that are drawn as levels, beside the reference, and their strokes."""
+"""Strokes of the methods without epsilon that are drawn as levels beside the reference."""
 EPSILON = "\N{GREEK SMALL LETTER EPSILON}"
 AXIS_LABEL = f"{EPSILON}, log scale: less is more private"
 WITHOUT_CURVE = "SecFPP with DP inside the secure sum (not in this version)"
 BAND = 0.16
 """Opacity of the reference's standard error."""
 SPARE = 1.7
-"""Factor by which the axis goes beyond the least and the greatest epsilon."""
+"""Factor by which the axis extends beyond the least and the greatest epsilon."""
 
 
 def utility_panels(found: Comparison) -> tuple[Markup, ...]:
@@ -56,7 +56,7 @@ def utility_panels(found: Comparison) -> tuple[Markup, ...]:
 
 
 def utility_svg(found: Comparison) -> str | None:
-    """Return both curves as a file of its own; None without a private method."""
+    """Return both curves as a separate file; None without a private method."""
     if not found.private():
         return None
     with house_style():
@@ -78,7 +78,7 @@ def utility_svg(found: Comparison) -> str | None:
 
 
 def private_legend(found: Comparison) -> tuple[LegendKey, ...]:
-    """Return what each private method's epsilon is of, and the place kept for what is not here."""
+    """Return the legend of private methods, with the unit of each."""
     known = private_looks(found)
     keys = [
         LegendKey(
@@ -91,7 +91,7 @@ def private_legend(found: Comparison) -> tuple[LegendKey, ...]:
 
 
 def empty_key() -> LegendKey:
-    """Return the place kept for a curve that this version cannot draw."""
+    """Return the legend entry of a curve that this version cannot draw."""
     with house_style():
         figure = Figure(figsize=(0.36, 0.16))
         axes = figure.add_axes((0.0, 0.0, 1.0, 1.0))
@@ -106,7 +106,7 @@ def empty_key() -> LegendKey:
 
 
 def unit_of(guarantee: Guarantee | None) -> str:
-    """Return whose change is hidden, in the first words of the statement."""
+    """Return the unit of a guarantee, without its explanation."""
     return "" if guarantee is None else guarantee.unit.partition(":")[0] or "not stated"
 
 
@@ -142,7 +142,7 @@ def _draw(axes: Axes, found: Comparison, measure: str) -> None:
 
 
 def _ticks(axes: Axes, budgets: Sequence[float]) -> None:
-    """Mark the budgets that were asked for, written as a reader would."""
+    """Mark the budgets of the settings."""
     axes.xaxis.set_major_locator(FixedLocator(list(budgets)))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.xaxis.set_minor_locator(NullLocator())
@@ -150,7 +150,7 @@ def _ticks(axes: Axes, budgets: Sequence[float]) -> None:
 
 
 def _epsilon(line: Line) -> float | None:
-    """Return where on the axis a line stands; nowhere without noise."""
+    """Return the place of a line on the axis; None without noise."""
     epsilon = line.guarantee.epsilon if line.guarantee else 0.0
     return epsilon if epsilon > 0 else None
 
@@ -167,7 +167,7 @@ def _curve(axes: Axes, placed: Sequence[tuple[Line, float]], measure: str, look:
 
 
 def _levels(axes: Axes, found: Comparison, measure: str) -> list[Name]:
-    """Draw the reference with its standard error, and what else needs no epsilon."""
+    """Draw the reference with its standard error, and other methods without epsilon."""
     names = []
     for method, stroke in LEVELS.items():
         line = found.line(method)
@@ -187,7 +187,7 @@ def _levels(axes: Axes, found: Comparison, measure: str) -> list[Name]:
 
 
 def _empty_handle() -> Line2D:
-    """Return the picture of a curve that is not there."""
+    """Return the marker of a curve that cannot be drawn."""
     return Line2D(
         [],
         [],

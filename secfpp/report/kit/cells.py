@@ -1,4 +1,4 @@
-"""One number of a table, as it is shown."""
+"""One number of a table in its printed form."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from secfpp.report.kit.text import percent, spread
-from secfpp.report.run.records import Estimate
+from secfpp.report.run.records import SeedMean
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,18 +19,18 @@ class Cell:
     note: str = ""
     """A third line, for p values."""
     faint: bool = False
-    """Whether it may as well be nothing."""
+    """Whether the number is not significant."""
 
 
-def percent_column(estimates: Sequence[Estimate], *, outside: Collection[int] = ()) -> list[Cell]:
-    """Return one column of accuracies; what prints like the highest is marked too.
+def percent_column(estimates: Sequence[SeedMean], *, outside: Collection[int] = ()) -> list[Cell]:
+    """Return one column of accuracies; all that print like the highest are marked.
 
     Parameters
     ----------
     estimates
-        A row each.
+        One for each row.
     outside
-        Rows that do not compete: they are never marked.
+        Rows that are never marked.
     """
     best = percent(
         max(

@@ -1,4 +1,4 @@
-"""How far the secure method is from another: paired over seeds, with its standard error."""
+"""Differences of two methods: paired over seeds, with standard errors."""
 
 from __future__ import annotations
 
@@ -7,25 +7,25 @@ from dataclasses import dataclass
 from math import sqrt
 
 from secfpp.report.kit.text import MINUS, NOTHING, spread
-from secfpp.report.run.records import Estimate
+from secfpp.report.run.records import SeedMean
 
 
 @dataclass(frozen=True, kw_only=True)
 class Difference:
-    """One method less another, as a fraction, mean over the seeds that both have."""
+    """One method minus another as a fraction, mean over common seeds."""
 
     mean: float
     standard_error: float | None
-    """Of the paired difference; None with fewer than two seeds in common."""
+    """Of the paired difference; None with fewer than two common seeds."""
 
     @property
     def is_win(self) -> bool:
-        """Whether it is above zero, and by more than its standard error where there is one."""
+        """Whether the difference is above zero and above its standard error, if there is one."""
         return self.mean > (self.standard_error or 0.0)
 
 
-def difference(left: Estimate, right: Estimate) -> Difference | None:
-    """Return `left` less `right`; None when one of them is missing."""
+def difference(left: SeedMean, right: SeedMean) -> Difference | None:
+    """Return `left` minus `right`; None if one of them is missing."""
     if left.mean is None or right.mean is None:
         return None
     paired = len(left.per_seed) == len(right.per_seed) > 1
@@ -45,5 +45,5 @@ def points(found: Difference | None) -> str:
 
 
 def points_spread(found: Difference | None) -> str:
-    """Return the standard error of a difference in points; empty when there is none."""
+    """Return the standard error of a difference in points; empty if there is none."""
     return "" if found is None else spread(found.standard_error)

@@ -1,4 +1,4 @@
-"""Typed reading of JSON objects: a wrong or absent value reads as None, never as an exception."""
+"""Typed reading of JSON objects: a wrong or absent value reads as None, without an exception."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ class Fields:
     Parameters
     ----------
     value
-        What was read from JSON; anything that is not an object reads as an empty one.
+        A JSON value; anything but an object reads as an empty object.
     """
 
     def __init__(self, value: object) -> None:
@@ -44,7 +44,7 @@ class Fields:
         return self._items.get(name) is True
 
     def child(self, name: str) -> Fields:
-        """Return the object under `name`, empty when there is none."""
+        """Return the object under `name`, empty if there is none."""
         return Fields(self._items.get(name))
 
     def children(self, name: str) -> tuple[Fields, ...]:
@@ -52,16 +52,16 @@ class Fields:
         return tuple(Fields(item) for item in self.items(name))
 
     def items(self, name: str) -> Sequence[object]:
-        """Return the list under `name`, empty when there is none."""
+        """Return the list under `name`, empty if there is none."""
         value = self._items.get(name)
         return value if isinstance(value, list) else []
 
     def numbers(self, name: str) -> tuple[float, ...]:
-        """Return the numbers of the list under `name`; empty when one of them is not a number."""
+        """Return the numbers of the list under `name`; empty if one of them is not a number."""
         return _numbers(self.items(name))
 
     def pairs(self, name: str) -> tuple[tuple[float, float], ...]:
-        """Return the pairs of numbers of the list under `name`; empty when one is no such pair."""
+        """Return the pairs of numbers of the list under `name`; empty if one is not a pair."""
         values = self.items(name)
         found = [_numbers(value) for value in values if isinstance(value, list)]
         kept = tuple((pair[0], pair[1]) for pair in found if len(pair) == 2)
@@ -87,14 +87,14 @@ class Fields:
 
 
 def _numbers(values: Sequence[object]) -> tuple[float, ...]:
-    """Return a list's numbers; none when one of them is not a finite number."""
+    """Return a list's numbers; none if one of them is not finite."""
     found = [_finite(value) for value in values if isinstance(value, int | float)]
     kept = tuple(number for number in found if number is not None)
     return kept if len(kept) == len(values) else ()
 
 
 def _finite(value: int | float) -> float | None:
-    """Return a number as float; None of one beyond all floats."""
+    """Return a number as float; None if it is too large."""
     try:
         number = float(value)
     except OverflowError:
@@ -103,7 +103,7 @@ def _finite(value: int | float) -> float | None:
 
 
 def _printed(value: object) -> str:
-    """Return a leaf as a reader would write it."""
+    """Return a leaf as text."""
     if value is None:
         return "none"
     if isinstance(value, bool):

@@ -1,4 +1,4 @@
-"""The accuracy pictures: by round, and both measures at once; the looks of all that is drawn."""
+"""The accuracy pictures: by round, and both measures together; the styles of all methods."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from secfpp.report.kit.svg import PAPER, house_style, inline_svg, series_colour
-from secfpp.report.run.records import HERO, TWIN, MethodResult, RoundPoint
+from secfpp.report.run.records import HERO, TWIN, MethodRow, RoundPoint
 
 BOTH_TITLE = "Both at once, after the last round"
 PANEL_INCHES = (4.2, 3.3)
@@ -20,7 +20,7 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "X", "h")
 
 @dataclass(frozen=True, kw_only=True)
 class Look:
-    """How one method or domain is drawn, in every picture and legend of the page."""
+    """The style of one method or domain in every picture and legend of the page."""
 
     colour: str
     css: str
@@ -28,7 +28,7 @@ class Look:
     dashed: bool
     heavy: bool
     level: bool
-    """Drawn as one dotted level, without markers."""
+    """Whether it is drawn as one dotted level, without markers."""
 
     @property
     def stroke(self) -> str | tuple[int, tuple[float, float]]:
@@ -37,7 +37,7 @@ class Look:
 
 
 def looks(names: Sequence[str], level: Collection[str] = ()) -> dict[str, Look]:
-    """Give every name a colour and a marker; the hero comes first and heavy, its twin dashed."""
+    """Give every name a colour and a marker; SecFPP is first and heavy, its twin dashed."""
     order = sorted(names, key=lambda name: (name != HERO, name != TWIN, names.index(name)))
     found: dict[str, Look] = {}
     index = 0
@@ -50,7 +50,7 @@ def looks(names: Sequence[str], level: Collection[str] = ()) -> dict[str, Look]:
 
 
 def _look(index: int, *, dashed: bool, heavy: bool) -> Look:
-    """Return look number `index`; past eight, colours repeat with other markers."""
+    """Return style number `index`; beyond eight, colours repeat with other markers."""
     return Look(
         colour=series_colour(index),
         css=f"var(--c{index % 8})",
@@ -62,13 +62,13 @@ def _look(index: int, *, dashed: bool, heavy: bool) -> Look:
 
 
 def _line(axes: Axes, xs: Sequence[float], ys: Sequence[float], look: Look) -> None:
-    """Draw the line of a look."""
+    """Draw the line of a style."""
     width = 2.2 if look.heavy else 1.3
     axes.plot(xs, ys, color=look.colour, linestyle=look.stroke, linewidth=width)
 
 
 def marks(axes: Axes, xs: Sequence[float], ys: Sequence[float], look: Look, size: float) -> None:
-    """Draw the markers of a look, rimmed in the colour of the paper."""
+    """Draw the markers of a style, with a rim in the colour of the paper."""
     axes.plot(
         xs,
         ys,
@@ -83,7 +83,7 @@ def marks(axes: Axes, xs: Sequence[float], ys: Sequence[float], look: Look, size
 
 
 def swatch(look: Look, *, name: str, line: bool = True) -> str:
-    """Return the small picture that stands before a name in a legend."""
+    """Return the small picture before a name in a legend."""
     with house_style():
         figure = Figure(figsize=(0.36, 0.16))
         axes = figure.add_axes((0.0, 0.0, 1.0, 1.0))
@@ -98,14 +98,14 @@ def swatch(look: Look, *, name: str, line: bool = True) -> str:
 def curves(
     points: Sequence[RoundPoint], known: dict[str, Look], *, measure: str, title: str
 ) -> str:
-    """Return accuracy against rounds, mean over seeds, one line a method.
+    """Return accuracy against rounds, mean over seeds, one line for each method.
 
     Parameters
     ----------
     points
         Lines of metrics.jsonl.
     known
-        Looks of the methods, in the order of the table.
+        Styles of the methods, in the order of the table.
     measure
         `own_mix` or `uniform`.
     title
@@ -128,7 +128,7 @@ def draw_curves(
     axes.margins(x=0.03)
 
 
-def both_measures(results: Sequence[MethodResult], known: dict[str, Look]) -> str:
+def both_measures(results: Sequence[MethodRow], known: dict[str, Look]) -> str:
     """Return one measure against the other at the end of the run, with standard errors."""
     with house_style():
         figure = Figure(figsize=PANEL_INCHES, layout="constrained")
@@ -136,7 +136,7 @@ def both_measures(results: Sequence[MethodResult], known: dict[str, Look]) -> st
         return inline_svg(figure, name="both", description="own mix against uniform accuracy")
 
 
-def draw_both(axes: Axes, results: Sequence[MethodResult], known: dict[str, Look]) -> None:
+def draw_both(axes: Axes, results: Sequence[MethodRow], known: dict[str, Look]) -> None:
     """Draw one measure against the other; see `both_measures`."""
     for result in sorted(results, key=lambda result: known[result.name].heavy):
         x, y = result.own_mix, result.uniform
@@ -152,7 +152,7 @@ def draw_both(axes: Axes, results: Sequence[MethodResult], known: dict[str, Look
 
 
 def _hero_last(known: dict[str, Look]) -> list[tuple[str, Look]]:
-    """Return the looks in drawing order: the hero lies on top."""
+    """Return the styles in drawing order: SecFPP is on top."""
     return sorted(known.items(), key=lambda pair: pair[1].heavy)
 
 

@@ -1,4 +1,4 @@
-"""Names beside the ends of lines, moved apart where they would lie on one another."""
+"""Names beside the ends of lines, moved apart if they would overlap."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from secfpp.report.kit.svg import MUTED, RULE
 
 LABEL_SIZE = 8.5
 LINE_POINTS = 10.8
-"""From one name to the next."""
+"""Distance from one name to the next."""
 LEADER = (1.012, 1.045)
-"""Where the thin line to a name begins and ends, as a fraction of the panel's width."""
+"""Start and end of the thin line to a name, as fractions of the panel's width."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Name:
-    """What is written beside the end of a line, and at which height of the data that line ends."""
+    """The name of a line, and the height of its end in units of the data."""
 
     text: str
     height: float
@@ -27,36 +27,36 @@ class Name:
 
 
 def spread_out(heights: Sequence[float], gap: float, low: float, high: float) -> tuple[float, ...]:
-    """Return heights at least `gap` apart, each as near its own as the others let it.
+    """Return heights at least `gap` apart, as near as possible to the given ones.
 
     Parameters
     ----------
     heights
         Any order.
     gap
-        Least distance; made less where not all fit between `low` and `high`.
+        Least distance; reduced if not all fit between `low` and `high`.
     low, high
         Bounds.
 
     Returns
     -------
     tuple of float
-        In the order of `heights`; those that were equal keep their order.
+        In the order of `heights`; equal heights keep their order.
     """
     if not heights:
         return ()
     order = sorted(range(len(heights)), key=lambda index: (heights[index], index))
     gap = min(gap, (high - low) / max(1, len(heights) - 1))
-    # Least squares under order: heights less their rank times the gap may not fall, so those
-    # that do are pooled into their mean (pool adjacent violators).
+    # Least squares under order: heights minus rank times gap must not decrease. Values that do
+    # are pooled into their mean (pool adjacent violators).
     pools: list[tuple[float, int]] = []
     for rank, index in enumerate(order):
-        total, members = heights[index] - rank * gap, 1
-        while pools and pools[-1][0] / pools[-1][1] > total / members:
+        total, size = heights[index] - rank * gap, 1
+        while pools and pools[-1][0] / pools[-1][1] > total / size:
             before, others = pools.pop()
-            total, members = total + before, members + others
-        pools.append((total, members))
-    levels = [total / members for total, members in pools for _ in range(members)]
+            total, size = total + before, size + others
+        pools.append((total, size))
+    levels = [total / size for total, size in pools for _ in range(size)]
     ceiling = high - gap * (len(heights) - 1)
     places = [0.0] * len(heights)
     for rank, (index, level) in enumerate(zip(order, levels, strict=True)):
@@ -70,7 +70,7 @@ def name_ends(axes: Axes, names: Sequence[Name]) -> None:
     Parameters
     ----------
     axes
-        Placed by `add_axes`: its height on paper tells how far apart names must be.
+        Placed by `add_axes`; its height on paper gives the distance of names.
     names
         In any order.
     """

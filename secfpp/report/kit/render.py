@@ -1,4 +1,4 @@
-"""From a page's record to HTML that needs nothing from anywhere else."""
+"""Render a page's record to self-contained HTML."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def render(template: str, page: object) -> str:
     template
         Its file name.
     page
-        Frozen record of all that the template prints.
+        Frozen record with the content of the template.
     """
     loader = jinja2.PackageLoader("secfpp.report", package_path="templates")
     environment = jinja2.Environment(

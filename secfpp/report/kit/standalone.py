@@ -1,6 +1,7 @@
 """figure.svg: the accuracy pictures as one file, for a README or a talk.
 
-Colours are the light ones of page.css, letters are outlines: it looks the same everywhere.
+Colours are the light ones of page.css and letters are outlines, so the file looks the same
+everywhere.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ def figure_svg(run: RunRecord, level: set[str]) -> str:
 
 
 def standalone_svg(figure: Figure) -> str:
-    """Return a figure, drawn within `house_style` in its marker colours, as a file of its own."""
+    """Return a figure, drawn within `house_style` in its marker colours, as a separate file."""
     buffer = io.StringIO()
     with matplotlib.rc_context({"svg.fonttype": "path"}):
         FigureCanvasSVG(figure).print_svg(buffer, metadata={"Date": None, "Creator": None})

@@ -1,7 +1,7 @@
-"""From a matplotlib figure to inline SVG that takes its colours and its type from the page.
+"""Convert a matplotlib figure to inline SVG with the colours and fonts of the page.
 
-Figures are drawn in marker colours that no eye is meant to see; each becomes a CSS variable, so
-that one drawing serves light and dark. Ids are prefixed, since several figures share a page.
+Figures are drawn in placeholder colours. Each becomes a CSS variable, so that one drawing serves
+light and dark pages. Ids are prefixed, because several figures share a page.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def series_colour(index: int) -> str:
 
 @contextmanager
 def house_style() -> Iterator[None]:
-    """Draw in the style of the page, whatever the user's matplotlibrc says."""
+    """Draw in the style of the page, independently of the user's matplotlibrc."""
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
         matplotlib.rcParams.update(STYLE)
@@ -68,7 +68,7 @@ def inline_svg(figure: Figure, *, name: str, description: str) -> str:
     name
         Unique on the page; prefixes all ids.
     description
-        Read out in place of the picture.
+        Text for screen readers.
     """
     buffer = io.StringIO()
     FigureCanvasSVG(figure).print_svg(buffer, metadata={"Date": None, "Creator": None})
@@ -79,7 +79,7 @@ def inline_svg(figure: Figure, *, name: str, description: str) -> str:
 
 
 def _page_type(body: str) -> str:
-    """Drop fonts, so that text is set in the page's own face."""
+    """Remove fonts, so that text has the font of the page."""
     body = re.sub(r"font: ([\d.]+)px [^;\"]*", r"font-size: \1px", body)
     return re.sub(r"font-family: [^;\"]*;? ?", "", body)
 
@@ -93,7 +93,7 @@ def _page_colours(body: str) -> str:
 
 
 def _unique_ids(body: str, name: str) -> str:
-    """Prefix the ids that are referred to, and every reference; drop the other ids."""
+    """Prefix ids that are referenced, and every reference; remove the other ids."""
     used = set(re.findall(r'href="#([^"]+)"', body)) | set(re.findall(r"url\(#([^)]+)\)", body))
     body = re.sub(
         r' \bid="([^"]*)"',
@@ -113,5 +113,5 @@ def _labelled(body: str, description: str) -> str:
 
 
 def _escaped(text: str) -> str:
-    """Return `text` fit for an attribute."""
+    """Return `text` escaped for an attribute."""
     return text.replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;")

@@ -1,4 +1,4 @@
-"""Numbers as a reader wants them: per cent, plus-minus, megabytes, seconds; a dash for nothing."""
+"""Numbers as text: per cent, plus-minus, megabytes, seconds; a dash for None."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def percent(value: float | None) -> str:
 
 
 def spread(value: float | None) -> str:
-    """Return a standard error in per cent, led by a plus-minus sign; empty when there is none."""
+    """Return a standard error in per cent, led by a plus-minus sign; empty for None."""
     return "" if value is None else f"{PLUS_MINUS}{NO_BREAK}{100 * value:.1f}"
 
 
@@ -30,7 +30,7 @@ def count(value: float | None) -> str:
 
 
 def megabytes(value: float | None) -> str:
-    """Return bytes in MB, with as many decimals as the size deserves."""
+    """Return bytes in MB, with decimals by size."""
     if value is None:
         return NOTHING
     size = value / MEGABYTE
@@ -39,7 +39,7 @@ def megabytes(value: float | None) -> str:
 
 
 def size(value: float | None) -> str:
-    """Return bytes in the unit that suits them."""
+    """Return bytes in B, kB or MB."""
     if value is None:
         return NOTHING
     for unit, scale in (("MB", MEGABYTE), ("kB", 1e3)):
@@ -49,7 +49,7 @@ def size(value: float | None) -> str:
 
 
 def seconds(value: float | None) -> str:
-    """Return seconds: milliseconds' precision below one, none above a hundred."""
+    """Return seconds: two decimals below 1, none from 100 on."""
     if value is None:
         return NOTHING
     places = 0 if value >= 100 else 1 if value >= 1 else 2
@@ -57,12 +57,12 @@ def seconds(value: float | None) -> str:
 
 
 def spread_of(value: float | None, places: int) -> str:
-    """Return a standard error as it is, led by a plus-minus sign; empty when there is none."""
+    """Return a standard error in its own unit, led by a plus-minus sign; empty for None."""
     return "" if value is None else f"{PLUS_MINUS}{NO_BREAK}{value:.{places}f}"
 
 
 def p_value(value: float | None) -> str:
-    """Return a p value with two digits that matter; never zero."""
+    """Return a p value with two significant digits; never zero."""
     if value is None:
         return NOTHING
     if value < 0.001:

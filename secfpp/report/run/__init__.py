@@ -1,4 +1,4 @@
 """The page of a run, and the numbers on it.
 
-It imports the kit. Open `load`, then `page`.
+It imports the kit. Open `load` first, then `page`.
 """

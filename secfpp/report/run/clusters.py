@@ -15,7 +15,7 @@ from secfpp.report.run.records import ClusterMap
 
 @dataclass(frozen=True, kw_only=True)
 class LegendKey:
-    """A marker and the name it stands for."""
+    """A marker and its name."""
 
     key: Markup
     title: str
@@ -23,7 +23,7 @@ class LegendKey:
 
 @dataclass(frozen=True, kw_only=True)
 class CountLine:
-    """How many clients of one domain went to each cluster."""
+    """Number of clients of one domain in each cluster."""
 
     title: str
     numbers: tuple[str, ...]
@@ -31,7 +31,7 @@ class CountLine:
 
 @dataclass(frozen=True, kw_only=True)
 class ClusterSection:
-    """What the section shows."""
+    """Content of the section."""
 
     text: str
     picture: Markup

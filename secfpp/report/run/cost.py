@@ -6,21 +6,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from secfpp.report.kit.text import count, decimal, megabytes, seconds
-from secfpp.report.run.records import Costs, MethodResult, SecureJob
+from secfpp.report.run.records import Costs, MethodRow, SecureJob
 
 PHASES = ("input", "online", "offline", "output", "control")
 
 
 @dataclass(frozen=True, kw_only=True)
 class CostRow:
-    """What one method cost over the whole run."""
+    """The cost of one method over the whole run."""
 
     title: str
     hero: bool
     cells: tuple[str, ...]
 
 
-def cost_rows(results: Sequence[MethodResult], hero: str) -> tuple[CostRow, ...]:
+def cost_rows(results: Sequence[MethodRow], hero: str) -> tuple[CostRow, ...]:
     """Return the cost table: rounds, MB per client and party, seconds by kind."""
     return tuple(
         CostRow(title=result.title, hero=result.name == hero, cells=cost_cells(result))
@@ -31,7 +31,7 @@ def cost_rows(results: Sequence[MethodResult], hero: str) -> tuple[CostRow, ...]
 def cost_cells(result: Costs) -> tuple[str, ...]:
     """Return rounds, MB per client and per party, seconds of training, sharing, online, dealer.
 
-    What a method does not do is a dash, not a zero.
+    A method without a step has a dash, not a zero.
     """
     return (
         count(result.rounds or None),
@@ -61,7 +61,7 @@ class StepRow:
 
 
 def traffic_table(jobs: Sequence[SecureJob]) -> TrafficTable | None:
-    """Return bytes by role and phase, averaged over jobs; of the clients, the busiest."""
+    """Return bytes by role and phase, averaged over jobs; clients by the busiest one."""
     if not any(job.roles for job in jobs):
         return None
     moved = [_by_group(job) for job in jobs]
@@ -94,7 +94,7 @@ def _by_group(job: SecureJob) -> dict[tuple[str, str], int]:
 
 
 def role_group(role: str) -> str:
-    """Return what a role is called in tables: clients stand together, by the busiest."""
+    """Return the name of a role in tables; all clients share the name of the busiest."""
     return "busiest client" if role.startswith("client") else role.replace(":", " ")
 
 
@@ -104,7 +104,7 @@ def _group_order(group: str) -> tuple[bool, bool, str]:
 
 
 def _mean_megabytes(moved: Sequence[dict[tuple[str, str], int]], group: str, phase: str) -> str:
-    """Return the mean over jobs, a dash where the group takes no part in the phase."""
+    """Return the mean over jobs, or a dash if the group takes no part in the phase."""
     found = [job[group, phase] for job in moved if (group, phase) in job]
     return megabytes(sum(found) / len(moved) if found else None)
 

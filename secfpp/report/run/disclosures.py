@@ -1,4 +1,4 @@
-"""The ledger, counted: one line for each kind of opening, however often it happened."""
+"""The ledger, counted: one line for each kind of opening."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ POLICY_SENTENCES = {
     "cluster; the computing parties and the server learn one bit an iteration, whether anything "
     "changed, and neither labels nor distances.",
     "assignments": "Under the policy assignments the computing parties and the server also learn "
-    "who is grouped with whom.",
-    "distances": "Under the policy distances the server also learns how far clients lie from "
-    "one another: kept for comparison, not for deployment.",
+    "the cluster of every client.",
+    "distances": "Under the policy distances the server also learns the distances of "
+    "all pairs of clients. The policy is for comparison, not for deployment.",
 }
 COUNTED = "Each line below is one kind of opening, counted over {}."
 
@@ -49,6 +49,6 @@ def disclosures(reveals: Sequence[Reveal]) -> tuple[Disclosure, ...]:
 
 
 def policy_sentence(config: Fields, counted_over: str = "the whole run") -> str:
-    """Say what the policy of the run opens, and over what openings are counted."""
+    """Describe what the policy of the run opens, and the scope of the counts."""
     policy = config.child("clustering").text("reveal")
     return f"{POLICY_SENTENCES.get(policy, '')} {COUNTED.format(counted_over)}".strip()

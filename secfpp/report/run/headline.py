@@ -1,4 +1,4 @@
-"""The head of the page: the question, the answer in numbers, stamps and facts."""
+"""The head of the page: the question, its answer in numbers, warnings and facts."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from secfpp.report.kit.differences import difference, points, points_spread
 from secfpp.report.kit.fields import Fields
 from secfpp.report.kit.text import percent
-from secfpp.report.run.records import HERO, TWIN, ClusterMap, MethodResult, RunRecord
+from secfpp.report.run.records import HERO, TWIN, ClusterMap, MethodRow, RunRecord
 
-QUESTION = "Do clients who learn together, showing their prompts to nobody, do better?"
+QUESTION = "Do clients gain from learning together without showing their prompts?"
 RIVALS = ("zero-shot", "promptfl", "local-only", "one-cluster", "secfpp-plain")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Stamp:
-    """A short label under the headline; alarms are red."""
+    """A short label under the headline; warnings are red."""
 
     text: str
     alarm: bool = False
@@ -24,7 +24,7 @@ class Stamp:
 
 @dataclass(frozen=True, kw_only=True)
 class Tile:
-    """SecFPP less one other method, in points."""
+    """SecFPP minus another method, in points."""
 
     title: str
     own_mix: str
@@ -35,26 +35,26 @@ class Tile:
 
 @dataclass(frozen=True, kw_only=True)
 class Fact:
-    """A name and what it is."""
+    """A name and its value."""
 
     name: str
     value: str
 
 
-def answer(results: Sequence[MethodResult]) -> str:
-    """Return the result in two sentences, computed, with nothing claimed beyond the numbers."""
+def answer(results: Sequence[MethodRow]) -> str:
+    """Return the result in two sentences, which are computed from the numbers."""
     by_name = {result.name: result for result in results}
     hero = by_name.get(HERO)
     if hero is None or hero.own_mix.mean is None or hero.uniform.mean is None:
-        return "SecFPP itself is not in this run, or not yet; the table shows the methods that are."
+        return "SecFPP has no result in this run, or not yet; the table shows the other methods."
     return (
         f"SecFPP reaches {percent(hero.own_mix.mean)} % on a client's own label mix and "
         f"{percent(hero.uniform.mean)} % on uniform classes. {_standing(hero, by_name)}"
     )
 
 
-def _standing(hero: MethodResult, by_name: dict[str, MethodResult]) -> str:
-    """Say which of the rivals are beaten on both measures, on one, on none."""
+def _standing(hero: MethodRow, by_name: dict[str, MethodRow]) -> str:
+    """Name the other methods that are beaten on both measures, on one, on none."""
     rivals = [by_name[name] for name in RIVALS if name in by_name and name != TWIN]
     phrases = {2: "above {} on both", 1: "above {} on one of the two", 0: "above {} on neither"}
     said = []
@@ -69,14 +69,14 @@ def _standing(hero: MethodResult, by_name: dict[str, MethodResult]) -> str:
     return f"{'It' if several else 'On this one seed it'} stands {'; '.join(said)}{margin}."
 
 
-def _measures_won(hero: MethodResult, rival: MethodResult) -> int:
-    """Count the measures on which the hero is ahead."""
+def _measures_won(hero: MethodRow, rival: MethodRow) -> int:
+    """Count the measures on which SecFPP is ahead."""
     gaps = (difference(hero.own_mix, rival.own_mix), difference(hero.uniform, rival.uniform))
     return sum(gap is not None and gap.is_win for gap in gaps)
 
 
 def listed(names: Sequence[str]) -> str:
-    """Return names as prose lists them; one with a comma in it is quoted."""
+    """Return names as a list in prose; a name with a comma is quoted."""
     quoted = [
         f"\N{LEFT DOUBLE QUOTATION MARK}{name}\N{RIGHT DOUBLE QUOTATION MARK}"
         if "," in name
@@ -86,8 +86,8 @@ def listed(names: Sequence[str]) -> str:
     return quoted[0] if len(quoted) == 1 else f"{', '.join(quoted[:-1])} and {quoted[-1]}"
 
 
-def tiles(results: Sequence[MethodResult]) -> tuple[Tile, ...]:
-    """Return SecFPP's distance to each rival that was run."""
+def tiles(results: Sequence[MethodRow]) -> tuple[Tile, ...]:
+    """Return the difference of SecFPP and each other method that was run."""
     by_name = {result.name: result for result in results}
     hero = by_name.get(HERO)
     if hero is None:
@@ -95,8 +95,8 @@ def tiles(results: Sequence[MethodResult]) -> tuple[Tile, ...]:
     return tuple(_tile(hero, by_name[name]) for name in RIVALS if name in by_name)
 
 
-def _tile(hero: MethodResult, rival: MethodResult) -> Tile:
-    """Return the distance to one rival on both measures."""
+def _tile(hero: MethodRow, rival: MethodRow) -> Tile:
+    """Return the difference to one method on both measures."""
     own_mix = difference(hero.own_mix, rival.own_mix)
     uniform = difference(hero.uniform, rival.uniform)
     return Tile(
@@ -109,7 +109,7 @@ def _tile(hero: MethodResult, rival: MethodResult) -> Tile:
 
 
 def stamps(run: RunRecord) -> tuple[Stamp, ...]:
-    """Return what a reader must know before the numbers."""
+    """Return the warnings that must precede the numbers."""
     found = []
     if run.config.child("secure").flag("insecure_dev"):
         found.append(Stamp(text="insecure-dev: insecure shortcuts were allowed", alarm=True))
@@ -122,14 +122,14 @@ def stamps(run: RunRecord) -> tuple[Stamp, ...]:
 
 
 def _unfinished(run: RunRecord) -> str:
-    """Say that a run did not come to its end, and which methods did not even begin."""
+    """Describe an unfinished run, and name the methods that have not begun."""
     begun = {result.name for result in run.results}
     missing = [name for name in run.config.texts("methods") if name not in begun]
     return "Unfinished run" + (f"; not begun: {', '.join(missing)}" if missing else "")
 
 
 def facts(run: RunRecord) -> tuple[Fact, ...]:
-    """Return the settings that a reader asks for first."""
+    """Return the most important settings."""
     before = {"Seeds": str(run.config.whole("seeds", 1))}
     return settings_facts(run.config, run.versions, run.clusters, run.num_clients, before)
 
@@ -141,7 +141,7 @@ def settings_facts(
     num_clients: int,
     others: Mapping[str, str],
 ) -> tuple[Fact, ...]:
-    """Return the settings that a reader asks for first, with `others` in their midst."""
+    """Return the most important settings, and `others` among them."""
     clustering, secure = config.child("clustering"), config.child("secure")
     k = clustering.number("k")
     pairs = {
@@ -159,13 +159,13 @@ def settings_facts(
 
 
 def _clients(clusters: ClusterMap | None, num_clients: int) -> str:
-    """Return how many clients there were, and in how many domains, as far as is known."""
+    """Return the number of clients and of domains, if known."""
     if clusters is not None:
         return f"{len(clusters.domains)} in {len(set(clusters.domains))} domains"
     return f"{num_clients}" if num_clients else ""
 
 
 def _device(config: Fields, versions: Fields) -> str:
-    """Return where prompts were trained; `auto` is a GPU where there is one."""
+    """Return the device of training; `auto` is a GPU if there is one."""
     asked, gpu = config.text("device"), versions.text("gpu", "none")
     return "cpu" if asked == "cpu" or gpu == "none" else gpu

@@ -13,13 +13,13 @@ from secfpp.report.run.records import (
     HERO,
     TWIN,
     ClusterMap,
-    Estimate,
-    MethodResult,
+    MethodRow,
     Reveal,
     RoleBytes,
     RoundPoint,
     RunRecord,
     SecureJob,
+    SeedMean,
     Step,
 )
 
@@ -76,7 +76,7 @@ def read_object(path: Path) -> Fields:
 
 
 def _lines(path: Path) -> Iterator[Fields]:
-    """Read JSON lines; a last line cut short by an interruption is left out."""
+    """Read JSON lines; an incomplete last line is ignored."""
     lines = path.read_bytes().splitlines() if path.is_file() else []
     for number, line in enumerate(lines, start=1):
         try:
@@ -98,7 +98,7 @@ def _round_point(line: Fields) -> RoundPoint:
 
 
 def _reveal(line: Fields) -> Reveal:
-    """Read one line of ledger.jsonl; openings of one kind differ by their iteration only."""
+    """Read one line of ledger.jsonl without the iteration; openings of one kind are equal."""
     shape = " x ".join(f"{size:.0f}" for size in line.numbers("shape"))
     return Reveal(
         method=line.text("job").partition(",")[0],
@@ -110,8 +110,8 @@ def _reveal(line: Fields) -> Reveal:
 
 
 def _table_so_far(folder: Path) -> Fields:
-    """Make the table of a run that was killed before it wrote one."""
-    from secfpp.config.tree import to_json  # with torch: slow, and rarely needed
+    """Make the table of a run that was killed before it wrote its table."""
+    from secfpp.config.tree import to_json  # imports torch: slow, and rarely needed
     from secfpp.experiment.results import summarise
     from secfpp.experiment.run_folder import RunFolder
     from secfpp.federation.round import RoundRecord
@@ -124,15 +124,15 @@ def _table_so_far(folder: Path) -> Fields:
     return Fields({"methods": {row.name: to_json(row) for row in rows}})
 
 
-def _results(table: Fields) -> tuple[MethodResult, ...]:
+def _results(table: Fields) -> tuple[MethodRow, ...]:
     """Read results.json."""
     methods = table.child("methods")
-    return tuple(_method_result(name, methods.child(name)) for name in methods.names())
+    return tuple(_method_row(name, methods.child(name)) for name in methods.names())
 
 
-def _method_result(name: str, row: Fields) -> MethodResult:
+def _method_row(name: str, row: Fields) -> MethodRow:
     """Read one method's totals."""
-    return MethodResult(
+    return MethodRow(
         name=name,
         title=row.text("title", name),
         own_mix=_estimate(row, "own_mix"),
@@ -151,12 +151,12 @@ def _method_result(name: str, row: Fields) -> MethodResult:
     )
 
 
-def _estimate(row: Fields, name: str) -> Estimate:
+def _estimate(row: Fields, name: str) -> SeedMean:
     """Read a mean and its standard error, or a bare number."""
     value = row.child(name)
     if not value:
-        return Estimate(mean=row.number(name), standard_error=None)
-    return Estimate(
+        return SeedMean(mean=row.number(name), standard_error=None)
+    return SeedMean(
         mean=value.number("mean"),
         standard_error=value.number("standard_error"),
         per_seed=value.numbers("per_seed"),
@@ -198,7 +198,7 @@ def _first_clusters(pictures: Fields) -> ClusterMap | None:
 
 
 def _clusters(entry: Fields) -> ClusterMap | None:
-    """Read one picture; None when its lists do not fit together."""
+    """Read one picture; None if its lists do not fit together."""
     places = entry.pairs("points")
     domains, labels = entry.texts("domains"), entry.numbers("labels")
     if not places or not len(places) == len(domains) == len(labels):

@@ -1,4 +1,4 @@
-"""report.json: what the page shows, for machines."""
+"""report.json: the content of the page for machines."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What stands on the page, as frozen records: every number formatted, every choice made."""
+"""The content of the page as frozen records; every number is formatted."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from secfpp.report.run.cost import (
 )
 from secfpp.report.run.disclosures import Disclosure, disclosures, policy_sentence
 from secfpp.report.run.headline import QUESTION, Fact, Stamp, Tile, answer, facts, stamps, tiles
-from secfpp.report.run.records import HERO, MethodResult, RunRecord
+from secfpp.report.run.records import HERO, MethodRow, RunRecord
 from secfpp.report.run.settings import SettingsGroup, settings_groups
 
 MEASURES = {"own_mix": "Own label mix", "uniform": "Uniform classes"}
@@ -52,7 +52,7 @@ class Page:
     reveal_text: str
     spread_shown: bool
     privacy_notes: tuple[str, ...]
-    """What stands behind every epsilon of the table."""
+    """The statement of every epsilon in the table."""
     stamps: tuple[Stamp, ...]
     tiles: tuple[Tile, ...]
     facts: tuple[Fact, ...]
@@ -115,7 +115,7 @@ def methods_without_rounds(run: RunRecord) -> set[str]:
     return {result.name for result in run.results} - later
 
 
-def result_rows(results: Sequence[MethodResult], known: dict[str, Look]) -> tuple[ResultRow, ...]:
+def result_rows(results: Sequence[MethodRow], known: dict[str, Look]) -> tuple[ResultRow, ...]:
     """Return the result table with the best of each column marked."""
     columns = [
         percent_column([result.own_mix for result in results]),
@@ -136,12 +136,12 @@ def result_rows(results: Sequence[MethodResult], known: dict[str, Look]) -> tupl
 
 
 def _key(look: Look, name: str) -> Markup:
-    """Return the picture before a method's name."""
+    """Return the marker of a method."""
     return Markup(swatch(look, name=name))  # noqa: S704  drawn here
 
 
 def _panels(run: RunRecord, known: dict[str, Look]) -> tuple[Markup, ...]:
-    """Return the three accuracy pictures; none when nothing was trained."""
+    """Return the three accuracy pictures; none if nothing was trained."""
     if not run.results or not run.rounds:
         return ()
     drawn = [

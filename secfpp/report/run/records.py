@@ -1,4 +1,4 @@
-"""A run folder as the report sees it: frozen records, read once, tolerant of what is absent."""
+"""Records of a run folder for the report: frozen, read once, tolerant of absent values."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ TWIN = "secfpp-plain"
 
 @dataclass(frozen=True, kw_only=True)
 class RoundPoint:
-    """One line of metrics.jsonl, reduced to what the curves show (accuracies in 0..1)."""
+    """One line of metrics.jsonl, reduced to the values of the curves (accuracies in 0..1)."""
 
     method: str
     seed: int
@@ -23,8 +23,8 @@ class RoundPoint:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Estimate:
-    """A mean over seeds, with its standard error when there is more than one seed."""
+class SeedMean:
+    """A mean over seeds, with its standard error if there is more than one seed."""
 
     mean: float | None
     standard_error: float | None
@@ -33,7 +33,7 @@ class Estimate:
 
 @dataclass(frozen=True, kw_only=True)
 class Costs:
-    """Rounds of messages, bytes and seconds of the whole run; None where nothing was counted."""
+    """Rounds of messages, bytes and seconds of the whole run; None if nothing was counted."""
 
     rounds: float | None
     bytes_client: float | None
@@ -45,22 +45,22 @@ class Costs:
 
 
 @dataclass(frozen=True, kw_only=True)
-class MethodResult(Costs):
+class MethodRow(Costs):
     """One row of results.json: accuracies in 0..1, bytes and seconds of the whole run."""
 
     name: str
     title: str
-    own_mix: Estimate
-    uniform: Estimate
-    worst_client: Estimate
-    ari: Estimate
+    own_mix: SeedMean
+    uniform: SeedMean
+    worst_client: SeedMean
+    ari: SeedMean
     epsilon: float | None
     privacy_in_words: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class Reveal:
-    """One line of ledger.jsonl: somebody learned something."""
+    """One opening: a line of ledger.jsonl."""
 
     method: str
     learner: str
@@ -80,8 +80,8 @@ class ClusterMap:
     domains: tuple[str, ...]
     labels: tuple[int, ...]
 
-    def members(self, label: int) -> list[tuple[float, float]]:
-        """Return the places of one cluster's members."""
+    def points_of(self, label: int) -> list[tuple[float, float]]:
+        """Return the places of the clients of one cluster."""
         placed = zip(self.points, self.labels, strict=True)
         return [point for point, found in placed if found == label]
 
@@ -97,7 +97,7 @@ class RoleBytes:
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
-    """One step of the protocol as party 0 saw it."""
+    """One step of the protocol, measured by party 0."""
 
     name: str
     rounds: int
@@ -115,13 +115,13 @@ class SecureJob:
 
 @dataclass(frozen=True, kw_only=True)
 class RunRecord:
-    """All that a page is made of."""
+    """All records of a page."""
 
     folder: Path
     config: Fields
     versions: Fields
     rounds: tuple[RoundPoint, ...]
-    results: tuple[MethodResult, ...]
+    results: tuple[MethodRow, ...]
     reveals: tuple[Reveal, ...]
     jobs: tuple[SecureJob, ...]
     clusters: ClusterMap | None
@@ -129,4 +129,4 @@ class RunRecord:
     """Whether every method ran to its end on every seed."""
     num_clients: int
     insecure: tuple[str, ...]
-    """What made the run unfit for real secrets, as the secure part said itself."""
+    """The reasons why the run is unfit for real secrets, from the secure part itself."""

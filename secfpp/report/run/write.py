@@ -18,7 +18,7 @@ TEMPLATE_NAME = "page.html.j2"
 
 
 def write_report(folder: Path, out: Path | None = None) -> tuple[Path, Path]:
-    """Write `report.html`, `report.json` and, once there is a result, `figure.svg` of a run.
+    """Write `report.html`, `report.json` and, if there is a result, `figure.svg` of a run.
 
     Parameters
     ----------
@@ -50,5 +50,5 @@ def write_report(folder: Path, out: Path | None = None) -> tuple[Path, Path]:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write UTF-8; what is no text in a folder's name or in a record is spelt in ASCII."""
+    """Write UTF-8; undecodable bytes of names and records are spelt in ASCII."""
     path.write_text(text, encoding="utf-8", errors=SPELT)

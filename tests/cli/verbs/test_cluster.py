@@ -199,7 +199,7 @@ def test_a_forgotten_sentinel_is_named_and_a_bound_leaves_it_out(blobs, engine, 
     assert main(["cluster", *map(str, words)]) == 0
     assert "precision: row 4: more than 256 times" in capfd.readouterr().out
     assert main(["cluster", *map(str, words), "--norm-bound", "200000"]) == 0
-    assert "1 of 18 rows are over --norm-bound and were left out" in capfd.readouterr().out
+    assert "1 of 18 rows are over --norm-bound and were rejected" in capfd.readouterr().out
 
 
 def test_a_disk_that_fills_up_meanwhile_loses_neither_labels_nor_the_old_file(

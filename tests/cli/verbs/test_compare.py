@@ -17,8 +17,8 @@ from secfpp.cli.parse import parse
 from secfpp.cli.verbs.compare import Compare
 from secfpp.comparison.config import ALL_METHODS
 from secfpp.comparison.messages import Greeting, Order, Report, decode, encode
-from secfpp.config.run import RunConfig
 from secfpp.config.training import TrainingConfig
+from secfpp.experiment.config import RunConfig
 from tests.comparison.toy import run_cells, settings
 from tests.patience import SOON_S
 
@@ -207,24 +207,23 @@ def test_a_worker_ends_with_its_comparison_in_the_middle_of_a_round(tmp_path: Pa
         out=tmp_path / "cell",
     )
     command = [sys.executable, "-m", "secfpp.comparison.worker"]
-    worker = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-    assert worker.stdin is not None
-    assert worker.stdout is not None
-    try:
-        worker.stdin.write(encode(Greeting(settings=endless, threads=1)))
-        worker.stdin.flush()
-        assert decode(Report, worker.stdout.readline()).kind == "ready"
-        worker.stdin.write(encode(Order(cell="cell", settings=endless)))
-        worker.stdin.flush()
-        while not (tmp_path / "cell" / "config.json").is_file():
-            assert worker.poll() is None
-            time.sleep(0.02)
-        time.sleep(0.2)
-        worker.stdin.close()
-        assert worker.wait(timeout=SOON_S) == 0
-    finally:
-        worker.kill()
-        worker.wait()
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as worker:
+        assert worker.stdin is not None
+        assert worker.stdout is not None
+        try:
+            worker.stdin.write(encode(Greeting(settings=endless, threads=1)))
+            worker.stdin.flush()
+            assert decode(Report, worker.stdout.readline()).kind == "ready"
+            worker.stdin.write(encode(Order(cell="cell", settings=endless)))
+            worker.stdin.flush()
+            while not (tmp_path / "cell" / "config.json").is_file():
+                assert worker.poll() is None
+                time.sleep(0.02)
+            time.sleep(0.2)
+            worker.stdin.close()
+            assert worker.wait(timeout=SOON_S) == 0
+        finally:
+            worker.kill()
 
 
 @pytest.mark.slow

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from secfpp.cli import main
-from secfpp.config.run import RunConfig
 from secfpp.errors import RunInterruptedError
 from secfpp.experiment import experiment
+from secfpp.experiment.config import RunConfig
 from secfpp.experiment.experiment import RunSummary
 from secfpp.experiment.progress import TerminalProgress
 from tests.cli.command import secfpp

@@ -6,7 +6,7 @@ import pytest
 import torch
 from open_clip.tokenizer import SimpleTokenizer
 
-from secfpp.clip import load_clip
+from secfpp.clip.model import load_clip
 from secfpp.clip.pretraining.card import model_card
 from secfpp.clip.pretraining.contrastive import Batch, BatchSampler, right_captions
 from secfpp.clip.pretraining.images import (
@@ -18,8 +18,8 @@ from secfpp.clip.pretraining.images import (
     write_caption,
 )
 from secfpp.clip.pretraining.pretrain import pretrain
-from secfpp.data import Domain
 from secfpp.data.cache import load_digits
+from secfpp.data.domains import Domain
 from secfpp.errors import ConfigError, ModelError
 
 

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 from torchvision.datasets import CIFAR10, CIFAR100
 
-from secfpp.data import load_domains
+from secfpp.data.load import load_domains
+from secfpp.data.readers.listing import ReadOptions
 from secfpp.errors import DataError
 from tests.data.readers.test_fedbn import Explosive
 
@@ -57,7 +58,7 @@ def test_reads_what_torchvision_reads_with_the_published_split(tmp_path, monkeyp
         assert domain.labels_N[ours].tolist() == theirs.targets
     inside = load_domains(f"{name}:{folder}")
     assert inside.checksums == domain_set.checksums
-    limited = load_domains(f"{name}:{tmp_path}", images_per_class=1).domains[0]
+    limited = load_domains(f"{name}:{tmp_path}", ReadOptions(images_per_class=1)).domains[0]
     for part in (True, False):
         assert (np.bincount(limited.labels_N[limited.is_test_N == part]) == 1).all()
 

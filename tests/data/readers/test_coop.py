@@ -4,8 +4,9 @@ import json
 import numpy as np
 import pytest
 
-from secfpp.data import load_domains
+from secfpp.data.load import load_domains
 from secfpp.data.readers.coop import LAYOUTS
+from secfpp.data.readers.listing import ReadOptions
 from secfpp.errors import ConfigError, DataError
 from tests.data.pictures import coop_split, save
 
@@ -17,7 +18,7 @@ PARTS = {
 
 
 def load(name, root, **settings):
-    return load_domains(f"{name}:{root}", image_size=8, **settings)
+    return load_domains(f"{name}:{root}", ReadOptions(image_size=8, **settings))
 
 
 @pytest.mark.parametrize("name", list(LAYOUTS))

@@ -2,8 +2,9 @@ import pickle
 
 import pytest
 
-from secfpp.data import load_domains
+from secfpp.data.load import load_domains
 from secfpp.data.readers.fedbn import LAYOUTS
+from secfpp.data.readers.listing import ReadOptions
 from secfpp.errors import DataError
 from tests.data.pictures import save
 
@@ -32,7 +33,7 @@ def test_tree_of_ten_classes(tmp_path, name):
     layout = LAYOUTS[name]
     make_tree(tmp_path, name)
     save(tmp_path / layout.domains[0] / "aircraft_carrier" / "1.jpg")
-    domain_set = load_domains(f"{name}:{tmp_path}", image_size=4)
+    domain_set = load_domains(f"{name}:{tmp_path}", ReadOptions(image_size=4))
     assert tuple(d.name for d in domain_set.domains) == layout.domains
     assert domain_set.class_names == layout.class_names
     assert len(layout.class_names) == 10
@@ -43,7 +44,7 @@ def test_tree_of_ten_classes(tmp_path, name):
 
 def test_folder_above_is_found_too(tmp_path):
     make_tree(tmp_path / "office_caltech_10", "office-caltech10", images=1)
-    assert len(load_domains(f"office-caltech10:{tmp_path}", image_size=4).domains) == 4
+    assert len(load_domains(f"office-caltech10:{tmp_path}", ReadOptions(image_size=4)).domains) == 4
 
 
 class Explosive:
@@ -58,7 +59,7 @@ def test_pickled_lists_are_not_opened(tmp_path):
     make_tree(tmp_path, "office-caltech10", images=1)
     trace = tmp_path / "exploded"
     (tmp_path / "amazon_train.pkl").write_bytes(pickle.dumps(Explosive(str(trace))))
-    load_domains(f"office-caltech10:{tmp_path}", image_size=4)
+    load_domains(f"office-caltech10:{tmp_path}", ReadOptions(image_size=4))
     assert not trace.exists()
 
 
@@ -66,7 +67,7 @@ def test_pickled_lists_are_not_opened(tmp_path):
 def test_published_lists_give_the_split(tmp_path, place):
     make_tree(tmp_path, "domainnet", images=3)
     write_lists(tmp_path / place)
-    domain_set = load_domains(f"domainnet:{tmp_path}", image_size=4)
+    domain_set = load_domains(f"domainnet:{tmp_path}", ReadOptions(image_size=4))
     for domain in domain_set.domains:
         assert domain.labels_N.tolist() == [*range(10), *range(10)]
         assert domain.is_test_N.tolist() == [False] * 10 + [True] * 10
@@ -79,7 +80,7 @@ def test_lists_of_some_domains_are_refused(tmp_path):
     make_tree(tmp_path, "domainnet", images=2)
     write_lists(tmp_path, domains=["clipart"])
     with pytest.raises(DataError, match=r"lists of some domains but lacks infograph_train\.txt"):
-        load_domains(f"domainnet:{tmp_path}", image_size=4)
+        load_domains(f"domainnet:{tmp_path}", ReadOptions(image_size=4))
 
 
 @pytest.mark.parametrize(
@@ -97,7 +98,7 @@ def test_malformed_lists_are_refused(tmp_path, line, message):
     with (tmp_path / "clipart_test.txt").open("a") as file:
         file.write(line)
     with pytest.raises(DataError, match=message):
-        load_domains(f"domainnet:{tmp_path}", image_size=4)
+        load_domains(f"domainnet:{tmp_path}", ReadOptions(image_size=4))
 
 
 def test_missing_folders_are_named(tmp_path):
@@ -105,7 +106,7 @@ def test_missing_folders_are_named(tmp_path):
     folder = tmp_path / "dslr" / "mug"
     (folder / "0.jpg").unlink()
     with pytest.raises(DataError, match=r"class folder .*dslr/mug.* holds no image"):
-        load_domains(f"office-caltech10:{tmp_path}", image_size=4)
+        load_domains(f"office-caltech10:{tmp_path}", ReadOptions(image_size=4))
     folder.rmdir()
     with pytest.raises(DataError, match=r"1 folders are missing in .*'dslr/mug'; expected DOMAIN"):
-        load_domains(f"office-caltech10:{tmp_path}", image_size=4)
+        load_domains(f"office-caltech10:{tmp_path}", ReadOptions(image_size=4))

@@ -229,8 +229,8 @@ def test_results_on_tuning_seeds_are_stamped(folder: Path) -> None:
     rows = read_rows(folder / "table.csv")
     write_rows(folder / "table.csv", [row | {"seed": "100"} for row in rows])
     words = page_of(folder)
-    assert "Flattering: defaults were chosen on 100 of these seeds" in words
-    assert "results on them flatter" in words
+    assert "Tuning seeds: defaults were chosen on 100 of these seeds" in words
+    assert "results on them are optimistic" in words
 
 
 def test_tuning_seeds_are_said_where_none_is_reported(whole: Path) -> None:

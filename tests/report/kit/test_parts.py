@@ -22,16 +22,16 @@ from secfpp.report.kit.text import (
 )
 from secfpp.report.run.cost import role_group, step_rows, traffic_table
 from secfpp.report.run.headline import answer, tiles
-from secfpp.report.run.records import Estimate, MethodResult, RoleBytes, SecureJob, Step
+from secfpp.report.run.records import MethodRow, RoleBytes, SecureJob, SeedMean, Step
 
 
-def result(name: str, own_mix: float, uniform: float) -> MethodResult:
-    nothing = Estimate(mean=None, standard_error=None)
-    return MethodResult(
+def result(name: str, own_mix: float, uniform: float) -> MethodRow:
+    nothing = SeedMean(mean=None, standard_error=None)
+    return MethodRow(
         name=name,
         title=name.title(),
-        own_mix=Estimate(mean=own_mix, standard_error=None),
-        uniform=Estimate(mean=uniform, standard_error=None),
+        own_mix=SeedMean(mean=own_mix, standard_error=None),
+        uniform=SeedMean(mean=uniform, standard_error=None),
         worst_client=nothing,
         ari=nothing,
         epsilon=None,
@@ -130,8 +130,8 @@ def test_differences_in_points() -> None:
     assert tile.uniform == "0.0"
 
 
-def estimate(*per_seed: float) -> Estimate:
-    return Estimate(mean=fmean(per_seed), standard_error=None, per_seed=per_seed)
+def estimate(*per_seed: float) -> SeedMean:
+    return SeedMean(mean=fmean(per_seed), standard_error=None, per_seed=per_seed)
 
 
 def test_differences_are_paired_over_seeds() -> None:
@@ -144,7 +144,7 @@ def test_differences_are_paired_over_seeds() -> None:
     assert noisy is not None
     assert noisy.mean > 0
     assert not noisy.is_win, "within its standard error"
-    assert difference(estimate(0.5), Estimate(mean=None, standard_error=None)) is None
+    assert difference(estimate(0.5), SeedMean(mean=None, standard_error=None)) is None
 
 
 def test_headline_of_several_seeds_says_how_it_counts() -> None:

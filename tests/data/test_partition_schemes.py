@@ -6,25 +6,26 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from secfpp.config.partition import Scheme
+from secfpp.config.partition import PartitionConfig, Scheme
 from secfpp.config.tree import from_json, to_json
-from secfpp.data import PartitionConfig, load_domains, partition
+from secfpp.data.load import load_domains
+from secfpp.data.partition import partition
 from secfpp.errors import DataError
 from secfpp.seeds import Seeds
 from tests.data.toy_sets import make_set
 
 SCHEMES = get_args(Scheme)
-EMBEDDED_SEED_0 = {  # sha256 of the indices as the first release dealt them
+EMBEDDED_SEED_0 = {  # sha256 of the indices of the first release
     3.0: "c16567c34bbac08928bd3642523bee615298ec693f0c1fff053ac74b4e568620",
     0.5: "521ce3c35f90196de189a3bbbba706adc8ef5c0035858bbdb7602aba017e3fee",
 }
 LEGAL = (
     "has only images of class",
     "would have only images of class",
-    "Dirichlet deals",
+    "Dirichlet partitions",
     "are needed",
     "clients without a class in common",
-    "is dealt the classes",
+    "is given the classes",
 )
 
 
@@ -44,7 +45,7 @@ def digest(shards):
 
 
 @pytest.mark.parametrize("label_mix", list(EMBEDDED_SEED_0))
-def test_default_scheme_deals_as_it_always_did(digits, label_mix):
+def test_default_scheme_gives_the_partition_of_the_first_release(digits, label_mix):
     config = PartitionConfig(label_mix=label_mix)
     shards = partition(digits, config, Seeds(0).numpy("partition"))
     assert digest(shards) == EMBEDDED_SEED_0[label_mix]
@@ -63,7 +64,7 @@ def test_default_scheme_deals_as_it_always_did(digits, label_mix):
     missing=st.booleans(),
     seed=st.integers(0, 2**32 - 1),
 )
-def test_every_scheme_deals_each_image_once_or_says_why_not(
+def test_every_scheme_uses_each_image_once_or_says_why_not(
     scheme, clients, images, test_images, size, num_classes, label_mix, test_every, missing, seed
 ):
     domain_set = make_set(
@@ -83,38 +84,49 @@ def test_every_scheme_deals_each_image_once_or_says_why_not(
         return
     assert [s.client for s in shards] == list(range(2 * clients))
     for d, domain in enumerate(domain_set.domains):
-        mine = [s for s in shards if s.domain == d]
-        assert len(mine) == clients
-        used = np.concatenate([mine[0].test_index, *(s.train_index for s in mine)])
-        assert len(set(used.tolist())) == len(used) == clients * images + test_images
-        assert 0 <= used.min() <= used.max() < len(domain)
-        for shard in mine:
-            assert shard.train_index.dtype == np.int64
-            assert len(shard.train_index) == images
-            np.testing.assert_array_equal(shard.test_index, mine[0].test_index)
-            assert shard.label_mix_C.sum() == pytest.approx(1)
-            assert (shard.label_mix_C >= 0).all()
-            assert set(np.flatnonzero(shard.label_mix_C)) <= set(domain.labels_N)
-            if test_every is not None:
-                assert not domain.is_test_N[shard.train_index].any()
-                assert domain.is_test_N[shard.test_index].all()
-            own = set(domain.labels_N[shard.train_index].tolist())
-            if scheme != "pathological" and images > 1:
-                assert len(own) > 1
-            if scheme == "dirichlet":
-                assert own <= set(np.flatnonzero(shard.label_mix_C).tolist())
-        if scheme == "pathological":
-            classes = [set(np.flatnonzero(s.label_mix_C).tolist()) for s in mine]
-            counts = [len(own) for own in classes]
-            assert len(set.union(*classes)) == sum(counts)
-            assert max(counts) - min(counts) <= 1
-            for shard, own in zip(mine, classes, strict=True):
-                assert set(domain.labels_N[shard.train_index].tolist()) <= own
-                assert shard.label_mix_C[list(own)] == pytest.approx(1 / len(own))
+        check_domain(domain, [s for s in shards if s.domain == d], config)
+
+
+def check_domain(domain, shards, config):
+    """No image is used twice, and every client has what the settings say."""
+    images = config.images_per_client
+    used = np.concatenate([shards[0].test_index, *(s.train_index for s in shards)])
+    needed = config.clients_per_domain * images + config.test_images_per_domain
+    assert len(shards) == config.clients_per_domain
+    assert len(set(used.tolist())) == len(used) == needed
+    assert 0 <= used.min() <= used.max() < len(domain)
+    for shard in shards:
+        assert shard.train_index.dtype == np.int64
+        assert len(shard.train_index) == images
+        np.testing.assert_array_equal(shard.test_index, shards[0].test_index)
+        check_classes(domain, shard, config)
+    if config.scheme == "pathological":
+        classes = [set(np.flatnonzero(s.label_mix_C).tolist()) for s in shards]
+        counts = [len(own) for own in classes]
+        assert len(set.union(*classes)) == sum(counts)
+        assert max(counts) - min(counts) <= 1
+        for shard, own in zip(shards, classes, strict=True):
+            assert set(domain.labels_N[shard.train_index].tolist()) <= own
+            assert shard.label_mix_C[list(own)] == pytest.approx(1 / len(own))
+
+
+def check_classes(domain, shard, config):
+    """A label mix is a distribution over classes of the domain; splits and schemes are kept."""
+    assert shard.label_mix_C.sum() == pytest.approx(1)
+    assert (shard.label_mix_C >= 0).all()
+    assert set(np.flatnonzero(shard.label_mix_C)) <= set(domain.labels_N)
+    if domain.is_test_N is not None:
+        assert not domain.is_test_N[shard.train_index].any()
+        assert domain.is_test_N[shard.test_index].all()
+    own = set(domain.labels_N[shard.train_index].tolist())
+    if config.scheme != "pathological" and config.images_per_client > 1:
+        assert len(own) > 1
+    if config.scheme == "dirichlet":
+        assert own <= set(np.flatnonzero(shard.label_mix_C).tolist())
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
-def test_same_seed_same_deal_and_another_seed_another(scheme):
+def test_same_seed_same_partition_and_another_seed_another(scheme):
     config = PartitionConfig(scheme=scheme, test_images_per_domain=100)
     domain_set = make_set([600, 600], num_classes=8)
     first, again, other = (
@@ -130,7 +142,7 @@ def test_schemes_are_recorded_in_settings(scheme):
     assert from_json(PartitionConfig, {}).scheme == "domain-dirichlet"
 
 
-def deal_labels(scheme, label_mix=1.0, images=400, num_classes=10, clients=5):
+def partition_labels(scheme, label_mix=1.0, images=400, num_classes=10, clients=5):
     domain_set = make_set([6000], num_classes)
     config = PartitionConfig(
         scheme=scheme,
@@ -147,36 +159,36 @@ def deal_labels(scheme, label_mix=1.0, images=400, num_classes=10, clients=5):
 
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_training_images_follow_the_stated_mix(scheme):
-    share_KC, mix_KC = deal_labels(scheme)
+    share_KC, mix_KC = partition_labels(scheme)
     np.testing.assert_allclose(share_KC, mix_KC, atol=0.08)
 
 
 def test_domain_is_even_and_dirichlet_is_as_uneven_as_asked():
-    even_KC, _ = deal_labels("domain")
+    even_KC, _ = partition_labels("domain")
     np.testing.assert_allclose(even_KC, 0.1, atol=0.06)
     spread = {}
     for label_mix in (0.3, 3.0, 1000.0):
-        share_KC, _ = deal_labels("dirichlet", label_mix)
+        share_KC, _ = partition_labels("dirichlet", label_mix)
         spread[label_mix] = share_KC.std()
     assert spread[0.3] > 1.5 * spread[3.0] > 1.5 * 1.5 * spread[1000.0]
 
 
 def test_dirichlet_couples_the_clients_and_a_mix_of_ones_own_does_not():
-    """All of a class is dealt, so what one client has much of, others lack."""
-    _, mix_KC = deal_labels("dirichlet", 0.3, images=100)
+    """A class is divided as a whole, so what one client has much of, others lack."""
+    _, mix_KC = partition_labels("dirichlet", 0.3, images=100)
     assert (mix_KC.argmax(axis=0) >= 0).all()
     top_C = mix_KC.max(axis=0) / mix_KC.sum(axis=0)
     assert top_C.mean() > 0.5
 
 
 def test_pathological_takes_classes_in_turn():
-    share_KC, mix_KC = deal_labels("pathological", images=40, clients=4)
+    share_KC, mix_KC = partition_labels("pathological", images=40, clients=4)
     assert sorted((mix_KC > 0).sum(axis=1)) == [2, 2, 3, 3]
     np.testing.assert_allclose(share_KC, mix_KC, atol=1 / 40)
 
 
 def test_one_class_each_is_legal_when_pathological():
-    share_KC, _ = deal_labels("pathological", images=40, clients=10)
+    share_KC, _ = partition_labels("pathological", images=40, clients=10)
     np.testing.assert_array_equal(np.sort(share_KC.argmax(axis=1)), np.arange(10))
     assert (share_KC.max(axis=1) == 1).all()
 
@@ -212,16 +224,14 @@ def test_a_domain_of_one_class_is_named():
 
 
 def test_empty_clients_and_too_few_images_are_named():
-    few = r"none of 100 Dirichlet deals .* client \d got 0 images of 0 classes\); raise partition\."
+    few = r"none of 100 Dirichlet .* client \d got 0 images of 0 classes\); raise partition\."
     fail("dirichlet", few, label_mix=1e-3, clients_per_domain=8)
-    one = (
-        r"none of 100 Dirichlet deals .* client \d got \d+ images of 1 classes\); raise partition\."
-    )
+    one = r"none of 100 Dirichlet .* client \d got \d+ images of 1 classes\); raise partition\."
     fail("dirichlet", one, label_mix=1e-3, clients_per_domain=2, num_classes=2)
     fail("pathological", "3 classes, too few for 4 clients without a class in common")
     fail(
         "pathological",
-        r"client 1 of domain 'd0' is dealt the classes 'class\d', which have 90 training images",
+        r"client 1 of domain 'd0' is given the classes 'class\d', which have 90 training images",
         clients_per_domain=2,
         images_per_client=91,
     )

@@ -1,10 +1,11 @@
-"""The schemes by which one domain's training images are dealt to its clients.
+"""Schemes that partition one domain's training images among its clients.
 
 References
 ----------
 Dirichlet by class: Yurochkin et al., "Bayesian Nonparametric Federated Learning of Neural
 Networks" (ICML 2019). Disjoint classes: McMahan et al., "Communication-Efficient Learning of Deep
-Networks from Decentralized Data" (AISTATS 2017) deal shards of sorted labels; here whole classes.
+Networks from Decentralized Data" (AISTATS 2017) hand out shards of sorted labels; here clients get
+whole classes.
 """
 
 from __future__ import annotations
@@ -20,12 +21,12 @@ from secfpp.errors import DataError
 # Legend: B images of a client, C classes, M training images of the domain, K clients.
 
 TRIES = 100
-"""How often a deal by chance is tried again that leaves a client with too little."""
+"""Draws of a random partition, until every client has enough."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Stock:
-    """What there is to deal.
+class ImagePool:
+    """The training images of a domain.
 
     Parameters
     ----------
@@ -56,8 +57,8 @@ class Stock:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Hand:
-    """What one client is dealt."""
+class ClientSplit:
+    """The training images of one client."""
 
     index_B: NDArray[np.int64]
     """Its training images, ascending."""
@@ -66,21 +67,23 @@ class Hand:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Terms:
-    """To how many clients, and how much each."""
+class SplitTerms:
+    """How many clients a domain has, and how much each gets."""
 
     num_clients: int
     """Clients of the domain."""
     images_per_client: int
-    """Images that each gets; the stock must hold them all."""
+    """Images that each gets; the pool must hold them all."""
     concentration: float
     """Of the Dirichlet distributions."""
     first_client: int
     """Number of the domain's first client in the federation, for messages."""
 
 
-def deal(scheme: Scheme, stock: Stock, terms: Terms, rng: np.random.Generator) -> list[Hand]:
-    """Deal a domain's training images, each to one client at most.
+def split_domain(
+    scheme: Scheme, pool: ImagePool, terms: SplitTerms, rng: np.random.Generator
+) -> list[ClientSplit]:
+    """Partition a domain's training images; each goes to one client at most.
 
     Parameters
     ----------
@@ -88,18 +91,18 @@ def deal(scheme: Scheme, stock: Stock, terms: Terms, rng: np.random.Generator) -
         ``domain-dirichlet``: each client draws a label mix from a symmetric Dirichlet
         distribution over the domain's classes, then its images one by one by that mix; when a
         class runs out, the mix is renormalised over those that are left. ``domain``: uniformly.
-        ``dirichlet``: all images of each class are dealt to the clients by shares from a symmetric
+        ``dirichlet``: each class is divided among the clients by shares from a symmetric
         Dirichlet distribution over the clients; a client keeps `images_per_client` of what it
         got. ``pathological``: every class belongs to one client, as evenly as possible, and a
         client's classes give it images in turn.
-    stock : Stock
-    terms : Terms
+    pool : ImagePool
+    terms : SplitTerms
     rng : numpy.random.Generator
         The only source of chance.
 
     Returns
     -------
-    list of Hand, one a client
+    list of ClientSplit, one a client
 
     Raises
     ------
@@ -108,80 +111,80 @@ def deal(scheme: Scheme, stock: Stock, terms: Terms, rng: np.random.Generator) -
         what ``pathological`` means), or none, or too few.
     """
     if scheme != "pathological":
-        _check_classes(stock, terms)
-    deals = {
+        _check_classes(pool, terms)
+    schemes = {
         "domain-dirichlet": _by_mix,
         "domain": _uniformly,
         "dirichlet": _by_class,
         "pathological": _disjoint,
     }
-    return deals[scheme](stock, terms, rng)
+    return schemes[scheme](pool, terms, rng)
 
 
-def _by_mix(stock: Stock, terms: Terms, rng: np.random.Generator) -> list[Hand]:
+def _by_mix(pool: ImagePool, terms: SplitTerms, rng: np.random.Generator) -> list[ClientSplit]:
     """Draw a label mix for each client, then images by it."""
-    left = stock.by_class()
-    hands: list[Hand] = []
+    left = pool.by_class()
+    splits: list[ClientSplit] = []
     for place in range(terms.num_clients):
         for _ in range(TRIES):
             trial = [list(of_class) for of_class in left]
-            mix_C = _draw_mix(stock.present_C, terms.concentration, rng)
+            mix_C = _draw_mix(pool.present_C, terms.concentration, rng)
             index_B = _draw_images(trial, mix_C, terms.images_per_client, rng)
-            if _has_two_classes(stock, index_B):
+            if _has_two_classes(pool, index_B):
                 break
         else:
-            raise _one_class(
-                stock, terms.first_client + place, index_B, "raise partition.label_mix"
-            )
+            raise _one_class(pool, terms.first_client + place, index_B, "raise partition.label_mix")
         left = trial
-        hands.append(Hand(index_B=index_B, mix_C=mix_C))
-    return hands
+        splits.append(ClientSplit(index_B=index_B, mix_C=mix_C))
+    return splits
 
 
-def _uniformly(stock: Stock, terms: Terms, rng: np.random.Generator) -> list[Hand]:
-    """Cut a shuffled stock; every client's mix is the domain's."""
-    mix_C = _shares(stock.labels_M, len(stock.class_names))
+def _uniformly(pool: ImagePool, terms: SplitTerms, rng: np.random.Generator) -> list[ClientSplit]:
+    """Cut a shuffled pool into equal parts; every client's mix is the domain's."""
+    mix_C = _shares(pool.labels_M, len(pool.class_names))
     shape = (terms.num_clients, terms.images_per_client)
     for _ in range(TRIES):
-        parts = rng.permutation(stock.index_M)[: shape[0] * shape[1]].reshape(shape)
-        poor = [place for place, part in enumerate(parts) if not _has_two_classes(stock, part)]
+        parts = rng.permutation(pool.index_M)[: shape[0] * shape[1]].reshape(shape)
+        poor = [place for place, part in enumerate(parts) if not _has_two_classes(pool, part)]
         if not poor:
-            return [Hand(index_B=np.sort(index_B), mix_C=mix_C) for index_B in parts]
+            return [ClientSplit(index_B=np.sort(index_B), mix_C=mix_C) for index_B in parts]
     client = terms.first_client + poor[0]
-    raise _one_class(stock, client, parts[poor[0]], "raise partition.images_per_client")
+    raise _one_class(pool, client, parts[poor[0]], "raise partition.images_per_client")
 
 
-def _by_class(stock: Stock, terms: Terms, rng: np.random.Generator) -> list[Hand]:
-    """Cut each class by shares of the clients, then every client's lot to the common size."""
-    classes = [stock.index_M[stock.labels_M == c] for c in np.unique(stock.labels_M)]
+def _by_class(pool: ImagePool, terms: SplitTerms, rng: np.random.Generator) -> list[ClientSplit]:
+    """Divide each class by shares of the clients, then cut every client's part to the same size."""
+    classes = [pool.index_M[pool.labels_M == c] for c in np.unique(pool.labels_M)]
     for _ in range(TRIES):
         pieces = [_cut(of_class, terms, rng) for of_class in classes]
-        lots = [np.concatenate(of_client) for of_client in zip(*pieces, strict=True)]
-        kept = [rng.permutation(lot)[: terms.images_per_client] for lot in lots]
+        parts = [np.concatenate(of_client) for of_client in zip(*pieces, strict=True)]
+        kept = [rng.permutation(part)[: terms.images_per_client] for part in parts]
         poor = [
             place
             for place, index_B in enumerate(kept)
-            if len(index_B) < terms.images_per_client or not _has_two_classes(stock, index_B)
+            if len(index_B) < terms.images_per_client or not _has_two_classes(pool, index_B)
         ]
         if not poor:
-            num_classes = len(stock.class_names)
+            num_classes = len(pool.class_names)
             return [
-                Hand(index_B=np.sort(index_B), mix_C=_shares(stock.labels_of(lot), num_classes))
-                for index_B, lot in zip(kept, lots, strict=True)
+                ClientSplit(
+                    index_B=np.sort(index_B), mix_C=_shares(pool.labels_of(part), num_classes)
+                )
+                for index_B, part in zip(kept, parts, strict=True)
             ]
-    client = min(poor, key=lambda place: len(lots[place]))
-    lot = lots[client]
+    client = min(poor, key=lambda place: len(parts[place]))
+    part = parts[client]
     raise DataError(
-        f"domain {stock.domain!r}: none of {TRIES} Dirichlet deals of its {len(stock.index_M)} "
+        f"domain {pool.domain!r}: none of {TRIES} Dirichlet partitions of its {len(pool.index_M)} "
         f"training images gave each of {terms.num_clients} clients {terms.images_per_client} of "
-        f"two classes at least (in the last, client {terms.first_client + client} got {len(lot)} "
-        f"images of {len(np.unique(stock.labels_of(lot)))} classes); raise partition.label_mix, or "
+        f"two classes at least (in the last, client {terms.first_client + client} got {len(part)} "
+        f"images of {len(np.unique(pool.labels_of(part)))} classes); raise partition.label_mix, or "
         "lower partition.images_per_client or partition.clients_per_domain"
     )
 
 
 def _cut(
-    of_class: NDArray[np.int64], terms: Terms, rng: np.random.Generator
+    of_class: NDArray[np.int64], terms: SplitTerms, rng: np.random.Generator
 ) -> list[NDArray[np.int64]]:
     """Shuffle a class and cut it by Dirichlet shares, a piece a client."""
     shuffled = rng.permutation(of_class)
@@ -189,33 +192,33 @@ def _cut(
     return np.split(shuffled, (np.cumsum(share_K)[:-1] * len(shuffled)).astype(np.int64))
 
 
-def _disjoint(stock: Stock, terms: Terms, rng: np.random.Generator) -> list[Hand]:
-    """Deal classes, then let a client's classes give it images in turn."""
-    classes = rng.permutation(np.unique(stock.labels_M))
+def _disjoint(pool: ImagePool, terms: SplitTerms, rng: np.random.Generator) -> list[ClientSplit]:
+    """Assign classes to clients; a client takes images of its classes in turn."""
+    classes = rng.permutation(np.unique(pool.labels_M))
     if len(classes) < terms.num_clients:
         raise DataError(
-            f"domain {stock.domain!r} has training images of {len(classes)} classes, too few for "
+            f"domain {pool.domain!r} has training images of {len(classes)} classes, too few for "
             f"{terms.num_clients} clients without a class in common; lower "
             "partition.clients_per_domain, or choose another partition.scheme"
         )
-    hands: list[Hand] = []
+    splits: list[ClientSplit] = []
     for place, own in enumerate(np.array_split(classes, terms.num_clients)):
-        shuffled = rng.permutation(stock.index_M[np.isin(stock.labels_M, own)])
+        shuffled = rng.permutation(pool.index_M[np.isin(pool.labels_M, own)])
         if len(shuffled) < terms.images_per_client:
             client = terms.first_client + place
-            names = ", ".join(repr(stock.class_names[c]) for c in own)
+            names = ", ".join(repr(pool.class_names[c]) for c in own)
             raise DataError(
-                f"client {client} of domain {stock.domain!r} is dealt the classes {names}, which "
+                f"client {client} of domain {pool.domain!r} is given the classes {names}, which "
                 f"have {len(shuffled)} training images, fewer than {terms.images_per_client}; "
                 "lower partition.images_per_client, partition.clients_per_domain or "
                 "partition.test_images_per_domain"
             )
-        order = np.argsort(rank_in_class(stock.labels_of(shuffled)), kind="stable")
-        mix_C = np.zeros(len(stock.class_names))
+        order = np.argsort(rank_in_class(pool.labels_of(shuffled)), kind="stable")
+        mix_C = np.zeros(len(pool.class_names))
         mix_C[own] = 1 / len(own)
         index_B = np.sort(shuffled[order[: terms.images_per_client]])
-        hands.append(Hand(index_B=index_B, mix_C=mix_C))
-    return hands
+        splits.append(ClientSplit(index_B=index_B, mix_C=mix_C))
+    return splits
 
 
 def rank_in_class(labels: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -231,28 +234,28 @@ def _shares(labels: NDArray[np.int64], num_classes: int) -> NDArray[np.float64]:
     return np.bincount(labels, minlength=num_classes) / len(labels)
 
 
-def _has_two_classes(stock: Stock, index_B: NDArray[np.int64]) -> bool:
+def _has_two_classes(pool: ImagePool, index_B: NDArray[np.int64]) -> bool:
     """Whether images have two classes at least, or are one image, which can have but one."""
-    return len(index_B) == 1 or len(np.unique(stock.labels_of(index_B))) > 1
+    return len(index_B) == 1 or len(np.unique(pool.labels_of(index_B))) > 1
 
 
-def _check_classes(stock: Stock, terms: Terms) -> None:
+def _check_classes(pool: ImagePool, terms: SplitTerms) -> None:
     """Refuse a domain whose clients could have but one class."""
-    classes = np.unique(stock.labels_M)
+    classes = np.unique(pool.labels_M)
     if len(classes) == 1 and terms.images_per_client > 1:
         raise DataError(
-            f"client {terms.first_client} of domain {stock.domain!r} would have only images of "
-            f"class {stock.class_names[classes[0]]!r}, for the domain has training images of no "
+            f"client {terms.first_client} of domain {pool.domain!r} would have only images of "
+            f"class {pool.class_names[classes[0]]!r}, for the domain has training images of no "
             "other class; add some, or remove the domain"
         )
 
 
-def _one_class(stock: Stock, client: int, index_B: NDArray[np.int64], remedy: str) -> DataError:
+def _one_class(pool: ImagePool, client: int, index_B: NDArray[np.int64], remedy: str) -> DataError:
     """Return the error for a client whose images are all of one class."""
-    name = stock.class_names[stock.labels_of(index_B)[0]]
+    name = pool.class_names[pool.labels_of(index_B)[0]]
     return DataError(
-        f"client {client} of domain {stock.domain!r} has only images of class {name!r}, also when "
-        f"dealt {TRIES} times: there is nothing to tell apart; {remedy}, or choose "
+        f"client {client} of domain {pool.domain!r} has only images of class {name!r}, in each of "
+        f"{TRIES} partitions: there is nothing to tell apart; {remedy}, or choose "
         "partition.scheme=pathological if that is what you want"
     )
 
@@ -260,27 +263,27 @@ def _one_class(stock: Stock, client: int, index_B: NDArray[np.int64], remedy: st
 def _draw_mix(
     present_C: NDArray[np.bool_], concentration: float, rng: np.random.Generator
 ) -> NDArray[np.float64]:
-    """Draw a label mix over the classes that are there."""
+    """Draw a label mix over the classes of the domain."""
     mix_C = np.zeros(len(present_C))
     mix_C[present_C] = rng.dirichlet(np.full(int(present_C.sum()), concentration))
     return mix_C
 
 
 def _draw_images(
-    stock: list[list[np.int64]],
+    pool: list[list[np.int64]],
     mix_C: NDArray[np.float64],
     count: int,
     rng: np.random.Generator,
 ) -> NDArray[np.int64]:
-    """Remove `count` indices from the per-class `stock`, by `mix_C` as long as it can be kept."""
+    """Remove `count` indices from the per-class `pool`, by `mix_C` as long as it can be kept."""
     taken: list[np.int64] = []
     for u in rng.random(count):
-        left_C = np.array([len(of_class) for of_class in stock])
+        left_C = np.array([len(of_class) for of_class in pool])
         weight_C = np.where(left_C > 0, mix_C, 0.0)
         if weight_C.sum() <= 0:
             weight_C = left_C.astype(np.float64)
         cumulative_C = np.cumsum(weight_C / weight_C.sum())
         c = int(np.searchsorted(cumulative_C, u, side="right"))
         c = min(c, int(np.flatnonzero(weight_C).max()))
-        taken.append(stock[c].pop())
+        taken.append(pool[c].pop())
     return np.sort(np.array(taken, dtype=np.int64))

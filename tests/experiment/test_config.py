@@ -1,4 +1,5 @@
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -6,14 +7,14 @@ import pytest
 from mpc.jobs.job import FORMER_COMPARISONS
 from secfpp.comparison.config import CompareConfig
 from secfpp.config.clustering import ClusteringConfig
-from secfpp.config.methods import CflConfig
-from secfpp.config.partition import PartitionConfig
 from secfpp.config.privacy import PrivacyConfig
-from secfpp.config.run import RunConfig
-from secfpp.config.secure import SecureConfig
 from secfpp.config.training import TrainingConfig
-from secfpp.config.tree import from_json, load_config, to_json
+from secfpp.config.tree import from_json, to_json
 from secfpp.errors import ConfigError
+from secfpp.experiment.config import RunConfig, load_config
+from secfpp.json_file import JsonValue
+from secfpp.methods import dp_clusters, dp_promptfl, ldp_promptfl
+from secfpp.methods.registry import METHODS
 
 
 def test_round_trip_through_json() -> None:
@@ -57,27 +58,11 @@ def test_wrong_json_is_refused(value: dict[str, object], message: str) -> None:
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: TrainingConfig(rounds=0), "training.rounds=0"),
-        (lambda: TrainingConfig(local_steps=10, shared_steps=11), "training.shared_steps=11"),
-        (lambda: TrainingConfig(lr=float("nan")), "training.lr=nan"),
-        (lambda: TrainingConfig(alignment_weight=-1.0), "training.alignment_weight"),
-        (lambda: TrainingConfig(num_context=0), "training.num_context"),
-        (lambda: ClusteringConfig(k=None, k_max=17), "k_max"),
-        (lambda: ClusteringConfig(k=0), "clustering.k=0"),
-        (lambda: ClusteringConfig(min_cluster_size=0), "clustering.min_cluster_size=0"),
-        (lambda: SecureConfig(parties=1), "secure.parties=1"),
-        (lambda: SecureConfig(provider="tfp"), "insecure_dev"),
-        (lambda: PrivacyConfig(epsilon=0.0), "privacy.epsilon=0"),
-        (lambda: PrivacyConfig(delta=1.0), "privacy.delta=1"),
         (lambda: RunConfig(methods=()), "at least one method"),
         (lambda: RunConfig(methods=("oracle", "oracle")), "named once"),
         (lambda: RunConfig(participation=0.0), "participation=0"),
         (lambda: RunConfig(seeds=0), "seeds=0"),
         (lambda: RunConfig(seeds=10**30), "seeds=10+ but it must be in 1..10000"),
-        (lambda: TrainingConfig(lr=1e300), r"training.lr=1e\+300 .* at most 1e\+09"),
-        (lambda: SecureConfig(timeout_s=float("inf")), "secure.timeout_s=inf"),
-        (lambda: CflConfig(cfl_lr=1e300), r"cfl_lr=1e\+300"),
-        (lambda: PartitionConfig(label_mix=1e300), r"partition.label_mix=1e\+300"),
         (lambda: CompareConfig(threads=10**30), "threads=10+ but it must be at most 10000"),
         (lambda: from_json(RunConfig, {"first_seed": 10**400}), "first_seed has 401 digits"),
         (lambda: RunConfig(first_seed=-1), "first_seed=-1"),
@@ -103,3 +88,49 @@ def test_settings_of_the_last_release_can_be_read() -> None:
     for former, present in FORMER_COMPARISONS.items():
         config = from_json(RunConfig, {"clustering": {"comparisons": former}})
         assert config.clustering.comparisons == present
+
+
+def test_methods_bring_their_branches() -> None:
+    config = RunConfig()
+    for method in METHODS.values():
+        own = config.settings_of(method).own
+        assert own == method.settings()
+        if method.has_settings:
+            assert getattr(config, method.branch) == own
+
+
+def test_no_two_settings_share_a_flag() -> None:
+    """The name of a setting is its flag, whatever its branch."""
+    names = [name.split(".")[-1] for name, _ in leaves(to_json(RunConfig()))]
+    assert len(set(names)) == len(names)
+
+
+def leaves(value: JsonValue, place: str = "") -> Iterator[tuple[str, JsonValue]]:
+    if not isinstance(value, dict):
+        yield place, value
+        return
+    for name, item in value.items():
+        yield from leaves(item, f"{place}.{name}")
+
+
+def test_older_files_have_clipping_norms_under_privacy() -> None:
+    older = {"privacy": {"epsilon": 2.0, "clip_norm": 0.5, "clip_norm_local": 0.07}}
+    config = from_json(RunConfig, older)
+    assert config.privacy == PrivacyConfig(epsilon=2.0)
+    assert config.settings_of(dp_promptfl.METHOD).own.clip_norm == 0.5
+    assert config.settings_of(ldp_promptfl.METHOD).own.clip_norm_local == 0.07
+    assert config.settings_of(dp_clusters.METHOD).own.clip_norm_clusters == 0.03
+    assert from_json(RunConfig, to_json(config)) == config
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ({"privacy": {"clip_norm": "much"}}, "dppromptfl.clip_norm='much'"),
+        ({"privacy": {"clip_norm": 1.0}, "dppromptfl": 3}, "unknown key 'clip_norm' in privacy"),
+        ({"privacy": 3}, "privacy is 3"),
+    ],
+)
+def test_older_files_are_checked_like_others(value: dict[str, JsonValue], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        from_json(RunConfig, value)

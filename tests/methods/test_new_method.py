@@ -1,0 +1,82 @@
+"""A new method is one file and one line of the registry: no other file of the package changes."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file
+
+import secfpp
+from tests.data.pictures import save_noise
+from tests.methods import drift
+
+PACKAGE = Path(secfpp.__file__).parent
+LAST = '    "secfpp",\n)'
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the package with the toy method in it."""
+    site = tmp_path_factory.mktemp("site")
+    copied = site / "secfpp"
+    shutil.copytree(PACKAGE, copied, ignore=shutil.ignore_patterns("__pycache__", "assets"))
+    (copied / "assets").symlink_to(PACKAGE / "assets")
+    shutil.copy(drift.__file__, copied / "methods" / "drift.py")
+    registry = copied / "methods" / "registry.py"
+    lines = registry.read_text()
+    assert lines.count(LAST) == 1
+    registry.write_text(lines.replace(LAST, '    "drift",\n' + LAST))
+    return site
+
+
+def command(site: Path, *words: str | Path) -> "subprocess.CompletedProcess[str]":
+    paths = os.pathsep.join([str(site), str(PACKAGE.parent)])
+    return subprocess.run(
+        [sys.executable, "-m", "secfpp.cli", *map(str, words)],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+        cwd=site,
+        env={**os.environ, "PYTHONPATH": paths},
+    )
+
+
+def pictures(folder: Path) -> Path:
+    """Two domains of three classes; no image is like another."""
+    for i in range(2 * 3 * 12):
+        domain, label = i % 2, i // 2 % 3
+        save_noise(folder / f"domain{domain}" / f"class{label}" / f"{i}.png", seed=i)
+    return folder
+
+
+@pytest.mark.slow
+def test_a_new_method_runs_with_settings_of_its_own(site: Path, tmp_path: Path) -> None:
+    sizes = ("--clients-per-domain", 2, "--images-per-client", 6, "--test-images-per-domain", 6)
+    steps = ("--rounds", 2, "--local-steps", 2, "--shared-steps", 1, "--num-context", 2)
+    data = ("--data", pictures(tmp_path / "data"), "--cache-dir", tmp_path / "cache")
+    out = tmp_path / "run"
+    method = ("--methods", "drift-toy", "promptfl", "--drift-share", "1.0", "--out", out)
+    done = command(site, "run", *map(str, (*data, *sizes, *steps, *method)))
+    assert done.returncode == 0, done.stderr
+    assert json.loads((out / "config.json").read_text())["drifttoy"] == {"drift_share": 1.0}
+    assert "Drift" in done.stdout
+    prompts = load_file(out / "prompts.safetensors")
+    drifted = prompts["drift-toy/seed0/shared"]
+    assert np.ptp(drifted, axis=0).max() < 1e-6, "the whole way to the mean is the mean"
+    np.testing.assert_allclose(drifted, prompts["promptfl/seed0/shared"], atol=1e-6)
+    resumed = command(site, "run", "--resume", out, "--json")
+    assert resumed.returncode == 0, resumed.stderr
+    assert json.loads(resumed.stdout)["results"]["drift-toy"]["rounds_done"] == 2
+
+
+@pytest.mark.slow
+def test_settings_of_a_new_method_are_checked(site: Path) -> None:
+    done = command(site, "run", "--methods", "drift-toy", "--drift-share", "2")
+    assert done.returncode == 2
+    assert "drift_share=2.0 but it must be in 0..1" in done.stderr
