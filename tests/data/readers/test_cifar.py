@@ -1,5 +1,6 @@
 import hashlib
 import pickle
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ NAMES = {"cifar10": [f"class{i}" for i in range(10)], "cifar100": [f"fine_{i}" f
 READERS = {"cifar10": CIFAR10, "cifar100": CIFAR100}
 
 
-def write_batches(root, name):
+def write_batches(root: Path, name: str) -> Path:
     """Write small batches under the names of the published ones; return each file's MD5."""
     reader = READERS[name]
     folder = root / reader.base_folder
@@ -30,11 +31,11 @@ def write_batches(root, name):
     return folder
 
 
-def accept(monkeypatch, name, folder):
+def accept(monkeypatch: pytest.MonkeyPatch, name: str, folder: Path) -> None:
     """Let torchvision take these files for the published ones."""
     reader = READERS[name]
 
-    def digest(file):
+    def digest(file: str) -> str:
         return hashlib.md5((folder / file).read_bytes()).hexdigest()  # noqa: S324
 
     for which in ("train_list", "test_list"):
@@ -45,7 +46,9 @@ def accept(monkeypatch, name, folder):
 
 
 @pytest.mark.parametrize("name", ["cifar10", "cifar100"])
-def test_reads_what_torchvision_reads_with_the_published_split(tmp_path, monkeypatch, name):
+def test_reads_what_torchvision_reads_with_the_published_split(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
     folder = write_batches(tmp_path, name)
     accept(monkeypatch, name, folder)
     domain_set = load_domains(f"{name}:{tmp_path}")
@@ -63,7 +66,7 @@ def test_reads_what_torchvision_reads_with_the_published_split(tmp_path, monkeyp
         assert (np.bincount(limited.labels_N[limited.is_test_N == part]) == 1).all()
 
 
-def test_other_files_are_refused_before_they_are_unpickled(tmp_path):
+def test_other_files_are_refused_before_they_are_unpickled(tmp_path: Path) -> None:
     folder = write_batches(tmp_path, "cifar10")
     trace = tmp_path / "exploded"
     for file in folder.iterdir():
@@ -73,7 +76,7 @@ def test_other_files_are_refused_before_they_are_unpickled(tmp_path):
     assert not trace.exists()
 
 
-def test_missing_files_are_named(tmp_path):
+def test_missing_files_are_named(tmp_path: Path) -> None:
     folder = write_batches(tmp_path, "cifar100")
     (folder / "meta").unlink()
     with pytest.raises(
