@@ -9,13 +9,13 @@ from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
+import pandas as pd  # type: ignore[import-untyped]
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from secfpp.cli import main
-from secfpp.cli.csv_rows import read_csv
+from secfpp.cli.csv_rows import Headings, read_csv
 from secfpp.errors import DataError
 
 MATRIX = np.array([[1.5, 2.0, 3.0], [4.0, 5.0, 6.25], [7.0, 8.0, 9.0]])
@@ -23,12 +23,13 @@ FRAME = pd.DataFrame(MATRIX)
 NAMED = pd.DataFrame(MATRIX, columns=["a", "b", "c"])
 
 
-def rows(text: str, **settings: str) -> list[list[float]]:
-    return read_csv(text.encode(), **settings).rows_ND.tolist()
+def rows(text: str, headings: Headings = "auto") -> list[list[float]]:
+    found: list[list[float]] = read_csv(text.encode(), headings).rows_ND.tolist()
+    return found
 
 
-def notes(text: str, **settings: str) -> str:
-    return " | ".join(read_csv(text.encode(), **settings).notes)
+def notes(text: str) -> str:
+    return " | ".join(read_csv(text.encode()).notes)
 
 
 @pytest.mark.parametrize("heading", ["", "a,b,c\n", "\ufeffa,b,c\n", "\ufeff", '"a","b;c","d"\n'])

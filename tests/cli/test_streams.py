@@ -20,7 +20,9 @@ def points(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return file
 
 
-def shell(redirection: str, *words: str | Path, **variables: str) -> subprocess.CompletedProcess:
+def shell(
+    redirection: str, *words: str | Path, **variables: str
+) -> subprocess.CompletedProcess[bytes]:
     """Run the real command with its streams redirected by a shell."""
     command = [sys.executable, "-m", "secfpp.cli", *map(str, words)]
     settings = [f"{name}={value}" for name, value in variables.items()]

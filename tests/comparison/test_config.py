@@ -74,7 +74,7 @@ def test_settings_of_a_run_take_a_comparisons_defaults(tmp_path: Path) -> None:
 )
 def test_bad_settings_are_refused(change: dict[str, object], said: str) -> None:
     with pytest.raises(ConfigError, match=said):
-        replace(CompareConfig(), **change)
+        replace(CompareConfig(), **change)  # type: ignore[arg-type]
 
 
 def test_parties_elsewhere_and_a_private_reference_are_refused() -> None:

@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from scipy import stats
+from scipy import stats  # type: ignore[import-untyped]
 
 from secfpp.comparison.paired import MOST_FLIPPED, paired_test
 

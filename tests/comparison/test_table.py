@@ -68,6 +68,7 @@ def test_numbers_are_those_of_the_cells(folder: CompareFolder, rows: tuple[Row, 
 def test_private_rows_say_what_the_budget_means(rows: tuple[Row, ...]) -> None:
     row = next(row for row in rows if row.method == "dp-promptfl" and row.epsilon_target == 8.0)
     assert row.epsilon_pld == pytest.approx(8.0, abs=0.05)
+    assert row.epsilon_pld is not None
     assert row.epsilon_rdp is not None
     assert row.epsilon_rdp > row.epsilon_pld
     assert row.compositions == ROUNDS

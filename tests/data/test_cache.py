@@ -79,6 +79,7 @@ def test_a_writer_killed_in_the_middle_leaves_no_half_file(tmp_path: Path) -> No
         stdout=subprocess.PIPE,
         text=True,
     )
+    assert writer.stdout is not None
     try:
         assert writer.stdout.readline() == "ready\n"
         while not list(folder.glob("*.tmp")):  # it writes again and again

@@ -26,7 +26,8 @@ def seen(image: Image.Image, form: str = "PNG", **options: object) -> list[int]:
     image.save(file, form, **options)
     pixels = decode(file.getvalue(), SIZE)
     assert (pixels == pixels[0, 0]).all()
-    return pixels[0, 0].tolist()
+    colour: list[int] = pixels[0, 0].tolist()
+    return colour
 
 
 def srgb_of_light(light: float) -> int:

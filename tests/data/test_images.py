@@ -18,7 +18,7 @@ def paths(tmp_path: Path) -> list[Path]:
 def test_rows_are_those_of_the_array(paths: list[Path], tmp_path: Path) -> None:
     files = open_images(paths, 8, tmp_path).images
     whole = np.stack([decode(path.read_bytes(), 8) for path in paths])
-    assert (len(files), files.shape, files.dtype) == (5, (5, 8, 8, 3), np.uint8)
+    assert (len(files), files.shape, files.dtype) == (5, (5, 8, 8, 3), np.dtype(np.uint8))
     for rows in (
         slice(None),
         slice(1, 3),
@@ -28,7 +28,7 @@ def test_rows_are_those_of_the_array(paths: list[Path], tmp_path: Path) -> None:
     ):
         np.testing.assert_array_equal(files[rows], whole[rows])
     with pytest.raises(TypeError, match="slice or a row of numbers"):
-        files[0]
+        files[0]  # type: ignore[index]
     with pytest.raises(IndexError):
         files[[5]]
 

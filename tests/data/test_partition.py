@@ -4,6 +4,7 @@ import pytest
 from secfpp.config.partition import PartitionConfig
 from secfpp.data.partition import partition
 from secfpp.errors import ConfigError, DataError
+from tests.data.parts_of_domains import own_test_part
 from tests.data.toy_sets import make_set
 
 
@@ -72,10 +73,11 @@ def test_settings_out_of_range_are_refused(
 def test_a_split_of_the_domains_own_is_kept() -> None:
     domain_set = make_set([200], test_every=4)
     (domain,) = domain_set.domains
+    is_test_N = own_test_part(domain)
     config = PartitionConfig(clients_per_domain=2, images_per_client=20, test_images_per_domain=30)
     for shard in partition(domain_set, config, np.random.default_rng(0)):
-        assert domain.is_test_N[shard.test_index].all()
-        assert not domain.is_test_N[shard.train_index].any()
+        assert is_test_N[shard.test_index].all()
+        assert not is_test_N[shard.train_index].any()
         assert np.bincount(domain.labels_N[shard.test_index]).tolist() == [10] * 3
 
 
@@ -95,7 +97,7 @@ def test_all_of_a_test_part_can_be_used() -> None:
 )
 def test_a_part_that_is_too_small_is_named(settings: dict[str, int], message: str) -> None:
     config = PartitionConfig(
-        **{"images_per_client": 10, "test_images_per_domain": 50, **settings},
+        **{"images_per_client": 10, "test_images_per_domain": 50, **settings},  # type: ignore[arg-type]
     )
     with pytest.raises(DataError, match=message):
         partition(make_set([200], test_every=4), config, np.random.default_rng(0))

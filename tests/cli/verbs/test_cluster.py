@@ -50,12 +50,12 @@ def blobs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return file
 
 
-def record_of(capfd: pytest.CaptureFixture[str], *words: str | Path) -> dict[str, object]:
+def record_of(capfd: pytest.CaptureFixture[str], *words: str | Path) -> dict[str, Any]:
     """Run in this process and return the JSON object."""
     code = main(["cluster", "--json", *map(str, words)])
     streams = capfd.readouterr()
     assert code == 0, streams.err
-    record: dict[str, object] = json.loads(streams.out)
+    record: dict[str, Any] = json.loads(streams.out)
     return record
 
 
@@ -213,13 +213,13 @@ def test_a_forgotten_sentinel_is_named_and_a_bound_leaves_it_out(
     points = np.load(blobs)
     points[4] = -999999.0
     np.save(tmp_path / "x.npy", points)
-    words = ("--input", tmp_path / "x.npy", "--k", "3", *engine)
+    words = ("--input", str(tmp_path / "x.npy"), "--k", "3", *engine)
     named, told_apart = record_of(capfd, *words)["warnings"]
     assert named.startswith("row 4: more than 256 times as far out")
     assert told_apart.startswith("18 rows are distinct, but only ")
-    assert main(["cluster", *map(str, words)]) == 0
+    assert main(["cluster", *words]) == 0
     assert "precision: row 4: more than 256 times" in capfd.readouterr().out
-    assert main(["cluster", *map(str, words), "--norm-bound", "200000"]) == 0
+    assert main(["cluster", *words, "--norm-bound", "200000"]) == 0
     assert "1 of 18 rows are over --norm-bound and were rejected" in capfd.readouterr().out
 
 

@@ -63,7 +63,8 @@ def wait_for_rounds(running: subprocess.Popen[str], cell: Path, more_than: int) 
 
 
 def descendants(running: subprocess.Popen[str]) -> list[psutil.Process]:
-    return psutil.Process(running.pid).children(recursive=True)
+    found: list[psutil.Process] = psutil.Process(running.pid).children(recursive=True)
+    return found
 
 
 def wait_until_gone(processes: list[psutil.Process]) -> None:

@@ -9,6 +9,7 @@ from torchvision.datasets import CIFAR10, CIFAR100
 from secfpp.data.load import load_domains
 from secfpp.data.readers.listing import ReadOptions
 from secfpp.errors import DataError
+from tests.data.parts_of_domains import own_test_part
 from tests.data.readers.test_fedbn import Explosive
 
 NAMES = {"cifar10": [f"class{i}" for i in range(10)], "cifar100": [f"fine_{i}" for i in range(100)]}
@@ -16,9 +17,9 @@ READERS = {"cifar10": CIFAR10, "cifar100": CIFAR100}
 
 
 def write_batches(root: Path, name: str) -> Path:
-    """Write small batches under the names of the published ones; return each file's MD5."""
+    """Write small batches under the names of the published ones; return their folder."""
     reader = READERS[name]
-    folder = root / reader.base_folder
+    folder = root / str(reader.base_folder)
     folder.mkdir(parents=True)
     rng = np.random.default_rng(0)
     key = "labels" if name == "cifar10" else "fine_labels"
@@ -56,7 +57,7 @@ def test_reads_what_torchvision_reads_with_the_published_split(
     assert domain_set.class_names == tuple(NAMES[name])
     for part in (True, False):
         theirs = READERS[name](tmp_path, train=part, download=False)
-        ours = domain.is_test_N != part
+        ours = own_test_part(domain) != part
         np.testing.assert_array_equal(domain.images_NHW3[ours], theirs.data)
         assert domain.labels_N[ours].tolist() == theirs.targets
     inside = load_domains(f"{name}:{folder}")

@@ -12,6 +12,7 @@ from secfpp.data.load import load_domains
 from secfpp.data.readers.coop import LAYOUTS
 from secfpp.data.readers.listing import ReadOptions
 from secfpp.errors import ConfigError, DataError
+from tests.data.parts_of_domains import files_of, own_test_part
 from tests.data.pictures import coop_split, save
 
 PARTS = {
@@ -34,7 +35,7 @@ def test_split_file_gives_classes_and_parts_and_is_recorded(tmp_path: Path, name
     assert domain_set.class_names == ("ant", "car_side")
     assert domain_set.phrase == ("a photo of" if name == "food101" else "a photo of a")
     assert domain.labels_N.tolist() == [1, 0, 0, 1, 0]
-    assert domain.is_test_N.tolist() == [False] * 3 + [True] * 2
+    assert own_test_part(domain).tolist() == [False] * 3 + [True] * 2
     assert domain.images_NHW3[:][:, 0, 0, 0].tolist() == pytest.approx([10, 0, 0, 10, 0], abs=2)
     digest = hashlib.sha256(split.read_bytes()).hexdigest()
     assert domain_set.split_files == {split.name: digest}
@@ -132,7 +133,7 @@ def test_an_image_listed_twice_is_used_once_and_for_testing_if_ever(
     coop_split(tmp_path, "caltech101", repeated)
     (domain,) = load("caltech101", tmp_path).domains
     assert len(domain) == 5
-    assert int(domain.is_test_N.sum()) == 2
+    assert int(own_test_part(domain).sum()) == 2
     assert "2 images are listed more than once" in caplog.text
 
 
@@ -149,7 +150,7 @@ def test_limit_holds_in_each_part_and_is_drawn_by_its_seed(tmp_path: Path) -> No
         train, test = (domain.labels_N[domain.is_test_N == part] for part in (False, True))
         assert np.bincount(train).tolist() == [4, 4]
         assert np.bincount(test).tolist() == [3, 3]
-        chosen.append(domain.images_NHW3.paths)
+        chosen.append(files_of(domain).paths)
     assert chosen[0] == chosen[1] != chosen[2]
 
 
@@ -175,7 +176,7 @@ def test_pets_without_a_split_take_the_publishers_lists(tmp_path: Path) -> None:
     domain_set = load("oxfordpets", tmp_path)
     assert domain_set.class_names == ("abyssinian", "great_pyrenees")
     assert domain_set.domains[0].labels_N.tolist() == [0, 1, 0, 1]
-    assert domain_set.domains[0].is_test_N.tolist() == [False, False, True, True]
+    assert own_test_part(domain_set.domains[0]).tolist() == [False, False, True, True]
     assert sorted(domain_set.split_files) == ["annotations/test.txt", "annotations/trainval.txt"]
 
 
@@ -189,7 +190,7 @@ def test_food_without_a_split_takes_the_publishers_lists(tmp_path: Path) -> None
     (tmp_path / "meta" / "test.txt").write_text("apple_pie/2\nsushi/4\n")
     domain_set = load("food101", tmp_path)
     assert domain_set.class_names == ("apple_pie", "sushi")
-    assert domain_set.domains[0].is_test_N.tolist() == [False, False, True, True]
+    assert own_test_part(domain_set.domains[0]).tolist() == [False, False, True, True]
     (tmp_path / "meta" / "test.txt").write_text("../sushi/4\n")
     with pytest.raises(DataError, match="outside the folder"):
         load("food101", tmp_path)

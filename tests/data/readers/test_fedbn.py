@@ -1,19 +1,18 @@
 import pickle
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import pytest
-from numpy.typing import NDArray
 
 from secfpp.data.load import load_domains
 from secfpp.data.readers.fedbn import LAYOUTS
 from secfpp.data.readers.listing import ReadOptions
 from secfpp.errors import DataError
+from tests.data.parts_of_domains import files_of, own_test_part
 from tests.data.pictures import save
 
 
-def make_tree(root: Path, name: str, images: NDArray[Any] = 2) -> Path:
+def make_tree(root: Path, name: str, images: int = 2) -> Path:
     layout = LAYOUTS[name]
     for domain in layout.domains:
         for class_name in layout.class_names:
@@ -76,8 +75,8 @@ def test_published_lists_give_the_split(tmp_path: Path, place: str) -> None:
     domain_set = load_domains(f"domainnet:{tmp_path}", ReadOptions(image_size=4))
     for domain in domain_set.domains:
         assert domain.labels_N.tolist() == [*range(10), *range(10)]
-        assert domain.is_test_N.tolist() == [False] * 10 + [True] * 10
-        assert {path.name for path in domain.images_NHW3.paths[:10]} == {"0.jpg"}
+        assert own_test_part(domain).tolist() == [False] * 10 + [True] * 10
+        assert {path.name for path in files_of(domain).paths[:10]} == {"0.jpg"}
     assert len(domain_set.split_files) == 12
     assert all(len(digest) == 64 for digest in domain_set.split_files.values())
 

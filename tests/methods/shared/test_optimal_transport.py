@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 import numpy as np
-import ot
+import ot  # type: ignore[import-untyped]
 import pytest
 import torch
 from hypothesis import given, settings
