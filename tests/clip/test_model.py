@@ -147,7 +147,7 @@ def test_a_device_that_is_not_there_is_refused(device: str) -> None:
 
 @pytest.mark.parametrize("model", [("ViT-B-32", "openai"), ("hf-hub:org/no-such-model", None)])
 def test_offline_hub_names_fail_at_once(
-    model: tuple[str, str] | tuple[str, None], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    model: tuple[str, str | None], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))

@@ -207,8 +207,8 @@ def testconvex_hull(places: list[tuple[int, int]], corners: int) -> None:
     ],
 )
 def test_names_are_moved_apart_as_little_as_can_be(
-    heights: tuple[float, float] | tuple[float, float, float] | tuple[()],
-    wanted: tuple[float, float] | tuple[float, float, float] | tuple[()],
+    heights: tuple[float, ...],
+    wanted: tuple[float, ...],
 ) -> None:
     assert spread_out(heights, 1.0, 0.0, 10.0) == pytest.approx(wanted)
 
