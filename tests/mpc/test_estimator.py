@@ -65,21 +65,10 @@ class Recorder(PlainSession):
 
 
 def fitted(
-    session: Session,
-    reveal: RevealPolicy = "assignments",
-    *,
-    random_state: int | None = None,
-    norm_bound: float | None = None,
+    session: Session, reveal: RevealPolicy = "assignments", random_state: int | None = None
 ) -> SecureKMeans:
-    model = SecureKMeans(
-        3,
-        reveal=reveal,
-        session=session,
-        owners=4,
-        random_state=random_state,
-        norm_bound=norm_bound,
-    )
-    return model.fit(POINTS)
+    model = partial(SecureKMeans, 3, reveal=reveal, session=session, owners=4)
+    return model(random_state=random_state).fit(POINTS)
 
 
 def rows_of(sizes: Sequence[int]) -> np.ndarray:
@@ -342,7 +331,8 @@ def test_rows_over_the_given_bound_are_refused() -> None:
     ):
         SecureKMeans(3, session=session, norm_bound=0.5).fit(POINTS)
     assert session.jobs == []
-    assert fitted(session, norm_bound=100.0).norm_bound_ == 100.0
+    wide = SecureKMeans(3, session=session, norm_bound=100.0).fit(POINTS)
+    assert wide.norm_bound_ == 100.0
 
 
 BAD: list[tuple[dict[str, object], str]] = [
