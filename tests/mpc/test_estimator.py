@@ -38,6 +38,7 @@ from mpc.jobs.result import TOO_SMALL
 from mpc.ring.fixedpoint import FloatArray, Int64Array
 
 Session = PlainSession | SecureSession
+Owners = Sequence[int] | None
 POINTS, TRUTH = make_blobs(n_samples=24, centers=3, n_features=4, cluster_std=0.3, random_state=0)
 
 
@@ -46,15 +47,11 @@ class Recorder(PlainSession):
 
     def __init__(self) -> None:
         self.jobs: list[ClusterJob] = []
-        self.owners: list[Sequence[int] | None] = []
+        self.owners: list[Owners] = []
         self.closed = False
 
     def cluster(
-        self,
-        job: ClusterJob,
-        points_ND: FloatArray,
-        payload_NM: FloatArray,
-        owners: Sequence[int] | None = None,
+        self, job: ClusterJob, points_ND: FloatArray, payload_NM: FloatArray, owners: Owners = None
     ) -> ClusterResult:
         self.jobs.append(job)
         self.owners.append(owners)
@@ -331,8 +328,7 @@ def test_rows_over_the_given_bound_are_refused() -> None:
     ):
         SecureKMeans(3, session=session, norm_bound=0.5).fit(POINTS)
     assert session.jobs == []
-    wide = SecureKMeans(3, session=session, norm_bound=100.0).fit(POINTS)
-    assert wide.norm_bound_ == 100.0
+    assert SecureKMeans(3, session=session, norm_bound=100.0).fit(POINTS).norm_bound_ == 100.0
 
 
 BAD: list[tuple[dict[str, object], str]] = [
