@@ -9,7 +9,7 @@ Shape letters: N points, K clusters, D dimensions.
 import warnings
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import Final, Self
+from typing import Any, Final, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -256,7 +256,7 @@ class SecureKMeans(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         )
         return np.asarray(known[nearest_N], dtype=np.int64)
 
-    def __getattr__(self, name: str) -> object:
+    def __getattr__(self, name: str) -> Any:
         """Say which policy would open an attribute that is secret, or what it is called now."""
         if name in FORMER_NAMES and "policy_" in vars(self):
             now = FORMER_NAMES[name]

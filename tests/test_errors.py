@@ -18,5 +18,5 @@ from secfpp.errors import reason
         (MemoryError("Unable to allocate 728 TiB"), "Unable to allocate 728 TiB"),
     ],
 )
-def test_reasons(error, said):
+def test_reasons(error: Exception, said: str) -> None:
     assert reason(error).startswith(said)

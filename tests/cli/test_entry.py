@@ -57,7 +57,12 @@ def failing(error: BaseException, monkeypatch: pytest.MonkeyPatch) -> int:
         (ZeroDivisionError("oops"), 70),
     ],
 )
-def test_exit_codes(error, code, monkeypatch, capsys):
+def test_exit_codes(
+    error: BaseException,
+    code: int,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     assert failing(error, monkeypatch) == code
     streams = capsys.readouterr()
     assert streams.out == ""
@@ -65,12 +70,16 @@ def test_exit_codes(error, code, monkeypatch, capsys):
     assert streams.err.count("\n") == 1
 
 
-def test_many_lines_become_one(monkeypatch, capsys):
+def test_many_lines_become_one(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     failing(ConfigError("first\n  second"), monkeypatch)
     assert capsys.readouterr().err == "secfpp: first second\n"
 
 
-def test_traceback_only_when_debugging(monkeypatch, capsys):
+def test_traceback_only_when_debugging(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     failing(ConfigError("k=12"), monkeypatch)
     assert "Traceback" not in capsys.readouterr().err
     monkeypatch.setenv("SECFPP_DEBUG", "1")
@@ -78,7 +87,7 @@ def test_traceback_only_when_debugging(monkeypatch, capsys):
     assert "Traceback" in capsys.readouterr().err
 
 
-def test_json_is_alone_on_standard_output(capfd):
+def test_json_is_alone_on_standard_output(capfd: pytest.CaptureFixture[str]) -> None:
     assert entry.perform(Noisy(json=True)) == 0
     streams = capfd.readouterr()
     assert json.loads(streams.out) == {"answer": 42}
@@ -86,12 +95,12 @@ def test_json_is_alone_on_standard_output(capfd):
     assert "child chatter" in streams.err
 
 
-def test_people_get_the_other_face(capfd):
+def test_people_get_the_other_face(capfd: pytest.CaptureFixture[str]) -> None:
     assert entry.perform(Noisy()) == 0
     assert "the answer is 42" in capfd.readouterr().out
 
 
-def test_json_is_strict():
+def test_json_is_strict() -> None:
     record = {"nan": float("nan"), "array": np.arange(2), "path": os.devnull, "tuple": (1, 2)}
     assert json.loads(json_line(record)) == {
         "nan": None,
@@ -101,7 +110,7 @@ def test_json_is_strict():
     }
 
 
-def test_a_reader_that_leaves_is_no_error():
+def test_a_reader_that_leaves_is_no_error() -> None:
     words = [sys.executable, "-m", "secfpp.cli", "doctor", "--help"]
     with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdout is not None
@@ -112,8 +121,8 @@ def test_a_reader_that_leaves_is_no_error():
     assert (code, complaint) == (0, b"")
 
 
-def test_sigterm_unwinds(monkeypatch):
-    def raise_signal(words):
+def test_sigterm_unwinds(monkeypatch: pytest.MonkeyPatch) -> None:
+    def raise_signal(words: list[str]) -> None:
         os.kill(os.getpid(), signal.SIGTERM)
         pytest.fail("the signal did not unwind")
 

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -32,7 +33,7 @@ def run_settings(*words: str) -> RunConfig:
     return verb.settings
 
 
-def test_no_words_print_the_verbs(capsys):
+def test_no_words_print_the_verbs(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stop:
         parse([])
     assert stop.value.code == 0
@@ -45,7 +46,7 @@ def test_no_words_print_the_verbs(capsys):
     [(), *((verb,) for verb in VERBS if verb not in ("run", "compare"))],
     ids=lambda words: words[0] if words else "secfpp",
 )
-def test_help_imports_nothing_heavy(words):
+def test_help_imports_nothing_heavy(words: tuple[str, ...]) -> None:
     """But for verbs whose flags are the settings of methods."""
     command = [sys.executable, "-c", LISTS_HEAVY_MODULES, *words, "--help"]
     done = subprocess.run(command, capture_output=True)
@@ -53,7 +54,9 @@ def test_help_imports_nothing_heavy(words):
 
 
 @pytest.mark.parametrize("verb", VERBS)
-def test_every_verb_takes_json_and_explains_itself(verb, capsys):
+def test_every_verb_takes_json_and_explains_itself(
+    verb: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(SystemExit) as stop:
         parse([verb, "--help"])
     printed = capsys.readouterr().out
@@ -62,11 +65,11 @@ def test_every_verb_takes_json_and_explains_itself(verb, capsys):
     assert "To be written" not in printed
 
 
-def test_defaults_are_those_of_the_configuration():
+def test_defaults_are_those_of_the_configuration() -> None:
     assert run_settings() == RunConfig()
 
 
-def test_flags_reach_their_branch():
+def test_flags_reach_their_branch() -> None:
     settings = run_settings(
         "--rounds", "3", "--seeds", "2", "--k", "4", "--parties", "3", "--methods", "secfpp"
     )
@@ -78,11 +81,11 @@ def test_flags_reach_their_branch():
 
 
 @pytest.mark.parametrize("words", [("--k", "none"), ("--k=none",), ("--k", "None")])
-def test_k_none_as_the_help_spells_it(words):
+def test_k_none_as_the_help_spells_it(words: tuple[str, ...]) -> None:
     assert run_settings(*words, "--reveal", "distances").clustering.k is None
 
 
-def test_file_of_settings_is_the_start_and_flags_override(tmp_path):
+def test_file_of_settings_is_the_start_and_flags_override(tmp_path: Path) -> None:
     file = tmp_path / "settings.json"
     file.write_text(json.dumps({"seeds": 3, "training": {"rounds": 4}, "out": "elsewhere"}))
     settings = run_settings("--config", str(file), "--rounds", "6")
@@ -100,7 +103,9 @@ def test_file_of_settings_is_the_start_and_flags_override(tmp_path):
         (["run", "--methods", "secfpp", "secfpp"], "once"),
     ],
 )
-def test_values_out_of_range_are_one_line_and_exit_2(words, said, capsys):
+def test_values_out_of_range_are_one_line_and_exit_2(
+    words: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(words) == 2
     streams = capsys.readouterr()
     assert streams.out == ""
@@ -120,14 +125,16 @@ def test_values_out_of_range_are_one_line_and_exit_2(words, said, capsys):
         ["report"],
     ],
 )
-def test_words_that_make_no_sense_exit_2(words, capsys):
+def test_words_that_make_no_sense_exit_2(
+    words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(SystemExit) as stop:
         main(words)
     assert stop.value.code == 2
     assert capsys.readouterr().out == ""
 
 
-def test_first_centres_are_row_numbers():
+def test_first_centres_are_row_numbers() -> None:
     verb = parse(["cluster", "--input", "x.npy", "--k", "2", "--init-rows", "0", "7"])
     assert isinstance(verb, Cluster)
     assert verb.init_rows == (0, 7)
@@ -135,7 +142,9 @@ def test_first_centres_are_row_numbers():
 
 @pytest.mark.timeout(SOON_S)
 @pytest.mark.parametrize("columns", ["1", "5", "39"])
-def test_help_ends_in_a_narrow_terminal(columns, monkeypatch, capsys):
+def test_help_ends_in_a_narrow_terminal(
+    columns: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setenv("COLUMNS", columns)
     with pytest.raises(SystemExit) as stop:
         parse(["run", "--help"])

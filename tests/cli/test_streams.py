@@ -20,7 +20,9 @@ def points(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return file
 
 
-def shell(redirection: str, *words: str | Path, **variables: str) -> subprocess.CompletedProcess:
+def shell(
+    redirection: str, *words: str | Path, **variables: str
+) -> subprocess.CompletedProcess[bytes]:
     """Run the real command with its streams redirected by a shell."""
     command = [sys.executable, "-m", "secfpp.cli", *map(str, words)]
     settings = [f"{name}={value}" for name, value in variables.items()]
@@ -45,7 +47,9 @@ def cluster(points: Path, *words: str | Path) -> tuple[str | Path, ...]:
         pytest.param("<&- >&- 2>&-", (), marks=pytest.mark.slow),
     ],
 )
-def test_closed_streams_are_no_error(redirection, words, points, tmp_path):
+def test_closed_streams_are_no_error(
+    redirection: str, words: tuple[str, ...], points: Path, tmp_path: Path
+) -> None:
     done = shell(redirection, *cluster(points, "--out", tmp_path / "m.npy", *words))
     assert (done.returncode, done.stdout) == (0, b"")
     assert np.load(tmp_path / "m.npy").shape == (3, 2)
@@ -53,17 +57,17 @@ def test_closed_streams_are_no_error(redirection, words, points, tmp_path):
 
 
 @pytest.mark.slow
-def test_parties_and_dealer_do_not_get_the_closed_descriptors(points):
+def test_parties_and_dealer_do_not_get_the_closed_descriptors(points: Path) -> None:
     done = shell("<&- >&- 2>&-", "cluster", "--input", points, "--k", "2")
     assert done.returncode == 0
 
 
-def test_wrong_input_with_closed_streams_is_still_exit_2(tmp_path):
+def test_wrong_input_with_closed_streams_is_still_exit_2(tmp_path: Path) -> None:
     assert shell(">&- 2>&-", *cluster(tmp_path / "absent.npy")).returncode == 2
 
 
 @pytest.mark.parametrize("words", [(), pytest.param(("--json",), marks=pytest.mark.slow)])
-def test_a_full_disk_is_named(words, points):
+def test_a_full_disk_is_named(words: tuple[str, ...], points: Path) -> None:
     done = shell(">/dev/full", *cluster(points, *words))
     assert done.returncode == 1
     assert b"standard output cannot be written: No space left on device" in done.stderr
@@ -71,7 +75,7 @@ def test_a_full_disk_is_named(words, points):
 
 
 @pytest.mark.parametrize("words", [pytest.param((), marks=pytest.mark.slow), ("--json",)])
-def test_a_reader_that_leaves_is_success(words, points):
+def test_a_reader_that_leaves_is_success(words: tuple[str, ...], points: Path) -> None:
     pipe = f'{sys.executable} -m secfpp.cli "$@" {" ".join(words)}; echo "exit $?" >&2'
     done = subprocess.run(
         ["sh", "-c", f"( {pipe} ) | true", "sh", *map(str, cluster(points))],
@@ -83,14 +87,14 @@ def test_a_reader_that_leaves_is_success(words, points):
 
 
 @pytest.mark.slow
-def test_the_cost_table_is_shown_in_a_locale_without_dashes(points):
+def test_the_cost_table_is_shown_in_a_locale_without_dashes(points: Path) -> None:
     done = shell("", "cluster", "--input", points, "--k", "2", PYTHONIOENCODING="ascii")
     assert done.returncode == 0, done.stderr
     assert b"busiest client" in done.stdout
 
 
 @pytest.mark.slow
-def test_cards_and_messages_in_a_locale_of_ascii_alone(tmp_path):
+def test_cards_and_messages_in_a_locale_of_ascii_alone(tmp_path: Path) -> None:
     plain = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
     done = shell("", "pretrain", "--card", **plain)
     assert done.returncode == 0, done.stderr
@@ -109,7 +113,9 @@ def test_cards_and_messages_in_a_locale_of_ascii_alone(tmp_path):
         ("utf-16-le", "\udcff–", "?–".encode("utf-16-le")),
     ],
 )
-def test_what_an_encoding_lacks_is_spelt(encoding, text, written, monkeypatch):
+def test_what_an_encoding_lacks_is_spelt(
+    encoding: str, text: str, written: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
     raw = io.BytesIO()
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(raw, encoding=encoding))
     prepare_streams()
@@ -119,7 +125,7 @@ def test_what_an_encoding_lacks_is_spelt(encoding, text, written, monkeypatch):
     assert raw.getvalue() == written
 
 
-def test_a_file_name_that_is_no_text_can_be_read_and_named(points, tmp_path):
+def test_a_file_name_that_is_no_text_can_be_read_and_named(points: Path, tmp_path: Path) -> None:
     file = Path(str(tmp_path / "p\udcff.npy"))
     file.write_bytes(points.read_bytes())
     assert shell("", *cluster(file)).returncode == 0
@@ -129,6 +135,6 @@ def test_a_file_name_that_is_no_text_can_be_read_and_named(points, tmp_path):
     assert b"p\xff.npy: no such file" in done.stderr
 
 
-def test_control_characters_of_a_message_are_escaped(tmp_path):
+def test_control_characters_of_a_message_are_escaped(tmp_path: Path) -> None:
     done = shell("", *cluster(tmp_path / "\x1b[31mred.npy"))
     assert b"\\x1b[31mred.npy: no such file" in done.stderr

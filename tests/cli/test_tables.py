@@ -55,14 +55,14 @@ def role(name: str, moved: int) -> RoleTraffic:
     )
 
 
-def test_spread_only_with_several_seeds():
+def test_spread_only_with_several_seeds() -> None:
     assert "\N{PLUS-MINUS SIGN}" not in printed(result_table([method(0.7)]))
     several = printed(result_table([method(0.70, 0.74)]))
     assert "72.0 \N{PLUS-MINUS SIGN}\N{NO-BREAK SPACE}2.0" in several
     assert "2 seeds" in several
 
 
-def test_plain_methods_have_dashes_and_secure_ones_numbers():
+def test_plain_methods_have_dashes_and_secure_ones_numbers() -> None:
     plain, secure = method(0.7), method(0.7, rounds=640.0)
     lines = printed(run_cost_table([plain, secure])).splitlines()
     assert "640" in lines[-1]
@@ -71,12 +71,12 @@ def test_plain_methods_have_dashes_and_secure_ones_numbers():
     assert lines[-2].count("\N{EN DASH}") == 6
 
 
-def test_tables_fit_a_pipe():
+def test_tables_fit_a_pipe() -> None:
     long = printed(result_table([method(0.7, 0.8)])) + printed(run_cost_table([method(0.7)]))
     assert max(map(len, long.splitlines())) <= PLAIN_WIDTH
 
 
-def test_ledger_counts_equal_lines():
+def test_ledger_counts_equal_lines() -> None:
     entry = LedgerEntry(
         to="server", what="one bit", shape=(1,), why="stopping", policy="own-mean", job="x"
     )
@@ -86,7 +86,7 @@ def test_ledger_counts_equal_lines():
     assert "empty" in printed(ledger_table([]))
 
 
-def test_traffic_shows_the_busiest_client_and_adds_links_up():
+def test_traffic_shows_the_busiest_client_and_adds_links_up() -> None:
     roles = (role("client:0", 100), role("client:1", 300), role("party:0", 7), role("party:0", 5))
     seen = printed(cost_table(replace(NO_TRAFFIC, roles=roles)))
     assert "300 B" in seen

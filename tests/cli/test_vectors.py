@@ -4,10 +4,13 @@ import os
 import subprocess
 import sys
 import threading
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from safetensors.numpy import save_file
 from safetensors.torch import save_file as torch_file
 
@@ -17,7 +20,7 @@ from secfpp.errors import DataError
 MATRIX = np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
 
 
-def test_npy(tmp_path):
+def test_npy(tmp_path: Path) -> None:
     np.save(tmp_path / "x.npy", MATRIX.astype(np.float32))
     read = read_vectors(tmp_path / "x.npy")
     assert read.dtype == np.float64
@@ -32,14 +35,14 @@ def npy_that_promises(shape: tuple[int, ...]) -> bytes:
 
 
 @pytest.mark.parametrize("shape", [(100, 3), (10**11, 1000), (10**30, 3), (-1, 3), (2**62, 2)])
-def test_npy_that_promises_more_than_it_holds(tmp_path, shape):
+def test_npy_that_promises_more_than_it_holds(tmp_path: Path, shape: tuple[int, ...]) -> None:
     (tmp_path / "x.npy").write_bytes(npy_that_promises(shape) + bytes(80))
     said = "cut short" if shape == (100, 3) else "cut short|cannot be read"
     with pytest.raises(DataError, match=rf"--input .*x\.npy: .*({said})"):
         read_vectors(tmp_path / "x.npy")
 
 
-def test_sparse_npy_of_more_rows_than_memory_is_not_loaded(tmp_path):
+def test_sparse_npy_of_more_rows_than_memory_is_not_loaded(tmp_path: Path) -> None:
     with (tmp_path / "x.npy").open("wb") as file:
         file.write(npy_that_promises((10**9, 1000)))
         file.truncate(128 + 8 * 10**12)
@@ -48,7 +51,7 @@ def test_sparse_npy_of_more_rows_than_memory_is_not_loaded(tmp_path):
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float8_e4m3fn, torch.float8_e5m2])
-def test_safetensors_of_types_that_numpy_does_not_know(tmp_path, dtype):
+def test_safetensors_of_types_that_numpy_does_not_know(tmp_path: Path, dtype: torch.dtype) -> None:
     file = tmp_path / "x.safetensors"
     whole = torch.arange(6).reshape(2, 3)
     torch_file({"wide": whole.float(), "narrow": whole.to(dtype)}, file)
@@ -56,7 +59,7 @@ def test_safetensors_of_types_that_numpy_does_not_know(tmp_path, dtype):
         np.testing.assert_array_equal(read_vectors(file, Choice(tensor=tensor)), whole.numpy())
 
 
-def test_a_file_without_suffix_is_known_by_its_content(tmp_path):
+def test_a_file_without_suffix_is_known_by_its_content(tmp_path: Path) -> None:
     np.save(tmp_path / "x.npy", MATRIX)
     save_file({"only": MATRIX}, tmp_path / "x.safetensors")
     (tmp_path / "x.csv").write_text("1,2,3\n4,5,6\n")
@@ -68,7 +71,7 @@ def test_a_file_without_suffix_is_known_by_its_content(tmp_path):
 @pytest.mark.parametrize(
     "line", ["cat x.npy | SECFPP /dev/stdin", "SECFPP /dev/stdin < x.npy", "SECFPP - < x.csv"]
 )
-def test_standard_input(tmp_path, line):
+def test_standard_input(tmp_path: Path, line: str) -> None:
     np.save(tmp_path / "x.npy", MATRIX)
     np.savetxt(tmp_path / "x.csv", MATRIX, delimiter=",")
     command = f"{sys.executable} -m secfpp.cli cluster --plain --k 1 --json --input"
@@ -82,7 +85,7 @@ def test_standard_input(tmp_path, line):
     assert done.returncode == 0, done.stderr
 
 
-def test_a_named_pipe(tmp_path):
+def test_a_named_pipe(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     writer = threading.Thread(target=(tmp_path / "pipe").write_text, args=("1,2,3\n4,5,6\n",))
     writer.start()
@@ -103,7 +106,7 @@ def test_a_named_pipe(tmp_path):
         ("closed.npy", "Permission denied"),
     ],
 )
-def test_what_is_no_file_to_read(tmp_path, path, said):
+def test_what_is_no_file_to_read(tmp_path: Path, path: str, said: str) -> None:
     np.save(tmp_path / "x.npy", MATRIX)
     (tmp_path / "loop.npy").symlink_to("loop.npy")
     (tmp_path / "dangling.npy").symlink_to("absent.npy")
@@ -115,7 +118,7 @@ def test_what_is_no_file_to_read(tmp_path, path, said):
         read_vectors(tmp_path / path)
 
 
-def test_safetensors_of_one_and_of_several(tmp_path):
+def test_safetensors_of_one_and_of_several(tmp_path: Path) -> None:
     file = tmp_path / "x.safetensors"
     save_file({"only": MATRIX}, file)
     np.testing.assert_array_equal(read_vectors(file), MATRIX)
@@ -139,13 +142,13 @@ def test_safetensors_of_one_and_of_several(tmp_path):
         (np.array([[np.inf, 2.0]]), "NaN or infinity"),
     ],
 )
-def test_what_is_no_matrix_of_numbers(tmp_path, array, said):
+def test_what_is_no_matrix_of_numbers(tmp_path: Path, array: NDArray[Any], said: str) -> None:
     np.save(tmp_path / "x.npy", array)
     with pytest.raises(DataError, match=said):
         read_vectors(tmp_path / "x.npy")
 
 
-def test_pickled_objects_are_refused(tmp_path):
+def test_pickled_objects_are_refused(tmp_path: Path) -> None:
     np.save(tmp_path / "x.npy", np.array([[{}]], dtype=object), allow_pickle=True)
     with pytest.raises(DataError, match="pickle"):
         read_vectors(tmp_path / "x.npy")
@@ -162,12 +165,12 @@ def test_pickled_objects_are_refused(tmp_path):
         ("x.txt", b"1 2", "convert it"),
     ],
 )
-def test_damaged_and_foreign_files(tmp_path, name, content, said):
+def test_damaged_and_foreign_files(tmp_path: Path, name: str, content: bytes, said: str) -> None:
     (tmp_path / name).write_bytes(content)
     with pytest.raises(DataError, match=said):
         read_vectors(tmp_path / name)
 
 
-def test_missing_file(tmp_path):
+def test_missing_file(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no such file"):
         read_vectors(tmp_path / "absent.npy")

@@ -1,24 +1,26 @@
 """Small models: the embedded one, and other open_clip architectures with random weights."""
 
 import json
+from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 import torch
 from open_clip.model import CLIP, CustomTextCLIP
 from safetensors.torch import save_file
 
-from secfpp.clip.model import load_clip
+from secfpp.clip.model import FrozenClip, load_clip
 
 VISION = {"image_size": 32, "layers": 1, "width": 32, "head_width": 16, "patch_size": 16}
 TEXT = {"context_length": 20, "vocab_size": 49408, "width": 32, "heads": 2, "layers": 3}
 
 
 @pytest.fixture(scope="session")
-def embedded():
+def embedded() -> FrozenClip:
     return load_clip(device="cpu")
 
 
-def save_random(folder, config):
+def save_random(folder: Path, config: Mapping[str, object]) -> str:
     """Write a model with random weights, large enough that attention matters."""
     torch.manual_seed(0)
     kind = CustomTextCLIP if config.get("custom_text") else CLIP
@@ -35,7 +37,7 @@ def save_random(folder, config):
     return f"local-dir:{folder}"
 
 
-ARCHITECTURES = {
+ARCHITECTURES: dict[str, dict[str, object]] = {
     "clip": {},
     "custom-text": {"custom_text": True},
     "bidirectional": {"custom_text": True, "text_cfg": {**TEXT, "no_causal_mask": True}},
@@ -46,7 +48,9 @@ ARCHITECTURES = {
 
 
 @pytest.fixture(scope="session", params=list(ARCHITECTURES))
-def other_clip(request, tmp_path_factory):
-    config = {"embed_dim": 24, "vision_cfg": VISION, "text_cfg": TEXT}
+def other_clip(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> FrozenClip:
+    config: dict[str, object] = {"embed_dim": 24, "vision_cfg": VISION, "text_cfg": TEXT}
     folder = tmp_path_factory.mktemp("models") / request.param
     return load_clip(save_random(folder, config | ARCHITECTURES[request.param]), device="cpu")

@@ -5,13 +5,15 @@ model, 0.2 for those of 24 dimensions. Float32 of the CPU is the reference.
 """
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 
 from secfpp.clip.features import encode_domains
-from secfpp.clip.model import BATCH_SIZE, load_clip
+from secfpp.clip.model import BATCH_SIZE, FrozenClip, Precision, load_clip
 from secfpp.clip.patches import encode_patches, regions_of
 from secfpp.clip.text import PromptedText
 from tests.clip.conftest import ARCHITECTURES, TEXT, VISION, save_random
@@ -24,36 +26,42 @@ pytestmark = [
 
 EXACT = 2e-5
 """Float32 on both sides, sums in another order."""
-TOLERANCE = {"fp32": 1e-3, "bf16": 1e-2, "fp16": 1e-3}
+TOLERANCE: dict[Precision, float] = {"fp32": 1e-3, "bf16": 1e-2, "fp16": 1e-3}
 """Convolutions of float32 are in TF32 by default, which has 10 bits as fp16 has; bf16 has 7."""
 
 
 @pytest.fixture
-def no_tf32(monkeypatch):
+def no_tf32(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", False)
 
 
 @pytest.fixture(scope="module", params=[*ARCHITECTURES, "resnet"])
-def pair(request, tmp_path_factory):
+def pair(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[FrozenClip, FrozenClip]:
     """The same random model on the CPU and on the GPU."""
-    config = {"embed_dim": 24, "vision_cfg": VISION, "text_cfg": TEXT}
+    config: dict[str, object] = {"embed_dim": 24, "vision_cfg": VISION, "text_cfg": TEXT}
     config |= {"vision_cfg": RESNET} if request.param == "resnet" else ARCHITECTURES[request.param]
     model = save_random(tmp_path_factory.mktemp("models") / request.param, config)
     return load_clip(model, device="cpu"), load_clip(model, device="cuda")
 
 
-def random_images(clip, count, extra=0):
+def random_images(clip: FrozenClip, count: int, extra: int = 0) -> NDArray[np.uint8]:
     side = clip.image_size + extra
     shape = (count, side, side, 3)
     return np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
 
 
-def assert_close(found, expected, atol):
+def assert_close(
+    found: torch.Tensor | NDArray[np.float32],
+    expected: torch.Tensor | NDArray[np.float32],
+    atol: float,
+) -> None:
     found, expected = torch.as_tensor(found).cpu(), torch.as_tensor(expected)
     torch.testing.assert_close(found, expected, atol=atol, rtol=0)
 
 
-def test_features_of_the_embedded_model_in_each_precision(embedded):
+def test_features_of_the_embedded_model_in_each_precision(embedded: FrozenClip) -> None:
     on_gpu = load_clip(device="cuda")
     images_NHW3 = random_images(embedded, 64)
     expected_NE = embedded.encode_images(images_NHW3)
@@ -64,10 +72,11 @@ def test_features_of_the_embedded_model_in_each_precision(embedded):
         assert_close(found_NE.norm(dim=1), torch.ones(64), EXACT)
 
 
-def test_half_precision_is_of_the_same_model_on_both(embedded):
+def test_half_precision_is_of_the_same_model_on_both(embedded: FrozenClip) -> None:
     on_gpu = load_clip(device="cuda")
     images_NHW3 = random_images(embedded, 8)
-    for precision in ("bf16", "fp16"):
+    halves: tuple[Precision, ...] = ("bf16", "fp16")
+    for precision in halves:
         found_NE, expected_NE = (
             replace(clip, precision=precision).encode_images(images_NHW3)
             for clip in (on_gpu, embedded)
@@ -75,13 +84,13 @@ def test_half_precision_is_of_the_same_model_on_both(embedded):
         assert_close(found_NE, expected_NE, TOLERANCE[precision])
 
 
-def test_features_of_other_models(pair, no_tf32):
+def test_features_of_other_models(pair: tuple[FrozenClip, FrozenClip], no_tf32: None) -> None:
     on_cpu, on_gpu = pair
     images_NHW3 = random_images(on_cpu, 16)
     assert_close(on_gpu.encode_images(images_NHW3), on_cpu.encode_images(images_NHW3), EXACT)
 
 
-def test_several_batches_and_another_size(embedded, no_tf32):
+def test_several_batches_and_another_size(embedded: FrozenClip, no_tf32: None) -> None:
     """Staging memory of one batch is not written again before the GPU has read it."""
     on_gpu = load_clip(device="cuda")
     images_NHW3 = random_images(embedded, 8 * BATCH_SIZE + 3, extra=16)
@@ -91,7 +100,7 @@ def test_several_batches_and_another_size(embedded, no_tf32):
     assert_close(whole_NE[:32], embedded.encode_images(images_NHW3[:32]), 1e-4)
 
 
-def test_regions(pair, no_tf32, tmp_path):
+def test_regions(pair: tuple[FrozenClip, FrozenClip], no_tf32: None, tmp_path: Path) -> None:
     on_cpu, on_gpu = pair
     assert regions_of(on_cpu) == regions_of(on_gpu)
     toy = domains(side=on_cpu.image_size)
@@ -100,13 +109,15 @@ def test_regions(pair, no_tf32, tmp_path):
         assert_close(regions_NRE, expected_NRE, EXACT)
 
 
-def test_kept_features_of_cpu_and_gpu_are_apart(pair, tmp_path):
+def test_kept_features_of_cpu_and_gpu_are_apart(
+    pair: tuple[FrozenClip, FrozenClip], tmp_path: Path
+) -> None:
     for clip in pair:
         encode_domains(clip, domains(), tmp_path)
     assert len(list((tmp_path / "features").iterdir())) == 4
 
 
-def test_texts_and_gradients_of_prompts(pair):
+def test_texts_and_gradients_of_prompts(pair: tuple[FrozenClip, FrozenClip]) -> None:
     names, generator = ("one", "a longer name"), torch.Generator().manual_seed(0)
     context_BTW = torch.randn(3, 4, pair[0].width, generator=generator)
     direction_BCE = torch.randn(3, 2, pair[0].embed_dim, generator=generator)
@@ -121,7 +132,7 @@ def test_texts_and_gradients_of_prompts(pair):
     assert_close(gradients[1], gradients[0], EXACT * gradients[0].abs().max().item())
 
 
-def test_no_batch_waits_for_the_one_before(pair):
+def test_no_batch_waits_for_the_one_before(pair: tuple[FrozenClip, FrozenClip]) -> None:
     """Whatever makes the host wait for the GPU is an error in here."""
     on_gpu = pair[1]
     images_NHW3 = random_images(on_gpu, 2 * BATCH_SIZE)

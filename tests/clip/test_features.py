@@ -1,16 +1,17 @@
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
 from secfpp.clip.features import digest_of, encode_domains
-from secfpp.clip.model import FrozenClip, load_clip
+from secfpp.clip.model import FrozenClip, Precision, load_clip
 from secfpp.data.domains import Domain, DomainSet
 
 
 @pytest.fixture
-def toy():
+def toy() -> DomainSet:
     rng = np.random.default_rng(0)
     domains = tuple(
         Domain(
@@ -23,11 +24,13 @@ def toy():
     return DomainSet(name="toy", class_names=("a", "b"), domains=domains, phrase="a")
 
 
-def forbid(monkeypatch):
+def forbid(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(FrozenClip, "encode_images", lambda *_: pytest.fail("computed again"))
 
 
-def test_kept_features_are_the_computed_ones(embedded, toy, tmp_path, monkeypatch):
+def test_kept_features_are_the_computed_ones(
+    embedded: FrozenClip, toy: DomainSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     first = encode_domains(embedded, toy, tmp_path)
     assert [f.shape for f in first] == [(3, 128), (5, 128)]
     forbid(monkeypatch)
@@ -36,11 +39,13 @@ def test_kept_features_are_the_computed_ones(embedded, toy, tmp_path, monkeypatc
         np.testing.assert_allclose(np.linalg.norm(kept, axis=1), 1, rtol=1e-6)
 
 
-def test_another_image_or_model_is_computed(embedded, toy, tmp_path, monkeypatch):
+def test_another_image_or_model_is_computed(
+    embedded: FrozenClip, toy: DomainSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     encode_domains(embedded, toy, tmp_path)
     other_model = load_clip(device="cpu")
     other_model.model.logit_scale.data += 1
-    brighter = toy.domains[0].images_NHW3.copy()
+    brighter = np.array(toy.domains[0].images_NHW3)
     brighter[0, 0, 0, 0] ^= 1
     changed = dataclasses.replace(toy.domains[0], images_NHW3=brighter)
     other_data = dataclasses.replace(toy, domains=(changed,))
@@ -50,7 +55,9 @@ def test_another_image_or_model_is_computed(embedded, toy, tmp_path, monkeypatch
             encode_domains(clip, data, tmp_path)
 
 
-def test_damaged_files_are_computed_again(embedded, toy, tmp_path, caplog):
+def test_damaged_files_are_computed_again(
+    embedded: FrozenClip, toy: DomainSet, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     first = encode_domains(embedded, toy, tmp_path)
     files = sorted((tmp_path / "features").iterdir())
     assert len(files) == 2
@@ -62,7 +69,9 @@ def test_damaged_files_are_computed_again(embedded, toy, tmp_path, caplog):
     assert caplog.text.count("computing it again") == 2
 
 
-def test_features_of_another_type_are_computed_again(embedded, toy, tmp_path, caplog):
+def test_features_of_another_type_are_computed_again(
+    embedded: FrozenClip, toy: DomainSet, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     first = encode_domains(embedded, toy, tmp_path)
     for file in (tmp_path / "features").iterdir():
         save_file({"features": load_file(file)["features"].astype(np.float64)}, file)
@@ -71,7 +80,9 @@ def test_features_of_another_type_are_computed_again(embedded, toy, tmp_path, ca
     assert "float64" in caplog.text
 
 
-def test_a_folder_that_cannot_be_written_is_only_a_warning(embedded, toy, tmp_path, caplog):
+def test_a_folder_that_cannot_be_written_is_only_a_warning(
+    embedded: FrozenClip, toy: DomainSet, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     blocked = tmp_path / "file"
     blocked.write_text("")
     assert len(encode_domains(embedded, toy, blocked)) == 2
@@ -79,7 +90,9 @@ def test_a_folder_that_cannot_be_written_is_only_a_warning(embedded, toy, tmp_pa
 
 
 @pytest.mark.parametrize("precision", ["bf16", "fp16"])
-def test_precision_of_the_image_tower_is_its_own_and_keeps_features_apart(precision):
+def test_precision_of_the_image_tower_is_its_own_and_keeps_features_apart(
+    precision: Precision,
+) -> None:
     whole = load_clip(device="cpu")
     half = dataclasses.replace(whole, precision=precision)
     images = np.random.default_rng(0).integers(0, 256, size=(6, 32, 32, 3), dtype=np.uint8)

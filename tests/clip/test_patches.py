@@ -1,12 +1,15 @@
 """Features of regions against open_clip's own forward passes."""
 
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 from torch.nn import functional
 
 from secfpp.clip import patches
-from secfpp.clip.model import load_clip
+from secfpp.clip.model import FrozenClip, load_clip
 from secfpp.clip.patches import (
     Regions,
     attend_everywhere,
@@ -21,7 +24,7 @@ from tests.clip.conftest import TEXT, VISION, save_random
 RESNET = {"image_size": 64, "layers": [1, 1, 1, 1], "width": 16}
 
 
-def domains(side=32, counts=(3, 5)):
+def domains(side: int = 32, counts: tuple[int, ...] = (3, 5)) -> DomainSet:
     rng = np.random.default_rng(0)
     return DomainSet(
         name="toy",
@@ -38,32 +41,32 @@ def domains(side=32, counts=(3, 5)):
     )
 
 
-def pixels(clip, count=4):
+def pixels(clip: FrozenClip, count: int = 4) -> torch.Tensor:
     rng = np.random.default_rng(1)
     side = clip.image_size
     images = rng.integers(0, 256, (count, side, side, 3), dtype=np.uint8)
     return clip.preprocess(torch.from_numpy(images))
 
 
-def random_clip(folder, vision):
+def random_clip(folder: Path, vision: Mapping[str, object]) -> FrozenClip:
     config = {"embed_dim": 24, "vision_cfg": vision, "text_cfg": TEXT}
     return load_clip(save_random(folder / "model", config), device="cpu")
 
 
 @pytest.fixture(scope="session")
-def resnet(tmp_path_factory):
+def resnet(tmp_path_factory: pytest.TempPathFactory) -> FrozenClip:
     return random_clip(tmp_path_factory.mktemp("resnet"), RESNET)
 
 
 @pytest.fixture
-def no_computing(monkeypatch):
-    def arm():
+def no_computing(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    def arm() -> None:
         monkeypatch.setattr(patches, "_compute", lambda *_: pytest.fail("computed again"))
 
     return arm
 
 
-def test_tokens_are_those_that_the_transformer_returns(other_clip):
+def test_tokens_are_those_that_the_transformer_returns(other_clip: FrozenClip) -> None:
     assert regions_of(other_clip) == Regions(kind="tokens", grid=(2, 2))
     visual, images = other_clip.model.visual, pixels(other_clip)
     visual.output_tokens = True
@@ -76,14 +79,14 @@ def test_tokens_are_those_that_the_transformer_returns(other_clip):
     torch.testing.assert_close(grid_features(other_clip, images), expected)
 
 
-def test_the_mean_of_tokens_is_the_feature_of_a_tower_that_pools_by_mean(tmp_path):
+def test_the_mean_of_tokens_is_the_feature_of_a_tower_that_pools_by_mean(tmp_path: Path) -> None:
     clip = random_clip(tmp_path, VISION | {"pool_type": "avg"})
     images = pixels(clip)
     mean_NE = grid_features(clip, images).mean(dim=(1, 2))
     torch.testing.assert_close(mean_NE, clip.model.encode_image(images))
 
 
-def test_the_mean_as_query_gives_the_resnet_s_own_feature(resnet):
+def test_the_mean_as_query_gives_the_resnet_s_own_feature(resnet: FrozenClip) -> None:
     images = pixels(resnet)
     found = resnet.model.visual.forward_intermediates(images, indices=1)
     map_NDYX = found["image_intermediates"][-1]
@@ -93,7 +96,7 @@ def test_the_mean_as_query_gives_the_resnet_s_own_feature(resnet):
     torch.testing.assert_close(grid_features(resnet, images).flatten(1, 2), attended[:, 1:])
 
 
-def test_places_of_the_resnet_are_queries_of_its_attention_pool(resnet):
+def test_places_of_the_resnet_are_queries_of_its_attention_pool(resnet: FrozenClip) -> None:
     """Torch's own attention, with every token as a query."""
     assert regions_of(resnet) == Regions(kind="attention pool", grid=(2, 2))
     images, pool = pixels(resnet), resnet.model.visual.attnpool
@@ -126,14 +129,16 @@ def test_places_of_the_resnet_are_queries_of_its_attention_pool(resnet):
     )
 
 
-def test_one_place_is_no_grid_so_that_regions_are_crops(embedded, tmp_path):
+def test_one_place_is_no_grid_so_that_regions_are_crops(
+    embedded: FrozenClip, tmp_path: Path
+) -> None:
     assert regions_of(embedded) == Regions(kind="crops", grid=(1, 1))
     data = domains()
     for domain, found_NRE in zip(
         data.domains, encode_patches(embedded, data, tmp_path), strict=True
     ):
         assert found_NRE.shape == (len(domain), 5, 128)
-        images = domain.images_NHW3
+        images = domain.images_NHW3[:]
         boxes = [np.s_[:, :, :], np.s_[:28, :28], np.s_[:28, 4:], np.s_[4:, :28], np.s_[4:, 4:]]
         for r, box in enumerate(boxes):
             crop = np.stack([image[box] for image in images])
@@ -141,14 +146,16 @@ def test_one_place_is_no_grid_so_that_regions_are_crops(embedded, tmp_path):
             np.testing.assert_allclose(found_NRE[:, r], expected, atol=1e-6)
 
 
-def test_crops_of_an_odd_rectangle_reach_its_ends():
+def test_crops_of_an_odd_rectangle_reach_its_ends() -> None:
     whole, first, *_, last = crop_boxes(5, 9)
     assert whole == (slice(0, 5), slice(0, 9))
     assert (first[0].start, first[1].start, last[0].stop, last[1].stop) == (0, 0, 5, 9)
     assert crop_boxes(1, 1)[4] == (slice(0, 1), slice(0, 1))
 
 
-def test_grid_features_are_kept_row_by_row_with_unit_norm(resnet, tmp_path):
+def test_grid_features_are_kept_row_by_row_with_unit_norm(
+    resnet: FrozenClip, tmp_path: Path
+) -> None:
     data = domains(side=64)
     found = encode_patches(resnet, data, tmp_path)
     for domain, found_NRE in zip(data.domains, found, strict=True):
@@ -157,7 +164,7 @@ def test_grid_features_are_kept_row_by_row_with_unit_norm(resnet, tmp_path):
         np.testing.assert_allclose(found_NRE, expected.detach().numpy(), atol=1e-5)
 
 
-def test_a_finer_grid_is_averaged(tmp_path, monkeypatch):
+def test_a_finer_grid_is_averaged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     clip = random_clip(tmp_path, VISION | {"patch_size": 8})
     monkeypatch.setattr(patches, "MAX_SIDE", 2)
     data = domains(counts=(3,))
@@ -168,7 +175,9 @@ def test_a_finer_grid_is_averaged(tmp_path, monkeypatch):
     np.testing.assert_allclose(found_NRE[:, 1], expected.detach().numpy(), atol=1e-5)
 
 
-def test_kept_regions_are_the_computed_ones(embedded, tmp_path, no_computing):
+def test_kept_regions_are_the_computed_ones(
+    embedded: FrozenClip, tmp_path: Path, no_computing: Callable[[], None]
+) -> None:
     first = encode_patches(embedded, domains(), tmp_path)
     no_computing()
     for kept, computed in zip(encode_patches(embedded, domains(), tmp_path), first, strict=True):
@@ -177,8 +186,13 @@ def test_kept_regions_are_the_computed_ones(embedded, tmp_path, no_computing):
 
 @pytest.mark.parametrize("change", ["way", "model", "data"])
 def test_another_way_model_or_image_is_computed(
-    change, embedded, resnet, tmp_path, no_computing, monkeypatch
-):
+    change: str,
+    embedded: FrozenClip,
+    resnet: FrozenClip,
+    tmp_path: Path,
+    no_computing: Callable[[], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     encode_patches(embedded, domains(), tmp_path)
     no_computing()
     if change == "way":
@@ -189,7 +203,9 @@ def test_another_way_model_or_image_is_computed(
         encode_patches(clip, data, tmp_path)
 
 
-def test_damaged_files_are_computed_again(embedded, tmp_path, caplog):
+def test_damaged_files_are_computed_again(
+    embedded: FrozenClip, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     first = encode_patches(embedded, domains(), tmp_path)
     files = sorted((tmp_path / "patches").iterdir())
     assert len(files) == 2

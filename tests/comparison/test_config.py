@@ -23,7 +23,7 @@ from secfpp.methods.registry import METHODS
 from tests.comparison.toy import ROUNDS, run_cells, settings
 
 
-def test_private_methods_have_a_cell_for_each_budget():
+def test_private_methods_have_a_cell_for_each_budget() -> None:
     cells = list_cells(settings("promptfl", "dp-promptfl", "zero-shot", epsilons=(0.1, 8.0)))
     assert [cell.name for cell in cells] == [
         *("seed5", "seed5-epsilon0.1", "seed5-epsilon8"),
@@ -36,13 +36,13 @@ def test_private_methods_have_a_cell_for_each_budget():
     assert cells[0].rounds == {"promptfl": ROUNDS, "zero-shot": 1}
 
 
-def test_every_method_is_in_exactly_one_kind_of_cell():
+def test_every_method_is_in_exactly_one_kind_of_cell() -> None:
     cells = list_cells(CompareConfig(seeds=1, epsilons=(1.0,)))
     assert sorted(name for cell in cells for name in cell.settings.methods) == sorted(METHODS)
     assert CompareConfig().methods == ALL_METHODS
 
 
-def test_settings_survive_the_file(tmp_path: Path):
+def test_settings_survive_the_file(tmp_path: Path) -> None:
     config = replace(settings("secfpp", "dp-promptfl"), jobs=2)
     folder = CompareFolder.create(config, tmp_path / "new")
     assert folder.config == config
@@ -51,7 +51,7 @@ def test_settings_survive_the_file(tmp_path: Path):
     assert load_settings(tmp_path / "new" / "compare.json") == config
 
 
-def test_settings_of_a_run_take_a_comparisons_defaults(tmp_path: Path):
+def test_settings_of_a_run_take_a_comparisons_defaults(tmp_path: Path) -> None:
     file = tmp_path / "settings.json"
     file.write_text(json.dumps({"training": {"rounds": 4}, "out": "elsewhere"}))
     found = load_settings(file)
@@ -72,12 +72,12 @@ def test_settings_of_a_run_take_a_comparisons_defaults(tmp_path: Path):
         ({"seeds": 0}, "seeds=0"),
     ],
 )
-def test_bad_settings_are_refused(change: dict[str, object], said: str):
+def test_bad_settings_are_refused(change: dict[str, object], said: str) -> None:
     with pytest.raises(ConfigError, match=said):
-        replace(CompareConfig(), **change)
+        replace(CompareConfig(), **change)  # type: ignore[arg-type]
 
 
-def test_parties_elsewhere_and_a_private_reference_are_refused():
+def test_parties_elsewhere_and_a_private_reference_are_refused() -> None:
     remote = SecureConfig(network=Path("network.json"), certs=Path("certs"))
     with pytest.raises(ConfigError, match="--network"):
         CompareConfig(base=RunConfig(secure=remote))
@@ -85,12 +85,12 @@ def test_parties_elsewhere_and_a_private_reference_are_refused():
         list_cells(CompareConfig(reference="dp-promptfl"))
 
 
-def test_seeds_used_for_choosing_defaults_are_known():
+def test_seeds_used_for_choosing_defaults_are_known() -> None:
     assert CompareConfig().tuned_on == ()
     assert CompareConfig(first_seed=99, seeds=3).tuned_on == TUNED_ON_SEEDS[:2]
 
 
-def test_only_what_was_asked_for_can_conflict():
+def test_only_what_was_asked_for_can_conflict() -> None:
     kept = settings("secfpp", "promptfl", seeds=5)
     assert first_conflict(CompareConfig(jobs=7), kept) is None
     assert first_conflict(kept, kept) is None
@@ -101,13 +101,13 @@ def test_only_what_was_asked_for_can_conflict():
     )
 
 
-def test_workers_never_outnumber_cells():
+def test_workers_never_outnumber_cells() -> None:
     assert CompareConfig(jobs=8).jobs_for(3) == 3
     assert CompareConfig(jobs=2).jobs_for(0) == 1
     assert CompareConfig(threads=10_000).jobs_for(9) == 1
 
 
-def test_a_folder_is_made_once_and_locked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_folder_is_made_once_and_locked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = CompareFolder.create(settings("promptfl"), tmp_path / "new")
     with pytest.raises(ConfigError, match="not empty"):
         CompareFolder.create(settings("promptfl"), tmp_path / "new")
@@ -121,7 +121,7 @@ def test_a_folder_is_made_once_and_locked(tmp_path: Path, monkeypatch: pytest.Mo
         pass
 
 
-def test_a_cell_killed_before_it_had_settings_is_begun_anew(tmp_path: Path):
+def test_a_cell_killed_before_it_had_settings_is_begun_anew(tmp_path: Path) -> None:
     config = settings("zero-shot", seeds=2)
     run_cells(tmp_path / "new", config, leave_out=("seed6",))
     folder = CompareFolder(tmp_path / "new")
@@ -135,7 +135,7 @@ def test_a_cell_killed_before_it_had_settings_is_begun_anew(tmp_path: Path):
     assert not folder.is_done(second)
 
 
-def test_time_left_by_method_and_number_of_workers():
+def test_time_left_by_method_and_number_of_workers() -> None:
     cells = list_cells(settings("promptfl", "local-only", "dp-promptfl", epsilons=(1.0,)))
     forecast = Forecast(cells, {"seed5": {"promptfl": 1}})
     assert forecast.rounds_total == 2 * 3 * ROUNDS

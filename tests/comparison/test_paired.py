@@ -3,12 +3,12 @@
 import math
 
 import pytest
-from scipy import stats
+from scipy import stats  # type: ignore[import-untyped]
 
 from secfpp.comparison.paired import MOST_FLIPPED, paired_test
 
 
-def test_three_differences_by_hand():
+def test_three_differences_by_hand() -> None:
     """Mean 2, deviations -1, 0, 1: s = 1, standard error 1 / sqrt 3, t = 2 sqrt 3.
 
     With 2 degrees of freedom, P(T > t) = (1 - t / sqrt(t^2 + 2)) / 2.
@@ -22,7 +22,7 @@ def test_three_differences_by_hand():
     assert found.num_seeds == 3
 
 
-def test_sign_flips_count_ties_and_both_sides():
+def test_sign_flips_count_ties_and_both_sides() -> None:
     """Of 1, 1, -1 (sum 1): all 8 sums are odd, so that every one is at least as far as 1."""
     assert paired_test([1.0, 1.0, -1.0]).p_sign_flip == 1.0
     assert paired_test([3.0, 1.0, 1.0, 1.0]).p_sign_flip == 2 / 16
@@ -31,7 +31,7 @@ def test_sign_flips_count_ties_and_both_sides():
 
 
 @pytest.mark.parametrize("number", [2, 5, 11])
-def test_agrees_with_scipy(number):
+def test_agrees_with_scipy(number: int) -> None:
     left = [math.sin(7.0 * i) for i in range(number)]
     right = [math.cos(3.0 * i) + 0.2 for i in range(number)]
     gaps = [a - b for a, b in zip(left, right, strict=True)]
@@ -43,7 +43,7 @@ def test_agrees_with_scipy(number):
     assert found.p_sign_flip == pytest.approx(exact.pvalue)
 
 
-def test_what_cannot_be_said_is_none():
+def test_what_cannot_be_said_is_none() -> None:
     one = paired_test([0.5])
     assert (one.mean, one.standard_error, one.p_t, one.p_sign_flip) == (0.5, None, None, None)
     equal = paired_test([0.25, 0.25])

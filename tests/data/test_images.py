@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,14 +11,14 @@ from tests.data.pictures import save_noise
 
 
 @pytest.fixture
-def paths(tmp_path):
+def paths(tmp_path: Path) -> list[Path]:
     return [save_noise(tmp_path / "pictures" / f"{i}.png", seed=i) for i in range(5)]
 
 
-def test_rows_are_those_of_the_array(paths, tmp_path):
+def test_rows_are_those_of_the_array(paths: list[Path], tmp_path: Path) -> None:
     files = open_images(paths, 8, tmp_path).images
     whole = np.stack([decode(path.read_bytes(), 8) for path in paths])
-    assert (len(files), files.shape, files.dtype) == (5, (5, 8, 8, 3), np.uint8)
+    assert (len(files), files.shape, files.dtype) == (5, (5, 8, 8, 3), np.dtype(np.uint8))
     for rows in (
         slice(None),
         slice(1, 3),
@@ -27,12 +28,12 @@ def test_rows_are_those_of_the_array(paths, tmp_path):
     ):
         np.testing.assert_array_equal(files[rows], whole[rows])
     with pytest.raises(TypeError, match="slice or a row of numbers"):
-        files[0]
+        files[0]  # type: ignore[index]
     with pytest.raises(IndexError):
         files[[5]]
 
 
-def test_a_file_that_changes_or_goes_is_an_error(paths, tmp_path):
+def test_a_file_that_changes_or_goes_is_an_error(paths: list[Path], tmp_path: Path) -> None:
     files = open_images(paths, 8, tmp_path).images
     save_noise(paths[1], seed=99)
     with pytest.raises(DataError, match=r"1\.png' has changed since the data were listed"):
@@ -43,12 +44,14 @@ def test_a_file_that_changes_or_goes_is_an_error(paths, tmp_path):
     assert files[2:].shape == (3, 8, 8, 3)
 
 
-def domain_of(paths, tmp_path, size=8):
+def domain_of(paths: list[Path], tmp_path: Path, size: int = 8) -> Domain:
     images = open_images(paths, size, tmp_path).images
     return Domain(name="d", images_NHW3=images, labels_N=np.zeros(len(paths), dtype=np.int64))
 
 
-def test_checksum_follows_bytes_size_and_order_but_not_names(paths, tmp_path):
+def test_checksum_follows_bytes_size_and_order_but_not_names(
+    paths: list[Path], tmp_path: Path
+) -> None:
     first = domain_of(paths, tmp_path).checksum
     assert domain_of(paths, tmp_path).checksum == first
     others = [
@@ -63,7 +66,9 @@ def test_checksum_follows_bytes_size_and_order_but_not_names(paths, tmp_path):
     assert len({first, *others}) == 5
 
 
-def test_unreadable_files_are_found_once_and_then_known(paths, tmp_path, caplog):
+def test_unreadable_files_are_found_once_and_then_known(
+    paths: list[Path], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.set_level("INFO")
     paths[1].write_text("no image")
     paths[3].write_bytes(paths[3].read_bytes()[:-30])
@@ -84,7 +89,9 @@ def test_unreadable_files_are_found_once_and_then_known(paths, tmp_path, caplog)
 
 
 @pytest.mark.parametrize("content", ["{", "[1]", json.dumps({"7": "x"}), json.dumps({"a": "x"})])
-def test_a_damaged_list_of_unreadable_files_is_made_again(paths, tmp_path, caplog, content):
+def test_a_damaged_list_of_unreadable_files_is_made_again(
+    paths: list[Path], tmp_path: Path, caplog: pytest.LogCaptureFixture, content: str
+) -> None:
     cache = tmp_path / "cache"
     open_images(paths, 8, cache)
     (kept,) = (cache / "readable").iterdir()
@@ -94,18 +101,20 @@ def test_a_damaged_list_of_unreadable_files_is_made_again(paths, tmp_path, caplo
     assert json.loads(kept.read_text()) == {}
 
 
-def test_a_cache_that_cannot_be_written_is_only_a_warning(paths, tmp_path, caplog):
+def test_a_cache_that_cannot_be_written_is_only_a_warning(
+    paths: list[Path], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     blocked = tmp_path / "file"
     blocked.write_text("")
     assert open_images(paths, 8, blocked).kept_N.all()
     assert "cannot cache" in caplog.text
 
 
-def test_a_file_that_cannot_be_opened_is_an_error_not_a_skipped_image(tmp_path):
+def test_a_file_that_cannot_be_opened_is_an_error_not_a_skipped_image(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"cannot read .*nowhere\.png"):
         open_images([tmp_path / "nowhere.png"], 8, tmp_path)
 
 
-def test_no_rows_at_all():
+def test_no_rows_at_all() -> None:
     empty = ImageFiles(paths=(), sha256=(), image_size=4)
     assert empty[:].shape == (0, 4, 4, 3)

@@ -1,13 +1,16 @@
+from pathlib import Path
+
 import pytest
 
 from secfpp.config.tree import to_json
 from secfpp.data.load import READERS, load_domains
 from secfpp.data.readers.listing import ReadOptions
 from secfpp.errors import ConfigError, DataError
+from tests.data.parts_of_domains import files_of
 from tests.data.pictures import save, save_noise
 
 
-def test_known_names():
+def test_known_names() -> None:
     assert sorted(READERS) == [
         "caltech101",
         "cifar10",
@@ -21,18 +24,20 @@ def test_known_names():
 
 
 @pytest.mark.parametrize("source", ["food101", "food102:/tmp", "imagenet:x"])
-def test_unknown_names_are_refused_with_the_known(source):
+def test_unknown_names_are_refused_with_the_known(source: str) -> None:
     with pytest.raises(DataError, match=r"neither a folder nor NAME:PATH .*caltech101"):
         load_domains(source)
 
 
 @pytest.mark.parametrize("place", ["", "/nowhere/at/all"])
-def test_missing_folder_of_a_known_set(place):
+def test_missing_folder_of_a_known_set(place: str) -> None:
     with pytest.raises(DataError, match="nothing is downloaded"):
         load_domains(f"cifar10:{place}")
 
 
-def test_folder_called_like_a_data_set_is_a_folder(tmp_path, monkeypatch):
+def test_folder_called_like_a_data_set_is_a_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     for folder in ("food101", "a:b"):
         for name in ("cat", "dog"):
@@ -43,25 +48,27 @@ def test_folder_called_like_a_data_set_is_a_folder(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     "setting", [{"images_per_class": 0}, {"max_unreadable": -1}, {"image_size": 0}]
 )
-def test_settings_out_of_range_are_refused(tmp_path, setting):
+def test_settings_out_of_range_are_refused(tmp_path: Path, setting: dict[str, int]) -> None:
     with pytest.raises(ConfigError, match=next(iter(setting))):
-        load_domains(str(tmp_path), ReadOptions(**setting))
+        load_domains(str(tmp_path), ReadOptions(**setting))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("source", ["digits", "cifar10:.", "."])
-def test_stated_split_without_a_split_file_is_refused(source):
+def test_stated_split_without_a_split_file_is_refused(source: str) -> None:
     with pytest.raises(ConfigError, match="no split file of CoOp's"):
         load_domains(source, ReadOptions(split_sha256="0" * 64))
 
 
-def many(tmp_path, count=200):
+def many(tmp_path: Path, count: int = 200) -> Path:
     for i in range(count):
         save_noise(tmp_path / "d" / ("cat" if i % 2 else "dog") / f"{i}.png", seed=i, size=4)
     return tmp_path
 
 
 @pytest.mark.parametrize(("damaged", "stated"), [(2, None), (0, 0), (5, 5)])
-def test_a_few_unreadable_images_are_left_out_and_counted(tmp_path, caplog, damaged, stated):
+def test_a_few_unreadable_images_are_left_out_and_counted(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, damaged: int, stated: int | None
+) -> None:
     many(tmp_path)
     for i in range(damaged):
         (tmp_path / "d" / "cat" / f"{2 * i + 1}.png").write_text("no image")
@@ -71,13 +78,16 @@ def test_a_few_unreadable_images_are_left_out_and_counted(tmp_path, caplog, dama
     assert domain_set.domains[0].labels_N.tolist().count(0) == 100 - damaged
     assert (f"{damaged} of 200 images" in caplog.text) == (damaged > 0)
     record = to_json(domain_set.provenance)
+    assert isinstance(record, dict)
     assert (record["skipped"], record["images"]) == (damaged, {"d": 200 - damaged})
 
 
 @pytest.mark.parametrize(
     ("damaged", "stated", "limit"), [(3, None, "1% of them"), (3, 2, "max_unreadable=2")]
 )
-def test_more_unreadable_images_than_allowed_are_an_error(tmp_path, damaged, stated, limit):
+def test_more_unreadable_images_than_allowed_are_an_error(
+    tmp_path: Path, damaged: int, stated: int | None, limit: str
+) -> None:
     many(tmp_path)
     for i in range(damaged):
         (tmp_path / "d" / "cat" / f"{2 * i + 1}.png").write_text("no image")
@@ -85,7 +95,7 @@ def test_more_unreadable_images_than_allowed_are_an_error(tmp_path, damaged, sta
         load_domains(str(tmp_path), ReadOptions(image_size=4, max_unreadable=stated))
 
 
-def test_a_domain_without_any_readable_image_is_an_error(tmp_path):
+def test_a_domain_without_any_readable_image_is_an_error(tmp_path: Path) -> None:
     many(tmp_path, 10)
     (tmp_path / "e" / "cat").mkdir(parents=True)
     (tmp_path / "e" / "cat" / "1.png").write_text("no image")
@@ -94,18 +104,18 @@ def test_a_domain_without_any_readable_image_is_an_error(tmp_path):
 
 
 @pytest.mark.slow
-def test_limit_on_the_embedded_digits():
+def test_limit_on_the_embedded_digits() -> None:
     domain_set = load_domains("digits", ReadOptions(images_per_class=3))
     for domain in domain_set.domains:
         assert len(domain) == 30
         assert sorted(domain.labels_N.tolist()) == [c for c in range(10) for _ in range(3)]
 
 
-def test_limit_on_a_folder_does_not_depend_on_other_classes(tmp_path):
+def test_limit_on_a_folder_does_not_depend_on_other_classes(tmp_path: Path) -> None:
     many(tmp_path, 40)
     first = load_domains(str(tmp_path), ReadOptions(image_size=4, images_per_class=5)).domains[0]
     for i in range(30):
         save_noise(tmp_path / "d" / "ant" / f"{i}.png", seed=1000 + i, size=4)
     again = load_domains(str(tmp_path), ReadOptions(image_size=4, images_per_class=5)).domains[0]
     assert len(again) == 15
-    assert set(first.images_NHW3.paths) < set(again.images_NHW3.paths)
+    assert set(files_of(first).paths) < set(files_of(again).paths)

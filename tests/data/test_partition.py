@@ -4,10 +4,11 @@ import pytest
 from secfpp.config.partition import PartitionConfig
 from secfpp.data.partition import partition
 from secfpp.errors import ConfigError, DataError
+from tests.data.parts_of_domains import own_test_part
 from tests.data.toy_sets import make_set
 
 
-def test_same_generator_same_partition_and_another_seed_another():
+def test_same_generator_same_partition_and_another_seed_another() -> None:
     domain_set = make_set([400])
     config = PartitionConfig(test_images_per_domain=100)
     first, again, other = (
@@ -18,7 +19,7 @@ def test_same_generator_same_partition_and_another_seed_another():
     assert any(set(a.train_index) != set(b.train_index) for a, b in zip(first, other, strict=True))
 
 
-def test_training_images_follow_the_label_mix():
+def test_training_images_follow_the_label_mix() -> None:
     domain_set = make_set([30_000])
     config = PartitionConfig(
         clients_per_domain=2, images_per_client=3000, label_mix=1.0, test_images_per_domain=600
@@ -29,7 +30,7 @@ def test_training_images_follow_the_label_mix():
         np.testing.assert_allclose(share_C, shard.label_mix_C, atol=0.04)
 
 
-def test_test_images_are_balanced():
+def test_test_images_are_balanced() -> None:
     (shard,) = partition(
         make_set([200]),
         PartitionConfig(clients_per_domain=1, images_per_client=10, test_images_per_domain=60),
@@ -38,14 +39,14 @@ def test_test_images_are_balanced():
     assert np.bincount(make_set([200]).domains[0].labels_N[shard.test_index]).tolist() == [20] * 3
 
 
-def test_a_class_that_a_domain_lacks_has_no_share():
+def test_a_class_that_a_domain_lacks_has_no_share() -> None:
     config = PartitionConfig(clients_per_domain=2, images_per_client=20, test_images_per_domain=30)
     shards = partition(make_set([200, 200], missing={1}), config, np.random.default_rng(0))
     assert all(s.label_mix_C[0] == 0 for s in shards if s.domain == 1)
     assert all(s.label_mix_C[0] > 0 for s in shards if s.domain == 0)
 
 
-def test_too_few_images_names_the_domain_and_the_count():
+def test_too_few_images_names_the_domain_and_the_count() -> None:
     with pytest.raises(DataError, match=r"'d1' has 719 images but 720 are needed \(4 clients x 30"):
         partition(make_set([720, 719]), PartitionConfig(), np.random.default_rng(0))
 
@@ -62,22 +63,25 @@ def test_too_few_images_names_the_domain_and_the_count():
         {"label_mix": float("inf")},
     ],
 )
-def test_settings_out_of_range_are_refused(setting):
+def test_settings_out_of_range_are_refused(
+    setting: dict[str, int] | dict[str, str] | dict[str, float],
+) -> None:
     with pytest.raises(ConfigError, match=next(iter(setting))):
         PartitionConfig(**setting)
 
 
-def test_a_split_of_the_domains_own_is_kept():
+def test_a_split_of_the_domains_own_is_kept() -> None:
     domain_set = make_set([200], test_every=4)
     (domain,) = domain_set.domains
+    is_test_N = own_test_part(domain)
     config = PartitionConfig(clients_per_domain=2, images_per_client=20, test_images_per_domain=30)
     for shard in partition(domain_set, config, np.random.default_rng(0)):
-        assert domain.is_test_N[shard.test_index].all()
-        assert not domain.is_test_N[shard.train_index].any()
+        assert is_test_N[shard.test_index].all()
+        assert not is_test_N[shard.train_index].any()
         assert np.bincount(domain.labels_N[shard.test_index]).tolist() == [10] * 3
 
 
-def test_all_of_a_test_part_can_be_used():
+def test_all_of_a_test_part_can_be_used() -> None:
     domain_set = make_set([200], test_every=4)
     config = PartitionConfig(clients_per_domain=1, images_per_client=20, test_images_per_domain=50)
     (shard,) = partition(domain_set, config, np.random.default_rng(0))
@@ -91,9 +95,9 @@ def test_all_of_a_test_part_can_be_used():
         ({"test_images_per_domain": 51}, r"50 images in its test part but 51 are needed; lower"),
     ],
 )
-def test_a_part_that_is_too_small_is_named(settings, message):
+def test_a_part_that_is_too_small_is_named(settings: dict[str, int], message: str) -> None:
     config = PartitionConfig(
-        **{"images_per_client": 10, "test_images_per_domain": 50, **settings},
+        **{"images_per_client": 10, "test_images_per_domain": 50, **settings},  # type: ignore[arg-type]
     )
     with pytest.raises(DataError, match=message):
         partition(make_set([200], test_every=4), config, np.random.default_rng(0))

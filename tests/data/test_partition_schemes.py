@@ -1,15 +1,18 @@
 import hashlib
-from typing import get_args
+from collections.abc import Sequence
+from typing import Any, get_args
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mpc.ring.fixedpoint import FloatArray
 from secfpp.config.partition import PartitionConfig, Scheme
 from secfpp.config.tree import from_json, to_json
+from secfpp.data.domains import Domain, DomainSet
 from secfpp.data.load import load_domains
-from secfpp.data.partition import partition
+from secfpp.data.partition import ClientShard, partition
 from secfpp.errors import DataError
 from secfpp.seeds import Seeds
 from tests.data.toy_sets import make_set
@@ -30,11 +33,11 @@ LEGAL = (
 
 
 @pytest.fixture(scope="module")
-def digits():
+def digits() -> DomainSet:
     return load_domains("digits")
 
 
-def digest(shards):
+def digest(shards: Sequence[ClientShard]) -> str:
     total = hashlib.sha256()
     for shard in shards:
         sizes = f"{len(shard.train_index)} {len(shard.test_index)}"
@@ -45,7 +48,9 @@ def digest(shards):
 
 
 @pytest.mark.parametrize("label_mix", list(EMBEDDED_SEED_0))
-def test_default_scheme_gives_the_partition_of_the_first_release(digits, label_mix):
+def test_default_scheme_gives_the_partition_of_the_first_release(
+    digits: DomainSet, label_mix: float
+) -> None:
     config = PartitionConfig(label_mix=label_mix)
     shards = partition(digits, config, Seeds(0).numpy("partition"))
     assert digest(shards) == EMBEDDED_SEED_0[label_mix]
@@ -65,8 +70,17 @@ def test_default_scheme_gives_the_partition_of_the_first_release(digits, label_m
     seed=st.integers(0, 2**32 - 1),
 )
 def test_every_scheme_uses_each_image_once_or_says_why_not(
-    scheme, clients, images, test_images, size, num_classes, label_mix, test_every, missing, seed
-):
+    scheme: Scheme,
+    clients: int,
+    images: int,
+    test_images: int,
+    size: int,
+    num_classes: int,
+    label_mix: float,
+    test_every: int | None,
+    missing: bool,
+    seed: int,
+) -> None:
     domain_set = make_set(
         [size, size + 3], num_classes, missing={1} if missing else (), test_every=test_every
     )
@@ -87,7 +101,7 @@ def test_every_scheme_uses_each_image_once_or_says_why_not(
         check_domain(domain, [s for s in shards if s.domain == d], config)
 
 
-def check_domain(domain, shards, config):
+def check_domain(domain: Domain, shards: Sequence[ClientShard], config: PartitionConfig) -> None:
     """No image is used twice, and every client has what the settings say."""
     images = config.images_per_client
     used = np.concatenate([shards[0].test_index, *(s.train_index for s in shards)])
@@ -110,7 +124,7 @@ def check_domain(domain, shards, config):
             assert shard.label_mix_C[list(own)] == pytest.approx(1 / len(own))
 
 
-def check_classes(domain, shard, config):
+def check_classes(domain: Domain, shard: ClientShard, config: PartitionConfig) -> None:
     """A label mix is a distribution over classes of the domain; splits and schemes are kept."""
     assert shard.label_mix_C.sum() == pytest.approx(1)
     assert (shard.label_mix_C >= 0).all()
@@ -126,7 +140,7 @@ def check_classes(domain, shard, config):
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
-def test_same_seed_same_partition_and_another_seed_another(scheme):
+def test_same_seed_same_partition_and_another_seed_another(scheme: Scheme) -> None:
     config = PartitionConfig(scheme=scheme, test_images_per_domain=100)
     domain_set = make_set([600, 600], num_classes=8)
     first, again, other = (
@@ -136,13 +150,19 @@ def test_same_seed_same_partition_and_another_seed_another(scheme):
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
-def test_schemes_are_recorded_in_settings(scheme):
+def test_schemes_are_recorded_in_settings(scheme: Scheme) -> None:
     config = PartitionConfig(scheme=scheme)
     assert from_json(PartitionConfig, to_json(config)) == config
     assert from_json(PartitionConfig, {}).scheme == "domain-dirichlet"
 
 
-def partition_labels(scheme, label_mix=1.0, images=400, num_classes=10, clients=5):
+def partition_labels(
+    scheme: Scheme,
+    label_mix: float = 1.0,
+    images: int = 400,
+    num_classes: int = 10,
+    clients: int = 5,
+) -> tuple[FloatArray, FloatArray]:
     domain_set = make_set([6000], num_classes)
     config = PartitionConfig(
         scheme=scheme,
@@ -158,12 +178,12 @@ def partition_labels(scheme, label_mix=1.0, images=400, num_classes=10, clients=
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
-def test_training_images_follow_the_stated_mix(scheme):
+def test_training_images_follow_the_stated_mix(scheme: Scheme) -> None:
     share_KC, mix_KC = partition_labels(scheme)
     np.testing.assert_allclose(share_KC, mix_KC, atol=0.08)
 
 
-def test_domain_is_even_and_dirichlet_is_as_uneven_as_asked():
+def test_domain_is_even_and_dirichlet_is_as_uneven_as_asked() -> None:
     even_KC, _ = partition_labels("domain")
     np.testing.assert_allclose(even_KC, 0.1, atol=0.06)
     spread = {}
@@ -173,7 +193,7 @@ def test_domain_is_even_and_dirichlet_is_as_uneven_as_asked():
     assert spread[0.3] > 1.5 * spread[3.0] > 1.5 * 1.5 * spread[1000.0]
 
 
-def test_dirichlet_couples_the_clients_and_a_mix_of_ones_own_does_not():
+def test_dirichlet_couples_the_clients_and_a_mix_of_ones_own_does_not() -> None:
     """A class is divided as a whole, so what one client has much of, others lack."""
     _, mix_KC = partition_labels("dirichlet", 0.3, images=100)
     assert (mix_KC.argmax(axis=0) >= 0).all()
@@ -181,19 +201,19 @@ def test_dirichlet_couples_the_clients_and_a_mix_of_ones_own_does_not():
     assert top_C.mean() > 0.5
 
 
-def test_pathological_takes_classes_in_turn():
+def test_pathological_takes_classes_in_turn() -> None:
     share_KC, mix_KC = partition_labels("pathological", images=40, clients=4)
     assert sorted((mix_KC > 0).sum(axis=1)) == [2, 2, 3, 3]
     np.testing.assert_allclose(share_KC, mix_KC, atol=1 / 40)
 
 
-def test_one_class_each_is_legal_when_pathological():
+def test_one_class_each_is_legal_when_pathological() -> None:
     share_KC, _ = partition_labels("pathological", images=40, clients=10)
     np.testing.assert_array_equal(np.sort(share_KC.argmax(axis=1)), np.arange(10))
     assert (share_KC.max(axis=1) == 1).all()
 
 
-def fail(scheme, match, num_classes=3, size=300, **changes):
+def fail(scheme: Scheme, match: str, num_classes: int = 3, size: int = 300, **changes: Any) -> None:
     settings = {"images_per_client": 20, "test_images_per_domain": 30, **changes}
     with pytest.raises(DataError, match=match):
         partition(
@@ -203,14 +223,14 @@ def fail(scheme, match, num_classes=3, size=300, **changes):
         )
 
 
-def test_a_client_of_one_class_is_named_with_the_remedy():
+def test_a_client_of_one_class_is_named_with_the_remedy() -> None:
     message = r"client \d of domain 'd0' has only images of class 'class\d'.*raise partition\."
     fail("domain-dirichlet", message, label_mix=1e-3)
     unlikely = r"client \d of domain 'd0' has only .*raise partition\.images_per_client"
     fail("domain", unlikely, clients_per_domain=100, images_per_client=2, test_images_per_domain=9)
 
 
-def test_a_domain_of_one_class_is_named():
+def test_a_domain_of_one_class_is_named() -> None:
     domain_set = make_set([300, 300], num_classes=2, missing={1})
     config = PartitionConfig(images_per_client=20, test_images_per_domain=30)
     message = "client 4 of domain 'd1' .*'class1', for .*no other class; add some, or remove"
@@ -223,7 +243,7 @@ def test_a_domain_of_one_class_is_named():
             )
 
 
-def test_empty_clients_and_too_few_images_are_named():
+def test_empty_clients_and_too_few_images_are_named() -> None:
     few = r"none of 100 Dirichlet .* client \d got 0 images of 0 classes\); raise partition\."
     fail("dirichlet", few, label_mix=1e-3, clients_per_domain=8)
     one = r"none of 100 Dirichlet .* client \d got \d+ images of 1 classes\); raise partition\."

@@ -1,11 +1,18 @@
 """Domain sets of grey images, for partitions."""
 
+from collections.abc import Collection, Sequence
+
 import numpy as np
 
 from secfpp.data.domains import Domain, DomainSet
 
 
-def make_set(sizes, num_classes=3, missing=(), test_every=None):
+def make_set(
+    sizes: Sequence[int],
+    num_classes: int = 3,
+    missing: Collection[int] = (),
+    test_every: int | None = None,
+) -> DomainSet:
     """Make domains of the given sizes; classes in turn, those in `missing` without class 0.
 
     With `test_every`, each image of that number is one of the domain's own test part.

@@ -86,7 +86,7 @@ def test_file_that_is_not_json(tmp_path: Path) -> None:
 def test_settings_of_the_last_release_can_be_read() -> None:
     """A run that was begun with it goes on."""
     for former, present in FORMER_COMPARISONS.items():
-        config = from_json(RunConfig, {"clustering": {"comparisons": former}})
+        config = from_json(RunConfig, {"clustering": {"comparisons": str(former)}})
         assert config.clustering.comparisons == present
 
 
@@ -114,7 +114,7 @@ def leaves(value: JsonValue, place: str = "") -> Iterator[tuple[str, JsonValue]]
 
 
 def test_older_files_have_clipping_norms_under_privacy() -> None:
-    older = {"privacy": {"epsilon": 2.0, "clip_norm": 0.5, "clip_norm_local": 0.07}}
+    older: JsonValue = {"privacy": {"epsilon": 2.0, "clip_norm": 0.5, "clip_norm_local": 0.07}}
     config = from_json(RunConfig, older)
     assert config.privacy == PrivacyConfig(epsilon=2.0)
     assert config.settings_of(dp_promptfl.METHOD).own.clip_norm == 0.5

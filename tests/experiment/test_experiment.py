@@ -1,6 +1,7 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -63,11 +64,11 @@ def run(settings: RunConfig, observer: Silence | None = None) -> Path:
     return summary.folder
 
 
-def lines(folder: Path, name: str) -> list[dict[str, object]]:
+def lines(folder: Path, name: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (folder / name).read_text().splitlines()]
 
 
-def without_seconds(folder: Path) -> list[dict[str, object]]:
+def without_seconds(folder: Path) -> list[dict[str, Any]]:
     found = lines(folder, "metrics.jsonl")
     return [{k: v for k, v in line.items() if not k.startswith("seconds")} for line in found]
 

@@ -44,18 +44,18 @@ def drawn(*, terminal: bool) -> str:
     return stream.getvalue()
 
 
-def test_terminal_sees_method_accuracies_and_rounds():
+def test_terminal_sees_method_accuracies_and_rounds() -> None:
     seen = drawn(terminal=True)
     assert "secfpp, seed 3" in seen
     assert "own mix 72.6 uniform 65.5" in seen
     assert "2/2" in seen
 
 
-def test_pipe_sees_nothing():
+def test_pipe_sees_nothing() -> None:
     assert drawn(terminal=False) == ""
 
 
-def test_bar_is_taken_down_when_the_run_fails():
+def test_bar_is_taken_down_when_the_run_fails() -> None:
     stream = io.StringIO()
     console = Console(file=stream, force_terminal=True, width=120)
     with pytest.raises(KeyboardInterrupt), TerminalProgress(console):
@@ -64,7 +64,7 @@ def test_bar_is_taken_down_when_the_run_fails():
 
 
 @pytest.mark.parametrize("terminal", [True, False])
-def test_steps_and_spinner(terminal):
+def test_steps_and_spinner(terminal: bool) -> None:
     stream = io.StringIO()
     console = Console(file=stream, force_terminal=terminal, width=120)
     with StepProgress("drawing images", console) as progress:

@@ -52,14 +52,14 @@ def npy(random: Random) -> bytes:
 
 def safetensors(random: Random) -> bytes:
     """Return a file of safetensors, usual or with another header."""
-    whole = save({"x": np.arange(6.0).reshape(2, 3), "y": np.eye(2, dtype=np.float32)})
+    whole: bytes = save({"x": np.arange(6.0).reshape(2, 3), "y": np.eye(2, dtype=np.float32)})
     if random.random() < 0.2:
         return whole
     described: JsonValue = {
         "x": {
             "dtype": random.choice(["F64", "F64", "F16", "BF16", "F8_E4M3", "I64", "BOOL", "C64"]),
-            "shape": random.choice([[2, 3], [6], [0, 3], [2**40, 2**40], [1, 6]]),
-            "data_offsets": random.choice([[0, 48], [0, 8], [8, 0], [0, 2**62], [-1, 48]]),
+            "shape": [*random.choice([[2, 3], [6], [0, 3], [2**40, 2**40], [1, 6]])],
+            "data_offsets": [*random.choice([[0, 48], [0, 8], [8, 0], [0, 2**62], [-1, 48]])],
         },
         "__metadata__": {"format": "np"},
     }

@@ -17,12 +17,13 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa, x25519
 
 from mpc.net.certificates import Authority
 from mpc.net.credential_folder import write_certificates
+from secfpp.json_file import JsonValue
 from tests.fuzz.command import Case
 from tests.fuzz.damage import damaged
 from tests.fuzz.json_values import mutated
 from tests.fuzz.odd_files import foreign, lasting_folder, put
 
-NETWORK = {
+NETWORK: dict[str, JsonValue] = {
     "session": "secfpp",
     "parties": ["127.0.0.1:7000", "127.0.0.1:7001"],
     "dealer": "[::1]:7002",
@@ -45,7 +46,16 @@ def networks(random: Random, folder: Path) -> Case:
     else:
         file.write_bytes(content)
     verb = random.choice([("dealer",), ("party", "--rank", random.choice(["0", "1", "-1", "9"]))])
-    words = (*verb, "--network", file, "--certs", certs, "--wait-s", "0.1", *SHORT)
+    words: tuple[str | Path, ...] = (
+        *verb,
+        "--network",
+        file,
+        "--certs",
+        certs,
+        "--wait-s",
+        "0.1",
+        *SHORT,
+    )
     return Case(words=words, blamed=(str(file), str(certs), "network file"), kept=(file,))
 
 

@@ -10,6 +10,17 @@ from random import Random
 from secfpp.json_file import JsonValue
 
 NESTED = "[" * 900 + "]" * 900
+_HOLDERS: tuple[JsonValue, ...] = (
+    [],
+    {},
+    [[]],
+    [None],
+    [{}],
+    {"": None},
+    [1, 2],
+    ["a", "b"],
+    {"a": {"a": []}},
+)
 HOSTILE: tuple[JsonValue, ...] = (
     *(None, True, False, 0, 1, -1, 2, 3.5, -0.0, 1e308, 5e-324, 10**30, 10**400, 2**63, -(2**63)),
     *(
@@ -26,7 +37,7 @@ HOSTILE: tuple[JsonValue, ...] = (
         "\x1b",
     ),
     *("größe", "\U0001f600", "x" * 5000, "/dev/null", "../..", "~nobody", "secfpp", "<b>&'\""),
-    *([], {}, [[]], [None], [{}], {"": None}, [1, 2], ["a", "b"], {"a": {"a": []}}),
+    *_HOLDERS,
 )
 NO_JSON = ("NaN", "-Infinity", "01", "+1", "9" * 5000, "1e999", "'x'", "undefined", '"\\ud83d"')
 

@@ -36,7 +36,8 @@ def _report(random: Random, folder: Path, good: Path) -> Case:
         name = random.choice(sorted({path.name for path in files}))
         _spoil(random, random.choice([path for path in files if path.name == name]))
     out = random.choice([folder / "out"] * 9 + [random.choice(files) / "out"])
-    words = ("report", named, "--out", out, *(["--json"] if random.random() < 0.3 else []))
+    words: tuple[str | Path, ...] = ("report", named, "--out", out)
+    words += ("--json",) if random.random() < 0.3 else ()
     return Case(words=words, blamed=(str(folder),), kept=(named,))
 
 

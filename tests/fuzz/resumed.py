@@ -20,12 +20,13 @@ from secfpp.config.partition import PartitionConfig
 from secfpp.config.training import TrainingConfig
 from secfpp.experiment.config import RunConfig
 from secfpp.experiment.experiment import run_experiment
+from secfpp.methods.registry import MethodName
 from tests.fuzz.command import Case
 from tests.fuzz.damage import cut, damaged
 from tests.fuzz.json_values import mutated
 from tests.fuzz.odd_files import foreign, lasting_folder, put
 
-METHODS = ("zero-shot", "local-only")
+METHODS: tuple[MethodName, ...] = ("zero-shot", "local-only")
 
 
 def runs_gone_on_with(random: Random, folder: Path) -> Case:
@@ -113,7 +114,7 @@ def _other_tensors(random: Random, file: Path) -> bytes:
     del tensors[name]
     if random.random() < 0.8:
         tensors[name] = random.choice(others)
-    return save(tensors)
+    return bytes(save(tensors))
 
 
 def _settings() -> RunConfig:

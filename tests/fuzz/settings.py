@@ -26,8 +26,8 @@ def settings(random: Random, folder: Path) -> Case:
     else:
         file.write_bytes(content)
     # A comparison is refused with computing parties elsewhere, a run without data: both at once.
-    elsewhere = ["--network", absent, "--certs", absent] if verb == "compare" else []
-    words = (verb, "--config", file, "--data", absent, *elsewhere)
+    words: tuple[str | Path, ...] = (verb, "--config", file, "--data", absent)
+    words += ("--network", absent, "--certs", absent) if verb == "compare" else ()
     return Case(words=words, blamed=(str(file), str(absent), *SETTINGS), kept=(file,))
 
 

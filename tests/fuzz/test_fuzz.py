@@ -68,8 +68,8 @@ def test_no_input_ends_in_an_internal_error(
 def _numbers(family: str) -> Iterator[int]:
     """Yield the one case that is asked for, or as many as there is time for."""
     if ALONE:
-        alone, _, number = ALONE.partition(":")
-        yield from [int(number)] if alone == family else []
+        alone, _, only = ALONE.partition(":")
+        yield from [int(only)] if alone == family else []
         return
     yield from range(LEAST)
     end = time.process_time() + SECONDS / len(FAMILIES)

@@ -32,7 +32,7 @@ STDOUT: Final = (
     "<>/dev/null >&0",
 )
 STDERR: Final = ("", "", "2>&-", "2>/dev/full", "2>&1", "2>/dev/null")
-LOCALES: Final = (
+LOCALES: Final[tuple[dict[str, str], ...]] = (
     {},
     {"LC_ALL": "C"},
     {"LC_ALL": "POSIX", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"},

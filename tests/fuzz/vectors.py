@@ -52,7 +52,7 @@ def _content(random: Random) -> tuple[str, bytes]:
 
 def _flags(random: Random, folder: Path) -> list[str | Path]:
     flags: list[str | Path] = ["--k", random.choice(["1", "1", "2", "none"])]
-    for chance, words in (
+    usual: tuple[tuple[float, list[str | Path]], ...] = (
         (0.3, ["--tensor", random.choice(["x", "y", "", "\udcff", "__metadata__"])]),
         (0.2, ["--headings", random.choice(["yes", "no"])]),
         (0.3, ["--json"]),
@@ -61,7 +61,8 @@ def _flags(random: Random, folder: Path) -> list[str | Path]:
         (0.05, ["--norm-bound", random.choice(["0", "-1", "nan", "inf", "1e300", "1e-300"])]),
         (0.05, ["--init-rows", random.choice(["-1", "9", "99999999999999999999"])]),
         (0.05, ["--k", random.choice(["0", "-1", "9", "99999999999999999999"])]),
-    ):
+    )
+    for chance, words in usual:
         if random.random() < chance:
             flags += words
     return flags
@@ -74,4 +75,4 @@ def _npy() -> bytes:
 
 
 def _tensors() -> bytes:
-    return save({"x": MATRIX})
+    return bytes(save({"x": MATRIX}))

@@ -1,6 +1,8 @@
 """What the tests of the literature's methods share: a toy federation of a method, resumed runs."""
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
 import pytest
@@ -14,11 +16,13 @@ from secfpp.errors import RunInterruptedError
 from secfpp.experiment.config import RunConfig
 from secfpp.experiment.experiment import run_experiment
 from secfpp.federation.round import Federation
-from secfpp.methods.interface import AnyMethod, MethodContext
+from secfpp.methods.interface import AnyMethod, Method, MethodContext
 from secfpp.methods.registry import MethodName
 from secfpp.seeds import Seeds
 from tests.experiment.test_experiment import StopAfter, plain_opener, without_seconds
 from tests.federation.toy import SCALE, TOY_PARTITION, T, ToyTower, toy_cohort, toy_workload
+
+OwnT = TypeVar("OwnT")
 
 
 def toy_config() -> RunConfig:
@@ -27,6 +31,12 @@ def toy_config() -> RunConfig:
         training=TrainingConfig(rounds=4, local_steps=6, shared_steps=4, num_context=T),
         clustering=ClusteringConfig(k=3),
     )
+
+
+def with_own(method: Method[OwnT], own: OwnT, config: RunConfig | None = None) -> RunConfig:
+    """Replace a method's own settings in those of a run, or of a toy run."""
+    branch: dict[str, Any] = {method.branch: own}
+    return replace(toy_config() if config is None else config, **branch)
 
 
 def federation(method: AnyMethod, config: RunConfig, seed: int = 0) -> Federation:

@@ -19,7 +19,7 @@ from secfpp.methods.cfl import (
 )
 from secfpp.methods.interface import Contribution
 from tests.federation.toy import T, W, toy_cohort
-from tests.methods.personal import federation, resumed_equals_uninterrupted, toy_config
+from tests.methods.personal import federation, resumed_equals_uninterrupted, with_own
 from tests.methods.test_registry import contribution
 
 RULE = SplitClusters(stationary=0.3, moving=0.5, reach=1.0)
@@ -113,7 +113,7 @@ def rounds(fed: Federation, count: int) -> list[RoundResult]:
 
 
 def test_it_splits_along_toy_domains() -> None:
-    config = replace(toy_config(), cfl=CflSettings(cfl_lr=0.05, cfl_loss="aligned"))
+    config = with_own(METHOD, CflSettings(cfl_lr=0.05, cfl_loss="aligned"))
     results = rounds(federation(METHOD, config), 8)
     assert [result.exchanged.k for result in results] == sorted(r.exchanged.k or 0 for r in results)
     first, last = results[0], results[-1]
@@ -125,7 +125,7 @@ def test_it_splits_along_toy_domains() -> None:
 
 
 def test_it_leaves_clients_with_the_same_images_together() -> None:
-    config = replace(toy_config(), cfl=CflSettings(cfl_lr=0.05, cfl_loss="aligned"))
+    config = with_own(METHOD, CflSettings(cfl_lr=0.05, cfl_loss="aligned"))
     fed = federation(METHOD, config)
     same = fed.cohort.train.rows(torch.zeros(9, dtype=torch.int64))
     results = rounds(replace(fed, cohort=replace(fed.cohort, train=same)), 8)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812
-from scipy import stats
+from scipy import stats  # type: ignore[import-untyped]
 
 from secfpp.config.privacy import PrivacyConfig
 from secfpp.config.training import TrainingConfig
@@ -219,7 +219,7 @@ def test_statement_counts_every_step_and_both_parts() -> None:
     config = RunConfig(training=training, privacy=PrivacyConfig(epsilon=2.0))
     said = dp_fpl.statement(config.settings_of(dp_fpl.METHOD))
     assert said.compositions == 20
-    assert said.sample_rate == config.dpfpl.dpfpl_sample_rate
+    assert said.sample_rate == config.settings_of(dp_fpl.METHOD).own.dpfpl_sample_rate
     assert 1.99 < said.epsilon_pld <= 2.0 < said.epsilon_rdp
     assert said.epsilon_paper == pytest.approx(np.sqrt(20 * np.log(1e5)) / said.noise_multiplier)
     for needed in ("record:", "added or removed", "in secret", "p_L", "by its paper's formula"):

@@ -123,9 +123,8 @@ def test_no_gradient_flows_through_the_plan() -> None:
 @pytest.mark.parametrize("loss", ["plain", "balanced", "aligned"])
 def test_with_equal_regions_and_prompts_the_loss_is_that_of_one_prompt(loss: LossName) -> None:
     training = replace(CONFIG.training, local_steps=1, shared_steps=0)
-    federated = federation(
-        replace(CONFIG, training=training, fedotp=FedOtpSettings(fedotp_mass=1.0, fedotp_loss=loss))
-    )
+    own = FedOtpSettings(fedotp_mass=1.0, fedotp_loss=loss)
+    federated = federation(personal.with_own(METHOD, own, replace(CONFIG, training=training)))
     features_NBE = federated.cohort.train.features_NBE
     train = replace(
         federated.cohort.train, patches_NBRE=features_NBE[:, :, None].expand(-1, -1, R, -1)
@@ -275,4 +274,4 @@ def test_a_resumed_run_equals_an_uninterrupted_one(tmp_path: Path) -> None:
 )
 def test_settings_out_of_range_are_refused(name: str, value: float) -> None:
     with pytest.raises(ConfigError, match=f"fedotp_{name}"):
-        FedOtpSettings(**{f"fedotp_{name}": value})
+        replace(FedOtpSettings(), **{f"fedotp_{name}": value})  # type: ignore[arg-type]

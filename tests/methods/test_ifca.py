@@ -20,10 +20,10 @@ from secfpp.methods.ifca import (
 )
 from secfpp.methods.interface import Contribution
 from tests.federation.toy import T, W, toy_cohort
-from tests.methods.personal import federation, resumed_equals_uninterrupted, toy_config
+from tests.methods.personal import federation, resumed_equals_uninterrupted, with_own
 from tests.methods.test_registry import contribution
 
-SPREAD = replace(toy_config(), ifca=IfcaSettings(ifca_start=1.0, ifca_lr=0.05, ifca_loss="aligned"))
+SPREAD = with_own(METHOD, IfcaSettings(ifca_start=1.0, ifca_lr=0.05, ifca_loss="aligned"))
 
 
 def brought(update: list[list[float]], choice: list[int], held: list[list[float]]) -> Contribution:
@@ -63,7 +63,7 @@ def test_choice_is_the_lowest_loss_on_own_images() -> None:
             for prompt in state.extra[HELD][i]
         ]
         assert chosen[i].item() == int(np.argmin(losses))
-    assert len(chosen.unique()) > 1
+    assert len(torch.unique(chosen)) > 1
 
 
 def rounds(count: int, seed: int = 0) -> list[RoundResult]:

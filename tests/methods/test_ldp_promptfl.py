@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from scipy import stats
+from scipy import stats  # type: ignore[import-untyped]
 
 from secfpp.config.privacy import PrivacyConfig
 from secfpp.config.training import TrainingConfig

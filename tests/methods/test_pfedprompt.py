@@ -1,5 +1,4 @@
 import math
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,15 +9,15 @@ import torch.nn.functional as F  # noqa: N812
 from secfpp.errors import ConfigError
 from secfpp.federation.round import RoundResult, batch_of, begin, run_round
 from secfpp.learning.losses import Shards
-from secfpp.methods.interface import Method
+from secfpp.methods.interface import AnyMethod
 from secfpp.methods.pfedprompt import METHOD, PFedPromptSettings, attend
 from secfpp.methods.promptfl import METHOD as PROMPTFL
 from tests.federation.toy import C, E, T, W, ragged_shards
-from tests.methods.personal import federation, resumed_equals_uninterrupted, toy_config
+from tests.methods.personal import federation, resumed_equals_uninterrupted, with_own
 
 
-def run(method: Method, alpha: float, rounds: int = 3) -> RoundResult:
-    config = replace(toy_config(), pfedprompt=PFedPromptSettings(pfedprompt_alpha=alpha))
+def run(method: AnyMethod, alpha: float, rounds: int = 3) -> RoundResult:
+    config = with_own(METHOD, PFedPromptSettings(pfedprompt_alpha=alpha))
     fed = federation(method, config)
     state = begin(fed, torch.zeros(T, W))
     for _ in range(rounds):
@@ -63,14 +62,15 @@ def test_attention_changes_what_is_said_and_not_what_is_learned() -> None:
 
 
 def test_logits_are_clips_plus_alpha_times_attention() -> None:
-    config = replace(toy_config(), pfedprompt=PFedPromptSettings(pfedprompt_alpha=2.0))
+    config = with_own(METHOD, PFedPromptSettings(pfedprompt_alpha=2.0))
     fed = federation(METHOD, config)
     state = begin(fed, 0.1 * torch.ones(T, W))
     batch = batch_of(fed, np.arange(9), 0)
     images = fed.cohort.test_of(fed.cohort.domain_N)
     text_CE = fed.tower(state.initial_TW[None])[0]
     clip = fed.logit_scale * images.features_NBE @ text_CE.T
-    attention = attend(images.features_NBE, batch.shards, C, config.pfedprompt.pfedprompt_beta)
+    beta = config.settings_of(METHOD).own.pfedprompt_beta
+    attention = attend(images.features_NBE, batch.shards, C, beta)
     torch.testing.assert_close(fed.trainer.logits(batch, state, images), clip + 2 * attention)
 
 

@@ -3,6 +3,7 @@
 import functools
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing
+from typing import Any
 
 import numpy as np
 import pytest
@@ -69,7 +70,7 @@ class Parties:
                 link.send_ring(SHARE, share)
         shares = []
         for link in self.links:
-            reply = link.recv_json(CONTROL)
+            reply: dict[str, Any] = link.recv_json(CONTROL)
             shares.append(link.recv_ring(OPENED, reply["shape"]))
             if link is self.links[0]:
                 self.rounds, self.bytes_sent = reply["rounds"], reply["bytes_sent"]

@@ -4,6 +4,9 @@ import contextlib
 import socket
 from collections.abc import Callable, Sequence
 
+import torch
+
+from mpc.engine.correlations import Share
 from mpc.errors import PeerClosedError
 from mpc.net.frames import REQUEST, RoundClock
 from mpc.preprocessing.provider import DealerProvider
@@ -70,9 +73,10 @@ class Deal:
             self.dealer.serve()
 
 
-def shares(tuple_: Sequence[object]) -> tuple[Int64Array, ...]:
+def shares(tuple_: Sequence[torch.Tensor | Share]) -> tuple[Int64Array, ...]:
     """Return a party's parts, which are tensors or have one as their share."""
-    return tuple(getattr(part, "share", part).numpy().copy() for part in tuple_)
+    tensors = (part if isinstance(part, torch.Tensor) else part.share for part in tuple_)
+    return tuple(tensor.numpy().copy() for tensor in tensors)
 
 
 def dealt(num_parties: int, requests: Sequence[TupleRequest], use: Use) -> Parts:

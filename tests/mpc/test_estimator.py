@@ -7,6 +7,7 @@ import subprocess
 import sys
 import warnings
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -34,8 +35,10 @@ from mpc.estimator import WithheldError
 from mpc.jobs.bounds import public_bound
 from mpc.jobs.job import RevealPolicy
 from mpc.jobs.result import TOO_SMALL
+from mpc.ring.fixedpoint import FloatArray, Int64Array
 
 Session = PlainSession | SecureSession
+Owners = Sequence[int] | None
 POINTS, TRUTH = make_blobs(n_samples=24, centers=3, n_features=4, cluster_std=0.3, random_state=0)
 
 
@@ -44,10 +47,12 @@ class Recorder(PlainSession):
 
     def __init__(self) -> None:
         self.jobs: list[ClusterJob] = []
-        self.owners: list[Sequence[int] | None] = []
+        self.owners: list[Owners] = []
         self.closed = False
 
-    def cluster(self, job, points_ND, payload_NM, owners=None) -> ClusterResult:  # type: ignore[no-untyped-def]
+    def cluster(
+        self, job: ClusterJob, points_ND: FloatArray, payload_NM: FloatArray, owners: Owners = None
+    ) -> ClusterResult:
         self.jobs.append(job)
         self.owners.append(owners)
         return super().cluster(job, points_ND, payload_NM, owners)
@@ -56,8 +61,11 @@ class Recorder(PlainSession):
         self.closed = True
 
 
-def fitted(session: Session, reveal: str = "assignments", **given: object) -> SecureKMeans:
-    return SecureKMeans(3, reveal=reveal, session=session, owners=4, **given).fit(POINTS)
+def fitted(
+    session: Session, reveal: RevealPolicy = "assignments", random_state: int | None = None
+) -> SecureKMeans:
+    model = partial(SecureKMeans, 3, reveal=reveal, session=session, owners=4)
+    return model(random_state=random_state).fit(POINTS)
 
 
 def rows_of(sizes: Sequence[int]) -> np.ndarray:
@@ -66,7 +74,9 @@ def rows_of(sizes: Sequence[int]) -> np.ndarray:
     return np.repeat(places, sizes, axis=0) + 0.01 * np.arange(sum(sizes))[:, None]
 
 
-@parametrize_with_checks([SecureKMeans(3, reveal="assignments", session=PlainSession(), owners=4)])
+@parametrize_with_checks(  # type: ignore[untyped-decorator]
+    [SecureKMeans(3, reveal="assignments", session=PlainSession(), owners=4)]
+)
 def test_contract_on_the_twin(estimator: SecureKMeans, check: Callable[[object], None]) -> None:
     check(estimator)
 
@@ -100,7 +110,7 @@ def test_agrees_with_scikit_learn_from_the_same_start(session: Session) -> None:
 
 
 @pytest.mark.parametrize("reveal", ["assignments", "distances"])
-def test_open_labels_are_the_groups(session: Session, reveal: str) -> None:
+def test_open_labels_are_the_groups(session: Session, reveal: RevealPolicy) -> None:
     model = fitted(session, reveal)
     assert np.array_equal(model.labels_[:, None] == model.labels_, TRUTH[:, None] == TRUTH[None, :])
     assert np.array_equal(model.predict(POINTS), model.labels_)
@@ -218,7 +228,7 @@ def test_a_given_session_is_not_closed() -> None:
     ],
     ids=["two", "more than rows", "named", "named by an array"],
 )
-def test_rows_are_dealt_to_owners(owners: object, dealt: list[int]) -> None:
+def test_rows_are_dealt_to_owners(owners: int | list[int] | Int64Array, dealt: list[int]) -> None:
     session = Recorder()
     SecureKMeans(2, session=session, owners=owners).fit(rows_of([3, 3]))
     assert session.owners == [tuple(dealt)]
@@ -293,11 +303,10 @@ def test_the_number_of_clusters_can_be_chosen(session: Session, reveal: RevealPo
 def test_restarts_are_reproducible_and_keep_the_best(session: Session) -> None:
     rng = np.random.default_rng(3)
     points = rng.normal(size=(60, 2)) + 4 * rng.normal(size=(6, 2))[np.arange(60) % 6]
-    settings = {"reveal": "assignments", "session": session, "init": "k-means++"}
-    one, many = (
-        SecureKMeans(6, n_init=n_init, random_state=5, **settings).fit(points) for n_init in (1, 8)
+    model = partial(
+        SecureKMeans, 6, reveal="assignments", session=session, init="k-means++", random_state=5
     )
-    again = SecureKMeans(6, n_init=8, random_state=5, **settings).fit(points)
+    one, many, again = (model(n_init=n_init).fit(points) for n_init in (1, 8, 8))
     assert np.array_equal(many.labels_, again.labels_)
     assert many.inertia_ <= one.inertia_ * (1 + 1e-6)
     best = KMeans(6, n_init=20, random_state=0).fit(points).inertia_
@@ -319,7 +328,7 @@ def test_rows_over_the_given_bound_are_refused() -> None:
     ):
         SecureKMeans(3, session=session, norm_bound=0.5).fit(POINTS)
     assert session.jobs == []
-    assert fitted(session, norm_bound=100.0).norm_bound_ == 100.0
+    assert SecureKMeans(3, session=session, norm_bound=100.0).fit(POINTS).norm_bound_ == 100.0
 
 
 BAD: list[tuple[dict[str, object], str]] = [

@@ -2,6 +2,7 @@
 
 import os
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -11,14 +12,14 @@ from mpc.whole_file import read_whole
 from tests.patience import SOON_S
 
 
-def test_files_and_links_to_them(tmp_path):
+def test_files_and_links_to_them(tmp_path: Path) -> None:
     (tmp_path / "x").write_bytes(b"content")
     (tmp_path / "link").symlink_to("x")
     assert read_whole(tmp_path / "link", pipes=False) == read_whole(tmp_path / "x") == b"content"
 
 
 @pytest.mark.timeout(SOON_S)
-def test_pipes_are_read_where_they_may_be(tmp_path):
+def test_pipes_are_read_where_they_may_be(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(OSError, match="is a pipe or a device"):
         read_whole(tmp_path / "pipe", pipes=False)
@@ -30,7 +31,7 @@ def test_pipes_are_read_where_they_may_be(tmp_path):
 
 @pytest.mark.timeout(SOON_S)
 @pytest.mark.parametrize("device", ["/dev/zero", "/dev/full", "/dev/null"])
-def test_devices_are_not_read(tmp_path, device):
+def test_devices_are_not_read(tmp_path: Path, device: str) -> None:
     (tmp_path / "network.json").symlink_to(device)
     with pytest.raises(OSError, match="is a pipe or a device; a file is needed"):
         read_whole(tmp_path / "network.json")
@@ -38,6 +39,6 @@ def test_devices_are_not_read(tmp_path, device):
         read_addresses(tmp_path / "network.json")
 
 
-def test_a_folder_is_none(tmp_path):
+def test_a_folder_is_none(tmp_path: Path) -> None:
     with pytest.raises(IsADirectoryError):
         read_whole(tmp_path)

@@ -133,7 +133,7 @@ def test_data_owners_send_shares_and_get_their_means(
         started = []
         for name, row_D in zip(owners, ROWS_ND, strict=True):
             place = hand_out(running, name, JOB, tmp_path / name.replace(":", "-"))
-            words = [alone.python, "-I", program, place, name, *map(str, row_D)]
+            words: list[str | Path] = [alone.python, "-I", program, place, name, *map(str, row_D)]
             process = subprocess.Popen(words, stdout=subprocess.PIPE, text=True, cwd=place)
             started.append(stack.enter_context(process))
             stack.callback(process.kill)

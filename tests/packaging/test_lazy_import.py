@@ -50,5 +50,5 @@ def test_names_are_imported_by_a_star() -> None:
 
 def test_other_names_are_not_there() -> None:
     with pytest.raises(AttributeError, match="'mpc' has no attribute 'SecureKMeanss'"):
-        mpc.SecureKMeanss  # type: ignore[attr-defined]  # noqa: B018
+        mpc.SecureKMeanss  # noqa: B018
     assert not hasattr(mpc, "__path_of_nothing__")

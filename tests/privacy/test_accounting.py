@@ -3,8 +3,8 @@ import math
 import pytest
 from dp_accounting import GaussianDpEvent, SelfComposedDpEvent
 from dp_accounting.pld import PLDAccountant
-from scipy.optimize import brentq
-from scipy.stats import norm
+from scipy.optimize import brentq  # type: ignore[import-untyped]
+from scipy.stats import norm  # type: ignore[import-untyped]
 
 from secfpp.config.privacy import PrivacyConfig
 from secfpp.errors import ConfigError

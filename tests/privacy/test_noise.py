@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from scipy import stats
+from scipy import stats  # type: ignore[import-untyped]
 
 from secfpp.errors import ConfigError
 from secfpp.privacy.noise import clip_rows, gaussian_noise, poisson_sample

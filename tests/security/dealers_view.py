@@ -59,7 +59,7 @@ class Place(NamedTuple):
     """A mask of an opening, by its place among those of a step, negative from the end."""
 
     step: str
-    index: int
+    at: int
 
 
 PAYLOAD = Place("norms", 1)
@@ -80,7 +80,7 @@ class DealersView:
 
     def mask(self, place: Place) -> Int64Array:
         """Return each party's share of a mask, (P, ...)."""
-        return self._of_kind(place.step, "mask")[place.index].masks_P
+        return self._of_kind(place.step, "mask")[place.at].masks_P
 
     def product(self, step: str, *places: Place) -> Int64Array:
         """Return each party's share of the last product of two masks in a step, (P, ...)."""
@@ -107,7 +107,7 @@ class DealersView:
 
     def _ref(self, place: Place) -> MaskRef:
         """Return how requests refer to a mask: by its number among all that the dealer keeps."""
-        wanted, number = self._of_kind(place.step, "mask")[place.index], 0
+        wanted, number = self._of_kind(place.step, "mask")[place.at], 0
         for each in self.steps[place.step]:
             if each is wanted:
                 break

@@ -69,7 +69,7 @@ def places_on_a_line(view: DealersView, rank: int, got_PNN: Int64Array) -> Int64
         )
         if system.has_solution:
             twice = system.value(np.eye(3 * points + 2, dtype=np.int64)[-2])
-            return signed_N + twice.signed_R[0] // 2
+            return np.asarray(signed_N + twice.signed_R[0] // 2)
     return None
 
 
@@ -78,7 +78,7 @@ def gaps_of(dist_NN: Int64Array) -> Int64Array:
     lengths_NN = np.rint(np.sqrt(dist_NN.astype(np.float64))).astype(np.int64)
     far = int(np.argmax(lengths_NN[0]))
     ahead_N = lengths_NN[0] + lengths_NN[far] == lengths_NN[0, far]
-    return np.where(ahead_N, lengths_NN[0], -lengths_NN[0])
+    return np.asarray(np.where(ahead_N, lengths_NN[0], -lengths_NN[0]))
 
 
 def distance_forms(

@@ -14,6 +14,7 @@ import pytest
 from mpc import ClusterJob, SecureSession
 from mpc.ring.fixedpoint import POINT_BITS
 from mpc.session.local_group import ProcessGroup
+from tests.mpc.opened_labels import labels_of
 from tests.security import owner_attacks, server_attacks
 from tests.security.attackers.curious_dealer import FOLDER
 from tests.security.pool import Listening, Pool
@@ -99,9 +100,11 @@ def test_what_is_added_hides_all_but_their_own_mean(num_parties: int, pool: Pool
     seen = pool(num_parties, False)
     seen.run(job, points, payload)
     view = seen.view()
-    own, other = owner_attacks.sums_of_clusters(
+    found = owner_attacks.sums_of_clusters(
         view, held, seen.rows_got(held), 2, reckon_with_zeros=True
     )
+    assert found is not None
+    own, other = found
     assert own.bits == 64
     assert own.signed_R.tolist() == [*seen.encoded(payload[:6]).sum(axis=0), 6]
     assert other.bits == 0
@@ -136,19 +139,19 @@ def test_nor_the_rows_of_two_clients_whose_mean_is_theirs_alone(
 def test_the_dealer_and_the_evaluator_learn_labels_and_not_who_is_second_nearest(
     num_parties: int, bare: bool, pool: Pools
 ) -> None:
-    job = ClusterJob(k=4, evaluate=True)
+    k = 4
     points, payload = clusters([3, 3, 3, 3])
     points += 0.1 * np.cos(np.outer(np.arange(12), [1, 2, 3, 4]))
     seen = pool(num_parties, bare)
-    result = seen.run(job, points, payload)
+    result = seen.run(ClusterJob(k=k, evaluate=True), points, payload)
     view = seen.view()
     found = server_attacks.rankings(
-        view, f"iteration {result.iterations}", np.stack(seen.got["server"]), job.k
+        view, f"iteration {result.iterations}", np.stack(seen.got["server"]), k
     )
     if not bare:
         assert found == [None] * len(points)
         return
-    assert found == true_rankings(points, result.labels_N, job.k)
+    assert found == true_rankings(points, labels_of(result), k)
 
 
 def true_rankings(

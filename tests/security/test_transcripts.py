@@ -20,12 +20,13 @@ import pytest
 import mpc.session.data_owner
 from mpc import ClusterJob, SecureSession
 from mpc.net.addresses import Address
-from mpc.net.frames import CONTROL, CORRECTIONS, DEALER_REPORT, REQUEST
+from mpc.net.frames import CONTROL, CORRECTIONS, DEALER_REPORT, REQUEST, Header
 from mpc.net.handshake import LOOPBACK, connect
 from mpc.net.link import Link
 from mpc.ring.fixedpoint import Int64Array
 from mpc.ring.randomness import AesCtrStream
 from mpc.session.local_group import ProcessGroup
+from tests.mpc.deals import added
 from tests.mpc.relay import Relay
 from tests.security.attackers.recording_party import FOLDER, ZERO_MASKS, zeros
 
@@ -82,7 +83,10 @@ class Recording:
         lines = self.file(rank).read_text().splitlines()
         announcements = (i for i, line in enumerate(lines) if ANNOUNCED.hex() in line)
         read = [json.loads(line) for line in lines[next(announcements) :]]
-        return [Frame(*line[:5], payload=bytes.fromhex(line[5])) for line in read]
+        return [
+            Frame(way, peer, tag, number, length, bytes.fromhex(payload))
+            for way, peer, tag, number, length, payload in read
+        ]
 
 
 Record = Callable[..., AbstractContextManager[Recording]]
@@ -215,7 +219,7 @@ def opened_sums(recording: Recording) -> Int64Array:
         if (frame.way, frame.tag) == ("got", "MSUM") and (rank == 0 or frame.peer == "party:0"):
             parts[frame.peer].append(np.frombuffer(frame.payload, np.int64))
     assert len(parts) == recording.session.num_parties
-    return np.sum([np.concatenate(of) for of in parts.values()], axis=0)
+    return added([np.concatenate(of) for of in parts.values()])
 
 
 def gaps_between(opened: Int64Array) -> list[int]:
@@ -267,10 +271,9 @@ def test_other_inputs_look_the_same(
     note_received = Link.note_received
     job = JOBS[name]
 
-    def noting(self: Link, header: object) -> None:
-        tag, number, _, length = header  # type: ignore[misc]
-        heard.append((self.me, self.peer, tag.decode(), number, length))
-        note_received(self, header)  # type: ignore[arg-type]
+    def noting(self: Link, header: Header) -> None:
+        heard.append((self.me, self.peer, header.tag.decode(), header.number, header.length))
+        note_received(self, header)
 
     monkeypatch.setattr(Link, "note_received", noting)
     inputs = [

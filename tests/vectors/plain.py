@@ -184,7 +184,8 @@ class Tree:
             node = self.hashed(0, node ^ label) ^ (flag * words["seeds"][level])
             flag = tau ^ (flag & ((label & 1) ^ words["control"][level]))
         total += self.leaf(node, point) + flag * words["leaves"][point % (1 << self.leaf_bits)]
-        return (-total if party else total) % self.size
+        share: int = (-total if party else total) % self.size
+        return share
 
     def flat(self, batch: list[Case], key: bytes) -> bytes:
         """Return the words of a batch as they go over the wire."""
@@ -231,7 +232,10 @@ def dcf(given: Case) -> Case:
     key, ring_bits = bytes.fromhex(given["key"]), given["ring_bits"]
     tree, roots = Tree(key, given["num_bits"], ring_bits, True), _roots(given)
     payloads = (integers(given[name]) for name in ("alpha", "beta", "offset"))
-    batch = [tree.grow(*of, root) for *of, root in zip(*payloads, roots, strict=True)]
+    batch = [
+        tree.grow(alpha, beta, offset, root)
+        for alpha, beta, offset, root in zip(*payloads, roots, strict=True)
+    ]
     shares = [
         [
             [
@@ -258,17 +262,18 @@ def sign(given: Case) -> Case:
     blocks, bits = given.get("blocks", []), given["num_bits"]
     x, r = integers(given["x"]), integers(given["r"])
     if blocks:
-        z = [
+        sums = [
             [(a + b) % RING for a, b in zip(*rows, strict=True)] for rows in zip(x, r, strict=True)
         ]
-        opened = numbers(z)
-        masks, z = differences(r, blocks), differences(z, blocks)
+        opened = numbers(sums)
+        masks, z = differences(r, blocks), differences(sums, blocks)
     else:
         masks, z = r, [(a + b) % RING for a, b in zip(x, r, strict=True)]
         opened = numbers(z)
     key, ring_bits = bytes.fromhex(given["key"]), given["ring_bits"]
     tree, size = Tree(key, bits - 1, ring_bits, True), 1 << ring_bits
-    batch, shares = [], ([], [])
+    batch: list[Case] = []
+    shares: tuple[list[int], list[int]] = ([], [])
     for mask, point, roots in zip(masks, z, _roots(given), strict=True):
         top, low = mask >> (bits - 1) & 1, mask % (1 << (bits - 1))
         words = tree.grow(low, 1 - 2 * top, top, roots)
@@ -443,7 +448,8 @@ class _Digits:
             done += sets
         if self._cut(z)[-1]:
             total = (1 if party == 0 else 0) - total
-        return total % self._size
+        share: int = total % self._size
+        return share
 
     def out(self) -> Case:
         """Return what the dealer makes, what is opened, and the shares."""

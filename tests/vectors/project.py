@@ -21,6 +21,7 @@ from mpc.preprocessing import segments
 from mpc.preprocessing.expander import division_pair, one_hot_rows, truncation_pair
 from mpc.preprocessing.requests import TupleRequest, segment_of
 from mpc.protocols import lookup as looking
+from mpc.protocols.division import split
 from mpc.ring.randomness import AesCtrStream, KeyAgreement
 from tests.vectors.notation import integers, lines, numbers
 
@@ -55,7 +56,7 @@ def segment_key(given: Case) -> Case:
     """Call `mpc.preprocessing.segments`, and note what it hashes and what key it takes."""
     requests = [TupleRequest.from_json(values) for values in given["requests"]]
     segment = segment_of(given["job"], given["step"])
-    with mock.patch.object(segments.hashlib, "sha256", wraps=hashlib.sha256) as hashed:
+    with mock.patch.object(hashlib, "sha256", wraps=hashlib.sha256) as hashed:
         digest = segments.digest_of(requests)
     with mock.patch.object(segments, "AesCtrStream", wraps=AesCtrStream) as made:
         stream = segments.stream_of(bytes.fromhex(given["dealer_key"]), segment, digest)
@@ -238,7 +239,7 @@ def truncation(given: Case) -> Case:
     shift, signed = given["shift"], given["signed"]
 
     def protocol(secret: Any) -> Any:
-        pending = centring.split(secret, signed=signed, shift=shift)
+        pending = split(secret, signed=signed, shift=shift)
         return pending.then(centring.high_part)
 
     return _quotient(given, truncation_pair(_ring(given["r"]), shift), protocol)

@@ -79,7 +79,8 @@ def _num_bytes(num_trees: int, num_bits: int, ring_bits: int, has_values: bool) 
     leaf_bits = min(num_bits, 5 if ring_bits == 8 else 2)
     levels = num_bits - leaf_bits
     values = levels * has_values + 2**leaf_bits
-    return num_trees * (16 * levels + values * ring_bits // 8 + (levels + 7) // 8) + 16
+    total: int = num_trees * (16 * levels + values * ring_bits // 8 + (levels + 7) // 8) + 16
+    return total
 
 
 def _check_words(given: Case, said: Case, num_bits: int, has_values: bool) -> None:

@@ -25,7 +25,8 @@ MOST_BYTES = 20_000
 @functools.cache
 def read(name: str) -> Case:
     """Return a file's document, which nobody may change."""
-    return json.loads((Path(__file__).parent / f"{name}.json").read_text("ascii"))
+    document: Case = json.loads((Path(__file__).parent / f"{name}.json").read_text("ascii"))
+    return document
 
 
 ALL = [(path.stem, at) for path in FILES for at in range(len(read(path.stem)["cases"]))]
@@ -41,7 +42,8 @@ UNTOLD = {"words"}
 def answer(module: str, name: str, at: int) -> Case:
     """Return what an implementation gives for a case's inputs."""
     of = {"project": project, "plain": plain}[module]
-    return getattr(of, name)(copy.deepcopy(read(name)["cases"][at]["in"]))
+    said: Case = getattr(of, name)(copy.deepcopy(read(name)["cases"][at]["in"]))
+    return said
 
 
 def check_answer(module: str, name: str, at: int, said: Case) -> None:

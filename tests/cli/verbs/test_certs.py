@@ -2,6 +2,7 @@
 
 import json
 import os
+from pathlib import Path
 
 import pytest
 
@@ -13,7 +14,7 @@ from secfpp.cli.verbs.certs import Certs, Init
 from tests.cli.command import secfpp
 
 
-def test_the_command_makes_a_folder_that_every_role_can_read(tmp_path):
+def test_the_command_makes_a_folder_that_every_role_can_read(tmp_path: Path) -> None:
     folder = tmp_path / "certs"
     done = secfpp("certs", "init", folder, "--parties", "3", "--clients", "6")
     assert done.returncode == 0, done.stderr
@@ -27,7 +28,9 @@ def test_the_command_makes_a_folder_that_every_role_can_read(tmp_path):
     assert (folder / "ca.key").stat().st_mode & 0o777 == 0o600
 
 
-def test_people_are_told_what_to_copy_and_what_never(tmp_path, capfd):
+def test_people_are_told_what_to_copy_and_what_never(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     assert main(["certs", "init", str(tmp_path / "certs")]) == 0
     printed = capfd.readouterr().out
     assert "ca.pem party-0.pem party-0.key network.json" in printed
@@ -42,7 +45,9 @@ def test_people_are_told_what_to_copy_and_what_never(tmp_path, capfd):
 
 
 @pytest.mark.parametrize("before", [True, False])
-def test_json_stands_before_or_after_the_second_verb(tmp_path, capfd, before):
+def test_json_stands_before_or_after_the_second_verb(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], before: bool
+) -> None:
     words = ["init", str(tmp_path / "certs"), "--clients", "1"]
     words = ["--json", *words] if before else [*words, "--json"]
     assert main(["certs", *words]) == 0
@@ -54,7 +59,7 @@ def test_json_stands_before_or_after_the_second_verb(tmp_path, capfd, before):
     assert "PRIVATE" not in json.dumps(record)
 
 
-def test_roles_are_added_later(tmp_path, capfd):
+def test_roles_are_added_later(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     folder = tmp_path / "certs"
     assert main(["certs", "init", str(folder), "--clients", "0"]) == 0
     assert main(["certs", "add", str(folder), "client:north", "client:south"]) == 0
@@ -65,7 +70,7 @@ def test_roles_are_added_later(tmp_path, capfd):
     assert not (folder / "client-east.pem").exists()
 
 
-def test_hosts_are_parties_then_dealer_with_or_without_port(tmp_path):
+def test_hosts_are_parties_then_dealer_with_or_without_port(tmp_path: Path) -> None:
     verb = parse(
         ["certs", "init", str(tmp_path), "--hosts", "10.0.0.1", "b.example:9", "[fd00::3]"]
     )
@@ -93,7 +98,9 @@ def test_hosts_are_parties_then_dealer_with_or_without_port(tmp_path):
         (["--session", "a b"], "session 'a b'"),
     ],
 )
-def test_what_cannot_be_is_one_line_and_leaves_nothing(tmp_path, capfd, words, said):
+def test_what_cannot_be_is_one_line_and_leaves_nothing(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], words: list[str], said: str
+) -> None:
     folder = tmp_path / "certs"
     assert main(["certs", "init", str(folder), *words]) == 2
     streams = capfd.readouterr()
@@ -104,7 +111,9 @@ def test_what_cannot_be_is_one_line_and_leaves_nothing(tmp_path, capfd, words, s
 
 
 @pytest.mark.parametrize("present", ["network.json", "ca.pem", "party-1.key"])
-def test_nothing_is_overwritten(tmp_path, capfd, present):
+def test_nothing_is_overwritten(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], present: str
+) -> None:
     (tmp_path / present).write_text("mine")
     assert main(["certs", "init", str(tmp_path)]) == 2
     assert f"{present} is there already" in capfd.readouterr().err
@@ -112,7 +121,9 @@ def test_nothing_is_overwritten(tmp_path, capfd, present):
     assert (tmp_path / present).read_text() == "mine"
 
 
-def test_adding_nobody_or_to_no_folder_is_refused(tmp_path, capfd):
+def test_adding_nobody_or_to_no_folder_is_refused(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     assert main(["certs", "add", str(tmp_path)]) == 2
     assert "no role is named" in capfd.readouterr().err
     assert main(["certs", "add", str(tmp_path / "absent"), "client:1"]) == 2
@@ -120,7 +131,9 @@ def test_adding_nobody_or_to_no_folder_is_refused(tmp_path, capfd):
 
 
 @pytest.mark.parametrize("words", [["certs"], ["certs", "fly"], ["certs", "init"]])
-def test_words_that_make_no_sense_exit_2(words, capsys):
+def test_words_that_make_no_sense_exit_2(
+    words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(SystemExit) as stop:
         main(words)
     assert stop.value.code == 2

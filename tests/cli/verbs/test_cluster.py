@@ -5,6 +5,7 @@ import os
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -49,17 +50,19 @@ def blobs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return file
 
 
-def record_of(capfd: pytest.CaptureFixture[str], *words: str | Path) -> dict[str, object]:
+def record_of(capfd: pytest.CaptureFixture[str], *words: str | Path) -> dict[str, Any]:
     """Run in this process and return the JSON object."""
     code = main(["cluster", "--json", *map(str, words)])
     streams = capfd.readouterr()
     assert code == 0, streams.err
-    record: dict[str, object] = json.loads(streams.out)
+    record: dict[str, Any] = json.loads(streams.out)
     return record
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_assignments_open_the_labels(blobs, engine, capfd):
+def test_assignments_open_the_labels(
+    blobs: Path, engine: tuple[str, ...], capfd: pytest.CaptureFixture[str]
+) -> None:
     record = record_of(capfd, "--input", blobs, "--k", "3", "--reveal", "assignments", *engine)
     assert set(record) >= ISSUE_KEYS | {"labels"}
     labels = np.reshape(record["labels"], (NUM_BLOBS, BLOB_SIZE))
@@ -68,7 +71,7 @@ def test_assignments_open_the_labels(blobs, engine, capfd):
 
 
 @pytest.mark.slow
-def test_own_mean_gives_means_to_owners_and_labels_to_nobody(blobs, tmp_path):
+def test_own_mean_gives_means_to_owners_and_labels_to_nobody(blobs: Path, tmp_path: Path) -> None:
     means = tmp_path / "means.npy"
     done = secfpp("cluster", "--input", blobs, "--k", "3", "--json", "--out", means)
     assert done.returncode == 0, done.stderr
@@ -88,7 +91,9 @@ def test_own_mean_gives_means_to_owners_and_labels_to_nobody(blobs, tmp_path):
     [(load_iris, 3), (load_wine, 3), (load_digits, 10)],
     ids=["iris", "wine", "digits"],
 )
-def test_agrees_with_scikit_learn_from_the_same_start(load, k, tmp_path, capfd):
+def test_agrees_with_scikit_learn_from_the_same_start(
+    load: Callable[[], Any], k: int, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     points = load().data
     rows = np.random.default_rng(0).choice(len(points), k, replace=False)
     np.save(tmp_path / "x.npy", points)
@@ -103,7 +108,9 @@ def test_agrees_with_scikit_learn_from_the_same_start(load, k, tmp_path, capfd):
 
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("value", [0.0, 3.5])
-def test_identical_points_are_one_cluster(value, engine, tmp_path, capfd):
+def test_identical_points_are_one_cluster(
+    value: float, engine: tuple[str, ...], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     np.save(tmp_path / "x.npy", np.full((5, 2), value))
     out = tmp_path / "means.npy"
     record_of(capfd, "--input", tmp_path / "x.npy", "--k", "2", "--out", out, *engine)
@@ -111,7 +118,9 @@ def test_identical_points_are_one_cluster(value, engine, tmp_path, capfd):
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_one_point_is_its_own_mean(engine, tmp_path, capfd):
+def test_one_point_is_its_own_mean(
+    engine: tuple[str, ...], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     np.save(tmp_path / "x.npy", np.array([[1.0, -2.0]]))
     out = tmp_path / "means.npy"
     words = ("--input", tmp_path / "x.npy", "--k", "1", "--min-cluster-size", "1", "--out", out)
@@ -122,19 +131,25 @@ def test_one_point_is_its_own_mean(engine, tmp_path, capfd):
 
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("reveal", ["own-mean", "assignments", "distances"])
-def test_the_number_of_blobs_is_found(engine, reveal, blobs, capfd):
+def test_the_number_of_blobs_is_found(
+    engine: tuple[str, ...], reveal: str, blobs: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     record = record_of(capfd, "--input", blobs, "--k", "none", "--reveal", reveal, *engine)
     assert record["k"] == NUM_BLOBS
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_restarts_of_k_means_plus_plus_find_the_blobs(engine, blobs, capfd):
+def test_restarts_of_k_means_plus_plus_find_the_blobs(
+    engine: tuple[str, ...], blobs: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     words = ("--init", "k-means++", "--restarts", "4", "--seed", "3", "--reveal", "assignments")
     record = record_of(capfd, "--input", blobs, "--k", str(NUM_BLOBS), *words, *engine)
     assert len(set(record["labels"])) == NUM_BLOBS
 
 
-def test_nothing_of_a_small_cluster_is_opened(tmp_path, capfd):
+def test_nothing_of_a_small_cluster_is_opened(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     np.save(tmp_path / "x.npy", np.array([[0.0], [0.1], [9.0]]))
     words = ("--input", tmp_path / "x.npy", "--k", "2", "--plain", "--out", tmp_path / "m.npy")
     record_of(capfd, *words, "--min-cluster-size", "2")
@@ -168,7 +183,9 @@ def test_nothing_of_a_small_cluster_is_opened(tmp_path, capfd):
         (("--k", "3", "--out", f"{'x' * 300}.npy"), "File name too long"),
     ],
 )
-def test_what_cannot_be_done_is_refused_in_one_line(blobs, words, said, capfd):
+def test_what_cannot_be_done_is_refused_in_one_line(
+    blobs: Path, words: tuple[str, ...], said: str, capfd: pytest.CaptureFixture[str]
+) -> None:
     assert main(["cluster", "--input", str(blobs), *words]) == 2
     streams = capfd.readouterr()
     assert streams.out == ""
@@ -177,7 +194,9 @@ def test_what_cannot_be_done_is_refused_in_one_line(blobs, words, said, capfd):
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_features_of_any_unit_are_standardised(blobs, engine, tmp_path, capfd):
+def test_features_of_any_unit_are_standardised(
+    blobs: Path, engine: tuple[str, ...], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     np.save(tmp_path / "units.npy", np.load(blobs) * [1, 1e-3, 1e3, 30, 1] + 500)
     words = ("--k", "3", "--reveal", "assignments", *engine)
     record = record_of(capfd, "--input", tmp_path / "units.npy", "--standardize", *words)
@@ -188,23 +207,25 @@ def test_features_of_any_unit_are_standardised(blobs, engine, tmp_path, capfd):
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_a_forgotten_sentinel_is_named_and_a_bound_leaves_it_out(blobs, engine, tmp_path, capfd):
+def test_a_forgotten_sentinel_is_named_and_a_bound_leaves_it_out(
+    blobs: Path, engine: tuple[str, ...], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     points = np.load(blobs)
     points[4] = -999999.0
     np.save(tmp_path / "x.npy", points)
-    words = ("--input", tmp_path / "x.npy", "--k", "3", *engine)
+    words = ("--input", str(tmp_path / "x.npy"), "--k", "3", *engine)
     named, told_apart = record_of(capfd, *words)["warnings"]
     assert named.startswith("row 4: more than 256 times as far out")
     assert told_apart.startswith("18 rows are distinct, but only ")
-    assert main(["cluster", *map(str, words)]) == 0
+    assert main(["cluster", *words]) == 0
     assert "precision: row 4: more than 256 times" in capfd.readouterr().out
-    assert main(["cluster", *map(str, words), "--norm-bound", "200000"]) == 0
+    assert main(["cluster", *words, "--norm-bound", "200000"]) == 0
     assert "1 of 18 rows are over --norm-bound and were rejected" in capfd.readouterr().out
 
 
 def test_a_disk_that_fills_up_meanwhile_loses_neither_labels_nor_the_old_file(
-    blobs, tmp_path, monkeypatch, capfd
-):
+    blobs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
     def full(file: object, array: object) -> None:
         raise OSError(28, "No space left on device")
 
@@ -220,7 +241,7 @@ def test_a_disk_that_fills_up_meanwhile_loses_neither_labels_nor_the_old_file(
     assert out.read_bytes() == b"of last week"
 
 
-def test_means_may_be_read_by_whom_the_umask_lets(blobs, tmp_path):
+def test_means_may_be_read_by_whom_the_umask_lets(blobs: Path, tmp_path: Path) -> None:
     before = os.umask(0o027)
     try:
         words = ["cluster", "--plain", "--input", str(blobs), "--k", "3"]
@@ -230,14 +251,14 @@ def test_means_may_be_read_by_whom_the_umask_lets(blobs, tmp_path):
     assert (tmp_path / "m.npy").stat().st_mode & 0o777 == 0o640
 
 
-def test_missing_file_by_the_real_command(tmp_path):
+def test_missing_file_by_the_real_command(tmp_path: Path) -> None:
     done = secfpp("cluster", "--input", tmp_path / "absent.npy", "--k", "2", "--json")
     assert done.returncode == 2
     assert done.stdout == ""
     assert done.stderr.count("\n") == 1
 
 
-def test_nan_by_the_real_command(tmp_path):
+def test_nan_by_the_real_command(tmp_path: Path) -> None:
     np.save(tmp_path / "x.npy", np.array([[0.0], [np.nan]]))
     done = secfpp("cluster", "--input", tmp_path / "x.npy", "--k", "2")
     assert done.returncode == 2
@@ -248,26 +269,30 @@ def test_nan_by_the_real_command(tmp_path):
     ("rows", "bound"),
     [([[0.0]], 1.0), ([[1.0]], 1.0), ([[3.0, 4.0]], 8.0), ([[1e-9]], 2.0**-29), ([[2.0]], 2.0)],
 )
-def test_public_bound_is_the_power_of_two_above(rows, bound):
+def test_public_bound_is_the_power_of_two_above(rows: list[list[float]], bound: float) -> None:
     assert public_bound(np.array(rows)) == bound
 
 
 @pytest.mark.parametrize("seconds", ["nan", "inf", "1e300", "0", "-1"])
-def test_a_time_out_that_cannot_be_kept_is_refused_before_anything_starts(tmp_path, capfd, seconds):
+def test_a_time_out_that_cannot_be_kept_is_refused_before_anything_starts(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], seconds: str
+) -> None:
     np.save(tmp_path / "x.npy", np.eye(3))
     words = ["cluster", "--input", str(tmp_path / "x.npy"), "--k", "1", "--timeout-s", seconds]
     assert main([*words, "--parties", "3"]) == 2
     assert "timeout_s" in capfd.readouterr().err
 
 
-def test_rows_far_beyond_a_tiny_bound(tmp_path, capfd):
+def test_rows_far_beyond_a_tiny_bound(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     np.save(tmp_path / "x.npy", 1e10 * np.eye(3))
     words = ["cluster", "--plain", "--k", "1", "--input", str(tmp_path / "x.npy")]
     assert main([*words, "--norm-bound", "1e-300"]) == 2
     assert "value_bound is inf times norm_bound" in capfd.readouterr().err
 
 
-def test_more_owners_than_a_machine_can_count(tmp_path, capfd):
+def test_more_owners_than_a_machine_can_count(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     np.save(tmp_path / "x.npy", np.eye(3))
     words = ["cluster", "--plain", "--k", "1", "--input", str(tmp_path / "x.npy")]
     assert main([*words, "--owners", "9" * 30]) == 0
@@ -275,7 +300,9 @@ def test_more_owners_than_a_machine_can_count(tmp_path, capfd):
     assert "999 clusters in" in capfd.readouterr().err
 
 
-def test_rows_too_long_for_a_bound_name_the_file(tmp_path, capfd):
+def test_rows_too_long_for_a_bound_name_the_file(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     np.save(tmp_path / "x.npy", np.array([[1e308, -1e308], [-1e308, 1e308]]))
     assert main(["cluster", "--plain", "--k", "1", "--input", str(tmp_path / "x.npy")]) == 2
     assert f"--input {tmp_path / 'x.npy'}: rows too long" in capfd.readouterr().err

@@ -63,7 +63,8 @@ def wait_for_rounds(running: subprocess.Popen[str], cell: Path, more_than: int) 
 
 
 def descendants(running: subprocess.Popen[str]) -> list[psutil.Process]:
-    return psutil.Process(running.pid).children(recursive=True)
+    found: list[psutil.Process] = psutil.Process(running.pid).children(recursive=True)
+    return found
 
 
 def wait_until_gone(processes: list[psutil.Process]) -> None:
@@ -79,14 +80,14 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_defaults_are_all_methods_three_seeds_three_budgets():
+def test_defaults_are_all_methods_three_seeds_three_budgets() -> None:
     verb = parse(["compare"])
     assert isinstance(verb, Compare)
     assert verb.settings.methods == ALL_METHODS
     assert (verb.settings.seeds, verb.epsilons, verb.reference) == (3, (0.1, 1.0, 8.0), "secfpp")
 
 
-def test_file_of_settings_is_the_start_and_flags_override(tmp_path: Path):
+def test_file_of_settings_is_the_start_and_flags_override(tmp_path: Path) -> None:
     file = tmp_path / "settings.json"
     file.write_text(json.dumps({"seeds": 5, "training": {"rounds": 4}, "out": "elsewhere"}))
     verb = parse(["compare", "--config", str(file), "--rounds", "6", "--epsilons", "2"])
@@ -112,7 +113,7 @@ def test_file_of_settings_is_the_start_and_flags_override(tmp_path: Path):
 )
 def test_what_cannot_be_compared_is_one_line_and_exit_2(
     words: list[str], said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-):
+) -> None:
     run_cells(tmp_path / "kept", settings("zero-shot"), leave_out=("seed5", "seed6"))
     assert main(["compare", *(word.format(folder=tmp_path) for word in words)]) == 2
     streams = capsys.readouterr()
@@ -121,7 +122,7 @@ def test_what_cannot_be_compared_is_one_line_and_exit_2(
     assert streams.err.count("\n") == 1
 
 
-def test_unknown_methods_exit_2(capsys: pytest.CaptureFixture[str]):
+def test_unknown_methods_exit_2(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stop:
         main(["compare", "--methods", "magic"])
     assert stop.value.code == 2
@@ -130,7 +131,7 @@ def test_unknown_methods_exit_2(capsys: pytest.CaptureFixture[str]):
 
 def test_nothing_left_to_do_prints_the_tables_anew(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
-):
+) -> None:
     """And warns of seeds on which defaults were chosen, where the folder has them."""
     run_cells(tmp_path / "done", settings("zero-shot", "promptfl", "secfpp", "dp-promptfl"))
     assert main(["compare", "--resume", str(tmp_path / "done"), "--first-seed", "5"]) == 0
@@ -141,13 +142,13 @@ def test_nothing_left_to_do_prints_the_tables_anew(
     assert len(rows_of(tmp_path / "done")) == 2 * (3 + 2)
 
 
-def test_reported_seeds_must_not_be_those_of_tuning(capsys: pytest.CaptureFixture[str]):
+def test_reported_seeds_must_not_be_those_of_tuning(capsys: pytest.CaptureFixture[str]) -> None:
     main(["compare", "--first-seed", "100", "--seeds", "1", "--out", "/dev/null/x"])
     assert "defaults were chosen on seeds 100" in capsys.readouterr().err
 
 
 @pytest.mark.slow
-def test_two_workers_fill_one_table(whole: Path):
+def test_two_workers_fill_one_table(whole: Path) -> None:
     rows = rows_of(whole)
     assert len(rows) == 2 * (2 + 2)
     assert {(row["method"], row["epsilon_target"], row["seed"]) for row in rows} == {
@@ -170,7 +171,9 @@ def test_two_workers_fill_one_table(whole: Path):
 
 
 @pytest.mark.slow
-def test_killed_worker_then_killed_comparison_then_the_same_table(whole: Path, tmp_path: Path):
+def test_killed_worker_then_killed_comparison_then_the_same_table(
+    whole: Path, tmp_path: Path
+) -> None:
     folder = tmp_path / "killed"
     running = start("--jobs", "2", "--out", folder, *SMALL, "--methods", *OPEN)
     for seed in (0, 1):
@@ -200,7 +203,7 @@ def test_killed_worker_then_killed_comparison_then_the_same_table(whole: Path, t
 
 
 @pytest.mark.slow
-def test_a_worker_ends_with_its_comparison_in_the_middle_of_a_round(tmp_path: Path):
+def test_a_worker_ends_with_its_comparison_in_the_middle_of_a_round(tmp_path: Path) -> None:
     endless = RunConfig(
         methods=("promptfl",),
         training=TrainingConfig(rounds=1, local_steps=10**7, shared_steps=0),
@@ -227,7 +230,7 @@ def test_a_worker_ends_with_its_comparison_in_the_middle_of_a_round(tmp_path: Pa
 
 
 @pytest.mark.slow
-def test_interruption_ends_workers_and_parties_and_says_how_to_go_on(tmp_path: Path):
+def test_interruption_ends_workers_and_parties_and_says_how_to_go_on(tmp_path: Path) -> None:
     folder = tmp_path / "stopped"
     words = ("--methods", "secfpp", "--seeds", "1", "--reference", "secfpp")
     running = start("--out", folder, *SMALL, *words)
@@ -249,7 +252,7 @@ def test_interruption_ends_workers_and_parties_and_says_how_to_go_on(tmp_path: P
 @pytest.mark.slow
 def test_a_failing_cell_is_named_and_the_others_are_finished(
     whole: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-):
+) -> None:
     folder = tmp_path / "damaged"
     shutil.copytree(whole, folder)
     for name in ("seed0", "seed1"):
@@ -266,7 +269,7 @@ def test_a_failing_cell_is_named_and_the_others_are_finished(
 
 
 @pytest.mark.slow
-def test_data_that_no_worker_can_use(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+def test_data_that_no_worker_can_use(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["--jobs", "1", "--data", str(tmp_path / "absent"), "--out", str(tmp_path / "new")]
     assert main(["compare", *METHODS, *SMALL, *words]) == 2
     assert str(tmp_path / "absent") in capsys.readouterr().err

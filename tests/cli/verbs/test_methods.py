@@ -8,7 +8,7 @@ from secfpp.cli import main
 from secfpp.methods.registry import METHODS
 
 
-def test_people_see_every_card(capsys: pytest.CaptureFixture[str]):
+def test_people_see_every_card(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["methods"]) == 0
     printed = " ".join(capsys.readouterr().out.split())
     for method in METHODS.values():
@@ -18,7 +18,7 @@ def test_people_see_every_card(capsys: pytest.CaptureFixture[str]):
         assert words.split(":")[0] in printed
 
 
-def test_programs_get_the_same(capfd: pytest.CaptureFixture[str]):
+def test_programs_get_the_same(capfd: pytest.CaptureFixture[str]) -> None:
     assert main(["methods", "--json"]) == 0
     record = json.loads(capfd.readouterr().out)
     assert list(record) == list(METHODS)

@@ -150,7 +150,12 @@ def test_the_sequence_of_the_readme_works_as_it_stands(start: Roles, tmp_path: P
     ],
 )
 def test_credentials_are_looked_at_before_anybody_is_met(
-    folder, change, words, said, tmp_path, capfd
+    folder: Path,
+    change: str,
+    words: tuple[str, ...],
+    said: str,
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
     """Nobody listens: a connection would fail with 3."""
     copy = shutil.copytree(folder, tmp_path / "copy")
@@ -166,7 +171,9 @@ def test_credentials_are_looked_at_before_anybody_is_met(
     assert re.search(said, err)
 
 
-def test_a_run_looks_at_its_clients_credentials_before_it_trains(folder, tmp_path, capfd) -> None:
+def test_a_run_looks_at_its_clients_credentials_before_it_trains(
+    folder: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     files = ("--network", folder / "network.json", "--certs", folder, "--out", tmp_path / "run")
     code, err = refusal(capfd, ("run", "--methods", "local-only", "secfpp", *files))
     assert (code, err.count("\n")) == (2, 1)
@@ -187,7 +194,9 @@ def test_a_run_looks_at_its_clients_credentials_before_it_trains(folder, tmp_pat
         ),
     ],
 )
-def test_flags_that_cannot_be_exit_2(folder, words, said, capfd) -> None:
+def test_flags_that_cannot_be_exit_2(
+    folder: Path, words: tuple[str, ...], said: str, capfd: pytest.CaptureFixture[str]
+) -> None:
     files = ("--network", folder / "network.json", "--certs", folder)
     code, err = refusal(capfd, (*words, *files))
     assert (code, err.count("\n")) == (2, 1)
@@ -195,7 +204,9 @@ def test_flags_that_cannot_be_exit_2(folder, words, said, capfd) -> None:
 
 
 @pytest.mark.parametrize("absent", ["network.json", "ca.pem", "dealer.pem", "dealer.key"])
-def test_a_missing_file_is_named(folder, absent, tmp_path, capfd) -> None:
+def test_a_missing_file_is_named(
+    folder: Path, absent: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     copy = shutil.copytree(folder, tmp_path / "copy")
     (copy / absent).unlink()
     words = ("dealer", "--network", copy / "network.json", "--certs", copy)
@@ -206,7 +217,7 @@ def test_a_missing_file_is_named(folder, absent, tmp_path, capfd) -> None:
 
 @pytest.mark.parametrize(("role", "other"), [("dealer", "party:1"), ("party:0", "party:1")])
 def test_the_certificate_of_another_role_is_refused_at_home(
-    folder, role, other, tmp_path, capfd
+    folder: Path, role: str, other: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     copy = shutil.copytree(folder, tmp_path / "copy")
     for suffix in (".pem", ".key"):
@@ -217,7 +228,7 @@ def test_the_certificate_of_another_role_is_refused_at_home(
     assert f"is for {file_stem(other)}.secfpp and not for {role}" in err
 
 
-def test_a_port_in_use_is_named(folder, capfd) -> None:
+def test_a_port_in_use_is_named(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
     address = json.loads((folder / "network.json").read_text())["dealer"]
     with socket.create_server((LOOPBACK, int(address.split(":")[1]))):
         words = ("dealer", "--network", folder / "network.json", "--certs", folder)
@@ -227,7 +238,7 @@ def test_a_port_in_use_is_named(folder, capfd) -> None:
 
 
 @pytest.mark.slow
-def test_waiting_in_vain_names_who_did_not_come(folder, start) -> None:
+def test_waiting_in_vain_names_who_did_not_come(folder: Path, start: Roles) -> None:
     dealer = start(folder, "dealer", "--wait-s", "0.5", "--json")
     out, err = dealer.communicate(timeout=SOON_S)
     assert (dealer.returncode, out) == (3, "")
@@ -238,7 +249,9 @@ def test_waiting_in_vain_names_who_did_not_come(folder, start) -> None:
     "verb", [("dealer",), pytest.param(("party", "--rank", "1"), marks=pytest.mark.slow)]
 )
 @pytest.mark.parametrize(("signum", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
-def test_a_signal_ends_a_waiting_role(folder, start, verb, signum, code) -> None:
+def test_a_signal_ends_a_waiting_role(
+    folder: Path, start: Roles, verb: tuple[str, ...], signum: signal.Signals, code: int
+) -> None:
     process = start(folder, *verb)
     assert "listens on" in listens(process)
     os.kill(process.pid, signum)
@@ -248,7 +261,7 @@ def test_a_signal_ends_a_waiting_role(folder, start, verb, signum, code) -> None
 
 
 def test_in_the_background_of_a_script_sigterm_ends_a_role_and_sigint_does_not(
-    folder, start
+    folder: Path, start: Roles
 ) -> None:
     """A shell lets its background programs ignore SIGINT: Ctrl-C is meant for what is in front."""
     former = signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -264,7 +277,9 @@ def test_in_the_background_of_a_script_sigterm_ends_a_role_and_sigint_does_not(
 
 
 @pytest.mark.slow
-def test_a_stranger_s_certificate_is_refused_by_both_ends(folder, start, tmp_path) -> None:
+def test_a_stranger_s_certificate_is_refused_by_both_ends(
+    folder: Path, start: Roles, tmp_path: Path
+) -> None:
     """The stranger has the same role, but of another authority."""
     foreign = make_folder(tmp_path / "foreign")
     shutil.copy(folder / "network.json", foreign / "network.json")

@@ -33,7 +33,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[RunConfig]:
     return noted
 
 
-def test_settings_and_json(asked, capfd):
+def test_settings_and_json(asked: list[RunConfig], capfd: pytest.CaptureFixture[str]) -> None:
     assert main(["run", "--rounds", "2", "--seeds", "2", "--json"]) == 0
     record = json.loads(capfd.readouterr().out)
     assert asked[0].training.rounds == 2
@@ -41,21 +41,27 @@ def test_settings_and_json(asked, capfd):
     assert record["results"]["secfpp"]["own_mix"]["mean"] == pytest.approx(0.72)
 
 
-def test_people_see_the_table_and_the_folder(asked, capfd):
+def test_people_see_the_table_and_the_folder(
+    asked: list[RunConfig], capfd: pytest.CaptureFixture[str]
+) -> None:
     assert main(["run"]) == 0
     printed = capfd.readouterr().out
     assert "72.0" in printed
     assert "run folder: runs/x" in printed
 
 
-def test_flags_beside_resume_are_said_to_be_ignored(asked, capfd):
+def test_flags_beside_resume_are_said_to_be_ignored(
+    asked: list[RunConfig], capfd: pytest.CaptureFixture[str]
+) -> None:
     main(["run", "--resume", "runs/x", "--rounds", "2"])
     assert "other flags are ignored" in capfd.readouterr().err
     main(["run", "--resume", "runs/x"])
     assert "ignored" not in capfd.readouterr().err
 
 
-def test_interruption_says_what_is_saved(monkeypatch, capfd):
+def test_interruption_says_what_is_saved(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
     def stopped(config: RunConfig, observer: TerminalProgress) -> RunSummary:
         raise RunInterruptedError("stopped; go on with --resume runs/x")
 
@@ -66,7 +72,7 @@ def test_interruption_says_what_is_saved(monkeypatch, capfd):
     assert "--resume runs/x" in streams.err
 
 
-def test_no_run_folder_to_resume(tmp_path, capfd):
+def test_no_run_folder_to_resume(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert main(["run", "--resume", str(tmp_path), "--json"]) == 1
     streams = capfd.readouterr()
     assert streams.out == ""
@@ -74,7 +80,7 @@ def test_no_run_folder_to_resume(tmp_path, capfd):
 
 
 @pytest.mark.slow
-def test_a_small_secure_run_and_its_page(tmp_path):
+def test_a_small_secure_run_and_its_page(tmp_path: Path) -> None:
     folder = tmp_path / "run"
     done = secfpp(
         "run", "--json", "--out", folder, "--methods", "zero-shot", "secfpp-plain", "secfpp", *SMALL

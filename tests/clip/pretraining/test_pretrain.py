@@ -1,4 +1,5 @@
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -22,7 +23,7 @@ from secfpp.data.domains import Domain
 from secfpp.errors import ConfigError, ModelError
 
 
-def test_captions_say_what_is_stated():
+def test_captions_say_what_is_stated() -> None:
     stated = np.array([1, 2, UNSTATED, 0])
     caption = write_caption(7, stated, TEMPLATES[0])
     assert caption == "a photo of the noisy upside down handwritten digit seven"
@@ -30,7 +31,7 @@ def test_captions_say_what_is_stated():
     assert set(caption.split()) <= set(caption_words())
 
 
-def test_a_right_caption_contradicts_nothing_and_leaves_no_turn_unsaid():
+def test_a_right_caption_contradicts_nothing_and_leaves_no_turn_unsaid() -> None:
     u = UNSTATED
     attributes = np.array([[0, 0, 0, 0], [0, 2, 0, 0], [0, 2, 0, 0]])
     batch = Batch(
@@ -45,7 +46,7 @@ def test_a_right_caption_contradicts_nothing_and_leaves_no_turn_unsaid():
 
 
 @pytest.mark.slow
-def test_images_are_drawn_alike_and_batches_fit_their_captions():
+def test_images_are_drawn_alike_and_batches_fit_their_captions() -> None:
     first, again = (build_pretraining_set(2000, np.random.default_rng(3)) for _ in range(2))
     np.testing.assert_array_equal(first.images_NHW3, again.images_NHW3)
     assert np.bincount(first.digits_N).tolist() == [200] * 10
@@ -59,7 +60,9 @@ def test_images_are_drawn_alike_and_batches_fit_their_captions():
 
 
 @pytest.mark.slow
-def test_a_short_training_writes_a_model_that_loads_and_repeats(tmp_path, monkeypatch):
+def test_a_short_training_writes_a_model_that_loads_and_repeats(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     digits = load_digits()
     few = tuple(
         Domain(name=d.name, images_NHW3=d.images_NHW3[:60], labels_N=d.labels_N[:60])
@@ -91,18 +94,20 @@ def test_a_short_training_writes_a_model_that_loads_and_repeats(tmp_path, monkey
 
 
 @pytest.mark.parametrize("setting", [{"steps": 9}, {"seed": -1}, {"device": "cuda:99"}])
-def test_settings_out_of_range_are_refused(setting, tmp_path):
+def test_settings_out_of_range_are_refused(
+    setting: dict[str, int] | dict[str, str], tmp_path: Path
+) -> None:
     with pytest.raises(ConfigError, match=str(next(iter(setting.values())))):
         pretrain(tmp_path, **setting)
     assert not list(tmp_path.iterdir())
 
 
-def test_a_place_that_cannot_be_written_is_refused(tmp_path):
+def test_a_place_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigError, match="cannot write the model"):
         pretrain(tmp_path / "file" / "below")
 
 
-def test_card_of_a_folder_without_one(tmp_path):
+def test_card_of_a_folder_without_one(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"has no card\.md"):
         model_card(tmp_path)

@@ -1,7 +1,9 @@
 """Plans against those of POT, against linear programmes, and by what they must satisfy."""
 
+from collections.abc import Callable
+
 import numpy as np
-import ot
+import ot  # type: ignore[import-untyped]
 import pytest
 import torch
 from hypothesis import given, settings
@@ -147,6 +149,6 @@ def test_a_plan_has_no_gradient() -> None:
         (lambda: Stopping(max_iterations=0), "at least 1"),
     ],
 )
-def test_what_has_no_solution_is_refused(call, message: str) -> None:
+def test_what_has_no_solution_is_refused(call: Callable[[], object], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         call()

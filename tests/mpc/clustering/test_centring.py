@@ -1,6 +1,7 @@
 """What is found depends neither on where the origin is nor, where it is asked for, on the units."""
 
 import warnings
+from functools import partial
 
 import numpy as np
 import pytest
@@ -12,7 +13,8 @@ from mpc.errors import BudgetError, PrecisionWarning
 from mpc.estimator import SecureKMeans
 from mpc.jobs.bounds import lost_to_rounding, prepared, with_bounds
 from mpc.reference.kmeans import ring_points
-from mpc.ring.fixedpoint import FloatArray
+from mpc.ring.fixedpoint import FloatArray, Int64Array
+from tests.mpc.opened_labels import labels_of
 
 Session = PlainSession | SecureSession
 UNITS = np.array([1.0, 1e-3, 40.0, 7e4])
@@ -21,15 +23,14 @@ UNITS = np.array([1.0, 1e-3, 40.0, 7e4])
 def clouds(seed: int, n: int = 30) -> FloatArray:
     """Three clouds that overlap, of spread 1."""
     rng = np.random.default_rng(seed)
-    return 2 * rng.normal(size=(3, 4))[np.arange(n) % 3] + rng.normal(size=(n, 4))
+    return np.asarray(2 * rng.normal(size=(3, 4))[np.arange(n) % 3] + rng.normal(size=(n, 4)))
 
 
-def labels(session: Session, points_ND: FloatArray, **given: object) -> FloatArray:
+def labels(session: Session, points_ND: FloatArray, **given: object) -> Int64Array:
     job = ClusterJob(k=3, evaluate=True, **given)  # type: ignore[arg-type]
     result = session.cluster(job, points_ND, points_ND)
-    assert result.labels_N is not None
     assert not result.rejected_N.any()
-    return result.labels_N
+    return labels_of(result)
 
 
 @pytest.mark.parametrize("seed", [0, 1])
@@ -137,9 +138,9 @@ def test_the_estimator_takes_rows_wherever_they_are(session: Session) -> None:
 def test_the_estimator_standardises(session: Session) -> None:
     points = clouds(1)
     scaled = StandardScaler().fit_transform(points)
-    how = {"session": session, "reveal": "assignments", "random_state": 0}
-    alone = SecureKMeans(3, **how).fit(scaled)
-    asked = SecureKMeans(3, standardize=True, **how).fit(points * UNITS)
+    model = partial(SecureKMeans, session=session, reveal="assignments", random_state=0)
+    alone = model(3).fit(scaled)
+    asked = model(3, standardize=True).fit(points * UNITS)
     assert np.array_equal(asked.labels_, alone.labels_)
     assert np.array_equal(asked.predict(points * UNITS), alone.predict(scaled))
     centres = asked.cluster_centers_[asked.labels_]
@@ -190,4 +191,4 @@ def test_units_may_be_anything(scale: float) -> None:
     job = ClusterJob(k=3, standardize=True, evaluate=True)
     result = PlainSession().cluster(job, mixed, points)
     assert not result.rejected_N.any()
-    assert np.array_equal(result.labels_N, labels(PlainSession(), scaled))
+    assert np.array_equal(labels_of(result), labels(PlainSession(), scaled))

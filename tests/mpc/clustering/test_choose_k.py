@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from mpc import ClusterJob, ClusterResult, PlainSession, SecureSession
-from mpc.jobs.job import RevealPolicy
+from mpc.jobs.job import K_CANDIDATES_MAX, RevealPolicy
 from mpc.ring.fixedpoint import FloatArray
+from tests.mpc.opened_labels import labels_of
 
 Session = PlainSession | SecureSession
 DRAWS = [(1, 20, 2), (2, 50, 3), (3, 20, 64), (4, 40, 2), (5, 20, 128), (6, 50, 5), (8, 64, 3)]
@@ -18,7 +19,7 @@ def blobs(k: int, n: int, dim: int, seed: int = 0) -> FloatArray:
     while k > 1 and nearest_pair(centres) < 8:
         centres = rng.uniform(-10, 10, (k, dim))
     points = centres[np.arange(n) % k] + rng.normal(size=(n, dim))
-    return points / np.linalg.norm(points, axis=1).max()
+    return np.asarray(points / np.linalg.norm(points, axis=1).max())
 
 
 def nearest_pair(centres_KD: FloatArray) -> float:
@@ -26,8 +27,15 @@ def nearest_pair(centres_KD: FloatArray) -> float:
     return float(dist_KK[np.triu_indices(len(centres_KD), 1)].min())
 
 
-def run(session: Session, points: FloatArray, **given: object) -> ClusterResult:
-    job = ClusterJob(**{"k": None, "min_cluster_size": 1, "evaluate": True, **given})
+def run(
+    session: Session,
+    points: FloatArray,
+    *,
+    reveal: RevealPolicy = "own-mean",
+    k_max: int = K_CANDIDATES_MAX,
+    evaluate: bool = True,
+) -> ClusterResult:
+    job = ClusterJob(k=None, min_cluster_size=1, reveal=reveal, k_max=k_max, evaluate=evaluate)
     owners = [row % 4 for row in range(len(points))]
     return session.cluster(job, points, points, owners=owners)
 
@@ -39,7 +47,7 @@ def test_the_true_number_is_found(session: Session, k: int, n: int, dim: int) ->
     result, twin = run(session, points), run(PlainSession(), points)
     assert result.k == twin.k == k
     assert result.iterations == twin.iterations
-    assert np.array_equal(result.labels_N, twin.labels_N)
+    assert np.array_equal(labels_of(result), labels_of(twin))
     assert np.array_equal(result.sizes_N, twin.sizes_N)
     assert np.abs(result.means_NM - twin.means_NM).max() < 2.0**-23
 
@@ -53,7 +61,7 @@ def test_it_is_the_twin_s_where_clusters_overlap(secure_session: SecureSession) 
         points /= np.linalg.norm(points, axis=1).max()
         result, twin = run(secure_session, points), run(PlainSession(), points)
         assert (result.k, result.iterations) == (twin.k, twin.iterations)
-        assert np.array_equal(result.labels_N, twin.labels_N)
+        assert np.array_equal(labels_of(result), labels_of(twin))
 
 
 @pytest.mark.parametrize("reveal", ["own-mean", "assignments", "distances"])
@@ -61,7 +69,7 @@ def test_under_every_policy(session: Session, reveal: RevealPolicy) -> None:
     points = blobs(3, 24, 6)
     result = run(session, points, reveal=reveal)
     assert result.k == 3
-    assert np.array_equal(result.labels_N, run(PlainSession(), points).labels_N)
+    assert np.array_equal(labels_of(result), labels_of(run(PlainSession(), points)))
 
 
 def test_all_alike(session: Session) -> None:

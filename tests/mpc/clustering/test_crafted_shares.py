@@ -54,9 +54,9 @@ def test_who_is_kept_is_within_the_bound(
     """Whatever a ring element is taken for, it counts only as a point within the bound."""
     points = np.zeros((len(CRAFTED), dim), dtype=np.int64)
     points[:, -1] = CRAFTED
-    given = {"value_bound": value_bound, "centre": centre}
-    job = ClusterJob(k=1, norm_bound=1.0, payload_bound=1.0, **given)  # type: ignore[arg-type]
-    found = any_parties("kept_and_rows", points, np.zeros((len(points), 1)), **given)
+    job = ClusterJob(k=1, norm_bound=1.0, payload_bound=1.0, value_bound=value_bound, centre=centre)
+    payload = np.zeros((len(points), 1))
+    found = any_parties("kept_and_rows", points, payload, value_bound=value_bound, centre=centre)
     valid, rows = found[: len(points)] == 1, found[len(points) :].reshape(-1, dim)
     limit = squared_norm_limit(job, dim)
     squared = np.array([sum(int(x) ** 2 for x in row) for row in rows], dtype=object)

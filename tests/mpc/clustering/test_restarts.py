@@ -79,7 +79,7 @@ def test_what_is_equal_but_for_rounding_goes_to_the_first(any_parties: Parties) 
         ([TOP - PLACE - noise, TOP], 1),
         ([0, 0], 0),
     ]:
-        found = any_parties("best_of", between_squares, assignment, k=2)
+        found = any_parties("best_of", np.array(between_squares), assignment, k=2)
         assert np.array_equal(found, assignment[:, 2 * winner : 2 * winner + 2]), between_squares
 
 

@@ -37,7 +37,7 @@ class Given:
 
 def spread(seed: int = 0, n: int = N) -> np.ndarray:
     points = np.random.default_rng(seed).normal(size=(n, D))
-    return points / np.linalg.norm(points, axis=1).max()
+    return np.asarray(points / np.linalg.norm(points, axis=1).max())
 
 
 def repeated(n: int = N) -> np.ndarray:

@@ -13,6 +13,8 @@ from mpc.engine.context import Party, SharedTensor
 from mpc.errors import SessionError
 from mpc.ring.randomness import AesCtrStream
 
+cfg, rng = _crypten.crypten.config.cfg, _crypten.crypten.common.rng
+
 
 class Alone:
     """A communicator that sends nothing and adds a constant, so that one can tell who answered."""
@@ -34,6 +36,9 @@ class Alone:
 
     def add_up(self, parts: Sequence[torch.Tensor]) -> list[torch.Tensor]:
         return [tensor + self.added for tensor in parts]
+
+    def xor_up(self, part: torch.Tensor) -> torch.Tensor:
+        return part ^ self.added
 
 
 class Zeros:
@@ -102,7 +107,7 @@ def test_others_answer_while_plugged_and_the_former_ones_afterwards(
 
 
 def test_settings_are_put_back_too() -> None:
-    cfg, before = _crypten._cfg, (type(_crypten._cfg), dict(vars(_crypten._cfg)))
+    before = (type(cfg), dict(vars(cfg)))
     with plugged(Alone(0, 0), Zeros(), **streams(10)):
         assert (type(cfg), dict(vars(cfg))) != before
         assert cfg.encoder.precision_bits == 0
@@ -125,7 +130,8 @@ def test_a_shared_tensor_asks_its_own_party_and_nobody_else() -> None:
     """Not even what is plugged in under CrypTen."""
     with plugged(Alone(1, 100), Zeros(), **streams(10)):
         x = party().holds(torch.tensor([3, 4]))
-        assert ((x + 1).share.tolist(), (5 - x).share.tolist()) == ([4, 5], [2, 1])
+        assert (x + 1).share.tolist() == [4, 5]
+        assert (5 - x).share.tolist() == [2, 1]  # type: ignore[attr-defined]
         assert (x * x).share.tolist() == [9, 16]
         assert (x - x).share.tolist() == [0, 0]
         assert isinstance(x + x, SharedTensor)
@@ -157,7 +163,7 @@ def test_a_dry_run_takes_nothing_from_the_streams_in_use() -> None:
         disturbed = drawn_by_crypten()
         with plugged(Alone(0, 0), Zeros(), **streams(20)):
             other = drawn_by_crypten()
-            _crypten._rng.generate_random_ring_element((4,))
+            rng.generate_random_ring_element((4,))
         disturbed += drawn_by_crypten()
     assert disturbed == undisturbed
     assert other != undisturbed[:3]
@@ -166,7 +172,6 @@ def test_a_dry_run_takes_nothing_from_the_streams_in_use() -> None:
 def test_settings_are_crypten_s_own_and_can_be_changed_for_a_while(
     installed: tuple[Alone, Zeros],
 ) -> None:
-    cfg = _crypten._cfg
     before = cfg.functions.exp_iterations
     assert (before, cfg["functions.exp_iterations"]) == (8, 8)
     changed = {"functions.exp_iterations": 3, "functions.new": 1}
@@ -181,7 +186,7 @@ def test_settings_are_crypten_s_own_and_can_be_changed_for_a_while(
 
 def test_all_of_crypten_s_settings_are_kept(installed: tuple[Alone, Zeros]) -> None:
     fresh = _crypten.crypten.config.config.CrypTenConfig().config
-    kept = {group: vars(getattr(_crypten._cfg, group)) for group in fresh}
+    kept = {group: vars(getattr(cfg, group)) for group in fresh}
     changed = {
         f"{group}.{name}"
         for group in fresh

@@ -1,6 +1,7 @@
 """Who learns what: the table in ARCHITECTURE.md, the door, and the ledgers of real sessions."""
 
 import typing
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -56,11 +57,15 @@ def test_a_session_opens_what_its_policy_allows(
 
 
 @pytest.mark.parametrize("reveal", typing.get_args(RevealPolicy))
-@pytest.mark.parametrize("given", [{"k": None}, {"k": 3, "restarts": 2, "init": "k-means++"}])
+@pytest.mark.parametrize(
+    "job",
+    [ClusterJob(k=None), ClusterJob(k=3, restarts=2, init="k-means++")],
+    ids=["k left open", "restarts"],
+)
 def test_one_of_several_clusterings_is_opened_only(
-    secure_session: SecureSession, reveal: RevealPolicy, given: dict[str, object]
+    secure_session: SecureSession, reveal: RevealPolicy, job: ClusterJob
 ) -> None:
-    job = ClusterJob(reveal=reveal, **given)
+    job = replace(job, reveal=reveal)
     ledger = secure_session.cluster(job, POINTS, POINTS).ledger
     assert {(entry.to, entry.what) for entry in ledger} == openings_of(job)
     assert sum(entry.what == "labels" for entry in ledger) == (reveal == "assignments")

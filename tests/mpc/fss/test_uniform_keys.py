@@ -25,7 +25,7 @@ def chi_squares(rows: np.ndarray) -> np.ndarray:
     """The statistic of each column of bytes."""
     expected = len(rows) / 256
     counts = [np.bincount(column, minlength=256) for column in rows.T]
-    return ((np.array(counts) - expected) ** 2 / expected).sum(axis=1)
+    return np.asarray(((np.array(counts) - expected) ** 2 / expected).sum(axis=1))
 
 
 def columns(array: np.ndarray) -> np.ndarray:

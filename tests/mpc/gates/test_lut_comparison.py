@@ -59,7 +59,7 @@ def signs(plan: Plan, x: Int64Array, r: Int64Array, num_parties: int = 2) -> Rin
     ]
     assert all(share.dtype == plan.dtype for share in shares)
     total: RingArray = np.add.reduce(shares, dtype=plan.dtype)
-    return total if plan.ring_bits > 4 else total & 15
+    return total if plan.ring_bits > 4 else np.bitwise_and(total, 15, dtype=plan.dtype)
 
 
 def masks(count: int) -> Int64Array:

@@ -6,6 +6,7 @@ import socket
 import ssl
 import threading
 import time
+from typing import TypeVar
 
 import pytest
 from cryptography import x509
@@ -20,12 +21,14 @@ from mpc.net.certificates import CLOCK_SKEW, Authority, Credentials, certificate
 ROLES = ["party:0", "party:4", "client:0", "client:north-east_2", "client:" + "x" * 50]
 ROLES += ["client:a--b", "client:-", "dealer", "server"]
 
+Kind = TypeVar("Kind", bound=x509.ExtensionType)
+
 
 def parsed(credentials: Credentials) -> x509.Certificate:
     return x509.load_pem_x509_certificate(credentials.certificate_pem.encode())
 
 
-def extension(certificate, kind):
+def extension(certificate: x509.Certificate, kind: type[Kind]) -> x509.Extension[Kind]:
     return certificate.extensions.get_extension_for_class(kind)
 
 
@@ -35,11 +38,11 @@ def authority() -> Authority:
 
 
 @pytest.mark.parametrize("role", ROLES)
-def test_names_go_there_and_back(role):
+def test_names_go_there_and_back(role: str) -> None:
     assert role_of(certificate_name(role)) == role
 
 
-def test_names_are_those_promised():
+def test_names_are_those_promised() -> None:
     assert certificate_name("party:0") == "party-0.secfpp"
     assert certificate_name("dealer") == "dealer.secfpp"
 
@@ -67,7 +70,7 @@ def test_names_are_those_promised():
     ]
     + ["dealer:0", "server:1", "evaluator", "*", "client:*", "party:0\n"],
 )
-def test_other_roles_have_no_name(role):
+def test_other_roles_have_no_name(role: str) -> None:
     with pytest.raises(InputError, match="is no role"):
         certificate_name(role)
 
@@ -84,7 +87,7 @@ def test_other_roles_have_no_name(role):
         "party-0.Secfpp",
     ],
 )
-def test_other_names_are_nobodys(name):
+def test_other_names_are_nobodys(name: str) -> None:
     with pytest.raises(InputError, match="is not the name of a role"):
         role_of(name)
 
@@ -98,7 +101,9 @@ def test_other_names_are_nobodys(name):
         ("party:1", {ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.SERVER_AUTH}),
     ],
 )
-def test_a_leaf_says_what_it_is_for_and_no_more(authority, role, uses):
+def test_a_leaf_says_what_it_is_for_and_no_more(
+    authority: Authority, role: str, uses: set[x509.ObjectIdentifier]
+) -> None:
     leaf = parsed(authority.issue(role))
     names = extension(leaf, x509.SubjectAlternativeName)
     assert list(names.value) == [x509.DNSName(certificate_name(role))]
@@ -110,12 +115,14 @@ def test_a_leaf_says_what_it_is_for_and_no_more(authority, role, uses):
     assert usage.value.digital_signature
     assert not usage.value.key_cert_sign
     assert not usage.value.key_agreement
-    assert isinstance(leaf.public_key(), ec.EllipticCurvePublicKey)
-    assert leaf.public_key().curve.name == "secp256r1"
+    key = leaf.public_key()
+    assert isinstance(key, ec.EllipticCurvePublicKey)
+    assert key.curve.name == "secp256r1"
+    assert leaf.signature_hash_algorithm is not None
     assert leaf.signature_hash_algorithm.name == "sha256"
 
 
-def test_the_authority_may_sign_leaves_and_nothing_else(authority):
+def test_the_authority_may_sign_leaves_and_nothing_else(authority: Authority) -> None:
     root = x509.load_pem_x509_certificate(authority.certificate_pem.encode())
     basic = extension(root, x509.BasicConstraints)
     assert (basic.value.ca, basic.value.path_length, basic.critical) == (True, 0, True)
@@ -126,7 +133,7 @@ def test_the_authority_may_sign_leaves_and_nothing_else(authority):
     root.verify_directly_issued_by(root)
 
 
-def test_a_leaf_points_at_its_authority(authority):
+def test_a_leaf_points_at_its_authority(authority: Authority) -> None:
     leaf = parsed(authority.issue("dealer"))
     root = x509.load_pem_x509_certificate(authority.certificate_pem.encode())
     leaf.verify_directly_issued_by(root)
@@ -135,7 +142,7 @@ def test_a_leaf_points_at_its_authority(authority):
     assert extension(leaf, x509.SubjectKeyIdentifier).value.digest != of_root
 
 
-def test_validity_begins_a_little_ago_and_ends_with_the_authority():
+def test_validity_begins_a_little_ago_and_ends_with_the_authority() -> None:
     authority = Authority.create(valid_days=3)
     leaf, now = parsed(authority.issue("server")), dt.datetime.now(dt.UTC)
     since = now - leaf.not_valid_before_utc
@@ -145,7 +152,7 @@ def test_validity_begins_a_little_ago_and_ends_with_the_authority():
     assert dt.timedelta(days=3, minutes=-1) < left <= dt.timedelta(days=3)
 
 
-def test_every_issue_has_a_key_and_a_serial_number_of_its_own(authority):
+def test_every_issue_has_a_key_and_a_serial_number_of_its_own(authority: Authority) -> None:
     first, second = authority.issue("party:0"), authority.issue("party:0")
     assert first.key_pem != second.key_pem
     assert parsed(first).serial_number != parsed(second).serial_number
@@ -155,19 +162,21 @@ def test_every_issue_has_a_key_and_a_serial_number_of_its_own(authority):
 
 
 @pytest.mark.parametrize("days", [0, -1, 3651])
-def test_a_validity_out_of_range_is_refused(days):
+def test_a_validity_out_of_range_is_refused(days: int) -> None:
     with pytest.raises(InputError, match=str(days)):
         Authority.create(valid_days=days)
 
 
-def test_an_expired_authority_issues_nothing(authority, monkeypatch):
+def test_an_expired_authority_issues_nothing(
+    authority: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
     later = authority.valid_until + dt.timedelta(days=1)
     monkeypatch.setattr(certificates, "utc_now", lambda: later)
     with pytest.raises(InputError, match=f"expired on {authority.valid_until:%Y-%m-%d}"):
         authority.issue("party:0")
 
 
-def test_keys_are_never_shown(authority):
+def test_keys_are_never_shown(authority: Authority) -> None:
     issued = authority.issue("party:0")
     inside = issued.key_pem.splitlines()[1]
     for shown in (repr(issued), str(issued), f"{issued}", repr(authority)):
@@ -175,13 +184,13 @@ def test_keys_are_never_shown(authority):
         assert inside not in shown
 
 
-def test_credentials_survive_json(authority):
+def test_credentials_survive_json(authority: Authority) -> None:
     issued = authority.issue("client:a")
     assert Credentials.from_json(issued.as_json()) == issued
 
 
 @pytest.mark.parametrize("spoil", ["drop", "extra", "number", "role", "list"])
-def test_spoilt_json_is_refused_without_showing_the_key(authority, spoil):
+def test_spoilt_json_is_refused_without_showing_the_key(authority: Authority, spoil: str) -> None:
     value: dict[str, object] = dict(authority.issue("client:a").as_json())
     key = value["key_pem"]
     if spoil == "drop":
@@ -197,7 +206,7 @@ def test_spoilt_json_is_refused_without_showing_the_key(authority, spoil):
     assert str(key) not in str(refusal.value)
 
 
-def test_issuing_is_quick_enough_for_one_client_after_another(authority):
+def test_issuing_is_quick_enough_for_one_client_after_another(authority: Authority) -> None:
     seconds = []
     for number in range(50):
         started = time.thread_time()
@@ -222,7 +231,7 @@ def context(credentials: Credentials, *, server_side: bool) -> ssl.SSLContext:
     return made
 
 
-def shake_hands(caller: Credentials, answerer: Credentials, *, expected: str):
+def shake_hands(caller: Credentials, answerer: Credentials, *, expected: str) -> dict[str, object]:
     """Return what each end saw of the other: its names and the protocol, or the exception."""
     ours, theirs = socket.socketpair()
     seen: dict[str, object] = {}
@@ -236,7 +245,9 @@ def shake_hands(caller: Credentials, answerer: Credentials, *, expected: str):
             with mine.wrap_socket(sock, server_side=server_side, server_hostname=name) as tls:
                 tls.sendall(b"x")
                 tls.recv(1)  # with TLS 1.3 a caller learns of its refusal at the first read
-                seen[which] = (tls.version(), tls.getpeercert()["subjectAltName"])
+                shown = tls.getpeercert()
+                assert shown is not None
+                seen[which] = (tls.version(), shown["subjectAltName"])
         except OSError as error:
             seen[which] = error
             sock.close()
@@ -249,20 +260,20 @@ def shake_hands(caller: Credentials, answerer: Credentials, *, expected: str):
     return seen
 
 
-def test_two_roles_of_one_authority_meet(authority):
+def test_two_roles_of_one_authority_meet(authority: Authority) -> None:
     seen = shake_hands(authority.issue("client:7"), authority.issue("party:0"), expected="party:0")
     assert seen["caller"] == ("TLSv1.3", (("DNS", "party-0.secfpp"),))
     assert seen["answerer"] == ("TLSv1.3", (("DNS", "client-7.secfpp"),))
 
 
-def test_names_with_underscores_and_trailing_hyphens_pass_tls(authority):
+def test_names_with_underscores_and_trailing_hyphens_pass_tls(authority: Authority) -> None:
     seen = shake_hands(
         authority.issue("client:a_b-"), authority.issue("party:0"), expected="party:0"
     )
     assert seen["answerer"] == ("TLSv1.3", (("DNS", "client-a_b-.secfpp"),))
 
 
-def test_a_stranger_who_calls_is_refused(authority):
+def test_a_stranger_who_calls_is_refused(authority: Authority) -> None:
     impostor = Authority.create().issue("client:7")
     knowing = Credentials(
         role="client:7",
@@ -275,19 +286,19 @@ def test_a_stranger_who_calls_is_refused(authority):
     assert isinstance(seen["caller"], OSError)
 
 
-def test_a_stranger_who_answers_is_refused(authority):
+def test_a_stranger_who_answers_is_refused(authority: Authority) -> None:
     impostor = Authority.create().issue("party:0")
     seen = shake_hands(authority.issue("client:7"), impostor, expected="party:0")
     assert isinstance(seen["caller"], ssl.SSLCertVerificationError)
 
 
-def test_another_role_cannot_answer_in_a_partys_place(authority):
+def test_another_role_cannot_answer_in_a_partys_place(authority: Authority) -> None:
     seen = shake_hands(authority.issue("client:7"), authority.issue("party:1"), expected="party:0")
     assert isinstance(seen["caller"], ssl.SSLCertVerificationError)
     assert "party-0.secfpp" in str(seen["caller"])
 
 
-def test_a_leaf_cannot_issue_leaves(authority):
+def test_a_leaf_cannot_issue_leaves(authority: Authority) -> None:
     signer = authority.issue("client:7")
     key = serialization.load_pem_private_key(signer.key_pem.encode(), password=None)
     assert isinstance(key, ec.EllipticCurvePrivateKey)

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
@@ -97,7 +98,7 @@ def test_right_roles_are_let_in_each_once(house: House) -> None:
 
 def test_a_hundred_at_once_are_let_in(house: House) -> None:
     identities = [house.identity(role) for role in CROWD]
-    links = concurrently([lambda me=me: house.enter(me, within_s=30) for me in identities])
+    links = concurrently([partial(house.enter, me, within_s=30) for me in identities])
     assert all(isinstance(link, Link) for link in links), links
     assert set(house.reception.wait_for(CROWD, timeout_s=10)) == CROWD
 

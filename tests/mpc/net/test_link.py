@@ -4,6 +4,7 @@ import json
 import socket
 import time
 from collections.abc import Iterator
+from functools import partial
 
 import numpy as np
 import pytest
@@ -72,8 +73,8 @@ def test_megabytes_and_nothing_arrive_whole(pair: Pair) -> None:
     for sent in (array, array[:0], array[::2]):
         _, got = concurrently(
             [
-                lambda sent=sent: pair[0].send_ring(SHARE, sent),
-                lambda sent=sent: pair[1].recv_ring(SHARE, sent.shape),
+                partial(pair[0].send_ring, SHARE, sent),
+                partial(pair[1].recv_ring, SHARE, sent.shape),
             ]
         )
         assert np.array_equal(got, sent)  # type: ignore[arg-type]

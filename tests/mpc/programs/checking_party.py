@@ -85,7 +85,7 @@ class Checking(DealerProvider):
 
 
 def run(start: Start) -> None:
-    mpc.roles.party.DealerProvider = Checking  # type: ignore[misc]
+    mpc.roles.party.DealerProvider = Checking  # type: ignore[attr-defined]
     mpc.roles.party.run_party(start)
 
 

@@ -10,6 +10,7 @@ import time
 import numpy as np
 
 from mpc import ClusterJob, SecureSession, open_session
+from mpc.session.session import Links
 from mpc.traffic import Traffic
 from tests.mpc.namespaces import bring_loopback_up, loopback_sent
 
@@ -23,7 +24,7 @@ TIMES = 3
 
 def main() -> None:
     bring_loopback_up()
-    links = "plain" if sys.argv[1] == "plain" else "tls"
+    links: Links = "plain" if sys.argv[1] == "plain" else "tls"
     with open_session(2, links=links, insecure_dev=True) as session:
         costs = {name: cost_of(session, *shape) for name, shape in JOBS.items()}
     sys.stdout.write(json.dumps(costs))

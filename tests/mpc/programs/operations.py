@@ -99,7 +99,7 @@ def _points_of(points: Any, valid: Any) -> Points:
     return Points(rows=rows, sqnorms_enc_N=multiply("id,id->i", rows, rows), valid=opened)
 
 
-def _source(points: Points, name: str) -> InnerProducts:
+def _source(points: Points, name: str) -> InnerProducts[Any]:
     if name == "rows":
         return RowInnerProducts(points.rows)
     gram = gram_matrix(points)
@@ -109,7 +109,7 @@ def _source(points: Points, name: str) -> InnerProducts:
 def _within(x: Any, payload: Any = None, **how: Any) -> Points:
     """Hold points against a bound of 1; numbers of up to 4 come as they are."""
     bounds = {"centre": False, "norm_bound": 1.0, "value_bound": 4.0, "payload_bound": 1.0}
-    job = ClusterJob(k=1, **(bounds | how))  # type: ignore[arg-type]
+    job = ClusterJob(k=1, **(bounds | how))
     nothing = x.like(torch.zeros(x.size(0), 1, dtype=torch.int64))
     return points_within_bounds(x, nothing if payload is None else payload, job)[0]
 

@@ -18,7 +18,8 @@ GROUPS = [(1,), (2,), (3,), (16,), (1, 2, 3, 16), (4, 4, 4), (1, 1), (5, 1, 2)]
 
 
 def one_hot(x_BL: Int64Array) -> Int64Array:
-    return np.eye(x_BL.shape[1], dtype=np.int64)[x_BL.argmin(axis=1)]
+    onehot: Int64Array = np.eye(x_BL.shape[1], dtype=np.int64)[x_BL.argmin(axis=1)]
+    return onehot
 
 
 def in_groups(dist_NC: Int64Array, blocks: Sequence[int], valid_N: Int64Array) -> Int64Array:
@@ -43,8 +44,8 @@ def test_nearest_in_groups(
     any_parties: Parties, blocks: tuple[int, ...], comparisons: Comparisons
 ) -> None:
     dist_NC = distances(sum(blocks))
-    for valid_N in (np.arange(24) % 3 > 0, np.ones(24), np.zeros(24)):
-        valid_N = valid_N.astype(np.int64)
+    for those in (np.arange(24) % 3 > 0, np.ones(24), np.zeros(24)):
+        valid_N = np.asarray(those, dtype=np.int64)
         given = dist_NC * valid_N[:, None], valid_N
         found = any_parties("nearest", *given, blocks=list(blocks), comparisons=comparisons)
         assert np.array_equal(found, in_groups(dist_NC, blocks, valid_N))

@@ -5,12 +5,14 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
+from typing import cast
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from mpc.engine.context import Party
 from mpc.protocols import boolean
 from mpc.ring.fixedpoint import Int64Array
 from mpc.session.data_owner import split
@@ -92,14 +94,20 @@ def parties(request: pytest.FixtureRequest) -> Parties:
     return Parties(request.param)
 
 
+def as_party(parties: Parties) -> Party:
+    """It has what circuits ask of a party."""
+    return cast(Party, parties)
+
+
 def evaluate(
     parties: Parties,
-    circuit: Callable[[Parties, Int64Array, int], Int64Array],
+    circuit: Callable[[Party, Int64Array, int], Int64Array],
     x: Int64Array,
     bits: int,
 ) -> list[int]:
-    planes = parties.run(lambda share: circuit(parties, share, bits), x)
-    return boolean.unpack(np.bitwise_xor.reduce(planes), len(x)).tolist()
+    planes = parties.run(lambda share: circuit(as_party(parties), share, bits), x)
+    found: list[int] = boolean.unpack(np.bitwise_xor.reduce(planes), len(x)).tolist()
+    return found
 
 
 @settings(
@@ -136,7 +144,7 @@ def test_all_pairs_of_two_parties_short_shares() -> None:
     shares = {0: a, 1: b}
 
     def carry(_: Int64Array) -> Int64Array:
-        return boolean.negative(block, shares[block.rank], 7)
+        return boolean.negative(as_party(block), shares[block.rank], 7)
 
     planes = block.run(carry, a)
     assert boolean.unpack(planes[0] ^ planes[1], len(a)).tolist() == (a + b >= 64).tolist()
@@ -147,7 +155,7 @@ def test_bits_become_ring_elements(parties: Parties) -> None:
 
     def circuit(_: Int64Array) -> Int64Array:
         mine = bits if parties.rank == 1 else np.zeros_like(bits)
-        return boolean.to_ring(parties, mine)
+        return boolean.to_ring(as_party(parties), mine)
 
     shares = parties.run(circuit, np.zeros(100, dtype=np.int64))
     assert np.array_equal(sum(shares), bits)

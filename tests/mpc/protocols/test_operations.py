@@ -34,7 +34,8 @@ def numbers() -> np.ndarray:
 def ring_points(n: int, d: int, seed: int) -> Int64Array:
     """Encoded points of norm at most 1."""
     points = np.random.default_rng(seed).normal(size=(n, d))
-    return np.rint(points / np.linalg.norm(points, axis=1).max() * 2.0**POINT_BITS).astype(np.int64)
+    points /= np.linalg.norm(points, axis=1).max()
+    return np.rint(points * 2.0**POINT_BITS).astype(np.int64)
 
 
 def test_shares_add_up(any_parties: Parties, numbers: np.ndarray) -> None:
@@ -163,7 +164,7 @@ def test_who_has_moved_is_counted_over_all_groups(any_parties: Parties) -> None:
 
     def assignment(a: np.ndarray, b: np.ndarray) -> np.ndarray:
         onehot = np.concatenate([np.eye(2)[a], np.eye(3)[b]], axis=1) * valid_N[:, None]
-        return onehot.astype(np.int64)
+        return np.asarray(onehot, dtype=np.int64)
 
     for moved_first, moved_second, count in [([], [], 0), ([1], [1], 0), ([2], [0, 4, 1], 3)]:
         before = assignment(

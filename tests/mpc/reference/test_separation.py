@@ -17,7 +17,7 @@ from mpc.reference.separation import (
     largest_candidate,
     size_allowances,
 )
-from mpc.ring.fixedpoint import FloatArray
+from mpc.ring.fixedpoint import FloatArray, Int64Array
 
 pytestmark = pytest.mark.slow
 DRAWS = 100
@@ -39,7 +39,7 @@ def centres(rng: np.random.Generator, k: int, dim: int, boxed: bool) -> FloatArr
     """Uniform in (-10, 10)^D but 7 apart at least; or Gaussian, the nearest two just apart."""
     if not boxed:
         centres_KD = rng.normal(size=(k, dim))
-        return centres_KD * np.sqrt(49 + 3 * dim) / min_distance(centres_KD)
+        return np.asarray(centres_KD * np.sqrt(49 + 3 * dim) / min_distance(centres_KD))
     placed_KD = np.empty((0, dim))
     for tried in itertools.count(1):
         if len(placed_KD) == k:
@@ -52,7 +52,7 @@ def centres(rng: np.random.Generator, k: int, dim: int, boxed: bool) -> FloatArr
     return placed_KD
 
 
-def sizes(rng: np.random.Generator, n: int, k: int, equal: bool) -> FloatArray:
+def sizes(rng: np.random.Generator, n: int, k: int, equal: bool) -> Int64Array:
     """Equal; or Dirichlet, but 4 points a cluster at least (n // k where there are not so many)."""
     least = n // k if equal else min(4, n // k)
     shares_K = np.full(k, 1 / k) if equal else rng.dirichlet(np.ones(k))
@@ -70,7 +70,7 @@ def blobs(draw: int, n: int, k: int) -> FloatArray:
         axes_KD = 2 ** rng.uniform(-0.5, 0.5, (k, dim))
         axes_KD /= np.sqrt(np.mean(axes_KD**2, axis=1, keepdims=True))
         noise_ND *= axes_KD[labels_N]
-    return centres(rng, k, dim, boxed)[labels_N] + noise_ND
+    return np.asarray(centres(rng, k, dim, boxed)[labels_N] + noise_ND)
 
 
 @pytest.mark.parametrize("n", [20, 50, 200])
@@ -86,7 +86,7 @@ def clients_of_domains(seed: int, domains: int, length: float = 1.0) -> FloatArr
     common_D = rng.normal(size=1280)
     domain_KD = common_D + 0.5 * rng.normal(size=(domains, 1280))
     points_ND = np.repeat(domain_KD, 4, axis=0) + 0.25 * rng.normal(size=(4 * domains, 1280))
-    return length * points_ND / np.linalg.norm(points_ND, axis=1, keepdims=True)
+    return np.asarray(length * points_ND / np.linalg.norm(points_ND, axis=1, keepdims=True))
 
 
 @pytest.mark.parametrize("domains", range(1, 6))

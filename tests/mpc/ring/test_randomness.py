@@ -83,9 +83,10 @@ def test_protocol_masks_never_come_from_torch(monkeypatch: pytest.MonkeyPatch) -
         monkeypatch.setattr(owner, name, getattr(owner, name))
     _crypten._replace_generators(stream)
     monkeypatch.setattr(torch, "randint", refuse)
-    drawn = _crypten._arithmetic.generate_random_ring_element((4,), generator=stream)
+    primitives = _crypten.crypten.mpc.primitives
+    drawn = primitives.arithmetic.generate_random_ring_element((4,), generator=stream)
     assert drawn.dtype == torch.int64
-    assert _crypten._binary.generate_kbit_random_tensor((9,), bitlength=1).max() <= 1
+    assert primitives.binary.generate_kbit_random_tensor((9,), bitlength=1).max() <= 1
 
 
 ALICE = "77076d0a7318a57d3c16c17251b26645df4c2f87ebc0992ab177fba51db92c2a"

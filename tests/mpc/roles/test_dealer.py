@@ -245,7 +245,7 @@ def test_tables_of_digits_are_of_a_kept_mask(
         sent = [link.counts for link in deal.at_dealer[1:]]
         assert not any(b"CDG8" in counts or b"CD64" in counts for counts in sent)
     assert not any(isinstance(shares, Exception) for shares in got), got
-    found = added([np.concatenate(shares) for shares in got])  # type: ignore[arg-type]
+    found = added([np.concatenate(shares) for shares in got])  # type: ignore[call-overload]
     gaps = differences(x, blocks) if blocks else x
     assert np.array_equal(found, gaps < 0)
 
@@ -260,7 +260,7 @@ class Exchanged:
         self._barrier = threading.Barrier(num_parties, timeout=20)
 
     def summed(self, share: Int64Array) -> Int64Array:
-        return self._x + added(self._all(share))  # type: ignore[arg-type]
+        return np.add(self._x, added(self._all(share)))  # type: ignore[arg-type]
 
     def xored(self, share: Bits) -> Bits:
         return xored(self._all(share))  # type: ignore[arg-type,return-value]

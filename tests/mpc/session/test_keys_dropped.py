@@ -58,7 +58,7 @@ def test_after_its_end_a_group_certifies_nobody() -> None:
 def test_a_closed_reception_has_no_key_left() -> None:
     identity = Identity(role="party:0", session="a session", credentials=credentials("party:0"))
     reception = Reception(listen(), me=identity, admits=lambda role: True, timeout_s=5)
-    context = weakref.ref(identity.context(server_side=True))  # type: ignore[arg-type]
+    context = weakref.ref(identity.context(server_side=True))
     del identity
     gc.collect()
     assert context() is not None

@@ -20,6 +20,8 @@ from mpc.errors import InputError, InsecureError, ProcessDiedError, SessionError
 from mpc.net.addresses import MAX_PARTIES
 from mpc.net.handshake import LOOPBACK
 from mpc.session.local_group import Child, ProcessGroup
+from mpc.session.session import Links
+from tests.mpc.opened_labels import labels_of
 from tests.mpc.processes import Signal, alive, killing_a_newborn, listening, open_files
 from tests.mpc.programs.slow_party import LOADING_S
 from tests.patience import SOON_S
@@ -63,9 +65,15 @@ def start_and_work(num_parties: int) -> None:
         work_until_it_fails(session)
 
 
+def group_of(session: SecureSession) -> ProcessGroup:
+    """Return the group of a session whose processes are on this machine."""
+    assert isinstance(session._group, ProcessGroup)
+    return session._group
+
+
 def assert_nothing_is_left(session: SecureSession, folder: Path) -> None:
     assert alive(list(session.pids.values())) == []
-    assert listening(session._group.ports) == []
+    assert listening(group_of(session).ports) == []
     assert list(folder.iterdir()) == []
     with pytest.raises(SessionError, match="open a new one"):
         session.cluster(SMALL_JOB, POINTS[:4], POINTS[:4])
@@ -218,7 +226,7 @@ def test_the_parent_s_death_leaves_no_orphan() -> None:
 @pytest.mark.slow
 def test_strangers_do_not_disturb(opened: Callable[[int], SecureSession]) -> None:
     session = opened(2)
-    port = session._group.ports[0]
+    port = group_of(session).ports[0]
     for greeting in (b"", b"GET / HTTP/1.1\r\n\r\n", b"HELO" + b"\x05" + b"\0" * 7 + b"{...}"):
         with socket.create_connection((LOOPBACK, port), timeout=SOON_S) as sock:
             sock.sendall(greeting)
@@ -227,14 +235,14 @@ def test_strangers_do_not_disturb(opened: Callable[[int], SecureSession]) -> Non
 
 @pytest.mark.slow
 @pytest.mark.parametrize("links", ["tls", "plain"])
-def test_secrets_are_not_in_argv_environment_or_files(links, empty_folder: Path) -> None:
+def test_secrets_are_not_in_argv_environment_or_files(links: Links, empty_folder: Path) -> None:
     """And plain links work, and stamp their results."""
     with open_session(2, links=links, insecure_dev=True) as session:
         for pid in [os.getpid(), *session.pids.values()]:
             shown = b"".join(
                 Path(f"/proc/{pid}/{where}").read_bytes() for where in ("cmdline", "environ")
             )
-            assert session._group.session.encode() not in shown
+            assert group_of(session).session.encode() not in shown
             assert b"PRIVATE KEY" not in shown
         stamps = session.cluster(SMALL_JOB, POINTS[:20], POINTS[:20]).traffic.insecure
         assert ["plain TCP" in stamp for stamp in stamps] == [True] * (links == "plain")
@@ -267,7 +275,7 @@ def test_more_parties_give_the_same() -> None:
     with open_session(MAX_PARTIES) as session:
         assert len(session.pids) == MAX_PARTIES + 1
         result = session.cluster(job, POINTS[:12], POINTS[:12])
-    assert np.array_equal(result.labels_N, twin.labels_N)
+    assert np.array_equal(labels_of(result), labels_of(twin))
     assert np.allclose(result.means_NM, twin.means_NM, atol=2.0**-24, equal_nan=True)
 
 

@@ -172,7 +172,7 @@ def test_an_owner_who_hangs_up_before_its_result_harms_only_itself(impatient: Op
     works(session)
 
 
-def changed(value: object, row: int = 2) -> np.ndarray:
+def changed(value: float, row: int = 2) -> np.ndarray:
     points = POINTS.copy()
     points[row, 1] = value
     return points
@@ -184,7 +184,7 @@ REFUSED: list[tuple[type[InputError], str, np.ndarray, np.ndarray, list[int] | N
     (InputError, "payload contain NaN or infinity", POINTS, changed(-np.inf), None),
     (InputError, "points must be a float64 array", POINTS.astype(np.float32), POINTS, None),
     (InputError, "payload must be a float64", POINTS, POINTS.astype(np.int64), None),
-    (InputError, "points must be a float64", POINTS.tolist(), POINTS, None),  # type: ignore[list-item]
+    (InputError, "points must be a float64", POINTS.tolist(), POINTS, None),
     (InputError, r"points has shape \(4,\)", POINTS[0], POINTS, None),
     (InputError, r"payload has shape \(8, 2, 2\)", POINTS, POINTS.reshape(8, 2, 2), None),
     (InputError, r"points has shape \(0, 4\)", POINTS[:0], POINTS[:0], None),

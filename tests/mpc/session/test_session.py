@@ -13,6 +13,7 @@ from mpc.jobs.bounds import public_bound
 from mpc.jobs.result import TOO_SMALL
 from mpc.net.frames import HEADER_BYTES
 from mpc.ring.fixedpoint import PAYLOAD_BITS
+from tests.mpc.opened_labels import labels_of
 
 Session = PlainSession | SecureSession
 TOLERANCE = 8 * 2.0 ** -(PAYLOAD_BITS + 1) * 1.01
@@ -44,8 +45,8 @@ def test_agrees_with_the_twin(session: Session, reveal: str) -> None:
     points, payload, truth = blobs(20, 12, 4, seed=0)
     job = ClusterJob(k=4, reveal=reveal, evaluate=True)  # type: ignore[arg-type]
     result, twin = session.cluster(job, points, payload), twin_of(job, points, payload)
-    assert same_partition(result.labels_N, truth)
-    assert np.array_equal(result.labels_N, twin.labels_N)
+    assert same_partition(labels_of(result), truth)
+    assert np.array_equal(labels_of(result), labels_of(twin))
     assert np.array_equal(result.sizes_N, twin.sizes_N)
     assert result.iterations == twin.iterations
     assert np.abs(result.means_NM - twin.means_NM).max() <= TOLERANCE
@@ -65,7 +66,7 @@ def test_agrees_with_scikit_learn_from_the_same_start(session: Session, load: ob
     )
     result = session.cluster(job, points, points, owners=[0] * len(points))
     model = KMeans(3, init=points[list(rows)], n_init=1, tol=0).fit(points)
-    assert np.array_equal(result.labels_N, model.labels_)
+    assert np.array_equal(labels_of(result), model.labels_)
     within = public_bound(points) * 2.0**-24
     assert np.abs(result.means_NM - model.cluster_centers_[model.labels_]).max() < within
 
@@ -125,7 +126,7 @@ def test_as_many_clusters_as_points(session: Session) -> None:
     points = np.eye(4) * np.array([[0.4], [0.6], [0.8], [1.0]])
     job = ClusterJob(k=4, min_cluster_size=1, evaluate=True)
     result = session.cluster(job, points, points)
-    assert len(set(result.labels_N.tolist())) == 4
+    assert len(set(labels_of(result).tolist())) == 4
     assert np.abs(result.means_NM - points).max() <= TOLERANCE
 
 
@@ -133,7 +134,7 @@ def test_k_is_chosen_from_opened_distances(session: Session) -> None:
     points, payload, truth = blobs(24, 8, 3, seed=4)
     result = session.cluster(ClusterJob(k=None, reveal="distances"), points, payload)
     assert result.k == 3
-    assert same_partition(result.labels_N, truth)
+    assert same_partition(labels_of(result), truth)
 
 
 def test_the_policy_decides_what_is_opened(secure_session: SecureSession) -> None:

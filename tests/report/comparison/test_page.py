@@ -5,6 +5,7 @@ import json
 import re
 import shutil
 import statistics
+from pathlib import Path
 
 import pytest
 
@@ -28,7 +29,7 @@ MINUS = "\N{MINUS SIGN}"
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory):
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Write a comparison of five seeds and its page once, for the tests that only read."""
     folder = write_comparison_fixture(tmp_path_factory.mktemp("whole") / "compare")
     write_comparison(folder)
@@ -36,7 +37,7 @@ def whole(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def small(tmp_path_factory):
+def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Write a comparison of one seed and few methods once, for the tests that change a copy."""
     keep = {"zero-shot", "local-only", "secfpp", "dp-fpl"}
     return write_comparison_fixture(
@@ -48,12 +49,12 @@ def small(tmp_path_factory):
 
 
 @pytest.fixture
-def folder(small, tmp_path):
+def folder(small: Path, tmp_path: Path) -> Path:
     """A copy of the small comparison."""
     return shutil.copytree(small, tmp_path / "compare")
 
 
-def page_of(folder):
+def page_of(folder: Path) -> str:
     """Write the page, check that it is well-formed, and return its text."""
     read = read_page(write_comparison(folder)[0])
     assert read.mismatched == []
@@ -63,11 +64,11 @@ def page_of(folder):
     return read.words
 
 
-def set_json(path, **changes):
+def set_json(path: Path, **changes: object) -> None:
     path.write_text(json.dumps(json.loads(path.read_text()) | changes))
 
 
-def test_page_needs_nothing_from_anywhere(whole):
+def test_page_needs_nothing_from_anywhere(whole: Path) -> None:
     read = read_page(whole / "report.html")
     assert all(reference.startswith("#") for reference in read.references)
     assert not {"script", "link", "iframe", "img"} & read.tags
@@ -76,7 +77,7 @@ def test_page_needs_nothing_from_anywhere(whole):
     assert "font-family: 'DejaVu" not in source
 
 
-def test_page_is_well_formed_and_its_ids_are_unique(whole):
+def test_page_is_well_formed_and_its_ids_are_unique(whole: Path) -> None:
     read = read_page(whole / "report.html")
     assert read.mismatched == []
     assert read.open == []
@@ -84,14 +85,14 @@ def test_page_is_well_formed_and_its_ids_are_unique(whole):
     assert {r.removeprefix("#") for r in read.references} <= set(read.ids)
 
 
-def test_colours_are_left_to_the_style_sheet(whole):
+def test_colours_are_left_to_the_style_sheet(whole: Path) -> None:
     source = (whole / "report.html").read_text()
     drawn = "".join(re.findall(r"<svg.*?</svg>", source, flags=re.DOTALL))
     assert re.findall(r"#0a0a0\d|#0[1-4]0\d0\d\b", drawn) == []
     assert set(re.findall(r"var\((--\w+)\)", drawn)) <= set(re.findall(r"(--\w+):", source))
 
 
-def test_figure_for_elsewhere_has_colours_of_its_own(whole):
+def test_figure_for_elsewhere_has_colours_of_its_own(whole: Path) -> None:
     drawn = (whole / "figure.svg").read_text()
     assert drawn.startswith("<?xml")
     assert "var(" not in drawn
@@ -99,7 +100,7 @@ def test_figure_for_elsewhere_has_colours_of_its_own(whole):
     assert "#0b5a9d" in drawn
 
 
-def test_numbers_of_the_table_are_on_the_page(whole):
+def test_numbers_of_the_table_are_on_the_page(whole: Path) -> None:
     words = read_page(whole / "report.html").words
     rows = read_rows(whole / "table.csv")
     for method, budget in {(row["method"], row["epsilon_target"]) for row in rows}:
@@ -112,7 +113,7 @@ def test_numbers_of_the_table_are_on_the_page(whole):
             assert shown in words.replace(NO_BREAK, " "), (method, budget, name)
 
 
-def test_differences_are_the_references_lead_with_both_p_values(whole):
+def test_differences_are_the_references_lead_with_both_p_values(whole: Path) -> None:
     rows = read_rows(whole / "table.csv")
     own = {(r["method"], r["seed"]): float(r["own_mix"]) for r in rows if not r["epsilon_target"]}
     gaps = [own["secfpp", str(seed)] - own["local-only", str(seed)] for seed in range(5)]
@@ -124,7 +125,7 @@ def test_differences_are_the_references_lead_with_both_p_values(whole):
     assert f"+{100 * statistics.fmean(gaps):.1f}" in read_page(whole / "report.html").words
 
 
-def test_every_private_row_has_its_statement(whole):
+def test_every_private_row_has_its_statement(whole: Path) -> None:
     words = read_page(whole / "report.html").words
     assert "image: one training image of one client" in words
     assert "nobody: clients add the noise" in words
@@ -134,20 +135,20 @@ def test_every_private_row_has_its_statement(whole):
         assert f"{epsilon:g} {by_pld} {by_rdp} {epsilon:.3g} 1e-05 10" in words, "DP-FPL"
 
 
-def test_curve_that_this_version_has_not_is_only_a_note(whole):
+def test_curve_that_this_version_has_not_is_only_a_note(whole: Path) -> None:
     words = read_page(whole / "report.html").words
     assert "SecFPP with DP inside the secure sum (not in this version)" in words
     numbers = json.loads((whole / "report.json").read_text())
     assert {line["method"] for line in numbers["accuracy"]} == set(OPEN | PRIVATE)
 
 
-def test_headline_says_where_it_is_not_best(whole):
+def test_headline_says_where_it_is_not_best(whole: Path) -> None:
     words = read_page(whole / "report.html").words
     assert "It is not the best everywhere" in words
     assert "P_G + P_L, true domains" in json.loads((whole / "report.json").read_text())["not_best"]
 
 
-def test_methods_that_are_told_the_truth_are_never_best(whole):
+def test_methods_that_are_told_the_truth_are_never_best(whole: Path) -> None:
     source = (whole / "report.html").read_text()
     table = source.split('aria-label="Accuracy table"')[1].split("</table>")[0]
     rows = re.findall(r"<td>P_G \+ P_L, true domains.*?</tr>", table, re.DOTALL)
@@ -156,7 +157,7 @@ def test_methods_that_are_told_the_truth_are_never_best(whole):
     assert table.count('class="best"') >= 6
 
 
-def test_costs_are_means_over_seeds(whole):
+def test_costs_are_means_over_seeds(whole: Path) -> None:
     with (whole / "costs.csv").open(newline="") as file:
         lines = {row["method"]: row for row in csv.DictReader(file)}
     assert float(lines["secfpp"]["secure_rounds"]) == 400
@@ -164,25 +165,25 @@ def test_costs_are_means_over_seeds(whole):
     assert "SecFPP 400 0.37 28.0" in read_page(whole / "report.html").words
 
 
-def test_ledger_of_the_secure_runs_is_counted(whole):
+def test_ledger_of_the_secure_runs_is_counted(whole: Path) -> None:
     (ledger,) = json.loads((whole / "report.json").read_text())["disclosures"]
     assert ledger["method"] == "secfpp"
     times = {line["what"]: line["times"] for line in ledger["lines"]}
     assert times["one bit: assignments unchanged"] == "100"
 
 
-def test_finished_comparison_has_no_alarm(whole):
+def test_finished_comparison_has_no_alarm(whole: Path) -> None:
     assert "stamp alarm" not in (whole / "report.html").read_text()
 
 
-def test_one_seed_has_neither_errors_nor_tests(folder):
+def test_one_seed_has_neither_errors_nor_tests(folder: Path) -> None:
     words = page_of(folder)
     assert "One seed: no standard error, no test" in words
     assert "\N{PLUS-MINUS SIGN}" not in words
     assert "On one seed SecFPP reaches" in words
 
 
-def test_insecure_comparison_is_stamped_in_red(tmp_path):
+def test_insecure_comparison_is_stamped_in_red(tmp_path: Path) -> None:
     made = write_comparison_fixture(
         tmp_path / "compare",
         seeds=(0,),
@@ -195,7 +196,7 @@ def test_insecure_comparison_is_stamped_in_red(tmp_path):
     assert 'class="stamp alarm">Not secure: provider tfp: party 0 can unmask' in source
 
 
-def test_without_privacy_there_is_no_curve_and_no_statement(tmp_path):
+def test_without_privacy_there_is_no_curve_and_no_statement(tmp_path: Path) -> None:
     made = write_comparison_fixture(tmp_path / "compare", seeds=(0,), epsilons=())
     words = page_of(made)
     assert "Privacy against utility" not in words
@@ -203,7 +204,7 @@ def test_without_privacy_there_is_no_curve_and_no_statement(tmp_path):
     assert not (made / "figure.svg").exists()
 
 
-def test_without_the_reference_nothing_is_claimed(folder):
+def test_without_the_reference_nothing_is_claimed(folder: Path) -> None:
     rows = [row for row in read_rows(folder / "table.csv") if row["method"] != "secfpp"]
     write_rows(folder / "table.csv", rows)
     words = page_of(folder)
@@ -211,7 +212,7 @@ def test_without_the_reference_nothing_is_claimed(folder):
     assert "Unfinished comparison; no result yet" in words
 
 
-def test_unfinished_comparison_names_what_is_missing(folder):
+def test_unfinished_comparison_names_what_is_missing(folder: Path) -> None:
     set_json(folder / "compare.json", seeds=2, epsilons=[0.5, 1.0])
     failure = {"cell": "seed4", "error": "disk full", "exit_code": 1}
     set_json(folder / "summary.json", failed=[failure])
@@ -223,7 +224,7 @@ def test_unfinished_comparison_names_what_is_missing(folder):
     assert "Failed: seed4: disk full" in words
 
 
-def test_results_on_tuning_seeds_are_stamped(folder):
+def test_results_on_tuning_seeds_are_stamped(folder: Path) -> None:
     set_json(folder / "compare.json", first_seed=100)
     rows = read_rows(folder / "table.csv")
     write_rows(folder / "table.csv", [row | {"seed": "100"} for row in rows])
@@ -232,20 +233,20 @@ def test_results_on_tuning_seeds_are_stamped(folder):
     assert "results on them are optimistic" in words
 
 
-def test_tuning_seeds_are_said_where_none_is_reported(whole):
+def test_tuning_seeds_are_said_where_none_is_reported(whole: Path) -> None:
     words = read_page(whole / "report.html").words
     assert "seeds 100, 101 and 102" in words
     assert "None of them is among those reported here (0 to 4)" in words
 
 
 @pytest.mark.parametrize("absent", ["table.csv", "summary.json", "versions.json", "cells"])
-def test_what_is_absent_is_left_out(folder, absent):
+def test_what_is_absent_is_left_out(folder: Path, absent: str) -> None:
     gone = folder / absent
     shutil.rmtree(gone) if gone.is_dir() else gone.unlink()
     assert "Configuration and versions" in page_of(folder)
 
 
-def test_columns_that_were_not_measured_are_dashes(folder):
+def test_columns_that_were_not_measured_are_dashes(folder: Path) -> None:
     rows = read_rows(folder / "table.csv")
     emptied = [row | {"own_classes": "", "other_domains": "", "ari_first": ""} for row in rows]
     write_rows(folder / "table.csv", emptied)
@@ -254,14 +255,14 @@ def test_columns_that_were_not_measured_are_dashes(folder):
     assert first["own_classes"] is None
 
 
-def test_damaged_number_is_named(folder):
+def test_damaged_number_is_named(folder: Path) -> None:
     rows = read_rows(folder / "table.csv")
     write_rows(folder / "table.csv", [rows[0], rows[1] | {"own_mix": "eighty"}])
     with pytest.raises(RunFolderError, match=r"table\.csv, line 3 is damaged: own_mix is 'eighty'"):
         write_comparison(folder)
 
 
-def test_text_from_the_folder_cannot_break_the_page(folder):
+def test_text_from_the_folder_cannot_break_the_page(folder: Path) -> None:
     rows = read_rows(folder / "table.csv")
     bad = "<script>alert(1)</script>"
     write_rows(folder / "table.csv", [r | {"title": bad, "trust": bad} for r in rows])
@@ -270,7 +271,7 @@ def test_text_from_the_folder_cannot_break_the_page(folder):
     assert bad in words
 
 
-def test_name_with_markup_of_matplotlib_is_drawn_as_it_is(folder):
+def test_name_with_markup_of_matplotlib_is_drawn_as_it_is(folder: Path) -> None:
     rows = read_rows(folder / "table.csv")
     strange = {"dp-fpl": "m$_x$ & <b>"}
     write_rows(
@@ -281,13 +282,13 @@ def test_name_with_markup_of_matplotlib_is_drawn_as_it_is(folder):
 
 
 @pytest.mark.slow
-def test_same_folder_same_page(folder, tmp_path):
+def test_same_folder_same_page(folder: Path, tmp_path: Path) -> None:
     first, _ = write_comparison(folder, tmp_path / "a")
     second, _ = write_comparison(folder, tmp_path / "b")
     assert first.read_bytes() == second.read_bytes()
 
 
-def test_command_knows_a_comparison(folder, capfd):
+def test_command_knows_a_comparison(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert main(["report", str(folder), "--json"]) == 0
     record = json.loads(capfd.readouterr().out)
     assert record["page"] == str(folder / "report.html")
@@ -296,7 +297,7 @@ def test_command_knows_a_comparison(folder, capfd):
 
 
 @pytest.mark.parametrize("odd", [b"\xff\xfe", b'"' + b"1" * 200_000])
-def test_a_table_that_is_no_text_or_has_a_huge_cell_is_named(tmp_path, odd):
+def test_a_table_that_is_no_text_or_has_a_huge_cell_is_named(tmp_path: Path, odd: bytes) -> None:
     folder = write_comparison_fixture(tmp_path / "c", seeds=(0,), epsilons=(1.0,))
     with (folder / "table.csv").open("ab") as table:
         table.write(odd + b"\n")

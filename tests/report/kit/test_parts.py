@@ -71,11 +71,11 @@ def result(name: str, own_mix: float, uniform: float) -> MethodRow:
         (seconds(123.4), "123"),
     ],
 )
-def test_numbers_in_words(written, wanted):
+def test_numbers_in_words(written: str, wanted: str) -> None:
     assert written == wanted
 
 
-def test_fields_of_the_wrong_type_read_as_nothing():
+def test_fields_of_the_wrong_type_read_as_nothing() -> None:
     fields = Fields({"a": "text", "b": True, "c": [1, "x"], "d": float("nan"), "e": 2})
     assert fields.number("a") is None
     assert fields.number("b") is None
@@ -87,12 +87,12 @@ def test_fields_of_the_wrong_type_read_as_nothing():
     assert not Fields([1, 2])
 
 
-def test_fields_flatten_for_the_configuration():
+def test_fields_flatten_for_the_configuration() -> None:
     nested = Fields({"a": {"b": None, "c": [1, 2]}, "d": False})
     assert nested.flattened() == (("a.b", "none"), ("a.c", "1, 2"), ("d", "no"))
 
 
-def test_the_hero_is_heavy_its_twin_dashed_in_the_same_colour():
+def test_the_hero_is_heavy_its_twin_dashed_in_the_same_colour() -> None:
     known = looks(["zero-shot", "secfpp-plain", "secfpp"], level={"zero-shot"})
     assert list(known) == ["zero-shot", "secfpp-plain", "secfpp"]
     assert known["secfpp"].heavy
@@ -101,12 +101,12 @@ def test_the_hero_is_heavy_its_twin_dashed_in_the_same_colour():
     assert known["zero-shot"].level
 
 
-def test_no_two_of_many_methods_look_the_same():
+def test_no_two_of_many_methods_look_the_same() -> None:
     known = looks([f"method {index}" for index in range(16)])
     assert len({(look.colour, look.marker) for look in known.values()}) == 16
 
 
-def test_headline_claims_no_more_than_the_numbers():
+def test_headline_claims_no_more_than_the_numbers() -> None:
     results = [
         result("zero-shot", 0.60, 0.60),
         result("local-only", 0.80, 0.50),
@@ -119,12 +119,12 @@ def test_headline_claims_no_more_than_the_numbers():
     assert "above Promptfl on neither" in said
 
 
-def test_a_tie_is_not_a_win():
+def test_a_tie_is_not_a_win() -> None:
     said = answer([result("promptfl", 0.7, 0.6), result("secfpp", 0.7, 0.7)])
     assert "above Promptfl on one of the two" in said
 
 
-def test_differences_in_points():
+def test_differences_in_points() -> None:
     (tile,) = tiles([result("promptfl", 0.75, 0.7), result("secfpp", 0.7, 0.7)])
     assert tile.own_mix == "\N{MINUS SIGN}5.0"
     assert tile.uniform == "0.0"
@@ -134,7 +134,7 @@ def estimate(*per_seed: float) -> SeedMean:
     return SeedMean(mean=fmean(per_seed), standard_error=None, per_seed=per_seed)
 
 
-def test_differences_are_paired_over_seeds():
+def test_differences_are_paired_over_seeds() -> None:
     found = difference(estimate(0.5, 0.7, 0.9), estimate(0.4, 0.6, 0.8))
     assert found is not None
     assert found.mean == pytest.approx(0.1)
@@ -147,16 +147,16 @@ def test_differences_are_paired_over_seeds():
     assert difference(estimate(0.5), SeedMean(mean=None, standard_error=None)) is None
 
 
-def test_headline_of_several_seeds_says_how_it_counts():
+def test_headline_of_several_seeds_says_how_it_counts() -> None:
     plain, hero = result("promptfl", 0.6, 0.6), result("secfpp", 0.7, 0.7)
     assert "On this one seed" in answer([plain, hero])
-    seeds = {"own_mix": estimate(0.7, 0.72), "uniform": estimate(0.7, 0.72)}
-    rival = {"own_mix": estimate(0.6, 0.62), "uniform": estimate(0.6, 0.8)}
-    said = answer([replace(plain, **rival), replace(hero, **seeds)])
+    rival = replace(plain, own_mix=estimate(0.6, 0.62), uniform=estimate(0.6, 0.8))
+    better = replace(hero, own_mix=estimate(0.7, 0.72), uniform=estimate(0.7, 0.72))
+    said = answer([rival, better])
     assert "above Promptfl on one of the two, counting only" in said
 
 
-def test_traffic_takes_the_busiest_client_and_adds_a_role_up():
+def test_traffic_takes_the_busiest_client_and_adds_a_role_up() -> None:
     def entry(role: str, moved: int) -> RoleBytes:
         return RoleBytes(role=role, phase="input", bytes_moved=moved)
 
@@ -172,7 +172,7 @@ def test_traffic_takes_the_busiest_client_and_adds_a_role_up():
     assert role_group("dealer") == "dealer"
 
 
-def test_steps_are_averaged_over_jobs_and_added_up_within():
+def test_steps_are_averaged_over_jobs_and_added_up_within() -> None:
     step = Step(name="iterations", rounds=10, bytes_sent=1_000_000, seconds=0.5)
     (row,) = step_rows(
         [SecureJob(roles=(), steps=(step, step)), SecureJob(roles=(), steps=(step, step))]
@@ -189,7 +189,7 @@ def test_steps_are_averaged_over_jobs_and_added_up_within():
         ([(0, 0), (1, 0)], 2),
     ],
 )
-def testconvex_hull(places, corners):
+def testconvex_hull(places: list[tuple[int, int]], corners: int) -> None:
     hull = convex_hull([(float(x), float(y)) for x, y in places])
     assert len(hull) == corners
     assert set(hull) <= set(places)
@@ -206,10 +206,13 @@ def testconvex_hull(places, corners):
         ((), ()),
     ],
 )
-def test_names_are_moved_apart_as_little_as_can_be(heights, wanted):
+def test_names_are_moved_apart_as_little_as_can_be(
+    heights: tuple[float, ...],
+    wanted: tuple[float, ...],
+) -> None:
     assert spread_out(heights, 1.0, 0.0, 10.0) == pytest.approx(wanted)
 
 
-def test_names_that_do_not_fit_stand_closer():
+def test_names_that_do_not_fit_stand_closer() -> None:
     places = spread_out([3.0] * 21, 1.0, 0.0, 10.0)
     assert places == pytest.approx([index / 2 for index in range(21)])

@@ -2,6 +2,7 @@
 
 import json
 import re
+from pathlib import Path
 
 import pytest
 
@@ -13,12 +14,12 @@ from tests.report.page_reader import read_page
 
 
 @pytest.fixture(scope="module")
-def written(tmp_path_factory):
+def written(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """Write the page of a whole run once, for the tests that only read it."""
     return write_report(write_fixture(tmp_path_factory.mktemp("written") / "run"))
 
 
-def test_page_needs_nothing_from_anywhere(written):
+def test_page_needs_nothing_from_anywhere(written: tuple[Path, Path]) -> None:
     page, _ = written
     read = read_page(page)
     assert all(reference.startswith("#") for reference in read.references)
@@ -28,7 +29,7 @@ def test_page_needs_nothing_from_anywhere(written):
     assert "font-family: 'DejaVu" not in source
 
 
-def test_page_is_well_formed_and_its_ids_are_unique(written):
+def test_page_is_well_formed_and_its_ids_are_unique(written: tuple[Path, Path]) -> None:
     page, _ = written
     read = read_page(page)
     assert read.mismatched == []
@@ -37,14 +38,14 @@ def test_page_is_well_formed_and_its_ids_are_unique(written):
     assert {r.removeprefix("#") for r in read.references} <= set(read.ids)
 
 
-def test_style_sheet_is_not_escaped(written):
+def test_style_sheet_is_not_escaped(written: tuple[Path, Path]) -> None:
     page, _ = written
     style = page.read_text().split("<style>")[1].split("</style>")[0]
     assert "&#34;" not in style
     assert '"Segoe UI"' in style
 
 
-def test_page_shows_what_the_folder_says(written):
+def test_page_shows_what_the_folder_says(written: tuple[Path, Path]) -> None:
     words = read_page(written[0]).words
     for title, own_mix, uniform, _ in METHODS.values():
         assert title in words
@@ -56,7 +57,7 @@ def test_page_shows_what_the_folder_says(written):
     assert "distances 1.0" in words, "the steps of the protocol"
 
 
-def test_colours_are_left_to_the_style_sheet(written):
+def test_colours_are_left_to_the_style_sheet(written: tuple[Path, Path]) -> None:
     source = written[0].read_text()
     drawn = "".join(re.findall(r"<svg.*?</svg>", source, flags=re.DOTALL))
     assert re.findall(r"#0a0a0\d|#0[1-4]0\d0\d\b", drawn) == []
@@ -65,7 +66,7 @@ def test_colours_are_left_to_the_style_sheet(written):
     assert set(re.findall(r"var\((--\w+)\)", drawn)) <= defined
 
 
-def test_figure_for_elsewhere_has_colours_of_its_own(written):
+def test_figure_for_elsewhere_has_colours_of_its_own(written: tuple[Path, Path]) -> None:
     page, _ = written
     drawn = (page.parent / "figure.svg").read_text()
     assert drawn.startswith("<?xml")
@@ -74,7 +75,7 @@ def test_figure_for_elsewhere_has_colours_of_its_own(written):
     assert "#0b5a9d" in drawn
 
 
-def test_ledger_is_counted(written):
+def test_ledger_is_counted(written: tuple[Path, Path]) -> None:
     _, numbers = written
     lines = json.loads(numbers.read_text())["disclosures"]
     by_what = {line["what"]: line for line in lines}
@@ -84,7 +85,7 @@ def test_ledger_is_counted(written):
 
 
 @pytest.mark.slow
-def test_insecure_run_is_stamped_in_red(tmp_path):
+def test_insecure_run_is_stamped_in_red(tmp_path: Path) -> None:
     page, numbers = write_report(write_fixture(tmp_path / "run", insecure=True))
     source = page.read_text()
     assert re.search(r'class="stamp alarm">insecure-dev', source)
@@ -92,12 +93,12 @@ def test_insecure_run_is_stamped_in_red(tmp_path):
     assert any(stamp["alarm"] for stamp in json.loads(numbers.read_text())["stamps"])
 
 
-def test_secure_run_is_not_stamped(written):
+def test_secure_run_is_not_stamped(written: tuple[Path, Path]) -> None:
     assert "stamp alarm" not in written[0].read_text()
 
 
 @pytest.mark.slow
-def test_unfinished_run_says_so(run_folder):
+def test_unfinished_run_says_so(run_folder: Path) -> None:
     results = json.loads((run_folder / "results.json").read_text())
     results["complete"] = False
     del results["methods"]["secfpp"]
@@ -112,7 +113,7 @@ def test_unfinished_run_says_so(run_folder):
     "absent",
     ["metrics.jsonl", "results.json", "ledger.jsonl", "traffic.json", "clusters.json"],
 )
-def test_absent_files_are_tolerated(run_folder, absent):
+def test_absent_files_are_tolerated(run_folder: Path, absent: str) -> None:
     (run_folder / absent).unlink()
     read = read_page(write_report(run_folder)[0])
     assert read.mismatched == []
@@ -120,14 +121,14 @@ def test_absent_files_are_tolerated(run_folder, absent):
 
 
 @pytest.mark.slow
-def test_a_run_killed_before_its_table_shows_what_was_done(run_folder):
+def test_a_run_killed_before_its_table_shows_what_was_done(run_folder: Path) -> None:
     (run_folder / "results.json").unlink()
     words = read_page(write_report(run_folder)[0]).words
     assert "Unfinished run" in words
     assert "SecFPP reaches" in words
 
 
-def test_a_run_stopped_before_its_first_round(run_folder):
+def test_a_run_stopped_before_its_first_round(run_folder: Path) -> None:
     for path in run_folder.iterdir():
         if path.name not in ("config.json", "versions.json"):
             path.unlink()
@@ -135,13 +136,13 @@ def test_a_run_stopped_before_its_first_round(run_folder):
 
 
 @pytest.mark.slow
-def test_an_incomplete_last_line_is_ignored(run_folder):
+def test_an_incomplete_last_line_is_ignored(run_folder: Path) -> None:
     with (run_folder / "metrics.jsonl").open("a") as file:
         file.write('{"seed": 0, "meth')
     assert write_report(run_folder)[0].is_file()
 
 
-def test_line_damaged_in_the_middle_is_named(run_folder):
+def test_line_damaged_in_the_middle_is_named(run_folder: Path) -> None:
     lines = (run_folder / "ledger.jsonl").read_text().splitlines()
     lines[2] = "{"
     (run_folder / "ledger.jsonl").write_text("\n".join(lines))
@@ -150,7 +151,7 @@ def test_line_damaged_in_the_middle_is_named(run_folder):
 
 
 @pytest.mark.slow
-def test_text_from_the_folder_cannot_break_the_page(run_folder):
+def test_text_from_the_folder_cannot_break_the_page(run_folder: Path) -> None:
     results = json.loads((run_folder / "results.json").read_text())
     results["methods"]["promptfl"]["title"] = "<script>alert(1)</script>"
     (run_folder / "results.json").write_text(json.dumps(results))
@@ -160,27 +161,29 @@ def test_text_from_the_folder_cannot_break_the_page(run_folder):
 
 
 @pytest.mark.slow
-def test_same_run_same_page(run_folder, tmp_path):
+def test_same_run_same_page(run_folder: Path, tmp_path: Path) -> None:
     first, _ = write_report(run_folder, tmp_path / "a")
     second, _ = write_report(run_folder, tmp_path / "b")
     assert first.read_bytes() == second.read_bytes()
 
 
 @pytest.mark.slow
-def test_command(run_folder, capfd):
+def test_command(run_folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert main(["report", str(run_folder), "--json"]) == 0
     record = json.loads(capfd.readouterr().out)
     assert record["page"] == str(run_folder / "report.html")
     assert (run_folder / "report.json").is_file()
 
 
-def test_command_on_what_is_no_run_folder(tmp_path, capfd):
+def test_command_on_what_is_no_run_folder(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     assert main(["report", str(tmp_path)]) == 1
     assert "not a run folder" in capfd.readouterr().err
 
 
 @pytest.mark.slow
-def test_a_folder_whose_name_is_no_text_has_a_page(run_folder):
+def test_a_folder_whose_name_is_no_text_has_a_page(run_folder: Path) -> None:
     named = run_folder.with_name("r\udcff")
     run_folder.rename(named)
     page, _ = write_report(named)
@@ -189,7 +192,9 @@ def test_a_folder_whose_name_is_no_text_has_a_page(run_folder):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("point", [[1, 2, 3], ["x", 1], [], [1e999, 0], 5])
-def test_a_place_that_is_none_takes_the_picture_with_it(run_folder, point):
+def test_a_place_that_is_none_takes_the_picture_with_it(
+    run_folder: Path, point: list[float | str] | int
+) -> None:
     content = json.loads((run_folder / "clusters.json").read_text())
     content["maps"][0]["points"][0] = point
     (run_folder / "clusters.json").write_text(json.dumps(content).replace("Infinity", "0, 1"))

@@ -19,5 +19,5 @@ def no_sharing(party: Party, shape: Sequence[int]) -> Int64Array:
 
 
 if __name__ == "__main__":
-    Party.zero_share = no_sharing  # type: ignore[method-assign]
+    Party.zero_share = no_sharing  # type: ignore[assignment]
     sys.exit(serve_process("party", run_party))

@@ -24,5 +24,5 @@ def noted_key() -> bytes:
 
 
 if __name__ == "__main__":
-    mpc.roles.dealer.new_key = noted_key
+    mpc.roles.dealer.new_key = noted_key  # type: ignore[attr-defined]
     sys.exit(serve_process("dealer", mpc.roles.dealer.serve))

@@ -72,7 +72,7 @@ def run(start: Start) -> None:
 
         record(note)
         if os.environ.get(ZERO_MASKS):
-            AesCtrStream.ring = zeros  # type: ignore[method-assign]
+            AesCtrStream.ring = zeros  # type: ignore[assignment]
         mpc.preprocessing.fss_keys.FEW_ENTRIES = 0  # type: ignore[misc]  # keys of every kind in small jobs, too
         run_party(start)
 

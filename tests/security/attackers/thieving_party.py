@@ -112,8 +112,8 @@ class Thieving(Recording):
 def run(start: Start) -> None:
     thief = start.rank == 0
     if os.environ.get(UNBOUND):
-        mpc.preprocessing.provider.stream_of = unbound
-    mpc.roles.party.DealerProvider = Thieving if thief else Recording  # type: ignore[misc]
+        mpc.preprocessing.provider.stream_of = unbound  # type: ignore[attr-defined]
+    mpc.roles.party.DealerProvider = Thieving if thief else Recording  # type: ignore[attr-defined]
     if thief:
         open_masked = Party.open_masked
 
@@ -123,7 +123,7 @@ def run(start: Start) -> None:
                 party.provider.steal_now(opened)
             return opened
 
-        Party.open_masked = listening  # type: ignore[method-assign]
+        Party.open_masked = listening  # type: ignore[assignment]
     mpc.roles.party.run_party(start)
 
 
