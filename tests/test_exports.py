@@ -50,4 +50,4 @@ def test_a_package_lists_all_that_it_imports_in_order(name: str) -> None:
 
 
 def test_the_packages_for_users_are_among_them() -> None:
-    assert {"mpc", "mpc.fss", "secfpp.clip", "secfpp.data"} <= set(PACKAGES)
+    assert {"mpc", "mpc.fss", "secfpp.cli"} <= set(PACKAGES)

@@ -11,7 +11,8 @@ from mpc.jobs.bounds import with_bounds
 from mpc.net.frames import HEADER_BYTES
 from mpc.ring.fixedpoint import COMPARED_BITS
 from mpc.roles.dry_run import JobShape
-from tests.mpc.costs.closed_forms import Sizes, closed_form_of
+from tests.mpc.costs.closed_forms import closed_form_of
+from tests.mpc.costs.operation_costs import Sizes
 
 JOBS = {
     "gram": (ClusterJob(k=3), 20, 12),

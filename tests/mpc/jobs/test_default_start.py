@@ -16,7 +16,8 @@ from mpc.gates.comparison_choice import Comparing
 from mpc.jobs.bounds import with_bounds
 from mpc.jobs.default_start import default_restarts, start_of
 from mpc.ring.fixedpoint import FloatArray
-from tests.mpc.costs.closed_forms import Sizes, closed_form_of
+from tests.mpc.costs.closed_forms import closed_form_of
+from tests.mpc.costs.operation_costs import Sizes
 
 SETS: dict[str, Callable[[], Any]] = {
     "iris": datasets.load_iris,
