@@ -31,7 +31,7 @@ def _place(start: str) -> str:
     return "" if start == "docs/" else PAGES.get(start, start)
 
 
-class RootLinks(Preprocessor):
+class RootLinks(Preprocessor):  # type: ignore[misc]  # no stubs
     """Rewrites the links of included files."""
 
     def run(self, lines: list[str]) -> list[str]:
@@ -39,7 +39,7 @@ class RootLinks(Preprocessor):
         return [from_docs(line) for line in lines]
 
 
-class RootLinksExtension(Extension):
+class RootLinksExtension(Extension):  # type: ignore[misc]  # no stubs
     """Puts `RootLinks` behind the inclusion of files."""
 
     def extendMarkdown(self, md: Markdown) -> None:  # noqa: N802 (the name is Markdown's)
