@@ -18,7 +18,7 @@ from mpc.gates.lut_comparison import Plan, plan_of
 from mpc.gates.pairs import differences, num_pairs
 from mpc.jobs.job import MAX_ITERATIONS, MAX_JOBS
 from mpc.net.frames import CORRECTIONS, DIGIT_KINDS, SIGN_KINDS, UNSENT_KINDS, TupleKind
-from mpc.preprocessing.mask_refs import ITERATION, MaskRef
+from mpc.preprocessing.mask_refs import ITERATION, ITERATION_BEFORE, THIS_ITERATION, MaskRef
 from mpc.ring.bilinear import bilinear_shape
 from mpc.ring.fixedpoint import Int64Array
 
@@ -26,6 +26,8 @@ Shape = tuple[int, ...]
 
 STEPS: Final = ("norms", "distances", "start", "assignments", "choice", "means")
 """Steps of a job that are done once, in the order in which the dealer is asked for them."""
+_MASK_STEPS: Final = (*STEPS, THIS_ITERATION, ITERATION_BEFORE)
+"""Where a mask may be from; messages have the place in this list."""
 _SEGMENT_BITS: Final = 24
 """Steps and iterations of a job have fewer numbers than these bits, so that jobs never meet."""
 
@@ -158,7 +160,9 @@ class TupleRequest:
 
     def as_json(self) -> list[object]:
         """Return the value of every field, for a control message and for keys of streams."""
-        return list(_FIELDS(self))
+        kind, shapes, bits, masks, formula = _FIELDS(self)
+        places = [[_MASK_STEPS.index(mask.step), mask.number] for mask in masks]
+        return [kind, shapes, bits, places, formula]
 
     @classmethod
     def from_json(cls, values: object) -> Self:
@@ -205,11 +209,10 @@ def _text(value: object) -> str:
 
 
 def _mask_ref(value: object) -> MaskRef:
-    step_and_index = _list(value)
-    if len(step_and_index) != 2:
+    place, number = map(integer, _list(value)) if len(_list(value)) == 2 else (-1, 0)
+    if not 0 <= place < len(_MASK_STEPS):
         raise FrameError(f"a malformed request: {value!r:.40} is no mask")
-    step, index = step_and_index
-    return MaskRef(_text(step), integer(index))
+    return MaskRef(_MASK_STEPS[place], number)
 
 
 def _list(value: object) -> list[object]:

@@ -47,8 +47,9 @@ DESCRIPTIONS: Final[dict[str, list[str]]] = {
         "The number of a segment (segment) is job 2^24 + place. The place is that of step in "
         "norms, distances, start, assignments, choice, means, from 0 on; for 'iteration i' it is "
         "6 + i, i from 1 on.",
-        "A request is a list of kind, shapes, bits, masks and formula; a mask is a list of the "
-        "step that drew it and its number there. Requests become text: JSON "
+        "A request is a list of kind, shapes, bits, masks and formula; a mask is a list of "
+        "where it was drawn and of its number there: the place of a step as above, 6 for this "
+        "iteration, 7 for the one before. Requests become text: JSON "
         "of the list, without white space, in ASCII; characters beyond ASCII are \\uXXXX with "
         "lower-case digits, those beyond 16 bits two surrogates; of the others, quotes and "
         "backslashes follow a backslash. digest is the SHA-256 of text.",

@@ -57,10 +57,10 @@ def _aes_stream() -> list[Case]:
 def _segment_key() -> list[Case]:
     several = [
         ["mask", [[3, 2]], 0, [], ""],
-        ["product", [[3, 2], [3, 2]], 0, [["norms", 0], ["norms", 0]], "id,id->i"],
+        ["product", [[3, 2], [3, 2]], 0, [[0, 0], [0, 0]], "id,id->i"],
         ["truncation", [[3]], 20, [], ""],
     ]
-    last, this = ["iteration before", 0], ["this iteration", 1]
+    this, last = [6, 1], [7, 0]
     compared = [
         ["digits8", [[0, 5], [3, 2]], 32, [this], ""],
         ["product", [[5, 5], [5, 5]], 0, [this, last], "ik,ik->"],
