@@ -102,7 +102,7 @@ class Dealer:
                 self._report()
                 continue
             self._client.check(header, REQUEST, header.number, header.length)
-            self._deal(_parse_request(payload))
+            self._deal(_segment_in(payload))
 
     def _deal(self, segment_requests: tuple[int, list[TupleRequest]]) -> None:
         segment, requests = segment_requests
@@ -145,7 +145,7 @@ class Dealer:
         self._client.send_json(DEALER_REPORT, report)
 
 
-def _parse_request(payload: bytearray) -> tuple[int, list[TupleRequest]]:
+def _segment_in(payload: bytearray) -> tuple[int, list[TupleRequest]]:
     try:
         request = json.loads(payload)
         segment = integer(request["segment"])
