@@ -13,7 +13,7 @@ References
 ----------
 Beaver: Efficient multiparty protocols using circuit randomization, CRYPTO 1991 (products). Boyle,
 Gilboa, Ishai: Secure computation with preprocessing via function secret sharing, TCC 2019 (one mask
-a wire, whatever many gates it enters).
+a wire, however many gates it enters).
 """
 
 from collections.abc import Callable, Sequence

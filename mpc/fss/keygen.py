@@ -1,24 +1,25 @@
 """The dealer's generation of correction words from both parties' root seeds.
 
-A tree shares a step function, g(x) = offset + beta [x < alpha], or a point function, e(x) = beta [x
-= alpha]. Two differences from Fig. 1 of Boyle et al. make a level cheaper:
+A tree shares a step function, g(x) = offset + beta [x < alpha], or a point function,
+e(x) = beta [x = alpha]. Two differences from Fig. 1 of Boyle et al. make a level cheaper:
 
-- One value a node, for both branches, in place of one for each. Trees of comparisons then need no
-  sum V_alpha over the path: the sum on the special path has to be beta a_i after level i, a_i
-  being alpha's bit, since that is the value of all x that leave there; so the levels' increments
-  are Delta_i = beta (a_i - a_(i-1)), and Delta_0 also has the offset, which is thereby free. Each
-  value word is masked by the value v of the node whose seed the observing party does not know.
-- One control bit a level. The bits of the two children are tau and tau xor t, with tau from the
-  value block: on the path the parties' t differ, so the xor over both parties of a child's bits
-  is delta for the left and delta xor 1 for the right, and c = delta xor 1 xor a makes it 1 for
-  the child on the path and 0 for the other. c is masked by the tau that the observing party does
+- One value per node for both branches, instead of one for each. Trees of comparisons then need no
+  sum V_alpha over the path. Let a_i be alpha's bit at level i. The sum on the special path after
+  level i must be beta a_i, the value of all x that leave the path there. The increments of the
+  levels are therefore Delta_i = beta (a_i - a_(i-1)). Delta_0 includes the offset, which costs
+  nothing. Each value word is masked by the value v of the node whose seed the observing party does
   not know.
+- One control bit per level. The bits of the two children are tau and tau xor t, with tau from the
+  value block. On the path the parties' t differ. The xor over both parties of a child's bits is
+  then delta for the left child and delta xor 1 for the right one. With c = delta xor 1 xor a it
+  becomes 1 for the child on the path and 0 for the other. c is masked by the tau that the
+  observing party does not know.
 
-Security is that of Fig. 1 (Theorem 1 there, hybrids over levels): given one party's view, the
-other's seed on the path is uniform, so its children, v and tau are replaced by uniform ones; seed
-word, value word and c are then uniform, and the seed on the path of the next level is uniform
-again, as the seed word comes from the other child. t is the opposite of the observing party's
-own.
+Security is that of Fig. 1 (Theorem 1 there, hybrids over levels). Given one party's view, the
+other's seed on the path is uniform, so its children, v and tau can be replaced by uniform values.
+Seed word, value word and c are then uniform. The seed on the path of the next level is uniform
+again, because the seed word comes from the other child. t is the opposite of the observing party's
+bit.
 
 References
 ----------

@@ -14,9 +14,9 @@ shares of g_c; with the entry before it, also of e_c. Parties open all of these 
 secret flips, of which each party has drawn shares. The opened bits are therefore uniform.
 
 Second step. With u open and flip v, the bit is u + (1 - 2 u) v, so f is a sum of products of flips
-with public signs. The dealer, who knows the flips, shares these products mod 2^4, 2^8 or 2^64. It
-multiplies them by 1 - 2 r_top, which turns the outer xor into a sum, too; with r_top they are 3 *
-2^(C-1). Parties add them up, one digit after the other, without a message.
+with public signs. The dealer, who knows the flips, shares these products times 1 - 2 r_top, mod
+2^4, 2^8 or 2^64. This factor turns the outer xor into a sum. With r_top there are 3 * 2^(C-1)
+shared elements. Parties add them up, one digit after the other, without a message.
 
 Every party except party 0 draws its share of tables and products from its stream; the dealer sends
 party 0 the correction. No party learns anything about r, so the r of several numbers may depend on

@@ -8,8 +8,8 @@ exactly. H and L are multiplied by tables of different scales,
 
     V f(c) = H T_1 + L T_0 = V T_0 + H (T_1 - 2^h T_0),    T_1 near 2^h f(c), T_0 near f(c).
 
-H may be one too large; L then compensates. In units of the result, the rounding error of T_1 is V
-2^-(h + 1), and that of T_0 is 2^(h - 1).
+H may be one too large; L then compensates. In units of the result, the rounding of T_1 contributes
+an error of up to V 2^-(h + 1), and that of T_0 of up to 2^(h - 1).
 
 Shape letters: N points, C counts.
 """
