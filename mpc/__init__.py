@@ -1,18 +1,18 @@
-"""Secure computation on secret-shared vectors, on CrypTen tensors; knows nothing of prompts.
+"""Secure k-means on secret-shared vectors, computed with CrypTen tensors.
 
 >>> import numpy as np
 >>> from mpc import ClusterJob, open_session
 >>> rows_ND = np.array([[0.0, 1], [0, 2], [0, 3], [9, 1], [9, 2], [9, 3]])
 >>> with open_session(num_parties=2) as session:  # starts two parties and a dealer
 ...     result = session.cluster(ClusterJob(k=2), rows_ND, payload_NM=rows_ND)
->>> result.means_NM[[0, 3]].round(3)  # of the clusters of rows 0 and 3
+>>> result.means_NM[[0, 3]].round(3)  # the means of the clusters of rows 0 and 3
 array([[0., 2.],
        [9., 2.]])
 >>> result.sizes_N
 array([3, 3, 3, 3, 3, 3])
 
-A name is imported from its module when it is asked for. A data owner, who needs a few modules, thus
-loads neither torch nor scikit-learn.
+Each name is imported from its module on first use. A data owner, who needs few modules, thus loads
+neither torch nor scikit-learn.
 """
 
 from importlib import import_module
@@ -40,7 +40,7 @@ __all__ = [
     "open_session",
 ]
 
-_HOMES: Final = {
+_MODULES: Final = {
     "ClusterJob": "mpc.jobs.job",
     "ClusterResult": "mpc.jobs.result",
     "LedgerEntry": "mpc.jobs.result",
@@ -52,22 +52,22 @@ _HOMES: Final = {
     "Traffic": "mpc.traffic",
     "open_session": "mpc.session.session",
 }
-"""The module of each name."""
+"""The module that defines each public name."""
 
 
 def __getattr__(name: str) -> object:
-    """Import a name from its module, and keep it.
+    """Import a public name from its module, and cache it.
 
     Raises
     ------
     ImportError
-        A data owner's distribution does not have its module.
+        The installed distribution is a data owner's and lacks the module.
     """
-    home = _HOMES.get(name)
-    if home is None:
+    module = _MODULES.get(name)
+    if module is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     try:
-        value: object = getattr(import_module(home), name)
+        value: object = getattr(import_module(module), name)
     except ModuleNotFoundError as error:
         if not str(error.name).startswith(f"{__name__}."):
             raise
@@ -78,5 +78,5 @@ def __getattr__(name: str) -> object:
 
 
 def __dir__() -> list[str]:
-    """Return what is here, imported or not."""
+    """Return all public names, imported or not."""
     return sorted({*globals(), *__all__})

@@ -1,23 +1,23 @@
-"""What can go wrong in `mpc`, as one tree.
+"""The exceptions of `mpc`, as one tree.
 
 ::
 
     MpcError                    exit code 1
      +-- InputError             2   an input is refused; nothing was shared
-     |    +-- BudgetError       2   a value, or a sum of them, would leave the fixed-point range
+     |    +-- BudgetError       2   a value or a sum does not fit the fixed-point range
      |    +-- PolicyError       2   the reveal policy does not allow what was asked
-     |    +-- InsecureError     2   a shortcut for debugging was asked for without saying so
+     |    +-- InsecureError     2   an insecure shortcut was asked for without `insecure_dev`
      +-- TransportError         3   a link failed
-     |    +-- PeerClosedError   3   the other end closed its socket
-     |    +-- PeerTimeoutError  3   the other end stayed silent past the time-out
-     |    +-- FrameError        3   the other end sent something else than expected
-     |    +-- PeerFailedError   3   the other end said why it cannot go on
-     |    +-- RefusedError      3   one end does not let the other in: certificate, session or role
+     |    +-- PeerClosedError  3   the peer closed its socket
+     |    +-- PeerTimeoutError 3   the peer stayed silent past the time-out
+     |    +-- FrameError       3   the peer sent an unexpected frame
+     |    +-- PeerFailedError  3   the peer reported why it cannot go on
+     |    +-- RefusedError     3   one end refuses the other: certificate, session or role
      +-- SessionError           3   a group of processes could not start or go on
-          +-- ProcessDiedError  3   a party or the dealer ended; says which, and its last words
-          +-- PartyError        3   a party refused or failed a job; says which, and why
-          +-- NoAnswerError     3   a party did not answer in time; says which
-          +-- OwnerError        3   data owners did not hand in what a job needs; says who
+          +-- ProcessDiedError  3   a party or the dealer ended; the message has its last output
+          +-- PartyError        3   a party refused or failed a job; the message says why
+          +-- NoAnswerError     3   a party did not answer in time
+          +-- OwnerError        3   data owners did not send what a job needs
 """
 
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ from typing import ClassVar, Self
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """Whose fault an error is, where it is another process's; empty names are nobody's."""
+    """The other process that caused an error; both names are empty if there is none."""
 
     lost: str = ""
     """The role whose connection closed or broke."""
@@ -35,7 +35,7 @@ class Cause:
 
     @classmethod
     def from_json(cls, value: object) -> Self:
-        """Rebuild what another process sent.
+        """Rebuild a cause that another process sent.
 
         Raises
         ------
@@ -48,13 +48,13 @@ class Cause:
 
 
 class MpcError(Exception):
-    """Root of every error that `mpc` raises on purpose.
+    """Base class of the errors that `mpc` raises.
 
     Parameters
     ----------
     words : str
     cause : Cause, optional
-        By default the error is of this process's own making.
+        By default this process caused the error itself.
     """
 
     exit_code: ClassVar[int] = 1
@@ -65,7 +65,7 @@ class MpcError(Exception):
 
 
 class InputError(MpcError, ValueError):
-    """Raise before any share is made: an input is not what the job needs."""
+    """Raise when an input is not valid for the job, before any share is made."""
 
     exit_code: ClassVar[int] = 2
 
@@ -101,15 +101,15 @@ class FrameError(TransportError):
 
 
 class PeerFailedError(TransportError):
-    """Raise when the peer said, as its last words, why it cannot go on."""
+    """Raise when the peer's last frame says why it cannot go on."""
 
 
 class RefusedError(TransportError):
-    """Raise when one end does not let the other in."""
+    """Raise when one end refuses the connection of the other."""
 
 
 class PrecisionWarning(UserWarning):
-    """Warn that what distinguishes some rows is below the precision of fixed point."""
+    """Warn that some rows differ by less than the precision of fixed point."""
 
 
 class SessionError(MpcError):

@@ -1,7 +1,7 @@
-"""scikit-learn's estimator contract over a session of secure clustering.
+"""Secure k-means as a scikit-learn estimator.
 
-The process that calls `fit` holds all rows, so it plays server and every data owner: a simulation's
-privilege. The parties see shares only, and what the estimator shows is what the policy opens.
+The process that calls `fit` holds all rows, so it plays the server and every data owner, as only a
+simulation can. The parties see only shares. The estimator exposes what the reveal policy opens.
 
 Shape letters: N points, K clusters, D dimensions.
 """
@@ -37,14 +37,14 @@ from mpc.session.session import Links, open_session
 from mpc.traffic import Traffic
 
 LABELS_OPEN: Final[tuple[RevealPolicy, ...]] = ("assignments", "distances")
-"""Policies under which labels, and what follows from them, may be seen."""
+"""Policies that open labels and the attributes computed from them."""
 OF_LABELS: Final = ("labels_", "cluster_centers_", "inertia_")
-"""Attributes that are there only when labels are open."""
+"""Attributes that exist only if labels are open."""
 FORMER_NAMES: Final = {"group_means_": "own_means_", "group_sizes_": "own_sizes_"}
 
 
 class WithheldError(PolicyError, AttributeError):
-    """Raise when an attribute is asked for that the reveal policy keeps secret."""
+    """Raise when a requested attribute is secret under the reveal policy."""
 
 
 class SecureKMeans(ClusterMixin, BaseEstimator):  # type: ignore[misc]
@@ -53,85 +53,85 @@ class SecureKMeans(ClusterMixin, BaseEstimator):  # type: ignore[misc]
     Parameters
     ----------
     n_clusters : int or None, default=8
-        K. None chooses it from 1 to `k_max`; everybody learns which.
+        K. None chooses it from 1 to `k_max` and makes it public.
     reveal : {"own-mean", "assignments", "distances"}, default="own-mean"
         What is opened; see `mpc.engine.reveal`. `own-mean` keeps labels secret.
     parties : int, default=2
-        Computing parties, 2 to 5, when no session is given.
+        Computing parties, 2 to 5, if no session is given.
     session : session, optional
-        An open `SecureSession` or `PlainSession`, used for every fit and never closed here. None
-        opens one a fit. Clones and copies use the same session; a pickle that is read in another
-        process has none, since links and processes belong to the process that opened them.
+        An open `SecureSession` or `PlainSession`, used for every fit and not closed. None opens one
+        for each fit. Clones and copies use the same session. A pickle that another process reads
+        has no session, because links and processes belong to the process that opened them.
     max_iter : int, optional
-        Most reassignments. None: few where many starts share them, see `mpc.jobs.default_start`,
-        else 20.
+        Most reassignments. None: 20, or fewer if there are many starts; see
+        `mpc.jobs.default_start`.
     init : {"farthest-first", "k-means++"} or sequence of int, optional
-        Start: chosen under sharing, or the rows (public, K of them) that are the first centres.
-        None: k-means++, or farthest-first where `n_clusters` is None.
+        Start: a method for secret-shared centres, or the K public rows that are the first centres.
+        None: k-means++, or farthest-first if `n_clusters` is None.
     n_init : int, optional
-        Starts of k-means++, run in the same rounds; the one of least inertia is kept. None: 2 K + 8
-        for up to some thousand rows, 32 at most.
+        Number of k-means++ starts, run in the same rounds; the one with least inertia is kept.
+        None: 2 K + 8 for up to some thousand rows, 32 at most.
     random_state : int, RandomState instance or None, default=None
-        Of the public draws of k-means++; no mask depends on it. None draws a fresh seed.
+        Seed of the public draws of k-means++; no mask depends on it. None draws a fresh seed.
     k_max : int, default=8
-        With `n_clusters=None`, the largest number of clusters to choose.
+        The largest number of clusters to choose if `n_clusters` is None.
     comparisons : {"auto", "fss", "lut", "boolean"}, default="auto"
-        How numbers are compared; see `mpc.ClusterJob`.
+        Comparison protocol; see `mpc.ClusterJob`.
     standardize : bool, default=False
-        Divide each feature by its standard deviation, under sharing: nobody learns one.
+        Divide each feature by its standard deviation, which stays secret.
     norm_bound : float, optional
-        Public bound on the distance of a row from the mean of all, in standard deviations where
-        they are divided by. None takes the power of two at or above the largest, and thereby tells
-        the parties and the server that power of two.
+        Public bound on the distance of a row from the mean of all rows, in standard deviations if
+        `standardize`. None takes the power of two at or above the largest distance, which the
+        parties and the server then learn.
     min_cluster_size : int, default=3
-        Of a cluster with fewer owners nothing is opened, lest a mean be a neighbour's row. 1 opens
-        everything.
+        A cluster with fewer owners is not opened, because its mean could expose another owner's
+        row. 1 opens every cluster.
     owners : int, sequence of int or None, default=64
-        Data owners, each with links of its own: how many, rows being dealt to them in turn; or who
-        holds each row; or None for one a row.
+        Data owners, each with its own links. An int is their number; rows are assigned to them in
+        turn. A sequence names the owner of each row. None: each row has its own owner.
     timeout_s : float, default=60.0
-        Longest silence of a peer, when no session is given.
+        Longest silence of a peer, if no session is given.
     links : {"tls", "plain"}, default="tls"
     insecure_dev : bool, default=False
-        As in `mpc.open_session`, when no session is given.
+        As in `mpc.open_session`, if no session is given.
 
     Attributes
     ----------
     own_means_ : ndarray of float64, (N, D)
-        Row i: the mean of row i's own cluster as its owner reconstructed it, within 2^-19 of the
-        range of each feature, and 2^-24 where they are few; NaN where the cluster has fewer owners
-        than `min_cluster_size`.
+        Row i: the mean of row i's cluster, reconstructed by its owner. The error is at most 2^-19
+        of the range of each feature, and 2^-24 if features are few. NaN if the cluster has fewer
+        owners than `min_cluster_size`.
     own_sizes_ : ndarray of int64, (N,)
-        Size of that cluster; -1 where it has too few owners.
+        Size of that cluster; -1 if it has too few owners.
     n_clusters_ : int
-        K, given or chosen.
+        K, as given or as chosen.
     n_iter_ : int
         Reassignments done.
     norm_bound_ : float
-        The bound that was used, public.
+        The public bound that was used.
     scale_ : ndarray of float64, (D,)
-        Standard deviations of X with `standardize`, else ones; stays in this process.
+        Standard deviations of X if `standardize`, else ones; stays in this process.
     ledger_ : tuple of LedgerEntry
         Who learned what.
     traffic_ : Traffic
         Rounds, bytes and seconds.
     n_features_in_ : int
     feature_names_in_ : ndarray of str, (D,)
-        When X was a data frame with such names.
+        Set if X was a data frame with string column names.
     labels_ : ndarray of int64, (N,)
-        When the policy opens them.
+        Set if the policy opens labels.
     cluster_centers_ : ndarray of float64, (K, D)
-        When labels are open: the mean of the rows of each label, computed in the clear by the
-        caller, who holds the rows. NaN for a cluster that is empty.
+        Set if labels are open: the mean of the rows of each label, computed in the clear by the
+        caller, who holds the rows. NaN for an empty cluster.
     inertia_ : float
-        When labels are open: sum of squared distances of rows to these centres.
+        Set if labels are open: sum of squared distances of rows to these centres.
 
     Notes
     -----
-    There are no sample weights, and fits on one session must not run at the same time. Rows are
-    centred under sharing, so that labels do not depend on where the origin is; a row has 18 bits
-    below `norm_bound`, and `fit` warns with `mpc.errors.PrecisionWarning` where they are too few.
-    The parties and the server learn `norm_bound` and the other bounds of `mpc.jobs.job.ClusterJob`.
+    There are no sample weights. Fits on one session must not run at the same time. Rows are centred
+    under sharing, so labels do not depend on the origin. A row has 18 bits below `norm_bound`;
+    `fit` warns with `mpc.errors.PrecisionWarning` if they are too few. The parties and the server
+    learn `norm_bound` and the other bounds of `mpc.jobs.job.ClusterJob`.
 
     Leakage: `own_means_` has every owner's mean, so whoever holds the fitted estimator sees whose
     are equal, under any policy. It is for the process that held the rows anyway.
@@ -181,13 +181,13 @@ class SecureKMeans(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         self.insecure_dev = insecure_dev
 
     def fit(self, X: npt.ArrayLike, y: object = None) -> Self:
-        """Share the rows, cluster them, and keep what the policy opens.
+        """Share the rows, cluster them, and set the attributes that the policy opens.
 
         Parameters
         ----------
         X : array-like of float, (N, D)
         y : object
-            Of no account.
+            Ignored.
 
         Returns
         -------
@@ -196,7 +196,8 @@ class SecureKMeans(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         Raises
         ------
         ValueError
-            X or a parameter is refused, `InputError` when by this package; nothing was shared.
+            X or a parameter is refused before anything is shared; an `InputError` if this package
+            refuses it.
         MpcError
             As `SecureSession.cluster`.
 
@@ -210,9 +211,9 @@ class SecureKMeans(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         owners = self._owners(len(points_ND))
         for lost in lost_to_rounding(job, given.points_ND):
             warnings.warn(lost, PrecisionWarning, stacklevel=2)
-        with self._opened() as session:
+        with self._session() as session:
             result = session.cluster(job, given.points_ND, given.payload_ND, owners)
-        self._keep(points_ND, given, job, result)
+        self._set_fitted(points_ND, given, job, result)
         return self
 
     def fit_predict(self, X: npt.ArrayLike, y: object = None) -> npt.NDArray[np.int64]:
@@ -232,8 +233,7 @@ class SecureKMeans(ClusterMixin, BaseEstimator):  # type: ignore[misc]
     def predict(self, X: npt.ArrayLike) -> npt.NDArray[np.int64]:
         """Return the label of the nearest known centre of each row, (N,), in the clear.
 
-        Nearest in the units of clustering: in standard deviations of the fitted rows where features
-        are standardised.
+        If features are standardised, distances are in standard deviations of the fitted rows.
 
         Parameters
         ----------
@@ -257,7 +257,7 @@ class SecureKMeans(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         return np.asarray(known[nearest_N], dtype=np.int64)
 
     def __getattr__(self, name: str) -> Any:
-        """Say which policy would open an attribute that is secret, or what it is called now."""
+        """Explain a secret or renamed attribute: name the policy that opens it, or its new name."""
         if name in FORMER_NAMES and "policy_" in vars(self):
             now = FORMER_NAMES[name]
             what = f"{name} is now {now}; the former name is understood until version 0.3"
@@ -268,7 +268,7 @@ class SecureKMeans(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def _job(self, given: Prepared) -> ClusterJob:
-        """Return the public description of the job, bounds and all, or refuse the parameters."""
+        """Return the public description of the job with its bounds; refuse invalid parameters."""
         n = len(given.points_ND)
         k = None if self.n_clusters is None else whole("n_clusters", self.n_clusters)
         if k is not None and k > n:
@@ -303,7 +303,7 @@ class SecureKMeans(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         return bounded
 
     def _owners(self, n: int) -> tuple[int, ...] | None:
-        """Return who holds each row, (N,), or None for an owner a row."""
+        """Return the owner of each row, (N,), or None if each row has its own."""
         if self.owners is None:
             return None
         if isinstance(self.owners, Sequence | np.ndarray):
@@ -314,8 +314,8 @@ class SecureKMeans(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         num_owners = whole("owners", self.owners)
         return tuple(row % num_owners for row in range(n))
 
-    def _opened(self) -> AbstractContextManager[Session]:
-        """Return the given session, to be left open, or one for this fit."""
+    def _session(self) -> AbstractContextManager[Session]:
+        """Return the given session, which stays open, or a new one for this fit."""
         if self.session is not None:
             return nullcontext(self.session)
         return open_session(
@@ -325,10 +325,10 @@ class SecureKMeans(ClusterMixin, BaseEstimator):  # type: ignore[misc]
             insecure_dev=self.insecure_dev,
         )
 
-    def _keep(
+    def _set_fitted(
         self, points_ND: FloatArray, given: Prepared, job: ClusterJob, result: ClusterResult
     ) -> None:
-        """Set the fitted attributes, and forget what an earlier policy had opened."""
+        """Set the fitted attributes, and delete those that an earlier policy had opened."""
         for name in OF_LABELS:
             self.__dict__.pop(name, None)
         self.policy_: RevealPolicy = job.reveal
@@ -355,7 +355,7 @@ class SecureKMeans(ClusterMixin, BaseEstimator):  # type: ignore[misc]
 
 
 def _check_norms(given: Prepared, job: ClusterJob) -> None:
-    """Refuse rows over a norm bound that was given: this process can tell, where parties cannot."""
+    """Refuse rows over the given norm bound; this process holds the rows and can test them."""
     rows_ND, bound = measured_rows(job, given.points_ND), bounds_of(job)[0]
     if float(np.linalg.norm(rows_ND, axis=1).max()) > bound * (1 + TOLERANCE):
         raise BudgetError(

@@ -1,4 +1,4 @@
-"""Parameters of the estimator, checked: they may be of any type until `fit` is called."""
+"""Checks of the estimator's parameters, which may have any type until `fit` is called."""
 
 import operator
 import secrets
@@ -13,7 +13,7 @@ _SEED_BITS: Final = 32
 
 
 def init_rows(init: object) -> tuple[int, ...] | None:
-    """Return the public start, or None for one chosen under sharing."""
+    """Return the public start, or None if first centres are secret-shared."""
     if init is None or any(says(init, name) for name in INITS):
         return None
     rows = np.asarray(init)
@@ -27,7 +27,7 @@ def init_rows(init: object) -> tuple[int, ...] | None:
 
 
 def says(init: object, name: str) -> bool:
-    """Return whether a start is named, and not given as an array."""
+    """Whether a start is given by this name, and not as an array."""
     return isinstance(init, str) and init == name
 
 
@@ -41,7 +41,7 @@ def seed_of(random_state: int | np.random.RandomState | None) -> int:
 
 
 def whole(name: str, value: object, *, least: int = 1) -> int:
-    """Return a parameter that must be a whole number."""
+    """Return a parameter that must be an integer of at least `least`."""
     try:
         number = operator.index(value)  # type: ignore[arg-type]
     except TypeError:

@@ -1,8 +1,9 @@
-"""What a job cost: bytes and frames by role and phase, rounds, seconds.
+"""The cost of a job: bytes and frames by role and phase, rounds, seconds.
 
-Bytes are counted where they enter and leave a socket, with our frame headers, without those of TLS
-and TCP/IP; `bytes_wire` has those too, from the kernel, and varies a little with its timing.
-A round is one step of the longest chain of dependent messages: parties speaking at once are one.
+Bytes are counted at the socket, with frame headers but without those of TLS and TCP/IP.
+`bytes_wire` includes those; the kernel reports it, and it varies slightly with timing. The number
+of rounds is the length of the longest chain of dependent messages. Messages that parties send at
+the same time are one round.
 """
 
 from dataclasses import asdict, dataclass
@@ -15,7 +16,7 @@ control: server and party."""
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RoleTraffic:
-    """What went through the sockets of one role in one phase, and how long that took it."""
+    """Bytes and frames through the sockets of one role in one phase, and the time it took."""
 
     role: str
     phase: Phase
@@ -24,10 +25,10 @@ class RoleTraffic:
     frames_sent: int
     frames_received: int
     bytes_wire_sent: int | None = None
-    """With TLS, TCP and IP headers, acknowledgements and repetitions; None: not known."""
+    """Including TLS, TCP and IP headers, acknowledgements and retransmissions; None if unknown."""
     bytes_wire_received: int | None = None
     seconds: float = 0.0
-    """Computing and waiting of this role in this phase."""
+    """Time that this role computed and waited in this phase."""
 
     @property
     def bytes_total(self) -> int:
@@ -37,7 +38,7 @@ class RoleTraffic:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class OperationTraffic:
-    """What went through the sockets of one role in one phase for one kind of message."""
+    """Bytes and frames through the sockets of one role in one phase for one kind of message."""
 
     role: str
     phase: Phase
@@ -51,7 +52,7 @@ class OperationTraffic:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StepCost:
-    """One step of a protocol as party 0 saw it."""
+    """One step of a protocol, measured at party 0."""
 
     name: str
     rounds: int
@@ -59,18 +60,18 @@ class StepCost:
     """Online bytes sent by one party."""
     seconds: float
     payload_sent: int = 0
-    """The same without frame headers."""
+    """`bytes_sent` without frame headers."""
     seconds_offline: float = 0.0
-    """Of the seconds: expanding correlated randomness, and waiting for the dealer."""
+    """The part of `seconds` spent on expanding correlated randomness and waiting for the dealer."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Traffic:
     """The cost of one job.
 
-    `seconds_online` is party 0's time in the protocol less what it spends on correlated randomness
-    (expanding its own, waiting for the dealer's), which is `seconds_offline`; `seconds_share` is
-    the data owners' encoding, splitting and sending.
+    `seconds_offline` is the time that party 0 spends on correlated randomness: expanding its own
+    and waiting for the dealer's. `seconds_online` is the rest of its time in the protocol.
+    `seconds_share` is the time in which the data owners encode, split and send.
     """
 
     roles: tuple[RoleTraffic, ...]
@@ -83,7 +84,7 @@ class Traffic:
     seconds_offline: float
     seconds_total: float
     insecure: tuple[str, ...] = ()
-    """What makes this job unfit for real secrets; empty when nothing does."""
+    """The insecure settings of this job; empty if there are none."""
 
     def bytes_of(self, role_prefix: str, *phases: Phase) -> tuple[int, ...]:
         """Bytes sent and received by each role with this prefix, over the given phases (or all)."""
@@ -108,7 +109,7 @@ class Traffic:
 
     @property
     def bytes_online(self) -> int:
-        """Bytes that all parties together sent one another."""
+        """Bytes that all parties together sent to one another."""
         return sum(r.bytes_sent for r in self.roles if r.phase == "online")
 
     def as_json(self) -> dict[str, object]:
@@ -132,4 +133,4 @@ NO_TRAFFIC = Traffic(
     seconds_offline=0.0,
     seconds_total=0.0,
 )
-"""The cost of computing in the clear in one process."""
+"""The traffic of a job in the clear in one process: none."""

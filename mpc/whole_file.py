@@ -1,4 +1,4 @@
-"""Small files that a user names: read to their end, which devices may not have."""
+"""Reading of small files that a user names; devices, which may have no end, are refused."""
 
 import errno
 import os
@@ -16,14 +16,15 @@ def read_whole(path: Path, *, pipes: bool = True) -> bytes:
     ----------
     path : Path
     pipes : bool
-        Whether it may be a pipe: it can be read once, and its writer may have to be waited for.
+        Whether the file may be a pipe. A pipe can be read once, and the read waits for its writer.
 
     Raises
     ------
     OSError
-        It cannot be read, or is a folder or a device: `/dev/zero` would fill the memory.
+        The file cannot be read, or is a folder or a device. Reading `/dev/zero` would exhaust
+        memory.
     """
-    waits = 0 if pipes else os.O_NONBLOCK  # of a regular file, it changes nothing
+    waits = 0 if pipes else os.O_NONBLOCK  # no effect on a regular file
     with open(os.open(path, os.O_RDONLY | os.O_CLOEXEC | waits), "rb") as file:
         kind = stat.S_IFMT(os.fstat(file.fileno()).st_mode)
         if kind != stat.S_IFREG and not (pipes and kind in _PIPES):

@@ -1,5 +1,5 @@
-"""Secure k-means, from secret-shared points to secret-shared sums of clusters.
+"""Secure k-means, from secret-shared points to secret-shared cluster sums.
 
-It imports protocols and engine, and opens nothing but through `mpc.engine.reveal`. Open `pipeline`
-first: every step is called from there.
+It imports protocols and engine, and opens values only through `mpc.engine.reveal`. Read `pipeline`
+first: it calls every step.
 """

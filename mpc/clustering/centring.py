@@ -1,9 +1,8 @@
-"""What owners send, cut to its width, and measured from the mean: under sharing.
+"""Secret-shared inputs, cut to their width and centred.
 
-A share may be any ring element, and so may what an owner's shares add up to. But of a number that
-is multiplied by 2^(64 - w) mod 2^64 only w bits are left: that is what the parties open under a
-mask, and what they shift back. Numbers of good faith come through unchanged, and all others are
-less than 2^(w + 1) in magnitude.
+An owner may share any ring element. Multiplication by 2^(64 - w) mod 2^64 keeps only w bits of it.
+The parties open this product under a mask and shift it back. Honest inputs stay unchanged, and all
+others become less than 2^(w + 1) in magnitude.
 
 Shape letters: N points, D dimensions.
 """
@@ -23,13 +22,13 @@ _OFFSET: Final = 1 << 62
 
 
 def cut(x_enc: SharedTensor, width: int) -> DeferredOpening[SharedTensor]:
-    """Return shares of what owners sent, taken as numbers of so many bits, of the same shape.
+    """Return shares of inputs cut to `width` bits, of the same shape.
 
     Parameters
     ----------
     x_enc : SharedTensor
-        Numbers below 2^(width - 2) in magnitude come out as they are; in place of any other comes
-        some number below 2^(width + 1).
+        Numbers below 2^(width - 2) in magnitude stay unchanged; any other becomes some number below
+        2^(width + 1) in magnitude.
     width : int
 
     Notes
@@ -42,14 +41,14 @@ def cut(x_enc: SharedTensor, width: int) -> DeferredOpening[SharedTensor]:
 
 
 def high_part(of: Split) -> SharedTensor:
-    """Return shares of the high part of what was split; no message."""
+    """Return shares of the high part of a split secret; no message."""
     share = of.wraps * of.top.share - of.shifted.share
     party = of.value.party
     return party.holds(share + of.high if party.rank == 0 else share)
 
 
 def centred(x_enc_ND: SharedTensor) -> SharedTensor:
-    """Return shares of points less their mean, (N, D).
+    """Return shares of points minus their mean, (N, D).
 
     Parameters
     ----------
@@ -58,8 +57,8 @@ def centred(x_enc_ND: SharedTensor) -> SharedTensor:
 
     Notes
     -----
-    The mean is rounded, and off by less than 2 units; by the same for every point, so that
-    differences of points are exact.
+    The mean is rounded, with an error of less than 2 units. The error is the same for every point,
+    so differences of points are exact.
 
     Cost: one round, 8 D bytes from each party to each other; 16 D from the dealer to party 0.
     Leakage: none.
@@ -70,14 +69,15 @@ def centred(x_enc_ND: SharedTensor) -> SharedTensor:
 
 
 def _over(x_enc: SharedTensor, divisor: int) -> DeferredOpening[SharedTensor]:
-    """Return shares of x / divisor, off by less than 2; |x| < 2^62.
+    """Return shares of x / divisor with an error of less than 2; |x| < 2^62.
 
-    With z = x + 2^62 + r mod 2^64 open, and w = 1 if the sum wrapped, which it did if and only if
-    r's top bit is 1 and z's is 0, x + 2^62 is z - r + w 2^64; each of the three is divided alone.
+    Let z = x + 2^62 + r mod 2^64 be open, and w = 1 if the sum wrapped: if and only if r's top bit
+    is 1 and z's is 0. Then x + 2^62 is z - r + w 2^64. Each of the three terms is divided
+    separately.
     """
     r, quotient, top = x_enc.party.provider.division(tuple(x_enc.size()), divisor)
     whole = (1 << _RING_BITS) // divisor % (1 << _RING_BITS)
-    whole -= (whole >> (_RING_BITS - 1)) << _RING_BITS  # as torch writes it, with a sign
+    whole -= (whole >> (_RING_BITS - 1)) << _RING_BITS  # as a signed number, for torch
 
     def settle(opened: torch.Tensor) -> SharedTensor:
         z = opened + _OFFSET
@@ -91,5 +91,5 @@ def _over(x_enc: SharedTensor, divisor: int) -> DeferredOpening[SharedTensor]:
 
 
 def unsigned_quotient(z: torch.Tensor, divisor: int) -> torch.Tensor:
-    """Divide 64-bit numbers without a sign, rounding down."""
+    """Divide unsigned 64-bit numbers, rounding down."""
     return torch.from_numpy((z.numpy().view(np.uint64) // np.uint64(divisor)).view(np.int64))

@@ -1,8 +1,8 @@
-"""How many clusters, chosen under sharing by the rule of `mpc.reference.separation`.
+"""Choice of the number of clusters under sharing, by the rule of `mpc.reference.separation`.
 
-All candidates k = 1, 2, ... are clustered in one batch, side by side. Candidate k is legal when
-none of its clusters is empty and every two of their means are farther apart than their spread
-explains; the largest legal k is opened, and nothing else.
+All candidates k = 1, 2, ... are clustered in one batch. Candidate k is legal if none of its
+clusters is empty and every two of their means are farther apart than their spread explains. Only
+the largest legal k is opened.
 
 Shape letters: N points, K clusters of a candidate, C columns of all candidates, E pairs of all
 candidates, G candidates.
@@ -32,7 +32,7 @@ _SHARE_BITS: Final = 44
 _MEAN_BITS: Final = 54
 """Fractional bits of the inner product of two means, and of margins, at most 2^7 in magnitude."""
 _MARGIN_FRACTION: Final = 30
-"""Fractional bits that are left of a margin when it is compared."""
+"""Fractional bits of a margin after truncation, when it is compared."""
 MARGIN_BITS: Final = _MARGIN_FRACTION + 9
 
 
@@ -46,15 +46,15 @@ def chosen_k(
     points : Points
     inner : InnerProducts
     assignment : Masked, (N, C)
-        Of candidates 1 .. k_max side by side.
+        Columns of the candidates 1 .. k_max.
     k_max : int
         1 .. 16.
     revealer : Revealer
 
     Notes
     -----
-    The inner product of means i and j is X_ij / (c_i c_j), X = S^T G S; within sums of squares are
-    the squared norms of all that count, less the sum of X_ii / c_i.
+    The inner product of means i and j is X_ij / (c_i c_j), with X = S^T G S. The within-cluster sum
+    of squares is the sum of squared norms of valid points minus the sum of X_ii / c_i.
 
     Cost: 7 + R_lt rounds; E comparisons of `MARGIN_BITS` bits. Leakage: the number.
     """
@@ -68,12 +68,12 @@ def chosen_k(
         inner.between_sums(assignment), look_up(counts_enc_C, list(_tables(num_points, dim, k_max)))
     )
     by_one, by_other, allowances, empty_enc_C = _by_kind(of_counts_enc)
-    # Every pair and every cluster itself, each a row i and a column j: X_ij / c_i first.
+    # One element X_ij / c_i for each pair (i, j), then one for each cluster (i, i).
     rows, columns = _with_diagonal(low, high, sum(blocks))
     x_enc = local(between_enc_CC, lambda x: x[rows, columns])
     shares_enc = _divided(x_enc, by_one, rows)
     within_enc_G = _within(points, shares_enc, blocks)
-    means_enc, spreads_enc_C = _second(
+    means_enc, spreads_enc_C = _second_division(
         shares_enc, within_enc_G, by_other, allowances, columns, blocks
     )
     margins_enc_E = _margins(means_enc, spreads_enc_C, low, high)
@@ -86,14 +86,14 @@ Pair = tuple[SharedTensor, SharedTensor]
 
 
 def _by_kind(of_counts_enc: Sequence[SharedTensor]) -> tuple[Pair, Pair, Pair, SharedTensor]:
-    """Sort what was looked up of counts: 1/c twice, allowances, and [c = 0]."""
+    """Group the table entries of counts: 1/c at two scales, allowances, and [c = 0]."""
     a, b, c, d, e, f, empty_enc_C = of_counts_enc
     return (a, b), (c, d), (e, f), empty_enc_C
 
 
 @lru_cache(maxsize=4)
 def _tables(num_points: int, dim: int, k_max: int) -> tuple[Int64Array, ...]:
-    """Return public tables of counts: (2^d,), and allowances (C, 2^d), one for each column."""
+    """Return public tables over counts, (2^d,), and tables of allowances, (C, 2^d)."""
     by_one = tables_of(
         of_counts(num_points, lambda c: 2.0 ** (_SHARE_BITS - GRAM_BITS) / c), HIGHER_SHIFT
     )
@@ -110,7 +110,7 @@ def _tables(num_points: int, dim: int, k_max: int) -> tuple[Int64Array, ...]:
 
 
 def _allowances(num_points: int, dim: int, k_max: int) -> FloatArray:
-    """Return half of what a pair of clusters of sizes c and c is allowed, over N - k, (C, 2^d)."""
+    """Return half the allowance of two clusters of size c, divided by N - k, (C, 2^d)."""
     of_sizes = np.zeros(len(counts_up_to(num_points)))
     of_sizes[: num_points + 1] = size_allowances(num_points)
     halves = of_sizes + pair_allowance(dim) / 2
@@ -126,7 +126,7 @@ def _with_diagonal(
 
 
 def _divided(x_enc: SharedTensor, by: Pair, at: Int64Array) -> SharedTensor:
-    """Return shares of x / c, c being the count that each element names; one round."""
+    """Return shares of x / c, where c is the count at each element's column; one round."""
     low_enc, rest_enc = (local(of, lambda t: t[at]) for of in by)
     low, rest, x = open_batch(
         masked(low_enc),
@@ -149,7 +149,7 @@ def _within(points: Points, shares_enc: SharedTensor, blocks: tuple[int, ...]) -
     return local(shares_enc, less)
 
 
-def _second(
+def _second_division(
     shares_enc: SharedTensor,
     within_enc_G: SharedTensor,
     by_other: Pair,
@@ -157,7 +157,7 @@ def _second(
     columns: Int64Array,
     blocks: tuple[int, ...],
 ) -> tuple[SharedTensor, SharedTensor]:
-    """Divide by the other count, and multiply spreads by allowances: (E + C,) and (C,); a round."""
+    """Divide by the other count, and multiply spreads by allowances: (E + C,), (C,); one round."""
     candidate_of = np.repeat(np.arange(len(blocks)), blocks)
     pairs = len(columns)
     x_enc = shares_enc.like(torch.cat([shares_enc.share, within_enc_G.share[candidate_of]]))
@@ -180,7 +180,7 @@ def _second(
 def _margins(
     means_enc: SharedTensor, spreads_enc_C: SharedTensor, low: Int64Array, high: Int64Array
 ) -> SharedTensor:
-    """Return shares of by how much pairs are farther apart than allowed, (E,); no round."""
+    """Return shares of the distances of pairs beyond their allowances, (E,); no round."""
     num_pairs = len(low)
     resolution = round(RESOLUTION * 2.0**_MARGIN_FRACTION)
 
@@ -197,7 +197,7 @@ def _margins(
 def _legal(
     failed_enc_E: SharedTensor, empty_enc_C: SharedTensor, blocks: tuple[int, ...]
 ) -> SharedTensor:
-    """Return shares of which candidates no pair fails and no empty cluster, (G,); one round."""
+    """Return shares of [no pair fails and no cluster is empty] per candidate, (G,); one round."""
     pairs = [size * (size - 1) // 2 for size in blocks]
 
     def per_block(failed: torch.Tensor) -> torch.Tensor:
@@ -210,7 +210,7 @@ def _legal(
 
 
 def _opened(legal_enc_G: SharedTensor, revealer: Revealer) -> int:
-    """Open the largest legal candidate; 1 is legal always. Two rounds."""
+    """Open the largest legal candidate; 1 is always legal. Two rounds."""
     num_candidates = legal_enc_G.size(0) - 1
     index_enc_1 = local(legal_enc_G, lambda b: (b[1:] << torch.arange(num_candidates)).sum()[None])
     largest = [1] + [value.bit_length() + 1 for value in range(1, 1 << num_candidates)]

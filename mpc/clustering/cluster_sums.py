@@ -24,8 +24,8 @@ def cluster_sums(
 ) -> SharedTensor:
     """Return shares of each point's cluster sum and size side by side, (N, M + 1).
 
-    A point of a cluster with fewer owners than the minimum gets sum 0 and size `TOO_SMALL`, so that
-    nothing of the cluster is opened. A rejected point has sum and size 0.
+    Points of a cluster with fewer owners than the minimum have sum 0 and size `TOO_SMALL`, so the
+    cluster is not opened. Rejected points have sum 0 and size 0.
 
     Parameters
     ----------
@@ -36,13 +36,13 @@ def cluster_sums(
     min_cluster_size : int
         Least number of owners with a point in the cluster.
     owner_of_N : sequence of int, optional
-        Which owner, 0 .. W - 1, holds each point; public. None: each point has its own.
+        The owner of each point, 0 .. W - 1; public. None: each point has its own.
 
     Notes
     -----
-    With Z_k the sum and size of cluster k, and s_k the secret bit that says that it is too small, a
-    point of it gets Z_k - s_k Z_k. Clusters are disjoint, so any two sums that one owner gets
-    differ by two whole clusters, each of at least the minimum.
+    Let Z_k be the sum and size of cluster k, and s_k the secret bit that it is too small. Its
+    points get Z_k - s_k Z_k. Clusters are disjoint, so two sums of one owner differ by two whole
+    clusters, each of at least the minimum.
 
     Cost: 2 rounds, or 3 with a minimum size above 1, or 4 where an owner holds several points; 8 (N
     K + K (M + 1)) bytes from each party to each other, and 8 K (M + 3) more with a minimum,
@@ -79,7 +79,7 @@ def _with_small(
     min_cluster_size: int,
     owner_of_N: Sequence[int] | None,
 ) -> tuple[Masked, SharedTensor]:
-    """Send an opening, and find then or in the next round which clusters have too few owners."""
+    """Send an opening, and find in this or the next round which clusters have too few owners."""
     owners = np.arange(assignment_enc_NK.size(0)) if owner_of_N is None else np.asarray(owner_of_N)
     num_owners, most = num_owners_and_most(owners)
     if most == 1:
@@ -96,7 +96,7 @@ def _with_small(
 
 
 def num_owners_and_most(owner_of_N: Sequence[int] | Int64Array) -> tuple[int, int]:
-    """Return how many owners there are, and how many points the one with most of them holds."""
+    """Return the number of owners, and the largest number of points of one owner."""
     held_W = np.unique(np.asarray(owner_of_N), return_counts=True)[1]
     return len(held_W), int(held_W.max())
 
@@ -109,6 +109,6 @@ def _look_up_small(
 
 
 def _by_owner(assignment_NK: torch.Tensor, owners: Int64Array, num_owners: int) -> torch.Tensor:
-    """Return how many points of each cluster each owner holds, (W, K)."""
+    """Return the number of each owner's points in each cluster, (W, K)."""
     held = torch.zeros(num_owners, assignment_NK.shape[1], dtype=torch.int64)
     return held.index_add(0, torch.from_numpy(owners.astype(np.int64)), assignment_NK)

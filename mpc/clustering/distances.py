@@ -1,12 +1,11 @@
-"""Distances to cluster means under sharing; `mpc.reference.kmeans` is the twin.
+"""Secret-shared distances to cluster means; the plaintext twin is `mpc.reference.kmeans`.
 
-The assignment P has one-hot rows for valid points, and zeros for others. It is secret-shared or,
-when the policy opens labels, known but for which points are valid. With U the inner products of all
-points with the sums of P's columns, V the sums' squared lengths and c the counts, the squared
-distance of point i to the mean of cluster k, up to a term without k, is V_k / c_k^2 - 2 U_ik / c_k.
-No mean is ever formed.
-
-An empty cluster gets a distance beyond all others: it captures nothing and stays empty.
+The assignment P has one-hot rows for valid points, and zero rows for rejected ones. It is
+secret-shared; if the policy opens labels, only the validity of points is secret. Let U be the inner
+products of all points with the cluster sums, V the squared norms of the sums and c the counts. The
+squared distance of point i to the mean of cluster k, up to a term without k, is V_k / c_k^2 - 2
+U_ik / c_k. No mean is computed. An empty cluster has a distance beyond all others, so it stays
+empty.
 
 Shape letters: N points, C columns: K clusters, or the clusters of several blocks side by side.
 """
@@ -30,13 +29,13 @@ from mpc.ring.quotient_tables import HIGHER_SHIFT
 def look_up_counts(
     counts_enc_C: SharedTensor, num_points: int
 ) -> DeferredOpening[list[SharedTensor]]:
-    """Look up all that a distance needs of secret counts c in 0 .. N.
+    """Look up the functions of secret counts c in 0 .. N that distances need.
 
     Returns
     -------
     DeferredOpening of a list of 5 SharedTensors, (C,)
-        Entries of the two tables of 1/c^2 and of the two of 1/c; what is added for an empty
-        cluster. See `mpc.protocols.division`.
+        Entries of the two tables of 1/c^2, of the two tables of 1/c, and the distance added for an
+        empty cluster. See `mpc.protocols.division`.
 
     Notes
     -----
@@ -59,12 +58,12 @@ def centre_distances(
     of_counts: Sequence[SharedTensor],
     blocks: Sequence[int],
 ) -> DeferredOpening[SharedTensor]:
-    """Return shares of squared distances to means, less each point's own squared norm, (N, C).
+    """Return shares of squared distances to means minus each point's squared norm, (N, C).
 
     Parameters
     ----------
     inner : Split or SharedTensor, (N, C)
-        U, `GRAM_BITS` fractional bits, of points of norm at most 1 but for rounding.
+        U, `GRAM_BITS` fractional bits, of points of norm at most 1 up to rounding.
     sqnorms_enc_C : SharedTensor, (C,)
         V, 0 .. N^2 in `GRAM_BITS`.
     of_counts : list of SharedTensor, (C,)
@@ -75,13 +74,13 @@ def centre_distances(
     Returns
     -------
     SharedTensor, (N, C)
-        `COMPARED_FRACTION` fractional bits, right mod 2^COMPARED_BITS: between -1 and 3 but for
-        rounding, 3.5 for an empty cluster, and `tie_units` more for each place in the block.
+        `COMPARED_FRACTION` fractional bits, correct mod 2^COMPARED_BITS. Values are between -1 and
+        3 up to rounding, 3.5 for an empty cluster, plus `tie_units` for each place in the block.
 
     Notes
     -----
-    Roundings add up to less than 2^-32 + 2^-53 c^2 squared bounds, and less than 2^-34 more with
-    five parties, who drop bits.
+    Rounding errors add up to less than 2^-32 + 2^-53 c^2 squared bounds, and with five parties, who
+    truncate locally, to less than 2^-34 more.
 
     Cost: one round; 40 C bytes from each party to each other, and 8 N C where U has not been opened
     under a mask before. Leakage: none.
@@ -107,7 +106,7 @@ def centre_distances(
 def comparable(
     sqdist_enc_NC: SharedTensor, fractional_bits: int, blocks: Sequence[int]
 ) -> SharedTensor:
-    """Return distances as `mpc.protocols.argmin.nearest` takes them, (N, C); no message.
+    """Return distances in the format of `mpc.protocols.argmin.nearest`, (N, C); no message.
 
     Parameters
     ----------
@@ -116,7 +115,7 @@ def comparable(
     fractional_bits : int
         At least `COMPARED_FRACTION`.
     blocks : sequence of int
-        In each of which a later column loses ties.
+        Columns of each block; in a block, ties go to the first column.
     """
     places_C = torch.cat([torch.arange(size, dtype=torch.int64) for size in blocks])
     dropped = fractional_bits - COMPARED_FRACTION
@@ -125,12 +124,12 @@ def comparable(
 
 
 def moved(assignment: Masked, before: Masked) -> SharedTensor:
-    """Return shares of how many points have changed their cluster, over all blocks, (1,).
+    """Return shares of the number of points that changed their cluster, over all blocks, (1,).
 
     Parameters
     ----------
     assignment, before : Masked, (N, C)
-        Rows one-hot in every block, or zero for rejected points.
+        Rows are one-hot in every block, or zero for rejected points.
 
     Notes
     -----

@@ -1,12 +1,12 @@
-"""Secret points and their inner products: the data is opened under a mask once, then reused.
+"""Secret points and their inner products; the data is opened under a mask once and reused.
 
-A point whose norm, or whose payload's, is over the public bound is moved to the origin under
-sharing, and counts for nothing; nobody sees who that is. After that all norms are at most 1 but for
-rounding.
+A point whose norm or payload norm is over the public bound is rejected: it is moved to the origin
+under sharing, and stays in no cluster. Which points are rejected stays secret. All norms are then
+at most 1 up to rounding.
 
-Inner products with weighted sums of points, U = Y (Y^T S), come from one of three sources,
-whichever costs least for the job: the Gram matrix opened under a mask, the rows opened under a
-mask, or, when assignments S are public, each party's own share of the Gram matrix.
+Inner products with weighted sums of points, U = Y (Y^T S), have three sources, of which a job uses
+the cheapest: the Gram matrix opened under a mask; the rows opened under a mask; or, if assignments
+S are public, each party's own share of the Gram matrix.
 
 Shape letters: N points, D dimensions, C columns.
 """
@@ -44,7 +44,7 @@ from mpc.protocols.division import Split, split
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Points:
-    """Points within the bound, and which are valid."""
+    """Points within the bound, and their validity."""
 
     rows: Masked
     """(N, D), `POINT_BITS` fractional bits; rejected points are at the origin."""
@@ -67,25 +67,24 @@ def points_within_bounds(
     Parameters
     ----------
     points_enc_ND : SharedTensor, (N, D)
-        As owners share them: whole numbers of `mpc.jobs.encoding.point_width` bits.
+        As owners share them: integers of `mpc.jobs.encoding.point_width` bits.
     payload_enc_NM : SharedTensor, (N, M)
-        The same, of `mpc.jobs.encoding.payload_width` bits.
+        Integers of `mpc.jobs.encoding.payload_width` bits.
     job : ClusterJob
 
     Returns
     -------
     Points
     Masked, (N, M)
-        Payloads; those of rejected points, whose rows of an assignment are zero, are as they came.
+        Payloads. Those of rejected points are unchanged; their rows of an assignment are zero.
 
     Notes
     -----
     b_i = [squared norms of point i and of its payload are within their limits] is computed and
-    never opened; products with 0 are exact mod 2^64, so that nothing of a rejected point stays.
-
-    No squared norm wraps around, whatever ring elements an owner shares: they are cut to their
-    width first, and where the squares of that width might wrap, a coarse norm, of numbers with
-    their last bits dropped, must be within its own limit, too.
+    never opened. Products with 0 are exact mod 2^64, so nothing of a rejected point remains. No
+    squared norm wraps around, whatever ring elements an owner shares. Inputs are first cut to their
+    width. If squares of that width might wrap, a coarse norm, of numbers with their last bits
+    dropped, must also be within its own limit.
 
     Cost: 5 + R_lt(64) rounds, one more where points are centred, one more where a coarse norm is
     needed, and those of `mpc.clustering.standardizing`; 2 or 3 N comparisons; 8 (3 N D + 2 N M + 5
@@ -133,21 +132,21 @@ class InnerProducts(Protocol[WeightsT]):
     def with_sums_and_sqnorms(
         self, weights: WeightsT
     ) -> DeferredOpening[tuple[SharedTensor | Split, SharedTensor]]:
-        """Return U, split where it has been opened, and shares of diag(S^T U), (C,).
+        """Return U, split if it has been opened, and shares of diag(S^T U), (C,).
 
-        The latter are the squared lengths of the sums.
+        The latter are the squared norms of the sums.
         """
 
     def between_sums(self, weights: WeightsT) -> DeferredOpening[SharedTensor]:
         """Return shares of S^T U, (C, C): inner products of the sums with one another."""
 
     def with_rows(self, rows: tuple[int, ...]) -> SharedTensor:
-        """Return shares of the inner products of all points with those in public rows, (N, K)."""
+        """Return shares of the inner products of all points with the given rows, (N, K)."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class GramInnerProducts:
-    """From the Gram matrix, opened under a mask: U takes no round, lengths one, 8 N C bytes."""
+    """From the Gram matrix, opened under a mask: U takes no round, norms one, 8 N C bytes."""
 
     gram: Masked
 
@@ -158,7 +157,7 @@ class GramInnerProducts:
     def with_sums_and_sqnorms(
         self, weights: Masked
     ) -> DeferredOpening[tuple[SharedTensor | Split, SharedTensor]]:
-        """Return U, split, and squared lengths."""
+        """Return U, split, and squared norms of the sums."""
         inner = split(self.with_sums(weights), signed=True)
         return inner.then(lambda u: (u, multiply("ik,ik->k", weights, u.value)))
 
@@ -185,7 +184,7 @@ class RowInnerProducts:
     def with_sums_and_sqnorms(
         self, weights: Masked
     ) -> DeferredOpening[tuple[SharedTensor | Split, SharedTensor]]:
-        """Return U and squared lengths, from the sums Y^T S themselves."""
+        """Return U and squared norms, from the sums Y^T S themselves."""
 
         def finish(sums: Masked) -> tuple[SharedTensor | Split, SharedTensor]:
             return multiply("ij,jk->ik", self.rows, sums), multiply("ik,ik->k", sums, sums)
@@ -200,7 +199,7 @@ class RowInnerProducts:
         return masked(multiply("id,ik->dk", self.rows, weights))
 
     def with_rows(self, rows: tuple[int, ...]) -> SharedTensor:
-        """Return inner products of all rows with some."""
+        """Return inner products of all rows with the given ones."""
         chosen = self.rows.share[list(rows)].t().contiguous()
         sums = open_now(masked(self.rows.party.holds(chosen)))
         return multiply("ij,jk->ik", self.rows, sums)
@@ -223,7 +222,7 @@ class ShareInnerProducts:
     def with_sums_and_sqnorms(
         self, weights: torch.Tensor
     ) -> DeferredOpening[tuple[SharedTensor | Split, SharedTensor]]:
-        """Return U and squared lengths."""
+        """Return U and squared norms of the sums."""
         inner_enc_NC = self.with_sums(weights)
         return resolved((inner_enc_NC, local(inner_enc_NC, lambda u: (weights * u).sum(0))))
 

@@ -1,7 +1,6 @@
-"""Lloyd's iteration until nothing changes: with secret assignments, or with opened ones.
+"""Lloyd's iteration until nothing changes, with secret or opened assignments.
 
-Columns are in blocks, one for each start, or for each candidate for the number of clusters; blocks
-do not depend on one another.
+Columns are in independent blocks: one for each start, or one for each candidate for k.
 
 Shape letters: N points, K clusters, C columns of all blocks.
 """
@@ -33,7 +32,7 @@ from mpc.ring.fixedpoint import Int64Array
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Found:
-    """Where the points were put."""
+    """Assignment of the points after the last iteration."""
 
     assignment_enc_NK: SharedTensor = field(repr=False)
     """One-hot in every block for a valid point, zero for a rejected one."""
@@ -41,10 +40,10 @@ class Found:
     iterations: int
     """Reassignments done; the last changed nothing, unless the limit was reached."""
     labels: tuple[int, ...] | None = None
-    """Where they are open."""
+    """Opened labels; None if they are secret."""
 
     def labelled(self, labels: Int64Array | None) -> Self:
-        """Return the same with opened labels."""
+        """Return a copy with opened labels."""
         return self if labels is None else replace(self, labels=tuple(labels.tolist()))
 
 
@@ -57,26 +56,26 @@ def lloyd_secret_labels(
     revealer: Revealer,
     meter: Steps,
 ) -> Found:
-    """Iterate with secret assignments until no block changes any more, or the limit is reached.
+    """Iterate with secret assignments until no block changes, or the limit is reached.
 
     Parameters
     ----------
     points : Points
     inner : InnerProducts
     sqdist_enc_NC : SharedTensor, (N, C)
-        To the first centres, `COMPARED_FRACTION` fractional bits.
+        Distances to the first centres, `COMPARED_FRACTION` fractional bits.
     blocks : sequence of int
-        How many columns each block has.
+        Columns of each block.
     limit : int
         Most reassignments.
     revealer, meter
 
     Notes
     -----
-    Whether an iteration changed anything is found out during the next one, in rounds that it sends
-    anyway; a job that ends for that reason has begun one more. The first iteration is not compared
-    with the start, which is no assignment: with more points than clusters they always differ,
-    unless points are rejected, which must not show.
+    The test whether an iteration changed anything runs during the next iteration, in rounds that it
+    needs anyway. A job that ends this way has thus begun one more iteration. The first iteration is
+    not compared with the start, which is not an assignment. With more points than clusters they
+    always differ, unless points are rejected, which must stay secret.
 
     Cost: the first iteration is one of `nearest`; a later one is three rounds more, 5 in all by
     `fss` and 6 by `lut`, and three rounds of one to find that nothing changed. Leakage: one bit an
@@ -111,7 +110,7 @@ def lloyd_secret_labels(
 def _unchanged(
     assignment: Masked, before: Masked | None, num_blocks: int
 ) -> DeferredOpening[SharedTensor | None]:
-    """Look up whether no point has moved; None where there is nothing to compare with."""
+    """Look up whether no point has moved; None if there is no earlier assignment."""
     if before is None:
         return resolved(None)
     most = len(assignment.share) * num_blocks
@@ -138,7 +137,7 @@ def lloyd_public_labels(
     revealer: Revealer,
     meter: Steps,
 ) -> Found:
-    """Iterate with assignments that are opened after every iteration, as policy `assignments` says.
+    """Iterate with labels that are opened after every iteration, under policy `assignments`.
 
     Parameters
     ----------
@@ -146,8 +145,8 @@ def lloyd_public_labels(
 
     Notes
     -----
-    Counts are secret although labels are not, since points may be rejected; they are looked up
-    while labels are opened. A rejected point has label 0 always.
+    Counts are secret although labels are public, because points may be rejected. They are looked up
+    while labels are opened. A rejected point always has label 0.
 
     Cost: the first iteration is one of `nearest` and a round; a later one is a round more, 4 in all
     by `fss` and 5 by `lut`. Leakage: labels after every iteration.
@@ -182,7 +181,7 @@ def lloyd_public_labels(
 
 
 def _public(opened: Int64Array | None) -> tuple[int, ...]:
-    """Return labels that every party has learned; a dry run, where nobody does, has none."""
+    """Return opened labels; a dry run has none."""
     return () if opened is None else tuple(opened.tolist())
 
 

@@ -1,7 +1,7 @@
-"""Whether norms are within their limits, under sharing, so that no sum of squares wraps around.
+"""Secret-shared tests whether norms are within their limits, without wrap-around.
 
-Numbers that may be too wide to be squared are measured twice: coarsely, with their last bits
-dropped, and exactly. What passes the coarse measure is short enough for the exact one; see
+Numbers that may be too wide to be squared are tested twice: coarsely, with their last bits dropped,
+and exactly. A vector that passes the coarse test is short enough for the exact one; see
 `mpc.jobs.encoding.coarse_shift`.
 
 Shape letters: N points, D dimensions, T tests.
@@ -23,7 +23,7 @@ _NORM_BITS = 64
 
 
 def coarse(values_enc_ND: SharedTensor, shift: int) -> DeferredOpening[SharedTensor | None]:
-    """Return shares of numbers with so many bits dropped, off by less than 1; None if shift is 0.
+    """Return shares of numbers with `shift` bits dropped, error below 1; None if shift is 0.
 
     Notes
     -----
@@ -37,14 +37,14 @@ def coarse(values_enc_ND: SharedTensor, shift: int) -> DeferredOpening[SharedTen
 
 
 def excess(sqnorms_enc_N: SharedTensor, limit: int) -> SharedTensor:
-    """Return what is negative where a squared length is within the limit, (N,); no message."""
+    """Return shares that are negative if a squared norm is within the limit, (N,); no message."""
     return sqnorms_enc_N - (limit + 1)
 
 
 def excess_of_coarse(
     dropped_enc_ND: SharedTensor | None, length: float, shift: int
 ) -> list[SharedTensor]:
-    """Return the same of numbers with bits dropped, in a list; an empty one if there are none.
+    """Return the coarse excess in a list, which is empty if no bits were dropped.
 
     Notes
     -----
@@ -61,14 +61,14 @@ def excess_of_coarse(
 def all_within(
     excesses: Sequence[SharedTensor], passed: Sequence[SharedTensor] = ()
 ) -> SharedTensor:
-    """Return shares of [all T tests are passed], (N,).
+    """Return shares of [all T tests pass], (N,).
 
     Parameters
     ----------
     excesses : sequence of SharedTensor, (N,)
-        Negative where the test is passed.
+        Negative if the test passes.
     passed : sequence of SharedTensor, (N,)
-        1 where a test has been passed, else 0.
+        Results of finished tests: 1 if passed, else 0.
 
     Notes
     -----

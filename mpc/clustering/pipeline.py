@@ -1,4 +1,4 @@
-"""The clustering itself: from secret-shared points to secret-shared sums of their clusters.
+"""The clustering of a job: from secret-shared points to secret-shared cluster sums.
 
 Shape letters: N points, K clusters, C columns of all blocks, D dimensions of a point, M of a
 payload.
@@ -37,7 +37,7 @@ from mpc.ring.public_draws import public_draws
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Decision:
-    """What the server chose from opened distances, under policy `distances`."""
+    """The server's choice from opened distances, under policy `distances`."""
 
     labels: tuple[int, ...]
     k: int
@@ -46,12 +46,12 @@ class Decision:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Clustering:
-    """What a job's clustering makes public."""
+    """The public part of a clustering."""
 
     k: int
     iterations: int
     labels: tuple[int, ...] | None
-    """None when the policy keeps them secret."""
+    """None if the policy keeps them secret."""
 
 
 def cluster_shares(
@@ -64,7 +64,7 @@ def cluster_shares(
     decide: Callable[[], Decision],
     owner_of_N: Sequence[int] | None = None,
 ) -> Clustering:
-    """Cluster the points within the bound, and open to each owner its own cluster's sum and size.
+    """Cluster the valid points, and open to each owner its own cluster's sum and size.
 
     Parameters
     ----------
@@ -73,13 +73,13 @@ def cluster_shares(
         As owners share them; see `mpc.jobs.encoding`.
     payload_enc_NM : SharedTensor, (N, M)
     revealer : Revealer
-        Opens what the job's policy allows.
+        Opens values that the job's policy allows.
     meter : Steps
-        Surrounds each step.
+        Measures each step.
     decide : callable
         Waits for the server's decision; called under policy `distances` only.
     owner_of_N : sequence of int, optional
-        Which owner, 0 .. W - 1, holds each point; None: each point has its own.
+        The owner of each point, 0 .. W - 1; None: each point has its own.
 
     Returns
     -------
@@ -87,8 +87,8 @@ def cluster_shares(
 
     Notes
     -----
-    A point over a bound is rejected: it is in no cluster, and its owner gets sum 0 and size 0; see
-    `mpc.clustering.inner_products`.
+    A point over a bound is rejected: it is in no cluster, and its owner receives sum 0 and size 0;
+    see `mpc.clustering.inner_products`.
 
     Cost: see `mpc.costs.job_cost`, which counts rounds and bytes of every step. Leakage: what the
     ledger says. Rounds and bytes depend on the job, N, D, M and the number of iterations, never on
@@ -145,7 +145,7 @@ def _found_by_parties(job: ClusterJob, points: Points, revealer: Revealer, meter
 def _source(
     points: Points, *, labels_public: bool
 ) -> ShareInnerProducts | GramInnerProducts | RowInnerProducts:
-    """Choose where inner products come from; see `mpc.clustering.inner_products`."""
+    """Choose the source of inner products; see `mpc.clustering.inner_products`."""
     num_points, dim = points.rows.share.shape
     if labels_public:
         return ShareInnerProducts(gram_matrix(points))
@@ -165,12 +165,12 @@ def _start(
     if job.init_rows is not None:
         sqdist_enc_NC = seeding.given_rows(points, inner, job.init_rows)
         return comparable(sqdist_enc_NC, GRAM_BITS, blocks)
-    of_secrets = RowInnerProducts(points.rows) if isinstance(inner, ShareInnerProducts) else inner
+    source = RowInnerProducts(points.rows) if isinstance(inner, ShareInnerProducts) else inner
     if job.init == "k-means++":
         draws_BK = public_draws(job.seed, points.num_points, job.restarts, k_max)
-        sqdist_enc_NC = seeding.plus_plus(points, of_secrets, k_max, draws_BK)
+        sqdist_enc_NC = seeding.plus_plus(points, source, k_max, draws_BK)
     else:
-        picked_enc_NK = seeding.farthest_first(points, of_secrets, k_max)
+        picked_enc_NK = seeding.farthest_first(points, source, k_max)
         sqdist_enc_NC = seeding.columns_of(picked_enc_NK, blocks)
     return comparable(sqdist_enc_NC, GRAM_BITS, blocks)
 
@@ -178,7 +178,7 @@ def _start(
 def _best(
     points: Points, inner: InnerProducts[Masked], found: Found, blocks: tuple[int, ...]
 ) -> Found:
-    """Take the restart of least inertia."""
+    """Return the restart with least inertia."""
     counts_enc_C = local(found.assignment_enc_NK, lambda p: p.sum(0))
     assignment, of_counts = open_batch(
         masked(found.assignment_enc_NK),
@@ -191,10 +191,9 @@ def _best(
 def _with_chosen_k(
     points: Points, inner: InnerProducts[Masked], found: Found, k_max: int, revealer: Revealer
 ) -> Found:
-    """Take the candidate of the number of clusters that is chosen, and opened.
+    """Choose and open the number of clusters, and return that candidate.
 
-    There are columns for all that may be chosen, so that what follows needs the same randomness
-    whatever is.
+    The result has columns for every possible k, so later steps need the same randomness for any k.
     """
     assignment = open_now(masked(found.assignment_enc_NK))
     k = chosen_k(points, inner, assignment, k_max, revealer)
@@ -214,10 +213,10 @@ def _decided_by_server(
     meter: Steps,
     decide: Callable[[], Decision],
 ) -> Found:
-    """Open distances to the server and take labels and k from it.
+    """Open distances to the server, and receive labels and k from it.
 
-    When the server chooses k there are columns for all that it may choose, so that what follows
-    needs the same randomness whatever it chooses.
+    If the server chooses k, the result has columns for every possible k, so later steps need the
+    same randomness for any k.
     """
     with meter.step("distances"):
         sqdist_enc_NN = _distances_of_valid(points)
@@ -241,9 +240,9 @@ def _distances_of_valid(points: Points) -> SharedTensor:
 
     Notes
     -----
-    For policy `distances`, whose server must know whom to leave out, and by the zeros does; it
-    learns nothing else of a rejected point. Rejected rows of the Gram matrix are zero already, so
-    that only the lengths of others must be.
+    Policy `distances` opens these to the server, which recognises rejected points by the zeros and
+    learns nothing else about them. Rejected rows of the Gram matrix are already zero; only the
+    squared norms of other points must be zeroed.
 
     Cost: one round. Leakage: none here.
     """

@@ -1,4 +1,4 @@
-"""Which of several clusterings of the same points is best, chosen under sharing.
+"""Choice of the best of several clusterings of the same points, under sharing.
 
 Shape letters: N points, C columns: the clusters of all blocks side by side, B blocks,
 one for each start.
@@ -37,14 +37,14 @@ def between_squares(
 
     They have `mpc.ring.quotient_tables.between_bits` fractional bits.
 
-    The inertia of a block is the sum of squared norms of all valid points, less this.
+    The inertia of a block is the sum of squared norms of all valid points minus this.
 
     Parameters
     ----------
     inner : InnerProducts
     assignment : Masked, (N, C)
     sqnorms_of : list of SharedTensor
-        From `look_up_for_between`, of the counts.
+        Table entries of the counts, from `look_up_for_between`.
     blocks : sequence of int
 
     Notes
@@ -68,13 +68,13 @@ def between_squares(
 def look_up_for_between(
     counts_enc_C: SharedTensor, num_points: int
 ) -> DeferredOpening[list[SharedTensor]]:
-    """Look up what `between_squares` needs of counts; one round."""
+    """Look up the functions of counts that `between_squares` needs; one round."""
     tables = between_tables(num_points)
     return look_up(counts_enc_C, [tables.low, tables.rest])
 
 
 def best_of(between_enc_B: SharedTensor, assignment: Masked, k: int) -> SharedTensor:
-    """Return shares of the assignment, (N, K), of the block of least inertia.
+    """Return shares of the assignment of the block with least inertia, (N, K).
 
     Parameters
     ----------
@@ -85,9 +85,9 @@ def best_of(between_enc_B: SharedTensor, assignment: Masked, k: int) -> SharedTe
 
     Notes
     -----
-    A later block must be better by more than `INERTIA_TIE_BITS` bits of N squared bounds, as
-    `mpc.reference.session` says, so that the choice among
-    blocks that are equal but for rounding is always the same.
+    A later block must be better by more than 2^-`INERTIA_TIE_BITS` of N squared bounds, as in
+    `mpc.reference.session`. The choice among blocks that are equal up to rounding is therefore
+    always the same.
 
     Cost: A_B + 1 rounds, 8 B bytes and B (B - 1) / 2 comparisons. Leakage: none.
     """

@@ -1,4 +1,4 @@
-"""First centres: distances of all points to K of them, chosen under sharing or named in public.
+"""First centres: distances of all points to K centres, secret-shared or given as public rows.
 
 Shape letters: N points, K clusters, B restarts, C = B K columns.
 """
@@ -20,7 +20,7 @@ from mpc.ring.public_draws import draw_bits
 def given_rows(
     points: Points, inner: InnerProducts[Masked] | ShareInnerProducts, rows: tuple[int, ...]
 ) -> SharedTensor:
-    """Return shares of squared distances to public rows, less a term of each point's own, (N, K).
+    """Return shares of squared distances to public rows minus each point's squared norm, (N, K).
 
     The centre of a rejected row is the origin.
 
@@ -35,8 +35,8 @@ def given_rows(
 def farthest_first(points: Points, inner: InnerProducts[Masked], k: int) -> SharedTensor:
     """Return shares of squared distances to k chosen points, (N, K), `GRAM_BITS` bits.
 
-    The first point that counts, then always the one farthest from those chosen; ties go to the
-    lowest index.
+    The first is the first valid point; each further one is the point farthest from those chosen.
+    Ties go to the lowest index.
 
     Notes
     -----
@@ -48,7 +48,7 @@ def farthest_first(points: Points, inner: InnerProducts[Masked], k: int) -> Shar
     sqnorms, first = open_batch(masked(points.sqnorms_enc_N), masked(first_enc_N1))
     sqdist_enc_N1 = _distances(points, inner, sqnorms, first)
     chosen = [sqdist_enc_N1.share]
-    # A unit more than the distance, and 0 where a point is rejected.
+    # One unit more than the distance; 0 for a rejected point.
     nearest_enc_N1 = _weighted(points.valid, sqdist_enc_N1 + 1)
     while len(chosen) < k:
         nearness_enc_1N = local(nearest_enc_N1, lambda d: -d.t()) + (4 << GRAM_BITS)
@@ -57,7 +57,7 @@ def farthest_first(points: Points, inner: InnerProducts[Masked], k: int) -> Shar
         sqdist_enc_N1 = _distances(points, inner, sqnorms, pick)
         chosen.append(sqdist_enc_N1.share)
         if len(chosen) < k:
-            nearest_enc_N1 = _lesser(nearest_enc_N1, sqdist_enc_N1 + 1)
+            nearest_enc_N1 = _minimum(nearest_enc_N1, sqdist_enc_N1 + 1)
     return sqdist_enc_N1.like(torch.cat(chosen, dim=1))
 
 
@@ -66,8 +66,9 @@ def plus_plus(
 ) -> SharedTensor:
     """Return shares of squared distances to k points for each of B restarts, (N, C).
 
-    K-means++: each point is drawn with a probability in proportion to its squared distance to the
-    nearest of those drawn before; the first uniformly. The draws are public, who is drawn is not.
+    K-means++: the first point is drawn uniformly, each further one with probability proportional to
+    its squared distance to the nearest point drawn before. The draws are public; the drawn points
+    are secret.
 
     Parameters
     ----------
@@ -97,21 +98,21 @@ def plus_plus(
         if index == 0:
             weights_enc_NB = _weighted(points.valid, sqdist_enc_NB)
         elif index < k - 1:
-            weights_enc_NB = _lesser(weights_enc_NB, sqdist_enc_NB)
+            weights_enc_NB = _minimum(weights_enc_NB, sqdist_enc_NB)
     dist_NBK = torch.stack(columns, dim=2)
     return sqdist_enc_NB.like(dist_NBK.reshape(len(dist_NBK), -1))
 
 
 def _first_valid(valid: Masked) -> SharedTensor:
-    """Return shares of the one-hot row of the first point that counts, (N,); zeros if none does."""
+    """Return shares of the one-hot row of the first valid point, (N,); zeros if there is none."""
     num_points = len(valid.share)
     so_far_enc_N = local(valid.secret, lambda b: b.cumsum(0))
     none_enc_N = less_than_zero(so_far_enc_N - 1, (num_points + 1).bit_length() + 1)
-    return local(none_enc_N, _falls) + _unit(num_points)
+    return local(none_enc_N, _minus_steps) + _unit(num_points)
 
 
-def _falls(none_so_far: torch.Tensor) -> torch.Tensor:
-    """Return q_(j-1) - q_j of a row q that falls from 1 to 0 once, less a public unit at 0."""
+def _minus_steps(none_so_far: torch.Tensor) -> torch.Tensor:
+    """Return q_(j-1) - q_j, with q_(-1) = 0, of a row q that falls from 1 to 0 once."""
     return -none_so_far.diff(prepend=none_so_far.new_zeros(1))
 
 
@@ -122,7 +123,7 @@ def _unit(num_points: int) -> torch.Tensor:
 
 
 def _drawn(weights_enc_NB: SharedTensor, draws_B: Int64Array) -> SharedTensor:
-    """Return shares of the one-hot columns of who is drawn, (N, B)."""
+    """Return shares of the one-hot columns of the drawn points, (N, B)."""
     bits = draw_bits(weights_enc_NB.size(0))
     fraction = torch.from_numpy(np.asarray(draws_B))
 
@@ -138,7 +139,7 @@ def _drawn(weights_enc_NB: SharedTensor, draws_B: Int64Array) -> SharedTensor:
 def _distances(
     points: Points, inner: InnerProducts[Masked], sqnorms: Masked, pick: Masked
 ) -> SharedTensor:
-    """Return shares of squared distances to picked points, (N, B), from one-hot columns."""
+    """Return shares of squared distances to the points of one-hot columns, (N, B)."""
     u_enc_NB = inner.with_sums(pick)
     picked_enc_B = multiply("i,ik->k", sqnorms, pick)
     own_enc_N1 = local(points.sqnorms_enc_N, lambda n: n[:, None])
@@ -146,17 +147,17 @@ def _distances(
 
 
 def _weighted(valid: Masked, sqdist_enc_NB: SharedTensor) -> SharedTensor:
-    """Return shares of distances, zero where a point is rejected; one round."""
+    """Return shares of distances, zero for rejected points; one round."""
     dist = open_now(masked(sqdist_enc_NB))
     return multiply("i,id->id", valid, dist)
 
 
-def _lesser(x_enc: SharedTensor, y_enc: SharedTensor) -> SharedTensor:
-    """Return shares of the lesser of two distances each; R_lt + 1 rounds."""
+def _minimum(x_enc: SharedTensor, y_enc: SharedTensor) -> SharedTensor:
+    """Return shares of the elementwise minimum; R_lt + 1 rounds."""
     gain_enc = y_enc - x_enc
     return x_enc + less_than_zero(gain_enc, EXACT_BITS) * gain_enc
 
 
 def columns_of(sqdist_enc_NK: SharedTensor, blocks: Sequence[int]) -> SharedTensor:
-    """Return the first K_1, K_2, ... columns side by side: one start for every block."""
+    """Return the first K_1, K_2, ... columns side by side: a start for every block."""
     return local(sqdist_enc_NK, lambda d: torch.cat([d[:, :size] for size in blocks], dim=1))

@@ -1,11 +1,11 @@
-"""Features over their standard deviations, under sharing: nobody learns one.
+"""Features divided by their standard deviations, which stay secret.
 
-The sum Q of squares of a centred feature is a secret of any size. It is compared with all powers of
-4, which gives shares of the one that is next below; times a power of 4 it lies between 2^58 and
-2^60, and its 14 highest bits are an index into a table of inverse square roots. A row over the
-features' own bounds is out of it: it counts for no deviation, and later for nothing else.
+The sum of squares Q of a centred feature is secret. It is compared with all powers of 4, which
+gives shares of the highest power that is at most Q. Multiplied by a power of 4, Q lies between 2^58
+and 2^60; its 14 highest bits are an index into a table of inverse square roots. A row over the
+feature bounds is rejected, and is in no sum.
 
-A constant feature, or one of so small a deviation that it may be rounding, becomes 0.
+A constant feature, or one whose deviation is so small that it may be rounding, becomes 0.
 
 Shape letters: N points, D dimensions, J powers of 4.
 """
@@ -27,7 +27,7 @@ from mpc.ring.deviation_tables import INDEX_SHIFT, SUM_BITS, TOP, factors, least
 
 
 def standardized(values_enc_ND: SharedTensor, job: ClusterJob) -> tuple[SharedTensor, SharedTensor]:
-    """Return shares of standardised points, and of who is within the features' bounds.
+    """Return shares of standardised points, and of the validity of rows within feature bounds.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ def standardized(values_enc_ND: SharedTensor, job: ClusterJob) -> tuple[SharedTe
     Returns
     -------
     SharedTensor, (N, D)
-        In units of 2^-18 of the scale of the norm bound, off by less than 1; zeros for who is over
+        In units of 2^-18 of the scale of the norm bound, with an error below 1; zeros for rows over
         a bound.
     SharedTensor, (N,)
         1 or 0.
@@ -66,9 +66,9 @@ def standardized(values_enc_ND: SharedTensor, job: ClusterJob) -> tuple[SharedTe
 
 
 def _factors_of(squares_enc_D: SharedTensor, num_points: int) -> SharedTensor:
-    """Return shares of sqrt(N) over the square roots of sums of squares, scaled, (D,).
+    """Return shares of sqrt(N / Q), scaled, for sums of squares Q, (D,).
 
-    What they are scaled by is taken back by `result_shift`.
+    `result_shift` undoes the scaling.
     """
     powers = range(least_power(num_points), TOP + 1)
     highest_enc_JD = _highest_power(squares_enc_D, powers)
@@ -86,7 +86,7 @@ def _factors_of(squares_enc_D: SharedTensor, num_points: int) -> SharedTensor:
 
 
 def _highest_power(squares_enc_D: SharedTensor, powers: range) -> SharedTensor:
-    """Return shares of [4^j is the highest power that is reached], (J, D)."""
+    """Return shares of [4^j is the highest power at most Q], (J, D)."""
     levels_J1 = torch.tensor([1 << (2 * power) for power in powers])[:, None]
     repeated = squares_enc_D.share.expand(len(powers), -1).contiguous()
     below_enc_JD = less_than_zero(squares_enc_D.like(repeated) - levels_J1, SUM_BITS)
@@ -97,12 +97,12 @@ def _highest_power(squares_enc_D: SharedTensor, powers: range) -> SharedTensor:
 
 
 def _last_row(num_powers: int) -> torch.Tensor:
-    """Return what a power above all has in place of its comparison: it is never reached, (J, 1)."""
+    """Return a public 1 in the last row, (J, 1): the power above all is never reached."""
     return torch.eye(num_powers, dtype=torch.int64)[:, -1:]
 
 
 def _index(normal_enc_D: SharedTensor) -> SharedTensor:
-    """Return shares of the highest bits, rounded down exactly."""
+    """Return shares of the highest bits, exactly rounded down."""
     high_enc_D = high_part(open_now(split(normal_enc_D, shift=INDEX_SHIFT)))
     rest_enc_D = normal_enc_D.like(normal_enc_D.share - (high_enc_D.share << INDEX_SHIFT))
     return high_enc_D - less_than_zero(rest_enc_D, INDEX_SHIFT + 1)

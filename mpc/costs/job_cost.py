@@ -1,6 +1,6 @@
-"""What a job costs: rounds, online and offline bytes, exactly, counted in a dry run.
+"""The exact cost of a job: rounds, online and offline bytes, counted in a dry run.
 
-Bytes are of payloads: frame headers, TLS and TCP come on top.
+Bytes are those of payloads, without frame headers, TLS and TCP.
 """
 
 import math
@@ -16,15 +16,15 @@ _ELEMENT_BYTES = 8
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """Of one step or several, one after the other."""
+    """Cost of one step, or of several consecutive steps."""
 
     rounds: int = 0
     online: int = 0
-    """Bytes that a party sends to each other party."""
+    """Bytes that a party sends to each of the other parties."""
     dealer_to_first: int = 0
     """Bytes from the dealer to party 0."""
     dealer_to_others: int = 0
-    """Bytes from the dealer to each other party: keys, with two parties."""
+    """Bytes from the dealer to each of the other parties: keys, with two parties."""
 
     def __add__(self, other: "Cost") -> "Cost":
         return Cost(
@@ -36,7 +36,7 @@ class Cost:
 
 
 def total(costs: Iterable[Cost]) -> Cost:
-    """Add up costs of steps that are done one after the other."""
+    """Add up the costs of consecutive steps."""
     return sum(costs, start=Cost())
 
 
@@ -50,13 +50,13 @@ def job_cost(shape: JobShape, *, iterations: int, converged: bool = False) -> di
     iterations : int
         Reassignments done, as in the result.
     converged : bool
-        Whether the job ended because the last of them changed nothing. Where assignments are
-        secret, the iteration that finds that out stands in the result, too.
+        Whether the job ended because the last iteration changed nothing. If assignments are secret,
+        the result includes the iteration that finds this.
 
     Notes
     -----
-    An iteration that is cut short has been dealt for as a whole; the cost of its correlated
-    randomness is that of the requests that it came to.
+    The dealer deals all tuples of an iteration that is cut short; the cost includes only the
+    requests that it reached.
     """
     counts = dry_run(shape)
     steps = [step for step in counts if not step.startswith(_ITERATION)]

@@ -1,4 +1,4 @@
-"""Print what a later iteration costs, by sizes and number of parties: `python -m mpc.costs.table`.
+"""Print the cost of a later iteration by sizes and parties: `python -m mpc.costs.table`.
 
 The figures are counted in dry runs (`mpc.costs.job_cost`); nothing is measured.
 """
@@ -22,7 +22,7 @@ PARTIES: Final[tuple[tuple[int, Comparisons], ...]] = (
     (5, "lut"),
 )
 _ITERATION: Final = 3
-"""The first that is like all later ones."""
+"""The first iteration with the cost of all later ones."""
 
 
 def later_iteration(
@@ -37,7 +37,7 @@ def later_iteration(
         value_bound=1.0,
         payload_bound=1.0,
         comparisons=comparisons,
-        init_rows=tuple(range(k)),  # the start does not matter here
+        init_rows=tuple(range(k)),  # the cost of the start is not used
     )
     shape = JobShape(job=job, num_points=num_points, dim=dim, payload=1, num_parties=num_parties)
     return job_cost(shape, iterations=_ITERATION)[f"iteration {_ITERATION}"]

@@ -1,5 +1,5 @@
-"""CrypTen on our own links: values opened under masks, and the one function that reveals.
+"""CrypTen over the links of `mpc.net`: masked openings, and the one function that reveals values.
 
-It imports gates, jobs and net; `_crypten` is the only module that imports CrypTen. Open `openings`
+It imports gates, jobs and net. `_crypten` is the only module that imports CrypTen. Read `openings`
 first.
 """

@@ -1,8 +1,8 @@
-"""The only import of CrypTen: version check, module alias, and the points where ours plugs in.
+"""The only import of CrypTen: version check, module alias, and plug-in points.
 
-CrypTen stays the layer of tensors and protocols. Under it we put our own communicator, provider of
-correlated randomness and source of masks. CrypTen's `crypten.init()` is never called: it would set
-up gloo and seed torch's 32-bit generators.
+CrypTen remains the layer of tensors and protocols. Below it we install our own communicator,
+provider of correlated randomness and source of masks. `crypten.init()` is never called, because it
+would set up gloo and seed torch's 32-bit generators.
 """
 
 import importlib.metadata
@@ -81,18 +81,18 @@ def plugged(
     previous: AesCtrStream,
     following: AesCtrStream,
 ) -> Iterator[None]:
-    """Put communicator, provider and AES streams under CrypTen's own protocols, and back again.
+    """Install communicator, provider and AES streams in CrypTen, and restore its own on exit.
 
-    For a process: there is one set of plug-ins in it. Our protocols need none of them.
+    A process has one set of plug-ins. Our own protocols do not use them.
 
     Parameters
     ----------
     communicator, provider
-        As CrypTen's protocols ask for them.
+        With the interfaces that CrypTen's protocols use.
     local : AesCtrStream
-        Known to this party only.
+        Stream that only this party knows.
     previous, following : AesCtrStream
-        Shared with the previous and the next party in the ring: pseudo-random zero sharings.
+        Streams shared with the previous and the next party in the ring, for zero sharings.
     """
     former = [(owner, name, getattr(owner, name)) for owner, name in _PLUG_POINTS]
     settings = _cfg.__class__, dict(_cfg.__dict__)
@@ -108,7 +108,7 @@ def plugged(
             "local": {cpu: local},
             "global": {},
         }
-        _quicken()
+        _speed_up()
         _cfg.mpc.protocol = "beaver"  # its replicated products are not re-randomised
         _cfg.encoder.precision_bits = 0  # ring integers: its equality test would return 2^16 for 1
         crypten.set_grad_enabled(False)
@@ -129,7 +129,7 @@ _DRAWN_BY: Final = tuple(
     for name in ("generate_random_ring_element", "generate_kbit_random_tensor")
     if hasattr(module, name)
 )
-"""CrypTen's functions that draw masks, wherever they were imported to."""
+"""CrypTen's functions that draw masks, in every module that imports them."""
 _PLUG_POINTS: Final = (
     (_communicator, "get"),
     (_communicator, "is_initialized"),
@@ -163,14 +163,14 @@ def _replace_generators(local: AesCtrStream) -> None:
 
 
 def fill_wrapper(x_enc: Any, share: torch.Tensor) -> None:
-    """Make ring integers of a new `MPCTensor`; its constructor would draw a zero sharing first."""
+    """Set a new `MPCTensor` to ring integers, without the zero sharing of its constructor."""
     crypten.CrypTensor.__init__(x_enc)
     x_enc._tensor = ArithmeticSharedTensor.from_shares(share, precision=0)
     x_enc.ptype = crypten.mpc.arithmetic
 
 
 class _PlainConfig(type(_cfg)):  # type: ignore[misc]
-    """CrypTen's settings as plain attributes; through OmegaConf one look-up takes some 20 us."""
+    """CrypTen's settings as plain attributes; an OmegaConf look-up takes some 20 us."""
 
     __getattribute__ = object.__getattribute__
     __setattr__ = object.__setattr__
@@ -179,14 +179,14 @@ class _PlainConfig(type(_cfg)):  # type: ignore[misc]
         return reduce(getattr, name.split("."), self)
 
     def load_config(self, config_file: object) -> None:
-        """Refuse: what is loaded now would not be looked at."""
+        """Refuse, because settings loaded now would have no effect."""
         raise SessionError("CrypTen's settings are fixed once our plug-ins are under it")
 
     set_config = load_config
 
     @contextmanager
     def temp_override(self, override_dict: Mapping[str, object]) -> Iterator[None]:
-        """Change settings, named with dots, for a while."""
+        """Override settings, with dotted names, inside a context."""
         groups = {name.rpartition(".")[0] for name in override_dict}
         former = {group: vars(self[group]).copy() for group in groups}
         try:
@@ -200,8 +200,8 @@ class _PlainConfig(type(_cfg)):  # type: ignore[misc]
                 vars(self[group]).update(values)
 
 
-def _quicken() -> None:
-    """Replace what CrypTen spends most of its time on by equals that are faster."""
+def _speed_up() -> None:
+    """Replace CrypTen's slowest operations by faster equivalents."""
     if isinstance(_cfg, _PlainConfig):
         return
     groups = {name: SimpleNamespace(**values) for name, values in _cfg.config.items()}
@@ -212,7 +212,7 @@ def _quicken() -> None:
 
 
 def _wrap(tensor: Any, ptype: Any) -> Any:
-    """Make an `MPCTensor`; its constructor would draw a zero sharing first and throw it away."""
+    """Return a new `MPCTensor` without the unused zero sharing of its constructor."""
     x_enc = object.__new__(MPCTensor)
     crypten.CrypTensor.__init__(x_enc)
     x_enc._tensor = tensor

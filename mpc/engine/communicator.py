@@ -1,7 +1,7 @@
-"""CrypTen's communicator on a full mesh of our own links.
+"""CrypTen's communicator on a full mesh of links.
 
-The protocols in use ask for `all_reduce`, `gather` and `scatter` on int64 tensors. All
-parties run the same program, so in each call every party sends to every other at once: one round.
+The protocols use `all_reduce`, `gather` and `scatter` on int64 tensors. All parties run the same
+program, so every party sends to all others at the same time in each call, which is one round.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from mpc.net.frames import GATHERED, MASKED_SUM, MASKED_XOR, SCATTERED, RoundClo
 from mpc.net.link import Link
 
 SPIN_S: Final = 100e-6
-"""How long a party waits awake for the others: about a round between two cores of one machine."""
+"""How long a party polls before it sleeps: about one round between two cores of one machine."""
 
 
 class MeshCommunicator:
@@ -26,9 +26,9 @@ class MeshCommunicator:
     rank : int
         This party, 0 .. P - 1.
     peers : dict of int to Link
-        A link to every other party; all of them note depths in `chain`.
+        A link to every other party; all of them record depths in `clock`.
     clock : RoundClock
-        Depth of the messages between parties.
+        Clock of the messages between parties.
     """
 
     def __init__(self, rank: int, peers: dict[int, Link], clock: RoundClock) -> None:
@@ -42,11 +42,11 @@ class MeshCommunicator:
 
     @property
     def rounds(self) -> int:
-        """The longest chain of dependent messages since `begin`, as far as this party knows."""
+        """The longest chain of dependent messages since `begin` that this party knows of."""
         return self._clock.depth
 
     def begin(self) -> None:
-        """Count rounds from here."""
+        """Start counting rounds."""
         self._clock.depth = 0
 
     def get_rank(self) -> int:
@@ -63,17 +63,17 @@ class MeshCommunicator:
         op: object = None,
         batched: bool = False,
     ) -> torch.Tensor | list[torch.Tensor]:
-        """Combine everybody's tensor by sum or xor; one round, also for a batch of tensors."""
+        """Combine all parties' tensors by sum or xor; one round, also for a batch of tensors."""
         if isinstance(value, torch.Tensor):
             return self._combine(value, op)
         return self._combine_all(value, op)
 
     def add_up(self, parts: Sequence[torch.Tensor]) -> list[torch.Tensor]:
-        """Return the sums of everybody's tensors; one round for all of them."""
+        """Return the sums of all parties' tensors; one round for the whole batch."""
         return self._combine_all(parts, None)
 
     def xor_up(self, part: torch.Tensor) -> torch.Tensor:
-        """Return the xor of everybody's tensor; one round."""
+        """Return the xor of all parties' tensors; one round."""
         return self._combine(part, BXOR)
 
     def _combine_all(self, parts: Sequence[torch.Tensor], op: object) -> list[torch.Tensor]:
@@ -82,7 +82,7 @@ class MeshCommunicator:
         return [of.reshape(tensor.shape) for of, tensor in zip(whole, parts, strict=True)]
 
     def gather(self, value: torch.Tensor, dst: int) -> list[torch.Tensor] | None:
-        """Collect everybody's tensor at party `dst`; one round."""
+        """Collect all parties' tensors at party `dst`; one round."""
         number = self._next_call()
         if self.rank != dst:
             self.peers[dst].send_ring(GATHERED, value.numpy(), number=number)
@@ -96,7 +96,7 @@ class MeshCommunicator:
     def scatter(
         self, values: list[torch.Tensor], src: int, size: torch.Size | None = None
     ) -> torch.Tensor:
-        """Hand each party its tensor from party `src`; used by CrypTen's first-party provider."""
+        """Send each party its tensor from party `src`; used by CrypTen's first-party provider."""
         number = self._next_call()
         if self.rank != src:
             shape = tuple(size if size is not None else values[self.rank].shape)

@@ -1,7 +1,7 @@
-"""What a party computes with, and its shares of secret tensors, each of which knows it.
+"""A party's resources, and its shares of secret tensors, which refer to them.
 
-No protocol looks anything up in the process that it runs in: links, correlated randomness and
-arithmetic come with the shares that it is given. A dry run gives its own.
+Protocols use no global state. Links, correlated randomness and arithmetic come with the shares that
+they receive. A dry run passes its own.
 """
 
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ from mpc.ring.randomness import AesCtrStream
 
 
 class Communicator(Protocol):
-    """What protocols ask of the links between parties."""
+    """The communication that protocols use."""
 
     def get_rank(self) -> int: ...  # noqa: D102
     def get_world_size(self) -> int: ...  # noqa: D102
@@ -35,15 +35,15 @@ class Matmul(Protocol):
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Party:
-    """One computing party's means in a job.
+    """One computing party's resources in a job.
 
     Parameters
     ----------
     communicator : Communicator
     provider : Provider
-        Of correlated randomness.
+        Source of correlated randomness.
     previous, following : AesCtrStream
-        Shared with the previous and the next party in the ring: pseudo-random sharings of zero.
+        Streams shared with the previous and the next party in the ring, for zero sharings.
     matmul : callable
         Product of integer matrices; a dry run has one that computes nothing.
     """
@@ -65,25 +65,25 @@ class Party:
         return self.communicator.get_world_size()
 
     def holds(self, share: Int64Array | torch.Tensor) -> "SharedTensor":
-        """Return ring integers of which this is the party's share."""
+        """Return the secret ring integers with this share of the party."""
         tensor = share if isinstance(share, torch.Tensor) else torch.from_numpy(share)
         return SharedTensor(tensor, self)
 
     def zero_share(self, shape: Sequence[int]) -> Int64Array:
-        """Return this party's share of a fresh sharing of zeros, which neighbours' streams give."""
+        """Return this party's share of a fresh zero sharing, from its neighbours' streams."""
         zeros: Int64Array = self.previous.ring(shape) - self.following.ring(shape)
         return zeros
 
     def open_masked(self, masked: Sequence[torch.Tensor]) -> list[torch.Tensor]:
-        """Open sums x + mask inside a protocol, all in one round, from the party's shares of them.
+        """Open sums x + mask inside a protocol, in one round, from the party's shares of the sums.
 
-        Each mask is uniform and used once, so nothing is learned. Results are opened by
-        `mpc.engine.reveal` only.
+        Each mask is uniform and used once, so nothing leaks. Only `mpc.engine.reveal` opens
+        results.
         """
         return self.communicator.add_up(masked)
 
     def open_bits(self, masked: Sequence[Int64Array]) -> list[Int64Array]:
-        """Open words of xor-shared bits inside a protocol, each masked as for `open_masked`."""
+        """Open masked words of xor-shared bits inside a protocol; see `open_masked`."""
         flat = np.concatenate([words.reshape(-1) for words in masked])
         opened = self.communicator.xor_up(torch.from_numpy(flat)).numpy()
         ends = np.cumsum([words.size for words in masked])
@@ -94,10 +94,10 @@ class Party:
 
 
 class SharedTensor(MPCTensor):  # type: ignore[misc]
-    """A party's share of secret ring integers: CrypTen's tensor of scale 1, and whose it is.
+    """A party's share of secret ring integers, as CrypTen's tensor of scale 1.
 
-    Sums, differences and public factors are local. A product of two secrets takes a round by a
-    Beaver triple; those of values that are opened under masks take none, see `mpc.engine.openings`.
+    Sums, differences and public factors are local. A product of two secrets takes one round with a
+    Beaver triple. Products of values opened under masks take none; see `mpc.engine.openings`.
 
     Parameters
     ----------
@@ -107,7 +107,7 @@ class SharedTensor(MPCTensor):  # type: ignore[misc]
 
     party: Party
 
-    __getattribute__ = object.__getattribute__  # CrypTen's looks for gradients first
+    __getattribute__ = object.__getattribute__  # CrypTen's version looks for gradients first
 
     def __init__(self, share: torch.Tensor, party: Party) -> None:
         fill_wrapper(self, share)
@@ -120,7 +120,7 @@ class SharedTensor(MPCTensor):  # type: ignore[misc]
         return share
 
     def like(self, share: torch.Tensor) -> "SharedTensor":
-        """Return other ring integers that the same party has a share of."""
+        """Return a tensor of the same party with another share."""
         return SharedTensor(share, self.party)
 
     def __add__(self, other: "SharedTensor | torch.Tensor | int") -> "SharedTensor":
@@ -140,7 +140,7 @@ class SharedTensor(MPCTensor):  # type: ignore[misc]
         return -self + other
 
     def __mul__(self, other: "SharedTensor") -> "SharedTensor":
-        """Multiply two secrets, shapes broadcast, in one round by a Beaver triple."""
+        """Multiply two secrets with broadcasting, in one round with a Beaver triple."""
         shapes = tuple(self.share.shape), tuple(other.share.shape)
         triple = self.party.provider.generate_additive_triple(*shapes, "mul")
         a, b, c = (part.share for part in triple)
@@ -149,7 +149,7 @@ class SharedTensor(MPCTensor):  # type: ignore[misc]
         return self.like(share + x * y if self.party.rank == 0 else share)
 
     def sum(self, dim: int) -> "SharedTensor":
-        """Add up along an axis."""
+        """Sum along an axis."""
         return self.like(self.share.sum(dim))
 
     @overload
@@ -165,5 +165,5 @@ class SharedTensor(MPCTensor):  # type: ignore[misc]
         return self.share.numel()
 
     def _public(self, number: torch.Tensor | int) -> torch.Tensor | int:
-        """Return a party's share of what everybody knows: party 0 has it."""
+        """Return a party's share of a public number: the number at party 0, else zero."""
         return number if self.party.rank == 0 else number * 0

@@ -1,4 +1,4 @@
-"""Correlated randomness as protocols ask for it; the dealer's side is `mpc.preprocessing`."""
+"""Interface of correlated randomness for protocols; the dealer's side is `mpc.preprocessing`."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -35,41 +35,41 @@ class Truncation(NamedTuple):
 
 
 class Share(Protocol):
-    """CrypTen's tensor of one party's share."""
+    """CrypTen's tensor with one party's share."""
 
     share: torch.Tensor
 
 
 class SignKeys(Protocol):
-    """Keys for signs of masked numbers: each is good for one opening."""
+    """Keys for signs of masked numbers; each is used for one opening."""
 
     @property
     def masks(self) -> Int64Array:
         """A party's share of r."""
 
     def evaluate(self, opened: Int64Array) -> RingArray:
-        """Return its additive shares of signs, flat, at the public x + r, mod 256 or 2^64."""
+        """Return additive shares of the signs at the public x + r, flat, mod 256 or 2^64."""
 
 
 class Digits(Protocol):
-    """A chunk of numbers, or of pairs of candidates, that are compared by their digits."""
+    """A chunk of numbers, or of pairs of candidates, to compare by digits."""
 
     @property
     def plan(self) -> Plan:
-        """How numbers are cut into digits."""
+        """Split of numbers into digits."""
 
     def compared(self, values: Int64Array) -> Int64Array:
-        """Return what has the sign that is asked for, flat, of what was opened."""
+        """Return the opened values, or their differences, whose signs are requested, flat."""
 
 
 class Provider(Protocol):
-    """What protocols ask of a source of correlated randomness."""
+    """A source of correlated randomness."""
 
     comparing: Comparing
-    """How numbers are compared in this job."""
+    """Comparison methods of this job."""
 
     def mask(self, size: Sequence[int]) -> Mask:
-        """Return a uniform mask, which the dealer keeps."""
+        """Return a uniform mask that the dealer keeps."""
 
     def product(
         self, formula: Formula, masks: tuple[MaskId, MaskId], shapes: tuple[Sequence[int], ...]
@@ -93,14 +93,13 @@ class Provider(Protocol):
     def signs(self, count: int, num_bits: int) -> SignKeys:
         """Return keys for signs of `num_bits`-bit numbers, mod 2^64; two parties only.
 
-        Correction words are read when the keys are evaluated, which must be before anything else is
-        drawn.
+        Correction words are read on evaluation, which must happen before anything else is drawn.
         """
 
     def pair_signs(self, batch: int, blocks: tuple[int, ...], num_bits: int) -> SignKeys:
         """Return keys for all pairs inside blocks of candidates, mod 256; as `signs`.
 
-        Every candidate has one mask, whatever many pairs it is in; shares are of [higher < lower].
+        Every candidate has one mask, however many pairs it is in. Shares are of [higher < lower].
         """
 
     def digits(
@@ -111,7 +110,7 @@ class Provider(Protocol):
         mask: MaskId,
         blocks: tuple[int, ...] = (),
     ) -> Iterator[tuple[Digits, Bits, Words]]:
-        """Yield truth tables for what a mask hides, chunk by chunk, each when it is used.
+        """Yield truth tables for masked numbers, chunk by chunk; each is received on use.
 
         Parameters
         ----------
@@ -120,7 +119,7 @@ class Provider(Protocol):
             Numbers, or rows of candidates.
         num_bits : int
         mask : MaskId
-            Of shape (count,), or (count, sum(blocks)) for all pairs inside blocks.
+            Mask of shape (count,), or (count, sum(blocks)) for all pairs inside blocks.
         blocks : tuple of int
 
         Yields
@@ -129,7 +128,8 @@ class Provider(Protocol):
         uint8 array (U, B)
             The party's shares of flips.
         uint64 array
-            Its share of tables and products, as `mpc.gates.lut_comparison.Plan.parts` takes it.
+            The party's share of tables and products, in the format of
+            `mpc.gates.lut_comparison.Plan.parts`.
         """
 
     def generate_additive_triple(
@@ -143,4 +143,4 @@ class Provider(Protocol):
         """Return xor shares of a, b and a & b."""
 
     def B2A_rng(self, size: Sequence[int]) -> tuple[Share, Share]:  # noqa: N802
-        """Return additive and xor shares of one random bit an element."""
+        """Return additive and xor shares of one random bit per element."""

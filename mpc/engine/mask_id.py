@@ -1,4 +1,4 @@
-"""Which mask of a job a value was opened under: a counter, so that no two are ever the same."""
+"""Identifiers of masks: counters, so that no two masks of a job share one."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 class MaskId:
     """A mask that the dealer keeps: the step that drew it, and its number in that step.
 
-    The dealer and every party count masks in the same order, so an id is never sent or chosen.
+    The dealer and every party count masks in the same order, so ids are neither sent nor chosen.
     """
 
     step: str

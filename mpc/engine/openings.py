@@ -1,20 +1,19 @@
-"""Values opened under masks that the dealer remembers, and products of them without a message.
+"""Values opened under masks that the dealer keeps, and products of them without a message.
 
-A secret x is opened once as x + a; the dealer knows a and keeps it. From then on any
-product of x with another value that was opened so takes no message between the parties, only a
-share of the product of the two masks from the dealer: with y + b open,
+A secret x is opened once as x + a; the dealer knows a and keeps it. A later product of x with
+another value y, opened as y + b, takes no message between the parties, only shares of the product
+of the two masks from the dealer:
 
     f(x, y) = f(x + a, y) - f(a, y + b) + f(a, b)      for any bilinear f,
 
-of which a party computes its share. Data that does not change is thus opened once, however often it
-is multiplied (a fixed mask). Openings of one round are collected as `DeferredOpening` and sent
-together.
+of which each party computes its share. Data that does not change is thus opened once, however often
+it is multiplied. Openings of one round are collected as `DeferredOpening` and sent together.
 
 References
 ----------
 Beaver: Efficient multiparty protocols using circuit randomization, CRYPTO 1991 (products). Boyle,
 Gilboa, Ishai: Secure computation with preprocessing via function secret sharing, TCC 2019 (one mask
-a wire, whatever many gates it enters).
+a wire, however many gates it enters).
 """
 
 from collections.abc import Callable, Sequence
@@ -29,7 +28,7 @@ from mpc.engine.correlations import Mask
 from mpc.ring.bilinear import Formula, bilinear
 
 _IN_CACHE: Final = 1 << 18
-"""Elements of a matrix that may be read against its order, 2 MB."""
+"""Most elements of a matrix that may be read against its memory order, 2 MB."""
 
 T = TypeVar("T")
 Settled = TypeVar("Settled", covariant=True)
@@ -57,17 +56,17 @@ class Masked:
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class DeferredOpening(Generic[Settled]):
-    """An opening that has not been sent yet, and what becomes of what it opens."""
+    """An opening that has not been sent yet, and a function of the opened value."""
 
     masked: torch.Tensor = field(repr=False)
     """This party's share of secret + mask."""
     settle: Callable[[torch.Tensor], Settled]
-    """Takes the opened sum."""
+    """Function of the opened sum."""
     party: Party | None
-    """Who sends it; None: nothing is to be sent."""
+    """The party that sends it; None if there is nothing to send."""
 
     def then(self, finish: Callable[[Settled], A]) -> "DeferredOpening[A]":
-        """Do something more with what it settles to."""
+        """Return an opening that also applies `finish` to the result."""
         return DeferredOpening(
             masked=self.masked,
             settle=lambda opened: finish(self.settle(opened)),
@@ -86,7 +85,7 @@ def open_batch(
 @overload
 def open_batch(*pending: DeferredOpening[T]) -> tuple[T, ...]: ...
 def open_batch(*pending: DeferredOpening[object]) -> tuple[object, ...]:
-    """Send several openings in one round, and return what they settle to.
+    """Send several openings in one round, and return their results.
 
     Notes
     -----
@@ -99,7 +98,7 @@ def open_batch(*pending: DeferredOpening[object]) -> tuple[object, ...]:
 
 
 def _sender(pending: Sequence[DeferredOpening[object]]) -> Party | None:
-    """Return who sends openings; None if all of them are empty."""
+    """Return the party that sends openings; None if all of them are empty."""
     for each in pending:
         if each.party is not None and each.masked.numel():
             return each.party
@@ -113,7 +112,7 @@ def batch(
 @overload
 def batch(*pending: DeferredOpening[T]) -> DeferredOpening[tuple[T, ...]]: ...
 def batch(*pending: DeferredOpening[object]) -> DeferredOpening[tuple[object, ...]]:
-    """Return several openings as one."""
+    """Combine several openings into one."""
     shapes = [each.masked.shape for each in pending]
 
     def settle(opened: torch.Tensor) -> tuple[object, ...]:
@@ -128,18 +127,18 @@ def batch(*pending: DeferredOpening[object]) -> DeferredOpening[tuple[object, ..
 
 
 def resolved(value: T) -> DeferredOpening[T]:
-    """Return what needs no opening in the shape of what does."""
+    """Wrap a value that needs no opening as a `DeferredOpening`."""
     nothing = torch.zeros(0, dtype=torch.int64)
     return DeferredOpening(masked=nothing, settle=lambda opened: value, party=None)
 
 
 def open_now(pending: DeferredOpening[T]) -> T:
-    """Send one opening in a round of its own."""
+    """Send one opening in its own round."""
     return open_batch(pending)[0]
 
 
 def masked(x_enc: SharedTensor) -> DeferredOpening[Masked]:
-    """Open a secret under a fresh mask, which the dealer keeps for the products to come."""
+    """Open a secret under a fresh mask, which the dealer keeps for later products."""
     share, party = x_enc.share.contiguous(), x_enc.party
     mask = party.provider.mask(tuple(share.shape))
     return DeferredOpening(
@@ -150,7 +149,7 @@ def masked(x_enc: SharedTensor) -> DeferredOpening[Masked]:
 
 
 def reshaped(x: Masked, shape: tuple[int, ...]) -> Masked:
-    """Return the same secret under the same mask, with other axes."""
+    """Return the same secret under the same mask, with another shape."""
     return Masked(
         party=x.party,
         share=x.share.reshape(shape),
@@ -190,7 +189,7 @@ def _map(party: Party, formula: Formula, left: torch.Tensor, right: torch.Tensor
 
 
 def _matmul(matmul: Matmul, left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
-    """Multiply integer matrices; torch does so row by row of the left one, so it wants few."""
+    """Multiply integer matrices; torch is faster if the left one has few rows."""
     few = 4 * right.shape[1] <= left.shape[0]
     if few and (left.T.is_contiguous() or left.numel() <= _IN_CACHE):
         return matmul(right.T, left.T).T

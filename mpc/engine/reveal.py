@@ -1,9 +1,10 @@
-"""The only way out of secret sharing: `PartyRevealer.reveal`, which writes to the ledger.
+"""`PartyRevealer.reveal`, the only function that reveals secrets; it writes to the ledger.
 
-`openings_of` is all that a job's policy allows; anything else is refused. ARCHITECTURE.md
-shows the same table, and a test holds the two together.
+`openings_of` lists all that a job's policy allows; anything else is refused. ARCHITECTURE.md has
+the same table, and a test compares the two.
 
-Under `distances` the server computes k and the labels from what it learned and tells the parties.
+Under `distances` the server computes k and the labels from the opened distances and sends them to
+the parties.
 """
 
 from collections.abc import Mapping, Sequence
@@ -39,7 +40,7 @@ LABELS: Final[tuple[Audience, Opening]] = ("parties and server", "labels")
 CHOSEN_K: Final[tuple[Audience, Opening]] = ("parties and server", "number of clusters")
 DISTANCES: Final[tuple[Audience, Opening]] = ("server", "squared distances of all pairs")
 EVALUATION: Final[tuple[Audience, Opening]] = ("evaluator", "labels")
-"""Allowed by a job's `evaluate`, under any policy: for simulations."""
+"""Allowed by a job's `evaluate` under any policy, for simulations."""
 
 OPENINGS: Final[Mapping[RevealPolicy, frozenset[tuple[Audience, Opening]]]] = {
     "own-mean": frozenset({OWN_MEAN, UNCHANGED}),
@@ -50,11 +51,11 @@ BATCH_OPENINGS: Final[Mapping[RevealPolicy, frozenset[tuple[Audience, Opening]]]
     **OPENINGS,
     "assignments": OPENINGS["assignments"] | {UNCHANGED},
 }
-"""With several restarts or candidates, whose labels stay secret until one is chosen."""
+"""Openings with several restarts or candidates, whose labels stay secret until one is chosen."""
 
 
 def openings_of(job: ClusterJob) -> frozenset[tuple[Audience, Opening]]:
-    """Return all that may be opened in a job, to whom."""
+    """Return all allowed openings of a job, with their audiences."""
     allowed = (BATCH_OPENINGS if job.is_batch else OPENINGS)[job.reveal]
     if job.k is None and job.reveal != "distances":
         allowed |= {CHOSEN_K}
@@ -62,7 +63,7 @@ def openings_of(job: ClusterJob) -> frozenset[tuple[Audience, Opening]]:
 
 
 class Revealer(Protocol):
-    """What protocols ask of it."""
+    """Interface of a revealer for protocols."""
 
     def reveal(
         self, x_enc: SharedTensor, opening: tuple[Audience, Opening], *, why: str
@@ -76,13 +77,13 @@ class PartyRevealer:
     Parameters
     ----------
     server : Link
-        To the server, in whose process a simulation's evaluator lives.
+        Link to the server, whose process is also the evaluator of a simulation.
     owners : mapping of link to rows
-        To each data owner, with the rows that are its own.
+        Link to each data owner, with the owner's rows.
     job : ClusterJob
-        Its policy says what may be opened; its label stands in every ledger line.
+        Its policy defines what may be opened; its label is in every ledger line.
     number : int
-        Of the job; stands in every frame of an opening.
+        Number of the job, in every frame of an opening.
     """
 
     def __init__(
@@ -99,26 +100,26 @@ class PartyRevealer:
         self._number = number
         self.ledger: list[LedgerEntry] = []
         self.undelivered: dict[str, str] = {}
-        """Owners that did not take their result, and why."""
+        """Owners that did not receive their result, and why."""
 
     def reveal(
         self, x_enc: SharedTensor, opening: tuple[Audience, Opening], *, why: str
     ) -> DeferredOpening[Int64Array | None]:
-        """Open a secret-shared tensor to an audience, if the policy allows, and write it down.
+        """Open a secret-shared tensor to an audience if the policy allows it, and record it.
 
         Parameters
         ----------
         x_enc : SharedTensor
         opening : (Audience, Opening)
-            To whom and what. `each client` gets row i of its own points only.
+            Audience and content. `each client` receives only the rows of its own points.
         why : str
-            For the ledger.
+            Reason, for the ledger.
 
         Returns
         -------
         DeferredOpening of ndarray of int64, or None
-            The value for `parties and server`, which is sent with the other openings of a round;
-            None when the parties do not learn it: then it has been sent already.
+            The value for `parties and server`, which is sent with the other openings of a round.
+            None if the parties do not learn it; it has then been sent already.
 
         Raises
         ------
@@ -127,9 +128,9 @@ class PartyRevealer:
 
         Notes
         -----
-        Every share that leaves is re-randomised by a fresh sharing of zero, so that it depends on
-        nothing but the value that is opened. The dealer, who knows all correlated randomness,
-        learns no more from the shares that data owners got than from their sums.
+        Every revealed share is re-randomised with a fresh zero sharing, so it depends only on the
+        opened value. The dealer, who knows all correlated randomness, learns no more from the
+        shares that data owners received than from their sums.
 
         Cost: one round; 8 bytes an element from each party to each of the audience. Leakage: the
         value, to the audience.
@@ -165,7 +166,7 @@ class PartyRevealer:
     def _deliver(self, link: Link, share: Int64Array) -> None:
         try:
             link.send_ring(OPENED, share, number=self._number)
-        except TransportError as error:  # its own loss; the others get theirs
+        except TransportError as error:  # the other owners still receive theirs
             self.undelivered[link.peer] = str(error)
 
     def _allows(self, opening: tuple[Audience, Opening]) -> bool:

@@ -1,14 +1,14 @@
-"""Steps of a job, as whoever measures or supplies them is told of them."""
+"""Interface for observers of a job's steps."""
 
 from contextlib import AbstractContextManager
 from typing import Protocol
 
 
 class Steps(Protocol):
-    """Whatever is told which step of a job begins and ends."""
+    """An observer that is told when each step of a job begins and ends."""
 
     def step(self, name: str) -> AbstractContextManager[None]:
         """Surround one step."""
 
     def go_on(self) -> None:
-        """Say inside an iteration that another may follow: its tuples are asked for."""
+        """Announce inside an iteration that another may follow; its tuples are then requested."""

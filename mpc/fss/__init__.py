@@ -1,8 +1,8 @@
-"""Function secret sharing for two parties and a dealer, as pure array code.
+"""Function secret sharing for two parties and a dealer, as array code.
 
-The dealer knows every mask r and both parties' root seeds, and sends correction words; then a party
-turns a public z = x + r into its share of a function of x without another message. Nothing here
-opens a connection, and only NumPy and AES from `cryptography` are needed.
+The dealer knows every mask r and both parties' root seeds, and sends correction words. A party then
+turns a public z = x + r into its share of a function of x without another message. The package
+opens no connection and needs only NumPy and AES from `cryptography`.
 
 >>> import numpy as np
 >>> from mpc.ring.randomness import AesCtrStream, new_key

@@ -1,4 +1,4 @@
-"""What is refused before a tree is grown or walked."""
+"""Checks of arguments before key generation and evaluation."""
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -20,14 +20,14 @@ def root_seeds(seeds: NDArray[np.uint64] | NDArray[np.int64], count: int) -> Wor
     Parameters
     ----------
     seeds : int64 or uint64 array (count, 2)
-        As drawn from a stream.
+        Drawn from a stream.
     count : int
         Number of trees.
 
     Raises
     ------
     InputError
-        Another type or shape.
+        The type or shape is wrong.
     """
     if seeds.dtype not in (np.dtype(np.int64), np.dtype(np.uint64)) or seeds.shape != (count, 2):
         raise InputError(
@@ -43,7 +43,8 @@ def domain_points(points: NDArray[np.uint64], num_bits: int, count: int | None =
     Raises
     ------
     InputError
-        Another type or shape, or a point outside of the domain; its value is not in the message.
+        The type or shape is wrong, or a point is outside of the domain; the message omits its
+        value.
     """
     if points.dtype != np.uint64 or points.ndim != 1:
         raise InputError(
@@ -57,21 +58,21 @@ def domain_points(points: NDArray[np.uint64], num_bits: int, count: int | None =
 
 
 def ring_elements(name: str, elements: ArrayLike, layout: Layout) -> RingArray:
-    """Return payloads in the layout's ring, one a tree.
+    """Return payloads in the layout's ring, one per tree.
 
     Parameters
     ----------
     name : str
-        What they are, for the message.
+        Name of the payloads, for the message.
     elements : ring array (B,) or int
         A Python integer is reduced mod 2^ring_bits and used for every tree.
     layout : Layout
-        Of the batch.
+        Layout of the batch.
 
     Raises
     ------
     InputError
-        An array of another type or shape.
+        An array has the wrong type or shape.
     """
     if isinstance(elements, int):
         element = elements % (1 << layout.ring_bits)

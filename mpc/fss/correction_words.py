@@ -1,8 +1,8 @@
-"""What the dealer sends for a batch of trees: correction words, one flat array in all.
+"""Correction words: the dealer's message for a batch of trees, as one flat array.
 
 A batch of B trees over `num_bits` bits with payloads of `ring_bits` bits has L = num_bits -
-leaf_bits levels; the last leaf_bits levels are one wide leaf, as many elements as two AES blocks
-hold (early termination, Boyle, Gilboa and Ishai 2016, section 3.2). A tree takes
+leaf_bits levels. The last leaf_bits levels are one wide leaf, with as many elements as two AES
+blocks hold (early termination, Boyle, Gilboa and Ishai 2016, section 3.2). A tree takes
 
     16 L                      seed words
     + L ring_bits / 8         value words (comparisons only)
@@ -90,7 +90,7 @@ class Layout:
 
     @property
     def control_bytes(self) -> int:
-        """Bytes for one control bit a level."""
+        """Bytes for one control bit per level."""
         return (self.levels + 7) // 8
 
     @property
@@ -110,19 +110,19 @@ class Layout:
 class CorrectionWords:
     """The correction words of a batch of trees, the same for both parties.
 
-    They say nothing to a party that holds its own root seeds only.
+    They reveal nothing to a party that holds only its own root seeds.
 
     Parameters
     ----------
     layout : Layout
         The shape, public.
     flat : uint8 array (layout.num_bytes,)
-        Contiguous, every word; the other attributes are views of it.
+        All words, contiguous; the other attributes are views of it.
 
     Raises
     ------
     FrameError
-        `flat` has another type or size.
+        `flat` has the wrong type or size.
     """
 
     layout: Layout
@@ -137,12 +137,12 @@ class CorrectionWords:
 
     @classmethod
     def room(cls, layout: Layout, key: bytes) -> Self:
-        """Return words to be filled in, with the public key in place.
+        """Return uninitialised words with the public key set.
 
         Raises
         ------
         InputError
-            The key is not of 16 bytes.
+            The key does not have 16 bytes.
         """
         check_key(key)
         flat = np.empty(layout.num_bytes, dtype=np.uint8)
@@ -151,12 +151,12 @@ class CorrectionWords:
 
     @classmethod
     def from_bytes(cls, layout: Layout, data: bytes | bytearray | memoryview) -> Self:
-        """Return words that look at `data`, as `to_bytes` made it, without a copy.
+        """Return words that are a view of `data` from `to_bytes`, without a copy.
 
         Raises
         ------
         FrameError
-            `data` has another size than `layout` says.
+            The size of `data` does not match `layout`.
         """
         return cls(layout=layout, flat=np.frombuffer(data, dtype=np.uint8))
 

@@ -1,6 +1,7 @@
 """Distributed comparison functions: shares of offset + beta [x < alpha] at a public x.
 
-The dealer knows alpha, beta and both parties' root seeds, and sends both the same correction words.
+The dealer knows alpha, beta and both parties' root seeds, and sends both parties the same
+correction words.
 
 References
 ----------
@@ -39,15 +40,15 @@ def generate(
     alpha : uint64 array (B,)
         Secret thresholds, 0 .. 2^num_bits - 1.
     beta, offset : ring array (B,) or int
-        Secret payload, and what is added for every x; the offset costs nothing.
+        Secret payload, and secret summand for every x; the offset costs nothing.
     seeds_0, seeds_1 : int64 or uint64 arrays (B, 2)
-        Root seeds that party 0 and party 1 drew; each for one tree only.
+        Root seeds that party 0 and party 1 drew; each is used for one tree only.
     num_bits : int
         1..64.
     ring_bits : int
         8 for uint8 shares in Z_256, 64 for uint64 shares in Z_2^64.
     key : bytes, optional
-        16 public bytes; drawn from the operating system by default. Give them in tests only.
+        16 public bytes; drawn from the operating system by default. For tests only.
 
     Returns
     -------

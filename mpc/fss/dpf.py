@@ -1,12 +1,12 @@
 """Distributed point functions over small domains: look-ups in public tables at a secret index.
 
-The dealer knows the mask r of an index x and shares the point function at r. For the public z = x
-+ r mod 2^d, T[x] = sum_j e_r[z - j] T[j], and every table is served by the same shares of e_r.
-These do not depend on z and are expanded ahead of it. The table is read in `mpc.protocols.lookup`.
+The dealer knows the mask r of an index x and shares the point function at r. For the public z = x +
+r mod 2^d, T[x] = sum_j e_r[z - j] T[j], so the same shares of e_r serve every table. They do not
+depend on z and are expanded before it is opened. `mpc.protocols.lookup` reads the table.
 
-Where the domain is tiny, the dealer sends the entries of e_r themselves: party 1 draws its share of
-every entry from its stream, and party 0 is sent the rest. Bytes that the dealer sends for one
-look-up over 2^d points (trees are sent to both parties):
+For a small domain, the dealer sends the entries of e_r themselves: party 1 draws its share of every
+entry from its stream, and the dealer sends party 0 its share. Bytes that the dealer sends for one
+look-up over 2^d points (trees go to both parties):
 
     ====  ================  ==============  ==================  ================
     d     entries, Z_256    trees, Z_256    entries, Z_2^64     trees, Z_2^64
@@ -42,7 +42,7 @@ from mpc.ring.randomness import new_key
 
 MAX_DOMAIN_BITS: Final = 14
 CHUNK_BYTES: Final = 1 << 20
-"""Bytes of expanded shares at a time in a look-up."""
+"""Bytes of shares that a look-up expands at a time."""
 
 
 def point_layout(count: int, *, num_bits: int, ring_bits: int = 64) -> Layout:
@@ -83,13 +83,13 @@ def generate_point(
     alpha : uint64 array (B,)
         Secret points, 0 .. 2^num_bits - 1: the masks of the indices.
     seeds_0, seeds_1 : int64 or uint64 arrays (B, 2)
-        Root seeds that the parties drew; each for one tree only.
+        Root seeds that the parties drew; each is used for one tree only.
     num_bits : int
         1..14.
     ring_bits : int
-        8 or 64, of the shares.
+        8 or 64: bits of the shares.
     key : bytes, optional
-        16 public bytes; drawn by default. Give them in tests only.
+        16 public bytes; drawn by default. For tests only.
 
     Returns
     -------
@@ -110,7 +110,7 @@ def generate_point(
 
 
 def prefers_entries(num_bits: int, ring_bits: int) -> bool:
-    """Return whether entries take fewer bytes from the dealer than two copies of a tree.
+    """Whether entries take fewer bytes from the dealer than two copies of a tree.
 
     Parameters
     ----------
@@ -139,7 +139,7 @@ class PointKeys:
     Raises
     ------
     InputError
-        Another party, or seeds of another type or shape.
+        The party, or the type or shape of the seeds, is wrong.
     """
 
     party: int
@@ -176,5 +176,5 @@ class PointKeys:
             yield slice(start, min(start + step, layout.count))
 
     def _expand(self, part: slice) -> RingArray:
-        """Return shares of some keys over the whole domain."""
+        """Return shares over the whole domain, for a chunk of keys."""
         return spread(self.party, root_seeds(self.seeds, self.words.layout.count), self.words, part)

@@ -1,19 +1,18 @@
-"""Walking down from the root to one leaf: how a party evaluates a batch of trees.
+"""A party's evaluation of a batch of trees, each from the root to one leaf.
 
-All trees of a chunk go down one level at a time, and a chunk is small enough for the caches. A
-level costs two AES blocks a tree and some sweeps over 8 or 16 bytes; nothing is allocated.
+All trees of a chunk descend one level at a time, and a chunk fits into the caches. A level costs
+two AES blocks per tree and some passes over 8 or 16 bytes, without allocation.
 
-A node's state is its seed s and its control bit t, which is kept as a mask of all zeros or all
-ones. At a level with seed word CW, value word V and control bit c, on the way to branch b:
+A node's state is its seed s and its control bit t, stored as a mask of all zeros or all ones. At a
+level with seed word CW, value word V and control bit c, the step to branch b is:
 
     block = H_2(s)                         value v and bit tau, for either branch
     sum  += v + t V
     s     = H_1(s xor label) xor t CW
     t     = tau xor t (b xor c)
 
-Off the tree's special path both parties have the same s and t, so that what they add cancels; on
-it, their seeds are independent and their control bits differ, so that exactly one applies the
-words.
+Off the tree's special path both parties have the same s and t, so their summands cancel. On it,
+their seeds are independent and their control bits differ, so exactly one party applies the words.
 
 References
 ----------
@@ -29,7 +28,7 @@ from mpc.fss.correction_words import CorrectionWords, Layout, RingArray, low_par
 from mpc.fss.prg import ALL_ONES, Prg, Words, block_room
 
 CHUNK: Final = 32768
-"""Trees at a time, measured: 5 MiB of state, a quarter of it takes 10 per cent longer."""
+"""Trees at a time: 5 MiB of state. A quarter of it was measured to take 10 per cent longer."""
 _SIGN: Final = 63
 
 
@@ -43,7 +42,7 @@ def walk(party: int, seeds: Words, words: CorrectionWords, points: Words) -> Rin
     seeds : uint64 array (B, 2)
         The party's root seeds.
     words : CorrectionWords
-        Of B trees.
+        Correction words of B trees.
     points : uint64 array (B,)
         0 .. 2^num_bits - 1.
 
@@ -61,7 +60,7 @@ def walk(party: int, seeds: Words, words: CorrectionWords, points: Words) -> Rin
 
 
 class _Walker:
-    """The state of one chunk of trees on their way down, and the words it needs."""
+    """State of one chunk of trees during evaluation, and its correction words."""
 
     def __init__(self, party: int, words: CorrectionWords) -> None:
         self._layout, self._root_control = words.layout, party
@@ -84,7 +83,7 @@ class _Walker:
         self._settle(out)
 
     def _enter(self, part: slice, seeds: Words, points: Words) -> None:
-        """Stand at the roots."""
+        """Set the state to the roots."""
         count = len(seeds)
         self._part, self._points = part, points
         self._nodes, self._blocks = self._node_room[:count], self._block_room[:count]
@@ -110,7 +109,7 @@ class _Walker:
             np.add(out, self._value, out=out)
 
     def _descend(self, level: int) -> None:
-        """Go to the child that each point's next bit names."""
+        """Descend to the child given by each point's next bit."""
         nodes, masked = self._nodes, self._masked[: len(self._nodes)]
         np.right_shift(self._points, np.uint64(self._layout.num_bits - 1 - level), out=self._label)
         np.bitwise_xor(nodes[:, 0], self._label, out=nodes[:, 0])
@@ -124,7 +123,7 @@ class _Walker:
         self._turn(level)
 
     def _turn(self, level: int) -> None:
-        """Set t = tau xor t (b xor c), in the highest bits, then everywhere."""
+        """Set t = tau xor t (b xor c), first in the highest bit, then in all bits."""
         shift, turned = 64 - self._layout.num_bits + level, self._label
         np.left_shift(self._turns, np.uint64(shift), out=turned)
         np.bitwise_and(turned, self._mask, out=turned)
@@ -132,7 +131,7 @@ class _Walker:
         np.right_shift(turned.view(np.int64), _SIGN, out=self._mask.view(np.int64))
 
     def _settle(self, out: RingArray) -> None:
-        """Add the element of the wide leaf that each point's last bits name."""
+        """Add the element of the wide leaf given by each point's last bits."""
         nodes, layout = self._nodes, self._layout
         nodes[:, 0] ^= self._points >> np.uint64(layout.block_bits)
         self._prg.permute_values(nodes, self._block_room)
@@ -142,7 +141,7 @@ class _Walker:
 
 
 def unpack_control(packed: RingArray, layout: Layout) -> Words:
-    """Return control bits where the points have the bit of the same level.
+    """Return control bits at the positions of the points' bits of the same level.
 
     Parameters
     ----------

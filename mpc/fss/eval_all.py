@@ -1,4 +1,4 @@
-"""Expanding point functions to their whole domain, one level of all trees at a time.
+"""Evaluation of point functions on their whole domain, one level of all trees at a time.
 
 References
 ----------
@@ -17,7 +17,7 @@ _SIGN = 63
 
 
 def spread(party: int, seeds: Words, words: CorrectionWords, part: slice) -> RingArray:
-    """Return a party's shares of some of a batch's point functions, everywhere.
+    """Return a party's shares on the whole domain, for a slice of a batch's point functions.
 
     Parameters
     ----------
@@ -26,9 +26,9 @@ def spread(party: int, seeds: Words, words: CorrectionWords, part: slice) -> Rin
     seeds : uint64 array (B, 2)
         The party's root seeds.
     words : CorrectionWords
-        Of B trees without values.
+        Correction words of B trees without values.
     part : slice
-        Which trees, n of them.
+        The n trees to expand.
 
     Returns
     -------

@@ -1,24 +1,25 @@
-"""Growing trees: how the dealer makes correction words from both parties' root seeds.
+"""The dealer's generation of correction words from both parties' root seeds.
 
 A tree shares a step function, g(x) = offset + beta [x < alpha], or a point function,
-e(x) = beta [x = alpha]. Two things differ from Fig. 1 of Boyle et al., and make a level cheaper:
+e(x) = beta [x = alpha]. Two differences from Fig. 1 of Boyle et al. make a level cheaper:
 
-- One value a node, for both branches, in place of one for each. Trees of comparisons then need no
-  sum V_alpha over the path: the sum on the special path has to be beta a_i after level i, a_i
-  being alpha's bit, since that is the value of all x that leave there; so the levels' increments
-  are Delta_i = beta (a_i - a_(i-1)), and Delta_0 also has the offset, which is thereby free. Each
-  value word is masked by the value v of the node whose seed the observing party does not know.
-- One control bit a level. The bits of the two children are tau and tau xor t, with tau from the
-  value block: on the path the parties' t differ, so the xor over both parties of a child's bits
-  is delta for the left and delta xor 1 for the right, and c = delta xor 1 xor a makes it 1 for
-  the child on the path and 0 for the other. c is masked by the tau that the observing party does
+- One value per node for both branches, instead of one for each. Trees of comparisons then need no
+  sum V_alpha over the path. Let a_i be alpha's bit at level i. The sum on the special path after
+  level i must be beta a_i, the value of all x that leave the path there. The increments of the
+  levels are therefore Delta_i = beta (a_i - a_(i-1)). Delta_0 includes the offset, which costs
+  nothing. Each value word is masked by the value v of the node whose seed the observing party does
   not know.
+- One control bit per level. The bits of the two children are tau and tau xor t, with tau from the
+  value block. On the path the parties' t differ. The xor over both parties of a child's bits is
+  then delta for the left child and delta xor 1 for the right one. With c = delta xor 1 xor a it
+  becomes 1 for the child on the path and 0 for the other. c is masked by the tau that the
+  observing party does not know.
 
-Security is that of Fig. 1 (Theorem 1 there, hybrids over levels): given one party's view, the
-other's seed on the path is uniform, so its children, v and tau are replaced by uniform ones; seed
-word, value word and c are then uniform, and the seed on the path of the next level is uniform
-again, as the seed word comes from the other child. t is the opposite of the observing party's
-own.
+Security is that of Fig. 1 (Theorem 1 there, hybrids over levels). Given one party's view, the
+other's seed on the path is uniform, so its children, v and tau can be replaced by uniform values.
+Seed word, value word and c are then uniform. The seed on the path of the next level is uniform
+again, because the seed word comes from the other child. t is the opposite of the observing party's
+bit.
 
 References
 ----------
@@ -37,7 +38,7 @@ from mpc.fss.correction_words import CorrectionWords, RingArray, low_parts
 from mpc.fss.prg import ALL_ONES, Prg, Words, block_room
 
 CHUNK: Final = 16384
-"""Trees at a time: two parties' nodes each, as many as a walk has (measured, see there)."""
+"""Trees at a time, with two nodes each: as many nodes as in `mpc.fss.eval.CHUNK`."""
 _ONE: Final = np.uint64(1)
 _SIGN: Final = 63
 
@@ -54,11 +55,11 @@ def grow(
     Parameters
     ----------
     words : CorrectionWords
-        Of B trees, with the public key; step functions where the layout has values, points else.
+        Words of B trees, with the public key: step functions if the layout has values, else points.
     alpha : uint64 array (B,)
         0 .. 2^num_bits - 1.
     beta, offset : ring array (B,)
-        Payloads; points have no offset, theirs is not read.
+        Payloads; the offset is not read for points.
     seeds : two uint64 arrays (B, 2)
         Root seeds of party 0 and 1.
     """
@@ -87,7 +88,7 @@ class _Grower:
         self._masks = np.empty((2, count), dtype=np.uint64)
         self._control = np.zeros(count, dtype=np.uint64)
         self._reached = np.negative(offset) if self._layout.has_values else np.zeros_like(beta)
-        """What the sum on the path is, less the offset, after the levels so far."""
+        """The sum on the path after the levels so far, minus the offset."""
 
     def grow(self, seeds: tuple[Words, Words]) -> None:
         """Fill in the chunk's words."""
@@ -103,7 +104,7 @@ class _Grower:
         self._words.control[self._part] = control[:, : self._layout.control_bytes]
 
     def _view(self, room: int) -> Words:
-        """Return a room as nodes (2, n, 2)."""
+        """Return a buffer as nodes (2, n, 2)."""
         return self._rooms[room][:-1].reshape(2, -1, 2)
 
     def _emit(self, nodes: Words, level: int) -> Words:
@@ -124,7 +125,7 @@ class _Grower:
         return (self._alpha >> np.uint64(self._layout.num_bits - 1 - level)) & _ONE
 
     def _corrected(self, target: RingArray, values: RingArray) -> RingArray:
-        """Return the word that makes v_0 + t_0 V - v_1 - t_1 V the target."""
+        """Return the word V with v_0 + t_0 V - v_1 - t_1 V equal to the target."""
         word: RingArray = target - values[0]
         word += values[1]
         negative = low_parts(self._masks[1], self._layout.dtype)
@@ -135,7 +136,7 @@ class _Grower:
         return word
 
     def _descend(self, nodes: Words, level: int) -> Words:
-        """Write the level's seed words; return the nodes below on the path."""
+        """Write the level's seed words; return the next nodes on the path."""
         label = self._alpha >> np.uint64(self._layout.num_bits - 1 - level)
         nodes[..., 0] ^= label
         self._prg.children(nodes, self._rooms[0])
@@ -150,7 +151,7 @@ class _Grower:
         return kept
 
     def _turn(self, tau: Words, level: int) -> None:
-        """Note the level's a xor c in a bit; set each party's t = tau xor t (a xor c)."""
+        """Store the level's a xor c as a bit; set each party's t = tau xor t (a xor c)."""
         turned = ~(tau[0] ^ tau[1])
         self._control <<= _ONE
         self._control |= turned >> np.uint64(_SIGN)
@@ -185,7 +186,7 @@ def leaf_elements(
     Parameters
     ----------
     prg : Prg
-        The batch's.
+        Generator of the batch.
     nodes : uint64 array (..., 2)
         Seeds.
     first : uint64 array, to be broadcast to (...)
@@ -193,7 +194,7 @@ def leaf_elements(
     size : int
         Elements in a leaf.
     dtype : dtype
-        Of the ring.
+        Type of ring elements.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""The generator at every node of a tree: two fixed public permutations, on whole arrays of nodes.
+"""The pseudorandom generator of tree nodes: two fixed public permutations, on arrays of nodes.
 
 A node's secret is a 128-bit seed. It is expanded in the Matyas-Meyer-Oseas form,
 H(x) = pi(x) xor x, with two permutations pi that are AES-128 under two public keys:
@@ -9,21 +9,21 @@ H(x) = pi(x) xor x, with two permutations pi that are AES-128 under two public k
 
 Notes
 -----
-Why this is a pseudorandom generator: the trees of this package ask for nothing but outputs that
-look uniform as long as the seed is uniform and unknown. With pi a random permutation, an observer
-who asks pi and its inverse q times and sees M nodes tells them from uniform with probability about
-(3 M q + M^2) / 2^127: he has to hit one of the secret inputs, or its image, of which he knows only
-the xor with the secret (Guo, Katz, Wang and Yu 2020, section 7, on pi(x) xor x). Their linear
+Why this is a pseudorandom generator: the trees of this package need only outputs that look uniform
+if the seed is uniform and unknown. Let pi be a random permutation. An adversary that makes q
+queries to pi and its inverse and sees M nodes distinguishes them from uniform with probability
+about (3 M q + M^2) / 2^127: it must hit one of the secret inputs, or its image, of which it knows
+only the xor with the secret (Guo, Katz, Wang and Yu 2020, section 7, on pi(x) xor x). Their linear
 orthomorphism sigma, pi(sigma(x)) xor sigma(x), is for seeds with a common secret difference that
 also masks what is hashed (circular correlation, same section). Here the seeds of a path are
-independent of each other, so sigma would buy nothing and is left out.
+independent of each other, so sigma is not needed.
 
-All 128 bits of a child block are seed. Nothing is cut from it for control bits or values: a value
-of 8 bits there would leave 119, and hitting one of M seeds would be 256 times as likely. They come
-from the second permutation, whose key differs, so that no input is shared.
+All 128 bits of a child block are seed. Control bits and values come from the second permutation,
+whose key differs, so no input is shared. If a value of 8 bits were cut from the child block, 119
+bits would remain, and hitting one of M seeds would be 256 times as likely.
 
 The two public keys are derived from one that the dealer draws for each batch, and M counts the
-nodes of a batch only: tables for one batch are of no use for another.
+nodes of one batch only. Precomputed tables for one batch are useless for another.
 
 References
 ----------
@@ -51,7 +51,7 @@ Words: TypeAlias = NDArray[np.uint64]
 
 
 def block_room(count: int) -> Words:
-    """Return room for `count` blocks that `Prg` can write to.
+    """Return a buffer for `count` blocks that `Prg` can write to.
 
     Parameters
     ----------
@@ -61,7 +61,7 @@ def block_room(count: int) -> Words:
     Returns
     -------
     uint64 array (count + 1, 2)
-        Uninitialised; the last block is slack that the cipher wants behind its output.
+        Uninitialised; the cipher needs the last block as spare room behind its output.
     """
     return np.empty((count + 1, 2), dtype=np.uint64)
 
@@ -83,7 +83,7 @@ class Prg:
     Raises
     ------
     InputError
-        The key has another length.
+        The key has the wrong length.
     """
 
     def __init__(self, key: bytes) -> None:
@@ -93,14 +93,15 @@ class Prg:
         self._values = _permutation(keys[16:])
 
     def children(self, labelled: Words, room: Words) -> None:
-        """Write the child seeds H_1(x) of seeds that were xored with the child's label.
+        """Write the child seeds H_1(x), where x are seeds xored with the child's label.
 
         Parameters
         ----------
         labelled : uint64 array (..., 2)
             Contiguous, n blocks.
         room : uint64 array (at least n + 1, 2)
-            Contiguous, another array; the first n blocks are written, the next is overwritten.
+            Contiguous, a different array; the first n blocks are the result, the next is
+            overwritten.
         """
         count = labelled.size // 2
         self._nodes.update_into(labelled.data.cast("B"), room[: count + 1].data.cast("B"))
@@ -108,7 +109,7 @@ class Prg:
         np.bitwise_xor(children, labelled, out=children)
 
     def permute_values(self, blocks: Words, room: Words) -> None:
-        """Write pi_2(x); H_2 needs the xor with x, which callers do on the words that they use.
+        """Write pi_2(x); for H_2, callers xor the words they use with x.
 
         Parameters
         ----------

@@ -1,18 +1,18 @@
 """The sign of a masked number from one comparison: shares of [x < 0] at the public z = x + r.
 
-Write n-bit numbers as a top bit (z_top, r_top) and n - 1 low bits. The low parts of x = z - r
-borrow from the top when z_low < r_low, so that
+Write n-bit numbers as a top bit (z_top, r_top) and n - 1 low bits. The low part of x = z - r
+borrows from the top if z_low < r_low, so
 
     [x < 0] = z_top xor r_top xor [z_low < r_low].
 
-With g(z_low) = r_top + (1 - 2 r_top) [z_low < r_low], which is the last xor as a number, that is
-g if z_top = 0 and 1 - g otherwise. The tree of g has alpha = r_low, payload 1 - 2 r_top and offset
-r_top, so that a sign costs one comparison over n - 1 bits and nothing else.
+Let g(z_low) = r_top + (1 - 2 r_top) [z_low < r_low], the second xor as a number. The sign is g if
+z_top = 0, and 1 - g otherwise. The tree of g has alpha = r_low, payload 1 - 2 r_top and offset
+r_top, so a sign costs exactly one comparison over n - 1 bits.
 
 Notes
 -----
-Shares are mod 256 or mod 2^64. In Z_256 up to 255 signs can be added before a sum wraps. Their
-lowest bits are shares of the sign under xor, as sums mod 2^m are right mod 2.
+Shares are mod 256 or mod 2^64. In Z_256 up to 255 signs can be added before a sum wraps. The lowest
+bits of the shares are xor shares of the sign.
 
 References
 ----------
@@ -73,14 +73,14 @@ def generate_sign(
     num_bits : int
         2..64, bit length n of the numbers in two's complement.
     ring_bits : int
-        8 or 64, of the shares.
+        8 or 64: bits of the shares.
     key : bytes, optional
-        16 public bytes; drawn by default. Give them in tests only.
+        16 public bytes; drawn by default. For tests only.
 
     Returns
     -------
     CorrectionWords
-        1026 bytes a sign for n = 64 in Z_256, 1504 in Z_2^64; the same for both parties.
+        1026 bytes per sign for n = 64 in Z_256, 1504 in Z_2^64; the same for both parties.
 
     Raises
     ------
@@ -125,7 +125,7 @@ def evaluate_sign(
     Returns
     -------
     uint8 or uint64 array (B,)
-        They add up to 1 where x is negative as an n-bit number, to 0 elsewhere.
+        They add up to 1 if x is negative as an n-bit number, else to 0.
 
     Raises
     ------

@@ -1,5 +1,4 @@
-"""How numbers are compared: by look-up tables of digits, by pairs, and which way pays for a job.
+"""Comparison of numbers: look-up tables of digits, pairs, and the choice of protocol for a job.
 
-It is array code without messages, and imports ring, jobs and function secret sharing. Open
-`comparison_choice` first.
+It is array code without messages, and imports ring, jobs and fss. Read `comparison_choice` first.
 """

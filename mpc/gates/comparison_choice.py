@@ -1,4 +1,4 @@
-"""By what numbers are compared: fewest rounds while they are few, fewest bytes where they are many.
+"""Choice of comparison method: fewest rounds for few numbers, fewest bytes for many.
 
 ======= ================= ====== ====================================================
 method  parties           rounds what it takes
@@ -19,19 +19,19 @@ from mpc.jobs.job import Comparisons
 Method = Literal["fss", "lut", "boolean"]
 
 ROUND_BYTES: Final = 200_000
-"""What a round is worth: `lut` must save the dealer so many bytes, 16 ms at 100 Mbit/s. On one
-machine they are the faster way for any number; between continents, for ten times as many."""
+"""Bytes that `lut` must save to be worth its extra round: 16 ms at 100 Mbit/s. On one machine `lut`
+is faster for any number; between continents, only from ten times as many bytes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Comparing:
-    """How the parties of a job compare.
+    """Comparison methods of a job's parties.
 
     Parameters
     ----------
     num_parties : int
     comparisons : Comparisons
-        As the job asks for; see `mpc.jobs.job.ClusterJob`.
+        The job's setting; see `mpc.jobs.job.ClusterJob`.
     """
 
     num_parties: int
@@ -40,17 +40,17 @@ class Comparing:
     def method(
         self, count: int, num_bits: int, ring_bits: int, *, minimize_rounds: bool = False
     ) -> Method:
-        """Return by what so many numbers or pairs are compared.
+        """Return the method for `count` numbers or pairs.
 
         Parameters
         ----------
         count : int
         num_bits : int
-            Of the numbers.
+            Bits of the numbers.
         ring_bits : int
-            4, 8 or 64, of the shares of signs; keys have 8 at least.
+            4, 8 or 64: bits of the shares of signs; keys have at least 8.
         minimize_rounds : bool
-            Save rounds, not bytes, unless the job asks for something else.
+            Save rounds rather than bytes, unless the job sets another method.
         """
         if self.comparisons == "boolean":
             return "boolean"

@@ -1,27 +1,26 @@
-"""Signs of masked numbers, digit by digit, from one-time truth tables: any number of parties.
+"""Signs of masked numbers, digit by digit, from one-time truth tables, for any number of parties.
 
 The dealer knows the mask r of a number x of n bits, and z = x + r is open. As in `mpc.fss.sign`,
 
     [x < 0] = z_top xor r_top xor f,    f = [z_low < r_low].
 
-The low bits are cut into C digits, the lowest first. With g_c = [z_c < r_c] and e_c = [z_c = r_c],
-of which one at most is 1,
+The low bits are split into C digits, the lowest first. With g_c = [z_c < r_c] and e_c = [z_c =
+r_c], of which at most one is 1,
 
     f = g_{C-1} + e_{C-1} (g_{C-2} + e_{C-2} (... + e_1 g_0)).
 
-First round. The dealer shares, under xor, a table of g_c for every value that z_c may have; what
-stands at z_c is shares of g_c, and together with what stands before it, of e_c. Parties open all of
-these bits, flipped by others that nobody knows: each party has drawn shares of them. So they open
-uniform bits.
+First round. The dealer xor-shares a table of g_c over all values of z_c. The entry at z_c gives
+shares of g_c; with the entry before it, also of e_c. Parties open all of these bits xored with
+secret flips, of which each party has drawn shares. The opened bits are therefore uniform.
 
-Second step. Where u is open and the flip is v, the bit is u + (1 - 2 u) v, so that f is a sum of
-products of flips, with public signs. The dealer, who knows the flips, shares the products, 3 *
-2^(C-1) with r_top, mod 2^4, 2^8 or 2^64 and times 1 - 2 r_top, which makes a sum of the outer xor,
-too. Parties add them up, folding in one digit after the other; this takes no message.
+Second step. With u open and flip v, the bit is u + (1 - 2 u) v, so f is a sum of products of flips
+with public signs. The dealer, who knows the flips, shares these products times 1 - 2 r_top, mod
+2^4, 2^8 or 2^64. This factor turns the outer xor into a sum. With r_top there are 3 * 2^(C-1)
+shared elements. Parties add them up, one digit after the other, without a message.
 
-Every party draws its share of tables and products from its stream, but for party 0, whom the dealer
-sends what makes them fit. Nobody learns anything of r, whatever it is, so that the r of several
-numbers may depend on one another.
+Every party except party 0 draws its share of tables and products from its stream; the dealer sends
+party 0 the correction. No party learns anything about r, so the r of several numbers may depend on
+one another.
 
 Shape letters: B numbers, U bits to open of each, W words of tables, E products.
 
@@ -50,20 +49,20 @@ RingArray: TypeAlias = NDArray[np.unsignedinteger[Any]]
 Bits: TypeAlias = NDArray[np.uint8]
 
 MOST_BITS: Final = 48
-"""Bits of numbers; with more there are more products of flips than anybody wants."""
+"""Most bits of numbers; more bits have too many products of flips."""
 _MOST_DIGIT_BITS: Final = 8
 _WORD_BITS: Final = 6
 """Log2 of the bits in a word."""
 _ONE: Final = np.uint64(1)
 _DTYPES: Final[dict[int, type[np.unsignedinteger[Any]]]] = {4: np.uint8, 8: np.uint8, 64: np.uint64}
-"""What numbers mod 2^4, 2^8, 2^64 are held in."""
+"""Data types of numbers mod 2^4, 2^8, 2^64."""
 _HALF: Final = 4
-"""Two numbers mod 2^4 travel in one byte."""
+"""Bits of half a byte: two numbers mod 2^4 are sent in one byte."""
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How numbers are cut into digits, and what the dealer makes for each number.
+    """Split of numbers into digits, and sizes of the tables and products of each number.
 
     Parameters
     ----------
@@ -78,7 +77,7 @@ class Plan:
 
     @property
     def num_bits(self) -> int:
-        """Bits n of the numbers, of which one is the sign."""
+        """Bits n of the numbers, including the sign."""
         return sum(self.digits) + 1
 
     @property
@@ -93,7 +92,7 @@ class Plan:
 
     @property
     def table_words(self) -> tuple[int, ...]:
-        """Words of each digit's table, of which it may fill a part only."""
+        """Words of each digit's table, which may fill only a part of them."""
         return tuple(1 << max(bits - _WORD_BITS, 0) for bits in self.digits)
 
     @property
@@ -108,24 +107,24 @@ class Plan:
 
     @property
     def _rows(self) -> int:
-        """Rows that products travel in."""
+        """Rows in which products are sent."""
         return -(-self.products * self.ring_bits // (8 * self.dtype.itemsize))
 
     @property
     def bytes_per_number(self) -> int:
-        """Bytes from the dealer to party 0, but for what fills up a batch's last word."""
+        """Bytes from the dealer to party 0, except the padding of a batch's last word."""
         return 8 * self.words + self._rows * self.dtype.itemsize
 
     def size(self, count: int) -> int:
-        """Return the words that tables and products of so many numbers take, in one flat array."""
+        """Return the words of the flat array of tables and products of `count` numbers."""
         return self.words * count + -(-self._rows * count * self.dtype.itemsize // 8)
 
     def flips_size(self, count: int) -> int:
-        """Return the words that shares of flips take."""
+        """Return the words of the shares of flips."""
         return -(-self.opened_bits * count // 64)
 
     def flips(self, drawn: Int64Array, count: int) -> Bits:
-        """Return flips, or a party's shares of them, (U, B), of words that were drawn."""
+        """Return flips, or a party's shares of them, (U, B), from drawn words."""
         size = self.opened_bits * count
         return np.unpackbits(drawn.view(np.uint8), count=size).reshape(-1, count)
 
@@ -142,7 +141,7 @@ class Plan:
         return flat[:ends].reshape(self.words, count), rows.reshape(self._rows, count)
 
     def flat(self, words: Words, products: RingArray) -> Words:
-        """Put words and products where `parts` finds them."""
+        """Return the flat array of words and products; the inverse of `parts`."""
         count = words.shape[1]
         flat = np.zeros(self.size(count), dtype=np.uint64)
         own_words, rows = self._views(flat, count)
@@ -157,7 +156,7 @@ class Plan:
 
 @lru_cache(maxsize=64)
 def plan_of(num_bits: int, ring_bits: int) -> Plan:
-    """Return the plan that sends the fewest bytes.
+    """Return the plan with the fewest bytes.
 
     Parameters
     ----------
@@ -182,7 +181,7 @@ def plan_of(num_bits: int, ring_bits: int) -> Plan:
 
 
 def _cut(bits: int, count: int) -> tuple[int, ...]:
-    """Cut bits into digits of the same length, or of one bit more for the lowest of them."""
+    """Split bits into digits of equal length; the lowest digits may have one bit more."""
     each, longer = divmod(bits, count)
     return tuple(each + (digit < longer) for digit in range(count))
 
@@ -196,14 +195,14 @@ def make(plan: Plan, masks: Words, flips: Bits) -> tuple[Words, RingArray]:
     masks : uint64 array (B,)
         r; bits from n on are ignored.
     flips : uint8 array (U, B)
-        What the parties' shares of them amount to.
+        The xor of the parties' shares of flips.
 
     Returns
     -------
     uint64 array (W, B)
-        Tables, to be shared under xor; bit i of word j is of a digit's value 64 j + i.
+        Tables, to be xor-shared; bit i of word j belongs to digit value 64 j + i.
     ring array (E, B)
-        To be shared under addition, see `_products`.
+        Products, to be shared additively; see `_products`.
     """
     digits, top = _split(plan, masks)
     words = np.empty((plan.words, len(masks)), dtype=np.uint64)
@@ -215,7 +214,7 @@ def make(plan: Plan, masks: Words, flips: Bits) -> tuple[Words, RingArray]:
 
 
 def _write(table: Words, values: Words) -> None:
-    """Write the table of [z < r] for every z: as many ones as r says, from bit 0 on."""
+    """Write the table of [z < r] for every z: r ones from bit 0 on."""
     ones = (_ONE << (values & np.uint64(63))) - _ONE
     if len(table) == 1:
         table[0] = ones
@@ -229,10 +228,10 @@ def _write(table: Words, values: Words) -> None:
 def _products(plan: Plan, flips: Bits, top: Words) -> RingArray:
     """Return products of flips, (E, B).
 
-    With w = 1 - 2 r_top, v_c the flip of e_c and S a set of digits from 1 on: first w times all v_c
-    of S, for every S; then for each digit w times its g's flip times all v_c of S, for every S of
-    higher digits; at last r_top. Sets are numbered in binary, the highest digit as the lowest bit,
-    so that those of the digits above any are the first ones.
+    Let w = 1 - 2 r_top, v_c the flip of e_c, and S a set of digits from 1 on. First come w times
+    all v_c of S, for every S; then, for each digit, w times the flip of its g times all v_c of S,
+    for every S of higher digits; last, r_top. Sets are numbered in binary with the highest digit as
+    the lowest bit, so the sets of digits above any given one come first.
     """
     masks = np.negative(flips.astype(plan.dtype))
     products = np.empty((plan.products, flips.shape[1]), dtype=plan.dtype)
@@ -252,7 +251,7 @@ def _products(plan: Plan, flips: Bits, top: Words) -> RingArray:
 
 
 def fitting(plan: Plan, secret: tuple[Words, RingArray], others: Sequence[Int64Array]) -> Words:
-    """Return party 0's share of what `make` returned, given the flat shares of all others."""
+    """Return party 0's share of the result of `make`, given the flat shares of all others."""
     words, products = secret
     for share in others:
         their_words, their_products = plan.parts(share.view(np.uint64), words.shape[1])
@@ -262,7 +261,7 @@ def fitting(plan: Plan, secret: tuple[Words, RingArray], others: Sequence[Int64A
 
 
 def looked_up(plan: Plan, party: int, words: Words, points: Words) -> Bits:
-    """Return a party's shares, under xor, of g and e, which must be flipped before they are opened.
+    """Return a party's xor shares of g and e, which must be flipped before they are opened.
 
     Parameters
     ----------
@@ -281,8 +280,8 @@ def looked_up(plan: Plan, party: int, words: Words, points: Words) -> Bits:
 
     Notes
     -----
-    [z = r] = [z < r] xor [z - 1 < r] for z > 0. For z = 0 the table is looked up at its end, where
-    it is 0 in place of 1.
+    [z = r] = [z < r] xor [z - 1 < r] for z > 0. For z = 0 the table is read at its end, where it is
+    0 instead of 1.
     """
     digits, _ = _split(plan, points)
     bits = np.empty((plan.opened_bits, len(points)), dtype=np.uint8)
@@ -311,7 +310,7 @@ def _bit_at(table: Words, values: Words) -> Words:
 
 
 def _place_of_g(digit: int) -> int:
-    """Return where a digit's g stands among bits that are opened."""
+    """Return the index of a digit's g among the opened bits."""
     return max(2 * digit - 1, 0)
 
 
@@ -337,7 +336,7 @@ def folded(plan: Plan, party: int, products: RingArray, points: Words, opened: B
     Returns
     -------
     ring array (B,)
-        Right mod 2^ring_bits.
+        Correct mod 2^ring_bits.
     """
     signs = opened.astype(plan.dtype)
     last = len(plan.digits) - 1
@@ -354,7 +353,7 @@ def folded(plan: Plan, party: int, products: RingArray, points: Words, opened: B
     share: RingArray = value[0] + products[done]
     top = ((points >> np.uint64(plan.num_bits - 1)) & _ONE).astype(plan.dtype)
     share ^= np.negative(top)
-    share += top  # now its negative where z_top is 1, to which party 0 adds 1
+    share += top  # negated where z_top is 1; party 0 adds 1 there
     return share if party else np.add(share, top, out=share)
 
 

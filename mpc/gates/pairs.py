@@ -1,4 +1,4 @@
-"""Pairs of candidates that are compared with each other, inside blocks.
+"""Pairs of candidates to compare, inside blocks.
 
 Shape letters: L candidates of all blocks side by side, E pairs.
 """
@@ -12,7 +12,7 @@ import numpy as np
 from mpc.ring.fixedpoint import Int64Array
 
 CHUNK: Final = 1 << 14
-"""Comparisons whose keys or tables are in flight at once: 10 MB of keys of 40 bits."""
+"""Comparisons whose keys or tables are in memory at a time: 10 MB of keys for 40 bits."""
 
 
 @lru_cache(maxsize=64)
@@ -33,7 +33,7 @@ def num_pairs(blocks: Sequence[int]) -> int:
 
 
 def differences(values_BL: Int64Array, blocks: Sequence[int]) -> Int64Array:
-    """Return the higher candidate less the lower one, of every pair, flat (B E,), mod 2^64."""
+    """Return the higher candidate minus the lower one of every pair, flat (B E,), mod 2^64."""
     low, high = pairs_of(tuple(blocks))
     return np.ascontiguousarray(values_BL[:, high] - values_BL[:, low]).reshape(-1)
 

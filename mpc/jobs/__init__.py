@@ -1,4 +1,4 @@
-"""Public description of a job, its results, and the units and limits that follow from it.
+"""The public description of a job, its result, and its units and limits.
 
-It imports the ring, and needs neither torch nor CrypTen. Open `job` first.
+It imports the ring, and needs neither torch nor CrypTen. Read `job` first.
 """

@@ -1,4 +1,4 @@
-"""Public bounds taken from the rows, by a process that holds all of them.
+"""Public bounds computed from the rows by a process that holds all of them.
 
 Shape letters: N points, D dimensions, M of a payload.
 """
@@ -16,18 +16,18 @@ from mpc.jobs.job import GREATEST_BOUND, ClusterJob
 from mpc.ring.fixedpoint import POINT_BITS, FloatArray, binary_scale
 
 _ORIGIN_BITS: Final = 10
-"""Bits of the origin below the spread of the rows: it need not be the mean exactly."""
+"""Bits of the origin below the spread of the rows; the origin is only near the mean."""
 _FAR: Final = 2.0 ** (VALUE_BITS - 1)
-"""How many bounds from 0 rows are left where they are."""
+"""Rows within this many bounds of 0 are not shifted."""
 _FAR_OUT: Final = 256
-"""How many times as far out as the median a row is named."""
+"""Rows this many times as far out as the median row are named in a warning."""
 
 
 def origin_of(points_ND: FloatArray) -> FloatArray:
-    """Return the mean row, (D,).
+    """Return a point near the mean row, (D,).
 
-    Of an exact grid it is rounded to a power of two well below the rows' spread, so that rows that
-    are equally far from one another stay so.
+    It is rounded to a multiple of a power of two well below the spread of the rows, so that rows on
+    an exact grid keep equal distances.
     """
     first_D = points_ND[0]
     with np.errstate(over="ignore", invalid="ignore"):
@@ -41,16 +41,16 @@ def origin_of(points_ND: FloatArray) -> FloatArray:
 
 
 def public_bound(points_ND: FloatArray) -> float:
-    """Return the smallest power of two that no row's length exceeds; 1 for rows of zeros.
+    """Return the smallest power of two that no row's norm exceeds; 1 for rows of zeros.
 
     Raises
     ------
     BudgetError
-        A length does not fit float64.
+        A norm does not fit float64.
 
     Notes
     -----
-    Leakage: whoever learns the bound learns the longest row's length to within a factor of two.
+    Leakage: whoever learns the bound learns the largest norm to within a factor of two.
     """
     with np.errstate(over="ignore"):
         longest = float(np.linalg.norm(points_ND, axis=1).max())
@@ -58,7 +58,7 @@ def public_bound(points_ND: FloatArray) -> float:
 
 
 def with_bounds(job: ClusterJob, points_ND: FloatArray, payload_NM: FloatArray) -> ClusterJob:
-    """Return the job with every bound that it leaves open taken from the rows.
+    """Return the job with every missing bound computed from the rows.
 
     Parameters
     ----------
@@ -69,7 +69,7 @@ def with_bounds(job: ClusterJob, points_ND: FloatArray, payload_NM: FloatArray) 
     Raises
     ------
     BudgetError
-        A length does not fit float64.
+        A norm does not fit float64.
 
     Notes
     -----
@@ -87,7 +87,7 @@ def with_bounds(job: ClusterJob, points_ND: FloatArray, payload_NM: FloatArray) 
 
 
 def measured_rows(job: ClusterJob, points_ND: FloatArray) -> FloatArray:
-    """Return rows as the norm bound measures them, (N, D): centred, standardised, or neither."""
+    """Return the rows to which the norm bound applies, (N, D): centred or standardised if asked."""
     if not job.centre:
         return points_ND
     rows_ND = _centred(points_ND)
@@ -95,7 +95,7 @@ def measured_rows(job: ClusterJob, points_ND: FloatArray) -> FloatArray:
 
 
 def deviations_of(points_ND: FloatArray) -> FloatArray:
-    """Return the standard deviation of each feature, (D,); 1 for a constant one."""
+    """Return the standard deviation of each feature, (D,); 1 for a constant feature."""
     rows_ND = _centred(points_ND)
     largest_D = np.abs(rows_ND).max(axis=0)
     largest_D[largest_D == 0] = 1.0
@@ -111,18 +111,18 @@ def _centred(points_ND: FloatArray) -> FloatArray:
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Prepared:
-    """Rows and what owners average of them, as a process that holds all of them shares them."""
+    """Points and payload of a job on rows that one process holds."""
 
     points_ND: FloatArray = field(repr=False)
-    """The rows; less a public origin where they are too far from 0 for fixed point."""
+    """The rows, minus a public origin if they are too far from 0 for fixed point."""
     payload_ND: FloatArray = field(repr=False)
-    """The rows in the range where fixed point is precise: centred, each feature divided by a power
-    of two."""
+    """The rows, centred and with each feature divided by a power of two, where fixed point is
+    precise."""
     origin_D: FloatArray = field(repr=False)
     scale_D: FloatArray = field(repr=False)
 
     def restored(self, means_ND: FloatArray) -> FloatArray:
-        """Return means of rows from means of the payload."""
+        """Convert means of the payload to means of rows."""
         rows_ND: FloatArray = means_ND * self.scale_D + self.origin_D
         return rows_ND
 
@@ -133,7 +133,7 @@ def prepared(points_ND: FloatArray) -> Prepared:
     Raises
     ------
     BudgetError
-        Numbers too large for float64.
+        The numbers are too large for float64.
     """
     origin_D = origin_of(points_ND)
     with np.errstate(over="ignore", invalid="ignore"):
@@ -150,55 +150,55 @@ def prepared(points_ND: FloatArray) -> Prepared:
 
 
 def lost_to_rounding(job: ClusterJob, points_ND: FloatArray) -> list[str]:
-    """Return in words what a job's fixed point cannot tell apart, for whoever holds all rows.
+    """Return warnings on rows that fixed point cannot tell apart, for the holder of all rows.
 
     Parameters
     ----------
     job : ClusterJob
-        Its bounds known.
+        All its bounds are known.
     points_ND : ndarray of float64, (N, D)
 
     Raises
     ------
     InputError, BudgetError
-        The bounds do not fit one another, or the ring.
+        The bounds contradict one another, or do not fit the ring.
     """
     check_bounds(job, *points_ND.shape)
     rows_ND = measured_rows(job, points_ND)
     distance_N = np.linalg.norm(rows_ND - np.median(rows_ND, axis=0), axis=1)
     usual = float(np.median(distance_N))
-    said = []
+    warnings = []
     far = np.flatnonzero(distance_N > _FAR_OUT * usual) if usual > 0 else np.array([])
     if len(far):
         named = ", ".join(map(str, far[:5])) + (", ..." if len(far) > len(far[:5]) else "")
-        said.append(
+        warnings.append(
             f"row {named}: more than {_FAR_OUT} times as far out as half of all rows; the others "
             "are told apart less precisely for it, so take it out if it is no data"
         )
     distinct, found = len(np.unique(points_ND, axis=0)), len(np.unique(_encoded(job, points_ND)))
     if found < distinct:
-        said.append(
+        warnings.append(
             f"{distinct} rows are distinct, but only {found} of them are at 18 bits below "
             f"norm_bound={bounds_of(job)[0]:.6g}"
         )
-    return said
+    return warnings
 
 
 def _encoded(job: ClusterJob, points_ND: FloatArray) -> npt.NDArray[np.void]:
-    """Return each row as owners encode it, as one value."""
+    """Return each row, encoded as owners encode it, as one value, (N,)."""
     ring_ND = np.rint(points_ND / point_scale(job) * 2.0**POINT_BITS) + 0.0
     return np.ascontiguousarray(ring_ND).view([("", ring_ND.dtype)] * ring_ND.shape[1])
 
 
 def _value_bound(job: ClusterJob, largest_D: FloatArray) -> float | tuple[float, ...]:
-    """Return a bound of raw numbers; of each feature, where each has a unit of its own."""
+    """Return a bound on raw coordinates: one, or one for each feature if they are standardised."""
     if job.standardize:
         return tuple(_power_above(float(largest)) for largest in largest_D)
     return _power_above(float(largest_D.max()))
 
 
 def _feature_bounds(job: ClusterJob, centred_ND: FloatArray) -> tuple[float, ...]:
-    """Return bounds of features, none too far below the value bound for the ring."""
+    """Return a bound on each feature, at least the value bound times 2^-`VALUE_BITS`."""
     largest_D = np.abs(centred_ND).max(axis=0)
     least_D = np.broadcast_to(np.ldexp(job.value_bound or 1.0, -VALUE_BITS), largest_D.shape)
     return tuple(_power_above(float(bound)) for bound in np.maximum(largest_D, least_D))

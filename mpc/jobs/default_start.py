@@ -1,10 +1,10 @@
-"""How a clustering starts when nobody says how: as well as scikit-learn's own default.
+"""The default start of a clustering, about as good as scikit-learn's.
 
-K-means++ from several starts side by side, few iterations, the best kept. On every data set that
-scikit-learn ships, raw and standardised, for 2 to 12 clusters, the inertia is on average at most
-1.02 times that of `KMeans(n_init=10)` (`tests/mpc/jobs/test_default_start.py`), in at most 1.5
-times the rounds of one farthest-first start that runs until nothing changes. The price is bytes:
-each start is compared like the first.
+It runs k-means++ from several starts in the same rounds, for few iterations, and keeps the best. On
+every data set that scikit-learn ships, raw and standardised, for 2 to 12 clusters, the inertia is
+on average at most 1.02 times that of `KMeans(n_init=10)` (`tests/mpc/jobs/test_default_start.py`),
+in at most 1.5 times the rounds of one farthest-first start that runs until nothing changes. The
+number of bytes grows in proportion to the starts.
 
 Shape letters: N points, K clusters.
 """
@@ -15,15 +15,15 @@ from typing import Final
 from mpc.jobs.job import MAX_COLUMNS, MAX_ITERATIONS, Init
 
 ITERATIONS: Final = 20
-"""Most iterations of a single start."""
+"""Default maximum of iterations for a single start."""
 _MOST_RESTARTS: Final = 32
 _MOST_COMPARISONS: Final = 4_000_000
-"""Comparisons of an iteration, over all starts: half a gigabyte from the dealer."""
+"""Comparisons of an iteration, over all starts; the dealer sends half a gigabyte for them."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Start:
-    """First centres, number of starts, and most iterations."""
+    """Choice of the first centres, number of starts, and maximum of iterations."""
 
     init: Init
     restarts: int
@@ -39,18 +39,18 @@ def start_of(
     iterations: int | None = None,
     rows_given: bool = False,
 ) -> Start:
-    """Fill in what of a start is left open.
+    """Fill in the settings of a start that are None.
 
     Parameters
     ----------
     num_points : int
         N.
     k : int or None
-        Number of clusters; None where it is to be chosen, from one farthest-first start.
+        Number of clusters. None: it is chosen, and the only start is farthest-first.
     init : {"farthest-first", "k-means++"}, optional
     restarts, iterations : int, optional
     rows_given : bool
-        First centres are public rows.
+        Whether the first centres are public rows.
     """
     if init is None:
         alone = k is None or rows_given or k == 1
@@ -66,6 +66,6 @@ def start_of(
 
 
 def default_restarts(num_points: int, k: int) -> int:
-    """Return how many starts of k-means++ there are by default: 2 K + 8, fewer for many points."""
+    """Return the default number of k-means++ starts: 2 K + 8, fewer for many points."""
     pairs = max(num_points * k * (k - 1) // 2, 1)
     return max(1, min(_MOST_RESTARTS, 2 * k + 8, MAX_COLUMNS // k, _MOST_COMPARISONS // pairs))

@@ -1,10 +1,9 @@
-"""In which units a job's numbers are shared, and how many bits they may have.
+"""Fixed-point units of a job's numbers, and how many bits they may have.
 
-A coordinate is a whole number of `POINT_BITS` fractional bits below a public scale, an entry of a
-payload one of up to `PAYLOAD_BITS`. What an owner of good faith may send then has so many bits and
-no more, its *width*: the parties look at that many bits of what they are sent
-(`mpc.clustering.centring`), so that whatever anybody sends is a number of that width, and sums of
-squares do not wrap around.
+A coordinate has `POINT_BITS` fractional bits below a public scale; an entry of a payload has up to
+`PAYLOAD_BITS`. The bounds limit the bits of a number that an honest owner sends: its *width*. The
+parties use only that many bits of what they receive (`mpc.clustering.centring`). Every number
+therefore fits the width, whoever sent it, and sums of squares do not wrap around.
 
 Shape letters: N points, D dimensions of a point, M of a payload.
 """
@@ -21,24 +20,24 @@ from mpc.ring.deviation_tables import check_standardized
 from mpc.ring.fixedpoint import PAYLOAD_BITS, POINT_BITS, FloatArray, binary_scale
 
 MAX_WIDTH: Final = 47
-"""Of a coordinate: sums of `MAX_POINTS` of them stay below 2^62."""
+"""Largest width of a coordinate: sums of `MAX_POINTS` coordinates stay below 2^62."""
 VALUE_BITS: Final = MAX_WIDTH - 3 - POINT_BITS
-"""By what power of two the value bound may be above the norm bound."""
+"""The value bound may be up to 2 to this power times the norm bound."""
 TOLERANCE: Final = 1e-9
-"""By what factor an owner's own float64 test of a bound may err."""
+"""Relative error of an owner's own float64 test of a bound."""
 _SQUARES_BITS: Final = 63
-"""What sums of squares may take of the ring."""
+"""Bits that sums of squares may have."""
 _CENTRING_ERROR: Final = 2
-"""Units by which a mean under sharing may be off; see `mpc.clustering.centring`."""
+"""Error of a secret-shared mean in units of the last bit; see `mpc.clustering.centring`."""
 
 
 def bounds_of(job: ClusterJob) -> tuple[float, FloatArray, float]:
-    """Return the bounds of norms, of raw values, () or (D,), and of payloads.
+    """Return the bounds on norms, on raw values, () or (D,), and on payloads.
 
     Raises
     ------
     InputError
-        One is not known: `mpc.jobs.bounds.with_bounds` takes it from the rows.
+        A bound is not known; `mpc.jobs.bounds.with_bounds` computes it from the rows.
     """
     norm = job.norm_bound
     value = job.value_bound if job.centre else (job.value_bound or norm)
@@ -49,19 +48,19 @@ def bounds_of(job: ClusterJob) -> tuple[float, FloatArray, float]:
 
 
 def point_scale(job: ClusterJob) -> FloatArray:
-    """Return of what real a coordinate is a fraction, () or (D,): a power of two."""
+    """Return the power of two that coordinates are divided by, () or (D,)."""
     if job.feature_bounds is not None:
         return np.array([binary_scale(bound) for bound in job.feature_bounds])
     return np.array(binary_scale(bounds_of(job)[0]))
 
 
 def point_width(job: ClusterJob) -> int:
-    """Return the bits of a coordinate: a number is less than 2^(width - 2) in magnitude.
+    """Return the width of a coordinate: its magnitude is less than 2^(width - 2).
 
     Raises
     ------
     BudgetError
-        More than `MAX_WIDTH`: the value bound is too far above the norm bound.
+        The width is over `MAX_WIDTH`: the value bound is too far above the norm bound.
     """
     with np.errstate(over="ignore"):
         largest = float((bounds_of(job)[1] / point_scale(job)).max())
@@ -76,29 +75,29 @@ def point_width(job: ClusterJob) -> int:
 
 
 def payload_bits(payload: int) -> int:
-    """Return the fractional bits of an entry of a payload of M numbers: fewer for many."""
+    """Return the fractional bits of an entry of a payload of M numbers; a large M has fewer."""
     return min(PAYLOAD_BITS, (_SQUARES_BITS - 8 - (payload - 1).bit_length()) // 2)
 
 
 def payload_width(payload: int) -> int:
-    """Return the bits of an entry of a payload: a number is less than 2^(width - 2)."""
+    """Return the width of an entry of a payload: its magnitude is less than 2^(width - 2)."""
     return payload_bits(payload) + 3
 
 
 def payload_unit(job: ClusterJob, payload: int) -> float:
-    """Return the real that 1 of a payload stands for."""
+    """Return the real number that the integer 1 encodes in a payload."""
     return math.ldexp(binary_scale(bounds_of(job)[2]), -payload_bits(payload))
 
 
 def norm_limit(job: ClusterJob, dim: int) -> float:
-    """Return up to which length a point is kept, in units of 2^-18 of the norm bound's scale.
+    """Return the largest norm of a valid point, in units of 2^-18 of the norm bound's scale.
 
     Notes
     -----
-    Rounding moves each of D coordinates by at most half a unit, centring all of them by at most 2
-    more, and standardising by one more and by 2^-12 of themselves. So a point at the bound is never
-    rejected, and one over it by (2^-28 + sqrt(D) / 2^17) of it always is; by 5 times as much where
-    it is centred.
+    Rounding moves each of D coordinates by at most half a unit, centring by at most 2 more, and
+    standardising by one more and by a relative 2^-12. A point at the bound is therefore never
+    rejected. A point over the bound by a relative (2^-28 + sqrt(D) / 2^17) is always rejected; with
+    centring, by 5 times as much.
     """
     norm = bounds_of(job)[0]
     moved = 0.5 + _CENTRING_ERROR * job.centre + 1.5 * job.standardize
@@ -108,18 +107,18 @@ def norm_limit(job: ClusterJob, dim: int) -> float:
 
 
 def squared_norm_limit(job: ClusterJob, dim: int) -> int:
-    """Return the largest squared norm that is kept, an integer with `GRAM_BITS` fractional bits."""
+    """Return the largest squared norm of a valid point, with `GRAM_BITS` fractional bits."""
     return math.ceil(norm_limit(job, dim) ** 2)
 
 
 def squared_payload_limit(job: ClusterJob, payload: int) -> int:
-    """Return the largest squared norm of a payload that is kept, in squares of `payload_unit`."""
+    """Return the largest squared norm of a valid payload, in squares of `payload_unit`."""
     bound = bounds_of(job)[2] * (1 + 2.0**-28) / payload_unit(job, payload)
     return math.ceil((bound + math.sqrt(payload) / 2) ** 2)
 
 
 def coarse_shift(width: int, dim: int, length: float) -> int:
-    """Return how many bits to drop before numbers are squared, so that no sum wraps around.
+    """Return how many bits to drop before numbers are squared so that no sum wraps around.
 
     Parameters
     ----------
@@ -127,18 +126,18 @@ def coarse_shift(width: int, dim: int, length: float) -> int:
         Numbers are less than 2^width in magnitude, whoever sent them.
     dim : int
     length : float
-        Of the longest vector that is kept.
+        Norm of the longest valid vector.
 
     Returns
     -------
     int
-        0: their squares fit as they are. Else what is left of a vector that passes, when it is
-        measured coarsely, is short enough to be measured exactly.
+        0 if the squares fit as they are. Otherwise, any vector that passes the coarse test with
+        this shift is short enough to be measured exactly.
 
     Raises
     ------
     BudgetError
-        There is none.
+        No shift is enough.
     """
     root = math.sqrt(dim)
     for shift in range(width):
@@ -156,12 +155,12 @@ def coarse_shift(width: int, dim: int, length: float) -> int:
 
 
 def coarse_limit(length: float, dim: int, shift: int) -> int:
-    """Return the largest squared norm that passes when so many bits of each number are dropped."""
+    """Return the largest squared norm that passes the coarse test with `shift` bits dropped."""
     return math.ceil((math.ldexp(length, -shift) + math.sqrt(dim)) ** 2)
 
 
 def points_shift(job: ClusterJob, dim: int) -> int:
-    """Return the `coarse_shift` of a job's points; of points to be standardised, before that."""
+    """Return the `coarse_shift` of a job's points, before they are standardised."""
     if job.standardize:
         length = features_limit(dim)
     else:
@@ -170,12 +169,12 @@ def points_shift(job: ClusterJob, dim: int) -> int:
 
 
 def features_limit(dim: int) -> float:
-    """Return up to which length a row is kept whose features are within their own bounds."""
+    """Return the largest norm of a row whose features are within their bounds."""
     return math.sqrt(dim) * (2.0**POINT_BITS * (1 + 2.0**-28) + 0.5 + _CENTRING_ERROR)
 
 
 def check_bounds(job: ClusterJob, num_points: int, dim: int) -> None:
-    """Refuse bounds that do not fit one another, or the ring.
+    """Refuse bounds that contradict one another or do not fit the ring.
 
     Raises
     ------
@@ -193,7 +192,7 @@ def check_bounds(job: ClusterJob, num_points: int, dim: int) -> None:
 
 
 def shape_of(job: ClusterJob) -> ClusterJob:
-    """Return a job with the same widths and the same randomness: what a dry run depends on."""
+    """Return a job with the same widths and the same preprocessing requests, for a dry run."""
     width = point_width(job)
     norm = binary_scale(bounds_of(job)[0]) if job.standardize else 1.0
     scales = None if job.feature_bounds is None else (1.0,) * len(job.feature_bounds)

@@ -1,4 +1,4 @@
-"""What can be asked of a session: a job, checked when it is made.
+"""The public description of a job, checked when it is made.
 
 Shape letters: N points, D dimensions of a point, M of a payload.
 """
@@ -15,13 +15,13 @@ from mpc.ring.fixedpoint import FloatArray
 
 RevealPolicy = Literal["own-mean", "assignments", "distances"]
 REVEAL_POLICIES: Final[tuple[RevealPolicy, ...]] = ("own-mean", "assignments", "distances")
-"""From least to most is opened; see `mpc.engine.reveal`."""
+"""In order of how much they open, least first; see `mpc.engine.reveal`."""
 
 MAX_POINTS: Final = 8191
-"""More would overflow the ring (squared cluster sizes) and no memory would hold the distances."""
+"""More points would overflow the ring (squared cluster sizes) and the memory (distances)."""
 
 K_CANDIDATES_MAX: Final = 8
-"""The largest number of clusters that is tried when none is given, unless the job says."""
+"""Default of `k_max`, the largest number of clusters to try if k is None."""
 
 Comparisons = Literal["auto", "fss", "lut", "boolean"]
 COMPARISONS: Final[tuple[Comparisons, ...]] = ("auto", "fss", "lut", "boolean")
@@ -30,91 +30,92 @@ FORMER_COMPARISONS: Final[dict[object, Comparisons]] = {
     "digits": "lut",
     "circuits": "boolean",
 }
-"""What three of them were called in version 0.1, understood with a warning until 0.3."""
-"""How parties compare; see `ClusterJob.comparisons`."""
+"""Names of version 0.1, accepted with a warning until version 0.3."""
+
 
 Init = Literal["farthest-first", "k-means++"]
 K_MAX_LIMIT: Final = 16
-"""The largest `k_max`: which candidates are legal is an index into a table of 2^15 entries."""
+"""The largest `k_max`: the set of legal candidates is an index into a table of 2^15 entries."""
 
 INITS: Final[tuple[Init, ...]] = ("farthest-first", "k-means++")
-"""How first centres are chosen; see `mpc.clustering.seeding`."""
+"""Ways to choose the first centres; see `mpc.clustering.seeding`."""
 
 MAX_COLUMNS: Final = 1024
-"""Most centres over all restarts or candidates of k."""
+"""Most centres over all restarts or candidates for k."""
 
 MAX_ITERATIONS: Final = 10_000
-"""Most reassignments of a job. Each has randomness under a number of its own: more would meet those
+"""Most reassignments of a job. Each one has its own number for randomness; more would reuse numbers
 of the next job."""
 
 MAX_JOBS: Final = (1 << 32) - 1
-"""Most jobs of a session: a job's number stands in 4 bytes of every frame."""
+"""Most jobs of a session: every frame has the job's number in 4 bytes."""
 
 MAX_ENTRIES: Final = 1 << 27
-"""Most numbers that owners share in a job, N (D + M): a gigabyte at each party."""
+"""Most numbers that owners share in a job, N (D + M): one gigabyte at each party."""
 
 MAX_INTEGER_BITS: Final = 256
-"""Bits of any integer of a job, the seed above all."""
+"""Most bits of any integer of a job, such as the seed."""
 
 _LEAST_BOUND: Final = 2.0**-1000
 GREATEST_BOUND: Final = 2.0**1000
-"""Of what bounds may be, so that quotients of two are floats."""
+"""Smallest and largest bound: the quotient of any two is a finite float."""
 
 MAX_LABEL: Final = 1000
-"""Most characters of a job's label, which every line of the ledger repeats."""
+"""Most characters of a job's label, which is copied to every line of the ledger."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ClusterJob:
-    """Public description of one job: cluster points, give each its cluster's mean payload."""
+    """Public description of one job: cluster points, and average payloads inside clusters."""
 
     k: int | None
-    """Number of clusters; None chooses from 1 to `k_max`, see `mpc.clustering.choose_k`."""
+    """Number of clusters. None chooses it from 1 to `k_max`; see `mpc.clustering.choose_k`."""
     iterations: int = 20
-    """Most reassignments; the job ends earlier when one changes nothing (that bit is public)."""
+    """Most reassignments. The job ends earlier if one changes nothing (that bit is public)."""
     reveal: RevealPolicy = "own-mean"
-    """What is opened besides each data owner's own mean and size."""
+    """Reveal policy: what is opened besides each data owner's own mean and size."""
     min_cluster_size: int = 3
-    """Of a cluster with fewer owners nothing is opened, lest a mean be one neighbour's value."""
+    """A cluster with fewer owners is not opened, because its mean could expose another owner's
+    value."""
     evaluate: bool = False
-    """Open the labels to an `evaluator`: for simulations, never in deployment."""
+    """Open the labels to an `evaluator`; for simulations only."""
     init_rows: tuple[int, ...] | None = None
-    """Public start: these points are the first centres. None: chosen under sharing, see `init`."""
+    """Public start: these points are the first centres. None: see `init`."""
     init: Init = "farthest-first"
-    """How first centres are chosen: deterministically, or drawn by `seed`."""
+    """How secret-shared first centres are chosen: deterministically, or drawn with `seed`."""
     restarts: int = 1
-    """Independent starts of k-means++, in the same rounds; the one of least inertia is kept."""
+    """Number of k-means++ starts, run in the same rounds; the one with least inertia is kept."""
     seed: int = 0
-    """Of the public draws of k-means++; no mask depends on it."""
+    """Seed of the public draws of k-means++; no mask depends on it."""
     k_max: int = K_CANDIDATES_MAX
-    """Where k is None: the largest number of clusters to choose."""
+    """The largest number of clusters to choose if k is None."""
     centre: bool = True
-    """Measure points from their mean, which nobody learns: what is found does not depend on where
-    the origin is."""
+    """Subtract the mean of all points, which stays secret; the result does not depend on the
+    origin."""
     standardize: bool = False
-    """Divide each feature by its standard deviation, which nobody learns, and which is right to
-    within 2^-12; a constant feature becomes 0. Needs `centre`."""
+    """Divide each feature by its standard deviation, which stays secret. The relative error is at
+    most 2^-12. A constant feature becomes 0. Needs `centre`."""
     norm_bound: float | None = None
-    """Public bound on the Euclidean norm of a point, centred and standardised where that is asked
-    for; points have 18 bits below it. This bound and the next three: None takes the power of two at
-    or above what the rows need, which only a process that holds all of them can, and makes it
-    public."""
+    """Public bound on the Euclidean norm of a point, after centring and standardising if those are
+    on. Points have 18 bits below it. For this bound and the next three, None takes the least power
+    of two that fits the rows and makes it public. Only a process that holds all rows can do so."""
     value_bound: float | tuple[float, ...] | None = None
-    """Public bound on the magnitude of a raw coordinate, up to 2^26 times the norm bound; or, where
-    features are standardised, one of each feature, up to 2^26 times its own bound."""
+    """Public bound on the magnitude of a raw coordinate, up to 2^26 times the norm bound. If
+    features are standardised, a bound for each feature, up to 2^26 times its entry of
+    `feature_bounds`."""
     feature_bounds: tuple[float, ...] | None = None
-    """Where features are standardised: a public bound of each, on its distance from its mean. One
-    too large by a factor of 2^6 costs 6 of 18 bits of the feature."""
+    """If features are standardised: a public bound on the distance of each feature from its mean. A
+    bound that is 2^6 times too large costs 6 of the feature's 18 bits."""
     payload_bound: float | None = None
-    """Public bound on the Euclidean norm of a point's payload, which has 24 bits below it, or fewer
-    where it has more than 128 numbers."""
+    """Public bound on the Euclidean norm of a point's payload. Payloads have 24 bits below it;
+    fewer if they have more than 128 numbers."""
     comparisons: Comparisons = "auto"
-    """How numbers are compared: `fss`, by keys of function secret sharing (two parties, fewest
-    rounds); `lut`, by look-up tables of digits (fewest bytes); `boolean`, by Boolean circuits (most
-    rounds). `auto` takes `fss` while comparisons of two parties are few, else `lut`; so does `fss`
-    with more parties. See `mpc.gates.comparison_choice`."""
+    """Comparison protocol: `fss`, function secret sharing (two parties, fewest rounds); `lut`,
+    look-up tables of digits (fewest bytes); `boolean`, Boolean circuits (most rounds). `auto` is
+    `fss` for two parties and few comparisons, else `lut`. With more than two parties `fss` falls
+    back to `lut`. See `mpc.gates.comparison_choice`."""
     label: str = ""
-    """Copied to every ledger line, e.g. "round 3"."""
+    """Text that is copied to every ledger line, e.g. "round 3"."""
 
     def __post_init__(self) -> None:
         self._take_integers()
@@ -139,7 +140,7 @@ class ClusterJob:
             self._check_init_rows(self.init_rows)
 
     def _take_integers(self) -> None:
-        """Turn NumPy's integers into Python's, and refuse what is none: 2.5, or "2"."""
+        """Convert NumPy integers to Python integers; refuse other types, such as 2.5 or "2"."""
         names = ("iterations", "min_cluster_size", "restarts", "seed", "k_max")
         for name in (*names, *(["k"] if self.k is not None else [])):
             object.__setattr__(self, name, _integer(name, getattr(self, name)))
@@ -161,7 +162,7 @@ class ClusterJob:
                 raise InputError("a value_bound of each feature is for standardize=True")
 
     def _check_limits(self) -> None:
-        """Refuse what is too large, as a party must that hears of the job from a server."""
+        """Refuse values that are too large; a party checks a job that a server sent."""
         if self.iterations > MAX_ITERATIONS:
             raise InputError(
                 f"iterations={self.iterations} but a job has {MAX_ITERATIONS} at most; it ends by "
@@ -216,7 +217,7 @@ class ClusterJob:
         return self.k is None or self.restarts > 1
 
     def check_points(self, points_ND: FloatArray, payload_NM: FloatArray) -> None:
-        """Refuse what the job cannot work on, before anything is shared.
+        """Refuse input arrays that do not fit the job, before anything is shared.
 
         Parameters
         ----------
@@ -226,7 +227,8 @@ class ClusterJob:
         Raises
         ------
         InputError
-            Wrong rank or dtype, empty, NaN or infinity, different N, k > N, start out of range.
+            Wrong rank or dtype, an empty array, NaN or infinity, different N, k > N, or a start out
+            of range.
         """
         for name, array in (("points", points_ND), ("payload", payload_NM)):
             if not isinstance(array, np.ndarray) or array.dtype != np.float64:
@@ -241,12 +243,12 @@ class ClusterJob:
         self.check_shapes(n, points_ND.shape[1], payload_NM.shape[1])
 
     def check_shapes(self, num_points: int, dim: int, payload: int) -> None:
-        """Refuse a number of points or numbers that the job cannot work on.
+        """Refuse shapes that do not fit the job.
 
         Raises
         ------
         InputError, BudgetError
-            Nothing to cluster or to average, too much of it, k > N, or a start out of range.
+            Nothing to cluster or to average, too many numbers, k > N, or a start out of range.
         """
         n, entries = num_points, num_points * (dim + payload)
         if min(n, dim, payload) < 1:
@@ -269,7 +271,7 @@ class ClusterJob:
 
     @classmethod
     def from_json(cls, values: object) -> Self:
-        """Rebuild, and check again, a job that came in a control message."""
+        """Rebuild and check a job that came in a control message."""
         if not isinstance(values, dict):
             raise InputError("a job must be a JSON object")
         return cls(**{**values, **{name: _tuple(values.get(name)) for name in _TUPLES}})
@@ -279,12 +281,12 @@ _TUPLES: Final = ("init_rows", "feature_bounds", "value_bound")
 
 
 def _tuple(value: Any) -> Any:
-    """Return a list of JSON as a tuple; what is none as it is, to be refused by name."""
+    """Return a JSON list as a tuple; return other values unchanged, for a later check to refuse."""
     return tuple(value) if isinstance(value, list) else value
 
 
 def _bounds(name: str, value: object) -> float | tuple[float, ...]:
-    """Return a bound, or a bound of each feature."""
+    """Return a checked bound, or a checked bound for each feature."""
     several = name == "feature_bounds" or (name == "value_bound" and not np.isscalar(value))
     if not several:
         return _positive(name, value)
@@ -308,7 +310,7 @@ def _integer(name: str, value: object) -> int:
         integer = operator.index(value)  # type: ignore[arg-type]
     except TypeError:
         raise InputError(f"{name}={value!r} but an integer is needed") from None
-    if integer.bit_length() > MAX_INTEGER_BITS:  # so many digits may be that they cannot be shown
+    if integer.bit_length() > MAX_INTEGER_BITS:  # too many digits to show
         raise InputError(
             f"{name} has {integer.bit_length()} bits, but at most {MAX_INTEGER_BITS} are possible"
         )
@@ -316,7 +318,7 @@ def _integer(name: str, value: object) -> int:
 
 
 def _renamed(former: object) -> Comparisons:
-    """Return what a way to compare is called now, with a warning."""
+    """Return the current name of a comparison protocol, with a warning."""
     now = FORMER_COMPARISONS[former]
     what = f"comparisons={former!r} is now {now!r}; the old name is understood until version 0.3"
     warnings.warn(what, FutureWarning, stacklevel=4)

@@ -1,4 +1,4 @@
-"""A job as the server announces it to the parties, checked again by each of them.
+"""A job as the server announces it to the parties, which check it again.
 
 Shape letters: N points, R rows of an owner, D dimensions of a point, M of a payload.
 """
@@ -16,13 +16,13 @@ Rows = Sequence[int]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Order:
-    """A job as the server announces it to the parties; all of it is public."""
+    """A job as the server announces it to the parties; every field is public."""
 
     number: int
     """1, 2, ... in the order of jobs."""
     job: ClusterJob
     rows: Mapping[str, Rows]
-    """Which rows each data owner holds; together 0 .. N - 1."""
+    """The rows of each data owner; together 0 .. N - 1."""
     dim: int
     payload: int
 
@@ -33,7 +33,7 @@ class Order:
 
     @property
     def owner_of_N(self) -> tuple[int, ...]:  # noqa: N802
-        """Which owner holds each row, numbered in the order of `rows`."""
+        """The owner of each row, numbered in the order of `rows`, (N,)."""
         owners = [0] * self.num_points
         for owner, held in enumerate(self.rows.values()):
             for row in held:
@@ -56,12 +56,12 @@ class Order:
 
     @classmethod
     def from_json(cls, number: int, message: Mapping[str, object]) -> Self:
-        """Rebuild, and check again, what came in a control message.
+        """Rebuild and check an order that came in a control message.
 
         Raises
         ------
         FrameError
-            Something is missing, malformed or contradicts itself.
+            The message is incomplete, malformed or contradictory.
         """
         try:
             rows = {str(name): [int(row) for row in held] for name, held in message["rows"].items()}  # type: ignore[attr-defined]

@@ -1,4 +1,4 @@
-"""What comes of a job: who learned what, what owners reconstruct, and what runs it.
+"""The result of a job, its ledger, and the interface of a session.
 
 Shape letters: N points, K clusters, D dimensions of a point, M of a payload.
 """
@@ -15,15 +15,15 @@ from mpc.ring.fixedpoint import FloatArray
 from mpc.traffic import Traffic
 
 TOO_SMALL: Final = -1
-"""In place of a size: the point's cluster has fewer owners than the minimum, nothing is opened."""
+"""Stands for the size of a cluster that has fewer owners than the minimum and is not opened."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LedgerEntry:
-    """One opening: who learned what, and why."""
+    """One reveal: who learned what, and why."""
 
     to: str
-    """Who learns: `server`, `parties and server`, `each client` or `evaluator`."""
+    """The recipient: `server`, `parties and server`, `each client` or `evaluator`."""
     what: str
     shape: tuple[int, ...]
     why: str
@@ -43,39 +43,39 @@ class LedgerEntry:
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class ClusterResult:
-    """What came of a job. In deployment each owner has its own row only.
+    """Result of a job. In deployment each owner has only its own row.
 
-    A point over a public bound is rejected: its own row of `means_NM` is NaN, its
-    size 0, and that is how its owner, and nobody else, learns of it; under policy `distances` the
-    server does, too. Its label, where labels are opened, is 0.
+    A point over a public bound is rejected: its row of `means_NM` is NaN and its size is 0. Only
+    its owner learns this; under policy `distances` the server does too. If labels are opened, its
+    label is 0.
     """
 
     k: int
     iterations: int
     """Reassignments done."""
     means_NM: FloatArray
-    """Row i is what owner of point i reconstructed: its own cluster's mean payload, or NaN."""
+    """Row i: the mean payload of point i's cluster, which its owner reconstructed, or NaN."""
     sizes_N: npt.NDArray[np.int64]
-    """Points in each point's own cluster; 0 for a rejected point, `TOO_SMALL` where the
-    cluster has fewer owners than the minimum."""
+    """Size of each point's cluster; 0 for a rejected point, `TOO_SMALL` for a cluster with fewer
+    owners than the minimum."""
     labels_N: npt.NDArray[np.int64] | None
-    """0..K-1, if the policy or `evaluate` opens them; else None."""
+    """Labels 0..K-1 if the policy or `evaluate` opens them, else None."""
     ledger: tuple[LedgerEntry, ...]
     traffic: Traffic
 
     @property
     def rejected_N(self) -> npt.NDArray[np.bool_]:
-        """Points over a public bound, (N,): rejected, they are in no cluster."""
+        """Whether each point is rejected, (N,). A rejected point is in no cluster."""
         return np.asarray(self.sizes_N == 0)
 
     @property
     def too_small_N(self) -> npt.NDArray[np.bool_]:
-        """Whose cluster is below the minimum size, so that nothing of it was opened, (N,)."""
+        """Whether each point's cluster is below the minimum size and was not opened, (N,)."""
         return np.asarray(self.sizes_N == TOO_SMALL)
 
 
 class Session(Protocol):
-    """What `mpc.open_session` and its plaintext twin have in common."""
+    """Interface of `mpc.SecureSession` and `mpc.PlainSession`."""
 
     def cluster(
         self,
@@ -84,7 +84,7 @@ class Session(Protocol):
         payload_NM: FloatArray,
         owners: Sequence[int] | None = None,
     ) -> ClusterResult:
-        """Cluster points, average payloads inside clusters; row i is of client `owners[i]`."""
+        """Cluster points and average payloads inside clusters; client `owners[i]` holds row i."""
 
     def check(self) -> None:
         """Raise if a process of the session has ended."""

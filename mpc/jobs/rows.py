@@ -1,4 +1,4 @@
-"""An owner's rows as ring elements, refused where they are over a bound, and means back from them.
+"""Encoding of an owner's rows as ring elements, with bound checks, and decoding of means.
 
 Shape letters: R rows, D dimensions, M of a payload.
 """
@@ -18,7 +18,7 @@ def encode_point(points_RD: FloatArray, job: ClusterJob) -> Int64Array:
     ----------
     points_RD : ndarray of float64, (rows of this owner, D)
     job : ClusterJob
-        Its bounds known.
+        All its bounds are known.
 
     Returns
     -------
@@ -30,8 +30,8 @@ def encode_point(points_RD: FloatArray, job: ClusterJob) -> Int64Array:
     InputError
         NaN or infinity.
     BudgetError
-        A coordinate over the value bound, or, where points are not centred, a row over the norm
-        bound: of centred ones only the parties can tell, and leave it out.
+        A coordinate is over the value bound, or a row is over the norm bound and points are not
+        centred. If points are centred, only the parties can test the norm; they reject the point.
     """
     if not np.isfinite(points_RD).all():
         raise InputError("points contain NaN or infinity; clean them before sharing")
@@ -54,14 +54,14 @@ def check_values(points_RD: FloatArray, job: ClusterJob) -> None:
 
 
 def encode_payload(payload_RM: FloatArray, job: ClusterJob) -> Int64Array:
-    """Encode what is to be averaged, (R, M), in units of `mpc.jobs.encoding.payload_unit`.
+    """Encode payloads, (R, M), in units of `mpc.jobs.encoding.payload_unit`.
 
     Raises
     ------
     InputError
         NaN or infinity.
     BudgetError
-        A row over the payload bound.
+        A row is over the payload bound.
     """
     if not np.isfinite(payload_RM).all():
         raise InputError("payloads contain NaN or infinity; clean them before sharing")
@@ -80,15 +80,15 @@ def _check_within(what: str, found: float, name: str, bound: float) -> None:
 
 
 def decode_mean(sums_RM: Int64Array, sizes_R: Int64Array, unit: float) -> FloatArray:
-    """Divide sums by sizes: the mean of each row's own cluster, (R, M) float64.
+    """Divide sums by sizes; return the mean of each row's cluster, (R, M) float64.
 
     Parameters
     ----------
     sums_RM, sizes_R : ndarray of int64
-        A size of 0 says that the row was rejected, its norm or its payload's being over the bound,
-        and -1 that its cluster has fewer owners than the minimum; its mean is NaN.
+        Size 0: the row was rejected, because its norm or its payload's is over the bound. Size -1:
+        its cluster has fewer owners than the minimum. Both means are NaN.
     unit : float
-        Of sums; see `mpc.jobs.encoding.payload_unit`.
+        Unit of the sums; see `mpc.jobs.encoding.payload_unit`.
     """
     sizes_R1 = np.where(sizes_R > 0, sizes_R, np.nan)[:, None]
     return sums_RM.astype(np.float64) * unit / sizes_R1

@@ -1,4 +1,4 @@
-"""Who listens where: the public file that every role of a deployment gets a copy of.
+"""The network file: the public addresses of a deployment's roles, copied to every role.
 
 ::
 
@@ -6,8 +6,8 @@
      "parties": ["10.0.0.1:7000", "10.0.0.2:7000"],
      "dealer": "[fd00::3]:7000"}
 
-It has no secrets and no authority: whoever answers at an address must still show the certificate
-of the role (`mpc.net.certificates`).
+The file holds no secrets and is not trusted: the process at an address must still show the
+certificate of the role (`mpc.net.certificates`).
 """
 
 import ipaddress
@@ -33,7 +33,7 @@ _DIGITS: Final = re.compile(r"[0-9.]+")
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where a role listens.
+    """The address at which a role listens.
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ class Address:
 
     @property
     def place(self) -> tuple[str, int]:
-        """Host and port, the same however the host is spelt; host names are not looked up."""
+        """Host and port, with a normalised host; host names are not resolved."""
         try:
             return str(ipaddress.ip_address(self.host)), self.port
         except ValueError:
@@ -84,10 +84,10 @@ class Address:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Addresses:
-    """Where parties and dealer of one deployment listen."""
+    """The addresses of the parties and the dealer of one deployment."""
 
     session: str
-    """What the deployment is called: 1 to 64 letters, digits, `.`, `_`, `-`."""
+    """Name of the deployment: 1 to 64 letters, digits, `.`, `_`, `-`."""
     parties: tuple[Address, ...]
     """In rank order, 2 to 5."""
     dealer: Address
@@ -111,7 +111,7 @@ class Addresses:
         return {**parties, "dealer": self.dealer}
 
     def as_json(self) -> dict[str, object]:
-        """Return the object that the file holds."""
+        """Return the JSON object of the file."""
         return {
             "session": self.session,
             "parties": [str(address) for address in self.parties],
@@ -120,7 +120,7 @@ class Addresses:
 
     @classmethod
     def from_json(cls, value: object) -> Self:
-        """Return what `as_json` was called on.
+        """Rebuild the addresses from `as_json`.
 
         Raises
         ------
@@ -151,7 +151,7 @@ def read_addresses(path: Path) -> Addresses:
     Raises
     ------
     InputError
-        Names the file and what is wrong in it.
+        The message names the file and the error.
     """
     try:
         value = json.loads(read_whole(path).decode("utf-8-sig"))
@@ -173,7 +173,7 @@ def write_addresses(path: Path, addresses: Addresses) -> None:
     Raises
     ------
     InputError
-        There is one already, or the disk refuses.
+        The file exists already, or cannot be written.
     """
     try:
         with path.open("x", encoding="utf-8") as file:
@@ -185,7 +185,7 @@ def write_addresses(path: Path, addresses: Addresses) -> None:
 
 
 def _check_host(host: str) -> None:
-    """Refuse what can be neither a host's name nor an IP address to connect to."""
+    """Refuse a host that is neither a host name nor an IP address to connect to."""
     try:
         address = ipaddress.ip_address(host)
     except ValueError:

@@ -1,12 +1,12 @@
-"""Who is who: names, keys and certificates of the roles, for TLS with mutual authentication.
+"""Names, keys and certificates of the roles, for TLS with mutual authentication.
 
-A role's certificate carries exactly one name, the DNS name `party-0.secfpp` for `party:0`; common
-names say nothing. It is a name, not a place: addresses are in the network file, and a host may move
-without a new certificate. Its extended key usage is to listen, to connect, or both, as the role
-does.
+A role's certificate has exactly one name, the DNS name `party-0.secfpp` for `party:0`; common names
+are ignored. The name is independent of addresses, which are in the network file, so a host may move
+without a new certificate. The extended key usage allows to listen, to connect, or both, as the role
+needs.
 
-`Authority` is a test authority. Whoever holds its key can impersonate every role, and so undo
-secret sharing altogether. In a real deployment each role makes its own key, which never leaves its
+`Authority` is a test authority. The holder of its key can impersonate every role, and thereby
+defeat secret sharing. In a real deployment each role makes its own key, which never leaves its
 host, and an authority that all organisations trust signs a certificate with the same name.
 """
 
@@ -27,10 +27,10 @@ DOMAIN: Final = "secfpp"
 VALID_DAYS_MAX: Final = 3650
 DATE: Final = "%Y-%m-%d %H:%M UTC"
 CLOCK_SKEW: Final = dt.timedelta(minutes=5)
-"""Certificates are valid from this long before their making, since a peer's clock may be behind."""
+"""Certificates are valid this long before their creation, because a peer's clock may be slow."""
 
 _ROLE: Final = re.compile(r"server|dealer|party:(0|[1-9][0-9]{0,2})|client:[A-Za-z0-9_-]{1,50}")
-"""With 50 letters a client's name has 64, the most that a certificate's common name may have."""
+"""A client id of 50 letters gives a name of 64, the maximum for a common name."""
 _CONNECTS: Final = ExtendedKeyUsageOID.CLIENT_AUTH
 _LISTENS: Final = ExtendedKeyUsageOID.SERVER_AUTH
 _USES: Final[Mapping[str, tuple[x509.ObjectIdentifier, ...]]] = {
@@ -39,8 +39,8 @@ _USES: Final[Mapping[str, tuple[x509.ObjectIdentifier, ...]]] = {
     "server": (_CONNECTS,),
     "client": (_CONNECTS,),
 }
-"""By kind of role: parties connect to one another and to the dealer; the server and data owners
-connect to parties, and nobody to them."""
+"""Key usages by kind of role. Parties connect to one another and to the dealer. The server and data
+owners connect to parties, and accept no connections."""
 _OURS: Final = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "SecFPP test authority")])
 
 
@@ -71,7 +71,7 @@ def certificate_name(role: str) -> str:
 
 
 def role_of(name: str) -> str:
-    """Return the role that a certificate's DNS name stands for; undoes `certificate_name`.
+    """Return the role of a certificate's DNS name; the inverse of `certificate_name`.
 
     Raises
     ------
@@ -90,7 +90,7 @@ def uses_of(role: str) -> tuple[x509.ObjectIdentifier, ...]:
 
 
 def utc_now() -> dt.datetime:
-    """Return the time that certificates are made and judged by."""
+    """Return the current time, by which certificates are made and checked."""
     return dt.datetime.now(dt.UTC)
 
 
@@ -101,12 +101,12 @@ def check_validity(certificate: x509.Certificate, whose: str) -> None:
     ----------
     certificate : x509.Certificate
     whose : str
-        What the message calls it.
+        Name of the certificate in the message.
 
     Raises
     ------
     InputError
-        Names the date.
+        The message names the date.
     """
     now = utc_now()
     if now < certificate.not_valid_before_utc:
@@ -123,30 +123,30 @@ def check_validity(certificate: x509.Certificate, whose: str) -> None:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Credentials:
-    """What one role shows to its peers, and what it believes of theirs; all PEM text."""
+    """A role's certificate and key, and the authorities it trusts; all PEM text."""
 
     role: str
     certificate_pem: str
     key_pem: str = field(repr=False)
-    """The private key: never in a log, a message or argv."""
+    """The private key; it must not appear in a log, a message or argv."""
     authority_pem: str
-    """Certificates of the authorities whose word about peers is taken."""
+    """Certificates of the trusted authorities."""
 
     def __post_init__(self) -> None:
         certificate_name(self.role)
 
     def as_json(self) -> dict[str, str]:
-        """Return plain strings, the private key among them, for a child's standard input."""
+        """Return plain strings, including the private key, for a child's standard input."""
         return asdict(self)
 
     @classmethod
     def from_json(cls, value: object) -> Self:
-        """Return what `as_json` was called on.
+        """Rebuild the credentials from `as_json`.
 
         Raises
         ------
         InputError
-            Something else; the message has no value in it.
+            The value is malformed; the message contains no values.
         """
         names = [entry.name for entry in fields(cls)]
         if not isinstance(value, Mapping) or set(value) != set(names):
@@ -164,7 +164,7 @@ class Authority:
     ----------
     certificate : x509.Certificate
     key : ec.EllipticCurvePrivateKey
-        The certificate's own.
+        The certificate's private key.
     """
 
     def __init__(self, certificate: x509.Certificate, key: ec.EllipticCurvePrivateKey) -> None:
@@ -205,12 +205,12 @@ class Authority:
 
     @property
     def valid_until(self) -> dt.datetime:
-        """End of validity, UTC; that of every certificate it issues, too."""
+        """End of validity, UTC, also of every certificate it issues."""
         return self._certificate.not_valid_after_utc
 
     @property
     def key_pem(self) -> str:
-        """The private key, unencrypted: as secret as everybody's keys together."""
+        """The private key, unencrypted; it must be kept as secret as all roles' keys together."""
         return _private_pem(self._key)
 
     def issue(self, role: str) -> Credentials:
@@ -246,7 +246,7 @@ class Authority:
 def _builder(
     issuer: x509.Name, subject: x509.Name, key: ec.EllipticCurvePublicKey, until: dt.datetime
 ) -> x509.CertificateBuilder:
-    """Return what certificates of authority and roles have in common."""
+    """Return a builder with the common parts of all certificates."""
     return (
         x509.CertificateBuilder()
         .subject_name(subject)
@@ -260,7 +260,7 @@ def _builder(
 
 
 def _key_usage(*, for_certificates: bool) -> x509.KeyUsage:
-    """Return keyCertSign alone, or digitalSignature alone."""
+    """Return keyCertSign only, or digitalSignature only."""
     return x509.KeyUsage(
         digital_signature=not for_certificates,
         content_commitment=False,

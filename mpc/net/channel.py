@@ -1,7 +1,7 @@
-"""Bytes between two ends of a socket: in the clear, or through TLS 1.3.
+"""Byte channels over a socket: in the clear, or TLS 1.3.
 
-TLS runs on memory buffers beside the socket, not inside it: reading and writing can then alternate
-in one thread without a lock, and a kernel time-out ends every wait without an extra system call.
+TLS runs on memory buffers instead of the socket. Reading and writing can then alternate in one
+thread without a lock, and a kernel time-out ends every wait without an extra system call.
 """
 
 import errno
@@ -17,25 +17,25 @@ from mpc.errors import InputError, PeerTimeoutError, TransportError
 
 _BUFFER_BYTES: Final = 1 << 18
 _RECORD_BATCH: Final = 1 << 18
-"""Bytes encrypted at a time: bounds the copies held of a large payload."""
+"""Bytes encrypted at a time; limits the memory for copies of a large payload."""
 MAX_SECONDS: Final = 1e9
-"""Thirty years; the kernel and Python take little more."""
+"""Thirty years; the kernel and Python accept little more."""
 
 Buffer = bytes | bytearray | memoryview
 
 
 class Channel(Protocol):
-    """A connected socket and how bytes are written on it."""
+    """A connected socket with an encoding of bytes."""
 
     sock: socket.socket
     spin_s: float
-    """How long a wait looks again and again before it sleeps."""
+    """How long a wait polls before it sleeps."""
 
     def encode(self, data: Buffer) -> Iterator[Buffer]:
-        """Yield what is to be sent for `data`, piece by piece."""
+        """Yield the encoded bytes of `data`, piece by piece."""
 
     def close(self) -> None:
-        """Close the socket and let go of all keys; harmless when closed already."""
+        """Close the socket and drop all keys. Idempotent."""
 
     def read_into(self, view: memoryview, *, wait: bool) -> int:
         """Read some bytes; 0 when the peer closed.
@@ -43,7 +43,7 @@ class Channel(Protocol):
         Raises
         ------
         BlockingIOError
-            Nothing came within the time-out, or nothing is there and `wait` is False.
+            No bytes came within the time-out, or none are available and `wait` is False.
         OSError
             The connection broke.
         """
@@ -54,7 +54,7 @@ class Channel(Protocol):
 
 
 class PlainChannel:
-    """Bytes as they are. For debugging on loopback only."""
+    """Unencrypted bytes. For debugging on loopback only."""
 
     def __init__(self, sock: socket.socket) -> None:
         self.sock = sock
@@ -63,7 +63,7 @@ class PlainChannel:
         self._start = self._end = 0
 
     def encode(self, data: Buffer) -> Iterator[Buffer]:
-        """Yield the bytes themselves."""
+        """Yield the bytes unchanged."""
         yield data
 
     def close(self) -> None:
@@ -89,7 +89,7 @@ class PlainChannel:
 
 
 class TlsChannel:
-    """Bytes through TLS 1.3, both ends authenticated; made by `handshake`."""
+    """TLS 1.3 with both ends authenticated; made by `handshake`."""
 
     def __init__(
         self,
@@ -116,7 +116,7 @@ class TlsChannel:
                 done = True
             except ssl.SSLWantReadError:
                 pass
-            finally:  # a refusal, too, tells the peer why
+            finally:  # also sends the alert of a refusal
                 if self._outgoing.pending:
                     self.sock.sendall(self._outgoing.read())
             if not done:
@@ -129,16 +129,16 @@ class TlsChannel:
 
     @property
     def peer_names(self) -> tuple[str, ...]:
-        """All names in the peer's certificate, which the authority signed.
+        """All subject alternative names in the peer's certificate, which the authority signed.
 
-        Those of DNS as they are, others with their kind before them; common names are none.
+        DNS names are unchanged, others are prefixed with their kind. Common names are ignored.
         """
         certificate = self._open.getpeercert() or {}
         pairs = ((str(pair[0]), str(pair[1])) for pair in certificate.get("subjectAltName", ()))
         return tuple(name if kind == "DNS" else f"{kind}:{name}" for kind, name in pairs)
 
     def close(self) -> None:
-        """Close the socket and drop the TLS session, whose context holds our private key."""
+        """Close the socket and drop the TLS session, whose context holds the private key."""
         self.sock.close()
         self._tls = None
 
@@ -196,13 +196,13 @@ def handshake(
         From `mpc.net.tls`.
     server_side : bool
     peer_name : str, optional
-        Name that the peer's certificate must have; needed on the client's side.
+        Name that the peer's certificate must have; required on the client's side.
     timeout_s : float
 
     Raises
     ------
     TransportError
-        The certificate or the protocol is refused, by either end; the message says why.
+        Either end refuses the certificate or the protocol; the message says why.
     PeerTimeoutError
     """
     channel = TlsChannel(sock, context, server_side=server_side, peer_name=peer_name)
@@ -220,7 +220,7 @@ def handshake(
 
 
 def check_seconds(name: str, seconds: float) -> None:
-    """Refuse a time-out that the kernel cannot keep.
+    """Refuse a time-out that the kernel does not support.
 
     Raises
     ------
@@ -231,7 +231,7 @@ def check_seconds(name: str, seconds: float) -> None:
 
 
 def set_timeout(sock: socket.socket, seconds: float) -> None:
-    """Let the kernel end blocking reads and writes after some seconds of silence."""
+    """Make blocking reads and writes fail after `seconds` of silence."""
     sock.settimeout(None)
     whole, micros = divmod(round(max(seconds, 1e-3) * 1e6), 1_000_000)
     timeval = struct.pack("ll", whole, micros)
@@ -240,10 +240,10 @@ def set_timeout(sock: socket.socket, seconds: float) -> None:
 
 
 def receive(sock: socket.socket, view: memoryview, *, wait: bool, spin_s: float) -> int:
-    """Read what is there; if nothing is, look again for a while, then sleep until something is.
+    """Read available bytes; if there are none, poll for `spin_s`, then sleep until some arrive.
 
-    Looking gives way to other processes of the same core. It saves the time that the kernel takes
-    to wake a sleeper, which is longer than a round between two parties on one machine.
+    Polling yields to other processes on the same core. It saves the kernel's wake-up time, which is
+    longer than a round between two parties on one machine.
     """
     if not wait:
         return sock.recv_into(view, 0, socket.MSG_DONTWAIT)

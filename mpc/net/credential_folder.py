@@ -1,7 +1,7 @@
 """Credentials in a folder: `ca.pem`, and `party-0.pem` with `party-0.key` for `party:0`.
 
-Key files are for their owner alone from the moment they exist, and nothing is ever overwritten.
-`ca.key`, the test authority's own key, stays where it was made; see `mpc.net.certificates`.
+Key files are readable only by their owner from creation on, and no file is overwritten. `ca.key`,
+the test authority's key, stays where it was made; see `mpc.net.certificates`.
 """
 
 import os
@@ -45,20 +45,20 @@ def file_names(role: str) -> tuple[str, str]:
 
 
 def write_certificates(authority: Authority, folder: Path, roles: Sequence[str]) -> None:
-    """Write a new authority, with its key, and new credentials of some roles.
+    """Write a new authority with its key, and new credentials for roles.
 
     Parameters
     ----------
     authority : Authority
     folder : Path
-        Made, for its owner alone, if there is none.
+        Created with access only for its owner if it does not exist.
     roles : sequence of str
 
     Raises
     ------
     InputError
-        A file is there already, a role is unknown or named twice, or the disk refuses; nothing
-        new is left then.
+        A file exists already, a role is unknown or named twice, or the folder is not writable. No
+        new file remains then.
     """
     contents = {
         AUTHORITY_FILE: authority.certificate_pem,
@@ -68,7 +68,7 @@ def write_certificates(authority: Authority, folder: Path, roles: Sequence[str])
 
 
 def add_certificates(folder: Path, roles: Sequence[str]) -> Authority:
-    """Issue credentials of further roles by the authority in a folder, and return it.
+    """Issue credentials for further roles with the authority in a folder, and return it.
 
     Raises
     ------
@@ -86,8 +86,8 @@ def read_authority(folder: Path) -> Authority:
     Raises
     ------
     InputError
-        A file is missing, damaged or readable by others, the two do not belong together, or the
-        certificate is not one of an authority.
+        A file is missing, damaged or readable by others; the key does not match the certificate; or
+        the certificate is not an authority's.
     """
     certificate = _certificates(_read(folder / AUTHORITY_FILE), folder / AUTHORITY_FILE)[0]
     key = _key(_read(folder / AUTHORITY_KEY_FILE), folder / AUTHORITY_KEY_FILE)
@@ -106,7 +106,7 @@ def read_authority(folder: Path) -> Authority:
 
 
 def read_credentials(folder: Path, role: str) -> Credentials:
-    """Read and check what one role needs to meet its peers.
+    """Read and check the credentials of one role.
 
     Parameters
     ----------
@@ -143,7 +143,7 @@ def read_credentials(folder: Path, role: str) -> Credentials:
 
 
 def _check_name(certificate: x509.Certificate, role: str, path: Path) -> None:
-    """Refuse a certificate that has any other names than its role's."""
+    """Refuse a certificate with any name other than its role's."""
     try:
         names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
         found = list(names.value)
@@ -158,11 +158,11 @@ def _check_name(certificate: x509.Certificate, role: str, path: Path) -> None:
 
 
 def _check_uses(certificate: x509.Certificate, role: str, path: Path) -> None:
-    """Refuse a certificate that says what it is for, and not what the role does with it."""
+    """Refuse a certificate whose extended key usage does not allow the role's use."""
     try:
         allowed = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
     except x509.ExtensionNotFound:
-        return  # for any use: RFC 5280, section 4.2.1.12
+        return  # allows any use: RFC 5280, section 4.2.1.12
     missing = [use._name for use in uses_of(role) if use not in allowed]
     if missing:
         raise InputError(
@@ -199,13 +199,13 @@ def _certificates(text: str, path: Path) -> list[x509.Certificate]:
         found = x509.load_pem_x509_certificates(text.encode())
         for certificate in found:
             _read_all_of(certificate)
-    except Exception:  # cryptography has exceptions of many kinds for what is damaged
+    except Exception:  # cryptography raises many kinds of exceptions for damaged files
         raise InputError(f"{path} holds no readable PEM certificate; copy it anew") from None
     return found
 
 
 def _read_all_of(certificate: x509.Certificate) -> None:
-    """Read what cryptography reads only when it is asked for, and may then find damaged."""
+    """Read the fields that cryptography parses lazily, to detect damage."""
     for name in ("extensions", "issuer", "subject", "not_valid_before_utc", "not_valid_after_utc"):
         getattr(certificate, name)
     certificate.public_key()
@@ -221,10 +221,10 @@ def _key(text: str, path: Path) -> PrivateKeyTypes:
 
 
 def _read(path: Path) -> str:
-    """Return a file's text; a key must be its owner's alone."""
+    """Return a file's text; a key file must be readable only by its owner."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        with open(descriptor, encoding="utf-8-sig") as file:  # a pipe, opened so, does not block
+        with open(descriptor, encoding="utf-8-sig") as file:  # does not block on a pipe
             mode = os.fstat(descriptor).st_mode
             if not stat.S_ISREG(mode):
                 raise InputError(f"{path} is a pipe or a device; a file is needed")
@@ -242,7 +242,7 @@ def _read(path: Path) -> str:
 def _issue(
     authority: Authority, folder: Path, roles: Sequence[str], *, also: Sequence[str] = ()
 ) -> dict[str, str]:
-    """Return contents of the roles' files by name, after a look at what is there already."""
+    """Return the contents of the roles' files by name; refuse names that exist already."""
     names = [name for role in roles for name in file_names(role)]
     if len(set(names)) < len(names):
         twice = next(role for role in roles if list(roles).count(role) > 1)
@@ -283,6 +283,6 @@ def _write_new(folder: Path, contents: Mapping[str, str]) -> None:
 
 
 def _create(path: Path) -> TextIO:
-    """Open a new file; a key is its owner's alone before a letter is in it."""
+    """Open a new file; a key file is readable only by its owner from creation on."""
     mode = 0o600 if path.suffix == _KEY_SUFFIX else 0o644
     return open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode), "w")

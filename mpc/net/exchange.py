@@ -1,7 +1,7 @@
-"""Many links at once: exchanges that cannot dead-lock, and inputs from many who may fail.
+"""Transfers over many links: exchanges without deadlock, and inputs from owners that may fail.
 
-When both ends send megabytes before they read, both wait for ever. Here one thread sends what each
-kernel buffer takes and reads what has come, link by link, until all is through.
+If both ends send megabytes before they read, both block. Here one thread sends as much as each
+kernel buffer accepts and reads what has arrived, link by link, until all frames are complete.
 """
 
 import math
@@ -19,22 +19,22 @@ from mpc.ring.fixedpoint import Int64Array
 
 _SKIP_BYTES: Final = 1 << 16
 _MAX_SKIPPED_BYTES: Final = 1 << 30
-"""Of one link, in frames that came too late: a second's worth, lest they keep us for ever."""
+"""Most bytes that are skipped in late frames of one link: about a second's worth."""
 
 
 class Task(Protocol):
-    """Something that goes on as far as a link allows."""
+    """A transfer that proceeds as far as its link allows."""
 
     link: Link
     events: int
-    """What to poll for: POLLIN or POLLOUT."""
+    """Event to poll for: POLLIN or POLLOUT."""
 
     def step(self) -> bool:
-        """Go on without waiting; True when done."""
+        """Proceed without waiting; return True when done."""
 
 
 class Outgoing:
-    """One frame on its way out."""
+    """One frame to send."""
 
     events: int = select.POLLOUT
 
@@ -44,7 +44,7 @@ class Outgoing:
         self._view = memoryview(b"")
 
     def step(self) -> bool:
-        """Send what the kernel takes."""
+        """Send as much as the kernel accepts."""
         while True:
             while self._view:
                 sent = self.link.send_some(self._view)
@@ -58,7 +58,7 @@ class Outgoing:
 
 
 class Incoming:
-    """One frame of ring elements on its way in.
+    """One frame of ring elements to receive.
 
     Parameters
     ----------
@@ -67,7 +67,7 @@ class Incoming:
     shape : sequence of int
     number : int
     skip_older : bool
-        Throw away frames of this tag with a smaller number: they came too late for their job.
+        Discard frames of this tag with a smaller number, which came too late for their job.
     """
 
     events: int = select.POLLIN
@@ -94,7 +94,7 @@ class Incoming:
         self._left_to_skip: int | None = None
 
     def step(self) -> bool:
-        """Read what is there."""
+        """Read the available bytes."""
         while True:
             while self._view:
                 count = self.link.read_some(self._view)
@@ -151,7 +151,7 @@ def exchange(
     payload = raw_view(mine)
     incoming = [Incoming(link, tag, mine.shape, number=number) for link in links]
     outgoing = [Outgoing(link, tag, payload, number=number) for link in links]
-    # Sends first: what is read meanwhile must not make them look as if they depended on it.
+    # Sends come first, so that their depth does not count frames that are read meanwhile.
     failures = drive([*outgoing, *incoming], silence_s=links[0].timeout_s)
     for error in failures.values():
         raise error
@@ -177,16 +177,16 @@ def collect(
     silence_s : float
         Longest silence of one link while its frame is not complete.
     within_s : float
-        Longest time that all may take together.
+        Longest total time.
     heartbeat : callable
-        Called every now and then meanwhile.
+        Called at intervals.
 
     Returns
     -------
     arrays : dict of Link to ndarray of int64
-        Of those that sent what was expected.
+        Arrays of the links that sent the expected frame.
     failures : dict of Link to TransportError
-        Of all others.
+        Errors of all other links.
     """
     tasks = [
         Incoming(link, tag, shape, number=number, skip_older=True) for link, shape in shapes.items()
@@ -202,28 +202,28 @@ def drive(
     within_s: float = math.inf,
     heartbeat: Callable[[], None] = lambda: None,
 ) -> dict[Link, TransportError]:
-    """Run tasks to their ends, as their links allow.
+    """Run tasks to completion, as their links allow.
 
     Parameters
     ----------
     tasks : sequence of Task
     silence_s : float
-        Longest time that a link may not move.
+        Longest time without progress on a link.
     within_s : float
-        Longest time in all.
+        Longest total time.
     heartbeat : callable
         Called at least four times within `silence_s`.
 
     Returns
     -------
     dict of Link to TransportError
-        What went wrong, by link; the other tasks of such a link are given up.
+        Errors by link; the other tasks of a failed link are cancelled.
     """
     now = time.monotonic()
     deadline = now + within_s
     moved = {task.link: now for task in tasks}
     failures: dict[Link, TransportError] = {}
-    pending = _go_on(tasks, failures)
+    pending = _step_all(tasks, failures)
     while pending:
         until = min(deadline, min(moved[task.link] for task in pending) + silence_s)
         ready = _ready(pending, min(until - time.monotonic(), silence_s / 4))
@@ -235,13 +235,13 @@ def drive(
                 failures[task.link] = task.link.silence()
         moving = [task for task in pending if task.link.fileno() in ready]
         pending = [task for task in pending if task.link.fileno() not in ready]
-        pending += _go_on(moving, failures)
+        pending += _step_all(moving, failures)
         pending = [task for task in pending if task.link not in failures]
     return failures
 
 
 def _ready(tasks: Sequence[Task], seconds: float) -> set[int]:
-    """Wait until a link can go on; return the descriptors of those that can."""
+    """Wait until a link is ready; return the descriptors of the ready links."""
     by_fd: dict[int, int] = {}
     for task in tasks:
         fd = task.link.fileno()
@@ -252,8 +252,8 @@ def _ready(tasks: Sequence[Task], seconds: float) -> set[int]:
     return {fd for fd, _ in poller.poll(max(1000 * seconds, 0) + 1)}
 
 
-def _go_on(tasks: Sequence[Task], failures: dict[Link, TransportError]) -> list[Task]:
-    """Step each task once; return those that are not through."""
+def _step_all(tasks: Sequence[Task], failures: dict[Link, TransportError]) -> list[Task]:
+    """Step each task once; return the unfinished ones."""
     unfinished = []
     for task in tasks:
         try:

@@ -1,8 +1,8 @@
-"""What goes over a link: frames of a header and raw bytes, never pickle.
+"""Frames: the messages of a link, a header and raw bytes; never pickle.
 
-A header is a 4-byte tag (what the payload is), a 4-byte number (which round, job or tuple it
-belongs to), a 4-byte depth (how many messages it depends on, one after the other) and an 8-byte
-length, little-endian. Payloads are int64 ring elements, keys, or UTF-8 JSON for control.
+A header is a 4-byte tag (kind of payload), a 4-byte number (of the round, job or tuple), a 4-byte
+depth (length of the chain of messages it depends on) and an 8-byte length, little-endian. Payloads
+are int64 ring elements, keys, or UTF-8 JSON for control.
 """
 
 import struct
@@ -31,22 +31,22 @@ TupleKind = Literal[
 ]
 """Kinds of correlated randomness; see `mpc.roles.dealer`."""
 
-HELLO: Final = b"HELO"  # JSON: role and session of whoever connects
-WELCOME: Final = b"WELC"  # empty: let in
-REFUSED: Final = b"NOPE"  # JSON: why not
+HELLO: Final = b"HELO"  # JSON: role and session of the connecting end
+WELCOME: Final = b"WELC"  # empty: accepted
+REFUSED: Final = b"NOPE"  # text: the reason
 CONTROL: Final = b"CTRL"  # JSON: jobs and replies, between server and party
 FAILED: Final = b"FAIL"  # text: why a party ends, to the server
 DECISION: Final = b"DCSN"  # JSON: k and labels, from the server under policy `distances`
 SHARE: Final = b"SHAR"  # a data owner's share, to one party
-OPENED: Final = b"OPEN"  # a party's share of something revealed, to its audience
-MASKED_SUM: Final = b"MSUM"  # a party's additive share of something masked, to the others
-MASKED_XOR: Final = b"MXOR"  # the same of a xor share
+OPENED: Final = b"OPEN"  # a party's share of a revealed value, to its audience
+MASKED_SUM: Final = b"MSUM"  # a party's additive share of a masked value, to the others
+MASKED_XOR: Final = b"MXOR"  # a party's xor share of a masked value, to the others
 GATHERED: Final = b"GATH"  # shares collected at one party
 SCATTERED: Final = b"SCAT"  # shares handed out by one party
 AGREEMENT: Final = b"X255"  # X25519 public key, for the key of zero sharings
 DEALER_KEY: Final = b"DKEY"  # a party's key, from the dealer
 REQUEST: Final = b"DREQ"  # JSON: tuples that a segment of a job needs, to the dealer
-DEALER_REPORT: Final = b"DRPT"  # JSON: what the dealer counted in a job
+DEALER_REPORT: Final = b"DRPT"  # JSON: the dealer's traffic in a job
 CORRECTIONS: Final[Mapping[TupleKind, bytes]] = {
     "mul": b"CMUL",
     "matmul": b"CMAT",
@@ -65,22 +65,22 @@ CORRECTIONS: Final[Mapping[TupleKind, bytes]] = {
     "point": b"CPNT",
     "product": b"CPRD",
 }
-"""What the dealer sends of a tuple: its last part to party 0, or keys to both parties."""
+"""Tags of the dealer's messages: a tuple's last part to party 0, or keys to both parties."""
 UNSENT_KINDS: Final[frozenset[TupleKind]] = frozenset({"mask"})
-"""What the dealer notes only: parties draw their masks themselves."""
+"""Kinds without a message from the dealer: parties draw masks themselves."""
 SIGN_KINDS: Final[Mapping[TupleKind, Literal[8, 64]]] = {
     "sign8": 8,
     "sign64": 64,
 }
-"""Keys for two parties; bits of the ring that the signs are shared in."""
+"""Kinds of sign keys for two parties, with the bits of the ring of the signs' shares."""
 DIGIT_KINDS: Final[Mapping[TupleKind, Literal[4, 8, 64]]] = {
     "digits4": 4,
     "digits8": 8,
     "digits64": 64,
 }
-"""Truth tables of digits; bits of the ring that the signs are shared in."""
+"""Kinds of truth tables of digits, with the bits of the ring of the signs' shares."""
 KEY_KINDS: Final[frozenset[TupleKind]] = frozenset({*SIGN_KINDS, "point"})
-"""What the dealer sends to both parties."""
+"""Kinds of which the dealer sends keys to both parties."""
 
 OPERATIONS: Final[Mapping[bytes, str]] = {
     HELLO: "greeting",
@@ -101,7 +101,7 @@ OPERATIONS: Final[Mapping[bytes, str]] = {
     DEALER_REPORT: "dealer report",
     **{tag: f"{kind} correction" for kind, tag in CORRECTIONS.items()},
 }
-"""Each tag in words, for traffic tables."""
+"""Name of each tag, for traffic tables."""
 
 _HEADER: Final = struct.Struct("<4sIIQ")
 HEADER_BYTES: Final = _HEADER.size
@@ -109,7 +109,7 @@ MAX_NUMBER: Final = 1 << 32
 
 
 class Header(NamedTuple):
-    """What stands before every payload."""
+    """The header before every payload."""
 
     tag: bytes
     number: int
@@ -130,8 +130,9 @@ class Header(NamedTuple):
 class RoundClock:
     """The longest chain of dependent messages that one process knows of.
 
-    Every message carries its sender's depth; who receives it is at least one deeper. The greatest
-    depth over all processes is the number of rounds: messages sent at once count as one.
+    Every message carries its sender's depth, and its receiver's depth becomes at least one more.
+    The greatest depth over all processes is the number of rounds; messages sent at the same time
+    count as one.
 
     References
     ----------
@@ -141,6 +142,6 @@ class RoundClock:
     depth: int = 0
 
     def received(self, depth: int) -> None:
-        """Note a message whose sender was at `depth`."""
+        """Record a message whose sender was at `depth`."""
         if depth >= self.depth:
             self.depth = depth + 1

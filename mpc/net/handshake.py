@@ -1,11 +1,11 @@
-"""Who is let in: connecting to a role, and receiving those who connect.
+"""Connecting to a role, and accepting connections from roles.
 
-With TLS both ends show a certificate of the same authority whose one name is their role, so neither
-a stranger nor a swapped rank gets in. Without it (`--insecure-dev`, loopback only) whoever knows
-the session's token is believed. Either way a refusal is told to the one who is refused.
+With TLS both ends show a certificate of the same authority whose only name is their role, so
+neither strangers nor swapped ranks are accepted. Without TLS (`--insecure-dev`, loopback only)
+knowledge of the session's token is sufficient. In both cases the refused end learns the reason.
 
-Strangers cannot keep anybody out by waiting: of those who have not proved their role yet, the one
-who has had the longest to do so makes place for the next.
+Idle strangers cannot block others: if too many connections have not proved a role yet, the oldest
+is closed for the next.
 """
 
 import contextlib
@@ -29,23 +29,23 @@ from mpc.net.tls import context_of
 
 LOOPBACK: Final = "127.0.0.1"
 HANDSHAKE_TIMEOUT_S: Final = 15.0
-"""Longest time that one newcomer may take to prove its role."""
+"""Longest time that a new connection may take to prove its role."""
 _MAX_HELLO_BYTES: Final = 4096
 _MAX_AT_ONCE: Final = 128
-"""Newcomers who are proving their role."""
+"""Most connections that are proving their role at the same time."""
 _BREATH_S: Final = 5e-3
-"""How long to wait after the system had no place for a newcomer."""
+"""Wait after the system could not accept a connection."""
 _RETRY_S: Final = 0.1
 _LEAVE_S: Final = 1.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Identity:
-    """What one process or data owner shows of itself in one session."""
+    """Role, session and credentials of one process or data owner."""
 
     role: str
     session: str
-    """Name of the session; in one without TLS it is the token, and secret."""
+    """Name of the session; without TLS it is the secret token."""
     credentials: Credentials | None
     """None: plain TCP."""
     _contexts: dict[bool, ssl.SSLContext] = field(
@@ -53,7 +53,7 @@ class Identity:
     )
 
     def context(self, *, server_side: bool) -> ssl.SSLContext | None:
-        """Return the TLS context of these credentials, made once and living as long as this."""
+        """Return the TLS context of these credentials, made once and kept with this identity."""
         if self.credentials is None:
             return None
         if server_side not in self._contexts:
@@ -62,7 +62,7 @@ class Identity:
 
 
 def listen(host: str = LOOPBACK, port: int = 0) -> socket.socket:
-    """Open a listening socket; port 0 takes a free one."""
+    """Open a listening socket; port 0 selects a free port."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         return socket.create_server((host, port), family=family, backlog=512)
@@ -80,7 +80,7 @@ def connect(
     patient: bool = False,
     clock: RoundClock | None = None,
 ) -> Link:
-    """Connect to a role and be let in.
+    """Connect to a role.
 
     Parameters
     ----------
@@ -89,20 +89,20 @@ def connect(
     peer : str
         The role that must answer there.
     timeout_s : float
-        Longest silence of the peer, once it has let us in.
+        Longest silence of the peer after it has accepted the connection.
     within_s : float
-        Longest time until then.
+        Longest time until the peer has accepted the connection.
     patient : bool
-        Try again while nobody listens there yet.
-    chain : Chain, optional
+        Retry while no process listens at the address yet.
+    clock : RoundClock, optional
         See `mpc.net.link.Link`.
 
     Raises
     ------
     RefusedError
-        The peer refuses us, or we refuse the peer; the message names both and says why.
+        One end refuses the other; the message names both and says why.
     TransportError
-        Nobody listens there.
+        No process listens at the address.
     PeerTimeoutError
     """
     deadline = time.monotonic() + within_s
@@ -140,7 +140,7 @@ def _secured(sock: socket.socket, me: Identity, peer: str, timeout_s: float) -> 
         return PlainChannel(sock)
     name = certificate_name(peer)
     channel = handshake(sock, context, server_side=False, peer_name=name, timeout_s=timeout_s)
-    if channel.peer_names != (name,):  # TLS is content if it is among them, in any spelling
+    if channel.peer_names != (name,):  # TLS accepts it among other names, in any case
         raise TransportError(
             f"its certificate is refused: it has the names {', '.join(channel.peer_names)}, where "
             f"{name} alone is needed"
@@ -156,18 +156,18 @@ def _await_welcome(link: Link) -> None:
 
 
 class Reception:
-    """Lets in, from the first moment to the last, whoever proves a role that is expected here.
+    """Accepts connections in the background from peers that prove an expected role.
 
     Parameters
     ----------
     listener : socket.socket
     me : Identity
     admits : callable
-        Tells whether a role has business here.
+        Returns whether a role may connect.
     timeout_s : float
         Longest silence of an admitted peer.
-    chain_of : callable
-        The chain of depths that a role's messages belong to.
+    clock_of : callable
+        Returns the clock for a role's messages.
     """
 
     def __init__(
@@ -201,19 +201,19 @@ class Reception:
         timeout_s: float,
         heartbeat: Callable[[], None] = lambda: None,
     ) -> dict[str, Link]:
-        """Return a link to each role, waiting for those that are not there yet.
+        """Return a link to each role; wait for roles that have not connected yet.
 
         Parameters
         ----------
         roles : collection of str
         timeout_s : float
         heartbeat : callable
-            Called a few times meanwhile.
+            Called a few times while waiting.
 
         Raises
         ------
         PeerTimeoutError
-            Names those who did not come, and the last refusals.
+            Roles did not connect; the message names them and the last refusals.
         """
         deadline = time.monotonic() + timeout_s
         with self._changed:
@@ -225,23 +225,23 @@ class Reception:
             return {role: self._links[role] for role in roles}
 
     def present(self, roles: Collection[str]) -> dict[str, Link]:
-        """Return links to those of the roles that are there."""
+        """Return links to the connected roles among `roles`."""
         with self._changed:
             return {role: self._links[role] for role in roles if role in self._links}
 
     def missing(self, roles: Collection[str]) -> list[str]:
-        """Return those of the roles that are not there."""
+        """Return the roles that are not connected."""
         return [role for role in roles if role not in self._links]
 
     def drop(self, role: str) -> None:
-        """Close and forget a role's link; it may connect again."""
+        """Close and remove a role's link; the role may reconnect."""
         with self._changed:
             link = self._links.pop(role, None)
         if link is not None:
             link.close()
 
     def close(self) -> None:
-        """Stop listening, hang up on whoever has not proved its role, and drop our key."""
+        """Stop listening, close connections that have not proved a role, and drop the key."""
         with self._changed:
             self._closed = True
             self._context = None
@@ -261,7 +261,7 @@ class Reception:
         while True:
             try:
                 sock, _ = self._listener.accept()
-            except OSError:  # closed; or no more files can be opened, or the newcomer is gone
+            except OSError:  # closed, or no more files can be opened, or the peer has gone
                 if self._closed or self._listener.fileno() < 0:
                     return
                 self._make_place(0)
@@ -273,28 +273,28 @@ class Reception:
             threading.Thread(target=self._meet, args=(sock,), daemon=True).start()
 
     def _make_place(self, at_most: int) -> None:
-        """Hang up on the longest there of those who have not proved their role, if it is full."""
+        """Close the oldest connection without a proved role, if there are more than `at_most`."""
         with self._changed:
             if len(self._unproven) > at_most:
                 _hang_up(self._unproven.popleft())
 
     def _forget(self, sock: socket.socket) -> None:
-        """Take somebody off the list of those who have not proved their role."""
-        with self._changed, contextlib.suppress(ValueError):  # it made place for another
+        """Remove a socket from the list of connections without a proved role."""
+        with self._changed, contextlib.suppress(ValueError):  # `_make_place` may have removed it
             self._unproven.remove(sock)
 
     def _meet(self, sock: socket.socket) -> None:
-        patience = threading.Timer(HANDSHAKE_TIMEOUT_S, _hang_up, args=(sock,))
-        patience.daemon = True
-        patience.start()  # silence has a limit of its own; this one is for a byte now and then
+        limit = threading.Timer(HANDSHAKE_TIMEOUT_S, _hang_up, args=(sock,))
+        limit.daemon = True
+        limit.start()  # limits peers that send single bytes; silence has its own time-out
         try:
             set_timeout(sock, HANDSHAKE_TIMEOUT_S)
             self._admit(sock)
         except (TransportError, OSError) as error:
             self._refusals.append(str(error))
-            _take_leave(sock)
+            _drain_and_close(sock)
         finally:
-            patience.cancel()
+            limit.cancel()
             self._forget(sock)
 
     def _admit(self, sock: socket.socket) -> None:
@@ -316,7 +316,7 @@ class Reception:
             self._changed.notify_all()
 
     def _channel(self, sock: socket.socket) -> tuple[Channel, Sequence[str]]:
-        """Return the channel, and all names in the newcomer's certificate."""
+        """Return the channel, and all names in the peer's certificate."""
         if self._is_plain:
             return PlainChannel(sock), ()
         context = self._context
@@ -326,7 +326,7 @@ class Reception:
         return channel, channel.peer_names
 
     def _objection(self, role: str, names: Sequence[str], session: str) -> str:
-        """Say why a newcomer is not let in; empty when it is."""
+        """Return why a peer is refused; empty if it is accepted."""
         if not self._is_plain and _role_in(names) != role:
             whose = repr(_role_in(names)) if _role_in(names) else f"the names {list(names)}"
             return f"it calls itself {role!r} but its certificate is of {whose}"
@@ -353,8 +353,8 @@ def _hang_up(sock: socket.socket) -> None:
         sock.shutdown(socket.SHUT_RDWR)
 
 
-def _take_leave(sock: socket.socket) -> None:
-    """Close a socket so that our last words arrive: what is left unread would reset it."""
+def _drain_and_close(sock: socket.socket) -> None:
+    """Close a socket so that a refusal arrives: unread bytes would reset the connection."""
     with contextlib.suppress(OSError), sock:
         sock.shutdown(socket.SHUT_WR)
         set_timeout(sock, _LEAVE_S)
@@ -364,7 +364,7 @@ def _take_leave(sock: socket.socket) -> None:
 
 
 def _role_in(names: Sequence[str]) -> str:
-    """Return the role that the one name of a certificate stands for; empty if it has not one."""
+    """Return the role of a certificate's only name; empty if it has no such name."""
     try:
         return role_of(names[0]) if len(names) == 1 else ""
     except InputError:

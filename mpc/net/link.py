@@ -1,7 +1,7 @@
-"""Links: counted, timed-out frames between two roles.
+"""Links: frames between two roles, with time-outs and counts.
 
-Every wait ends at the link's time-out with an error that names both ends. A frame of another tag,
-number or size than expected is an error, too, and leaves the link of no more use.
+Every wait ends at the link's time-out with an error that names both ends. A frame with an
+unexpected tag, number or size is also an error; the link is then unusable.
 """
 
 import contextlib
@@ -33,19 +33,19 @@ from mpc.net.tcp_info import WireCount, wire_count
 from mpc.ring.fixedpoint import Int64Array
 
 SMALL_BYTES: Final = 1 << 16
-"""Frames up to this size fit the kernel's buffers, so both ends may send before receiving."""
+"""Frames up to this size fit into the kernel's buffers, so both ends may send before receiving."""
 MAX_CONTROL_BYTES: Final = 1 << 26
 _NEEDED_FILES: Final = 32
 """Open files that a process needs besides its sockets."""
 _SPARE_FILES: Final = 256
-"""More that are asked for where the limit can be raised: newcomers at a reception, above all."""
+"""Further open files to request if the limit can be raised, mainly for new connections."""
 _LINGER_S: Final = 0.5
 _DRAIN_BYTES: Final = 1 << 16
 
 
 @dataclass(slots=True)
 class LinkCount:
-    """Frames and bytes (payload and frame header) that went through one link."""
+    """Frames and bytes (payload and frame header) of one link."""
 
     bytes_sent: int = 0
     bytes_received: int = 0
@@ -54,7 +54,7 @@ class LinkCount:
 
     @property
     def any(self) -> bool:
-        """Whether anything went through."""
+        """Whether there was any frame."""
         return bool(self.frames_sent or self.frames_received)
 
     def __add__(self, other: "LinkCount") -> "LinkCount":
@@ -80,13 +80,13 @@ class Link:
     Parameters
     ----------
     channel : Channel
-        Connected, and authenticated where it is TLS.
+        Connected, and authenticated if it is TLS.
     me, peer : str
         Roles at the two ends, e.g. `party:0`, `dealer`, `client:7`, `server`.
     timeout_s : float
-        Longest silence of the peer that is borne.
-    chain : Chain, optional
-        Depth of messages, shared by links whose messages depend on one another.
+        Longest silence of the peer.
+    clock : RoundClock, optional
+        Shared by links whose messages depend on one another.
     """
 
     def __init__(
@@ -103,7 +103,7 @@ class Link:
         self.timeout_s = timeout_s
         self.clock = clock or RoundClock()
         self.counts: dict[bytes, LinkCount] = {}
-        """By tag."""
+        """Counts by tag."""
         self._channel = channel
         self._wire_before = WireCount()
         channel.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -114,32 +114,32 @@ class Link:
         return self._channel.sock.fileno()
 
     def close(self) -> None:
-        """Close the socket and let go of all keys; harmless when closed already."""
+        """Close the socket and drop all keys. Idempotent."""
         self._channel.close()
 
     @property
     def count(self) -> LinkCount:
-        """What went through since counting started, all tags together."""
+        """Frames and bytes of all tags since counting started."""
         return sum(self.counts.values(), start=LinkCount())
 
     @property
     def wire(self) -> WireCount | None:
-        """Bytes on the wire since counting started; None where the kernel does not say."""
+        """Bytes on the wire since counting started; None if the kernel does not report them."""
         now = wire_count(self._channel.sock)
         return None if now is None else now - self._wire_before
 
     def start_counting(self) -> None:
-        """Forget what went through so far: greetings and keys are of no job."""
+        """Reset the counts: greetings and keys do not belong to a job."""
         self.counts.clear()
         self._wire_before = wire_count(self._channel.sock) or WireCount()
 
     def become(self, *, peer: str, clock: RoundClock) -> None:
-        """Name the peer, once it has proved its role."""
+        """Set the peer's role after it has proved it."""
         self.peer = peer
         self.clock = clock
 
     def set_spin(self, spin_s: float) -> None:
-        """Wait awake for some time before sleeping, for the sake of short rounds."""
+        """Set how long a wait polls before it sleeps, which shortens rounds."""
         self._channel.spin_s = spin_s
 
     def bear_silence(self, seconds: float) -> None:
@@ -148,9 +148,9 @@ class Link:
         set_timeout(self._channel.sock, seconds)
 
     def readable_within(self, seconds: float | None) -> bool:
-        """Tell whether the peer speaks or hangs up within some seconds; None waits for ever.
+        """Whether the peer sends or hangs up within `seconds`; None waits without limit.
 
-        Waiting for ever is for a process between jobs: its parent's end, or its peer's, ends it.
+        Unlimited waits are for a process between jobs, which the end of its parent or peer ends.
         """
         if self._channel.has_buffered:
             return True
@@ -159,15 +159,15 @@ class Link:
         return bool(poller.poll(None if seconds is None else 1000 * seconds))
 
     def hung_up(self) -> bool:
-        """Tell, without waiting or reading, whether the peer closed its end."""
+        """Whether the peer closed its end; neither waits nor reads."""
         if self.fileno() < 0:
-            return True  # by us
-        poller = select.poll()  # says so even where something is left to read
+            return True  # closed at this end
+        poller = select.poll()  # reports it even if unread bytes remain
         poller.register(self._channel.sock, select.POLLRDHUP)
         return bool(poller.poll(0))
 
     def send(self, tag: bytes, payload: bytes | memoryview, *, number: int = 0) -> None:
-        """Send one frame; blocks until the kernel took it.
+        """Send one frame; block until the kernel has accepted it.
 
         Parameters
         ----------
@@ -175,7 +175,7 @@ class Link:
             One of `mpc.net.frames`.
         payload : bytes-like
         number : int
-            Round, job or tuple that it belongs to; the receiver checks it.
+            Number of its round, job or tuple; the receiver checks it.
         """
         for piece in self.pieces(tag, payload, number=number):
             view = memoryview(piece)
@@ -188,9 +188,9 @@ class Link:
         Raises
         ------
         FrameError
-            Another tag, number or size; the payload is then left unread.
+            The tag, number or size differs; the payload is left unread.
         PeerFailedError
-            The peer said, instead, why it cannot go on.
+            The peer reported why it cannot go on.
         PeerClosedError, PeerTimeoutError
         """
         header = self._recv_header()
@@ -200,7 +200,7 @@ class Link:
         return payload
 
     def recv_any(self, *, max_bytes: int) -> tuple[Header, bytearray]:
-        """Receive one frame of whatever tag, of at most some size."""
+        """Receive one frame of any tag, of at most `max_bytes`."""
         header = self._recv_header()
         self.check(header, header.tag, header.number, min(header.length, max_bytes))
         payload = self._recv_exactly(header.length)
@@ -208,11 +208,11 @@ class Link:
         return header, payload
 
     def send_ring(self, tag: bytes, array: Int64Array, *, number: int = 0) -> None:
-        """Send ring elements, raw."""
+        """Send ring elements as raw bytes."""
         self.send(tag, raw_view(array), number=number)
 
     def recv_ring(self, tag: bytes, shape: Sequence[int], *, number: int = 0) -> Int64Array:
-        """Receive ring elements of a shape known beforehand."""
+        """Receive ring elements of a known shape."""
         num_bytes = 8 * int(np.prod(shape, dtype=np.int64))
         payload = self.recv(tag, number=number, num_bytes=num_bytes)
         return np.frombuffer(payload, dtype=np.int64).reshape(shape)
@@ -238,8 +238,8 @@ class Link:
     def pieces(
         self, tag: bytes, payload: bytes | memoryview, *, number: int
     ) -> Iterator[bytes | bytearray | memoryview]:
-        """Yield what goes to the socket for one frame, and count it."""
-        depth = min(self.clock.depth, MAX_NUMBER - 1)  # a peer may have made up any
+        """Yield the encoded pieces of one frame, and count it."""
+        depth = min(self.clock.depth, MAX_NUMBER - 1)  # a peer may have sent any depth
         header = Header(tag, number, depth, len(payload)).pack()
         count = self.counts.setdefault(tag, LinkCount())
         count.bytes_sent += len(header) + len(payload)
@@ -249,11 +249,11 @@ class Link:
             yield from self._channel.encode(header + bytes(start))
             if len(start) < len(payload):
                 yield from self._channel.encode(payload[len(start) :])
-        except OSError as error:  # of TLS, once the peer broke it
+        except OSError as error:  # TLS after the peer broke the connection
             raise self._failure(error) from None
 
     def say_last(self, tag: bytes, words: bytes) -> None:
-        """Send one frame and hang up, so that it arrives: what is left unread would reset it."""
+        """Send one frame, and hang up so that it arrives: unread bytes would cause a reset."""
         self.send(tag, words)
         sock = self._channel.sock
         with contextlib.suppress(OSError):
@@ -264,14 +264,14 @@ class Link:
                 pass
 
     def send_some(self, view: memoryview) -> int:
-        """Send what the kernel takes at once; 0 when it takes nothing now."""
+        """Send as much as the kernel accepts now; return 0 if it accepts nothing."""
         try:
             return self._send_some(view, flags=socket.MSG_DONTWAIT)
         except PeerTimeoutError:
             return 0
 
     def read_some(self, view: memoryview) -> int:
-        """Read what is there; 0 when nothing is now.
+        """Read available bytes; return 0 if there are none.
 
         Raises
         ------
@@ -288,7 +288,7 @@ class Link:
         return count
 
     def check(self, header: Header, tag: bytes, number: int, num_bytes: int) -> None:
-        """Raise `FrameError` unless a header is as expected."""
+        """Raise `FrameError` if a header is not as expected."""
         expected = (tag, number % MAX_NUMBER, num_bytes)
         got = (header.tag, header.number, header.length)
         if got != expected:
@@ -297,14 +297,14 @@ class Link:
             )
 
     def note_received(self, header: Header) -> None:
-        """Count a frame that has arrived."""
+        """Count a received frame."""
         count = self.counts.setdefault(header.tag, LinkCount())
         count.bytes_received += HEADER_BYTES + header.length
         count.frames_received += 1
         self.clock.received(header.depth)
 
     def silence(self) -> PeerTimeoutError:
-        """Return the error that says that the peer was silent."""
+        """Return the error for a silent peer."""
         return PeerTimeoutError(
             f"{self.peer} was silent towards {self.me} for {self.timeout_s:g} s",
             cause=Cause(silent=self.peer),
@@ -352,12 +352,12 @@ class Link:
 
 
 def allow_open_files(count: int) -> None:
-    """Raise this process's soft limit on open files, if it must be, to hold `count` sockets more.
+    """Raise the soft limit on open files, if necessary, for `count` more sockets.
 
     Raises
     ------
     InputError
-        The hard limit does not allow it.
+        The hard limit is too low.
     """
     if count < 1:
         return
@@ -377,7 +377,7 @@ def allow_open_files(count: int) -> None:
 
 
 def raw_view(array: Int64Array) -> memoryview:
-    """Return the bytes of ring elements, without a copy where they are contiguous."""
+    """Return the bytes of ring elements, without a copy if they are contiguous."""
     return np.ascontiguousarray(array).reshape(-1).view(np.uint8).data
 
 

@@ -1,4 +1,4 @@
-"""What goes through some of a role's links, from one look to the next."""
+"""Traffic of a role's links between two readings."""
 
 from collections.abc import Sequence
 from weakref import WeakKeyDictionary
@@ -12,7 +12,7 @@ Counts = dict[str, LinkCount]
 
 
 class LinkMeter:
-    """Counts what links carry in one phase; a link that is new to it counts from its beginning.
+    """Counts the traffic of links in one phase; a new link counts from its beginning.
 
     Parameters
     ----------
@@ -28,13 +28,13 @@ class LinkMeter:
     def since_last(
         self, links: Sequence[Link], seconds: float
     ) -> tuple[RoleTraffic, list[OperationTraffic]]:
-        """Return what these links carried since this was last asked.
+        """Return the traffic of these links since the last call.
 
         Parameters
         ----------
         links : sequence of Link
         seconds : float
-            Time spent meanwhile, to be noted beside the bytes.
+            Time spent meanwhile, reported with the bytes.
         """
         added: Counts = {}
         wire: WireCount | None = WireCount()
@@ -78,7 +78,7 @@ class LinkMeter:
 
 
 def _operations(link: Link) -> Counts:
-    """Return what a link has carried, by kind of message; accounting itself is left out."""
+    """Return a link's counts by kind of message, without the messages of accounting."""
     sums: Counts = {}
     for tag, count in list(link.counts.items()):
         if tag == DEALER_REPORT:

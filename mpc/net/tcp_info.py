@@ -1,7 +1,7 @@
-"""Bytes that a TCP connection really took, as the kernel counts them.
+"""Bytes on the wire of a TCP connection, as the kernel counts them.
 
-On top of our payload and frame headers come TLS records, TCP/IP headers, acknowledgements and
-whatever had to be sent again.
+They include TLS records, TCP/IP headers, acknowledgements and retransmissions besides payload and
+frame headers.
 
 References
 ----------
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Final
 
 HEADER_BYTES_PER_SEGMENT: Final = 20 + 20 + 12
-"""IPv4, TCP and its time-stamp option; IPv6 takes 20 more, Ethernet 14."""
+"""IPv4, TCP and its time-stamp option; IPv6 needs 20 more, Ethernet 14."""
 
 _RECEIVED_SEGMENTS_UNSENT: Final = struct.Struct("<QIII")
 _RECEIVED_OFFSET: Final = 128
@@ -25,7 +25,7 @@ _WANTED_BYTES: Final = 256
 
 @dataclass(frozen=True, slots=True)
 class WireCount:
-    """Bytes on the wire of one connection, headers of TCP/IP included."""
+    """Bytes on the wire of one connection, including TCP/IP headers."""
 
     sent: int = 0
     received: int = 0
@@ -38,10 +38,10 @@ class WireCount:
 
 
 def wire_count(sock: socket.socket) -> WireCount | None:
-    """Ask the kernel what went through a TCP socket; None where it does not say.
+    """Return the kernel's byte counts of a TCP socket; None if it has none.
 
-    What waits in the kernel for the peer to make room counts as sent: it was written, and will be.
-    Bytes received again because they were sent twice are not in it.
+    Bytes that wait in the kernel's send buffer count as sent. Bytes that were received twice count
+    once.
     """
     try:
         info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _WANTED_BYTES)

@@ -1,8 +1,7 @@
-"""TLS 1.3 contexts from credentials that are held in memory.
+"""TLS 1.3 contexts from credentials in memory.
 
-A context holds the private key for as long as it lives, and nothing here keeps it alive: whoever
-asks for one says by its own life how long (`mpc.net.handshake.Identity`,
-`mpc.net.handshake.Reception`).
+A context holds the private key until it is freed, and this module keeps no reference to it. Its
+owners are `mpc.net.handshake.Identity` and `mpc.net.handshake.Reception`.
 """
 
 import os
@@ -13,31 +12,31 @@ from mpc.net.certificates import Credentials
 
 
 def context_of(credentials: Credentials, *, server_side: bool) -> ssl.SSLContext:
-    """Return a context that shows these credentials and asks the peer for its own.
+    """Return a context with these credentials that requires a certificate of the peer.
 
     Parameters
     ----------
     credentials : Credentials
     server_side : bool
-        Of whoever accepts the connection. The side that connects checks the peer's name too.
+        Whether this end accepts the connection. The connecting end also checks the peer's name.
 
     Returns
     -------
     ssl.SSLContext
-        TLS 1.3 and nothing older; both ends show a certificate of the same authority, which may be
-        used for their side. A common name is no name.
+        At least TLS 1.3. Both ends must show a certificate of the same authority that allows their
+        use. Common names are ignored.
 
     Raises
     ------
     InputError
-        OpenSSL cannot read a certificate or the key, or they do not belong together.
+        OpenSSL cannot read a certificate or the key, or they do not match.
     """
     protocol = ssl.PROTOCOL_TLS_SERVER if server_side else ssl.PROTOCOL_TLS_CLIENT
     context = ssl.SSLContext(protocol)
     context.minimum_version = ssl.TLSVersion.TLSv1_3
     context.verify_mode = ssl.CERT_REQUIRED
     try:
-        authority = credentials.authority_pem.encode("ascii", "ignore")  # less foreign comments
+        authority = credentials.authority_pem.encode("ascii", "ignore")  # comments may be non-ASCII
         context.load_verify_locations(cadata=authority.decode())
         _load_chain(context, credentials)
     except ssl.SSLError as error:
@@ -53,7 +52,7 @@ def context_of(credentials: Credentials, *, server_side: bool) -> ssl.SSLContext
 
 
 def _load_chain(context: ssl.SSLContext, credentials: Credentials) -> None:
-    """Load certificate and key through anonymous memory: the key never touches a file system."""
+    """Load certificate and key through anonymous memory, so the key is on no file system."""
     descriptor = os.memfd_create("credentials", os.MFD_CLOEXEC)
     try:
         os.write(descriptor, (credentials.key_pem + credentials.certificate_pem).encode())

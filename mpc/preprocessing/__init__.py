@@ -1,5 +1,4 @@
-"""Correlated randomness: what a job asks for, what the dealer expands, what a party draws.
+"""Correlated randomness: the requests of a job, the dealer's expansion, a party's provider.
 
-It imports engine, gates and function secret sharing, and no protocol. Open `requests`, then
-`provider`.
+It imports engine, gates and fss, and no protocol. Read `requests`, then `provider`.
 """

@@ -1,4 +1,4 @@
-"""What every party has of each tuple, expanded by the dealer, and the last part that makes it fit.
+"""The dealer's expansion of every party's part of each tuple, and the corrections.
 
 Kinds of tuples (all additive shares mod 2^64 unless said otherwise):
 
@@ -20,8 +20,8 @@ mask       a                           one opening, reused by products; see `mpc
 product    f(a, b) of two such masks   any bilinear map of what they mask, no further opening
 ========== =========================== =====================================================
 
-The dealer keeps every mask, and counts them (`mpc.preprocessing.mask_refs`). Of a truncation it
-keeps three: r, its shifted part and its top bit.
+The dealer keeps and counts every mask (`mpc.preprocessing.mask_refs`). It keeps three masks of a
+truncation: r, its shifted part and its top bit.
 """
 
 import math
@@ -41,21 +41,21 @@ from mpc.ring.fixedpoint import Int64Array
 from mpc.ring.randomness import AesCtrStream
 
 Masks = MaskStore[Int64Array]
-"""The masks that the dealer keeps, each the sum of all parties' parts."""
+"""Masks that the dealer keeps; each is the sum of all parties' parts."""
 
 _SMALL_PRODUCT: Final = 1 << 24
-"""Multiplications up to which NumPy's integer product (1 ns each) beats loading torch (2 s)."""
+"""Most multiplications for which NumPy (1 ns each) is faster than loading torch (2 s)."""
 
 
 class Expander:
-    """The dealer's view of all parties' streams, in one segment.
+    """The dealer's copy of all parties' streams, for one segment.
 
     Parameters
     ----------
     streams : sequence of AesCtrStream
-        One a party, in rank order, in step with the party's own copy.
+        One stream per party, in rank order, at the same position as the party's copy.
     masks : MaskStore, optional
-        Those of the job, in the segment's step; more are added. None: there are no others.
+        Masks of the job, in the segment's step; new ones are added. None: an empty store.
     """
 
     def __init__(self, streams: Sequence[AesCtrStream], masks: Masks | None = None) -> None:
@@ -63,11 +63,11 @@ class Expander:
         self._masks: Masks = MaskStore() if masks is None else masks
 
     def keep(self, request: TupleRequest) -> None:
-        """Draw a mask, which no message is about, and keep it."""
+        """Draw a mask, which takes no message, and keep it."""
         self._masks.keep(self._sum(request.shapes[0]))
 
     def correction(self, request: TupleRequest) -> Int64Array:
-        """Return party 0's last part of the next tuple, of `request.out_shape`."""
+        """Return party 0's last part of the next tuple, with shape `request.out_shape`."""
         shapes, kind = request.shapes, request.kind
         if kind in ("mul", "matmul"):
             a, b = self._sum(shapes[0]), self._sum(shapes[1])
@@ -106,7 +106,7 @@ class Expander:
         return product
 
     def sign_keys(self, request: TupleRequest) -> memoryview:
-        """Return the correction words of signs, the same for both parties."""
+        """Return the correction words for signs, the same for both parties."""
         self._check_two()
         numbers = request.compared(self._sum(request.shapes[0])).view(np.uint64)
         seeds_0, seeds_1 = (stream.ring((len(numbers), 2)) for stream in self._streams)
@@ -120,7 +120,7 @@ class Expander:
         return words.flat.data
 
     def point_keys(self, request: TupleRequest) -> memoryview:
-        """Return the correction words of point functions, the same for both parties."""
+        """Return the correction words for point functions, the same for both parties."""
         self._check_two()
         points = self._sum(request.shapes[0]).reshape(-1) & ((1 << request.bits) - 1)
         seeds_0, seeds_1 = (stream.ring((len(points), 2)) for stream in self._streams)
@@ -132,7 +132,7 @@ class Expander:
             raise FrameError(f"keys are for 2 parties, not {len(self._streams)}")
 
     def _unary(self, request: TupleRequest) -> Int64Array:
-        """Draw r and return what of it is to be shared."""
+        """Draw r and return the functions of it that are shared."""
         shape = request.shapes[0]
         if request.kind == "square":
             r = self._sum(shape)
@@ -167,11 +167,11 @@ class Expander:
 
 
 def ring_matmul(a: Int64Array, b: Int64Array) -> Int64Array:
-    """Multiply matrices mod 2^64; torch is loaded when the product is large enough to pay."""
+    """Multiply matrices mod 2^64; torch is loaded only for large products."""
     if math.prod(matmul_shape(a.shape, b.shape)) * a.shape[-1] <= _SMALL_PRODUCT:
         small: Int64Array = np.matmul(a, b)
         return small
-    import torch  # seconds to load: most dealers never need it
+    import torch  # takes seconds to load, and most dealers do not need it
 
     torch.set_num_threads(1)
     product: Int64Array = torch.matmul(torch.from_numpy(a), torch.from_numpy(b)).numpy()
@@ -180,12 +180,12 @@ def ring_matmul(a: Int64Array, b: Int64Array) -> Int64Array:
 
 def truncation_pair(r: Int64Array, shift: int) -> tuple[Int64Array, Int64Array]:
     """Return r >> shift as a logical shift, and r's top bit; the shift is 1..63."""
-    # int64 shifts arithmetically, so the copies of the sign are masked away.
+    # int64 shifts arithmetically, so copies of the sign bit are masked out.
     return (r >> shift) & np.int64((1 << (64 - shift)) - 1), (r >> 63) & 1
 
 
 def division_pair(r: Int64Array, divisor: int) -> tuple[Int64Array, Int64Array]:
-    """Return r over a divisor, rounded down, and r's top bit; r is taken without a sign."""
+    """Return unsigned r over a divisor, rounded down, and r's top bit."""
     return (r.view(np.uint64) // np.uint64(divisor)).view(np.int64), (r >> 63) & 1
 
 
@@ -197,7 +197,7 @@ def one_hot_rows(r: Int64Array, bit_length: int) -> Int64Array:
 
 
 def count_wraps(parts: Sequence[Int64Array]) -> Int64Array:
-    """Count how often the signed sum of the parts wraps around, with sign."""
+    """Count how often the sum of the signed parts wraps around, with sign."""
     total, wraps = np.zeros_like(parts[0]), np.zeros_like(parts[0])
     for part in parts:
         new = total + part

@@ -1,4 +1,4 @@
-"""CrypTen's first-party provider, with what our protocols ask for besides; for debugging only."""
+"""CrypTen's first-party provider, extended by the requests of our protocols; for debugging only."""
 
 from collections.abc import Callable, Sequence
 
@@ -29,7 +29,7 @@ class FirstPartyProvider(TrustedFirstParty):  # type: ignore[misc]
     """CrypTen's TFP: party 0 draws every tuple and could unmask everything. For debugging only."""
 
     def compare_by(self, comparisons: Comparisons) -> None:
-        """Do nothing: there are circuits only."""
+        """Do nothing: every comparison is `boolean`."""
 
     def __init__(self, communicator: MeshCommunicator, local: AesCtrStream) -> None:
         super().__init__()
@@ -43,7 +43,7 @@ class FirstPartyProvider(TrustedFirstParty):  # type: ignore[misc]
         self.seconds = 0.0
 
     def expect(self, job: int, schedule: Schedule) -> None:
-        """Do nothing: nobody is asked."""
+        """Do nothing: there is no dealer."""
 
     def begin(self, job: int, step: str) -> None:
         """Enter a step of a job."""
@@ -53,13 +53,13 @@ class FirstPartyProvider(TrustedFirstParty):  # type: ignore[misc]
         self._masks.begin(step)
 
     def look_ahead(self) -> None:
-        """Do nothing: nobody is asked."""
+        """Do nothing: there is no dealer."""
 
     def finish(self) -> None:
-        """Do nothing: nobody was asked."""
+        """Do nothing: there is no dealer."""
 
     def mask(self, size: Sequence[int]) -> Mask:
-        """Return a uniform mask, which party 0 keeps."""
+        """Return a uniform mask that party 0 keeps."""
 
         def draw() -> Int64Array:
             values = self._local.ring(size)
@@ -120,7 +120,7 @@ class FirstPartyProvider(TrustedFirstParty):  # type: ignore[misc]
         return both[..., 0].contiguous(), both[..., 1:].contiguous()
 
     def _shared(self, draw: Callable[[], Int64Array], shape: Sequence[int]) -> torch.Tensor:
-        """Let party 0 draw something and hand everybody a share of it."""
+        """Let party 0 draw values and send a share of them to every party."""
         parts: list[torch.Tensor] = []
         if self._communicator.rank == 0:
             others = [

@@ -1,4 +1,4 @@
-"""A party's keys of function secret sharing, as they come from the dealer; two parties only."""
+"""A party's keys for function secret sharing, received from the dealer; two parties only."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -17,12 +17,12 @@ from mpc.preprocessing.requests import TupleRequest
 from mpc.ring.fixedpoint import Int64Array
 
 FEW_ENTRIES: Final = 1 << 13
-"""Entries of look-ups that are sent rather than expanded from keys, which takes longer."""
+"""Most entries of look-ups that are sent; expanding more from keys is worth the time."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SignsPart:
-    """One party's side of a chunk of signs, but for the correction words."""
+    """One party's masks and seeds for a chunk of signs."""
 
     request: TupleRequest
     masks: torch.Tensor = field(repr=False)
@@ -32,7 +32,7 @@ class SignsPart:
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class DealtSignKeys:
-    """One party's keys from the dealer; words are read chunk by chunk, as they are used."""
+    """One party's sign keys from the dealer; correction words are read chunk by chunk on use."""
 
     party: int
     parts: tuple[SignsPart, ...]
@@ -44,7 +44,7 @@ class DealtSignKeys:
         return np.concatenate([part.masks.numpy() for part in self.parts])
 
     def evaluate(self, opened: Int64Array) -> RingArray:
-        """Return its additive shares of signs, flat, at the public x + r, mod 256 or 2^64."""
+        """Return additive shares of the signs at the public x + r, flat, mod 256 or 2^64."""
         shares, done = [], 0
         for part in self.parts:
             request, count = part.request, len(part.masks)
@@ -59,7 +59,7 @@ class DealtSignKeys:
 
 
 def by_points(count: int, bit_length: int, has_keys: bool) -> bool:
-    """Tell whether rows of look-ups come from keys: where entries are more, and many."""
+    """Whether one-hot rows are expanded from keys: if these are shorter than many entries."""
     if not has_keys or bit_length > MAX_DOMAIN_BITS or prefers_entries(bit_length, 64):
         return False
     return count << bit_length > FEW_ENTRIES
@@ -68,7 +68,7 @@ def by_points(count: int, bit_length: int, has_keys: bool) -> bool:
 def sign_requests(
     kind: TupleKind, count: int, num_bits: int, blocks: tuple[int, ...]
 ) -> Iterator[TupleRequest]:
-    """Yield requests for keys of so many numbers, pairs or rows of candidates, chunk by chunk."""
+    """Yield requests for sign keys of numbers, or of rows of candidates, chunk by chunk."""
     for _, rows in chunks(count, blocks):
         shapes = ((rows, sum(blocks)), blocks) if blocks else ((rows,),)
         yield TupleRequest(kind, shapes, num_bits)
@@ -77,7 +77,7 @@ def sign_requests(
 def digit_requests(
     kind: TupleKind, count: int, num_bits: int, blocks: tuple[int, ...], mask: MaskRef
 ) -> Iterator[TupleRequest]:
-    """Yield requests for tables of the same, of what a mask hides, chunk by chunk."""
+    """Yield requests for truth tables of masked numbers or rows of candidates, chunk by chunk."""
     for start, rows in chunks(count, blocks):
         shapes = ((start, rows), blocks) if blocks else ((start, rows),)
         yield TupleRequest(kind, shapes, num_bits, (mask,))

@@ -1,8 +1,8 @@
-"""Masks that the dealer keeps: how requests refer to them, and for how long they are kept.
+"""References to masks that the dealer keeps, and how long it keeps them.
 
-Masks have no names that somebody chooses: the dealer and the parties count them, step by step. A
-request refers to a mask by its step and number. Iterations are named relative to the step that
-asks, "this iteration" or "iteration before", so that all iterations of a job have equal requests.
+The dealer and the parties count masks in every step. A request refers to a mask by its step and
+number. Iterations are named relative to the requesting step, "this iteration" or "iteration
+before", so all iterations of a job have equal requests.
 """
 
 from collections.abc import Callable
@@ -19,7 +19,7 @@ U = TypeVar("U")
 
 
 class MaskRef(NamedTuple):
-    """A mask as a request refers to it."""
+    """A request's reference to a mask."""
 
     step: str
     """A step that is done once, or `THIS_ITERATION` or `ITERATION_BEFORE`."""
@@ -30,12 +30,12 @@ class MaskRef(NamedTuple):
 
 
 def refer(mask: MaskId, step: str) -> MaskRef:
-    """Return how a request of a step refers to a mask.
+    """Return the reference of a request in a step to a mask.
 
     Raises
     ------
     LookupError
-        The dealer has dropped it: it is of an iteration before the last one.
+        The dealer has dropped the mask: it is more than one iteration old.
     """
     if not mask.step.startswith(ITERATION):
         return MaskRef(mask.step, mask.index)
@@ -50,7 +50,7 @@ def _number(step: str) -> int:
 
 
 class MaskCounter:
-    """A party's count of the masks that the dealer keeps."""
+    """A party's counter of masks that the dealer keeps."""
 
     def __init__(self, step: str = "") -> None:
         self.begin(step)
@@ -60,22 +60,22 @@ class MaskCounter:
         self._step, self._count = step, 0
 
     def next(self) -> MaskId:
-        """Return the id of the mask that is drawn now."""
+        """Return the id of the next mask."""
         self._count += 1
         return MaskId(self._step, self._count - 1)
 
     def refer(self, mask: MaskId) -> MaskRef:
-        """Return how a request of the present step refers to a mask."""
+        """Return the reference of a request in the current step to a mask."""
         return refer(mask, self._step)
 
 
 class MaskStore(Generic[T]):
-    """What is known of the masks of a job: those of steps done once, and of two iterations.
+    """A value for each kept mask of a job: those of single steps and of the last two iterations.
 
     Parameters
     ----------
     T
-        What is kept of a mask: its value at the dealer, its shape where requests are checked.
+        Type of the value: the mask at the dealer, its shape if requests are checked.
     """
 
     def __init__(self) -> None:
@@ -83,7 +83,7 @@ class MaskStore(Generic[T]):
         self._of: dict[str, list[T]] = {"": []}
 
     def begin(self, step: str) -> None:
-        """Enter a step, and drop what no request of it can refer to."""
+        """Enter a step, and drop masks that its requests cannot refer to."""
         self._step = step
         if step.startswith(ITERATION):
             kept = {step, f"{ITERATION}{_number(step) - 1}"}
@@ -95,16 +95,16 @@ class MaskStore(Generic[T]):
         self._of.setdefault(step, [])
 
     def keep(self, value: T) -> None:
-        """Keep the next mask of the present step."""
+        """Store the value of the next mask of the current step."""
         self._of[self._step].append(value)
 
     def __getitem__(self, ref: MaskRef) -> T:
-        """Return what is kept of a mask.
+        """Return the value of a mask.
 
         Raises
         ------
         LookupError
-            There is no such mask, or not any more.
+            The mask does not exist, or has been dropped.
         """
         masks = self._of.get(self._absolute(ref.step), [])
         if not 0 <= ref.number < len(masks):
@@ -117,7 +117,7 @@ class MaskStore(Generic[T]):
         return f"{ITERATION}{_number(self._step) - (step == ITERATION_BEFORE)}"
 
     def mapped(self, change: Callable[[T], U]) -> "MaskStore[U]":
-        """Return a store of something else of each mask, in the same step."""
+        """Return a store with a function of each value, in the same step."""
         store: MaskStore[U] = MaskStore()
         store._step = self._step
         store._of = {step: [change(value) for value in of] for step, of in self._of.items()}

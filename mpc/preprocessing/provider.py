@@ -1,9 +1,10 @@
-"""A party's side of the dealer, in the shape of CrypTen's provider of correlated randomness.
+"""A party's provider of correlated randomness, with CrypTen's interface.
 
-Every party draws its own parts from AES streams that it shares with the dealer, one a segment of a
-job, whose keys depend on all tuples of the segment (`mpc.preprocessing.segments`): each party takes
-them from its own dry run. Only party 0 asks the dealer, ahead of need where the schedule is
-known, and gets the one correction that makes the parts fit. Others send and get nothing.
+Every party draws its parts from AES streams that it shares with the dealer, one stream per segment
+of a job. The key of a stream depends on all tuples of its segment (`mpc.preprocessing.segments`),
+which each party knows from its own dry run. Only party 0 sends requests to the dealer, ahead of
+need, and receives the corrections. The other parties send nothing, and receive only keys of
+function secret sharing.
 """
 
 import math
@@ -50,7 +51,7 @@ from mpc.traffic import OperationTraffic, RoleTraffic
 
 
 class TupleProvider:
-    """Correlated randomness in the shapes that CrypTen asks for; where it is from is for others."""
+    """Correlated randomness in CrypTen's format; subclasses define its source."""
 
     def generate_additive_triple(
         self, size0: Sequence[int], size1: Sequence[int], op: TupleKind, device: object = None
@@ -82,13 +83,13 @@ class TupleProvider:
         return _arithmetic(r), _arithmetic(self._last_part(TupleRequest("wraps", (tuple(size),))))
 
     def B2A_rng(self, size: Sequence[int], device: object = None) -> tuple[Share, Share]:  # noqa: N802
-        """Return additive and xor shares of one random bit an element."""
+        """Return additive and xor shares of one random bit per element."""
         r_xor = self._draw_bits(size)
         r_add = self._last_part(TupleRequest("bit", (tuple(size),)))
         return _arithmetic(r_add), _binary(r_xor)
 
     def mask(self, size: Sequence[int]) -> Mask:
-        """Return a uniform mask, which the dealer keeps."""
+        """Return a uniform mask that the dealer keeps."""
         self._note(TupleRequest("mask", (tuple(size),)))
         return self._kept(self._draw(size))
 
@@ -125,7 +126,7 @@ class TupleProvider:
         return r, self._last_part(TupleRequest("lookup", (tuple(size),), bit_length))
 
     def _expanded(self, size: Sequence[int], bit_length: int) -> torch.Tensor:
-        """Return rows from keys of point functions."""
+        """Return one-hot rows, expanded from keys of point functions."""
         count = math.prod(size)
         seeds = self._draw((count, 2)).numpy()
         request = TupleRequest("point", (tuple(size),), bit_length)
@@ -150,7 +151,7 @@ class TupleProvider:
         mask: MaskId,
         blocks: tuple[int, ...] = (),
     ) -> Iterator[tuple[TupleRequest, Bits, Words]]:
-        """Yield truth tables for what a mask hides, chunk by chunk, each when it is used."""
+        """Yield truth tables for masked numbers, chunk by chunk; each is received on use."""
         for request in digit_requests(kind, count, num_bits, blocks, self._masks.refer(mask)):
             plan, size = request.plan, request.num_signs
             flips = plan.flips(self._draw((plan.flips_size(size),)).numpy(), size)
@@ -168,12 +169,12 @@ class TupleProvider:
     _party: int
     _masks: MaskCounter
     has_keys: bool
-    """Whether the dealer has keys for this number of parties: two."""
+    """Whether the dealer can send keys: only to two parties."""
     comparing: Comparing
-    """How numbers are compared in this job."""
+    """Comparison methods of this job."""
 
     def compare_by(self, comparisons: Comparisons) -> None:
-        """Say how a job compares."""
+        """Set the comparison method of a job."""
         self.comparing = Comparing(self.comparing.num_parties, comparisons)
 
     def _draw(self, size: Sequence[int]) -> torch.Tensor:
@@ -189,7 +190,7 @@ class TupleProvider:
         raise NotImplementedError
 
     def _note(self, request: TupleRequest) -> None:
-        """Do nothing: the dealer knows from the schedule which masks there are."""
+        """Do nothing: the dealer knows the masks from the schedule."""
 
 
 class DealerProvider(TupleProvider):
@@ -200,9 +201,9 @@ class DealerProvider(TupleProvider):
     rank : int
         This party.
     link : Link
-        To the dealer, whose first frame is this party's key.
+        Link to the dealer, whose first frame is this party's key.
     clock : RoundClock
-        Depth of the messages between party 0 and the dealer.
+        Clock of the messages between party 0 and the dealer.
 
     Notes
     -----
@@ -231,7 +232,7 @@ class DealerProvider(TupleProvider):
         self._segment = 0
         self._step = ""
         self.seconds = 0.0
-        """Time spent expanding and waiting for the dealer."""
+        """Time spent on expanding and on waiting for the dealer."""
 
     @property
     def rounds(self) -> int:
@@ -239,7 +240,7 @@ class DealerProvider(TupleProvider):
         return self._clock.depth
 
     def expect(self, job: int, schedule: Schedule) -> None:
-        """Ask the dealer for what a job begins with.
+        """Request the first steps of a job from the dealer.
 
         Parameters
         ----------
@@ -253,15 +254,15 @@ class DealerProvider(TupleProvider):
             self._ask(segment_of(job, step), schedule.tuples_of(step))
 
     def begin(self, job: int, step: str) -> None:
-        """Enter a step of a job: draw from its own part of the streams from here on.
+        """Enter a step of a job, and draw from its stream from now on.
 
         Raises
         ------
         PartyError
-            The step has begun before: its masks must not be used twice. Or the dry run had no such
-            step.
+            The step has begun before, and its masks must not be used twice; or the dry run had no
+            such step.
         TransportError
-            The dealer has ended the session; with what it said last.
+            The dealer has ended the session; the message has its last words.
         """
         segment = segment_of(job, step)
         if segment in self._begun or job < self._job:
@@ -281,24 +282,24 @@ class DealerProvider(TupleProvider):
             raise PartyError(f"party:{self._rank} has no schedule of {step!r}") from None
 
     def _check_dealer(self) -> None:
-        """Raise with the dealer's last words if it has ended: most parties never read from it."""
+        """Raise the dealer's last error if it has ended; most parties never read its link."""
         if self._link.hung_up():
             while True:  # until it is all read
                 self._link.recv_any(max_bytes=sys.maxsize)
 
     def look_ahead(self) -> None:
-        """Ask the dealer for the next iteration's tuples, if there may be one."""
+        """Request the next iteration's tuples from the dealer, if there may be one."""
         following = self._schedule.after(self._step)
         if following is not None:
             self._ask(segment_of(self._job, following), self._schedule.tuples_of(following))
 
     def finish(self) -> tuple[RoleTraffic, list[OperationTraffic]] | None:
-        """Take in what was asked for in vain; party 0 returns what the dealer counted.
+        """Discard unused tuples; party 0 returns the dealer's counts.
 
         Returns
         -------
         RoleTraffic and list of OperationTraffic, or None
-            The dealer's side since it was last asked; None at other parties.
+            The dealer's traffic since its last report; None at other parties.
         """
         self._arrived.clear()
         self._asked.clear()
@@ -335,7 +336,7 @@ class DealerProvider(TupleProvider):
         return torch.from_numpy(sent.reshape(request.out_shape))
 
     def _keys(self, request: TupleRequest) -> bytearray:
-        """Return what the dealer sent for the next tuple of this step."""
+        """Return the dealer's message for the next tuple of this step."""
         started = time.perf_counter()
         planned, sent = self._next_of(self._segment, request)
         if planned != request:
@@ -344,9 +345,9 @@ class DealerProvider(TupleProvider):
         return sent
 
     def _next_of(self, segment: int, request: TupleRequest) -> tuple[TupleRequest, bytearray]:
-        """Return what the dealer sends next for a segment."""
+        """Return the dealer's next message for a segment, and its request."""
         if segment not in self._asked:
-            # On demand the dealer's streams would start over with every request of a segment.
+            # The dealer's streams would restart with every further request for a segment.
             raise PartyError(
                 f"nothing was asked of the dealer for this step, but {request} is needed"
             )

@@ -1,9 +1,8 @@
-"""What the dealer deals: lists of tuples that the dry run of some job could have given.
+"""The requests that the dealer accepts: those that the dry run of some job could produce.
 
-The dealer is told of no job. It knows how many parties there are, which masks it keeps, and
-what every kind of tuple looks like. Whatever else it is asked for did not come of a dry run:
-shapes with a size of 0, whose corrections would be the others' bare streams, or tuples larger than
-any job's.
+The dealer does not know the job. It knows the number of parties, the masks it keeps, and the form
+of every kind of tuple. It refuses any other request: shapes with a size of 0, whose corrections
+would be the plain streams of the other parties, or tuples larger than any job's.
 """
 
 import math
@@ -21,23 +20,23 @@ from mpc.preprocessing.mask_refs import MaskStore
 from mpc.preprocessing.requests import Shape, TupleRequest
 
 MAX_NUMBERS: Final = 2 * MAX_ENTRIES
-"""Most numbers of one factor or result of a tuple: 2 GB."""
+"""Most numbers in one factor or result of a tuple: 2 GB."""
 MAX_AXES: Final = 8
 
 Shapes = MaskStore[Shape]
-"""Of the masks that the dealer keeps."""
+"""Shapes of the masks that the dealer keeps."""
 
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """What requests of a kind look like."""
+    """Valid ranges for the requests of a kind."""
 
     shapes: range
-    """How many shapes there are."""
+    """Number of shapes."""
     masks: range = range(1)
-    """How many masks it depends on."""
+    """Number of masks that the tuple depends on."""
     bits: range = range(1)
-    """What `TupleRequest.bits` may be."""
+    """Values of `TupleRequest.bits`."""
 
 
 _ONE, _TWO, _ONE_OR_TWO = range(1, 2), range(2, 3), range(1, 3)
@@ -64,16 +63,16 @@ FORMS: Final[Mapping[TupleKind, Form]] = {
 
 
 MASKS_OF: Final[Mapping[TupleKind, int]] = {"mask": 1, "truncation": 3}
-"""How many masks the dealer keeps of a tuple; of other kinds none."""
+"""Number of masks that the dealer keeps of a tuple; 0 for other kinds."""
 
 
 def check_requests(requests: Sequence[TupleRequest], kept: Shapes, num_parties: int) -> None:
-    """Refuse a list that no dry run could have given, before anything of it is dealt.
+    """Refuse a list that no dry run could produce, before any of it is dealt.
 
     Parameters
     ----------
     requests : sequence of TupleRequest
-        All of a segment.
+        All requests of a segment.
     kept : MaskStore of tuple of int
         Shapes of the masks kept so far, in the segment's step; those of these requests are added.
     num_parties : int
@@ -81,7 +80,7 @@ def check_requests(requests: Sequence[TupleRequest], kept: Shapes, num_parties: 
     Raises
     ------
     FrameError
-        Says what is wrong with the first that cannot be.
+        The message names the first invalid request and the reason.
     """
     for request in requests:
         try:
@@ -97,7 +96,7 @@ def check_requests(requests: Sequence[TupleRequest], kept: Shapes, num_parties: 
 
 @lru_cache(maxsize=4096)
 def _check_alone(request: TupleRequest) -> None:
-    """Refuse what cannot be whatever is kept; most requests come again in every iteration."""
+    """Refuse requests that are invalid for any kept masks; cached, since iterations repeat."""
     _check_form(request)
     _check_sizes(request)
 
@@ -116,7 +115,7 @@ def _check_form(request: TupleRequest) -> None:
 
 
 def _check_sizes(request: TupleRequest) -> None:
-    """Refuse sizes that are 0 or below, and shapes that do not fit each other or any memory."""
+    """Refuse sizes below 1, and shapes that do not fit each other or are too large."""
     compared = request.kind in (*SIGN_KINDS, *DIGIT_KINDS)
     blocks = request.shapes[1:] if compared else ()
     if any(min(block, default=1) < 1 for block in blocks):
@@ -136,7 +135,7 @@ def _check_sizes(request: TupleRequest) -> None:
 
 
 def _counted(request: TupleRequest) -> Shape:
-    """Return the first shape; of digits it is the first row, which may be 0, and how many."""
+    """Return the first shape; for digits, where it is (first row, count), only the count."""
     first = request.shapes[0]
     if request.kind not in DIGIT_KINDS:
         return first
@@ -158,7 +157,7 @@ def _check_number(numbers: int) -> None:
 
 
 def _check_masks(request: TupleRequest, masks: Shapes) -> None:
-    """Refuse masks that are not kept, and shapes that are not those of the masks."""
+    """Refuse masks that are not kept, and shapes that differ from those of the masks."""
     kind, shapes = request.kind, [masks[mask] for mask in request.masks]
     if kind == "product":
         for mask, kept, shape in zip(request.masks, shapes, request.shapes, strict=True):
@@ -174,13 +173,13 @@ def _check_masks(request: TupleRequest, masks: Shapes) -> None:
 
 
 def _check_rows(request: TupleRequest, rows: Shape) -> None:
-    """Refuse rows that are no numbers, or no candidates of the blocks that are named."""
+    """Refuse rows that are neither numbers nor candidates of the given blocks."""
     blocks = request.shapes[1:]
     if len(rows) != 1 + len(blocks) or (blocks and rows[1] != sum(blocks[0])):
         raise ValueError(f"rows of shape {rows} are not of blocks {blocks}")
 
 
 def _keep(request: TupleRequest, masks: Shapes) -> None:
-    """Keep the shapes of masks as the dealer will keep the masks."""
+    """Store the shapes of the masks that the dealer will keep."""
     for _ in range(MASKS_OF.get(request.kind, 0)):
         masks.keep(request.shapes[0])

@@ -1,8 +1,8 @@
-"""Requests for correlated randomness: what party 0 asks the dealer for, and in which segment.
+"""Preprocessing requests: the tuples that party 0 requests from the dealer, by segment.
 
-A job is cut into segments (a step of its protocol each). Every segment has AES streams of its own,
-one a party, shared with the dealer (`mpc.preprocessing.segments`), so that a segment that turns out
-not to be needed can be skipped by all without a word.
+Each step of a job is a segment. Every segment has its own AES streams, one per party, shared with
+the dealer (`mpc.preprocessing.segments`). All parties can therefore skip an unneeded segment
+without a message.
 """
 
 import math
@@ -25,15 +25,15 @@ from mpc.ring.fixedpoint import Int64Array
 Shape = tuple[int, ...]
 
 STEPS: Final = ("norms", "distances", "start", "assignments", "choice", "means")
-"""Steps of a job that are done once, in the order in which the dealer is asked for them."""
+"""Steps that a job does once, in the order in which they are requested from the dealer."""
 _MASK_STEPS: Final = (*STEPS, THIS_ITERATION, ITERATION_BEFORE)
-"""Where a mask may be from; messages have the place in this list."""
+"""Steps that a mask may come from; a message has the index in this list."""
 _SEGMENT_BITS: Final = 24
-"""Steps and iterations of a job have fewer numbers than these bits, so that jobs never meet."""
+"""Bits for the steps and iterations of a job, enough that segments of two jobs differ."""
 
 
 def segment_of(job: int, step: str) -> int:
-    """Return the number of a job's step, different from all others of the session.
+    """Return the segment number of a job's step, which is unique in the session.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ def segment_of(job: int, step: str) -> int:
     Raises
     ------
     InputError
-        There is no such job or step: its number would be another's.
+        The job or the step is out of range; its number could collide with another.
     """
     if not 1 <= job <= MAX_JOBS:
         raise InputError(f"job {job} of a session; 1 to {MAX_JOBS} are possible")
@@ -62,12 +62,12 @@ def _place_of(step: str) -> int:
 
 
 def place_of(segment: int) -> tuple[int, str]:
-    """Return the job and the step that a segment's number stands for; undoes `segment_of`.
+    """Return the job and the step of a segment number; the inverse of `segment_of`.
 
     Raises
     ------
     InputError
-        It is the number of none.
+        No segment has this number.
     """
     job, place = job_of(segment), segment & ((1 << _SEGMENT_BITS) - 1)
     step = STEPS[place] if place < len(STEPS) else f"{ITERATION}{place - len(STEPS)}"
@@ -76,37 +76,37 @@ def place_of(segment: int) -> tuple[int, str]:
 
 
 def in_words(segment: int) -> str:
-    """Return what a segment is called in messages."""
+    """Return the name of a segment for messages."""
     job, step = place_of(segment)
     return f"the tuples of step {step!r} of job {job}"
 
 
 def job_of(segment: int) -> int:
-    """Return the number of the job that a segment is of."""
+    """Return the number of a segment's job."""
     return segment >> _SEGMENT_BITS
 
 
 _IN_PARTS: Final[frozenset[TupleKind]] = frozenset({"truncation", "division"})
-"""Kinds of which two things are dealt of every r."""
+"""Kinds that deal two values for every r."""
 
 
 @dataclass(frozen=True, slots=True)
 class TupleRequest:
-    """One tuple: its kind, the shapes of its factors, and a number that some kinds need."""
+    """One tuple: its kind, the shapes of its factors, and parameters of some kinds."""
 
     kind: TupleKind
     shapes: tuple[Shape, ...]
     bits: int = 0
-    """How far a truncation shifts; by what a division divides; of how many bits a look-up's index,
-    or a compared number, is."""
+    """The shift of a truncation, the divisor of a division, or the bits of a look-up's index or a
+    compared number."""
     masks: tuple[MaskRef, ...] = ()
-    """Masks that the dealer has kept, which the tuple depends on."""
+    """Kept masks that the tuple depends on."""
     formula: str = ""
-    """Of a product of two masks; see `mpc.ring.bilinear`."""
+    """Formula of a product of two masks; see `mpc.ring.bilinear`."""
 
     @property
     def is_sent(self) -> bool:
-        """Whether the dealer sends anything."""
+        """Whether the dealer sends a message for the tuple."""
         return self.kind not in UNSENT_KINDS
 
     @property
@@ -126,7 +126,7 @@ class TupleRequest:
 
     @property
     def key_bytes(self) -> int:
-        """Bytes of the keys that both parties get; 0 for tuples with a last part."""
+        """Bytes of the keys that both parties receive; 0 for tuples with a last part."""
         if self.kind == "point":
             return point_layout(math.prod(self.shapes[0]), num_bits=self.bits).num_bytes
         ring_bits = SIGN_KINDS.get(self.kind)
@@ -136,22 +136,22 @@ class TupleRequest:
 
     @property
     def plan(self) -> Plan:
-        """How numbers are cut into digits."""
+        """Split of numbers into digits."""
         return plan_of(self.bits, DIGIT_KINDS[self.kind])
 
     @property
     def num_signs(self) -> int:
-        """How many numbers are compared with zero, or pairs with each other.
+        """Number of comparisons: of numbers with zero, or of pairs.
 
-        The second of two shapes has the sizes of the blocks inside which all pairs of a row are.
-        Digits are of some rows of a mask; their first shape is the first row, and how many.
+        The second of two shapes has the sizes of the blocks; all pairs inside a block of a row are
+        compared. For digits, the first shape is the first row of a mask and the number of rows.
         """
         first, *blocks = self.shapes
         rows = first[1] if self.kind in DIGIT_KINDS else first[0]
         return rows * num_pairs(blocks[0]) if blocks else rows
 
     def compared(self, values: Int64Array) -> Int64Array:
-        """Return what has the sign that is asked for, flat: of opened numbers, or of masks."""
+        """Return the values whose signs are requested, flat, from opened numbers or masks."""
         first, *blocks = self.shapes
         if self.kind in DIGIT_KINDS:
             start, count = first
@@ -190,12 +190,12 @@ _FIELDS: Final = attrgetter(*(field.name for field in fields(TupleRequest)))
 
 
 def integer(value: object) -> int:
-    """Return a whole number of a request.
+    """Return an integer of a request.
 
     Raises
     ------
     FrameError
-        It is of another type.
+        The value has another type.
     """
     if type(value) is not int:
         raise FrameError(f"a malformed request: {value!r:.40} is no integer")

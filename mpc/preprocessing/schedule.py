@@ -1,4 +1,4 @@
-"""Which tuples a job needs, step by step, so that the dealer can send them ahead of need."""
+"""The tuples of each step of a job, so that the dealer can send them ahead of need."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,17 +15,17 @@ class Schedule:
     """The tuples of a job's steps; the same for every job of one shape."""
 
     once: Mapping[str, Tuples] = field(default_factory=dict)
-    """Of the steps that are done once."""
+    """Tuples of the steps that are done once."""
     iterations: tuple[Tuples, ...] = ()
-    """Of the first iterations; all later ones need what the last of these does."""
+    """Tuples of the first iterations; all later ones need those of the last entry."""
     limit: int = 0
     """Most iterations of the job."""
     _digests: dict[int, bytes] = field(default_factory=dict, init=False, repr=False, compare=False)
-    """Of the lists above, by identity: a schedule serves many jobs."""
+    """Cached digests of the lists above, by identity; a schedule serves many jobs."""
 
     @property
     def at_first(self) -> tuple[str, ...]:
-        """Steps to ask for before the job begins: those done once, then the first iteration."""
+        """Steps to request before the job begins: those done once, then the first iteration."""
         return (*self.once, *([f"{ITERATION}1"] if self.limit else []))
 
     def tuples_of(self, step: str) -> Tuples:
@@ -36,14 +36,14 @@ class Schedule:
         return self.iterations[min(iteration, len(self.iterations)) - 1]
 
     def digest_of(self, step: str) -> bytes:
-        """Return what binds a step's streams to its tuples; see `mpc.preprocessing.segments`."""
+        """Return the digest that binds a step's streams to its tuples; see `segments.digest_of`."""
         tuples = self.tuples_of(step)
         if id(tuples) not in self._digests:
             self._digests[id(tuples)] = digest_of(tuples)
         return self._digests[id(tuples)]
 
     def after(self, step: str) -> str | None:
-        """Return the step to ask for when `step` begins: the next iteration, if one may come."""
+        """Return the step to request when `step` begins: the next iteration, if any."""
         if not step.startswith(ITERATION):
             return None
         following = int(step.removeprefix(ITERATION)) + 1
@@ -51,7 +51,7 @@ class Schedule:
 
 
 def schedule_of(recorded: Mapping[str, Tuples], *, limit: int) -> Schedule:
-    """Sort the requests of a dry run into a schedule for up to `limit` iterations."""
+    """Turn the requests of a dry run into a schedule for up to `limit` iterations."""
     numbers = sorted(
         int(step.removeprefix(ITERATION)) for step in recorded if step.startswith(ITERATION)
     )

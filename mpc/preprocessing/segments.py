@@ -1,10 +1,10 @@
-"""Streams of a segment: bound to all that is asked for in it, and dealt once.
+"""Streams of a segment, which are bound to all its tuples and dealt once.
 
-A malicious party 0 that could have other tuples dealt from a stream of which the others draw masks
-would read those masks off the corrections. So the key of a stream is derived from the dealer's key,
-the number of the segment, and the whole list of its tuples. The other parties take the list from
-their own dry run: if party 0 asks for another, its corrections are of streams that nobody uses.
-And the dealer answers for a segment once.
+Suppose a malicious party 0 could make the dealer expand other tuples from a stream from which the
+other parties draw masks. The corrections would then reveal these masks. The key of a stream is
+therefore derived from the dealer's key, the number of the segment, and the whole list of its
+tuples. The other parties know the list from their own dry run. If party 0 requests another list,
+its corrections belong to streams that no party uses. The dealer deals each segment once.
 
 References
 ----------
@@ -27,12 +27,12 @@ _NUMBER_BYTES: Final = 8
 
 
 def stream_of(key: bytes, segment: int, digest: bytes) -> AesCtrStream:
-    """Return one party's stream for a segment in which some tuples, and no others, are dealt.
+    """Return one party's stream for a segment with an exact list of tuples.
 
     Parameters
     ----------
     key : bytes
-        What the party shares with the dealer.
+        The key that the party shares with the dealer.
     segment : int
         See `mpc.preprocessing.requests.segment_of`.
     digest : bytes
@@ -45,25 +45,25 @@ def stream_of(key: bytes, segment: int, digest: bytes) -> AesCtrStream:
 def digest_of(requests: Sequence[TupleRequest]) -> bytes:
     """Return a digest of all tuples of a segment, in the order of use.
 
-    It is of every field of each: lists that differ in anything have different ones.
+    It covers every field of each request, so different lists have different digests.
     """
     values = [request.as_json() for request in requests]
     return hashlib.sha256(json.dumps(values, separators=(",", ":")).encode()).digest()
 
 
 class DealtOnce:
-    """The dealer's memory of what it has dealt: segments come in order, each once."""
+    """The dealer's check that segments come in order, each once."""
 
     def __init__(self) -> None:
         self._last = 0
 
     def enter(self, segment: int) -> None:
-        """Note that a segment is about to be dealt.
+        """Record that a segment is about to be dealt.
 
         Raises
         ------
         FrameError
-            It was dealt before, or a later one was.
+            The segment or a later one was dealt before.
         """
         if segment == self._last:
             raise FrameError(f"party:0 asked for {in_words(segment)} twice; it is dealt once")

@@ -1,4 +1,4 @@
 """Secure building blocks on secret-shared tensors: comparison, look-up, argmin, division.
 
-They import engine and gates, and know nothing of clustering. Open `comparison` first.
+They import engine and gates, and do not depend on clustering. Read `comparison` first.
 """

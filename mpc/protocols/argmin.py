@@ -1,9 +1,9 @@
-"""The smallest of some secret numbers, as secret one-hot rows; ties go to the lowest index.
+"""Argmin of secret numbers as secret one-hot rows; ties go to the lowest index.
 
-Numbers of n bits lie between -1 and 5, in units of 2^(n - 4), so that any two of them, and what
-stands for a missing candidate, differ by less than half the range of n bits. All pairs are compared
-at once while they are few: each candidate's losses are counted, and a look-up finds the one without
-any. If candidates are many, they run a tournament.
+Numbers of n bits lie between -1 and 5, in units of 2^(n - 4), so any two of them, or of them and
+the padding of a missing candidate, differ by less than half the range of n bits. If pairs are few,
+all are compared at once: each candidate's losses are counted, and a look-up finds the one without
+losses. Many candidates run a tournament.
 
 Shape letters: B batch, L candidates, N points, C columns of all blocks, K clusters of a block.
 """
@@ -27,13 +27,13 @@ from mpc.ring.fixedpoint import COMPARED_BITS
 BRACKET: Final = 16
 """Candidates whose pairs are all compared at once, however many rows there are."""
 PAIRS_MAX: Final = 1 << 12
-"""Pairs up to which all pairs of more candidates are compared at once: their keys are 2.5 MB."""
+"""Most pairs of more candidates that are compared at once: their keys are 2.5 MB."""
 _FAR: Final = 6
-"""Where a missing candidate is, in units of 2^(n - 4)."""
+"""Value of a missing candidate, in units of 2^(n - 4)."""
 _PENALTY: Final = 4
-"""Added to all distances of a rejected point but the first of each block, in these units."""
+"""Added to all distances of a rejected point except the first of each block, in these units."""
 MOST_WINS: Final = 255
-"""Wins are counted mod 256 unless comparisons are by `boolean`."""
+"""Most wins: they are counted mod 256, except by `boolean`."""
 
 
 def nearest(
@@ -50,11 +50,11 @@ def nearest(
     sqdist_enc_NC : SharedTensor, (N, C)
         Distances to the K_1 + K_2 + ... = C centres of one or more blocks, of `COMPARED_BITS` bits.
     blocks : sequence of int
-        How many columns each block has; every point has one nearest centre in each block.
+        Columns of each block; every point has one nearest centre in each block.
     valid_N : Masked, (N,)
-        1 for valid points, 0 for rejected ones, whose numbers lie between -1/8 and 3 5/8.
+        1 for valid points, 0 for rejected ones; distances of the latter lie between -1/8 and 3 5/8.
     minimize_rounds : bool
-        Save rounds, never bytes.
+        Save rounds rather than bytes.
 
     Returns
     -------
@@ -63,9 +63,9 @@ def nearest(
 
     Notes
     -----
-    Where all pairs are compared at once, the first column of a block is the validity bit less the
-    block's other columns, so that it takes no look-up. A rejected point is assigned to the first
-    column of each block, which is then zero, so that it is in no cluster.
+    If all pairs are compared at once, the first column of a block is the validity bit minus the
+    block's other columns, so it needs no look-up. A rejected point is assigned to the first column
+    of each block, which is then zero, so it is in no cluster.
 
     Cost with blocks of at most 16: R_lt and one round; N K (K - 1) / 2 comparisons of
     `COMPARED_BITS` bits and N (K - 1) look-ups of as many bits as K - 1 has, a block. Larger blocks
@@ -95,14 +95,14 @@ def one_hot_min(x_enc_BL: SharedTensor, num_bits: int) -> SharedTensor:
     Parameters
     ----------
     x_enc_BL : SharedTensor, (B, L)
-        Right mod 2^num_bits.
+        Correct mod 2^num_bits.
     num_bits : int
         n, 5 to 64.
 
     Returns
     -------
     SharedTensor, (B, L)
-        Integers 0 or 1, one 1 in each row.
+        Integers 0 or 1, with one 1 in each row.
 
     Notes
     -----
@@ -123,13 +123,13 @@ def one_hot_min(x_enc_BL: SharedTensor, num_bits: int) -> SharedTensor:
 
 
 def _losses(party: Party, high_wins: RingArray, blocks: tuple[int, ...]) -> torch.Tensor:
-    """Return shares of how many pairs each candidate lost, (B, L), from which won them, (B, E)."""
+    """Return shares of each candidate's number of losses, (B, L), from [higher wins], (B, E)."""
     low, high = pairs_of(blocks)
     lost = np.zeros((len(high_wins), sum(blocks)), dtype=high_wins.dtype)
     for column in range(lost.shape[1]):
         lost[:, column] = high_wins[:, low == column].sum(1, dtype=lost.dtype)
         lost[:, column] -= high_wins[:, high == column].sum(1, dtype=lost.dtype)
-    if party.rank == 0:  # the higher of each pair lost, but for its wins
+    if party.rank == 0:  # the higher candidate loses the pairs that it does not win
         lost += np.bincount(high, minlength=lost.shape[1]).astype(lost.dtype)
     return torch.from_numpy(lost.astype(np.int64))
 
@@ -141,7 +141,7 @@ def _first_columns(blocks: Sequence[int]) -> list[int]:
 def _with_first_columns(
     others: torch.Tensor, blocks: Sequence[int], valid_N: Masked
 ) -> SharedTensor:
-    """Put before each block its first column: the validity bit less the others."""
+    """Insert the first column of each block: the validity bit minus the other columns."""
     columns, done = [], 0
     for size in blocks:
         rest = others[:, done : done + size - 1]

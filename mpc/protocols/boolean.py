@@ -1,10 +1,10 @@
-"""Boolean circuits on xor shares, 64 elements of a batch to a word.
+"""Boolean circuits on xor shares, with 64 elements of a batch in a word.
 
-A batch of n numbers becomes bit planes: plane i holds bit i of every number, packed, so that one
-AND of words serves 64 numbers and a circuit sends only the bits it needs. A party's additive share
-is a number that it knows; with two parties every block of four bits is added by one round of ANDs
-between what one party knows and what the other knows. With more, carry-save adders leave two
-addends first. Carries run through a tree.
+A batch of n numbers becomes bit planes: plane i holds bit i of every number, packed. One AND of
+words serves 64 numbers, and a circuit sends only the bits it needs. Each party knows its own
+additive share. With two parties, one round of ANDs between their known values adds every block of
+four bits. With more, carry-save adders first reduce the shares to two addends. Carries run through
+a tree.
 
 Rounds for numbers of m bits, with s = 0, 1, 2, 3 carry-save steps for 2, 3, 4, 5 parties:
 
@@ -15,9 +15,9 @@ circuit    two parties               more
 `to_ring`  1                         1
 ========== ========================= =======================
 
-each fraction and logarithm rounded up. Nothing is opened but masked bits.
+each fraction and logarithm rounded up. Only masked bits are opened.
 
-`party` is whoever computes, with its links and its triples.
+`party` is the computing party, with its links and triples.
 
 Shape letters: n numbers, W = ceil(n / 64) words, L planes.
 
@@ -37,15 +37,15 @@ from mpc.ring.fixedpoint import Int64Array
 
 WORD_BITS: Final = 64
 BLOCK_BITS: Final = 4
-"""Bits added in one round by two parties: more cost bytes, 2^4 words a block and factor, fewer a
-round."""
+"""Bits that two parties add in one round. More bits cost bytes, 2^bits words per block and factor;
+fewer cost rounds."""
 
 Bits = npt.NDArray[np.uint8]
 """Each 0 or 1."""
 
 
 def pack(bits_xn: Bits) -> Int64Array:
-    """Pack bits (..., n) into words (..., W); what is left of the last word is 0."""
+    """Pack bits (..., n) into words (..., W); the last word is padded with zeros."""
     missing = -bits_xn.shape[-1] % WORD_BITS
     if missing:
         padding = np.zeros((*bits_xn.shape[:-1], missing), dtype=np.uint8)
@@ -73,11 +73,11 @@ def planes_of(ring_n: Int64Array, bit_length: int) -> Int64Array:
 def negative(party: Party, share_n: Int64Array, bit_length: int) -> Int64Array:
     """Return the xor-shared plane (W,) of [x < 0] from additive shares; |x| < 2^(bit_length - 1).
 
-    Takes 2 bits or more.
+    `bit_length` is at least 2.
 
     Notes
     -----
-    The sign of a sum is the xor of the top bits and of the carry into them.
+    The sign of a sum is the xor of the top bits and the carry into them.
     """
     if bit_length < 2:
         raise ValueError("a number and its sign take 2 bits or more")
@@ -112,7 +112,7 @@ def conjunction(party: Party, x: Int64Array, y: Int64Array) -> Int64Array:
 
 
 def _carry(party: Party, p_LW: Int64Array, g_LW: Int64Array) -> Int64Array:
-    """Return the carry out of all planes or blocks, each of which propagates or generates one."""
+    """Return the carry out of planes or blocks, given which propagate and which generate one."""
     while (length := len(g_LW)) > 1:
         half = length // 2
         low, high, rest = slice(0, 2 * half, 2), slice(1, 2 * half, 2), slice(2 * half, None)
@@ -124,7 +124,7 @@ def _carry(party: Party, p_LW: Int64Array, g_LW: Int64Array) -> Int64Array:
 
 
 def _carry_save(party: Party, mine_LW: Int64Array) -> tuple[Int64Array, Int64Array]:
-    """Turn the parties' private addends into two xor-shared ones of the same sum mod 2^L."""
+    """Reduce the parties' private addends to two xor-shared ones with the same sum mod 2^L."""
     others = np.zeros_like(mine_LW)
     addends = [mine_LW if rank == party.rank else others for rank in range(party.num_parties)]
     while len(addends) > 2:
@@ -136,7 +136,7 @@ def _carry_save(party: Party, mine_LW: Int64Array) -> tuple[Int64Array, Int64Arr
 
 
 def _one_hot_blocks(mine_LW: Int64Array, padding: int) -> Int64Array:
-    """Return (2^r, blocks, W): which of its 2^r values each block of r planes has."""
+    """Return one-hot bits (2^r, blocks, W) of the value of each block of r planes."""
     missing = -len(mine_LW) % BLOCK_BITS
     rest = np.full((missing, mine_LW.shape[1]), padding, dtype=np.int64)
     planes = np.concatenate([mine_LW, rest]).reshape(-1, BLOCK_BITS, mine_LW.shape[1])
@@ -147,7 +147,7 @@ def _one_hot_blocks(mine_LW: Int64Array, padding: int) -> Int64Array:
 
 
 def _add_blocks(party: Party, mine_LW: Int64Array) -> Int64Array:
-    """Say of each block of two parties' addends whether it propagates, and generates, a carry.
+    """Return whether each block of two parties' addends propagates, and generates, a carry.
 
     Returns
     -------
@@ -156,9 +156,9 @@ def _add_blocks(party: Party, mine_LW: Int64Array) -> Int64Array:
 
     Notes
     -----
-    With a and b the parties' values of a block of r bits, a + b = 2^r - 1 is the sum over v of
-    [a = v] [b = 2^r - 1 - v], and a + b > 2^r - 1 that of [a = v] [b > 2^r - 1 - v]: one party
-    knows all left factors, the other all right ones. The last block is filled up by planes that
+    Let a and b be the parties' values of a block of r bits. [a + b = 2^r - 1] is the sum over v of
+    [a = v] [b = 2^r - 1 - v], and [a + b > 2^r - 1] the sum of [a = v] [b > 2^r - 1 - v]. One party
+    knows all left factors, the other all right ones. The last block is padded with planes that
     propagate.
     """
     left = _one_hot_blocks(mine_LW, padding=0 if party.rank == 0 else -1)

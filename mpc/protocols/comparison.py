@@ -1,13 +1,13 @@
 """Comparisons of secret-shared ring integers with zero.
 
-All tensors here are ring integers (CrypTen scale 1): the caller keeps track of fractional bits.
-`mpc.gates.comparison_choice` chooses among three methods. `fss` takes one round: open x + r, then
-evaluate the dealer's keys there (`mpc.fss`). `lut` takes two: open
-x + r, look up in truth tables, open what stands there (`mpc.gates.lut_comparison`). R_lt, the
-rounds of one batch of comparisons, is 1 or 2 so; by `boolean` (`mpc.protocols.boolean`) it is 5, 8,
-9, 10 with two, three, four, five parties for 32 bits, and one more for 36 to 64. A caller who knows
-that its numbers are short says so: keys are as long as the numbers, and a look-up in a table of all
-their values is one round for anybody where it is small enough (`mpc.protocols.lookup`).
+All tensors are ring integers (CrypTen scale 1); the caller keeps track of fractional bits.
+`mpc.gates.comparison_choice` chooses one of three methods. `fss` takes one round: open x + r, then
+evaluate the dealer's keys there (`mpc.fss`). `lut` takes two: open x + r, look up in truth tables,
+open the masked entries (`mpc.gates.lut_comparison`). R_lt, the rounds of one batch of comparisons,
+is 1 for `fss` and 2 for `lut`. By `boolean` (`mpc.protocols.boolean`) it is 5, 8, 9, 10 with two,
+three, four, five parties for 32 bits, and one more for 36 to 64. A caller should pass the length of
+short numbers: keys are as long as the numbers, and a look-up in a small table of all their values
+takes one round for any number of parties (`mpc.protocols.lookup`).
 """
 
 from collections.abc import Callable
@@ -26,17 +26,17 @@ from mpc.ring.fixedpoint import Int64Array
 
 
 def local(x_enc: SharedTensor, linear: Callable[[torch.Tensor], torch.Tensor]) -> SharedTensor:
-    """Apply a linear map to each party's own share: no communication."""
+    """Apply a linear map to each party's own share, without communication."""
     return x_enc.like(linear(x_enc.share))
 
 
 def truncate_local(x_enc: SharedTensor, bits: int) -> SharedTensor:
-    """Divide by 2^bits, dropping bits of each party's share: no communication.
+    """Divide by 2^bits by truncating each party's share, without communication.
 
     Notes
     -----
-    Of P parties' shares the result is floor(x / 2^bits) less 0 .. P - 1, and right mod
-    2^(64 - bits) only: what is done with it must look at 64 - bits bits.
+    With P parties the result is floor(x / 2^bits) minus 0 .. P - 1, and correct only mod 2^(64 -
+    bits). Later steps must use only 64 - bits bits of it.
     """
     return local(x_enc, lambda x: x >> bits) if bits else x_enc
 
@@ -49,7 +49,7 @@ def less_than_zero(x_enc: SharedTensor, bit_length: int = 64) -> SharedTensor:
     x_enc : SharedTensor
         Taken mod 2^bit_length, in two's complement.
     bit_length : int
-        2 to 64: the fewer, the fewer rounds and bytes.
+        2 to 64. Fewer bits take fewer rounds and bytes.
 
     Notes
     -----
@@ -85,14 +85,14 @@ def compare_pairs(
     Parameters
     ----------
     x_enc_BL : SharedTensor, (B, L)
-        Candidates of all blocks side by side; any two of a block differ by less than half the range
-        of their bits.
+        Candidates of all blocks side by side. Any two of a block differ by less than half the range
+        of `bit_length` bits.
     blocks : tuple of int
     bit_length : int
     sum_bits : int
-        Shares must be right mod 2^sum_bits at least, and may be right mod that only: 1 to 8.
+        1 to 8; shares are correct at least mod 2^sum_bits.
     minimize_rounds : bool
-        Save rounds, not bytes.
+        Save rounds rather than bytes.
 
     Returns
     -------
@@ -127,7 +127,7 @@ def compare_pairs(
 def _by_digits(
     kind: TupleKind, x: Masked, bit_length: int, blocks: tuple[int, ...] = ()
 ) -> RingArray:
-    """Return shares of signs of what is open, flat, in one more round."""
+    """Return shares of the signs of masked values, flat, in one more round."""
     opened, parts, looked_up = x.opened.numpy(), [], []
     tables = x.party.provider.digits(kind, len(opened), bit_length, x.mask.id, blocks)
     rank = x.party.rank
@@ -135,7 +135,7 @@ def _by_digits(
         points = digits.compared(opened).view(np.uint64)
         words, products = digits.plan.parts(flat, len(points))
         looked_up.append(lut_comparison.looked_up(digits.plan, rank, words, points) ^ flips)
-        parts.append((digits.plan, products.copy(), points))  # lets go of the words
+        parts.append((digits.plan, products.copy(), points))  # the copy releases the words
     flipped = np.concatenate(looked_up, axis=1)
     together = x.party.open_bits([boolean.pack(flipped.reshape(-1))])[0]
     bits = boolean.unpack(together, flipped.size).reshape(flipped.shape)
@@ -148,6 +148,6 @@ def _by_digits(
 
 
 def negative_by_circuit(party: Party, share: Int64Array, bit_length: int) -> Int64Array:
-    """Return shares mod 2^64 of [x < 0] of flat numbers; see `mpc.protocols.boolean`."""
+    """Return shares mod 2^64 of [x < 0], flat; see `mpc.protocols.boolean`."""
     plane = boolean.negative(party, share, bit_length)
     return boolean.to_ring(party, boolean.unpack(plane, share.size))

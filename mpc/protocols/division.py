@@ -1,15 +1,15 @@
-"""Division of secret numbers by secret counts: look-ups, and a product that keeps its precision.
+"""Division of secret numbers by secret counts, by look-ups and products of full precision.
 
-A count c is a secret integer in 0 .. N, so that a function f of it, 1/c or 1/c^2, is an entry of a
-public table, for any N, where Newton's iteration diverges. But a product with it has more bits than
-the ring: a squared length V of a sum takes up to 2 log2(N) + 36, and 1/c^2 as many again. So V is
-opened under a mask whose high part the dealer knows, which gives V = 2^h H + L exactly, and H and L
-are multiplied by tables of different scales,
+A count c is a secret integer in 0 .. N. A function f of it, 1/c or 1/c^2, is an entry of a public
+table, for any N; Newton's iteration diverges for some. A product with such an entry has more bits
+than the ring: a squared norm V of a sum has up to 2 log2(N) + 36 bits, and 1/c^2 as many again. V
+is therefore opened under a mask whose high part the dealer knows, which gives V = 2^h H + L
+exactly. H and L are multiplied by tables of different scales,
 
     V f(c) = H T_1 + L T_0 = V T_0 + H (T_1 - 2^h T_0),    T_1 near 2^h f(c), T_0 near f(c).
 
-H may be one too large; L then makes up for it. In units of the result, T_1's rounding weighs
-V 2^-(h + 1), and T_0's 2^(h - 1).
+H may be one too large; L then compensates. In units of the result, the rounding of T_1 contributes
+an error of up to V 2^-(h + 1), and that of T_0 of up to 2^(h - 1).
 
 Shape letters: N points, C counts.
 """
@@ -30,10 +30,10 @@ _SIGNED_OFFSET: Final = 1 << 62
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Split:
-    """A secret that was opened under a mask, and its high part H = V >> h or 1 more.
+    """A secret that was opened under a mask, and its high part H, which is V >> h or 1 more.
 
-    H is the public `high`, less the dealer's r >> h, plus `wraps` times the top bit of r; of a
-    signed secret, `high` is less by what made it positive.
+    H is the public `high`, minus the dealer's r >> h, plus `wraps` times the top bit of r. For a
+    signed secret, `high` is reduced by the offset that made it positive.
     """
 
     value: Masked
@@ -52,15 +52,15 @@ def split(
     ----------
     v_enc : SharedTensor
     signed : bool
-        Secrets are in -2^62 .. 2^62 - 1.
+        Whether secrets are in -2^62 .. 2^62 - 1 instead.
     shift : int
         h.
 
     Notes
     -----
-    With z = V + r mod 2^64 open, the sum wrapped if and only if r's top bit is 1 and z's is 0, so
-    V >> h is (z >> h) - (r >> h) + wrapped 2^(64 - h), less a borrow of 0 or 1. To a signed V, 2^62
-    is added first.
+    Let z = V + r mod 2^64 be open. The sum wrapped if and only if r's top bit is 1 and z's is 0, so
+    V >> h is (z >> h) - (r >> h) + wrapped 2^(64 - h), minus a borrow of 0 or 1. If V is signed,
+    2^62 is added first.
 
     Cost: one round, 8 bytes an element from each party to each other. Leakage: none.
 
@@ -90,7 +90,7 @@ def split(
 def quotients(
     v: Split, low: Masked, rest: Masked, formula: Literal["k,k->k", "ik,k->ik"] = "k,k->k"
 ) -> SharedTensor:
-    """Return shares of V T_0 + H (T_1 - 2^h T_0), (C,), from entries of tables; no round.
+    """Return shares of V T_0 + H (T_1 - 2^h T_0), (C,), from table entries; no round.
 
     The tables are `mpc.ring.quotient_tables.Tables`. V is of shape (C,), or (N, C) with the second
     formula.

@@ -1,8 +1,8 @@
-"""Look-ups of secret-shared small integers in public tables: one round, any number of parties.
+"""Look-ups of small secret-shared integers in public tables: one round, any number of parties.
 
 The dealer gives shares of a uniform r and of the one-hot row e of r mod 2^d. With z = x + r opened,
-[x = v] is e at z - v, so that any table's entry at x is a sum of e's entries with public factors,
-which every party takes of its own share.
+[x = v] is e at z - v. The entry of any table at x is therefore a sum of e's entries with public
+factors, which every party computes on its own share.
 
 Shape letters: V values 0 .. 2^d - 1.
 """
@@ -18,11 +18,11 @@ from mpc.engine.openings import DeferredOpening
 from mpc.ring.fixedpoint import Int64Array
 
 LARGEST: Final = 1 << 20
-"""Entries of one-hot rows up to which a look-up is taken for a comparison: 8 MB from the dealer."""
+"""Most entries of one-hot rows of a comparison by look-up: 8 MB from the dealer."""
 
 
 def pays(count: int, bit_length: int) -> bool:
-    """Tell whether that many look-ups of so many bits beat a circuit, which takes more rounds."""
+    """Whether `count` look-ups of `bit_length` bits pay; other comparisons may take more rounds."""
     return bit_length < 20 and count << bit_length <= LARGEST
 
 
@@ -36,7 +36,7 @@ def look_up(
     x_enc : SharedTensor
         Taken mod 2^d.
     tables : sequence of ndarray of int64, (2^d,), or (C, 2^d) for x of shape (C,)
-        Public; the latter has one for each element.
+        Public; the latter has one table for each element.
 
     Returns
     -------
@@ -81,7 +81,7 @@ def is_negative(x_enc: SharedTensor, bit_length: int) -> DeferredOpening[SharedT
 
 
 def _entries(table: Int64Array, values: Int64Array) -> Int64Array:
-    """Return a table's entry, or that of the element's own table, at every value."""
+    """Return the entries of a table, or of each element's own table, at every value."""
     entries: Int64Array = (
         table[values] if table.ndim == 1 else np.take_along_axis(table, values, axis=1)
     )
@@ -89,6 +89,6 @@ def _entries(table: Int64Array, values: Int64Array) -> Int64Array:
 
 
 def _at_zero(rows: torch.Tensor, opened: torch.Tensor, bit_length: int) -> torch.Tensor:
-    """Return what stands at [x = 0]: place z itself."""
+    """Return shares of [x = 0]: the entry of the one-hot row at z."""
     places = (opened & ((1 << bit_length) - 1))[..., None]
     return rows.gather(-1, places).squeeze(-1)

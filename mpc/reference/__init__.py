@@ -1,4 +1,4 @@
-"""The plaintext twin: the same job, rounded as the ring rounds it, computed in the clear.
+"""The plaintext twin: the same job in the clear, with the same rounding as in the ring.
 
-It imports jobs and ring, and no protocol. Open `session`, then `kmeans`.
+It imports jobs and ring, and no protocol. Read `session`, then `kmeans`.
 """

@@ -1,14 +1,14 @@
-"""K-means in the clear: the twin of what is done under sharing, roundings included.
+"""K-means in the clear: the plaintext twin of the protocol, with the same rounding.
 
 With assignments S (N x K, one-hot) and counts c, the squared distance to the mean of cluster k, up
 to a term without k, is V_k / c_k^2 - 2 U_ik / c_k, where U = G S and V_k = sum_i S_ik U_ik. No
-centre is ever formed.
+centre is computed.
 
-Points are whole numbers, as owners share them, so that G, U and V are exact. `RingGram` rounds
-reciprocals of counts as the parties do; only what is random under sharing, less than 2^-32 of the
-squared bound, is not in it. `OpenedDistances` is what the server does with what policy `distances`
-opens. What is equally far but for rounding goes to the lowest index: a later cluster must be nearer
-by more than `mpc.ring.fixedpoint.tie_units` for each place that it stands behind.
+Points are integers, as owners share them, so G, U and V are exact. `RingGram` rounds reciprocals of
+counts as the parties do. Only the random rounding under sharing, less than 2^-32 of the squared
+bound, is missing. `OpenedDistances` is the server's computation on the distances that policy
+`distances` opens. Ties up to rounding go to the lowest index: cluster j is penalised by j times
+`mpc.ring.fixedpoint.tie_units`.
 
 Shape letters: N points, K clusters, D dimensions of a point.
 """
@@ -47,7 +47,7 @@ Valid = npt.NDArray[np.bool_]
 
 
 class Geometry(Protocol):
-    """What Lloyd's iteration asks of points."""
+    """Distances for Lloyd's iteration."""
 
     @property
     def num_points(self) -> int:
@@ -62,7 +62,7 @@ class Geometry(Protocol):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FloatGram:
-    """A Gram matrix of reals, without ties: the textbook's k-means."""
+    """A real Gram matrix, without tie-breaking: textbook k-means."""
 
     gram_NN: FloatArray
 
@@ -83,14 +83,14 @@ class FloatGram:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RingGram:
-    """A Gram matrix of whole numbers with `GRAM_BITS` fractional bits, as the parties have it.
+    """A Gram matrix of integers with `GRAM_BITS` fractional bits, as the parties have it.
 
     Numbers up to 2^49 are exact in float64, and so are sums of N of them.
     """
 
     gram_NN: FloatArray
     ring_ND: FloatArray
-    """The points, from which inner products with few sums are faster."""
+    """The points, for faster inner products with few sums."""
 
     @property
     def num_points(self) -> int:
@@ -103,7 +103,7 @@ class RingGram:
         return exact_NK.astype(np.int64) + _handicaps(self.num_points, len(rows_K))
 
     def with_sums_and_sqnorms(self, assignment_NK: FloatArray) -> tuple[Int64Array, Int64Array]:
-        """Return U, (N, K), and the squared lengths V of the sums, (K,)."""
+        """Return U, (N, K), and the squared norms V of the sums, (K,)."""
         if self.num_points > 2 * self.ring_ND.shape[1]:
             inner_NK = self.ring_ND @ (self.ring_ND.T @ assignment_NK)
         else:
@@ -125,9 +125,10 @@ class RingGram:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class OpenedDistances:
-    """Squared distances between all pairs, whole numbers with `GRAM_BITS` fractional bits.
+    """Squared distances between all pairs, integers with `GRAM_BITS` fractional bits.
 
-    Those of rejected points are zero; such a point as a centre is at the mean of the valid ones.
+    Those of rejected points are zero. A rejected point as a centre is at the mean of the valid
+    ones.
     """
 
     dist_NN: FloatArray
@@ -149,7 +150,7 @@ class OpenedDistances:
         return self._to_means(assignment_NK) + _handicaps(*assignment_NK.shape)
 
     def _to_means(self, assignment_NK: FloatArray) -> FloatArray:
-        """Return mean squared distances to clusters, less half of that inside them."""
+        """Return mean squared distances to clusters minus half of those inside them."""
         counts_K = assignment_NK.sum(axis=0)
         safe_K = np.maximum(counts_K, 1)
         sums_NK = self.dist_NN @ assignment_NK
@@ -171,20 +172,21 @@ def quotient(values: Int64Array, counts_K: Int64Array, tables: Tables, shift: in
 
 
 def ring_points(points_ND: FloatArray, job: ClusterJob) -> tuple[FloatArray, Valid]:
-    """Return points as the parties come to hold them, and who is within the bound.
+    """Return points as the parties hold them, and their validity.
 
     Parameters
     ----------
     points_ND : ndarray of float64, (N, D)
     job : ClusterJob
-        Its bounds known.
+        All its bounds are known.
 
     Returns
     -------
     ndarray of float64, (N, D)
-        Whole numbers, centred and standardised where the job says so; which may be too large.
+        Integers, centred and standardised if the job says so. Norms may be over the bound.
     ndarray of bool, (N,)
-        By the same integers that the parties compare, but that their mean may be off by 2 units.
+        Validity, from the integers that the parties compare, except that their mean may be off by 2
+        units.
     """
     dim = points_ND.shape[1]
     with np.errstate(over="ignore", invalid="ignore"):
@@ -220,9 +222,9 @@ def gram_of_distances(dist_NN: FloatArray) -> FloatArray:
 
 
 def farthest_first(dist_NN: FloatArray, k: int, valid_N: Valid | None = None) -> Labels:
-    """Choose k rows: the first that counts, then always the farthest from those chosen.
+    """Choose k rows: the first valid one, then always the farthest from those chosen.
 
-    Ties go to the lowest index; rejected points are chosen when no others are left.
+    Ties go to the lowest index. Rejected points are chosen only if no valid ones are left.
 
     Parameters
     ----------
@@ -245,12 +247,12 @@ def farthest_first(dist_NN: FloatArray, k: int, valid_N: Valid | None = None) ->
 def plus_plus(
     dist_NN: FloatArray | Int64Array, draws_K: Labels, valid_N: Valid | None = None
 ) -> Labels:
-    """Choose rows by public draws, each in proportion to its distance to those chosen before.
+    """Choose rows by public draws, with probability proportional to the distance to chosen ones.
 
     Parameters
     ----------
     dist_NN : ndarray of float64 or int64, (N, N)
-        Squared distances between all pairs; whole numbers are compared exactly.
+        Squared distances between all pairs; integers are compared exactly.
     draws_K : ndarray of int64, (K,)
         From `mpc.ring.public_draws.public_draws`.
     valid_N : ndarray of bool, (N,), optional
@@ -267,9 +269,9 @@ def plus_plus(
 
 
 def centre_distances(gram_NN: FloatArray, assignment_NK: FloatArray) -> FloatArray:
-    """Squared distance of every point to every cluster mean, less the point's own squared norm.
+    """Return squared distances of points to cluster means minus each point's squared norm.
 
-    An empty cluster is infinitely far: it captures nothing and stays empty.
+    An empty cluster has infinite distance, so it stays empty.
     """
     counts_K = assignment_NK.sum(axis=0)
     safe_K = np.maximum(counts_K, 1)
@@ -326,10 +328,10 @@ def averaged_together(
     min_cluster_size: int,
     owner_of_N: Sequence[int] | Labels | None = None,
 ) -> Valid:
-    """Return who is averaged with whom, (N, N): own cluster, if enough owners have a point in it.
+    """Return which points are averaged together, (N, N): same cluster, with enough owners.
 
-    Only valid points are averaged; the row of a rejected point, or of one whose cluster has fewer
-    owners than the minimum, is empty. Each point has its own owner where none are named.
+    Only valid points are averaged. The row of a rejected point, or of one whose cluster has fewer
+    owners than the minimum, is empty. If `owner_of_N` is None, each point has its own owner.
     """
     same_NN = (labels_N[:, None] == labels_N[None, :]) & valid_N[None, :] & valid_N[:, None]
     owners = np.arange(len(labels_N)) if owner_of_N is None else np.asarray(owner_of_N)

@@ -1,6 +1,6 @@
-"""How many clusters: the largest k whose clusters are all well separated, in pairs.
+"""Choice of the number of clusters: the largest k whose clusters are pairwise well separated.
 
-Candidate k is legal when every two of its clusters i, j have means farther apart than
+Candidate k is legal if every two of its clusters i, j have means farther apart than
 
     |m_i - m_j|^2 > S^2 (a(c_i) + a(c_j) + b(D)),    S^2 = W_k / (N - k),
 
@@ -10,17 +10,18 @@ where W_k is the within-cluster sum of squares, c the counts, and
 
 The answer is the largest legal k of 1 .. min(k_max, N / 2); k = 1 has no pair and is always legal.
 
-Where there is no structure, the means of two clusters are S^2 (1 / c_i + 1 / c_j) apart: 3 / c is
-three times that, because the clusters were not drawn but chosen. The halves of one round Gaussian
-cluster are 8 / pi variances of one axis apart, however many points there are, and an axis has
-S^2 / D: 16 / D pays for that and for tails, and 1/2 does when the spread has only some twenty axes
-in a large D. The spread of a single point cannot be estimated: 8 lets it be a cluster only when it
-is very far. The form is from the literature below, the numbers are from simulation.
+Without structure, the expected squared distance of two means is S^2 (1 / c_i + 1 / c_j). The
+allowance 3 / c is three times that, because the clusters are not random but optimised. The halves
+of one round Gaussian cluster are 8 / pi variances of one axis apart, for any number of points, and
+the variance of an axis is S^2 / D. The term 16 / D covers this and tails; the term 1/2 covers a
+spread with only some twenty axes in a large D. The spread of a single point cannot be estimated;
+with 8 it is a cluster only if it is very far. The form is from the literature below, the numbers
+are from simulation.
 
-One spread S^2, alike in D axes, is taken for all clusters. A cluster three times as wide as others,
-heavy tails, or a spread of less than some ten axes in a much larger D make k too large. Clusters
-whose means are not sqrt((1/2 + 16 / D) D) standard deviations of an axis apart, and some more for
-few points, are one: 4.1 of them for D = 2, 4.6 for 10, 26 for 1280.
+The rule assumes one spread S^2 for all clusters, equal in D axes. A cluster three times as wide as
+others, heavy tails, or a spread of less than some ten axes in a much larger D make k too large.
+Clusters are merged if their means are less than sqrt((1/2 + 16 / D) D) standard deviations of an
+axis apart, and some more for few points: 4.1 for D = 2, 4.6 for 10, 26 for 1280.
 
 Shape letters: N points, K clusters, D dimensions of a point.
 
@@ -63,28 +64,28 @@ SPREAD_ALLOWANCE: Final = 0.5
 AXIS_ALLOWANCE: Final = 16.0
 """Allowance of a pair, divided by the dimension."""
 RESOLUTION: Final = 2.0**-26
-"""Squared distances below this part of the squared norm bound are rounding."""
+"""Squared distances below this fraction of the squared norm bound are rounding errors."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Candidate:
-    """What k-means with k clusters found, as far as the choice of k needs it."""
+    """Statistics of a k-means result with k clusters, for the choice of k."""
 
     within: float
-    """W_k: sum of squared distances to the own cluster's mean."""
+    """W_k: sum of squared distances of points to their cluster's mean."""
     counts_K: Counts
     """Points of each cluster; 0 for an empty one."""
     between_KK: FloatArray
-    """Squared distances between cluster means; of no account for an empty cluster."""
+    """Squared distances between cluster means; ignored for an empty cluster."""
 
 
 def largest_candidate(num_points: int, k_max: int = K_CANDIDATES_MAX) -> int:
-    """Return the largest k that is tried: `k_max`, but two points a cluster, and at least 1."""
+    """Return the largest k to try: at most `k_max` and N / 2, and at least 1."""
     return max(1, min(k_max, num_points // 2))
 
 
 def size_allowances(num_points: int) -> FloatArray:
-    """Return the public table a(c), c = 0 .. N, as (N + 1,); a(0) = 0 and is not to be used."""
+    """Return the public table a(c), c = 0 .. N, as (N + 1,); a(0) = 0 is not used."""
     counts = np.arange(num_points + 1)
     allowances = CHANCE_ALLOWANCE / np.maximum(counts, 1)
     allowances[counts == 0] = 0.0
@@ -93,12 +94,12 @@ def size_allowances(num_points: int) -> FloatArray:
 
 
 def pair_allowance(dim: int) -> float:
-    """Return b(D), what a pair of any sizes is allowed."""
+    """Return b(D), the allowance of a pair of any sizes."""
     return SPREAD_ALLOWANCE + AXIS_ALLOWANCE / dim
 
 
 def is_legal(candidate: Candidate, num_points: int, dim: int, resolution: float = 0.0) -> bool:
-    """Return whether no cluster is empty and all pairs are well separated.
+    """Whether no cluster is empty and all pairs are well separated.
 
     Parameters
     ----------
@@ -106,7 +107,7 @@ def is_legal(candidate: Candidate, num_points: int, dim: int, resolution: float 
     num_points : int
         N, more than the candidate's k; public.
     dim : int
-        D; public. Fewer, when the spread is known to have fewer axes than the points.
+        D; public. Less if the spread is known to have fewer axes than the points.
     resolution : float
         Squared distance that is rounding.
     """
@@ -126,15 +127,15 @@ def chosen_k(
 ) -> int:
     """Return the largest legal k.
 
-    Under sharing all is linear but the products of means, k products S^2 a(c_i) for each k, and
-    k (k - 1) / 2 comparisons for each k; a(c) and "is empty" are look-ups of a count, as 1/c is.
+    Under sharing everything is linear except the products of means and, for each k, k products S^2
+    a(c_i) and k (k - 1) / 2 comparisons. The values a(c), [c = 0] and 1/c are look-ups of a count.
 
     Parameters
     ----------
     candidates : sequence of Candidate
-        Of k = 1, 2, ... without a gap.
+        Candidates for k = 1, 2, ... without a gap.
     num_points : int
-        N; public. Rejected points are among them: nobody knows how many they are.
+        N; public. It includes rejected points, whose number is secret.
     dim : int
         D; public.
     resolution : float
@@ -161,7 +162,7 @@ def chosen_k(
 
 
 def candidate_of(gram_NN: FloatArray, labels_N: Labels, k: int, valid_N: Valid) -> Candidate:
-    """Return what the choice needs of one clustering, from a Gram matrix.
+    """Return the statistics of one clustering, from a Gram matrix.
 
     Parameters
     ----------
@@ -190,7 +191,7 @@ def candidates_of(
     k_max: int = K_CANDIDATES_MAX,
     valid_N: Valid | None = None,
 ) -> tuple[Candidate, ...]:
-    """Cluster with every k that is tried; candidate k starts at the first k of the same points.
+    """Cluster with every candidate k; candidate k starts at the first k of the same points.
 
     Parameters
     ----------
@@ -233,11 +234,11 @@ def choose_k(
     iterations : int
         Most reassignments for each k.
     k_max : int
-        Largest k that is tried; N / 2 at most is.
+        Largest k to try; at most N / 2.
     valid_N : ndarray of bool, (N,), optional
         Which points are valid; None for all.
     norm_bound : float, optional
-        On the norm of a point; the largest norm by default.
+        Bound on the norm of a point; the largest norm by default.
 
     Returns
     -------

@@ -1,7 +1,6 @@
-"""The plaintext twin of a session: same job, same answer, no secrecy.
+"""The plaintext twin of a session: same job, same result, no secrecy.
 
-A point over a bound is rejected as under sharing: it is moved to the origin, is in no cluster,
-and has label 0.
+A point over a bound is rejected as under sharing: it is in no cluster and has label 0.
 
 Shape letters: N points, K clusters, D dimensions of a point, M of a payload.
 """
@@ -58,7 +57,7 @@ def cluster_points(ring_ND: FloatArray, job: ClusterJob, valid_N: Valid) -> Clus
     Parameters
     ----------
     ring_ND : ndarray of float64, (N, D)
-        Whole numbers, as `mpc.reference.kmeans.ring_points` makes them.
+        Integers from `mpc.reference.kmeans.ring_points`.
     job : ClusterJob
     valid_N : ndarray of bool, (N,)
         Which points are valid.
@@ -85,11 +84,11 @@ def cluster_distances(dist_NN: FloatArray, job: ClusterJob, dim: int) -> Cluster
     Parameters
     ----------
     dist_NN : ndarray of float64, (N, N)
-        Whole numbers with `GRAM_BITS` fractional bits. A row of zeros is a rejected point, unless
-        all are zero: then it makes no difference.
+        Integers with `GRAM_BITS` fractional bits. A row of zeros is a rejected point, unless all
+        rows are zero; then it makes no difference.
     job : ClusterJob
     dim : int
-        D, by which k is chosen where the job does not give it.
+        D, which the choice of k depends on.
     """
     valid_N = np.asarray(dist_NN.any(axis=1))
     if not valid_N.any():
@@ -133,7 +132,7 @@ def _starts(dist_NN: FloatArray, job: ClusterJob, k: int, valid_N: Valid) -> lis
 def _with_chosen_k(
     found: Sequence[Labels], gram_NN: FloatArray, dim: int, valid_N: Valid
 ) -> tuple[Labels, int]:
-    """Return the labels of the candidate that is chosen, and its k."""
+    """Return the labels of the chosen candidate, and its k."""
     candidates = [
         candidate_of(gram_NN, labels_N, k, valid_N) for k, labels_N in enumerate(found, start=1)
     ]
@@ -142,7 +141,7 @@ def _with_chosen_k(
 
 
 def _between(geometry: RingGram, labels_N: Labels, valid_N: Valid, k: int) -> int:
-    """Return sum_k V_k / c_k with the parties' own roundings; see `mpc.clustering.restarts`."""
+    """Return sum_k V_k / c_k with the parties' rounding; see `mpc.clustering.restarts`."""
     assignment_NK, counts_K = _assignment(labels_N, valid_N, k)
     _, v_K = geometry.with_sums_and_sqnorms(assignment_NK)
     tables = between_tables(geometry.num_points)
@@ -150,7 +149,7 @@ def _between(geometry: RingGram, labels_N: Labels, valid_N: Valid, k: int) -> in
 
 
 def _inertia(dist_NN: FloatArray, labels_N: Labels, valid_N: Valid, k: int) -> float:
-    """Return the sum of squared distances to means, from those inside clusters."""
+    """Return the sum of squared distances to means, from distances inside clusters."""
     assignment_NK, counts_K = _assignment(labels_N, valid_N, k)
     among_K = (assignment_NK * (dist_NN @ assignment_NK)).sum(axis=0)
     return float((among_K / (2.0 * np.maximum(counts_K, 1))).sum())
@@ -162,7 +161,7 @@ def _assignment(labels_N: Labels, valid_N: Valid, k: int) -> tuple[FloatArray, I
 
 
 def _least(losses: Sequence[int]) -> int:
-    """Return which restart is best: a later one must be better by more than a tie for each place.
+    """Return the index of the best restart; later ones have a tie penalty for each place.
 
     Losses have `between_bits` fractional bits.
     """
@@ -174,7 +173,7 @@ def _least(losses: Sequence[int]) -> int:
 def _means(
     labels_N: Labels, sizes_N: Int64Array, encoded_NM: Int64Array, unit: float
 ) -> FloatArray:
-    """Return each point's own cluster's mean as its owner reconstructs it, or NaN, (N, M)."""
+    """Return each point's cluster mean as its owner reconstructs it, or NaN, (N, M)."""
     means_NM = np.full(encoded_NM.shape, np.nan)
     for label in np.unique(labels_N[sizes_N > 0]):
         members_N = (labels_N == label) & (sizes_N > 0)
@@ -184,7 +183,7 @@ def _means(
 
 
 class PlainSession:
-    """A session that computes in the clear; use it as `mpc.open_session`, for comparison."""
+    """A session that computes in the clear, for comparison with `mpc.open_session`."""
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"
@@ -204,7 +203,7 @@ class PlainSession:
         """Do nothing: there is no process to end."""
 
     def check(self) -> None:
-        """Do nothing: there is no process that could have ended."""
+        """Do nothing: there is no process to watch."""
 
     def cluster(
         self,
@@ -221,18 +220,18 @@ class PlainSession:
         points_ND : ndarray of float64, (N, D)
         payload_NM : ndarray of float64, (N, M)
         owners : sequence of int, optional
-            Which data owner holds each row; each row has its own when None.
+            The data owner of each row; None: each row has its own.
 
         Returns
         -------
         ClusterResult
-            `labels_N` is always there: nothing is hidden from the caller of a plaintext twin. A
-            point over the bound is rejected, not refused: the twin of what the parties do.
+            `labels_N` is always set, because a plaintext session hides nothing from its caller. A
+            point over the norm bound is rejected, as by the parties, and not refused.
 
         Raises
         ------
         InputError, BudgetError
-            See `ClusterJob.check_points`; or a payload too large for fixed point.
+            See `ClusterJob.check_points`; or a payload is too large for fixed point.
         """
         job.check_points(points_ND, payload_NM)
         job = with_bounds(job, points_ND, payload_NM)

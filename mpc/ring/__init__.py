@@ -1,4 +1,4 @@
-"""Whole-number arithmetic mod 2^64: fixed point, public tables, streams of masks.
+"""Integer arithmetic mod 2^64: fixed point, public tables, streams of masks.
 
-It imports errors only, and needs neither torch nor CrypTen. Open `fixedpoint` first.
+It imports errors only, and needs neither torch nor CrypTen. Read `fixedpoint` first.
 """

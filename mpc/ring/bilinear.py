@@ -1,6 +1,6 @@
-"""Bilinear maps by formula, on ring integers: what two masked values are multiplied by.
+"""Bilinear maps on ring integers, by formula: the products of two masked values.
 
-A party takes them of torch tensors, the dealer of NumPy arrays; both wrap mod 2^64.
+A party applies them to torch tensors, the dealer to NumPy arrays; both wrap mod 2^64.
 """
 
 from collections.abc import Callable
@@ -21,7 +21,7 @@ Formula = Literal[
     "k,k->k",
     "nrk,r->nk",
 ]
-"""In the notation of einsum; letters are axes, summed over where the result does not have them."""
+"""Formulas in the notation of einsum; axes that the result does not have are summed over."""
 Matmul = Callable[[Any, Any], Any]
 
 _MAPS: Final[dict[Formula, Callable[[Any, Any, Matmul], Any]]] = {
@@ -43,14 +43,14 @@ FORMULAS: Final = frozenset(_MAPS)
 
 
 def bilinear(formula: Formula, left: Any, right: Any, matmul: Matmul) -> Any:
-    """Return the map's value, mod 2^64.
+    """Return the value of a map, mod 2^64.
 
     Parameters
     ----------
     formula : Formula
-        A result without axes is given as one of length 1.
+        A result without axes has the shape (1,).
     left, right : int64 tensors or arrays
-        Of the formula's axes.
+        Factors with the formula's axes.
     matmul : callable
         Product of two matrices of the same kind.
     """
@@ -58,12 +58,12 @@ def bilinear(formula: Formula, left: Any, right: Any, matmul: Matmul) -> Any:
 
 
 def bilinear_shape(formula: str, left: tuple[int, ...], right: tuple[int, ...]) -> tuple[int, ...]:
-    """Return the shape of a map's value.
+    """Return the shape of the value of a map.
 
     Raises
     ------
     ValueError
-        No such formula, or shapes that do not fit it.
+        The formula does not exist, or the shapes do not fit it.
     """
     if formula not in FORMULAS:
         raise ValueError(f"no such formula {formula!r}")

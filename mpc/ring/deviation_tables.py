@@ -1,6 +1,6 @@
-"""Standard deviations of features by whole numbers: the tables, and the plaintext twin.
+"""Standard deviations of features in integers: the tables, and the plaintext twin.
 
-See `mpc.clustering.standardizing` for what parties do.
+See `mpc.clustering.standardizing` for the protocol.
 
 Shape letters: N points, D dimensions, J powers of 4.
 """
@@ -14,17 +14,17 @@ from mpc.errors import BudgetError
 from mpc.ring.fixedpoint import POINT_BITS, FloatArray, Int64Array, binary_scale
 
 _MOST_BITS: Final = 23
-"""Of the number of coordinates: each square is below 2^37."""
+"""Most bits of the number of coordinates; each square is below 2^37."""
 _SQUARES_BITS: Final = 63
 TOP: Final = 29
 """Sums of squares are below 4^(TOP + 1)."""
 INDEX_BITS: Final = 14
-"""Of a sum of squares that are looked up: the result is right to within 2^-14."""
+"""Bits of a sum of squares that index the table; the relative error is at most 2^-14."""
 INDEX_SHIFT: Final = 2 * TOP + 2 - INDEX_BITS
 FACTOR_BITS: Final = 32
 """Fractional bits of the table."""
 SUM_BITS: Final = 2 * TOP + 4
-"""Of a sum of squares less a power of 4."""
+"""Bits of the difference of a sum of squares and a power of 4."""
 
 
 def least_power(num_points: int) -> int:
@@ -40,7 +40,7 @@ def root_bits(num_points: int) -> int:
 def factors(num_points: int) -> Int64Array:
     """Return sqrt(N) 2^(`FACTOR_BITS` - c) over the square roots of t 2^-12, t = 2^12 .. 2^14 - 1.
 
-    Entries of lesser t are 0: those of no sum of squares that reaches the least power.
+    Entries for smaller t are 0; no sum of squares that reaches the least power uses them.
     """
     t = np.arange(1 << INDEX_BITS)
     root = math.sqrt(num_points) * 2.0 ** (FACTOR_BITS - root_bits(num_points))
@@ -49,18 +49,19 @@ def factors(num_points: int) -> Int64Array:
 
 
 def result_shift(norm_bound: float, num_points: int) -> int:
-    """Return how many bits are dropped of a feature times its factor."""
+    """Return the number of bits to drop from the product of a feature and its factor."""
     scale_bits = round(math.log2(binary_scale(norm_bound)))
     return FACTOR_BITS + TOP + scale_bits - root_bits(num_points) - POINT_BITS
 
 
 def check_standardized(num_points: int, dim: int, norm_bound: float) -> None:
-    """Refuse what does not fit the ring.
+    """Refuse sizes and bounds that do not fit the ring.
 
     Raises
     ------
     BudgetError
-        Too many numbers, or a norm bound that is too small or too large for any standardised rows.
+        There are too many numbers, or the norm bound is too small or too large for standardised
+        rows.
     """
     if num_points * dim >= 1 << _MOST_BITS:
         raise BudgetError(
@@ -76,12 +77,12 @@ def check_standardized(num_points: int, dim: int, norm_bound: float) -> None:
 
 
 def standardized_rows(centred_ND: FloatArray, norm_bound: float) -> FloatArray:
-    """Return standardised rows as the parties form them, (N, D), rounded down.
+    """Return standardised rows as the parties compute them, (N, D), rounded down.
 
     Parameters
     ----------
     centred_ND : ndarray of float64, (N, D)
-        Whole numbers, in units of 2^-18 of the features' scales; zeros for rows that do not count.
+        Integers in units of 2^-18 of the features' scales; zeros for rejected rows.
     norm_bound : float
     """
     n = len(centred_ND)

@@ -1,4 +1,4 @@
-"""Public tables of functions of a count, by which `mpc.protocols.division` divides.
+"""Public tables of functions of a count, for `mpc.protocols.division`.
 
 Shape letters: N points.
 """
@@ -23,7 +23,7 @@ from mpc.ring.fixedpoint import (
 HIGH_SHIFT: Final = 20
 """h: the low part has 20 bits."""
 HIGHER_SHIFT: Final = 28
-"""h where the high part is of a number that may be near 2^62."""
+"""h for numbers that may be near 2^62."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -35,14 +35,14 @@ class Tables:
 
 
 def tables_of(values: FloatArray, shift: int = HIGH_SHIFT) -> Tables:
-    """Return the tables of a function of a count, given as reals in units of the result."""
+    """Return the tables of a function of a count, whose values are in units of the result."""
     low = np.rint(values)
     high = np.rint(values * 2.0**shift)
     return Tables(low=low.astype(np.int64), rest=(high - low * 2.0**shift).astype(np.int64))
 
 
 def counts_up_to(num_points: int) -> FloatArray:
-    """Return 0 .. 2^d - 1, which has all counts of N points, as reals; d is N's bit length."""
+    """Return 0 .. 2^d - 1, which includes all counts of N points; d is N's bit length."""
     return np.arange(1 << num_points.bit_length(), dtype=np.float64)
 
 
@@ -57,7 +57,7 @@ def squared_reciprocals(num_points: int, shift: int = HIGH_SHIFT) -> Tables:
 
 
 def far_if_empty(num_points: int) -> Int64Array:
-    """Return the table of what is added to an empty cluster's distance: 3.5, beyond all others."""
+    """Return the table that adds 3.5 to the distance of an empty cluster, beyond all others."""
     table = np.zeros(len(counts_up_to(num_points)), dtype=np.int64)
     table[0] = 7 << (DISTANCE_BITS - 1)
     return table
@@ -78,6 +78,6 @@ def between_bits(num_points: int) -> int:
 
 @lru_cache(maxsize=4)
 def between_tables(num_points: int) -> Tables:
-    """Return the tables of 1/c by which `mpc.clustering.restarts` divides squared lengths."""
+    """Return the tables of 1/c by which `mpc.clustering.restarts` divides squared norms."""
     scale = 2.0 ** (between_bits(num_points) - GRAM_BITS)
     return tables_of(of_counts(num_points, lambda c: scale / c), HIGHER_SHIFT)

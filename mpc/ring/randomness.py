@@ -1,7 +1,7 @@
-"""Masks from AES-128 in counter mode, and how two parties agree on a key; no torch, no NumPy.
+"""Masks from AES-128 in counter mode, and key agreement between two parties.
 
 CrypTen draws its masks from torch's mt19937, which keeps 32 bits of its seed. Every mask, share and
-zero sharing of this package comes from an `AesCtrStream` with a 128-bit key instead, from the
+zero sharing of this package comes instead from an `AesCtrStream`, whose 128-bit key comes from the
 operating system or from a `KeyAgreement`.
 
 References
@@ -25,11 +25,11 @@ from mpc.ring.fixedpoint import Int64Array
 
 KEY_BYTES: Final = 16
 _ZEROS: Final = memoryview(bytes(1 << 18))
-"""What is encrypted, piece by piece; pieces that fit a cache are fastest."""
+"""Plaintext of the stream, encrypted piece by piece; pieces that fit a cache are fastest."""
 _FEW: Final = 1 << 11
-"""Elements up to which a copy costs less than preparing a place for the output."""
+"""Most elements for which a copy is faster than an output buffer."""
 _ROOM: Final = 2
-"""Elements that a cipher wants to be free behind its output."""
+"""Spare elements that a cipher needs behind its output."""
 
 
 def new_key() -> bytes:
@@ -45,8 +45,8 @@ class AesCtrStream:
     key : bytes
         16 bytes.
     nonce : int
-        0 .. 2^64 - 1, the upper half of the counter block: one key has a stream of 2^68 bytes for
-        each. A pair of key and nonce is for one stream only, whose counter starts at zero.
+        0 .. 2^64 - 1, the upper half of the counter block. Each nonce gives a stream of 2^68 bytes,
+        whose counter starts at zero. A pair of key and nonce must be used for one stream only.
     """
 
     def __init__(self, key: bytes, nonce: int = 0) -> None:
@@ -79,30 +79,30 @@ class KeyAgreement:
 
     Notes
     -----
-    It says nothing about who the peer is: public keys must come over authenticated links.
+    It does not authenticate the peer: public keys must come over authenticated links.
     """
 
     def __init__(self) -> None:
         self._private = X25519PrivateKey.generate()
 
     def public_bytes(self) -> bytes:
-        """Return the 32 bytes for the peer."""
+        """Return the 32 bytes of the public key, for the peer."""
         return self._private.public_key().public_bytes_raw()
 
     def shared_key(self, peer_public: bytes, *, context: bytes) -> bytes:
-        """Derive the 16-byte key that the peer derives as well.
+        """Derive the 16-byte key that both sides share.
 
         Parameters
         ----------
         peer_public : bytes
             The peer's 32 public bytes.
         context : bytes
-            What the key is for, the same on both sides: another context gives another key.
+            Purpose of the key, the same on both sides. Different contexts give different keys.
 
         Raises
         ------
         FrameError
-            The peer's key is malformed, or of low order, so that the secret would not be one.
+            The peer's key is malformed, or of low order, so that the result would not be secret.
         """
         if peer_public == self.public_bytes():
             raise FrameError("the peer's public key is this side's own; a key agreement needs two")

@@ -1,4 +1,4 @@
-"""The processes: a computing party, the dealer, and how both start, count and end.
+"""The processes: a computing party and the dealer, their start, their measurements, their end.
 
-It imports everything below, and no session. Open `party`, then `party_job`.
+It imports all packages below, but not session. Read `party`, then `party_job`.
 """

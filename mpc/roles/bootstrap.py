@@ -1,8 +1,8 @@
-"""The first and last moments of a child process: a party or the dealer.
+"""Start and end of a child process: a party or the dealer.
 
-A child gets its settings and credentials on standard input (never in argv), opens a
-listener, prints the port, and reads everybody's ports. When standard input closes, its parent is
-gone and it ends at once: no orphans. Its standard error is its last words, which the parent keeps.
+A child reads its settings and credentials from standard input (never argv), opens a listener,
+prints the port, and reads the ports of all processes. When standard input closes, its parent has
+ended, and it ends at once. The parent keeps the last lines of its standard error.
 """
 
 import json
@@ -21,12 +21,12 @@ from mpc.net.handshake import LOOPBACK, Identity, listen
 
 FAILED_EXIT_CODE: Final = 3
 START_TIMEOUT_S: Final = 180.0
-"""Longest time until all processes of a session have met: they load torch and CrypTen meanwhile."""
+"""Longest time until all processes are connected; they load torch and CrypTen meanwhile."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Start:
-    """What a party or the dealer knows before it meets the others."""
+    """Settings of a party or the dealer before it connects to the others."""
 
     listener: socket.socket
     identity: Identity
@@ -40,12 +40,12 @@ class Start:
     provider: str
     """`dealer`, or `tfp`: CrypTen's insecure first-party provider."""
     addresses: tuple[Address, ...]
-    """Of the parties in rank order, then of the dealer if there is one."""
+    """Addresses of the parties in rank order, then of the dealer if there is one."""
     start_timeout_s: float = START_TIMEOUT_S
 
 
 def bootstrap() -> Start:
-    """Exchange settings and ports with the parent, then watch for its end."""
+    """Exchange settings and ports with the parent, then watch whether it ends."""
     settings = json.loads(sys.stdin.readline())
     listener = listen()
     sys.stdout.write(f"{listener.getsockname()[1]}\n")
@@ -76,11 +76,11 @@ def _end_with_parent() -> None:
 
 
 def serve_process(role: str, body: Callable[[Start], None]) -> NoReturn:
-    """Run a child's life, and end with its exit code.
+    """Run a child process, and end it with its exit code.
 
-    Errors of this package become one line on standard error: they never hold a secret, which a
-    traceback with values might. Their causes go to standard output, as data. The process ends
-    without taking the interpreter down, which keeps a core busy for a second where torch is loaded.
+    Errors of this package become one line on standard error. Their messages hold no secrets,
+    whereas a traceback with values might. Their causes go to standard output as JSON. The process
+    ends without interpreter shutdown, which takes a second of CPU time if torch is loaded.
     """
     code = 0
     try:

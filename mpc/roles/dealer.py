@@ -1,11 +1,11 @@
-"""The dealer: correlated randomness from seeds, in a process of its own that never gets a share.
+"""The dealer: a process that expands correlated randomness from seeds and never sees a share.
 
 Each party and the dealer share one key, from which the key of every segment's stream is derived
-(`mpc.preprocessing.segments`). A party expands its own parts of every tuple from that; the dealer
-expands everybody's, computes what the last part must be, and sends that correction to party 0,
-which asks for it ahead of need. The dealer learns shapes and the number of operations only. It must
-not collude with a party. A segment is dealt once, and only if its tuples are such as a job may need
-(`mpc.preprocessing.request_rules`): whatever else party 0 asks for ends the session.
+(`mpc.preprocessing.segments`). A party expands its own parts of every tuple from its stream. The
+dealer expands all parties' parts, computes the last part, and sends it as a correction to party 0,
+which requests it ahead of need. The dealer learns only the shapes and number of operations. It must
+not collude with a party. A segment is dealt once, and only if a job could need its tuples
+(`mpc.preprocessing.request_rules`). Any other request of party 0 ends the session.
 """
 
 import contextlib
@@ -47,7 +47,7 @@ from mpc.roles.bootstrap import Start, serve_process
 
 
 class Dealer:
-    """Serves party 0's requests with everybody's keys.
+    """Serves party 0's requests with the keys of all parties.
 
     Parameters
     ----------
@@ -75,18 +75,19 @@ class Dealer:
             link.start_counting()
 
     def serve(self) -> None:
-        """Answer until party 0 hangs up; who asks for what is not dealt ends the session.
+        """Answer requests until party 0 hangs up; a refused request ends the session.
 
         Raises
         ------
         FrameError
-            Names party 0, and what it asked for; every party is told.
+            A request was refused. The message names party 0 and the request; every party receives
+            it.
         """
         try:
             self._serve()
         except FrameError as error:
             for link in self._links:
-                with contextlib.suppress(TransportError):  # it may be gone
+                with contextlib.suppress(TransportError):  # it may have ended
                     link.say_last(FAILED, last_words(error))
             raise
 
@@ -103,8 +104,8 @@ class Dealer:
             self._client.check(header, REQUEST, header.number, header.length)
             self._deal(_segment_in(payload))
 
-    def _deal(self, wanted: tuple[int, list[TupleRequest]]) -> None:
-        segment, requests = wanted
+    def _deal(self, segment_requests: tuple[int, list[TupleRequest]]) -> None:
+        segment, requests = segment_requests
         self._dealt.enter(segment)
         if job_of(segment) != self._job:
             self._job, self._masks = job_of(segment), MaskStore()
@@ -116,7 +117,7 @@ class Dealer:
         for request in requests:
             started = time.perf_counter()
             try:
-                payload, links = self._made(expander, request)
+                payload, links = self._expanded(expander, request)
             except (ValueError, LookupError) as error:
                 raise FrameError(f"dealer cannot serve a request of party:0: {error}") from None
             self._seconds += time.perf_counter() - started
@@ -124,8 +125,10 @@ class Dealer:
                 self._sent[link] += 1
                 link.send(CORRECTIONS[request.kind], payload, number=self._sent[link])
 
-    def _made(self, expander: Expander, request: TupleRequest) -> tuple[memoryview, Sequence[Link]]:
-        """Return what is to be sent, and to whom."""
+    def _expanded(
+        self, expander: Expander, request: TupleRequest
+    ) -> tuple[memoryview, Sequence[Link]]:
+        """Return the payload to send, and the recipients."""
         if not request.is_sent:
             expander.keep(request)
             return memoryview(b""), ()
@@ -153,7 +156,7 @@ def _segment_in(payload: bytearray) -> tuple[int, list[TupleRequest]]:
 
 
 def serve(start: Start) -> None:
-    """Let every party in, then deal until party 0 hangs up."""
+    """Accept every party, then deal until party 0 hangs up."""
     roles = [f"party:{rank}" for rank in range(start.num_parties)]
     clock = RoundClock()
     reception = Reception(

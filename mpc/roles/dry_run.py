@@ -1,7 +1,7 @@
-"""A job run through on zero shares, alone and silently, to learn what it will need and cost.
+"""A job carried out on zero shares without messages, to list its requests and count its cost.
 
-Rounds, openings and the sequence of requests for correlated randomness depend on public settings
-and shapes only. Running the protocols finds them out more surely than formulas would.
+Rounds, openings and the sequence of preprocessing requests depend only on public settings and
+shapes. Running the protocols determines them more reliably than separate formulas.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -30,18 +30,19 @@ from mpc.ring.fixedpoint import Int64Array
 from mpc.ring.randomness import AesCtrStream, new_key
 
 _ITERATIONS = 3
-"""The first starts from chosen points, the second has none before to be compared with."""
+"""The first iteration starts from chosen points, and the second has no earlier assignment to
+compare."""
 
 
 class SilentCommunicator(MeshCommunicator):
-    """One party of P, with no links: what it would hear is as if the others' shares were zero."""
+    """One party of P without links, which acts as if the other parties' shares were zero."""
 
     def __init__(self, num_parties: int) -> None:
         super().__init__(0, {}, RoundClock())
         self._num_parties = num_parties
         self.num_rounds = 0
         self.num_elements = 0
-        """Ring elements that it would have sent to each other party."""
+        """Ring elements that it would have sent to each of the other parties."""
 
     def get_world_size(self) -> int:
         """Return the number of computing parties P."""
@@ -64,7 +65,7 @@ class SilentCommunicator(MeshCommunicator):
 
 
 class RecordingProvider(TupleProvider):
-    """Gives zeros and writes down what was asked for."""
+    """Returns zeros, and records the requests."""
 
     _party = 0
 
@@ -76,7 +77,7 @@ class RecordingProvider(TupleProvider):
         self.comparing = Comparing(num_parties, comparisons)
 
     def begin(self, step: str) -> None:
-        """Enter a step, of which nothing is recorded yet."""
+        """Enter a step, with an empty record."""
         self._masks = MaskCounter(step)
         self.recorded: list[TupleRequest] = []
 
@@ -90,25 +91,27 @@ class RecordingProvider(TupleProvider):
         return torch.zeros(request.out_shape, dtype=torch.int64)
 
     def _expanded(self, size: Sequence[int], bit_length: int) -> torch.Tensor:
-        """Record, and return rows of zeros."""
+        """Record the request, and return rows of zeros."""
         self.recorded.append(TupleRequest("point", (tuple(size),), bit_length))
         return torch.zeros(*size, 1 << bit_length, dtype=torch.int64)
 
     def _sign_keys(
         self, kind: TupleKind, count: int, num_bits: int, blocks: tuple[int, ...]
     ) -> SignKeys:
-        """Record, and return keys that evaluate to zeros."""
+        """Record the requests, and return keys that evaluate to zeros."""
         requests = list(sign_requests(kind, count, num_bits, blocks))
         self.recorded.extend(requests)
         shape = (count, *requests[0].shapes[0][1:])
-        return _NoSigns(shape, sum(request.num_signs for request in requests), SIGN_KINDS[kind])
+        return _ZeroSignKeys(
+            shape, sum(request.num_signs for request in requests), SIGN_KINDS[kind]
+        )
 
     def _note(self, request: TupleRequest) -> None:
         self.recorded.append(request)
 
 
-class _NoSigns:
-    """In place of keys for signs: all are 0."""
+class _ZeroSignKeys:
+    """Stands for sign keys; all shares are 0."""
 
     def __init__(self, shape: tuple[int, ...], count: int, ring_bits: int) -> None:
         self.masks: Int64Array = np.zeros(shape, dtype=np.int64)
@@ -121,17 +124,17 @@ class _NoSigns:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StepCounts:
-    """What one step of a job needs."""
+    """Requests, rounds and messages of one step of a job."""
 
     requests: Tuples
-    """For correlated randomness."""
+    """Preprocessing requests, in the order of use."""
     rounds: int
     elements: int
-    """Ring elements that a party sends to each other party."""
+    """Ring elements that a party sends to each of the other parties."""
 
 
 class _Steps:
-    """Sorts what is counted by step; in place of a meter."""
+    """Stands for a meter; sorts the counts by step."""
 
     def __init__(self, provider: RecordingProvider, communicator: SilentCommunicator) -> None:
         self._provider = provider
@@ -151,15 +154,15 @@ class _Steps:
         )
 
     def go_on(self) -> None:
-        """Do nothing: nobody is asked."""
+        """Do nothing: there is no dealer."""
 
 
 @dataclass(frozen=True, slots=True)
 class _NoRevealer:
-    """Opens nothing: what the parties would learn is zero, so that no iteration is the last."""
+    """Opens nothing; every opened value is zero, so no iteration is the last."""
 
     converges: bool
-    """Whether the bit that ends a job is 1 instead."""
+    """Whether the bit that ends a job is 1 instead of 0."""
 
     def reveal(
         self, x_enc: SharedTensor, opening: tuple[Audience, Opening], *, why: str
@@ -174,7 +177,7 @@ class _NoRevealer:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class JobShape:
-    """All that the requests, rounds and bytes of a job depend on."""
+    """Everything that the requests, rounds and bytes of a job depend on."""
 
     job: ClusterJob
     num_points: int
@@ -182,28 +185,28 @@ class JobShape:
     payload: int
     num_parties: int
     owner_of_N: tuple[int, ...] | None = None
-    """Which owner holds each point; None: each point has its own."""
+    """The owner of each point; None: each point has its own."""
 
 
 def schedule_for(shape: JobShape) -> Schedule:
-    """Return what each step of a job asks of the dealer."""
+    """Return the preprocessing requests of each step of a job."""
     requests = {step: counts.requests for step, counts in dry_run(shape).items()}
     return schedule_of(requests, limit=shape.job.iterations)
 
 
 def dry_run(shape: JobShape, *, converges: bool = False) -> dict[str, StepCounts]:
-    """Return what each step of a job needs, by name.
+    """Return the counts of each step of a job, by name.
 
     Parameters
     ----------
     shape : JobShape
     converges : bool
-        Whether the third iteration finds that the second changed nothing; iterations are secret.
+        Whether the third iteration finds that the second changed nothing; for secret assignments.
 
     Returns
     -------
     dict of str to StepCounts
-        Of three iterations at most: all later ones need what the last of these does.
+        At most three iterations; all later ones have the counts of the last of these.
     """
     provider = RecordingProvider(shape.num_parties, shape.job.comparisons)
     communicator = SilentCommunicator(shape.num_parties)
@@ -229,20 +232,20 @@ def record(
     *,
     step: str = "distances",
 ) -> Tuples:
-    """Return which tuples a single operation needs, done in a step with the party it is given."""
+    """Return the tuples that a single operation needs when a party runs it in a step."""
     provider = RecordingProvider(num_parties, comparisons, step=step)
     operation(_alone(SilentCommunicator(num_parties), provider))
     return tuple(provider.recorded)
 
 
 def _no_product(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
-    """Multiply matrices of zeros, for nothing."""
+    """Return zeros of a matrix product's shape, without multiplying."""
     shape = matmul_shape(tuple(left.shape), tuple(right.shape))
     return torch.zeros(shape, dtype=torch.int64)
 
 
 def _alone(communicator: SilentCommunicator, provider: RecordingProvider) -> Party:
-    """Return a party that hears only itself, and computes no products."""
+    """Return a party without peers that computes no products."""
     return Party(
         communicator=communicator,
         provider=provider,

@@ -1,4 +1,4 @@
-"""A party's links, and what goes through them in one job: rounds, bytes and seconds."""
+"""A party's links, and their rounds, bytes and seconds in one job."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -18,14 +18,14 @@ Counted = tuple[RoleTraffic, list[OperationTraffic]]
 
 
 class Network:
-    """A party's links, what runs on them, and what they have carried.
+    """A party's links, the objects that use them, and their traffic.
 
     Parameters
     ----------
     communicator : MeshCommunicator
     provider : DealerProvider or FirstPartyProvider
     party : Party
-        What computes with both.
+        Computes with both.
     server : Link
     dealer : Link, optional
     """
@@ -52,15 +52,15 @@ class Network:
 
     @property
     def online_sent(self) -> LinkCount:
-        """What went to the other parties since the session began."""
+        """Bytes and frames sent to the other parties since the session began."""
         return sum((link.count for link in self._peers), start=LinkCount())
 
     def traffic(
         self, owners: Sequence[Link], *, online_s: float, offline_s: float, input_s: float
     ) -> list[Counted]:
-        """Return what was carried since this was last asked, with the seconds it took.
+        """Return the traffic since the last call, with the given seconds.
 
-        The dealer's own count is among it at party 0, which asks for it.
+        At party 0 it includes the dealer's own count, which party 0 requests.
         """
         counted = [
             self._online.since_last(self._peers, online_s),
@@ -86,7 +86,7 @@ class Meter:
     ----------
     network : Network
     job : int
-        Its number; tells the provider's segments of one job from those of another.
+        Number of the job; the provider's segments are derived from it.
     """
 
     def __init__(self, network: Network, *, job: int) -> None:
@@ -96,13 +96,13 @@ class Meter:
         self._opened = self._started = self._moment()
 
     def inputs_are_in(self) -> None:
-        """Start the clock of the protocol: waiting for data owners is not its time."""
+        """Start the clock of the protocol, which excludes waiting for data owners."""
         self._network.communicator.begin()
         self._started = self._moment()
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
-        """Count what happens inside as one step, with randomness of its own segment."""
+        """Measure the body as one step, with the randomness of its segment."""
         communicator = self._network.communicator
         self._network.provider.begin(self._job, name)
         rounds, before = communicator.rounds, self._network.online_sent
@@ -121,16 +121,16 @@ class Meter:
         )
 
     def go_on(self) -> None:
-        """Ask the dealer for what the next iteration will need."""
+        """Request the next iteration's tuples from the dealer."""
         self._network.provider.look_ahead()
 
     def report(self, owners: Sequence[Link]) -> dict[str, object]:
-        """Return everything that was counted since the job began.
+        """Return all measurements since the job began.
 
         Parameters
         ----------
         owners : sequence of Link
-            To every data owner of the job.
+            Links to every data owner of the job.
         """
         now = self._moment()
         rounds_online = self._network.communicator.rounds

@@ -1,6 +1,6 @@
-"""The life of one computing party: meet the others, then do one job after another.
+"""A computing party: connect to the other roles, then do one job after another.
 
-A party holds share p of everything and learns nothing but the public schedule and what the reveal
+A party holds one share of every value. It learns only the public schedule and what the reveal
 policy opens to `parties and server`; see `mpc.engine.reveal`.
 """
 
@@ -32,15 +32,15 @@ PUBLIC_KEY_BYTES = 32
 
 @dataclass(frozen=True, kw_only=True)
 class Meeting:
-    """A party among the others: its network, and where data owners are let in."""
+    """A connected party: its network, and the reception that accepts data owners."""
 
     network: Network
     reception: Reception
     local: AesCtrStream = field(repr=False)
-    """Known to this party only: masks of CrypTen's own protocols come from it."""
+    """Stream that only this party knows, for the masks of CrypTen's own protocols."""
 
     def plugged(self) -> AbstractContextManager[None]:
-        """Put links, correlated randomness and streams under CrypTen's own protocols."""
+        """Install links, correlated randomness and streams in CrypTen."""
         party = self.network.party
         return plugged(
             party.communicator,
@@ -52,12 +52,12 @@ class Meeting:
 
 
 def meet(start: Start) -> Meeting:
-    """Connect to everybody and agree on keys."""
+    """Connect to all roles, and agree on keys."""
     online, offline = RoundClock(), RoundClock()
     reception = Reception(
         start.listener,
         me=start.identity,
-        admits=lambda role: _has_business(role, start),
+        admits=lambda role: _may_connect(role, start),
         timeout_s=start.timeout_s,
         clock_of=lambda role: online if role.startswith("party:") else RoundClock(),
     )
@@ -66,8 +66,8 @@ def meet(start: Start) -> Meeting:
     if start.provider == "dealer":
         dealer = _connect(start, start.num_parties, offline)
     higher = {f"party:{rank}": rank for rank in range(start.rank + 1, start.num_parties)}
-    came = reception.wait_for([*higher, "server"], timeout_s=start.start_timeout_s)
-    peers |= {rank: came[role] for role, rank in higher.items()}
+    accepted = reception.wait_for([*higher, "server"], timeout_s=start.start_timeout_s)
+    peers |= {rank: accepted[role] for role, rank in higher.items()}
     communicator = MeshCommunicator(start.rank, peers, online)
     local = AesCtrStream(new_key())
     provider = (
@@ -88,14 +88,14 @@ def meet(start: Start) -> Meeting:
         communicator=communicator,
         provider=provider,
         party=party,
-        server=came["server"],
+        server=accepted["server"],
         dealer=dealer,
     )
     return Meeting(network=network, reception=reception, local=local)
 
 
-def _has_business(role: str, start: Start) -> bool:
-    """Tell whether a role connects to this party: higher ranks, the server, data owners."""
+def _may_connect(role: str, start: Start) -> bool:
+    """Whether a role may connect to this party: higher ranks, the server, data owners."""
     if role.startswith("party:"):
         return start.rank < int(role.removeprefix("party:")) < start.num_parties
     return role == "server" or role.startswith("client:")
@@ -122,12 +122,12 @@ def agree_ring_keys(rank: int, peers: dict[int, Link], session: str) -> tuple[by
     rank : int
     peers : dict of int to Link
     session : str
-        Bound into the keys.
+        Session id, which the keys depend on.
 
     Returns
     -------
     previous, following : bytes
-        16 bytes each; `following` is what the next party calls `previous`.
+        16 bytes each; `following` equals the next party's `previous`.
 
     References
     ----------
@@ -151,7 +151,7 @@ def agree_ring_keys(rank: int, peers: dict[int, Link], session: str) -> tuple[by
 
 
 def serve(meeting: Meeting, start: Start) -> None:
-    """Do jobs until the server says stop or hangs up."""
+    """Do jobs until the server sends stop or hangs up."""
     server = meeting.network.server
     server.send_json(CONTROL, {"ready": True})
     number = 0
@@ -175,14 +175,14 @@ def serve(meeting: Meeting, start: Start) -> None:
 
 
 def run_party(start: Start) -> None:
-    """Live as a party: meet the others, then serve; tell the server what goes wrong."""
+    """Connect to the others, then serve jobs; report a failure to the server."""
     torch.set_num_threads(1)
     meeting = meet(start)
     try:
         with meeting.plugged():
             serve(meeting, start)
     except MpcError as error:
-        with contextlib.suppress(TransportError):  # it may be gone itself
+        with contextlib.suppress(TransportError):  # it may have ended
             meeting.network.server.say_last(FAILED, last_words(error))
         raise
     finally:

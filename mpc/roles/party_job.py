@@ -1,4 +1,4 @@
-"""One job as a computing party does it, from shares received to results sent.
+"""One job at a computing party, from received shares to sent results.
 
 Shape letters: N points, D dimensions of a point, M of a payload.
 """
@@ -35,20 +35,20 @@ def run_job(
     timeout_s: float,
     job_timeout_s: float,
 ) -> None:
-    """Receive shares, compute, hand out results, and report to the server what is public.
+    """Receive shares, compute, send results to owners, and report public values to the server.
 
-    When data owners fail, the job is given up, and the party is ready for the next.
+    If data owners fail, the job is cancelled, and the party is ready for the next one.
 
     Parameters
     ----------
     network : Network
     reception : Reception
-        Lets data owners in.
+        Accepts data owners.
     order : Order
     timeout_s : float
         Longest wait for a data owner to connect, and longest silence of one while it sends.
     job_timeout_s : float
-        Longest time that all of them may take to send.
+        Longest time that all owners together may take to send.
     """
     meter = Meter(network, job=order.number)
     heartbeat = _Heartbeat(network.server, order.number, every_s=timeout_s / 4)
@@ -81,10 +81,10 @@ def run_job(
 
 
 def _may_go_on(network: Network, order: Order, refused: dict[str, str], *, within_s: float) -> bool:
-    """Tell the server which owners failed, and wait for it to say whether the job goes on."""
+    """Tell the server which owners failed, and wait for its decision whether the job goes on."""
     server = network.server
     server.send_json(CONTROL, {"refused": refused}, number=order.number)
-    _await_word(server, within_s)  # it may be waiting for another party
+    _await_server(server, within_s)  # it may be waiting for another party
     return bool(server.recv_json(CONTROL, number=order.number).get("go"))
 
 
@@ -97,7 +97,7 @@ def _computed(
     *,
     within_s: float,
 ) -> dict[str, object]:
-    """Do the job on points and payload, send results, and return what is public of it."""
+    """Do the job on points and payload, send results, and return the public values."""
     points_enc_ND, payload_enc_NM = inputs
     done = cluster_shares(
         order.job,
@@ -120,7 +120,7 @@ def _computed(
 def _await_owners(
     reception: Reception, order: Order, timeout_s: float, heartbeat: Callable[[], None]
 ) -> tuple[dict[str, Link], dict[str, str]]:
-    """Wait for every owner to connect; return links, and who did not come."""
+    """Wait for every owner to connect; return links, and the owners that did not connect."""
     allow_open_files(len(reception.missing(order.rows)))
     refused: dict[str, str] = {}
     try:
@@ -131,14 +131,14 @@ def _await_owners(
 
 
 def _drop_failed(reception: Reception, failures: Mapping[Link, TransportError]) -> dict[str, str]:
-    """Hang up on owners that failed, who have to connect anew; return who they are and why."""
+    """Close the links of owners that failed, who must reconnect; return their errors."""
     for link in failures:
         reception.drop(link.peer)
     return {link.peer: str(error) for link, error in failures.items()}
 
 
 class _Heartbeat:
-    """Tells the server now and then that this party lives and waits for data owners."""
+    """Tells the server at intervals that this party is alive and waits for data owners."""
 
     def __init__(self, server: Link, number: int, *, every_s: float) -> None:
         self._server = server
@@ -160,7 +160,7 @@ def assemble(
     *,
     dim: int,
 ) -> tuple[SharedTensor, SharedTensor]:
-    """Put every owner's rows in place: shares of points (N, D) and of the payload (N, M)."""
+    """Place every owner's rows: shares of points (N, D) and of payloads (N, M)."""
     num_points = sum(len(rows) for rows in owners.values())
     width = next(iter(shares.values())).shape[1]
     whole = np.empty((num_points, width), dtype=np.int64)
@@ -171,7 +171,7 @@ def assemble(
 
 
 def _schedule_of(network: Network, order: Order) -> Schedule:
-    """Do a dry run, or remember one of a job of the same shape."""
+    """Do a dry run, or return the cached schedule of a job with the same shape."""
     return _schedule_for(
         JobShape(
             job=shape_of(order.job),
@@ -187,8 +187,8 @@ def _schedule_of(network: Network, order: Order) -> Schedule:
 _schedule_for = lru_cache(maxsize=32)(schedule_for)
 
 
-def _await_word(server: Link, within_s: float) -> None:
-    """Wait longer for the server than for a peer, but no longer than a job may take."""
+def _await_server(server: Link, within_s: float) -> None:
+    """Wait for a message of the server, as long as a job may take."""
     if not server.readable_within(within_s):
         raise PeerTimeoutError(
             f"{server.peer} was silent towards {server.me} for {within_s:g} s in a job",
@@ -197,7 +197,7 @@ def _await_word(server: Link, within_s: float) -> None:
 
 
 def _decision_of(server: Link, number: int, *, within_s: float) -> Decision:
-    _await_word(server, within_s)  # choosing k may take it long
+    _await_server(server, within_s)  # choosing k may take long
     decision = server.recv_json(DECISION, number=number)
     return Decision(
         labels=tuple(decision["labels"]),  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""A party or the dealer as a program of its own, on a host of its own; it serves one session."""
+"""A party or the dealer as a separate program on its own host; it serves one session."""
 
 from pathlib import Path
 
@@ -19,7 +19,7 @@ def start_of(
     job_timeout_s: float = 600.0,
     start_timeout_s: float = START_TIMEOUT_S,
 ) -> Start:
-    """Read a role's credentials and listen where the others look for it.
+    """Read a role's credentials, and listen at its address.
 
     Parameters
     ----------
@@ -29,7 +29,7 @@ def start_of(
     certificates : Path
         Folder with the role's certificate and key, and the authority's certificate.
     bind : str, optional
-        Host to listen on instead, such as 0.0.0.0 where the public address is not this host's own.
+        Host to listen on instead, such as 0.0.0.0 if the public address is not this host's own.
     timeout_s : float
         Longest silence of a peer.
     job_timeout_s : float
@@ -40,7 +40,7 @@ def start_of(
     Raises
     ------
     InputError
-        No such role in the network, or its credentials cannot be used.
+        The network has no such role, or its credentials cannot be used.
     TransportError
         The address cannot be listened on.
     """

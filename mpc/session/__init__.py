@@ -1,5 +1,5 @@
-"""The server's side and the data owners': processes, shares, results.
+"""The side of the server and the data owners: processes, shares, results.
 
-It imports roles for their start only; `data_owner` needs NumPy and `cryptography` alone. Open
+It imports roles only to start them. `data_owner` needs only NumPy and `cryptography`. Read
 `session`, then `job_driver`.
 """

@@ -1,7 +1,7 @@
-"""A data owner's side: check, encode, split into additive shares, reconstruct.
+"""A data owner: split values into additive shares, and reconstruct results.
 
-Needs neither CrypTen nor torch, so that a client installs little. A value x in the ring becomes P
-shares that are uniform on their own and add up to x mod 2^64; any P - 1 of them say nothing.
+The module needs neither CrypTen nor torch. A value x in the ring becomes P shares that add up to x
+mod 2^64. Any P - 1 of them are uniform and independent of x.
 """
 
 from collections.abc import Callable, Sequence
@@ -28,7 +28,7 @@ def split(ring: Int64Array, num_parties: int) -> list[Int64Array]:
     Returns
     -------
     list of P ndarrays of int64, same shape
-        Their sum mod 2^64 is `ring`. Fresh randomness from the operating system at every call.
+        Their sum mod 2^64 is `ring`. Every call uses fresh randomness of the operating system.
     """
     stream = AesCtrStream(new_key())
     masks = [stream.ring(ring.shape) for _ in range(num_parties - 1)]
@@ -42,28 +42,28 @@ def reconstruct(shares: Sequence[Int64Array]) -> Int64Array:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DataOwner:
-    """One data owner's links, to each party in rank order."""
+    """One data owner and its links to the parties, in rank order."""
 
     name: str
     links: tuple[Link, ...]
     meter: LinkMeter
 
     def send(self, ring_RX: Int64Array, *, job: int) -> None:
-        """Split ring elements and send share p to party p, for a job of some number."""
+        """Split ring elements and send share p to party p, in frames with the job's number."""
         for link, share in zip(self.links, split(ring_RX, len(self.links)), strict=True):
             link.send_ring(SHARE, share, number=job)
 
     def receive(
         self, shape: Sequence[int], *, job: int, wait: Callable[[Link], None]
     ) -> Int64Array:
-        """Receive a share of the same thing from each party, and add them up.
+        """Receive one share from each party, and reconstruct.
 
         Parameters
         ----------
         shape : sequence of int
         job : int
         wait : callable
-            Waits until a link has something to read, or raises.
+            Blocks until a link is readable, or raises.
         """
         shares = []
         for link in self.links:

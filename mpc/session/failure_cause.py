@@ -1,7 +1,8 @@
-"""Who was first to fail, among processes that ended and said why.
+"""The process that failed first, among processes that reported why they ended.
 
-Who loses a peer says whom it lost, and ends; whoever was waiting for it loses it in turn. An end
-for that reason is an echo: the cause is the one who is named in it and ended for another.
+A process that loses a peer names that peer and ends. Processes that wait for it then lose it in
+turn. Such an end is an echo. The first cause is a process that is named and ended for another
+reason.
 """
 
 from collections.abc import Mapping
@@ -10,11 +11,11 @@ from mpc.errors import Cause
 
 
 def first_cause(causes: Mapping[str, Cause]) -> str:
-    """Return the role whose end comes nearest to the cause of all.
+    """Return the role whose end is nearest to the first cause.
 
     Parameters
     ----------
     causes : Mapping of str to Cause
-        Of each role that ended and spoke.
+        The cause that each ended role reported.
     """
     return min(causes, key=lambda role: (causes[role].lost != "", causes[role].lost in causes))

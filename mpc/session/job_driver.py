@@ -1,7 +1,7 @@
-"""One job from the side of the server and the data owners.
+"""One job, driven by the server and the data owners.
 
-In a simulation one process plays them all; each owner still has sockets of its own, and share p
-goes to party p through them and nowhere else.
+In a simulation one process plays all of them. Each owner still has its own sockets, and share p
+goes only to party p.
 
 Shape letters: N points, D dimensions of a point, M of a payload, R rows of one owner.
 """
@@ -31,36 +31,36 @@ Reply = dict[str, object]
 
 
 class Group(Protocol):
-    """What a job needs of the running session."""
+    """The part of a running session that a job uses."""
 
     control: LinkMeter
-    """Of the server's links."""
+    """Meter of the server's links."""
 
     @property
     def server_links(self) -> Sequence[Link]:
         """The server's link to each party, in rank order."""
 
     def owners(self, names: Sequence[str]) -> Mapping[str, DataOwner]:
-        """Return data owners, connecting those that are new."""
+        """Return data owners; connect those that are new."""
 
     def forget(self, name: str) -> None:
-        """Close a data owner's links; it has to connect anew."""
+        """Close a data owner's links; it must reconnect."""
 
     def check(self) -> None:
         """Raise if a process has ended."""
 
     def wait_readable(self, link: Link, deadline: float) -> None:
-        """Wait for a link until a deadline (monotonic seconds), watching the processes."""
+        """Wait for a link until a deadline (monotonic seconds); raise if a process ends."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class EncodedInput:
-    """What the owners will share: ring elements of each, points and payload side by side."""
+    """Ring elements that the owners share, points and payload side by side."""
 
     rows: Mapping[str, Sequence[int]]
-    """Rows that each owner holds; together 0 .. N - 1."""
+    """Rows of each owner; together 0 .. N - 1."""
     ring: Mapping[str, Int64Array] = field(repr=False)
-    """(R, D + M) of each owner."""
+    """Array of each owner, (R, D + M)."""
     dim: int
     payload: int
 
@@ -76,7 +76,7 @@ def encode_input(
     payload_NM: FloatArray,
     rows: Mapping[str, Sequence[int]],
 ) -> EncodedInput:
-    """Let every owner check and encode its rows; nothing is shared if one of them cannot.
+    """Check and encode every owner's rows; nothing is shared if any of them is refused.
 
     Raises
     ------
@@ -99,7 +99,7 @@ class Coordination:
     job : ClusterJob
     given : EncodedInput
     number : int
-        1, 2, ... in the order of the session's jobs; stands in every frame.
+        1, 2, ... in the order of the session's jobs; part of every frame.
     timeout_s : float
         Longest silence of a party that waits for data owners.
     job_timeout_s : float
@@ -123,12 +123,12 @@ class Coordination:
         self._owners = group.owners(list(given.rows))
 
     def run(self, insecure: tuple[str, ...]) -> ClusterResult:
-        """Send the job and the shares, serve the policy, collect everybody's results.
+        """Send the job and the shares, carry out the policy, and collect all results.
 
         Parameters
         ----------
         insecure : tuple of str
-            Stamps for the record of what it cost.
+            Insecure settings, recorded in the traffic.
 
         Raises
         ------
@@ -141,16 +141,16 @@ class Coordination:
         sharing = time.perf_counter()
         failed = self._share()
         seconds_share = time.perf_counter() - sharing
-        self._settle_inputs(failed)
+        self._check_inputs(failed)
         if self._job.reveal == "distances":
             self._decide()
         evaluated = None
         if self._job.evaluate:
             evaluated = self._collect_from_parties((self._given.num_points,))
-        means_NM, sizes_N, lost = self._collect_means()
+        means_NM, sizes_N, undelivered_to = self._collect_means()
         replies = [self._receive(link) for link in self._group.server_links]
         reply = _agreed(replies)
-        self._settle_results(replies, lost)
+        self._check_results(replies, undelivered_to)
         labels = evaluated if evaluated is not None else reply["labels"]
         return ClusterResult(
             k=int(str(reply["k"])),
@@ -170,14 +170,14 @@ class Coordination:
             dim=self._given.dim,
             payload=self._given.payload,
         )
-        self._tell(order.as_json())
+        self._send_to_parties(order.as_json())
 
-    def _tell(self, message: Mapping[str, object]) -> None:
+    def _send_to_parties(self, message: Mapping[str, object]) -> None:
         for link in self._group.server_links:
             link.send_json(CONTROL, message, number=self._number)
 
     def _share(self) -> dict[str, str]:
-        """Let every owner send its shares; return who could not, and why."""
+        """Send every owner's shares; return the owners that failed, and why."""
         failed = {}
         for name, owner in self._owners.items():
             try:
@@ -186,23 +186,23 @@ class Coordination:
                 failed[name] = str(error)
         return failed
 
-    def _settle_inputs(self, failed: dict[str, str]) -> None:
-        """Go on if every party has a share of everybody, else give the job up."""
+    def _check_inputs(self, failed: dict[str, str]) -> None:
+        """Continue if every party has a share from every owner, else cancel the job."""
         for link in self._group.server_links:
             refused = self._receive_inputs(link)["refused"]
             if isinstance(refused, dict):
                 failed |= {str(name): f"{link.peer}: {why}" for name, why in refused.items()}
-        self._tell({"go": not failed})
+        self._send_to_parties({"go": not failed})
         if failed:
             what = "data owners failed the job, which nobody learned from"
             raise self._owners_failed(what, failed)
 
     def _receive_inputs(self, link: Link) -> Reply:
-        """Wait for a party to have its inputs; while it waits for owners it says so."""
+        """Wait until a party has its inputs; it sends heartbeats while it waits for owners."""
         while True:
-            patience = min(self._deadline, time.monotonic() + self._timeout_s)
+            deadline = min(self._deadline, time.monotonic() + self._timeout_s)
             try:
-                self._group.wait_readable(link, patience)
+                self._group.wait_readable(link, deadline)
             except NoAnswerError:
                 raise SessionError(str(link.silence())) from None
             message = link.recv_json(CONTROL, number=self._number)
@@ -219,7 +219,7 @@ class Coordination:
             link.send_json(DECISION, decision, number=self._number)
 
     def _collect_from_parties(self, shape: tuple[int, ...]) -> Int64Array:
-        """Receive one share from each party and reconstruct."""
+        """Receive one share from each party, and reconstruct."""
         shares = []
         for link in self._group.server_links:
             self._wait(link)
@@ -227,13 +227,13 @@ class Coordination:
         return reconstruct(shares)
 
     def _collect_means(self) -> tuple[FloatArray, Int64Array, dict[str, str]]:
-        """Let each owner reconstruct means (N, M) and sizes (N,) of its clusters; or say why not.
+        """Reconstruct means (N, M) and sizes (N,) at the owners; return them and failed owners.
 
-        A party that dies shows as a link that broke, too; `wait_readable` tells it from an owner.
+        A party that died breaks links too; `Group.check` then raises instead.
         """
         given = self._given
         whole = np.zeros((given.num_points, given.payload + 1), dtype=np.int64)
-        lost = {}
+        undelivered_to = {}
         for name, rows in given.rows.items():
             shape = (len(rows), given.payload + 1)
             try:
@@ -241,19 +241,19 @@ class Coordination:
                 whole[np.asarray(rows)] = received
             except TransportError as error:
                 self._group.check()
-                lost[name] = str(error)
+                undelivered_to[name] = str(error)
         sizes_N = whole[:, -1].copy()
         unit = payload_unit(self._job, given.payload)
-        return decode_mean(whole[:, :-1], sizes_N, unit), sizes_N, lost
+        return decode_mean(whole[:, :-1], sizes_N, unit), sizes_N, undelivered_to
 
-    def _settle_results(self, replies: Sequence[Reply], lost: dict[str, str]) -> None:
-        """Name the owners that did not get their results; they connect anew for the next job."""
+    def _check_results(self, replies: Sequence[Reply], undelivered_to: dict[str, str]) -> None:
+        """Raise if owners did not receive their results; they reconnect for the next job."""
         for reply in replies:
             undelivered = reply["undelivered"]
             if isinstance(undelivered, dict):
-                lost |= {str(name): str(why) for name, why in undelivered.items()}
-        if lost:
-            raise self._owners_failed("data owners did not take their results", lost)
+                undelivered_to |= {str(name): str(why) for name, why in undelivered.items()}
+        if undelivered_to:
+            raise self._owners_failed("data owners did not take their results", undelivered_to)
 
     def _owners_failed(self, what: str, why: Mapping[str, str]) -> OwnerError:
         for name in why:
@@ -287,7 +287,7 @@ class Coordination:
             operations=(*operations, *(entry for _, entries in counted for entry in entries)),
             steps=tuple(StepCost(**step) for step in _dicts(reply["steps"])),
             rounds_online=max(int(str(each["rounds_online"])) for each in replies),
-            rounds_offline=int(str(reply["rounds_offline"])),  # of party 0, which alone asks
+            rounds_offline=int(str(reply["rounds_offline"])),  # only party 0 asks the dealer
             seconds_share=seconds_share,
             seconds_online=float(str(reply["seconds_online"])),
             seconds_offline=float(str(reply["seconds_offline"])),
@@ -297,7 +297,7 @@ class Coordination:
 
 
 def _agreed(replies: Sequence[Reply]) -> Reply:
-    """Return party 0's reply, if all agree on what they must agree on."""
+    """Return party 0's reply, if all replies agree on the public values."""
     for key in ("k", "iterations", "labels", "ledger"):
         if any(reply[key] != replies[0][key] for reply in replies):
             raise PartyError(f"the parties do not agree on {key}; one of them is faulty")

@@ -1,8 +1,8 @@
-"""Parties and dealer as child processes: start them, notice the first death, end them all.
+"""Parties and dealer as child processes: start, supervision and end.
 
-Children are spawned, not forked; settings and credentials go through standard input, ports
-come back on standard output, last words on standard error. A child ends when its input closes, so
-the death of this process leaves no orphan either.
+Children are spawned, not forked. They read settings and credentials from standard input, write
+their port to standard output and errors to standard error. A child ends when its input closes, so
+no child outlives this process.
 """
 
 import contextlib
@@ -32,7 +32,7 @@ _ECHO_S: Final = 1.0
 
 
 class Child:
-    """One child process and its last words."""
+    """One child process and the last lines of its standard error."""
 
     def __init__(self, role: str, module: str) -> None:
         self.role = role
@@ -45,7 +45,7 @@ class Child:
             start_new_session=True,
         )
         self._cause: Cause | None = None
-        self._words: deque[str] = deque(maxlen=_LAST_LINES)
+        self._last_lines: deque[str] = deque(maxlen=_LAST_LINES)
         self._listener = threading.Thread(target=self._listen, daemon=True)
         self._listener.start()
 
@@ -56,7 +56,7 @@ class Child:
 
     @property
     def exit_code(self) -> int | None:
-        """None while it runs; minus the signal's number when one killed it."""
+        """None while it runs; the negative signal number if a signal killed it."""
         return self._process.poll()
 
     def tell(self, value: object) -> None:
@@ -77,41 +77,41 @@ class Child:
         if pipe is None or not select.select([pipe], [], [], left)[0]:
             raise SessionError(f"{self.role} named no port in time")
         line = pipe.readline()
-        if not line.strip().isdigit():  # it has ended, or is about to
+        if not line.strip().isdigit():  # it has ended or is about to end
             self._raise_if_dead_soon()
             raise SessionError(f"{self.role} closed its output and named no port")
         return int(line)
 
     def _raise_if_dead_soon(self) -> None:
-        """Raise `ProcessDiedError` if it ends within moments."""
+        """Raise `ProcessDiedError` if it ends within 5 seconds."""
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(timeout=5)
             raise self.death()
 
     def death(self) -> ProcessDiedError:
-        """Return the error that says who ended, and how."""
+        """Return the error that names the process and its exit."""
         return ProcessDiedError(self.exit_report(), cause=self.cause)
 
     def exit_report(self) -> str:
-        """Say who ended, how, and its last words."""
+        """Describe the exit: the process, its exit code or signal, and its last lines of output."""
         self._listener.join(timeout=1.0)
         code = self.exit_code
         if code is not None and code < 0:
             how = f"was killed by {signal.Signals(-code).name}"
         else:
             how = f"ended with exit code {code}"
-        words = " | ".join(self._words)
-        return f"{self.role} (pid {self.pid}) {how}" + (f"; last words: {words}" if words else "")
+        lines = " | ".join(self._last_lines)
+        return f"{self.role} (pid {self.pid}) {how}" + (f"; last words: {lines}" if lines else "")
 
     def is_echo(self) -> bool:
-        """Tell whether it ended only because another one did."""
+        """Whether it ended only because another process ended."""
         return self.exit_code == 0 or self.cause.lost != ""
 
     @property
     def cause(self) -> Cause:
-        """Whose fault its end was, as it said on its standard output; nobody else's if it did not.
+        """The cause of its end that it wrote to standard output; empty if it wrote none.
 
-        A process that a signal killed, or that ended with a traceback, has said nothing.
+        A process that a signal killed, or that ended with a traceback, wrote none.
         """
         if self._cause is None and self.exit_code is not None:
             self._cause = Cause() if self.exit_code != FAILED_EXIT_CODE else self._said()
@@ -121,18 +121,18 @@ class Child:
         pipe = self._process.stdout
         try:
             return Cause.from_json(json.loads(pipe.read() if pipe is not None else b""))
-        except (OSError, ValueError, KeyError, TypeError):  # it was cut short, or hung up on
+        except (OSError, ValueError, KeyError, TypeError):  # incomplete output or a closed pipe
             return Cause()
 
     def hang_up(self) -> None:
-        """Close its input, which ends it, and its output."""
+        """Close its input, which makes it end, and its output."""
         for pipe in (self._process.stdin, self._process.stdout):
             if pipe is not None:
-                with contextlib.suppress(OSError):  # the other end may be gone already
+                with contextlib.suppress(OSError):  # the child may have ended
                     pipe.close()
 
     def end(self, grace_s: float) -> None:
-        """Hang up, and kill it after the grace."""
+        """Hang up, and kill it if it still runs after the grace period."""
         self.hang_up()
         try:
             self._process.wait(timeout=grace_s)
@@ -145,7 +145,7 @@ class Child:
         pipe = self._process.stderr
         if pipe is not None:
             with pipe:
-                self._words.extend(line.decode(errors="replace").rstrip() for line in pipe)
+                self._last_lines.extend(line.decode(errors="replace").rstrip() for line in pipe)
 
 
 class ProcessGroup:
@@ -155,14 +155,14 @@ class ProcessGroup:
     ----------
     num_parties : int
     timeout_s : float
-        Longest silence of a peer that any process bears.
+        Longest silence of a peer.
     job_timeout_s : float
         Longest time that one job may take.
     provider : {"dealer", "tfp"}
     tls : bool
-        Whether links are TLS 1.3, with an authority minted for this group alone; else plain TCP.
+        Whether links use TLS 1.3, with an authority made for this group; else plain TCP.
     party_module, dealer_module : str
-        What a party and the dealer run; tests put other programs here.
+        Modules that a party and the dealer run; tests replace them.
     """
 
     def __init__(
@@ -207,7 +207,7 @@ class ProcessGroup:
             raise
 
     def connect(self, me: str, rank: int) -> Link:
-        """Open a link from this process, in a role, to a party."""
+        """Open a link from this process, acting as role `me`, to a party."""
         return connect(
             Address(LOOPBACK, self.ports[rank]),
             me=self.identity(me),
@@ -222,7 +222,7 @@ class ProcessGroup:
         return {child.role: child.pid for child in self.children}
 
     def identity(self, role: str) -> Identity:
-        """Return what proves a role to the group's parties; the same when asked again at once."""
+        """Return the identity of a role; the latest one is cached."""
         if self._latest is None or self._latest.role != role:
             credentials = self._credentials(role)
             self._latest = Identity(role=role, session=self.session, credentials=credentials)
@@ -240,14 +240,15 @@ class ProcessGroup:
         return None if credentials is None else credentials.as_json()
 
     def wait_readable(self, link: Link, deadline: float) -> None:
-        """Wait until a link has something, watching the children meanwhile.
+        """Wait until a link is readable; raise if a child ends meanwhile.
 
         Raises
         ------
         ProcessDiedError
-            A child ended; named within a fraction of a second.
+            A child ended; detected within a fraction of a second.
         SessionError
-            The deadline (monotonic seconds) passed, or a child lost patience with us meanwhile.
+            The deadline (monotonic seconds) passed, or a child ended because this process was
+            silent.
         """
         while not link.readable_within(0.1):
             self._check_while_waiting_for(link)
@@ -255,7 +256,7 @@ class ProcessGroup:
                 raise NoAnswerError(f"{link.peer} gave no answer to {link.me} in time")
 
     def _check_while_waiting_for(self, link: Link) -> None:
-        """Check; if a child ended because we were silent, name whom we were waiting for."""
+        """Check; if a child ended because `link.me` was silent, name the awaited peer."""
         try:
             self.check()
         except ProcessDiedError as error:
@@ -264,11 +265,11 @@ class ProcessGroup:
             raise SessionError(f"{link.peer} was silent towards {link.me}; {error}") from None
 
     def check(self) -> None:
-        """Raise `ProcessDiedError` if a child has ended, naming the one that was first at fault."""
+        """Raise `ProcessDiedError` if a child has ended; it names the first cause."""
         if all(child.exit_code is None for child in self.children):
             return
         deadline = time.monotonic() + _ECHO_S
-        while True:  # the first to be gone may be an echo of one that is still going
+        while True:  # the first to end may be an echo of one that is about to end
             time.sleep(0.1)
             dead = [child for child in self.children if child.exit_code is not None]
             causes = [child for child in dead if not child.is_echo()]
@@ -277,19 +278,18 @@ class ProcessGroup:
                 raise _first_cause(causes or dead).death()
 
     def raise_if_dead(self, within_s: float = 4.0) -> None:
-        """After a link broke: raise `ProcessDiedError` if a child ends within moments."""
+        """After a link broke: raise `ProcessDiedError` if a child ends within `within_s`."""
         deadline = time.monotonic() + within_s
         while time.monotonic() < deadline:
             self.check()
             time.sleep(0.05)
 
     def end(self, grace_s: float = 2.0) -> None:
-        """End every child; none is left when this returns, nor any private key.
+        """End every child and drop every private key.
 
-        The authority's key and those of the roles are dropped, and with them the TLS contexts that
-        were made of them. Python promises no more: strings cannot be overwritten, so that what was
-        in their memory stays there until something else takes its place, and the system may have
-        written it to swap before.
+        References to the keys of the authority and the roles are dropped, and with them their TLS
+        contexts. Python cannot overwrite strings: key bytes may stay in memory until it is reused,
+        and the system may have written them to swap.
         """
         self._authority = self._latest = None
         deadline = time.monotonic() + grace_s
@@ -300,13 +300,13 @@ class ProcessGroup:
 
 
 def _first_cause(ended: Sequence[Child]) -> Child:
-    """Return who ended of itself; else who waited for one that did not wait for another in turn."""
+    """Return a child that no silence ended; else one whose awaited peer did not itself wait."""
     waiting = {child.role for child in ended if child.cause.silent}
     return min(ended, key=lambda child: (bool(child.cause.silent), child.cause.silent in waiting))
 
 
 def _environment() -> dict[str, str]:
-    """Return this process's environment, where `mpc` can be imported and one thread is used."""
+    """Return this process's environment with `mpc` importable and one OpenMP thread."""
     here = str(Path(__file__).parents[2])
     paths: Sequence[str] = [here, *filter(None, [os.environ.get("PYTHONPATH")])]
     return {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1"}

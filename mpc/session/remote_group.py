@@ -18,7 +18,7 @@ from mpc.session.failure_cause import first_cause
 
 
 class RemoteGroup:
-    """Parties that are reached through their addresses and known by their certificates.
+    """Parties at known addresses, authenticated by their certificates.
 
     Parameters
     ----------
@@ -26,7 +26,7 @@ class RemoteGroup:
     certificates : Path
         Folder with the credentials of every role that this process plays.
     timeout_s : float
-        Longest silence of a party, and longest wait for it to be let in.
+        Longest silence of a party, and longest wait until it accepts a connection.
     """
 
     def __init__(self, addresses: Addresses, certificates: Path, *, timeout_s: float) -> None:
@@ -38,7 +38,7 @@ class RemoteGroup:
         self._latest: Identity | None = None
 
     def connect(self, me: str, rank: int) -> Link:
-        """Open a link from this process, in a role, to a party."""
+        """Open a link from this process, acting as role `me`, to a party."""
         link = connect(
             self._addresses.parties[rank],
             me=self._identity(me),
@@ -52,7 +52,7 @@ class RemoteGroup:
         return link
 
     def _identity(self, role: str) -> Identity:
-        """Return what proves a role; the same when asked again at once."""
+        """Return the identity of a role; the latest one is cached."""
         if self._latest is None or self._latest.role != role:
             credentials = read_credentials(self._certificates, role)
             session = self._addresses.session
@@ -61,11 +61,11 @@ class RemoteGroup:
 
     @property
     def pids(self) -> dict[str, int]:
-        """Nothing runs on this machine for us."""
+        """Return no process numbers: this process started none."""
         return {}
 
     def wait_readable(self, link: Link, deadline: float) -> None:
-        """Wait for a link, watching all parties' links to the server meanwhile.
+        """Wait until a link is readable; raise if a party closes its link to the server meanwhile.
 
         Raises
         ------
@@ -80,17 +80,17 @@ class RemoteGroup:
                 raise NoAnswerError(f"{link.peer} gave no answer to {link.me} in time")
 
     def check(self) -> None:
-        """Raise if a party has hung up, with what it said last."""
+        """Raise if a party has hung up, with its last message."""
         for link in self._servers:
             if link.hung_up():
                 self.raise_if_dead()
                 raise ProcessDiedError(f"{link.peer} ended or lost its connection to the server")
 
     def raise_if_dead(self) -> None:
-        """After a link broke: raise with the last words of a party that failed, if one did.
+        """After a link broke: raise if a party failed, with its last message.
 
-        A party that is gone without a word is the cause, where others say only who left them: the
-        dealer ends, too, when it cannot send to a party.
+        If the others only name a lost peer, a party that ended without a message is the cause. The
+        dealer also ends when it cannot send to a party.
         """
         ends = {link.peer: _end_of(link) for link in self._servers}
         failed = {peer: end for peer, end in ends.items() if isinstance(end, PeerFailedError)}
@@ -103,14 +103,14 @@ class RemoteGroup:
         raise PartyError(str(first), cause=first.cause)
 
     def end(self) -> None:
-        """Hang up, and drop all keys; parties that only serve one session end themselves."""
+        """Hang up, and drop all keys; parties end by themselves after one session."""
         self._latest = None
         for link in self._servers:
             link.close()
 
 
 def _end_of(link: Link) -> TransportError | None:
-    """Return how a party ended, which may be its last words; None if it has not ended."""
+    """Return the error with which a party's link ended; None if it has not ended."""
     try:
         while link.readable_within(1.0):
             link.recv_any(max_bytes=MAX_CONTROL_BYTES)

@@ -1,8 +1,8 @@
 """A session of secure clustering: open once, submit many jobs, close.
 
-In a simulation one process plays the server and every data owner; each owner still has sockets of
-its own, and share p goes to party p through them and nowhere else. The computing parties and the
-dealer are always other processes.
+In a simulation one process plays the server and every data owner. Each owner still has its own
+sockets, and share p goes only to party p. The computing parties and the dealer are always other
+processes.
 
 Shape letters: N points, K clusters, D dimensions of a point, M of a payload, P parties.
 """
@@ -44,31 +44,31 @@ from mpc.session.remote_group import RemoteGroup
 Links = Literal["tls", "plain"]
 
 TFP_STAMP: Final = "provider tfp: party 0 can unmask everything"
-"""What every result that CrypTen's first-party provider had a part in says of itself."""
+"""Stamp of every result that used CrypTen's first-party provider."""
 PLAIN_STAMP: Final = "plain TCP: whoever reads the links of a data owner reads its secrets"
-"""What every result that went over links without TLS says of itself."""
+"""Stamp of every result that used links without TLS."""
 
 
 class PartyGroup(Protocol):
-    """Parties and dealer that a session works with: processes of its own, or on other hosts."""
+    """Parties and dealer of a session: child processes, or processes on other hosts."""
 
     num_parties: int
     timeout_s: float
 
     def connect(self, me: str, rank: int) -> Link:
-        """Open a link from this process, in a role, to a party."""
+        """Open a link from this process, acting as role `me`, to a party."""
 
     def wait_readable(self, link: Link, deadline: float) -> None:
-        """Wait for a link until a deadline (monotonic seconds); raise when one of them died."""
+        """Wait for a link until a deadline (monotonic seconds); raise if a process died."""
 
     def check(self) -> None:
-        """Raise if one of them died."""
+        """Raise if a process died."""
 
     def raise_if_dead(self) -> None:
-        """After a link broke: raise if that is because one of them died."""
+        """After a link broke: raise if the reason is that a process died."""
 
     def end(self) -> None:
-        """End what this process started."""
+        """End the processes that this process started."""
 
     @property
     def pids(self) -> dict[str, int]:
@@ -89,18 +89,19 @@ def open_session(
     Parameters
     ----------
     num_parties : int
-        P, 2 to 5; any P - 1 of them may pool what they see.
+        P, 2 to 5; any P - 1 of them may collude.
     timeout_s : float
         Longest silence of a peer.
     job_timeout_s : float
         Longest time that one job may take.
     provider : {"dealer", "tfp"}
-        Source of correlated randomness. `tfp` is CrypTen's own first-party provider, whose party 0
-        can unmask everything: for debugging only, with `insecure_dev`, and every result is stamped.
+        Source of correlated randomness. `tfp` is CrypTen's first-party provider, whose party 0 can
+        unmask everything. It is for debugging only, needs `insecure_dev`, and stamps every result.
     links : {"tls", "plain"}
-        TLS 1.3 with certificates minted for this session, or plain TCP on loopback: for
-        measurements only, with `insecure_dev`, and every result is stamped.
+        TLS 1.3 with certificates made for this session, or plain TCP on loopback. Plain TCP is for
+        measurements only, needs `insecure_dev`, and stamps every result.
     insecure_dev : bool
+        Allow insecure settings.
 
     Returns
     -------
@@ -133,7 +134,7 @@ def open_session(
 def join_session(
     network: Path, certificates: Path, *, timeout_s: float = 60.0, job_timeout_s: float = 600.0
 ) -> "SecureSession":
-    """Drive parties and a dealer that run elsewhere, started by `secfpp party` and `secfpp dealer`.
+    """Use parties and a dealer on other hosts, started by `secfpp party` and `secfpp dealer`.
 
     Parameters
     ----------
@@ -149,7 +150,7 @@ def join_session(
     InputError
         A file is missing or malformed.
     TransportError
-        A party cannot be reached, or refuses us.
+        A party cannot be reached, or refuses the connection.
     """
     check_seconds("timeout_s", timeout_s)
     check_seconds("job_timeout_s", job_timeout_s)
@@ -158,12 +159,12 @@ def join_session(
 
 
 def insecure_stamps(provider: str, links: str) -> tuple[str, ...]:
-    """Return what every result says of itself that came of insecure settings.
+    """Return the stamps of results with these settings.
 
     Raises
     ------
     InputError
-        No such provider, or no such links.
+        The provider or the kind of links does not exist.
     """
     if provider not in ("dealer", "tfp"):
         raise InputError(f"provider={provider!r} is none of dealer, tfp")
@@ -189,7 +190,7 @@ class SecureSession:
         self.control = LinkMeter(role="server", phase="control")
         self._group = group
         try:
-            self._meet_parties()
+            self._connect_to_parties()
         except TransportError:
             try:
                 self._group.raise_if_dead()
@@ -200,7 +201,7 @@ class SecureSession:
             self.close()
             raise
 
-    def _meet_parties(self) -> None:
+    def _connect_to_parties(self) -> None:
         self._parties += [self._group.connect("server", rank) for rank in range(self.num_parties)]
         deadline = time.monotonic() + START_TIMEOUT_S
         for link in self._parties:
@@ -224,9 +225,9 @@ class SecureSession:
         return self._group.pids
 
     def close(self) -> None:
-        """End all processes, close all links and drop all keys; harmless when done already.
+        """End all processes, close all links and drop all keys. Idempotent.
 
-        What dropping means in Python is said at `mpc.session.local_group.ProcessGroup.end`.
+        See `mpc.session.local_group.ProcessGroup.end` for the limits of dropping keys in Python.
         """
         self._broken = self._broken or "it was closed"
         for owner in self._owners.values():
@@ -243,17 +244,17 @@ class SecureSession:
         payload_NM: FloatArray,
         owners: Sequence[int] | None = None,
     ) -> ClusterResult:
-        """Cluster points and average payloads inside clusters, under sharing.
+        """Cluster secret-shared points, and average payloads inside clusters.
 
         Parameters
         ----------
         job : ClusterJob
         points_ND : ndarray of float64, (N, D)
-            Within `job.value_bound`, and where they are not centred within `job.norm_bound`; both
-            are taken from the rows where the job leaves them open.
+            Within `job.value_bound`, and, if they are not centred, within `job.norm_bound`. Missing
+            bounds are computed from the rows.
         payload_NM : ndarray of float64, (N, M)
         owners : sequence of int, optional
-            Which data owner holds each row; each row has its own when None.
+            The data owner of each row; None: each row has its own.
 
         Returns
         -------
@@ -297,7 +298,7 @@ class SecureSession:
 
     @contextmanager
     def _closing_on_failure(self) -> Iterator[None]:
-        """Close the session unless a job is done, or only data owners fail it."""
+        """Close the session if a job fails, unless only data owners failed."""
         try:
             yield
         except OwnerError:
@@ -316,7 +317,7 @@ class SecureSession:
             raise
 
     def check(self) -> None:
-        """Raise `ProcessDiedError` if a process has ended; cheap, for long idle times."""
+        """Raise `ProcessDiedError` if a process has ended. Cheap; meant for long idle times."""
         try:
             self._group.check()
         except SessionError as error:
@@ -325,10 +326,10 @@ class SecureSession:
             raise
 
     def owners(self, names: Sequence[str]) -> Mapping[str, DataOwner]:
-        """Return data owners, connecting to the parties those that are new."""
+        """Return data owners; connect those that are new to the parties."""
         for name in names:
             if name not in self._owners:
-                self._group.check()  # connecting many takes seconds
+                self._group.check()  # connecting many owners takes seconds
                 links = self._links_of(name)
                 meter = LinkMeter(role=name, phase="input")
                 self._owners[name] = DataOwner(name=name, links=links, meter=meter)
@@ -341,18 +342,18 @@ class SecureSession:
         except RefusedError as error:
             for link in links:
                 link.close()
-            self._group.raise_if_dead()  # a party that is dying hangs up before its end shows
+            self._group.raise_if_dead()  # a dying party hangs up before its exit is visible
             raise OwnerError(f"a data owner is not let in: {error}") from None
         return tuple(links)
 
     def forget(self, name: str) -> None:
-        """Close a data owner's links; it connects anew for the next job."""
+        """Close a data owner's links; it reconnects for the next job."""
         owner = self._owners.pop(name, None)
         if owner is not None:
             owner.close()
 
     def wait_readable(self, link: Link, deadline: float) -> None:
-        """Wait for a link, watching the processes; see `ProcessGroup.wait_readable`."""
+        """Wait for a link; raise if a process ends. See `ProcessGroup.wait_readable`."""
         self._group.wait_readable(link, deadline)
 
     @property
@@ -373,18 +374,18 @@ def _rows_by_owner(owners: Sequence[int] | None, num_points: int) -> dict[str, l
 
 
 _TOKENS: Final[WeakKeyDictionary[SecureSession, str]] = WeakKeyDictionary()
-_HERE: Final[WeakValueDictionary[str, SecureSession]] = WeakValueDictionary()
+_SESSIONS: Final[WeakValueDictionary[str, SecureSession]] = WeakValueDictionary()
 
 
 def _session_here(token: str) -> SecureSession | None:
-    """Return an open session of this process, or None for one of another process."""
-    return _HERE.get(token)
+    """Return an open session of this process, or None if another process opened it."""
+    return _SESSIONS.get(token)
 
 
 def _by_token(session: SecureSession) -> tuple[Callable[[str], SecureSession | None], tuple[str]]:
-    """Reduce a session to a name that finds it again: what `copy` and `pickle` make of it."""
+    """Reduce a session to a token, for `copy` and `pickle`."""
     token = _TOKENS.setdefault(session, uuid.uuid4().hex)
-    _HERE[token] = session
+    _SESSIONS[token] = session
     return _session_here, (token,)
 
 
