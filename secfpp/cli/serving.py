@@ -13,6 +13,8 @@ from secfpp.cli.verb import Verb
 from secfpp.errors import ConfigError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from mpc.roles.bootstrap import Start
 
 
@@ -51,6 +53,7 @@ class Serving(Verb):
         from mpc.net.addresses import read_addresses
         from mpc.roles.standalone import start_of
 
+        live = self.program()  # loaded before the role announces itself, so that Ctrl-C is clean
         start = start_of(
             role,
             read_addresses(self.network),
@@ -62,9 +65,9 @@ class Serving(Verb):
         )
         host, port = start.listener.getsockname()[:2]
         say(f"{role} of session {start.identity.session!r} listens on {host}:{port}")
-        self.live(start)
+        live(start)
         return Outcome(record={"role": role}, shown=(f"{role}: the session is over",))
 
-    def live(self, start: Start) -> None:
-        """Run the role."""
+    def program(self) -> Callable[[Start], None]:
+        """Load and return the program of the role."""
         raise NotImplementedError(type(self).__name__)

@@ -9,6 +9,8 @@ from secfpp.cli.outcome import Outcome
 from secfpp.cli.serving import Serving
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from mpc.roles.bootstrap import Start
 
 
@@ -24,8 +26,8 @@ class Dealer(Serving):
         """Serve."""
         return self.serve("dealer")
 
-    def live(self, start: Start) -> None:
-        """Accept the parties, then serve them until they close the session."""
+    def program(self) -> Callable[[Start], None]:
+        """Return what accepts the parties, and serves them until they close the session."""
         from mpc.roles.dealer import serve
 
-        serve(start)
+        return serve

@@ -9,6 +9,8 @@ from secfpp.cli.outcome import Outcome
 from secfpp.cli.serving import Serving
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from mpc.roles.bootstrap import Start
 
 
@@ -26,8 +28,8 @@ class Party(Serving):
         """Serve."""
         return self.serve(f"party:{self.rank}")
 
-    def live(self, start: Start) -> None:
-        """Connect to the other roles, then do jobs."""
+    def program(self) -> Callable[[Start], None]:
+        """Return what connects to the other roles, and does jobs."""
         from mpc.roles.party import run_party
 
-        run_party(start)
+        return run_party
