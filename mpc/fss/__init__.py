@@ -1,8 +1,8 @@
-"""Function secret sharing for two parties and a dealer, as array code.
+"""Function secret sharing for two parties and a dealer, as pure array code.
 
 The dealer knows every mask r and both parties' root seeds, and sends correction words. A party then
-turns a public z = x + r into its share of a function of x without another message. The package
-opens no connection and needs only NumPy and AES from `cryptography`.
+maps a public z = x + r to its share of a function of x without communication. The package opens no
+connections and needs only NumPy and AES from `cryptography`.
 
 >>> import numpy as np
 >>> from mpc.ring.randomness import AesCtrStream, new_key

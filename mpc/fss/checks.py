@@ -1,4 +1,4 @@
-"""Checks of arguments before key generation and evaluation."""
+"""Checks of arguments before trees are generated or evaluated."""
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -20,14 +20,14 @@ def root_seeds(seeds: NDArray[np.uint64] | NDArray[np.int64], count: int) -> Wor
     Parameters
     ----------
     seeds : int64 or uint64 array (count, 2)
-        Drawn from a stream.
+        As drawn from a stream.
     count : int
         Number of trees.
 
     Raises
     ------
     InputError
-        The type or shape is wrong.
+        The seeds have a wrong type or shape.
     """
     if seeds.dtype not in (np.dtype(np.int64), np.dtype(np.uint64)) or seeds.shape != (count, 2):
         raise InputError(
@@ -43,8 +43,7 @@ def domain_points(points: NDArray[np.uint64], num_bits: int, count: int | None =
     Raises
     ------
     InputError
-        The type or shape is wrong, or a point is outside of the domain; the message omits its
-        value.
+        The type or shape is wrong, or a point is out of the domain; the message omits its value.
     """
     if points.dtype != np.uint64 or points.ndim != 1:
         raise InputError(
@@ -63,16 +62,16 @@ def ring_elements(name: str, elements: ArrayLike, layout: Layout) -> RingArray:
     Parameters
     ----------
     name : str
-        Name of the payloads, for the message.
+        Name of the argument in the message.
     elements : ring array (B,) or int
         A Python integer is reduced mod 2^ring_bits and used for every tree.
     layout : Layout
-        Layout of the batch.
+        Of the batch.
 
     Raises
     ------
     InputError
-        An array has the wrong type or shape.
+        The array has a wrong type or shape.
     """
     if isinstance(elements, int):
         element = elements % (1 << layout.ring_bits)

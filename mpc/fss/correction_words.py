@@ -1,17 +1,17 @@
 """Correction words: the dealer's message for a batch of trees, as one flat array.
 
 A batch of B trees over `num_bits` bits with payloads of `ring_bits` bits has L = num_bits -
-leaf_bits levels. The last leaf_bits levels are one wide leaf, with as many elements as two AES
+leaf_bits levels. The last leaf_bits levels are one wide leaf with as many elements as two AES
 blocks hold (early termination, Boyle, Gilboa and Ishai 2016, section 3.2). A tree takes
 
     16 L                      seed words
     + L ring_bits / 8         value words (comparisons only)
     + 2^leaf_bits ring_bits / 8   leaf words
-    + ceil(L / 8)             control bits, one a level
+    + ceil(L / 8)             control bits, one per level
 
-bytes, and a batch 16 more for the public key. With 63 bits (the sign of a 64-bit number): L = 58
-and 928 + 58 + 32 + 8 = 1026 bytes in Z_256, where a tree down to the last bit would take 1080; L
-= 61 and 976 + 488 + 32 + 8 = 1504 bytes in Z_2^64.
+bytes, and a batch 16 more for the public key. With 63 bits (the sign of a 64-bit number) a tree in
+Z_256 has L = 58 and 928 + 58 + 32 + 8 = 1026 bytes, instead of 1080 without early termination. In
+Z_2^64 it has L = 61 and 976 + 488 + 32 + 8 = 1504 bytes.
 
 References
 ----------
@@ -41,18 +41,18 @@ class Layout:
     Parameters
     ----------
     num_bits : int
-        1..64, the domain is 0 .. 2^num_bits - 1.
+        1..64; the domain is 0 .. 2^num_bits - 1.
     count : int
-        Number of trees B, from 0.
+        Number of trees B, at least 0.
     ring_bits : int
         8 or 64: payloads and shares are in Z_2^ring_bits.
     has_values : bool
-        Whether levels carry value words: comparisons do, points do not.
+        Whether levels have value words: DCFs do, DPFs do not.
 
     Raises
     ------
     InputError
-        A number is out of its range.
+        A number is out of range.
     """
 
     num_bits: int
@@ -110,19 +110,19 @@ class Layout:
 class CorrectionWords:
     """The correction words of a batch of trees, the same for both parties.
 
-    They reveal nothing to a party that holds only its own root seeds.
+    They reveal nothing to a party that knows only its own root seeds.
 
     Parameters
     ----------
     layout : Layout
-        The shape, public.
+        Of the batch; public.
     flat : uint8 array (layout.num_bytes,)
         All words, contiguous; the other attributes are views of it.
 
     Raises
     ------
     FrameError
-        `flat` has the wrong type or size.
+        `flat` has a wrong type or size.
     """
 
     layout: Layout
@@ -137,7 +137,7 @@ class CorrectionWords:
 
     @classmethod
     def room(cls, layout: Layout, key: bytes) -> Self:
-        """Return uninitialised words with the public key set.
+        """Return uninitialised words with the public key in place.
 
         Raises
         ------
@@ -151,12 +151,12 @@ class CorrectionWords:
 
     @classmethod
     def from_bytes(cls, layout: Layout, data: bytes | bytearray | memoryview) -> Self:
-        """Return words that are a view of `data` from `to_bytes`, without a copy.
+        """Return words that view `data` from `to_bytes`, without a copy.
 
         Raises
         ------
         FrameError
-            The size of `data` does not match `layout`.
+            `data` does not have the size given by `layout`.
         """
         return cls(layout=layout, flat=np.frombuffer(data, dtype=np.uint8))
 
@@ -173,7 +173,7 @@ class CorrectionWords:
 
     @property
     def values(self) -> RingArray:
-        """Value words, ring elements (L, B), or (0, B) for points."""
+        """Value words, ring elements (L, B), or (0, B) for DPFs."""
         levels = self.layout.levels if self.layout.has_values else 0
         start = 16 * self.layout.levels * self.layout.count
         return self._elements(start, (levels, self.layout.count))
@@ -197,7 +197,7 @@ class CorrectionWords:
         return self.flat[-KEY_BYTES:].tobytes()
 
     def _elements(self, start: int, shape: tuple[int, int]) -> RingArray:
-        """Return ring elements from byte `start` on."""
+        """Return ring elements that start at byte `start`."""
         size = shape[0] * shape[1] * self.layout.ring_bits // 8
         return self.flat[start : start + size].view(self.layout.dtype).reshape(shape)
 

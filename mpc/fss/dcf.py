@@ -1,7 +1,6 @@
 """Distributed comparison functions: shares of offset + beta [x < alpha] at a public x.
 
-The dealer knows alpha, beta and both parties' root seeds, and sends both parties the same
-correction words.
+The dealer knows alpha, beta and both parties' root seeds. It sends both the same correction words.
 
 References
 ----------
@@ -33,22 +32,22 @@ def generate(
     offset: RingArray | int = 0,
     key: bytes | None = None,
 ) -> CorrectionWords:
-    """Make the correction words of B comparisons, as the dealer.
+    """Generate the correction words of B DCFs, as the dealer.
 
     Parameters
     ----------
     alpha : uint64 array (B,)
         Secret thresholds, 0 .. 2^num_bits - 1.
     beta, offset : ring array (B,) or int
-        Secret payload, and secret summand for every x; the offset costs nothing.
+        Secret payload, and a secret constant added for every x; the offset costs nothing.
     seeds_0, seeds_1 : int64 or uint64 arrays (B, 2)
-        Root seeds that party 0 and party 1 drew; each is used for one tree only.
+        Root seeds drawn by party 0 and party 1; use each for one tree only.
     num_bits : int
         1..64.
     ring_bits : int
         8 for uint8 shares in Z_256, 64 for uint64 shares in Z_2^64.
     key : bytes, optional
-        16 public bytes; drawn from the operating system by default. For tests only.
+        16 public bytes; drawn from the operating system by default. Pass it in tests only.
 
     Returns
     -------
@@ -58,7 +57,7 @@ def generate(
     Raises
     ------
     InputError
-        A type, shape or value is not as above.
+        A type, shape or value is not as documented.
 
     Notes
     -----
@@ -77,7 +76,7 @@ def generate(
 
 
 def evaluate(party: int, seeds: SeedArray, words: CorrectionWords, points: Words) -> RingArray:
-    """Compute a party's additive shares of B comparisons at public points.
+    """Compute a party's additive shares of B DCFs at public points.
 
     Parameters
     ----------
@@ -98,7 +97,7 @@ def evaluate(party: int, seeds: SeedArray, words: CorrectionWords, points: Words
     Raises
     ------
     InputError
-        A type, shape or value is not as above.
+        A type, shape or value is not as documented.
 
     Notes
     -----
@@ -111,5 +110,5 @@ def evaluate(party: int, seeds: SeedArray, words: CorrectionWords, points: Words
 
 
 def _layout(count: int, num_bits: int, ring_bits: int) -> Layout:
-    """Return the shape of a batch of comparisons."""
+    """Return the layout of a batch of DCFs."""
     return Layout(num_bits=num_bits, count=count, ring_bits=ring_bits, has_values=True)

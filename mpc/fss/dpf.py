@@ -1,12 +1,12 @@
 """Distributed point functions over small domains: look-ups in public tables at a secret index.
 
-The dealer knows the mask r of an index x and shares the point function at r. For the public z = x +
-r mod 2^d, T[x] = sum_j e_r[z - j] T[j], so the same shares of e_r serve every table. They do not
-depend on z and are expanded before it is opened. `mpc.protocols.lookup` reads the table.
+The dealer knows the mask r of an index x and shares the point function at r. For the public z = x
++ r mod 2^d, T[x] = sum_j e_r[z - j] T[j], so the same shares of e_r serve every table. They do not
+depend on z and are expanded beforehand. `mpc.protocols.lookup` reads the tables.
 
-For a small domain, the dealer sends the entries of e_r themselves: party 1 draws its share of every
-entry from its stream, and the dealer sends party 0 its share. Bytes that the dealer sends for one
-look-up over 2^d points (trees go to both parties):
+On small domains the dealer shares the entries of e_r themselves: party 1 draws its share of every
+entry from its stream, and party 0 receives the correction. Bytes that the dealer sends for one
+look-up over 2^d points (trees are sent to both parties):
 
     ====  ================  ==============  ==================  ================
     d     entries, Z_256    trees, Z_256    entries, Z_2^64     trees, Z_2^64
@@ -42,25 +42,25 @@ from mpc.ring.randomness import new_key
 
 MAX_DOMAIN_BITS: Final = 14
 CHUNK_BYTES: Final = 1 << 20
-"""Bytes of shares that a look-up expands at a time."""
+"""Bytes of shares expanded at a time."""
 
 
 def point_layout(count: int, *, num_bits: int, ring_bits: int = 64) -> Layout:
-    """Return the shape of the correction words of `count` point functions.
+    """Return the layout of the correction words of `count` point functions.
 
     Parameters
     ----------
     count : int
         Number of look-ups.
     num_bits : int
-        1..14, the domain is 0 .. 2^num_bits - 1.
+        1..14; the domain is 0 .. 2^num_bits - 1.
     ring_bits : int
         8 or 64.
 
     Raises
     ------
     InputError
-        A number is out of its range.
+        A number is out of range.
     """
     if not 1 <= num_bits <= MAX_DOMAIN_BITS:
         raise InputError(f"the domain has {num_bits} bits; look-ups are for 1..{MAX_DOMAIN_BITS}")
@@ -76,20 +76,20 @@ def generate_point(
     ring_bits: int = 64,
     key: bytes | None = None,
 ) -> CorrectionWords:
-    """Make the correction words of B point functions, as the dealer.
+    """Generate the correction words of B point functions, as the dealer.
 
     Parameters
     ----------
     alpha : uint64 array (B,)
         Secret points, 0 .. 2^num_bits - 1: the masks of the indices.
     seeds_0, seeds_1 : int64 or uint64 arrays (B, 2)
-        Root seeds that the parties drew; each is used for one tree only.
+        Root seeds drawn by the parties; use each for one tree only.
     num_bits : int
         1..14.
     ring_bits : int
-        8 or 64: bits of the shares.
+        Of the shares, 8 or 64.
     key : bytes, optional
-        16 public bytes; drawn by default. For tests only.
+        16 public bytes; drawn by default. Pass it in tests only.
 
     Returns
     -------
@@ -99,7 +99,7 @@ def generate_point(
     Raises
     ------
     InputError
-        A type, shape or value is not as above.
+        A type, shape or value is not as documented.
     """
     layout = point_layout(len(alpha), num_bits=num_bits, ring_bits=ring_bits)
     words = CorrectionWords.room(layout, new_key() if key is None else key)
@@ -110,12 +110,12 @@ def generate_point(
 
 
 def prefers_entries(num_bits: int, ring_bits: int) -> bool:
-    """Whether entries take fewer bytes from the dealer than two copies of a tree.
+    """Return whether entries take fewer bytes from the dealer than two copies of a tree.
 
     Parameters
     ----------
     num_bits : int
-        1..14, the domain is 0 .. 2^num_bits - 1.
+        1..14; the domain is 0 .. 2^num_bits - 1.
     ring_bits : int
         8 or 64.
     """
@@ -139,7 +139,7 @@ class PointKeys:
     Raises
     ------
     InputError
-        The party, or the type or shape of the seeds, is wrong.
+        The party is not 0 or 1, or the seeds have a wrong type or shape.
     """
 
     party: int
@@ -151,12 +151,12 @@ class PointKeys:
         root_seeds(self.seeds, self.words.layout.count)
 
     def expand(self) -> RingArray:
-        """Return shares of e_alpha over the whole domain.
+        """Return shares of e_alpha on the full domain.
 
         Returns
         -------
         ring array (B, 2^num_bits)
-            They add up to 1 at alpha and 0 elsewhere.
+            They sum to 1 at alpha and 0 elsewhere.
 
         Notes
         -----
@@ -176,5 +176,5 @@ class PointKeys:
             yield slice(start, min(start + step, layout.count))
 
     def _expand(self, part: slice) -> RingArray:
-        """Return shares over the whole domain, for a chunk of keys."""
+        """Return shares of some keys on the full domain."""
         return spread(self.party, root_seeds(self.seeds, self.words.layout.count), self.words, part)

@@ -1,23 +1,23 @@
-"""A party's evaluation of a batch of trees, each from the root to one leaf.
+"""Evaluation: a party evaluates a batch of trees at one point each, from root to leaf.
 
-All trees of a chunk descend one level at a time, and a chunk fits into the caches. A level costs
-two AES blocks per tree and some passes over 8 or 16 bytes, without allocation.
+All trees of a chunk descend one level at a time, and a chunk fits the caches. A level costs two AES
+blocks per tree and some passes over 8 or 16 bytes per tree, without allocations.
 
 A node's state is its seed s and its control bit t, stored as a mask of all zeros or all ones. At a
-level with seed word CW, value word V and control bit c, the step to branch b is:
+level with seed word CW, value word V and control bit c, for the branch b:
 
     block = H_2(s)                         value v and bit tau, for either branch
     sum  += v + t V
     s     = H_1(s xor label) xor t CW
     t     = tau xor t (b xor c)
 
-Off the tree's special path both parties have the same s and t, so their summands cancel. On it,
-their seeds are independent and their control bits differ, so exactly one party applies the words.
+Off the special path both parties have the same s and t, so their contributions cancel. On it, their
+seeds are independent and their control bits differ, so exactly one party applies the words.
 
 References
 ----------
 Boyle et al., "Function secret sharing for mixed-mode and fixed-point secure computation", Eurocrypt
-2021 (eprint 2020/1392), Fig. 1, Eval. How this tree departs from it: `mpc.fss.keygen`.
+2021 (eprint 2020/1392), Fig. 1, Eval. See `mpc.fss.keygen` for the differences.
 """
 
 from typing import Final
@@ -28,7 +28,7 @@ from mpc.fss.correction_words import CorrectionWords, Layout, RingArray, low_par
 from mpc.fss.prg import ALL_ONES, Prg, Words, block_room
 
 CHUNK: Final = 32768
-"""Trees at a time: 5 MiB of state. A quarter of it was measured to take 10 per cent longer."""
+"""Trees at a time: 5 MiB of state. A quarter of it was measured to be 10 per cent slower."""
 _SIGN: Final = 63
 
 
@@ -42,7 +42,7 @@ def walk(party: int, seeds: Words, words: CorrectionWords, points: Words) -> Rin
     seeds : uint64 array (B, 2)
         The party's root seeds.
     words : CorrectionWords
-        Correction words of B trees.
+        Of B trees.
     points : uint64 array (B,)
         0 .. 2^num_bits - 1.
 
@@ -60,7 +60,7 @@ def walk(party: int, seeds: Words, words: CorrectionWords, points: Words) -> Rin
 
 
 class _Walker:
-    """State of one chunk of trees during evaluation, and its correction words."""
+    """State of one chunk of trees during evaluation, and the correction words."""
 
     def __init__(self, party: int, words: CorrectionWords) -> None:
         self._layout, self._root_control = words.layout, party
@@ -75,26 +75,26 @@ class _Walker:
         self._value_scratch = np.empty(self._room, dtype=words.layout.dtype)
 
     def walk(self, part: slice, seeds: Words, points: Words, out: RingArray) -> None:
-        """Add the trees' values to `out`, up to the party's sign."""
+        """Add the trees' values to `out`, without the party's sign."""
         self._enter(part, seeds, points)
         for level in range(self._layout.levels):
-            self._emit(out, level)
+            self._add_values(out, level)
             self._descend(level)
-        self._settle(out)
+        self._add_leaves(out)
 
     def _enter(self, part: slice, seeds: Words, points: Words) -> None:
-        """Set the state to the roots."""
+        """Initialise the state at the roots."""
         count = len(seeds)
         self._part, self._points = part, points
         self._nodes, self._blocks = self._node_room[:count], self._block_room[:count]
         self._nodes[:] = seeds
-        self._mask, self._tau, self._label, self._turns = self._scratch[:, :count]
+        self._mask, self._tau, self._label, self._swaps = self._scratch[:, :count]
         self._mask[:] = ALL_ONES if self._root_control else 0
         self._mask_element = low_parts(self._mask, self._layout.dtype)
         self._value = self._value_scratch[:count]
-        np.bitwise_xor(points, unpack_control(self._control_words[part], self._layout), self._turns)
+        np.bitwise_xor(points, unpack_control(self._control_words[part], self._layout), self._swaps)
 
-    def _emit(self, out: RingArray, level: int) -> None:
+    def _add_values(self, out: RingArray, level: int) -> None:
         """Expand the value blocks; add v + t V."""
         self._prg.permute_values(self._nodes, self._block_room)
         np.bitwise_xor(self._blocks[:, 1], self._nodes[:, 1], out=self._tau)
@@ -109,7 +109,7 @@ class _Walker:
             np.add(out, self._value, out=out)
 
     def _descend(self, level: int) -> None:
-        """Descend to the child given by each point's next bit."""
+        """Move to the child selected by each point's next bit."""
         nodes, masked = self._nodes, self._masked[: len(self._nodes)]
         np.right_shift(self._points, np.uint64(self._layout.num_bits - 1 - level), out=self._label)
         np.bitwise_xor(nodes[:, 0], self._label, out=nodes[:, 0])
@@ -120,18 +120,18 @@ class _Walker:
         self._node_room, self._child_room = self._child_room, self._node_room
         self._nodes = self._node_room[: len(nodes)]
         np.bitwise_xor(self._nodes, masked, out=self._nodes)
-        self._turn(level)
+        self._update_control(level)
 
-    def _turn(self, level: int) -> None:
-        """Set t = tau xor t (b xor c), first in the highest bit, then in all bits."""
-        shift, turned = 64 - self._layout.num_bits + level, self._label
-        np.left_shift(self._turns, np.uint64(shift), out=turned)
-        np.bitwise_and(turned, self._mask, out=turned)
-        np.bitwise_xor(turned, self._tau, out=turned)
-        np.right_shift(turned.view(np.int64), _SIGN, out=self._mask.view(np.int64))
+    def _update_control(self, level: int) -> None:
+        """Set t = tau xor t (b xor c) in the highest bit, then copy it to all bits."""
+        shift, swap = 64 - self._layout.num_bits + level, self._label
+        np.left_shift(self._swaps, np.uint64(shift), out=swap)
+        np.bitwise_and(swap, self._mask, out=swap)
+        np.bitwise_xor(swap, self._tau, out=swap)
+        np.right_shift(swap.view(np.int64), _SIGN, out=self._mask.view(np.int64))
 
-    def _settle(self, out: RingArray) -> None:
-        """Add the element of the wide leaf given by each point's last bits."""
+    def _add_leaves(self, out: RingArray) -> None:
+        """Add the element of the wide leaf selected by each point's last bits."""
         nodes, layout = self._nodes, self._layout
         nodes[:, 0] ^= self._points >> np.uint64(layout.block_bits)
         self._prg.permute_values(nodes, self._block_room)
@@ -141,14 +141,14 @@ class _Walker:
 
 
 def unpack_control(packed: RingArray, layout: Layout) -> Words:
-    """Return control bits at the positions of the points' bits of the same level.
+    """Return control bits aligned with the points' bits of the same level.
 
     Parameters
     ----------
     packed : uint8 array (n, ceil(L / 8))
         As in the correction words.
     layout : Layout
-        The batch's shape.
+        Of the batch.
 
     Returns
     -------

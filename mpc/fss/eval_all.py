@@ -1,4 +1,4 @@
-"""Evaluation of point functions on their whole domain, one level of all trees at a time.
+"""Full-domain evaluation of point functions, one level of all trees at a time.
 
 References
 ----------
@@ -17,7 +17,7 @@ _SIGN = 63
 
 
 def spread(party: int, seeds: Words, words: CorrectionWords, part: slice) -> RingArray:
-    """Return a party's shares on the whole domain, for a slice of a batch's point functions.
+    """Return a party's shares of some of a batch's point functions on the full domain.
 
     Parameters
     ----------
@@ -26,9 +26,9 @@ def spread(party: int, seeds: Words, words: CorrectionWords, part: slice) -> Rin
     seeds : uint64 array (B, 2)
         The party's root seeds.
     words : CorrectionWords
-        Correction words of B trees without values.
+        Of B trees without values.
     part : slice
-        The n trees to expand.
+        Selects n trees.
 
     Returns
     -------
@@ -48,7 +48,7 @@ def spread(party: int, seeds: Words, words: CorrectionWords, part: slice) -> Rin
 
 
 def _children(prg: Prg, nodes: Words, masks: Words, seed_words: Words) -> Words:
-    """Return the seeds (n, 2 m, 2) below seeds (n, m, 2), corrected."""
+    """Return the corrected child seeds (n, 2 m, 2) of seeds (n, m, 2)."""
     num_trees, width, _ = nodes.shape
     labelled = np.repeat(nodes, 2, axis=1)
     labelled[..., 0] ^= np.arange(2 * width, dtype=np.uint64)
@@ -63,7 +63,7 @@ def _children(prg: Prg, nodes: Words, masks: Words, seed_words: Words) -> Words:
 
 
 def _child_masks(prg: Prg, nodes: Words, masks: Words, control: Words) -> Words:
-    """Return control bits (n, 2 m) as masks: tau xor t (b xor c)."""
+    """Return the children's control bits (n, 2 m) as masks: tau xor t (b xor c)."""
     room = block_room(nodes.size // 2)
     blocks = np.ascontiguousarray(nodes)
     prg.permute_values(blocks, room)
@@ -76,7 +76,7 @@ def _child_masks(prg: Prg, nodes: Words, masks: Words, control: Words) -> Words:
 
 
 def _leaves(prg: Prg, nodes: Words, masks: Words, words: CorrectionWords, part: slice) -> RingArray:
-    """Return the elements (n, 2^num_bits) of wide leaves, corrected."""
+    """Return the corrected elements (n, 2^num_bits) of wide leaves."""
     layout = words.layout
     size = 1 << layout.leaf_bits
     num_blocks = max(1, size >> layout.block_bits)

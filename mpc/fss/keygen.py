@@ -1,25 +1,22 @@
-"""The dealer's generation of correction words from both parties' root seeds.
+"""Key generation: the dealer's correction words from both parties' root seeds.
 
-A tree shares a step function, g(x) = offset + beta [x < alpha], or a point function,
-e(x) = beta [x = alpha]. Two differences from Fig. 1 of Boyle et al. make a level cheaper:
+A tree shares a step function, g(x) = offset + beta [x < alpha] (a DCF), or a point function,
+e(x) = beta [x = alpha] (a DPF). Two changes to Fig. 1 of Boyle et al. make a level cheaper:
 
-- One value per node for both branches, instead of one for each. Trees of comparisons then need no
-  sum V_alpha over the path. Let a_i be alpha's bit at level i. The sum on the special path after
-  level i must be beta a_i, the value of all x that leave the path there. The increments of the
-  levels are therefore Delta_i = beta (a_i - a_(i-1)). Delta_0 includes the offset, which costs
-  nothing. Each value word is masked by the value v of the node whose seed the observing party does
-  not know.
+- One value per node serves both branches, instead of one value per branch. A DCF then needs no sum
+  V_alpha over the path. After level i the sum on the special path must be beta a_i, where a_i is
+  alpha's bit, since all x that leave the path there have this value. The levels' increments are
+  therefore Delta_i = beta (a_i - a_(i-1)). Delta_0 also includes the offset, at no cost. Each value
+  word is masked by the value v of the node whose seed the observing party does not know.
 - One control bit per level. The bits of the two children are tau and tau xor t, with tau from the
-  value block. On the path the parties' t differ. The xor over both parties of a child's bits is
-  then delta for the left child and delta xor 1 for the right one. With c = delta xor 1 xor a it
-  becomes 1 for the child on the path and 0 for the other. c is masked by the tau that the
-  observing party does not know.
+  value block. On the path the parties' t differ, so the xor of both parties' bits is delta for the
+  left child and delta xor 1 for the right. c = delta xor 1 xor a makes it 1 for the child on the
+  path and 0 for the other. c is masked by the tau that the observing party does not know.
 
-Security is that of Fig. 1 (Theorem 1 there, hybrids over levels). Given one party's view, the
-other's seed on the path is uniform, so its children, v and tau can be replaced by uniform values.
-Seed word, value word and c are then uniform. The seed on the path of the next level is uniform
-again, because the seed word comes from the other child. t is the opposite of the observing party's
-bit.
+The security argument is that of Fig. 1 (Theorem 1 there, hybrids over levels). Given one party's
+view, the other's seed on the path is uniform, so its children, v and tau are replaced by uniform
+ones. Seed word, value word and c are then uniform. The next seed on the path is uniform again, as
+the seed word comes from the other child. t is the complement of the observing party's own.
 
 References
 ----------
@@ -38,7 +35,7 @@ from mpc.fss.correction_words import CorrectionWords, RingArray, low_parts
 from mpc.fss.prg import ALL_ONES, Prg, Words, block_room
 
 CHUNK: Final = 16384
-"""Trees at a time, with two nodes each: as many nodes as in `mpc.fss.eval.CHUNK`."""
+"""Trees at a time: with two nodes per tree, as many nodes as in `mpc.fss.eval` (measured)."""
 _ONE: Final = np.uint64(1)
 _SIGN: Final = 63
 
@@ -55,11 +52,11 @@ def grow(
     Parameters
     ----------
     words : CorrectionWords
-        Words of B trees, with the public key: step functions if the layout has values, else points.
+        Of B trees, with the public key; DCFs if the layout has values, DPFs otherwise.
     alpha : uint64 array (B,)
         0 .. 2^num_bits - 1.
     beta, offset : ring array (B,)
-        Payloads; the offset is not read for points.
+        Payloads; the offset is ignored for DPFs.
     seeds : two uint64 arrays (B, 2)
         Root seeds of party 0 and 1.
     """
@@ -84,35 +81,35 @@ class _Grower:
         self._alpha, self._beta = alpha, beta
         self._prg = Prg(words.key)
         count = len(alpha)
-        self._rooms = [block_room(2 * count) for _ in range(3)]
+        self._buffers = [block_room(2 * count) for _ in range(3)]
         self._masks = np.empty((2, count), dtype=np.uint64)
         self._control = np.zeros(count, dtype=np.uint64)
         self._reached = np.negative(offset) if self._layout.has_values else np.zeros_like(beta)
-        """The sum on the path after the levels so far, minus the offset."""
+        """Sum on the path after the levels so far, minus the offset."""
 
     def grow(self, seeds: tuple[Words, Words]) -> None:
-        """Fill in the chunk's words."""
-        nodes = self._view(2)
+        """Fill in the chunk's correction words."""
+        nodes = self._buffer(2)
         nodes[0], nodes[1] = seeds
         self._masks[0], self._masks[1] = 0, ALL_ONES
         for level in range(self._layout.levels):
-            tau = self._emit(nodes, level)
+            tau = self._write_values(nodes, level)
             nodes = self._descend(nodes, level)
-            self._turn(tau, level)
-        self._settle(nodes)
+            self._update_control(tau, level)
+        self._write_leaves(nodes)
         control = _as_bytes(self._control ^ (self._alpha >> np.uint64(self._layout.leaf_bits)))
         self._words.control[self._part] = control[:, : self._layout.control_bytes]
 
-    def _view(self, room: int) -> Words:
-        """Return a buffer as nodes (2, n, 2)."""
-        return self._rooms[room][:-1].reshape(2, -1, 2)
+    def _buffer(self, index: int) -> Words:
+        """Return a work buffer as nodes (2, n, 2)."""
+        return self._buffers[index][:-1].reshape(2, -1, 2)
 
-    def _emit(self, nodes: Words, level: int) -> Words:
+    def _write_values(self, nodes: Words, level: int) -> Words:
         """Write the level's value words; return tau in the highest bits, (2, n)."""
-        self._prg.permute_values(nodes, self._rooms[0])
-        high = self._view(0)[..., 1] ^ nodes[..., 1]
+        self._prg.permute_values(nodes, self._buffers[0])
+        high = self._buffer(0)[..., 1] ^ nodes[..., 1]
         if self._layout.has_values:
-            low = high if self._layout.ring_bits == 8 else self._view(0)[..., 0] ^ nodes[..., 0]
+            low = high if self._layout.ring_bits == 8 else self._buffer(0)[..., 0] ^ nodes[..., 0]
             values = low_parts(low, self._layout.dtype)
             target = self._beta & np.negative(low_parts(self._bit(level), self._layout.dtype))
             increment = target - self._reached
@@ -121,11 +118,11 @@ class _Grower:
         return high
 
     def _bit(self, level: int) -> Words:
-        """Return alpha's bit of a level."""
+        """Return alpha's bit at a level."""
         return (self._alpha >> np.uint64(self._layout.num_bits - 1 - level)) & _ONE
 
     def _corrected(self, target: RingArray, values: RingArray) -> RingArray:
-        """Return the word V with v_0 + t_0 V - v_1 - t_1 V equal to the target."""
+        """Return the word that makes v_0 + t_0 V - v_1 - t_1 V the target."""
         word: RingArray = target - values[0]
         word += values[1]
         negative = low_parts(self._masks[1], self._layout.dtype)
@@ -136,31 +133,31 @@ class _Grower:
         return word
 
     def _descend(self, nodes: Words, level: int) -> Words:
-        """Write the level's seed words; return the next nodes on the path."""
+        """Write the level's seed words; return the child nodes on the path."""
         label = self._alpha >> np.uint64(self._layout.num_bits - 1 - level)
         nodes[..., 0] ^= label
-        self._prg.children(nodes, self._rooms[0])
+        self._prg.children(nodes, self._buffers[0])
         nodes[..., 0] ^= _ONE
-        self._prg.children(nodes, self._rooms[1])
-        kept, lost = self._view(0), self._view(1)
+        self._prg.children(nodes, self._buffers[1])
+        kept, lost = self._buffer(0), self._buffer(1)
         words = self._words.seeds[level, self._part]
         np.bitwise_xor(lost[0], lost[1], out=words)
         for half in range(2):
             kept[..., half] ^= words[:, half] & self._masks
-        self._rooms[0], self._rooms[2] = self._rooms[2], self._rooms[0]
+        self._buffers[0], self._buffers[2] = self._buffers[2], self._buffers[0]
         return kept
 
-    def _turn(self, tau: Words, level: int) -> None:
-        """Store the level's a xor c as a bit; set each party's t = tau xor t (a xor c)."""
-        turned = ~(tau[0] ^ tau[1])
+    def _update_control(self, tau: Words, level: int) -> None:
+        """Append the level's bit a xor c; set each party's t = tau xor t (a xor c)."""
+        swap = ~(tau[0] ^ tau[1])
         self._control <<= _ONE
-        self._control |= turned >> np.uint64(_SIGN)
-        np.bitwise_and(self._masks, turned, out=self._masks)
+        self._control |= swap >> np.uint64(_SIGN)
+        np.bitwise_and(self._masks, swap, out=self._masks)
         np.bitwise_xor(self._masks, tau, out=self._masks)
         signs: NDArray[np.int64] = self._masks.view(np.int64)
         np.right_shift(signs, _SIGN, out=signs)
 
-    def _settle(self, nodes: Words) -> None:
+    def _write_leaves(self, nodes: Words) -> None:
         """Write the leaf words."""
         layout = self._layout
         first = (self._alpha >> np.uint64(layout.leaf_bits)) << np.uint64(
@@ -181,20 +178,20 @@ class _Grower:
 def leaf_elements(
     prg: Prg, nodes: Words, first: Words, size: int, dtype: np.dtype[np.unsignedinteger[Any]]
 ) -> RingArray:
-    """Expand nodes to wide leaves.
+    """Expand nodes into wide leaves.
 
     Parameters
     ----------
     prg : Prg
-        Generator of the batch.
+        Of the batch.
     nodes : uint64 array (..., 2)
         Seeds.
-    first : uint64 array, to be broadcast to (...)
+    first : uint64 array, broadcast to (...)
         Label of each leaf's first block.
     size : int
         Elements in a leaf.
     dtype : dtype
-        Type of ring elements.
+        Of the ring.
 
     Returns
     -------
@@ -211,5 +208,5 @@ def leaf_elements(
 
 
 def _as_bytes(words: Words) -> NDArray[np.uint8]:
-    """Return words (n,) as bytes (n, 8), a view."""
+    """Return a view of words (n,) as bytes (n, 8)."""
     return words.view(np.uint8).reshape(-1, 8)

@@ -1,29 +1,29 @@
-"""The pseudorandom generator of tree nodes: two fixed public permutations, on arrays of nodes.
+"""The pseudorandom generator of the trees: two public permutations, on arrays of nodes.
 
 A node's secret is a 128-bit seed. It is expanded in the Matyas-Meyer-Oseas form,
 H(x) = pi(x) xor x, with two permutations pi that are AES-128 under two public keys:
 
-- its child seeds, H_1(seed xor label), where a child's label is its own path from the root;
-- its value block, H_2(seed), of which trees use up to 64 bits as a group element and one more bit
-  to derive control bits; leaves use all of it (with the label of the block, as for children).
+- its child seeds, H_1(seed xor label), where a child's label is its path from the root;
+- its value block, H_2(seed). Inner nodes use up to 64 bits of it as a group element and one more
+  bit to derive control bits; leaves use all of it (with the label of the block, as for children).
 
 Notes
 -----
-Why this is a pseudorandom generator: the trees of this package need only outputs that look uniform
-if the seed is uniform and unknown. Let pi be a random permutation. An adversary that makes q
-queries to pi and its inverse and sees M nodes distinguishes them from uniform with probability
-about (3 M q + M^2) / 2^127: it must hit one of the secret inputs, or its image, of which it knows
-only the xor with the secret (Guo, Katz, Wang and Yu 2020, section 7, on pi(x) xor x). Their linear
-orthomorphism sigma, pi(sigma(x)) xor sigma(x), is for seeds with a common secret difference that
-also masks what is hashed (circular correlation, same section). Here the seeds of a path are
-independent of each other, so sigma is not needed.
+Security as a pseudorandom generator: the trees only require that outputs are indistinguishable from
+uniform while the seed is uniform and unknown. Model pi as a random permutation. An adversary with q
+queries to pi and its inverse and M observed nodes distinguishes them from uniform with probability
+about (3 M q + M^2) / 2^127: it must hit a secret input or its image, of which it knows only the xor
+with the secret (Guo, Katz, Wang and Yu 2020, section 7, on pi(x) xor x). Their linear orthomorphism
+sigma, in pi(sigma(x)) xor sigma(x), is for seeds with a common secret difference that also masks
+the hashed input (circular correlation, same section). Here the seeds of a path are independent, so
+sigma is not needed.
 
-All 128 bits of a child block are seed. Control bits and values come from the second permutation,
-whose key differs, so no input is shared. If a value of 8 bits were cut from the child block, 119
-bits would remain, and hitting one of M seeds would be 256 times as likely.
+All 128 bits of a child block are seed. Control bits and values are not taken from it: an 8-bit
+value there would leave 119 bits, and hitting one of M seeds would be 256 times as likely. They come
+from the second permutation, which has a different key, so no input is shared.
 
-The two public keys are derived from one that the dealer draws for each batch, and M counts the
-nodes of one batch only. Precomputed tables for one batch are useless for another.
+Both public keys are derived from one key that the dealer draws for each batch. M therefore counts
+the nodes of one batch only: precomputation for one batch is useless for another.
 
 References
 ----------
@@ -51,7 +51,7 @@ Words: TypeAlias = NDArray[np.uint64]
 
 
 def block_room(count: int) -> Words:
-    """Return a buffer for `count` blocks that `Prg` can write to.
+    """Return an output buffer of `Prg` for `count` blocks.
 
     Parameters
     ----------
@@ -61,7 +61,7 @@ def block_room(count: int) -> Words:
     Returns
     -------
     uint64 array (count + 1, 2)
-        Uninitialised; the cipher needs the last block as spare room behind its output.
+        Uninitialised; the cipher requires the last block as spare room.
     """
     return np.empty((count + 1, 2), dtype=np.uint64)
 
@@ -83,7 +83,7 @@ class Prg:
     Raises
     ------
     InputError
-        The key has the wrong length.
+        The key does not have 16 bytes.
     """
 
     def __init__(self, key: bytes) -> None:
@@ -93,15 +93,14 @@ class Prg:
         self._values = _permutation(keys[16:])
 
     def children(self, labelled: Words, room: Words) -> None:
-        """Write the child seeds H_1(x), where x are seeds xored with the child's label.
+        """Write the child seeds H_1(x), where x is a seed xor the child's label.
 
         Parameters
         ----------
         labelled : uint64 array (..., 2)
             Contiguous, n blocks.
         room : uint64 array (at least n + 1, 2)
-            Contiguous, a different array; the first n blocks are the result, the next is
-            overwritten.
+            Contiguous, a different array; receives n blocks, and the next block is overwritten.
         """
         count = labelled.size // 2
         self._nodes.update_into(labelled.data.cast("B"), room[: count + 1].data.cast("B"))
@@ -109,7 +108,7 @@ class Prg:
         np.bitwise_xor(children, labelled, out=children)
 
     def permute_values(self, blocks: Words, room: Words) -> None:
-        """Write pi_2(x); for H_2, callers xor the words they use with x.
+        """Write pi_2(x). For H_2, callers xor x to the words that they use.
 
         Parameters
         ----------
@@ -121,5 +120,5 @@ class Prg:
 
 
 def _permutation(key: bytes) -> CipherContext:
-    """Return AES-128 under a public key; ECB is the bare permutation of each block."""
+    """Return AES-128 under a public key; ECB applies the permutation to each block."""
     return Cipher(algorithms.AES(key), modes.ECB()).encryptor()  # noqa: S305

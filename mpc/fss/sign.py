@@ -1,18 +1,18 @@
-"""The sign of a masked number from one comparison: shares of [x < 0] at the public z = x + r.
+"""The sign of a masked number from one DCF: shares of [x < 0] at the public z = x + r.
 
-Write n-bit numbers as a top bit (z_top, r_top) and n - 1 low bits. The low part of x = z - r
-borrows from the top if z_low < r_low, so
+Write n-bit numbers as a top bit (z_top, r_top) and n - 1 low bits. The low parts of x = z - r
+borrow from the top when z_low < r_low, so that
 
     [x < 0] = z_top xor r_top xor [z_low < r_low].
 
-Let g(z_low) = r_top + (1 - 2 r_top) [z_low < r_low], the second xor as a number. The sign is g if
-z_top = 0, and 1 - g otherwise. The tree of g has alpha = r_low, payload 1 - 2 r_top and offset
-r_top, so a sign costs exactly one comparison over n - 1 bits.
+Let g(z_low) = r_top + (1 - 2 r_top) [z_low < r_low], the arithmetic form of the last xor. The sign
+is g if z_top = 0 and 1 - g otherwise. The tree of g has alpha = r_low, payload 1 - 2 r_top and
+offset r_top, so a sign costs one DCF over n - 1 bits.
 
 Notes
 -----
 Shares are mod 256 or mod 2^64. In Z_256 up to 255 signs can be added before a sum wraps. The lowest
-bits of the shares are xor shares of the sign.
+bits of the shares are XOR shares of the sign, since 2 divides the modulus.
 
 References
 ----------
@@ -32,21 +32,21 @@ _ONE = np.uint64(1)
 
 
 def sign_layout(count: int, *, num_bits: int = 64, ring_bits: int = 8) -> Layout:
-    """Return the shape of the correction words of `count` signs.
+    """Return the layout of the correction words of `count` signs.
 
     Parameters
     ----------
     count : int
         Number of signs.
     num_bits : int
-        2..64, bit length n of the numbers.
+        Bit length n of the numbers, 2..64.
     ring_bits : int
         8 or 64.
 
     Raises
     ------
     InputError
-        A number is out of its range.
+        A number is out of range.
     """
     if not 2 <= num_bits <= 64:
         raise InputError(f"numbers have {num_bits} bits; signs are for 2..64")
@@ -62,20 +62,20 @@ def generate_sign(
     ring_bits: int = 8,
     key: bytes | None = None,
 ) -> CorrectionWords:
-    """Make the correction words of B signs, as the dealer.
+    """Generate the correction words of B signs, as the dealer.
 
     Parameters
     ----------
     masks : uint64 array (B,)
-        r, the sum of both parties' masks; bits from num_bits on are ignored.
+        r, the sum of both parties' masks; bits above the low num_bits are ignored.
     seeds_0, seeds_1 : int64 or uint64 arrays (B, 2)
-        Root seeds that the parties drew.
+        Root seeds drawn by the parties; use each for one tree only.
     num_bits : int
-        2..64, bit length n of the numbers in two's complement.
+        Bit length n of the numbers in two's complement, 2..64.
     ring_bits : int
-        8 or 64: bits of the shares.
+        Of the shares, 8 or 64.
     key : bytes, optional
-        16 public bytes; drawn by default. For tests only.
+        16 public bytes; drawn by default. Pass it in tests only.
 
     Returns
     -------
@@ -85,7 +85,7 @@ def generate_sign(
     Raises
     ------
     InputError
-        A type, shape or value is not as above.
+        A type, shape or value is not as documented.
     """
     layout = sign_layout(len(masks), num_bits=num_bits, ring_bits=ring_bits)
     low, top = _split(masks, num_bits)
@@ -120,17 +120,17 @@ def evaluate_sign(
     words : CorrectionWords
         From `generate_sign`.
     masked : uint64 array (B,)
-        The public z = x + r; bits from n on are ignored.
+        The public z = x + r; bits above the low n are ignored.
 
     Returns
     -------
     uint8 or uint64 array (B,)
-        They add up to 1 if x is negative as an n-bit number, else to 0.
+        They sum to 1 where x is negative as an n-bit number, and to 0 elsewhere.
 
     Raises
     ------
     InputError
-        A type, shape or value is not as above.
+        A type, shape or value is not as documented.
 
     Notes
     -----
@@ -139,7 +139,7 @@ def evaluate_sign(
     low, top = _split(masked, words.layout.num_bits + 1)
     shares = dcf.evaluate(party, seeds, words, low)
     flips = top.astype(shares.dtype)
-    # 1 - g where z_top is 1: negate under a mask, and let party 0 add the 1.
+    # 1 - g where z_top is 1: negate both shares, and let party 0 add the 1.
     shares ^= np.negative(flips)
     shares += flips
     return shares if party else np.add(shares, flips, out=shares)

@@ -1,4 +1,4 @@
 """Links between processes: frames, TLS 1.3, certificates bound to roles, addresses, byte counts.
 
-It imports the ring, and needs neither torch nor CrypTen. Read `frames`, then `link`.
+Imports `mpc.ring` and needs neither torch nor CrypTen. Start with `frames`, then `link`.
 """

@@ -1,4 +1,4 @@
-"""The network file: the public addresses of a deployment's roles, copied to every role.
+"""The network file: public addresses of a deployment, with a copy for every role.
 
 ::
 
@@ -6,8 +6,8 @@
      "parties": ["10.0.0.1:7000", "10.0.0.2:7000"],
      "dealer": "[fd00::3]:7000"}
 
-The file holds no secrets and is not trusted: the process at an address must still show the
-certificate of the role (`mpc.net.certificates`).
+The file contains no secrets and is not trusted: the peer at an address must still present the
+certificate of its role (`mpc.net.certificates`).
 """
 
 import ipaddress
@@ -33,7 +33,7 @@ _DIGITS: Final = re.compile(r"[0-9.]+")
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """The address at which a role listens.
+    """Host and port where a role listens.
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ class Address:
 
     @property
     def place(self) -> tuple[str, int]:
-        """Host and port, with a normalised host; host names are not resolved."""
+        """Host and port in canonical spelling; host names are not resolved."""
         try:
             return str(ipaddress.ip_address(self.host)), self.port
         except ValueError:
@@ -84,7 +84,7 @@ class Address:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Addresses:
-    """The addresses of the parties and the dealer of one deployment."""
+    """Addresses of the parties and the dealer of one deployment."""
 
     session: str
     """Name of the deployment: 1 to 64 letters, digits, `.`, `_`, `-`."""
@@ -99,19 +99,19 @@ class Addresses:
             )
         if not 2 <= len(self.parties) <= MAX_PARTIES:
             raise InputError(f"{len(self.parties)} parties named; 2 to {MAX_PARTIES} are possible")
-        taken: dict[tuple[str, int], str] = {}
+        role_at: dict[tuple[str, int], str] = {}
         for role, address in self.by_role().items():
-            if address.place in taken:
-                raise InputError(f"{role} has the address of {taken[address.place]}, {address}")
-            taken[address.place] = role
+            if address.place in role_at:
+                raise InputError(f"{role} has the address of {role_at[address.place]}, {address}")
+            role_at[address.place] = role
 
     def by_role(self) -> dict[str, Address]:
-        """Return the address of `party:0` and so on, and of `dealer`."""
+        """Return addresses by role: `party:0`, `party:1`, ..., `dealer`."""
         parties = {f"party:{rank}": address for rank, address in enumerate(self.parties)}
         return {**parties, "dealer": self.dealer}
 
     def as_json(self) -> dict[str, object]:
-        """Return the JSON object of the file."""
+        """Return the content of the file as a JSON object."""
         return {
             "session": self.session,
             "parties": [str(address) for address in self.parties],
@@ -120,12 +120,12 @@ class Addresses:
 
     @classmethod
     def from_json(cls, value: object) -> Self:
-        """Rebuild the addresses from `as_json`.
+        """Return the addresses of an `as_json` value.
 
         Raises
         ------
         InputError
-            A key is missing or unknown, or a value is of another type or out of range.
+            A key is missing or unknown, or a value has a wrong type or is out of range.
         """
         if not isinstance(value, Mapping):
             raise InputError(f"needed is an object with the keys {', '.join(_KEYS)}")
@@ -151,7 +151,7 @@ def read_addresses(path: Path) -> Addresses:
     Raises
     ------
     InputError
-        The message names the file and the error.
+        Names the file and the error.
     """
     try:
         value = json.loads(read_whole(path).decode("utf-8-sig"))
@@ -173,7 +173,7 @@ def write_addresses(path: Path, addresses: Addresses) -> None:
     Raises
     ------
     InputError
-        The file exists already, or cannot be written.
+        The file exists already, or writing fails.
     """
     try:
         with path.open("x", encoding="utf-8") as file:
@@ -185,7 +185,7 @@ def write_addresses(path: Path, addresses: Addresses) -> None:
 
 
 def _check_host(host: str) -> None:
-    """Refuse a host that is neither a host name nor an IP address to connect to."""
+    """Reject a host that is neither a host name nor an IP address to connect to."""
     try:
         address = ipaddress.ip_address(host)
     except ValueError:

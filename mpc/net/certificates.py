@@ -1,13 +1,13 @@
 """Names, keys and certificates of the roles, for TLS with mutual authentication.
 
 A role's certificate has exactly one name, the DNS name `party-0.secfpp` for `party:0`; common names
-are ignored. The name is independent of addresses, which are in the network file, so a host may move
-without a new certificate. The extended key usage allows to listen, to connect, or both, as the role
-needs.
+are ignored. The name is independent of the host: addresses are in the network file, and a host may
+move without a new certificate. The extended key usage is to listen, to connect, or both, as the
+role does.
 
-`Authority` is a test authority. The holder of its key can impersonate every role, and thereby
-defeat secret sharing. In a real deployment each role makes its own key, which never leaves its
-host, and an authority that all organisations trust signs a certificate with the same name.
+`Authority` is a test authority. The holder of its key can impersonate every role, which breaks
+secret sharing. In a real deployment each role generates its own key, which never leaves its host,
+and an authority that all organisations trust signs a certificate with the same name.
 """
 
 import datetime as dt
@@ -27,10 +27,10 @@ DOMAIN: Final = "secfpp"
 VALID_DAYS_MAX: Final = 3650
 DATE: Final = "%Y-%m-%d %H:%M UTC"
 CLOCK_SKEW: Final = dt.timedelta(minutes=5)
-"""Certificates are valid this long before their creation, because a peer's clock may be slow."""
+"""Certificates are valid from this long before they are issued: a peer's clock may be behind."""
 
 _ROLE: Final = re.compile(r"server|dealer|party:(0|[1-9][0-9]{0,2})|client:[A-Za-z0-9_-]{1,50}")
-"""A client id of 50 letters gives a name of 64, the maximum for a common name."""
+"""An ID of 50 letters gives a name of 64, the longest common name of a certificate."""
 _CONNECTS: Final = ExtendedKeyUsageOID.CLIENT_AUTH
 _LISTENS: Final = ExtendedKeyUsageOID.SERVER_AUTH
 _USES: Final[Mapping[str, tuple[x509.ObjectIdentifier, ...]]] = {
@@ -39,8 +39,8 @@ _USES: Final[Mapping[str, tuple[x509.ObjectIdentifier, ...]]] = {
     "server": (_CONNECTS,),
     "client": (_CONNECTS,),
 }
-"""Key usages by kind of role. Parties connect to one another and to the dealer. The server and data
-owners connect to parties, and accept no connections."""
+"""By kind of role. Parties connect to one another and to the dealer; the server and data owners
+connect to parties and accept no connections."""
 _OURS: Final = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "SecFPP test authority")])
 
 
@@ -60,7 +60,7 @@ def certificate_name(role: str) -> str:
     Raises
     ------
     InputError
-        No such role.
+        `role` is not a role.
     """
     if not _ROLE.fullmatch(role):
         raise InputError(
@@ -71,12 +71,12 @@ def certificate_name(role: str) -> str:
 
 
 def role_of(name: str) -> str:
-    """Return the role of a certificate's DNS name; the inverse of `certificate_name`.
+    """Return the role of a certificate's DNS name, the inverse of `certificate_name`.
 
     Raises
     ------
     InputError
-        It is not the name of a role.
+        `name` is not the name of a role.
     """
     role = name.removesuffix(f".{DOMAIN}").replace("-", ":", 1)
     if not _ROLE.fullmatch(role) or certificate_name(role) != name:
@@ -90,12 +90,12 @@ def uses_of(role: str) -> tuple[x509.ObjectIdentifier, ...]:
 
 
 def utc_now() -> dt.datetime:
-    """Return the current time, by which certificates are made and checked."""
+    """Return the current time in UTC."""
     return dt.datetime.now(dt.UTC)
 
 
 def check_validity(certificate: x509.Certificate, whose: str) -> None:
-    """Refuse a certificate that is not valid now.
+    """Reject a certificate that is not valid now.
 
     Parameters
     ----------
@@ -106,7 +106,7 @@ def check_validity(certificate: x509.Certificate, whose: str) -> None:
     Raises
     ------
     InputError
-        The message names the date.
+        Names the date.
     """
     now = utc_now()
     if now < certificate.not_valid_before_utc:
@@ -123,14 +123,14 @@ def check_validity(certificate: x509.Certificate, whose: str) -> None:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Credentials:
-    """A role's certificate and key, and the authorities it trusts; all PEM text."""
+    """Certificate and key of one role, and the authorities it trusts, as PEM text."""
 
     role: str
     certificate_pem: str
     key_pem: str = field(repr=False)
-    """The private key; it must not appear in a log, a message or argv."""
+    """The private key; must not appear in a log, a message or argv."""
     authority_pem: str
-    """Certificates of the trusted authorities."""
+    """Certificates of the authorities trusted for peers."""
 
     def __post_init__(self) -> None:
         certificate_name(self.role)
@@ -141,12 +141,12 @@ class Credentials:
 
     @classmethod
     def from_json(cls, value: object) -> Self:
-        """Rebuild the credentials from `as_json`.
+        """Return the credentials of an `as_json` value.
 
         Raises
         ------
         InputError
-            The value is malformed; the message contains no values.
+            The value is malformed; the message contains no value.
         """
         names = [entry.name for entry in fields(cls)]
         if not isinstance(value, Mapping) or set(value) != set(names):
@@ -164,7 +164,7 @@ class Authority:
     ----------
     certificate : x509.Certificate
     key : ec.EllipticCurvePrivateKey
-        The certificate's private key.
+        The private key of the certificate.
     """
 
     def __init__(self, certificate: x509.Certificate, key: ec.EllipticCurvePrivateKey) -> None:
@@ -178,12 +178,12 @@ class Authority:
 
     @classmethod
     def create(cls, *, valid_days: int = 30) -> Self:
-        """Make a new authority.
+        """Create a new authority.
 
         Parameters
         ----------
         valid_days : int
-            1 to 3650; no certificate of this authority lasts longer.
+            1 to 3650; limits every certificate of this authority.
 
         Raises
         ------
@@ -205,21 +205,21 @@ class Authority:
 
     @property
     def valid_until(self) -> dt.datetime:
-        """End of validity, UTC, also of every certificate it issues."""
+        """End of validity in UTC, also of every certificate that it issues."""
         return self._certificate.not_valid_after_utc
 
     @property
     def key_pem(self) -> str:
-        """The private key, unencrypted; it must be kept as secret as all roles' keys together."""
+        """The private key, unencrypted. It can impersonate every role: keep it secret."""
         return _private_pem(self._key)
 
     def issue(self, role: str) -> Credentials:
-        """Make a new key and certificate for a role.
+        """Create a new key and certificate for a role.
 
         Raises
         ------
         InputError
-            No such role, or the authority has expired.
+            `role` is not a role, or the authority has expired.
         """
         name = certificate_name(role)
         check_validity(self._certificate, "the authority")
@@ -246,7 +246,7 @@ class Authority:
 def _builder(
     issuer: x509.Name, subject: x509.Name, key: ec.EllipticCurvePublicKey, until: dt.datetime
 ) -> x509.CertificateBuilder:
-    """Return a builder with the common parts of all certificates."""
+    """Return a certificate builder with the fields common to authorities and roles."""
     return (
         x509.CertificateBuilder()
         .subject_name(subject)

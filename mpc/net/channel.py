@@ -1,7 +1,7 @@
-"""Byte channels over a socket: in the clear, or TLS 1.3.
+"""Byte channels over a socket: plain TCP or TLS 1.3.
 
-TLS runs on memory buffers instead of the socket. Reading and writing can then alternate in one
-thread without a lock, and a kernel time-out ends every wait without an extra system call.
+TLS uses memory buffers instead of wrapping the socket. One thread can then alternate reads and
+writes without a lock, and kernel time-outs end every wait without an extra system call.
 """
 
 import errno
@@ -17,40 +17,40 @@ from mpc.errors import InputError, PeerTimeoutError, TransportError
 
 _BUFFER_BYTES: Final = 1 << 18
 _RECORD_BATCH: Final = 1 << 18
-"""Bytes encrypted at a time; limits the memory for copies of a large payload."""
+"""Bytes encrypted at a time; bounds the memory for copies of a large payload."""
 MAX_SECONDS: Final = 1e9
-"""Thirty years; the kernel and Python accept little more."""
+"""About 30 years, near the limit of the kernel and of Python."""
 
 Buffer = bytes | bytearray | memoryview
 
 
 class Channel(Protocol):
-    """A connected socket with an encoding of bytes."""
+    """A connected socket and the encoding of bytes on it."""
 
     sock: socket.socket
     spin_s: float
-    """How long a wait polls before it sleeps."""
+    """How long a wait spins before it sleeps."""
 
     def encode(self, data: Buffer) -> Iterator[Buffer]:
-        """Yield the encoded bytes of `data`, piece by piece."""
+        """Yield the pieces to send for `data`."""
 
     def close(self) -> None:
         """Close the socket and drop all keys. Idempotent."""
 
     def read_into(self, view: memoryview, *, wait: bool) -> int:
-        """Read some bytes; 0 when the peer closed.
+        """Read some bytes and return how many; 0 if the peer closed.
 
         Raises
         ------
         BlockingIOError
-            No bytes came within the time-out, or none are available and `wait` is False.
+            Nothing arrived within the time-out, or at once if `wait` is False.
         OSError
             The connection broke.
         """
 
     @property
     def has_buffered(self) -> bool:
-        """Whether bytes may be read without the socket becoming readable."""
+        """Whether bytes can be read although the socket is not readable."""
 
 
 class PlainChannel:
@@ -71,7 +71,7 @@ class PlainChannel:
         self.sock.close()
 
     def read_into(self, view: memoryview, *, wait: bool) -> int:
-        """Read some bytes; small reads go through a buffer, to save system calls."""
+        """Read some bytes; small reads use a buffer to save system calls."""
         if self._start == self._end:
             if len(view) >= _BUFFER_BYTES:
                 return receive(self.sock, view, wait=wait, spin_s=self.spin_s)
@@ -89,7 +89,7 @@ class PlainChannel:
 
 
 class TlsChannel:
-    """TLS 1.3 with both ends authenticated; made by `handshake`."""
+    """TLS 1.3 with mutual authentication; created by `handshake`."""
 
     def __init__(
         self,
@@ -116,7 +116,7 @@ class TlsChannel:
                 done = True
             except ssl.SSLWantReadError:
                 pass
-            finally:  # also sends the alert of a refusal
+            finally:  # a refusal also sends its alert
                 if self._outgoing.pending:
                     self.sock.sendall(self._outgoing.read())
             if not done:
@@ -131,14 +131,14 @@ class TlsChannel:
     def peer_names(self) -> tuple[str, ...]:
         """All subject alternative names in the peer's certificate, which the authority signed.
 
-        DNS names are unchanged, others are prefixed with their kind. Common names are ignored.
+        DNS names are unchanged, others have their kind as a prefix. Common names are ignored.
         """
         certificate = self._open.getpeercert() or {}
         pairs = ((str(pair[0]), str(pair[1])) for pair in certificate.get("subjectAltName", ()))
         return tuple(name if kind == "DNS" else f"{kind}:{name}" for kind, name in pairs)
 
     def close(self) -> None:
-        """Close the socket and drop the TLS session, whose context holds the private key."""
+        """Close the socket and drop the TLS session, whose context holds our private key."""
         self.sock.close()
         self._tls = None
 
@@ -156,7 +156,7 @@ class TlsChannel:
             yield self._outgoing.read()
 
     def read_into(self, view: memoryview, *, wait: bool) -> int:
-        """Read and decrypt some bytes; 0 when the peer closed."""
+        """Read and decrypt some bytes and return how many; 0 if the peer closed."""
         while True:
             try:
                 return self._open.read(len(view), view)  # type: ignore[return-value]
@@ -196,13 +196,13 @@ def handshake(
         From `mpc.net.tls`.
     server_side : bool
     peer_name : str, optional
-        Name that the peer's certificate must have; required on the client's side.
+        Name that the peer's certificate must have; required on the client side.
     timeout_s : float
 
     Raises
     ------
     TransportError
-        Either end refuses the certificate or the protocol; the message says why.
+        Either end refuses the certificate or the protocol; the message has the reason.
     PeerTimeoutError
     """
     channel = TlsChannel(sock, context, server_side=server_side, peer_name=peer_name)
@@ -220,7 +220,7 @@ def handshake(
 
 
 def check_seconds(name: str, seconds: float) -> None:
-    """Refuse a time-out that the kernel does not support.
+    """Reject a time-out that the kernel cannot represent.
 
     Raises
     ------
@@ -231,7 +231,7 @@ def check_seconds(name: str, seconds: float) -> None:
 
 
 def set_timeout(sock: socket.socket, seconds: float) -> None:
-    """Make blocking reads and writes fail after `seconds` of silence."""
+    """Set the kernel's time-out for blocking reads and writes."""
     sock.settimeout(None)
     whole, micros = divmod(round(max(seconds, 1e-3) * 1e6), 1_000_000)
     timeval = struct.pack("ll", whole, micros)
@@ -240,9 +240,9 @@ def set_timeout(sock: socket.socket, seconds: float) -> None:
 
 
 def receive(sock: socket.socket, view: memoryview, *, wait: bool, spin_s: float) -> int:
-    """Read available bytes; if there are none, poll for `spin_s`, then sleep until some arrive.
+    """Read the available bytes; if there are none, spin for `spin_s`, then sleep until some arrive.
 
-    Polling yields to other processes on the same core. It saves the kernel's wake-up time, which is
+    Spinning yields the core to other processes. It avoids the kernel's wake-up latency, which is
     longer than a round between two parties on one machine.
     """
     if not wait:

@@ -1,7 +1,7 @@
 """Credentials in a folder: `ca.pem`, and `party-0.pem` with `party-0.key` for `party:0`.
 
-Key files are readable only by their owner from creation on, and no file is overwritten. `ca.key`,
-the test authority's key, stays where it was made; see `mpc.net.certificates`.
+Key files are created with mode 0600, and no file is ever overwritten. `ca.key`, the private key of
+the test authority, stays where it was created; see `mpc.net.certificates`.
 """
 
 import os
@@ -33,7 +33,7 @@ _OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 
 
 def file_names(role: str) -> tuple[str, str]:
-    """Return the names of a role's certificate and of its key, e.g. `party-0.pem`, `party-0.key`.
+    """Return the file names of a role's certificate and key, e.g. `party-0.pem`, `party-0.key`.
 
     Raises
     ------
@@ -45,20 +45,20 @@ def file_names(role: str) -> tuple[str, str]:
 
 
 def write_certificates(authority: Authority, folder: Path, roles: Sequence[str]) -> None:
-    """Write a new authority with its key, and new credentials for roles.
+    """Write a new authority with its key, and new credentials of some roles.
 
     Parameters
     ----------
     authority : Authority
     folder : Path
-        Created with access only for its owner if it does not exist.
+        Created with mode 0700 if it does not exist.
     roles : sequence of str
 
     Raises
     ------
     InputError
-        A file exists already, a role is unknown or named twice, or the folder is not writable. No
-        new file remains then.
+        A file exists already, a role is unknown or named twice, or writing fails; files written so
+        far are removed.
     """
     contents = {
         AUTHORITY_FILE: authority.certificate_pem,
@@ -68,7 +68,7 @@ def write_certificates(authority: Authority, folder: Path, roles: Sequence[str])
 
 
 def add_certificates(folder: Path, roles: Sequence[str]) -> Authority:
-    """Issue credentials for further roles with the authority in a folder, and return it.
+    """Issue credentials of further roles with the authority in a folder; return the authority.
 
     Raises
     ------
@@ -86,7 +86,7 @@ def read_authority(folder: Path) -> Authority:
     Raises
     ------
     InputError
-        A file is missing, damaged or readable by others; the key does not match the certificate; or
+        A file is missing, damaged or readable by others, the key does not match the certificate, or
         the certificate is not an authority's.
     """
     certificate = _certificates(_read(folder / AUTHORITY_FILE), folder / AUTHORITY_FILE)[0]
@@ -111,7 +111,7 @@ def read_credentials(folder: Path, role: str) -> Credentials:
     Parameters
     ----------
     folder : Path
-        With `ca.pem` and the role's two files.
+        Holds `ca.pem` and the role's two files.
     role : str
 
     Returns
@@ -121,8 +121,8 @@ def read_credentials(folder: Path, role: str) -> Credentials:
     Raises
     ------
     InputError
-        A file is missing or damaged; the key is readable by others or another certificate's; the
-        certificate is another role's, another authority's, for other uses, or not valid now.
+        A file is missing or damaged; the key is readable by others or does not match the
+        certificate; the certificate has another role, issuer or key usage, or is not valid now.
     """
     certificate_path, key_path = (folder / name for name in file_names(role))
     authority_pem = _read(folder / AUTHORITY_FILE)
@@ -143,7 +143,7 @@ def read_credentials(folder: Path, role: str) -> Credentials:
 
 
 def _check_name(certificate: x509.Certificate, role: str, path: Path) -> None:
-    """Refuse a certificate with any name other than its role's."""
+    """Reject a certificate whose names are not exactly its role's."""
     try:
         names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
         found = list(names.value)
@@ -158,11 +158,11 @@ def _check_name(certificate: x509.Certificate, role: str, path: Path) -> None:
 
 
 def _check_uses(certificate: x509.Certificate, role: str, path: Path) -> None:
-    """Refuse a certificate whose extended key usage does not allow the role's use."""
+    """Reject a certificate whose extended key usage lacks a use that the role needs."""
     try:
         allowed = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
     except x509.ExtensionNotFound:
-        return  # allows any use: RFC 5280, section 4.2.1.12
+        return  # any use is allowed: RFC 5280, section 4.2.1.12
     missing = [use._name for use in uses_of(role) if use not in allowed]
     if missing:
         raise InputError(
@@ -172,7 +172,7 @@ def _check_uses(certificate: x509.Certificate, role: str, path: Path) -> None:
 
 
 def _check_issuer(certificate: x509.Certificate, path: Path, authority_pem: str) -> None:
-    """Refuse a certificate that no valid authority of the folder has signed."""
+    """Reject a certificate that no valid authority of the folder has signed."""
     authorities = _certificates(authority_pem, path.with_name(AUTHORITY_FILE))
     issuers = [authority for authority in authorities if _issued(authority, certificate)]
     if not issuers:
@@ -199,13 +199,13 @@ def _certificates(text: str, path: Path) -> list[x509.Certificate]:
         found = x509.load_pem_x509_certificates(text.encode())
         for certificate in found:
             _read_all_of(certificate)
-    except Exception:  # cryptography raises many kinds of exceptions for damaged files
+    except Exception:  # cryptography raises many types for damaged input
         raise InputError(f"{path} holds no readable PEM certificate; copy it anew") from None
     return found
 
 
 def _read_all_of(certificate: x509.Certificate) -> None:
-    """Read the fields that cryptography parses lazily, to detect damage."""
+    """Read the fields that cryptography parses lazily, to find damage early."""
     for name in ("extensions", "issuer", "subject", "not_valid_before_utc", "not_valid_after_utc"):
         getattr(certificate, name)
     certificate.public_key()
@@ -221,10 +221,12 @@ def _key(text: str, path: Path) -> PrivateKeyTypes:
 
 
 def _read(path: Path) -> str:
-    """Return a file's text; a key file must be readable only by its owner."""
+    """Return a file's text; reject a key that group or others may access."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        with open(descriptor, encoding="utf-8-sig") as file:  # does not block on a pipe
+        with open(
+            descriptor, encoding="utf-8-sig"
+        ) as file:  # opening a pipe with O_NONBLOCK does not block
             mode = os.fstat(descriptor).st_mode
             if not stat.S_ISREG(mode):
                 raise InputError(f"{path} is a pipe or a device; a file is needed")
@@ -242,7 +244,7 @@ def _read(path: Path) -> str:
 def _issue(
     authority: Authority, folder: Path, roles: Sequence[str], *, also: Sequence[str] = ()
 ) -> dict[str, str]:
-    """Return the contents of the roles' files by name; refuse names that exist already."""
+    """Return the contents of the roles' files by name; reject existing files."""
     names = [name for role in roles for name in file_names(role)]
     if len(set(names)) < len(names):
         twice = next(role for role in roles if list(roles).count(role) > 1)
@@ -266,7 +268,7 @@ def _refuse_existing(folder: Path, names: Sequence[str]) -> None:
 
 
 def _write_new(folder: Path, contents: Mapping[str, str]) -> None:
-    """Create every file, or none."""
+    """Create all files, or none."""
     made: list[Path] = []
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -283,6 +285,6 @@ def _write_new(folder: Path, contents: Mapping[str, str]) -> None:
 
 
 def _create(path: Path) -> TextIO:
-    """Open a new file; a key file is readable only by its owner from creation on."""
+    """Open a new file; a key file has mode 0600 from the start."""
     mode = 0o600 if path.suffix == _KEY_SUFFIX else 0o644
     return open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode), "w")

@@ -1,7 +1,7 @@
-"""Transfers over many links: exchanges without deadlock, and inputs from owners that may fail.
+"""Many links in parallel: exchanges without deadlock, and inputs from many fallible senders.
 
-If both ends send megabytes before they read, both block. Here one thread sends as much as each
-kernel buffer accepts and reads what has arrived, link by link, until all frames are complete.
+If both ends send megabytes before they read, both block for ever. Here one thread sends as much as
+each kernel buffer takes and reads what has arrived, link by link, until all frames are complete.
 """
 
 import math
@@ -19,22 +19,22 @@ from mpc.ring.fixedpoint import Int64Array
 
 _SKIP_BYTES: Final = 1 << 16
 _MAX_SKIPPED_BYTES: Final = 1 << 30
-"""Most bytes that are skipped in late frames of one link: about a second's worth."""
+"""Most bytes skipped in late frames of one link, about a second's worth; bounds the delay."""
 
 
 class Task(Protocol):
-    """A transfer that proceeds as far as its link allows."""
+    """A transfer that advances as far as its link allows without blocking."""
 
     link: Link
     events: int
-    """Event to poll for: POLLIN or POLLOUT."""
+    """Events to poll for: POLLIN or POLLOUT."""
 
     def step(self) -> bool:
-        """Proceed without waiting; return True when done."""
+        """Advance without blocking; return whether the task is done."""
 
 
 class Outgoing:
-    """One frame to send."""
+    """Sends one frame."""
 
     events: int = select.POLLOUT
 
@@ -44,7 +44,7 @@ class Outgoing:
         self._view = memoryview(b"")
 
     def step(self) -> bool:
-        """Send as much as the kernel accepts."""
+        """Send what the kernel takes; return whether the frame is complete."""
         while True:
             while self._view:
                 sent = self.link.send_some(self._view)
@@ -58,7 +58,7 @@ class Outgoing:
 
 
 class Incoming:
-    """One frame of ring elements to receive.
+    """Receives one frame of ring elements.
 
     Parameters
     ----------
@@ -67,7 +67,7 @@ class Incoming:
     shape : sequence of int
     number : int
     skip_older : bool
-        Discard frames of this tag with a smaller number, which came too late for their job.
+        Discard frames of this tag with a smaller number: they are too late for their job.
     """
 
     events: int = select.POLLIN
@@ -94,7 +94,7 @@ class Incoming:
         self._left_to_skip: int | None = None
 
     def step(self) -> bool:
-        """Read the available bytes."""
+        """Read what has arrived; return whether the frame is complete."""
         while True:
             while self._view:
                 count = self.link.read_some(self._view)
@@ -135,12 +135,12 @@ class Incoming:
 def exchange(
     links: Sequence[Link], tag: bytes, mine: Int64Array, *, number: int
 ) -> list[Int64Array]:
-    """Send ring elements to every peer and receive theirs, of the same shape; one round.
+    """Send ring elements to every peer and receive theirs of the same shape, in one round.
 
     Raises
     ------
     TransportError
-        One of the peers failed or stayed silent.
+        A peer failed or stayed silent.
     """
     if not links:
         return []
@@ -151,7 +151,7 @@ def exchange(
     payload = raw_view(mine)
     incoming = [Incoming(link, tag, mine.shape, number=number) for link in links]
     outgoing = [Outgoing(link, tag, payload, number=number) for link in links]
-    # Sends come first, so that their depth does not count frames that are read meanwhile.
+    # Sends come first: a frame read before would raise the depth that they carry.
     failures = drive([*outgoing, *incoming], silence_s=links[0].timeout_s)
     for error in failures.values():
         raise error
@@ -179,12 +179,12 @@ def collect(
     within_s : float
         Longest total time.
     heartbeat : callable
-        Called at intervals.
+        Called at least four times within `silence_s`.
 
     Returns
     -------
     arrays : dict of Link to ndarray of int64
-        Arrays of the links that sent the expected frame.
+        Frames of the links that succeeded.
     failures : dict of Link to TransportError
         Errors of all other links.
     """
@@ -202,7 +202,7 @@ def drive(
     within_s: float = math.inf,
     heartbeat: Callable[[], None] = lambda: None,
 ) -> dict[Link, TransportError]:
-    """Run tasks to completion, as their links allow.
+    """Run tasks until each is done or has failed.
 
     Parameters
     ----------
@@ -217,7 +217,7 @@ def drive(
     Returns
     -------
     dict of Link to TransportError
-        Errors by link; the other tasks of a failed link are cancelled.
+        Errors by link; the other tasks of a failed link are abandoned.
     """
     now = time.monotonic()
     deadline = now + within_s
@@ -253,7 +253,7 @@ def _ready(tasks: Sequence[Task], seconds: float) -> set[int]:
 
 
 def _step_all(tasks: Sequence[Task], failures: dict[Link, TransportError]) -> list[Task]:
-    """Step each task once; return the unfinished ones."""
+    """Step each task once; return those that are not done."""
     unfinished = []
     for task in tasks:
         try:

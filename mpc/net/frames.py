@@ -1,8 +1,8 @@
-"""Frames: the messages of a link, a header and raw bytes; never pickle.
+"""Frames on a link: a header and raw bytes, never pickle.
 
-A header is a 4-byte tag (kind of payload), a 4-byte number (of the round, job or tuple), a 4-byte
-depth (length of the chain of messages it depends on) and an 8-byte length, little-endian. Payloads
-are int64 ring elements, keys, or UTF-8 JSON for control.
+A header has a 4-byte tag (kind of payload), a 4-byte number (round, job or preprocessing request),
+a 4-byte depth (length of the chain of messages it depends on) and an 8-byte length, all
+little-endian. Payloads are int64 ring elements, keys, or UTF-8 JSON for control.
 """
 
 import struct
@@ -31,22 +31,22 @@ TupleKind = Literal[
 ]
 """Kinds of correlated randomness; see `mpc.roles.dealer`."""
 
-HELLO: Final = b"HELO"  # JSON: role and session of the connecting end
-WELCOME: Final = b"WELC"  # empty: accepted
+HELLO: Final = b"HELO"  # JSON: role and session of the connecting peer
+WELCOME: Final = b"WELC"  # empty: admitted
 REFUSED: Final = b"NOPE"  # text: the reason
 CONTROL: Final = b"CTRL"  # JSON: jobs and replies, between server and party
-FAILED: Final = b"FAIL"  # text: why a party ends, to the server
+FAILED: Final = b"FAIL"  # JSON: error and cause that end a process, to its peers
 DECISION: Final = b"DCSN"  # JSON: k and labels, from the server under policy `distances`
 SHARE: Final = b"SHAR"  # a data owner's share, to one party
 OPENED: Final = b"OPEN"  # a party's share of a revealed value, to its audience
 MASKED_SUM: Final = b"MSUM"  # a party's additive share of a masked value, to the others
-MASKED_XOR: Final = b"MXOR"  # a party's xor share of a masked value, to the others
+MASKED_XOR: Final = b"MXOR"  # a party's XOR share of a masked value, to the others
 GATHERED: Final = b"GATH"  # shares collected at one party
-SCATTERED: Final = b"SCAT"  # shares handed out by one party
+SCATTERED: Final = b"SCAT"  # shares distributed by one party
 AGREEMENT: Final = b"X255"  # X25519 public key, for the key of zero sharings
 DEALER_KEY: Final = b"DKEY"  # a party's key, from the dealer
-REQUEST: Final = b"DREQ"  # JSON: tuples that a segment of a job needs, to the dealer
-DEALER_REPORT: Final = b"DRPT"  # JSON: the dealer's traffic in a job
+REQUEST: Final = b"DREQ"  # JSON: preprocessing requests of a segment of a job, to the dealer
+DEALER_REPORT: Final = b"DRPT"  # JSON: what the dealer counted in a job
 CORRECTIONS: Final[Mapping[TupleKind, bytes]] = {
     "mul": b"CMUL",
     "matmul": b"CMAT",
@@ -65,22 +65,22 @@ CORRECTIONS: Final[Mapping[TupleKind, bytes]] = {
     "point": b"CPNT",
     "product": b"CPRD",
 }
-"""Tags of the dealer's messages: a tuple's last part to party 0, or keys to both parties."""
+"""Tags of the dealer's messages: the correction to party 0, or keys to both parties."""
 UNSENT_KINDS: Final[frozenset[TupleKind]] = frozenset({"mask"})
-"""Kinds without a message from the dealer: parties draw masks themselves."""
+"""Kinds that the dealer only records: parties draw their own masks."""
 SIGN_KINDS: Final[Mapping[TupleKind, Literal[8, 64]]] = {
     "sign8": 8,
     "sign64": 64,
 }
-"""Kinds of sign keys for two parties, with the bits of the ring of the signs' shares."""
+"""Keys for two parties; values are the ring bits of the shared signs."""
 DIGIT_KINDS: Final[Mapping[TupleKind, Literal[4, 8, 64]]] = {
     "digits4": 4,
     "digits8": 8,
     "digits64": 64,
 }
-"""Kinds of truth tables of digits, with the bits of the ring of the signs' shares."""
+"""Truth tables of digits; values are the ring bits of the shared signs."""
 KEY_KINDS: Final[frozenset[TupleKind]] = frozenset({*SIGN_KINDS, "point"})
-"""Kinds of which the dealer sends keys to both parties."""
+"""Kinds that the dealer sends to both parties."""
 
 OPERATIONS: Final[Mapping[bytes, str]] = {
     HELLO: "greeting",
@@ -109,7 +109,7 @@ MAX_NUMBER: Final = 1 << 32
 
 
 class Header(NamedTuple):
-    """The header before every payload."""
+    """Header of a frame."""
 
     tag: bytes
     number: int
@@ -117,7 +117,7 @@ class Header(NamedTuple):
     length: int
 
     def pack(self) -> bytes:
-        """Return the 20 bytes of a header."""
+        """Return the header as 20 bytes."""
         return _HEADER.pack(self.tag, self.number % MAX_NUMBER, self.depth, self.length)
 
     @classmethod
@@ -128,11 +128,10 @@ class Header(NamedTuple):
 
 @dataclass(slots=True)
 class RoundClock:
-    """The longest chain of dependent messages that one process knows of.
+    """Length of the longest chain of dependent messages that a process knows: a Lamport clock.
 
-    Every message carries its sender's depth, and its receiver's depth becomes at least one more.
-    The greatest depth over all processes is the number of rounds; messages sent at the same time
-    count as one.
+    Every message carries its sender's depth; the receiver's depth is at least one more. The largest
+    depth of all processes is the number of rounds: messages sent in parallel count as one.
 
     References
     ----------
@@ -142,6 +141,6 @@ class RoundClock:
     depth: int = 0
 
     def received(self, depth: int) -> None:
-        """Record a message whose sender was at `depth`."""
+        """Update the depth for a message that was sent at `depth`."""
         if depth >= self.depth:
             self.depth = depth + 1

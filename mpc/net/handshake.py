@@ -1,11 +1,11 @@
-"""Connecting to a role, and accepting connections from roles.
+"""Authenticated connections: connecting to a role, and admitting connecting roles.
 
-With TLS both ends show a certificate of the same authority whose only name is their role, so
-neither strangers nor swapped ranks are accepted. Without TLS (`--insecure-dev`, loopback only)
-knowledge of the session's token is sufficient. In both cases the refused end learns the reason.
+With TLS both ends present a certificate of the same authority whose only name is their role, which
+keeps out strangers and swapped ranks. Without TLS (`--insecure-dev`, loopback only) the session's
+token suffices. In both cases the refused end is told the reason.
 
-Idle strangers cannot block others: if too many connections have not proved a role yet, the oldest
-is closed for the next.
+Idle connections cannot block admission: if too many are unauthenticated, the oldest of them is
+closed.
 """
 
 import contextlib
@@ -29,14 +29,14 @@ from mpc.net.tls import context_of
 
 LOOPBACK: Final = "127.0.0.1"
 HANDSHAKE_TIMEOUT_S: Final = 15.0
-"""Longest time that a new connection may take to prove its role."""
+"""Longest time that a connecting peer may take to prove its role."""
 _MAX_HELLO_BYTES: Final = 4096
-_MAX_AT_ONCE: Final = 128
-"""Most connections that are proving their role at the same time."""
-_BREATH_S: Final = 5e-3
-"""Wait after the system could not accept a connection."""
+_MAX_UNPROVEN: Final = 128
+"""Most unauthenticated connections at a time."""
+_ACCEPT_PAUSE_S: Final = 5e-3
+"""Pause after the system could not accept a connection."""
 _RETRY_S: Final = 0.1
-_LEAVE_S: Final = 1.0
+_DRAIN_S: Final = 1.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,15 +45,15 @@ class Identity:
 
     role: str
     session: str
-    """Name of the session; without TLS it is the secret token."""
+    """Name of the session; without TLS it is a secret token."""
     credentials: Credentials | None
-    """None: plain TCP."""
+    """None for plain TCP."""
     _contexts: dict[bool, ssl.SSLContext] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
 
     def context(self, *, server_side: bool) -> ssl.SSLContext | None:
-        """Return the TLS context of these credentials, made once and kept with this identity."""
+        """Return the TLS context of these credentials, cached."""
         if self.credentials is None:
             return None
         if server_side not in self._contexts:
@@ -80,27 +80,27 @@ def connect(
     patient: bool = False,
     clock: RoundClock | None = None,
 ) -> Link:
-    """Connect to a role.
+    """Connect to a role and wait until it admits us.
 
     Parameters
     ----------
     address : Address
     me : Identity
     peer : str
-        The role that must answer there.
+        The role expected at the address.
     timeout_s : float
-        Longest silence of the peer after it has accepted the connection.
+        Longest silence of the peer after admission.
     within_s : float
-        Longest time until the peer has accepted the connection.
+        Longest time until admission.
     patient : bool
-        Retry while no process listens at the address yet.
+        Retry while the peer does not listen yet.
     clock : RoundClock, optional
         See `mpc.net.link.Link`.
 
     Raises
     ------
     RefusedError
-        One end refuses the other; the message names both and says why.
+        One end refuses the other; the message names both and the reason.
     TransportError
         No process listens at the address.
     PeerTimeoutError
@@ -140,7 +140,7 @@ def _secured(sock: socket.socket, me: Identity, peer: str, timeout_s: float) -> 
         return PlainChannel(sock)
     name = certificate_name(peer)
     channel = handshake(sock, context, server_side=False, peer_name=name, timeout_s=timeout_s)
-    if channel.peer_names != (name,):  # TLS accepts it among other names, in any case
+    if channel.peer_names != (name,):  # TLS accepts it among others, in any case
         raise TransportError(
             f"its certificate is refused: it has the names {', '.join(channel.peer_names)}, where "
             f"{name} alone is needed"
@@ -156,18 +156,18 @@ def _await_welcome(link: Link) -> None:
 
 
 class Reception:
-    """Accepts connections in the background from peers that prove an expected role.
+    """Admits peers that prove an expected role, in the background until it is closed.
 
     Parameters
     ----------
     listener : socket.socket
     me : Identity
     admits : callable
-        Returns whether a role may connect.
+        Returns whether a role is expected.
     timeout_s : float
         Longest silence of an admitted peer.
     clock_of : callable
-        Returns the clock for a role's messages.
+        Returns the round clock for a role's messages.
     """
 
     def __init__(
@@ -201,7 +201,7 @@ class Reception:
         timeout_s: float,
         heartbeat: Callable[[], None] = lambda: None,
     ) -> dict[str, Link]:
-        """Return a link to each role; wait for roles that have not connected yet.
+        """Return a link to each role; wait for the missing ones.
 
         Parameters
         ----------
@@ -213,7 +213,7 @@ class Reception:
         Raises
         ------
         PeerTimeoutError
-            Roles did not connect; the message names them and the last refusals.
+            Names the missing roles and the last refusals.
         """
         deadline = time.monotonic() + timeout_s
         with self._changed:
@@ -221,27 +221,27 @@ class Reception:
                 self._changed.wait(min(timeout_s / 4, deadline - time.monotonic()))
                 heartbeat()
             if self.missing(roles):
-                raise PeerTimeoutError(self._absence(self.missing(roles), timeout_s))
+                raise PeerTimeoutError(self._missing_message(self.missing(roles), timeout_s))
             return {role: self._links[role] for role in roles}
 
     def present(self, roles: Collection[str]) -> dict[str, Link]:
-        """Return links to the connected roles among `roles`."""
+        """Return links to those of the roles that are connected."""
         with self._changed:
             return {role: self._links[role] for role in roles if role in self._links}
 
     def missing(self, roles: Collection[str]) -> list[str]:
-        """Return the roles that are not connected."""
+        """Return those of the roles that are not connected."""
         return [role for role in roles if role not in self._links]
 
     def drop(self, role: str) -> None:
-        """Close and remove a role's link; the role may reconnect."""
+        """Close and forget a role's link; the role may connect again."""
         with self._changed:
             link = self._links.pop(role, None)
         if link is not None:
             link.close()
 
     def close(self) -> None:
-        """Stop listening, close connections that have not proved a role, and drop the key."""
+        """Stop listening, close unauthenticated connections and drop the private key."""
         with self._changed:
             self._closed = True
             self._context = None
@@ -251,7 +251,7 @@ class Reception:
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
 
-    def _absence(self, missing: Sequence[str], timeout_s: float) -> str:
+    def _missing_message(self, missing: Sequence[str], timeout_s: float) -> str:
         text = f"{', '.join(missing)} did not connect to {self._role} within {timeout_s:g} s"
         if self._refusals:
             text += f"; refused meanwhile: {'; '.join(self._refusals)}"
@@ -261,32 +261,32 @@ class Reception:
         while True:
             try:
                 sock, _ = self._listener.accept()
-            except OSError:  # closed, or no more files can be opened, or the peer has gone
+            except OSError:  # closed, too many open files, or the peer is gone
                 if self._closed or self._listener.fileno() < 0:
                     return
-                self._make_place(0)
-                time.sleep(_BREATH_S)
+                self._evict_above(0)
+                time.sleep(_ACCEPT_PAUSE_S)
                 continue
-            self._make_place(_MAX_AT_ONCE - 1)
+            self._evict_above(_MAX_UNPROVEN - 1)
             with self._changed:
                 self._unproven.append(sock)
             threading.Thread(target=self._meet, args=(sock,), daemon=True).start()
 
-    def _make_place(self, at_most: int) -> None:
-        """Close the oldest connection without a proved role, if there are more than `at_most`."""
+    def _evict_above(self, at_most: int) -> None:
+        """Close the oldest unauthenticated connection if there are more than `at_most`."""
         with self._changed:
             if len(self._unproven) > at_most:
                 _hang_up(self._unproven.popleft())
 
     def _forget(self, sock: socket.socket) -> None:
-        """Remove a socket from the list of connections without a proved role."""
-        with self._changed, contextlib.suppress(ValueError):  # `_make_place` may have removed it
+        """Remove a connection from the list of unauthenticated ones."""
+        with self._changed, contextlib.suppress(ValueError):  # closed to make room
             self._unproven.remove(sock)
 
     def _meet(self, sock: socket.socket) -> None:
-        limit = threading.Timer(HANDSHAKE_TIMEOUT_S, _hang_up, args=(sock,))
-        limit.daemon = True
-        limit.start()  # limits peers that send single bytes; silence has its own time-out
+        time_limit = threading.Timer(HANDSHAKE_TIMEOUT_S, _hang_up, args=(sock,))
+        time_limit.daemon = True
+        time_limit.start()  # limits the whole handshake; the socket time-out limits one silence
         try:
             set_timeout(sock, HANDSHAKE_TIMEOUT_S)
             self._admit(sock)
@@ -294,7 +294,7 @@ class Reception:
             self._refusals.append(str(error))
             _drain_and_close(sock)
         finally:
-            limit.cancel()
+            time_limit.cancel()
             self._forget(sock)
 
     def _admit(self, sock: socket.socket) -> None:
@@ -316,7 +316,7 @@ class Reception:
             self._changed.notify_all()
 
     def _channel(self, sock: socket.socket) -> tuple[Channel, Sequence[str]]:
-        """Return the channel, and all names in the peer's certificate."""
+        """Return the channel and all names in the peer's certificate."""
         if self._is_plain:
             return PlainChannel(sock), ()
         context = self._context
@@ -326,7 +326,7 @@ class Reception:
         return channel, channel.peer_names
 
     def _objection(self, role: str, names: Sequence[str], session: str) -> str:
-        """Return why a peer is refused; empty if it is accepted."""
+        """Return why a peer is refused; empty if it is admitted."""
         if not self._is_plain and _role_in(names) != role:
             whose = repr(_role_in(names)) if _role_in(names) else f"the names {list(names)}"
             return f"it calls itself {role!r} but its certificate is of {whose}"
@@ -354,17 +354,17 @@ def _hang_up(sock: socket.socket) -> None:
 
 
 def _drain_and_close(sock: socket.socket) -> None:
-    """Close a socket so that a refusal arrives: unread bytes would reset the connection."""
+    """Close a socket after draining it: unread data would reset it and lose our message."""
     with contextlib.suppress(OSError), sock:
         sock.shutdown(socket.SHUT_WR)
-        set_timeout(sock, _LEAVE_S)
+        set_timeout(sock, _DRAIN_S)
         left = _MAX_HELLO_BYTES
         while left > 0 and (unread := sock.recv(left)):
             left -= len(unread)
 
 
 def _role_in(names: Sequence[str]) -> str:
-    """Return the role of a certificate's only name; empty if it has no such name."""
+    """Return the role of a certificate with exactly one name; empty otherwise."""
     try:
         return role_of(names[0]) if len(names) == 1 else ""
     except InputError:

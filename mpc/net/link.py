@@ -1,7 +1,7 @@
-"""Links: frames between two roles, with time-outs and counts.
+"""Links between two roles: frames with byte counts and time-outs.
 
 Every wait ends at the link's time-out with an error that names both ends. A frame with an
-unexpected tag, number or size is also an error; the link is then unusable.
+unexpected tag, number or size is an error as well, and the link is unusable after it.
 """
 
 import contextlib
@@ -33,19 +33,19 @@ from mpc.net.tcp_info import WireCount, wire_count
 from mpc.ring.fixedpoint import Int64Array
 
 SMALL_BYTES: Final = 1 << 16
-"""Frames up to this size fit into the kernel's buffers, so both ends may send before receiving."""
+"""Frames up to this size fit the kernel's buffers: both ends may send before they receive."""
 MAX_CONTROL_BYTES: Final = 1 << 26
 _NEEDED_FILES: Final = 32
-"""Open files that a process needs besides its sockets."""
+"""Open files that a process needs in addition to its sockets."""
 _SPARE_FILES: Final = 256
-"""Further open files to request if the limit can be raised, mainly for new connections."""
+"""Extra files requested if the limit allows it, mainly for connections in their handshake."""
 _LINGER_S: Final = 0.5
 _DRAIN_BYTES: Final = 1 << 16
 
 
 @dataclass(slots=True)
 class LinkCount:
-    """Frames and bytes (payload and frame header) of one link."""
+    """Frames and bytes (payload and frame header) transferred over one link."""
 
     bytes_sent: int = 0
     bytes_received: int = 0
@@ -54,7 +54,7 @@ class LinkCount:
 
     @property
     def any(self) -> bool:
-        """Whether there was any frame."""
+        """Whether any frame was transferred."""
         return bool(self.frames_sent or self.frames_received)
 
     def __add__(self, other: "LinkCount") -> "LinkCount":
@@ -80,13 +80,13 @@ class Link:
     Parameters
     ----------
     channel : Channel
-        Connected, and authenticated if it is TLS.
+        Connected; authenticated if it uses TLS.
     me, peer : str
         Roles at the two ends, e.g. `party:0`, `dealer`, `client:7`, `server`.
     timeout_s : float
-        Longest silence of the peer.
+        Longest tolerated silence of the peer.
     clock : RoundClock, optional
-        Shared by links whose messages depend on one another.
+        Depth of messages, shared by links whose messages depend on one another.
     """
 
     def __init__(
@@ -103,7 +103,7 @@ class Link:
         self.timeout_s = timeout_s
         self.clock = clock or RoundClock()
         self.counts: dict[bytes, LinkCount] = {}
-        """Counts by tag."""
+        """By tag."""
         self._channel = channel
         self._wire_before = WireCount()
         channel.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -119,7 +119,7 @@ class Link:
 
     @property
     def count(self) -> LinkCount:
-        """Frames and bytes of all tags since counting started."""
+        """Traffic of all tags since counting started."""
         return sum(self.counts.values(), start=LinkCount())
 
     @property
@@ -129,17 +129,17 @@ class Link:
         return None if now is None else now - self._wire_before
 
     def start_counting(self) -> None:
-        """Reset the counts: greetings and keys do not belong to a job."""
+        """Reset the counts: greetings and key agreements belong to no job."""
         self.counts.clear()
         self._wire_before = wire_count(self._channel.sock) or WireCount()
 
     def become(self, *, peer: str, clock: RoundClock) -> None:
-        """Set the peer's role after it has proved it."""
+        """Set the peer's name and clock once it has proved its role."""
         self.peer = peer
         self.clock = clock
 
     def set_spin(self, spin_s: float) -> None:
-        """Set how long a wait polls before it sleeps, which shortens rounds."""
+        """Set how long a wait spins before it sleeps, which shortens rounds."""
         self._channel.spin_s = spin_s
 
     def bear_silence(self, seconds: float) -> None:
@@ -148,9 +148,9 @@ class Link:
         set_timeout(self._channel.sock, seconds)
 
     def readable_within(self, seconds: float | None) -> bool:
-        """Whether the peer sends or hangs up within `seconds`; None waits without limit.
+        """Return whether the peer sends or hangs up within some seconds; None waits without limit.
 
-        Unlimited waits are for a process between jobs, which the end of its parent or peer ends.
+        Only a process between jobs waits without limit: the exit of its parent or peer ends it.
         """
         if self._channel.has_buffered:
             return True
@@ -159,15 +159,15 @@ class Link:
         return bool(poller.poll(None if seconds is None else 1000 * seconds))
 
     def hung_up(self) -> bool:
-        """Whether the peer closed its end; neither waits nor reads."""
+        """Return whether the peer closed its end, without waiting or reading."""
         if self.fileno() < 0:
-            return True  # closed at this end
-        poller = select.poll()  # reports it even if unread bytes remain
+            return True  # closed on this side
+        poller = select.poll()  # reports it even if unread data is left
         poller.register(self._channel.sock, select.POLLRDHUP)
         return bool(poller.poll(0))
 
     def send(self, tag: bytes, payload: bytes | memoryview, *, number: int = 0) -> None:
-        """Send one frame; block until the kernel has accepted it.
+        """Send one frame; block until the kernel has taken it.
 
         Parameters
         ----------
@@ -175,7 +175,7 @@ class Link:
             One of `mpc.net.frames`.
         payload : bytes-like
         number : int
-            Number of its round, job or tuple; the receiver checks it.
+            Round, job or preprocessing request of the frame; the receiver checks it.
         """
         for piece in self.pieces(tag, payload, number=number):
             view = memoryview(piece)
@@ -188,9 +188,9 @@ class Link:
         Raises
         ------
         FrameError
-            The tag, number or size differs; the payload is left unread.
+            Another tag, number or size; the payload is left unread.
         PeerFailedError
-            The peer reported why it cannot go on.
+            The peer sent the reason why it cannot go on instead.
         PeerClosedError, PeerTimeoutError
         """
         header = self._recv_header()
@@ -200,7 +200,7 @@ class Link:
         return payload
 
     def recv_any(self, *, max_bytes: int) -> tuple[Header, bytearray]:
-        """Receive one frame of any tag, of at most `max_bytes`."""
+        """Receive one frame with any tag, of at most `max_bytes` bytes."""
         header = self._recv_header()
         self.check(header, header.tag, header.number, min(header.length, max_bytes))
         payload = self._recv_exactly(header.length)
@@ -224,7 +224,7 @@ class Link:
     def recv_json(
         self, tag: bytes, *, number: int = 0, max_bytes: int = MAX_CONTROL_BYTES
     ) -> dict[str, object]:
-        """Receive a control message, which is always a JSON object."""
+        """Receive a control message, a JSON object."""
         header, payload = self.recv_any(max_bytes=max_bytes)
         self.check(header, tag, number, header.length)
         try:
@@ -238,8 +238,8 @@ class Link:
     def pieces(
         self, tag: bytes, payload: bytes | memoryview, *, number: int
     ) -> Iterator[bytes | bytearray | memoryview]:
-        """Yield the encoded pieces of one frame, and count it."""
-        depth = min(self.clock.depth, MAX_NUMBER - 1)  # a peer may have sent any depth
+        """Count one frame and yield the pieces to write to the socket."""
+        depth = min(self.clock.depth, MAX_NUMBER - 1)  # a faulty peer may send any depth
         header = Header(tag, number, depth, len(payload)).pack()
         count = self.counts.setdefault(tag, LinkCount())
         count.bytes_sent += len(header) + len(payload)
@@ -249,11 +249,11 @@ class Link:
             yield from self._channel.encode(header + bytes(start))
             if len(start) < len(payload):
                 yield from self._channel.encode(payload[len(start) :])
-        except OSError as error:  # TLS after the peer broke the connection
+        except OSError as error:  # from TLS, after the peer broke the connection
             raise self._failure(error) from None
 
     def say_last(self, tag: bytes, words: bytes) -> None:
-        """Send one frame, and hang up so that it arrives: unread bytes would cause a reset."""
+        """Send one last frame, then drain the socket: unread data would reset the connection."""
         self.send(tag, words)
         sock = self._channel.sock
         with contextlib.suppress(OSError):
@@ -264,14 +264,14 @@ class Link:
                 pass
 
     def send_some(self, view: memoryview) -> int:
-        """Send as much as the kernel accepts now; return 0 if it accepts nothing."""
+        """Send what the kernel takes without blocking; return the bytes sent, which may be 0."""
         try:
             return self._send_some(view, flags=socket.MSG_DONTWAIT)
         except PeerTimeoutError:
             return 0
 
     def read_some(self, view: memoryview) -> int:
-        """Read available bytes; return 0 if there are none.
+        """Read the available bytes without blocking; return how many, which may be 0.
 
         Raises
         ------
@@ -288,7 +288,7 @@ class Link:
         return count
 
     def check(self, header: Header, tag: bytes, number: int, num_bytes: int) -> None:
-        """Raise `FrameError` if a header is not as expected."""
+        """Raise `FrameError` unless a header has the expected tag, number and size."""
         expected = (tag, number % MAX_NUMBER, num_bytes)
         got = (header.tag, header.number, header.length)
         if got != expected:
@@ -297,7 +297,7 @@ class Link:
             )
 
     def note_received(self, header: Header) -> None:
-        """Count a received frame."""
+        """Count a frame that has arrived."""
         count = self.counts.setdefault(header.tag, LinkCount())
         count.bytes_received += HEADER_BYTES + header.length
         count.frames_received += 1
@@ -352,12 +352,12 @@ class Link:
 
 
 def allow_open_files(count: int) -> None:
-    """Raise the soft limit on open files, if necessary, for `count` more sockets.
+    """Raise this process's soft limit on open files, if needed, for `count` more sockets.
 
     Raises
     ------
     InputError
-        The hard limit is too low.
+        The hard limit does not allow it.
     """
     if count < 1:
         return

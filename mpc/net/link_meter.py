@@ -1,4 +1,4 @@
-"""Traffic of a role's links between two readings."""
+"""Traffic of some of a role's links between two readings."""
 
 from collections.abc import Sequence
 from weakref import WeakKeyDictionary
@@ -12,7 +12,7 @@ Counts = dict[str, LinkCount]
 
 
 class LinkMeter:
-    """Counts the traffic of links in one phase; a new link counts from its beginning.
+    """Measures the traffic of links in one phase; a new link counts from its start.
 
     Parameters
     ----------
@@ -28,18 +28,18 @@ class LinkMeter:
     def since_last(
         self, links: Sequence[Link], seconds: float
     ) -> tuple[RoleTraffic, list[OperationTraffic]]:
-        """Return the traffic of these links since the last call.
+        """Return the traffic of these links since the previous call.
 
         Parameters
         ----------
         links : sequence of Link
         seconds : float
-            Time spent meanwhile, reported with the bytes.
+            Time spent since then, reported with the bytes.
         """
         added: Counts = {}
         wire: WireCount | None = WireCount()
         for link in links:
-            counts, on_wire = self._added_by(link)
+            counts, on_wire = self._traffic_since(link)
             for name, count in counts.items():
                 added[name] = added.get(name, LinkCount()) + count
             wire = wire + on_wire if wire is not None and on_wire is not None else None
@@ -55,9 +55,11 @@ class LinkMeter:
             bytes_wire_received=None if wire is None else wire.received,
             seconds=seconds,
         )
-        return role, [self._one(name, count) for name, count in added.items() if count.any]
+        return role, [
+            self._operation_traffic(name, count) for name, count in added.items() if count.any
+        ]
 
-    def _added_by(self, link: Link) -> tuple[Counts, WireCount | None]:
+    def _traffic_since(self, link: Link) -> tuple[Counts, WireCount | None]:
         now = _operations(link), link.wire
         before, wire_before = self._seen.get(link, ({}, WireCount()))
         self._seen[link] = now
@@ -65,7 +67,7 @@ class LinkMeter:
         known = now[1] is not None and wire_before is not None
         return counts, now[1] - wire_before if known else None  # type: ignore[operator]
 
-    def _one(self, operation: str, count: LinkCount) -> OperationTraffic:
+    def _operation_traffic(self, operation: str, count: LinkCount) -> OperationTraffic:
         return OperationTraffic(
             role=self._role,
             phase=self._phase,
@@ -78,7 +80,7 @@ class LinkMeter:
 
 
 def _operations(link: Link) -> Counts:
-    """Return a link's counts by kind of message, without the messages of accounting."""
+    """Return a link's traffic by kind of message, without the dealer's reports."""
     sums: Counts = {}
     for tag, count in list(link.counts.items()):
         if tag == DEALER_REPORT:

@@ -1,7 +1,7 @@
 """Bytes on the wire of a TCP connection, as the kernel counts them.
 
-They include TLS records, TCP/IP headers, acknowledgements and retransmissions besides payload and
-frame headers.
+Besides payload and frame headers they include TLS records, TCP/IP headers, acknowledgements and
+retransmissions.
 
 References
 ----------
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Final
 
 HEADER_BYTES_PER_SEGMENT: Final = 20 + 20 + 12
-"""IPv4, TCP and its time-stamp option; IPv6 needs 20 more, Ethernet 14."""
+"""IPv4, TCP and its time-stamp option; IPv6 adds 20 bytes, Ethernet 14."""
 
 _RECEIVED_SEGMENTS_UNSENT: Final = struct.Struct("<QIII")
 _RECEIVED_OFFSET: Final = 128
@@ -38,10 +38,9 @@ class WireCount:
 
 
 def wire_count(sock: socket.socket) -> WireCount | None:
-    """Return the kernel's byte counts of a TCP socket; None if it has none.
+    """Return the bytes on the wire of a TCP socket; None if the kernel does not report them.
 
-    Bytes that wait in the kernel's send buffer count as sent. Bytes that were received twice count
-    once.
+    Bytes in the kernel's send queue count as sent. Received duplicates are not counted.
     """
     try:
         info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _WANTED_BYTES)

@@ -1,7 +1,7 @@
-"""TLS 1.3 contexts from credentials in memory.
+"""TLS 1.3 contexts from credentials that are held in memory.
 
-A context holds the private key until it is freed, and this module keeps no reference to it. Its
-owners are `mpc.net.handshake.Identity` and `mpc.net.handshake.Reception`.
+A context holds the private key as long as it lives. This module caches no context: the owner
+decides how long to keep one (`mpc.net.handshake.Identity`, `mpc.net.handshake.Reception`).
 """
 
 import os
@@ -12,31 +12,33 @@ from mpc.net.certificates import Credentials
 
 
 def context_of(credentials: Credentials, *, server_side: bool) -> ssl.SSLContext:
-    """Return a context with these credentials that requires a certificate of the peer.
+    """Return a context that presents these credentials and requires those of the peer.
 
     Parameters
     ----------
     credentials : Credentials
     server_side : bool
-        Whether this end accepts the connection. The connecting end also checks the peer's name.
+        True for the accepting side. The connecting side also checks the peer's name.
 
     Returns
     -------
     ssl.SSLContext
-        At least TLS 1.3. Both ends must show a certificate of the same authority that allows their
-        use. Common names are ignored.
+        TLS 1.3 only. Both ends present a certificate of the same authority whose extended key usage
+        permits their side. Common names are ignored.
 
     Raises
     ------
     InputError
-        OpenSSL cannot read a certificate or the key, or they do not match.
+        OpenSSL cannot read a certificate or the key, or they do not belong together.
     """
     protocol = ssl.PROTOCOL_TLS_SERVER if server_side else ssl.PROTOCOL_TLS_CLIENT
     context = ssl.SSLContext(protocol)
     context.minimum_version = ssl.TLSVersion.TLSv1_3
     context.verify_mode = ssl.CERT_REQUIRED
     try:
-        authority = credentials.authority_pem.encode("ascii", "ignore")  # comments may be non-ASCII
+        authority = credentials.authority_pem.encode(
+            "ascii", "ignore"
+        )  # drops comments outside ASCII
         context.load_verify_locations(cadata=authority.decode())
         _load_chain(context, credentials)
     except ssl.SSLError as error:
@@ -52,7 +54,7 @@ def context_of(credentials: Credentials, *, server_side: bool) -> ssl.SSLContext
 
 
 def _load_chain(context: ssl.SSLContext, credentials: Credentials) -> None:
-    """Load certificate and key through anonymous memory, so the key is on no file system."""
+    """Load certificate and key from anonymous memory: no file ever holds the key."""
     descriptor = os.memfd_create("credentials", os.MFD_CLOEXEC)
     try:
         os.write(descriptor, (credentials.key_pem + credentials.certificate_pem).encode())

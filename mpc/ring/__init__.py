@@ -1,4 +1,4 @@
 """Integer arithmetic mod 2^64: fixed point, public tables, streams of masks.
 
-It imports errors only, and needs neither torch nor CrypTen. Read `fixedpoint` first.
+Imports only `mpc.errors` and needs neither torch nor CrypTen. Start with `fixedpoint`.
 """

@@ -1,6 +1,6 @@
-"""Bilinear maps on ring integers, by formula: the products of two masked values.
+"""Bilinear maps of ring integers by formula: the products of two masked values.
 
-A party applies them to torch tensors, the dealer to NumPy arrays; both wrap mod 2^64.
+Parties apply them to torch tensors, the dealer to NumPy arrays; both wrap mod 2^64.
 """
 
 from collections.abc import Callable
@@ -21,7 +21,7 @@ Formula = Literal[
     "k,k->k",
     "nrk,r->nk",
 ]
-"""Formulas in the notation of einsum; axes that the result does not have are summed over."""
+"""Einsum notation: letters are axes; axes missing in the result are summed over."""
 Matmul = Callable[[Any, Any], Any]
 
 _MAPS: Final[dict[Formula, Callable[[Any, Any, Matmul], Any]]] = {
@@ -43,27 +43,27 @@ FORMULAS: Final = frozenset(_MAPS)
 
 
 def bilinear(formula: Formula, left: Any, right: Any, matmul: Matmul) -> Any:
-    """Return the value of a map, mod 2^64.
+    """Return the map's value, mod 2^64.
 
     Parameters
     ----------
     formula : Formula
-        A result without axes has the shape (1,).
+        A result without axes is returned with shape (1,).
     left, right : int64 tensors or arrays
-        Factors with the formula's axes.
+        With the axes of the formula.
     matmul : callable
-        Product of two matrices of the same kind.
+        Matrix product of two tensors or arrays.
     """
     return _MAPS[formula](left, right, matmul)
 
 
 def bilinear_shape(formula: str, left: tuple[int, ...], right: tuple[int, ...]) -> tuple[int, ...]:
-    """Return the shape of the value of a map.
+    """Return the shape of a map's value.
 
     Raises
     ------
     ValueError
-        The formula does not exist, or the shapes do not fit it.
+        The formula is unknown, or the shapes do not fit it.
     """
     if formula not in FORMULAS:
         raise ValueError(f"no such formula {formula!r}")

@@ -1,4 +1,4 @@
-"""Standard deviations of features in integers: the tables, and the plaintext twin.
+"""Standard deviations of features in integer arithmetic: look-up tables and plaintext reference.
 
 See `mpc.clustering.standardizing` for the protocol.
 
@@ -14,21 +14,21 @@ from mpc.errors import BudgetError
 from mpc.ring.fixedpoint import POINT_BITS, FloatArray, Int64Array, binary_scale
 
 _MOST_BITS: Final = 23
-"""Most bits of the number of coordinates; each square is below 2^37."""
+"""Most bits of the number of coordinates: each square is below 2^37."""
 _SQUARES_BITS: Final = 63
 TOP: Final = 29
 """Sums of squares are below 4^(TOP + 1)."""
 INDEX_BITS: Final = 14
-"""Bits of a sum of squares that index the table; the relative error is at most 2^-14."""
+"""Bits of a sum of squares used as look-up index: relative error at most 2^-14."""
 INDEX_SHIFT: Final = 2 * TOP + 2 - INDEX_BITS
 FACTOR_BITS: Final = 32
 """Fractional bits of the table."""
 SUM_BITS: Final = 2 * TOP + 4
-"""Bits of the difference of a sum of squares and a power of 4."""
+"""Bits of a sum of squares minus a power of 4."""
 
 
 def least_power(num_points: int) -> int:
-    """Return j of the least power 4^j that a sum of squares must reach: a deviation of 4 units."""
+    """Return the least j with 4^j >= 16 N: the sum of squares for a deviation of 4 units."""
     return math.ceil(math.log2(16 * num_points) / 2)
 
 
@@ -40,7 +40,7 @@ def root_bits(num_points: int) -> int:
 def factors(num_points: int) -> Int64Array:
     """Return sqrt(N) 2^(`FACTOR_BITS` - c) over the square roots of t 2^-12, t = 2^12 .. 2^14 - 1.
 
-    Entries for smaller t are 0; no sum of squares that reaches the least power uses them.
+    Entries below t = 2^12 are 0; only sums of squares below the least power have such an index.
     """
     t = np.arange(1 << INDEX_BITS)
     root = math.sqrt(num_points) * 2.0 ** (FACTOR_BITS - root_bits(num_points))
@@ -49,19 +49,18 @@ def factors(num_points: int) -> Int64Array:
 
 
 def result_shift(norm_bound: float, num_points: int) -> int:
-    """Return the number of bits to drop from the product of a feature and its factor."""
+    """Return the number of bits that truncation drops from a feature times its factor."""
     scale_bits = round(math.log2(binary_scale(norm_bound)))
     return FACTOR_BITS + TOP + scale_bits - root_bits(num_points) - POINT_BITS
 
 
 def check_standardized(num_points: int, dim: int, norm_bound: float) -> None:
-    """Refuse sizes and bounds that do not fit the ring.
+    """Reject a shape or norm bound that does not fit the ring.
 
     Raises
     ------
     BudgetError
-        There are too many numbers, or the norm bound is too small or too large for standardised
-        rows.
+        Too many coordinates, or a norm bound too small or too large for standardised rows.
     """
     if num_points * dim >= 1 << _MOST_BITS:
         raise BudgetError(

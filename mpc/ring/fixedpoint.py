@@ -1,8 +1,8 @@
-"""Fixed-point numbers in the ring of integers mod 2^64, and the bits of a job's numbers.
+"""Fixed-point numbers in the ring of integers mod 2^64, and the bit budget of a job.
 
-A real x is stored as round(x * 2^f) in two's complement. Sums and products in the ring are exact if
-the true result is below 2^63 in magnitude, so it is sufficient to check the number of bits. This
-module needs neither torch nor CrypTen, because data owners use it.
+A real x is represented as round(x * 2^f) in two's complement. Sums and products in the ring are
+exact while the true result is below 2^63 in magnitude, so only the bit budget needs checking. This
+module needs neither torch nor CrypTen: data owners use it.
 """
 
 import math
@@ -15,26 +15,26 @@ RING_BITS: Final = 64
 POINT_BITS: Final = 18
 """Fractional bits of a point of norm at most 1."""
 GRAM_BITS: Final = 2 * POINT_BITS
-"""Fractional bits of the Gram matrix, which is exact and never truncated."""
+"""Fractional bits of the Gram matrix, an exact product without truncation."""
 TABLE_BITS: Final = 24
 """Fractional bits of the table of 1/c, c = 1 .. N."""
 DISTANCE_BITS: Final = GRAM_BITS + TABLE_BITS
-"""Fractional bits of distances to means; two of them differ by less than 8 * 2^60 = 2^63."""
+"""Fractional bits of squared distances to means, which differ by less than 8 * 2^60 = 2^63."""
 COMPARED_FRACTION: Final = GRAM_BITS
-"""Fractional bits of a distance to a mean when it is compared, after truncation. Distances between
-points have as many, so those of the first iteration are not truncated."""
+"""Fractional bits of a squared distance to a mean in comparisons. Squared distances between points
+have as many, so comparisons in the first iteration drop no bits."""
 COMPARED_BITS: Final = COMPARED_FRACTION + 4
-"""Bits of a compared difference, which is less than 8 in magnitude."""
+"""Bits of a compared difference, which is below 8 in magnitude."""
 EXACT_BITS: Final = GRAM_BITS + 4
-"""Bits of a compared difference of squared distances of points, which are exact."""
+"""Bits of a compared difference of exact squared distances between points."""
 INERTIA_BITS: Final = 40
 """Bits of compared inertias of restarts."""
 BETWEEN_BITS: Final = 62
-"""Bits of a sum over clusters of squared norms divided by sizes."""
+"""Most bits of a between-cluster sum of squares."""
 INERTIA_DROPPED_BITS: Final = BETWEEN_BITS + 2 - INERTIA_BITS
-"""Bits that are dropped from such a sum before it is compared."""
+"""Bits that truncation drops from such a sum before a comparison."""
 INERTIA_TIE_BITS: Final = 32
-"""A later restart's inertia must be less by 2^-this, in N squared bounds, for each place."""
+"""-log2 of the tie tolerance between restarts' inertias, in N squared bounds."""
 PAYLOAD_BITS: Final = 24
 """Most fractional bits of a payload entry; see `mpc.jobs.encoding.payload_bits`."""
 
@@ -43,7 +43,7 @@ FloatArray = npt.NDArray[np.float64]
 
 
 def tie_units(num_points: int) -> int:
-    """Return the penalty per place in the block, by which ties go to the lowest index.
+    """Return the tie penalty per index: candidate j is penalised by j times it.
 
     Parameters
     ----------
@@ -53,15 +53,15 @@ def tie_units(num_points: int) -> int:
     Returns
     -------
     int
-        In units of 2^-`COMPARED_FRACTION` squared bounds: 89, about 2^-29.5, and more for many
-        points, whose distances have larger rounding errors (2^-53 N^2). Ties up to rounding thus go
-        to the lowest index. It is odd so that differences of integers rarely equal it.
+        In units of 2^-`COMPARED_FRACTION` squared bounds: 89 (about 2^-29.5), and more for many
+        points, whose distances have larger rounding errors (2^-53 N^2). Ties up to rounding
+        thus go to the lowest index. It is odd, so integers rarely equal it exactly.
     """
     return 89 + 2 * (num_points**2 >> 16)
 
 
 def binary_scale(bound: float) -> float:
-    """Return the smallest power of two that is at least `bound`, which is positive.
+    """Return the smallest power of two that is at least a positive bound.
 
     Numbers are divided by it before rounding, so numbers on a grid of powers of two stay on it for
     any bound.

@@ -1,6 +1,6 @@
-"""Public draws of k-means++, which depend only on the public seed.
+"""Public draws of k-means++: derived from a public seed, independent of the data.
 
-No mask, share or key is drawn here. The draws use an AES stream because the package has one.
+Masks, shares and keys never come from here. The draws reuse `AesCtrStream` for convenience only.
 
 Shape letters: N points, K clusters, B restarts.
 """
@@ -15,18 +15,18 @@ from mpc.ring.fixedpoint import GRAM_BITS, Int64Array
 from mpc.ring.randomness import KEY_BYTES, AesCtrStream
 
 _WEIGHT_BITS: Final = GRAM_BITS + 2
-"""Bits of a squared distance of two points, which is at most 4."""
+"""Bits of a squared distance between points, which is at most 4."""
 _MOST_BITS: Final = 16
 """Most bits of a draw; fewer if N leaves less room in the ring."""
 
 
 def draw_bits(num_points: int) -> int:
-    """Return q, the bits of a draw whose product with the sum of N weights fits the ring."""
+    """Return q, the bits of a draw such that its product with a sum of N weights fits the ring."""
     return min(_MOST_BITS, 62 - _WEIGHT_BITS - math.ceil(math.log2(num_points + 1)))
 
 
 def public_draws(seed: int, num_points: int, restarts: int, k: int) -> Int64Array:
-    """Return draws from 1 .. 2^q - 1, (B, K), determined by the seed."""
+    """Return draws from 1 .. 2^q - 1, (B, K), determined by the arguments."""
     key = sha256(f"mpc.draws: k-means++ {seed}".encode()).digest()[:KEY_BYTES]
     drawn = AesCtrStream(key).bits((restarts, k), draw_bits(num_points))
     return np.maximum(drawn, 1)

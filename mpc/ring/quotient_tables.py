@@ -1,4 +1,4 @@
-"""Public tables of functions of a count, for `mpc.protocols.division`.
+"""Public look-up tables of functions of a count, for `mpc.protocols.division`.
 
 Shape letters: N points.
 """
@@ -21,9 +21,9 @@ from mpc.ring.fixedpoint import (
 )
 
 HIGH_SHIFT: Final = 20
-"""h: the low part has 20 bits."""
+"""h, the number of low bits: 20."""
 HIGHER_SHIFT: Final = 28
-"""h for numbers that may be near 2^62."""
+"""h for dividends of up to 62 bits."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -35,14 +35,14 @@ class Tables:
 
 
 def tables_of(values: FloatArray, shift: int = HIGH_SHIFT) -> Tables:
-    """Return the tables of a function of a count, whose values are in units of the result."""
+    """Return the tables of a function of a count, given as reals in units of the result."""
     low = np.rint(values)
     high = np.rint(values * 2.0**shift)
     return Tables(low=low.astype(np.int64), rest=(high - low * 2.0**shift).astype(np.int64))
 
 
 def counts_up_to(num_points: int) -> FloatArray:
-    """Return 0 .. 2^d - 1, which includes all counts of N points; d is N's bit length."""
+    """Return 0 .. 2^d - 1, which includes all counts of N points, as reals; d is N's bit length."""
     return np.arange(1 << num_points.bit_length(), dtype=np.float64)
 
 
@@ -57,14 +57,14 @@ def squared_reciprocals(num_points: int, shift: int = HIGH_SHIFT) -> Tables:
 
 
 def far_if_empty(num_points: int) -> Int64Array:
-    """Return the table that adds 3.5 to the distance of an empty cluster, beyond all others."""
+    """Return the penalty table for the distance to an empty cluster: 3.5, above all others."""
     table = np.zeros(len(counts_up_to(num_points)), dtype=np.int64)
     table[0] = 7 << (DISTANCE_BITS - 1)
     return table
 
 
 def of_counts(num_points: int, function: Callable[[FloatArray], FloatArray]) -> FloatArray:
-    """Return a table of a function of counts, which is 0 for a count of 0."""
+    """Return a table of a function of counts, with 0 for a count of 0."""
     counts = counts_up_to(num_points)
     values = function(np.maximum(counts, 1.0))
     values[0] = 0.0
@@ -72,12 +72,12 @@ def of_counts(num_points: int, function: Callable[[FloatArray], FloatArray]) -> 
 
 
 def between_bits(num_points: int) -> int:
-    """Return the fractional bits of a sum of N squared norms of at most 1 that fits the ring."""
+    """Return the most fractional bits for a sum of N squared norms of at most 1."""
     return BETWEEN_BITS - math.ceil(math.log2(num_points + 1))
 
 
 @lru_cache(maxsize=4)
 def between_tables(num_points: int) -> Tables:
-    """Return the tables of 1/c by which `mpc.clustering.restarts` divides squared norms."""
+    """Return the tables of 1/c for the divisions of squared norms in `mpc.clustering.restarts`."""
     scale = 2.0 ** (between_bits(num_points) - GRAM_BITS)
     return tables_of(of_counts(num_points, lambda c: scale / c), HIGHER_SHIFT)

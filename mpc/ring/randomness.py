@@ -1,8 +1,8 @@
-"""Masks from AES-128 in counter mode, and key agreement between two parties.
+"""Masks from AES-128 in counter mode, and key agreement of two parties; no torch.
 
-CrypTen draws its masks from torch's mt19937, which keeps 32 bits of its seed. Every mask, share and
-zero sharing of this package comes instead from an `AesCtrStream`, whose 128-bit key comes from the
-operating system or from a `KeyAgreement`.
+CrypTen draws masks from torch's mt19937, which uses only 32 bits of the seed. This package draws
+every mask, share and zero sharing from an `AesCtrStream` instead, with a 128-bit key from the
+operating system or a `KeyAgreement`.
 
 References
 ----------
@@ -25,11 +25,11 @@ from mpc.ring.fixedpoint import Int64Array
 
 KEY_BYTES: Final = 16
 _ZEROS: Final = memoryview(bytes(1 << 18))
-"""Plaintext of the stream, encrypted piece by piece; pieces that fit a cache are fastest."""
-_FEW: Final = 1 << 11
-"""Most elements for which a copy is faster than an output buffer."""
-_ROOM: Final = 2
-"""Spare elements that a cipher needs behind its output."""
+"""Plaintext, encrypted in pieces; pieces that fit the cache are fastest."""
+_SMALL_COUNT: Final = 1 << 11
+"""Most elements for which a copy costs less than preallocating the output."""
+_SPARE: Final = 2
+"""Spare elements that the cipher requires after its output."""
 
 
 def new_key() -> bytes:
@@ -38,15 +38,15 @@ def new_key() -> bytes:
 
 
 class AesCtrStream:
-    """A stream of uniform ring elements; two holders of one key draw the same stream.
+    """A stream of uniform ring elements; two holders of a key draw the same stream.
 
     Parameters
     ----------
     key : bytes
         16 bytes.
     nonce : int
-        0 .. 2^64 - 1, the upper half of the counter block. Each nonce gives a stream of 2^68 bytes,
-        whose counter starts at zero. A pair of key and nonce must be used for one stream only.
+        0 .. 2^64 - 1, the upper half of the counter block: a key has a stream of 2^68 bytes for
+        each nonce. Use a pair of key and nonce for one stream only; its counter starts at zero.
     """
 
     def __init__(self, key: bytes, nonce: int = 0) -> None:
@@ -60,13 +60,13 @@ class AesCtrStream:
     def ring(self, shape: Sequence[int]) -> Int64Array:
         """Draw uniform elements of the ring mod 2^64, as a writable int64 array."""
         count = math.prod(shape)
-        if count <= _FEW:
+        if count <= _SMALL_COUNT:
             return np.ndarray(shape, np.int64, bytearray(self._cipher.update(_ZEROS[: 8 * count])))
-        out = np.empty(count + _ROOM, dtype=np.int64)
-        room = out.data.cast("B")
+        out = np.empty(count + _SPARE, dtype=np.int64)
+        out_bytes = out.data.cast("B")
         for start in range(0, 8 * count, len(_ZEROS)):
             end = min(start + len(_ZEROS), 8 * count)
-            self._cipher.update_into(_ZEROS[: end - start], room[start : end + 8 * _ROOM])
+            self._cipher.update_into(_ZEROS[: end - start], out_bytes[start : end + 8 * _SPARE])
         return out[:count].reshape(shape)
 
     def bits(self, shape: Sequence[int], bit_length: int) -> Int64Array:
@@ -79,30 +79,30 @@ class KeyAgreement:
 
     Notes
     -----
-    It does not authenticate the peer: public keys must come over authenticated links.
+    The agreement does not authenticate the peer: exchange public keys over authenticated links.
     """
 
     def __init__(self) -> None:
         self._private = X25519PrivateKey.generate()
 
     def public_bytes(self) -> bytes:
-        """Return the 32 bytes of the public key, for the peer."""
+        """Return the public key for the peer, 32 bytes."""
         return self._private.public_key().public_bytes_raw()
 
     def shared_key(self, peer_public: bytes, *, context: bytes) -> bytes:
-        """Derive the 16-byte key that both sides share.
+        """Derive the 16-byte key shared with the peer.
 
         Parameters
         ----------
         peer_public : bytes
-            The peer's 32 public bytes.
+            The peer's public key, 32 bytes.
         context : bytes
-            Purpose of the key, the same on both sides. Different contexts give different keys.
+            Purpose of the key, equal on both sides; different contexts give different keys.
 
         Raises
         ------
         FrameError
-            The peer's key is malformed, or of low order, so that the result would not be secret.
+            The peer's key is malformed, of low order (no secret results), or this side's own.
         """
         if peer_public == self.public_bytes():
             raise FrameError("the peer's public key is this side's own; a key agreement needs two")
