@@ -6,7 +6,7 @@
      +-- InputError             2   an input is refused; nothing was shared
      |    +-- BudgetError       2   a value or a sum does not fit the fixed-point range
      |    +-- PolicyError       2   the reveal policy does not allow what was asked
-     |    +-- InsecureError     2   an insecure shortcut was asked for without `insecure_dev`
+     |    +-- InsecureError     2   an insecure shortcut was requested without `insecure_dev`
      +-- TransportError         3   a link failed
      |    +-- PeerClosedError  3   the peer closed its socket
      |    +-- PeerTimeoutError 3   the peer stayed silent past the time-out
@@ -79,7 +79,7 @@ class PolicyError(InputError):
 
 
 class InsecureError(InputError):
-    """Raise when an insecure shortcut is asked for without `insecure_dev`."""
+    """Raise when an insecure shortcut is requested without `insecure_dev`."""
 
 
 class TransportError(MpcError):

@@ -89,7 +89,7 @@ class Addresses:
     session: str
     """Name of the deployment: 1 to 64 letters, digits, `.`, `_`, `-`."""
     parties: tuple[Address, ...]
-    """In rank order, 2 to 5."""
+    """Addresses of the parties in rank order, 2 to 5."""
     dealer: Address
 
     def __post_init__(self) -> None:

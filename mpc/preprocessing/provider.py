@@ -208,8 +208,8 @@ class DealerProvider(TupleProvider):
     Notes
     -----
     Cost: party 0 sends one request a segment and gets 8 bytes an element of each tuple's last part.
-    A scheduled iteration is asked for during the one before, so that up to two are made in vain
-    when a job ends early. Leakage: the dealer learns kinds and shapes of tuples.
+    A scheduled iteration is requested during the one before, so up to two remain unused when a job
+    ends early. Leakage: the dealer learns kinds and shapes of tuples.
     """
 
     def __init__(self, rank: int, link: Link, clock: RoundClock, *, num_parties: int) -> None:

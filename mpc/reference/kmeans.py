@@ -72,12 +72,12 @@ class FloatGram:
         return len(self.gram_NN)
 
     def to_rows(self, rows_K: Labels) -> FloatArray:
-        """Return distances to points, less each point's own squared norm."""
+        """Return distances to points minus each point's squared norm."""
         dist_NK: FloatArray = np.diag(self.gram_NN)[rows_K] - 2 * self.gram_NN[:, rows_K]
         return dist_NK
 
     def to_means(self, assignment_NK: FloatArray) -> FloatArray:
-        """Return distances to means, less each point's own squared norm."""
+        """Return distances to means minus each point's squared norm."""
         return centre_distances(self.gram_NN, assignment_NK)
 
 
@@ -98,7 +98,7 @@ class RingGram:
         return len(self.gram_NN)
 
     def to_rows(self, rows_K: Labels) -> Int64Array:
-        """Return distances to points, less each point's own squared norm."""
+        """Return distances to points minus each point's squared norm."""
         exact_NK = np.diag(self.gram_NN)[rows_K] - 2 * self.gram_NN[:, rows_K]
         return exact_NK.astype(np.int64) + _handicaps(self.num_points, len(rows_K))
 

@@ -52,7 +52,7 @@ class Dealer:
     Parameters
     ----------
     links : sequence of Link
-        To each party, in rank order.
+        Links to each party, in rank order.
 
     Notes
     -----
