@@ -88,7 +88,7 @@ class Expander:
         """Return party 0's tables and products, flat."""
         masks = request.compared(self._masks[request.masks[0]]).view(np.uint64)
         if len(masks) != request.num_signs:
-            raise ValueError(f"mask {request.masks[0]} has not so many rows")
+            raise ValueError(f"mask {request.masks[0]} has fewer rows than requested")
         plan, count = request.plan, len(masks)
         flips = plan.flips(self._xor((plan.flips_size(count),)), count)
         others = [stream.ring(request.out_shape) for stream in self._streams[1:]]

@@ -146,7 +146,7 @@ def _counted(request: TupleRequest) -> Shape:
 
 def _check_comparisons(request: TupleRequest) -> None:
     if not request.shapes[0]:
-        raise ValueError("rows of shape () are none")
+        raise ValueError("rows of shape () have no numbers")
     if not 1 <= request.num_signs <= MAX_NUMBERS:
         raise ValueError(f"{request.num_signs} comparisons; 1 to {MAX_NUMBERS} are possible")
 
@@ -167,7 +167,7 @@ def _check_masks(request: TupleRequest, masks: Shapes) -> None:
         _check_rows(request, shapes[0])
         start, count = request.shapes[0]
         if start + count > shapes[0][0]:
-            raise ValueError(f"mask {request.masks[0]} has not so many rows")
+            raise ValueError(f"mask {request.masks[0]} has fewer rows than requested")
     elif kind in SIGN_KINDS:
         _check_rows(request, request.shapes[0])
 

@@ -265,7 +265,7 @@ SQUARE_OF_A = [mask(3), product("k,k->k", (0, 0), (3,), (3,))]
         ([TupleRequest("digits8", ((0, 3),), 9, (ref(0),))], "no mask 0"),
         ([TupleRequest("digits8", ((0, 3),), 9, (ref(0, "start"),))], "no mask 0 of start"),
         ([mask(3), TupleRequest("digits8", ((0, 3),), 9, (ref(0, THIS_ITERATION),))], "no mask"),
-        ([mask(2), TupleRequest("digits8", ((0, 3),), 9, (ref(0),))], "not so many rows"),
+        ([mask(2), TupleRequest("digits8", ((0, 3),), 9, (ref(0),))], "fewer rows than requested"),
         ([mask(3), TupleRequest("digits8", ((0, 3),), 49, (ref(0),))], "49 bits; 2 to 48 are"),
         ([mask(3), product("k,d->k", (0, 0), (3,), (3,))], "no such formula"),
         ([mask(3), product("k,k->k", (0, 0), (3,), (4,))], "do not fit"),

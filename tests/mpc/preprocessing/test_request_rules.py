@@ -67,7 +67,7 @@ FLAT = TupleRequest("mask", ((4,),))
         ([TupleRequest("sign8", ((4,), (2,)), 8)], "are not of blocks"),
         ([MASK, TupleRequest("digits8", ((0, 4),), 9, (M,))], "are not of blocks"),
         ([FLAT, TupleRequest("digits8", ((0, 4), (3,)), 9, (M,))], "are not of blocks"),
-        ([FLAT, TupleRequest("digits8", ((1, 4),), 9, (M,))], "not so many rows"),
+        ([FLAT, TupleRequest("digits8", ((1, 4),), 9, (M,))], "fewer rows than requested"),
         ([FLAT, TupleRequest("digits8", ((-1, 2),), 9, (M,))], "the first, and how many"),
         ([FLAT, TupleRequest("digits8", ((2,),), 9, (M,))], "the first, and how many"),
         ([POINT, TupleRequest("digits8", ((0, 1),), 9, (M,))], "are not of blocks"),
