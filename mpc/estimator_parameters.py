@@ -19,8 +19,8 @@ def init_rows(init: object) -> tuple[int, ...] | None:
     rows = np.asarray(init)
     if rows.ndim != 1 or rows.dtype.kind not in "iu":
         raise InputError(
-            f"init must be {' or '.join(map(repr, INITS))}, or n_clusters row numbers of X: a "
-            "centre is public, so none but a row can be one; an array of "
+            f"init must be {' or '.join(map(repr, INITS))}, or n_clusters row numbers of X, since "
+            "only rows can be first centres; an array of "
             f"{rows.dtype}, shape {rows.shape}, was given"
         )
     return tuple(rows.tolist())

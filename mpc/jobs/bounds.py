@@ -172,13 +172,13 @@ def lost_to_rounding(job: ClusterJob, points_ND: FloatArray) -> list[str]:
     if len(far):
         named = ", ".join(map(str, far[:5])) + (", ..." if len(far) > len(far[:5]) else "")
         warnings.append(
-            f"row {named}: more than {_FAR_OUT} times as far out as half of all rows; the others "
-            "are told apart less precisely for it, so take it out if it is no data"
+            f"row {named}: more than {_FAR_OUT} times as far out as half of all rows; this costs "
+            "the others precision, so remove it if it is not data"
         )
     distinct, found = len(np.unique(points_ND, axis=0)), len(np.unique(_encoded(job, points_ND)))
     if found < distinct:
         warnings.append(
-            f"{distinct} rows are distinct, but only {found} of them are at 18 bits below "
+            f"{distinct} rows are distinct, but only {found} remain so at 18 bits below "
             f"norm_bound={bounds_of(job)[0]:.6g}"
         )
     return warnings

@@ -43,7 +43,7 @@ def bounds_of(job: ClusterJob) -> tuple[float, FloatArray, float]:
     value = job.value_bound if job.centre else (job.value_bound or norm)
     payload = job.payload_bound
     if norm is None or value is None or payload is None:
-        raise InputError("a job whose bounds are not known cannot be shared")
+        raise InputError("the job's bounds are not set")
     return norm, np.array(value), payload
 
 
@@ -185,7 +185,7 @@ def check_bounds(job: ClusterJob, num_points: int, dim: int) -> None:
         if isinstance(given, tuple) and len(given) != dim:
             raise InputError(f"{name} has {len(given)} numbers, but points have {dim}")
     if job.standardize and job.feature_bounds is None:
-        raise InputError("a job whose feature_bounds are not known cannot be shared")
+        raise InputError("the job's feature_bounds are not set, but standardize=True needs them")
     points_shift(job, dim)
     if job.standardize:
         check_standardized(num_points, dim, bounds_of(job)[0])

@@ -80,5 +80,5 @@ class Order:
             order.job.check_shapes(order.num_points, order.dim, order.payload)
             check_bounds(order.job, order.num_points, order.dim)
         except InputError as error:
-            raise FrameError(f"the server sent a job that cannot be: {error}") from None
+            raise FrameError(f"the server sent a job that is invalid: {error}") from None
         return order

@@ -194,7 +194,7 @@ class Coordination:
                 failed |= {str(name): f"{link.peer}: {why}" for name, why in refused.items()}
         self._send_to_parties({"go": not failed})
         if failed:
-            what = "data owners failed the job, which nobody learned from"
+            what = "data owners failed the job; nothing was opened"
             raise self._owners_failed(what, failed)
 
     def _receive_inputs(self, link: Link) -> Reply:

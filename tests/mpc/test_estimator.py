@@ -346,7 +346,7 @@ BAD: list[tuple[dict[str, object], str]] = [
     ({"n_init": 2, "init": "farthest-first"}, "only k-means"),
     ({"init": "k-means++", "random_state": -1}, "random_state=-1"),
     ({"k_max": 0, "n_clusters": None}, "k_max=0"),
-    ({"init": POINTS[:3]}, "none but a row can be one; an array of float64"),
+    ({"init": POINTS[:3]}, "only rows can be first centres; an array of float64"),
     ({"init": [0, 0, 1]}, "3 distinct are needed"),
     ({"init": [0, 1]}, "k=3 distinct are needed"),
     ({"init": [0, 1, 24]}, "must lie in 0..23"),
