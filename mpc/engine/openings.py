@@ -184,8 +184,7 @@ def times_mask(formula: Formula, a: Mask, y: Masked) -> torch.Tensor:
 
 
 def _map(party: Party, formula: Formula, left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
-    value: torch.Tensor = bilinear(formula, left, right, partial(_matmul, party.matmul))
-    return value
+    return bilinear(formula, left, right, partial(_matmul, party.matmul))
 
 
 def _matmul(matmul: Matmul, left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:

@@ -102,8 +102,7 @@ class Expander:
         if not request.out_shape:
             raise ValueError(f"no such formula {request.formula!r}")
         formula: Formula = request.formula  # type: ignore[assignment]
-        product: Int64Array = bilinear(formula, a, b, ring_matmul)
-        return product
+        return bilinear(formula, a, b, ring_matmul)
 
     def sign_keys(self, request: TupleRequest) -> memoryview:
         """Return the correction words for signs, the same for both parties."""

@@ -80,8 +80,7 @@ class FirstPartyProvider(TrustedFirstParty):  # type: ignore[misc]
 
         def draw() -> Int64Array:
             a, b = self._store[of[0]].reshape(left), self._store[of[1]].reshape(right)
-            product: Int64Array = bilinear(formula, a, b, ring_matmul)
-            return product
+            return bilinear(formula, a, b, ring_matmul)
 
         return self._shared(draw, bilinear_shape(formula, left, right))
 

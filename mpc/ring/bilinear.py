@@ -4,7 +4,7 @@ Parties apply them to torch tensors, the dealer to NumPy arrays; both wrap mod 2
 """
 
 from collections.abc import Callable
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypeVar
 
 Formula = Literal[
     "ij,jk->ik",
@@ -22,9 +22,10 @@ Formula = Literal[
     "nrk,r->nk",
 ]
 """Einsum notation: letters are axes; axes missing in the result are summed over."""
-Matmul = Callable[[Any, Any], Any]
+Elements = TypeVar("Elements")
+"""Arrays, or tensors, of int64."""
 
-_MAPS: Final[dict[Formula, Callable[[Any, Any, Matmul], Any]]] = {
+_MAPS: Final[dict[Formula, Callable[[Any, Any, Callable[[Any, Any], Any]], Any]]] = {
     "ij,jk->ik": lambda a, b, matmul: matmul(a, b),
     "id,jd->ij": lambda a, b, matmul: matmul(a, b.T),
     "id,ik->dk": lambda a, b, matmul: matmul(a.T, b),
@@ -42,7 +43,12 @@ _MAPS: Final[dict[Formula, Callable[[Any, Any, Matmul], Any]]] = {
 FORMULAS: Final = frozenset(_MAPS)
 
 
-def bilinear(formula: Formula, left: Any, right: Any, matmul: Matmul) -> Any:
+def bilinear(
+    formula: Formula,
+    left: Elements,
+    right: Elements,
+    matmul: Callable[[Elements, Elements], Elements],
+) -> Elements:
     """Return the map's value, mod 2^64.
 
     Parameters
@@ -54,7 +60,8 @@ def bilinear(formula: Formula, left: Any, right: Any, matmul: Matmul) -> Any:
     matmul : callable
         Matrix product of two tensors or arrays.
     """
-    return _MAPS[formula](left, right, matmul)
+    value: Elements = _MAPS[formula](left, right, matmul)
+    return value
 
 
 def bilinear_shape(formula: str, left: tuple[int, ...], right: tuple[int, ...]) -> tuple[int, ...]:
