@@ -7,10 +7,10 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from mpc.preprocessing.mask_refs import ITERATION
 from mpc.preprocessing.requests import TupleRequest
 from mpc.roles.dry_run import JobShape, StepCounts, dry_run
 
-_ITERATION = "iteration "
 _ELEMENT_BYTES = 8
 
 
@@ -59,14 +59,14 @@ def job_cost(shape: JobShape, *, iterations: int, converged: bool = False) -> di
     requests that it reached.
     """
     counts = dry_run(shape)
-    steps = [step for step in counts if not step.startswith(_ITERATION)]
+    steps = [step for step in counts if not step.startswith(ITERATION)]
     cost = {step: _cost_of(counts[step]) for step in steps}
-    last = sum(step.startswith(_ITERATION) for step in counts)
+    last = sum(step.startswith(ITERATION) for step in counts)
     for number in range(1, iterations + 1) if last else ():
-        cost[f"{_ITERATION}{number}"] = _cost_of(counts[f"{_ITERATION}{min(number, last)}"])
+        cost[f"{ITERATION}{number}"] = _cost_of(counts[f"{ITERATION}{min(number, last)}"])
     if converged and last > 2 and iterations < shape.job.iterations:
-        cut_short = dry_run(shape, converges=True)[f"{_ITERATION}3"]
-        cost[f"{_ITERATION}{iterations + 1}"] = _cost_of(cut_short)
+        cut_short = dry_run(shape, converges=True)[f"{ITERATION}3"]
+        cost[f"{ITERATION}{iterations + 1}"] = _cost_of(cut_short)
     return cost
 
 

@@ -120,7 +120,10 @@ class Child:
     def _said(self) -> Cause:
         pipe = self._process.stdout
         try:
-            return Cause.from_json(json.loads(pipe.read() if pipe is not None else b""))
+            if pipe is None:
+                return Cause()
+            os.set_blocking(pipe.fileno(), False)  # it has ended: what it wrote is there
+            return Cause.from_json(json.loads(pipe.read() or b""))
         except (OSError, ValueError, KeyError, TypeError):  # incomplete output or a closed pipe
             return Cause()
 
