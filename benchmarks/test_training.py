@@ -151,6 +151,7 @@ def batch_of(tower: TextTower, logit_scale: float, shards: Shards) -> ClientBatc
         tower=tower,
         logit_scale=logit_scale,
         shards=shards,
+        validation=shards,
         clients_n=np.arange(len(shards.labels_NB)),
         round_index=0,
     )

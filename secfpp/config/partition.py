@@ -6,6 +6,7 @@ from typing import Literal, get_args
 from secfpp.errors import ConfigError
 
 Scheme = Literal["domain-dirichlet", "domain", "dirichlet", "pathological"]
+ScoreOn = Literal["reporting", "validation"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,10 +21,16 @@ class PartitionConfig:
     """Clients that share a domain."""
     images_per_client: int = 30
     """Training images of a client."""
+    validation_images_per_client: int = 10
+    """Images that a client holds out for choices of its own, drawn like its training images."""
     label_mix: float = 3.0
     """Concentration of the Dirichlet schemes; larger is nearer to uniform."""
     test_images_per_domain: int = 600
     """Test images of a domain, balanced over the classes as far as possible."""
+    score_on: ScoreOn = "reporting"
+    """Which images accuracies are measured on. reporting: images that no run trains or validates
+    on. validation: images of the other part that no client of this run has; for every choice of
+    settings, so that none sees a reporting image."""
 
     def __post_init__(self) -> None:
         """Refuse values out of range."""
@@ -38,6 +45,16 @@ class PartitionConfig:
                     f"partition.{name}={getattr(self, name)} but it must be at least 1; "
                     f"change partition.{name}"
                 )
+        if self.validation_images_per_client < 0:
+            raise ConfigError(
+                f"partition.validation_images_per_client={self.validation_images_per_client} but "
+                "it must be at least 0; change partition.validation_images_per_client"
+            )
+        if self.score_on not in get_args(ScoreOn):
+            raise ConfigError(
+                f"partition.score_on={self.score_on!r} but it must be one of "
+                f"{', '.join(get_args(ScoreOn))}; change partition.score_on"
+            )
         if not 0 < self.label_mix <= 1e9:
             raise ConfigError(
                 f"partition.label_mix={self.label_mix} but a Dirichlet concentration is above 0 "

@@ -10,6 +10,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from secfpp.data.halves import reporting_half
 from secfpp.data.images import ImageFiles, Images
 from secfpp.errors import DataError
 
@@ -59,6 +60,14 @@ class Domain:
 
     def __len__(self) -> int:
         return len(self.labels_N)
+
+    @cached_property
+    def is_reporting_N(self) -> NDArray[np.bool_]:
+        """Images for reported numbers: the domain's own test part, or a half that never changes.
+
+        All others are for development: for training, validation and choices.
+        """
+        return reporting_half(self.labels_N) if self.is_test_N is None else self.is_test_N
 
     @cached_property
     def checksum(self) -> str:
@@ -138,6 +147,12 @@ class DomainSet:
                 for domain in self.domains
                 if domain.is_test_N is not None
             },
+            development_images={
+                domain.name: int((~domain.is_reporting_N).sum()) for domain in self.domains
+            },
+            reporting_images={
+                domain.name: int(domain.is_reporting_N.sum()) for domain in self.domains
+            },
             checksums=self.checksums,
             split_files=self.split_files,
             skipped=self.skipped,
@@ -154,6 +169,10 @@ class DataProvenance:
     """Images of each domain."""
     test_images: Mapping[str, int]
     """Test images of each domain that has a split of its own."""
+    development_images: Mapping[str, int]
+    """Images of each domain that clients train and validate on, and by which choices are made."""
+    reporting_images: Mapping[str, int]
+    """Images of each domain that only reported accuracies are measured on."""
     checksums: Mapping[str, str]
     """Sha256 (hex) of each domain's content."""
     split_files: Mapping[str, str]

@@ -1,4 +1,4 @@
-"""Schemes that partition one domain's training images among its clients.
+"""Schemes that partition one domain's development images among its clients.
 
 References
 ----------
@@ -10,15 +10,18 @@ whole classes.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from secfpp.config.partition import Scheme
+from secfpp.data.halves import rank_in_class
 from secfpp.errors import DataError
 
-# Legend: B images of a client, C classes, M training images of the domain, K clients.
+# Legend: B training images of a client, V validation images of it, C classes, M development images
+# of the domain, K clients.
 
 TRIES = 100
 """Draws of a random partition, until every client has enough."""
@@ -26,7 +29,7 @@ TRIES = 100
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ImagePool:
-    """The training images of a domain.
+    """The development images of a domain.
 
     Parameters
     ----------
@@ -34,7 +37,7 @@ class ImagePool:
         Its name, for messages.
     class_names : tuple of str
     index_M : ndarray of int64
-        Training images, ascending, as indices into the domain.
+        Its images, ascending, as indices into the domain.
     labels_M : ndarray of int64
         Their classes.
     present_C : ndarray of bool
@@ -52,16 +55,18 @@ class ImagePool:
         return [list(self.index_M[self.labels_M == c]) for c in range(len(self.class_names))]
 
     def labels_of(self, index: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return the classes of some of the training images."""
+        """Return the classes of some of the images."""
         return self.labels_M[np.searchsorted(self.index_M, index)]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ClientSplit:
-    """The training images of one client."""
+    """The images of one client."""
 
     index_B: NDArray[np.int64]
     """Its training images, ascending."""
+    validation_index_V: NDArray[np.int64]
+    """Its validation images, ascending."""
     mix_C: NDArray[np.float64]
     """The label mix that they were drawn from."""
 
@@ -73,17 +78,27 @@ class SplitTerms:
     num_clients: int
     """Clients of the domain."""
     images_per_client: int
-    """Images that each gets; the pool must hold them all."""
+    """Training images that each gets; the pool must hold the images of all clients."""
+    validation_images: int
+    """Validation images that each gets."""
     concentration: float
     """Of the Dirichlet distributions."""
     first_client: int
     """Number of the domain's first client in the federation, for messages."""
 
+    @property
+    def all_images(self) -> int:
+        """Images that each client gets, for training and validation."""
+        return self.images_per_client + self.validation_images
+
 
 def split_domain(
     scheme: Scheme, pool: ImagePool, terms: SplitTerms, rng: np.random.Generator
 ) -> list[ClientSplit]:
-    """Partition a domain's training images; each goes to one client at most.
+    """Partition a domain's development images; each goes to one client at most, in one role.
+
+    A client's validation images are drawn like its training images. How many there are changes
+    nobody's training images, except under ``dirichlet``, where a client needs enough for both.
 
     Parameters
     ----------
@@ -122,9 +137,9 @@ def split_domain(
 
 
 def _by_mix(pool: ImagePool, terms: SplitTerms, rng: np.random.Generator) -> list[ClientSplit]:
-    """Draw a label mix for each client, then images by it."""
-    left = pool.by_class()
-    splits: list[ClientSplit] = []
+    """Draw a label mix for each client, then images by it; validation images after all others."""
+    left = [list(rng.permutation(np.array(of_class))) for of_class in pool.by_class()]
+    drawn: list[tuple[NDArray[np.int64], NDArray[np.float64]]] = []
     for place in range(terms.num_clients):
         for _ in range(TRIES):
             trial = [list(of_class) for of_class in left]
@@ -135,19 +150,32 @@ def _by_mix(pool: ImagePool, terms: SplitTerms, rng: np.random.Generator) -> lis
         else:
             raise _one_class(pool, terms.first_client + place, index_B, "raise partition.label_mix")
         left = trial
-        splits.append(ClientSplit(index_B=index_B, mix_C=mix_C))
-    return splits
+        drawn.append((index_B, mix_C))
+    return [
+        ClientSplit(
+            index_B=index_B,
+            validation_index_V=_draw_images(left, mix_C, terms.validation_images, rng),
+            mix_C=mix_C,
+        )
+        for index_B, mix_C in drawn
+    ]
 
 
 def _uniformly(pool: ImagePool, terms: SplitTerms, rng: np.random.Generator) -> list[ClientSplit]:
     """Cut a shuffled pool into equal parts; every client's mix is the domain's."""
     mix_C = _shares(pool.labels_M, len(pool.class_names))
     shape = (terms.num_clients, terms.images_per_client)
+    shape_of_validation = (terms.num_clients, terms.validation_images)
     for _ in range(TRIES):
-        parts = rng.permutation(pool.index_M)[: shape[0] * shape[1]].reshape(shape)
+        train, rest = np.split(rng.permutation(pool.index_M), [math.prod(shape)])
+        parts = train.reshape(shape)
         poor = [place for place, part in enumerate(parts) if not _has_two_classes(pool, part)]
         if not poor:
-            return [ClientSplit(index_B=np.sort(index_B), mix_C=mix_C) for index_B in parts]
+            held_out = rest[: math.prod(shape_of_validation)].reshape(shape_of_validation)
+            return [
+                ClientSplit(index_B=np.sort(part), validation_index_V=np.sort(held), mix_C=mix_C)
+                for part, held in zip(parts, held_out, strict=True)
+            ]
     client = terms.first_client + poor[0]
     raise _one_class(pool, client, parts[poor[0]], "raise partition.images_per_client")
 
@@ -155,31 +183,42 @@ def _uniformly(pool: ImagePool, terms: SplitTerms, rng: np.random.Generator) -> 
 def _by_class(pool: ImagePool, terms: SplitTerms, rng: np.random.Generator) -> list[ClientSplit]:
     """Divide each class by shares of the clients, then cut every client's part to the same size."""
     classes = [pool.index_M[pool.labels_M == c] for c in np.unique(pool.labels_M)]
+    num_classes = len(pool.class_names)
     for _ in range(TRIES):
         pieces = [_cut(of_class, terms, rng) for of_class in classes]
         parts = [np.concatenate(of_client) for of_client in zip(*pieces, strict=True)]
-        kept = [rng.permutation(part)[: terms.images_per_client] for part in parts]
+        shuffled = [rng.permutation(part) for part in parts]
         poor = [
             place
-            for place, index_B in enumerate(kept)
-            if len(index_B) < terms.images_per_client or not _has_two_classes(pool, index_B)
+            for place, part in enumerate(shuffled)
+            if len(part) < terms.all_images
+            or not _has_two_classes(pool, part[: terms.images_per_client])
         ]
         if not poor:
-            num_classes = len(pool.class_names)
             return [
-                ClientSplit(
-                    index_B=np.sort(index_B), mix_C=_shares(pool.labels_of(part), num_classes)
-                )
-                for index_B, part in zip(kept, parts, strict=True)
+                _first(part, _shares(pool.labels_of(part), num_classes), terms) for part in shuffled
             ]
     client = min(poor, key=lambda place: len(parts[place]))
     part = parts[client]
     raise DataError(
         f"domain {pool.domain!r}: none of {TRIES} Dirichlet partitions of its {len(pool.index_M)} "
-        f"training images gave each of {terms.num_clients} clients {terms.images_per_client} of "
-        f"two classes at least (in the last, client {terms.first_client + client} got {len(part)} "
+        f"development images gave each of {terms.num_clients} clients {terms.all_images}, those "
+        "for training of two classes at least (in the last, client "
+        f"{terms.first_client + client} got {len(part)} "
         f"images of {len(np.unique(pool.labels_of(part)))} classes); raise partition.label_mix, or "
-        "lower partition.images_per_client or partition.clients_per_domain"
+        "lower partition.images_per_client, partition.validation_images_per_client or "
+        "partition.clients_per_domain"
+    )
+
+
+def _first(
+    shuffled: NDArray[np.int64], mix_C: NDArray[np.float64], terms: SplitTerms
+) -> ClientSplit:
+    """Give a client the first images for training, and those that follow for validation."""
+    return ClientSplit(
+        index_B=np.sort(shuffled[: terms.images_per_client]),
+        validation_index_V=np.sort(shuffled[terms.images_per_client : terms.all_images]),
+        mix_C=mix_C,
     )
 
 
@@ -197,37 +236,28 @@ def _disjoint(pool: ImagePool, terms: SplitTerms, rng: np.random.Generator) -> l
     classes = rng.permutation(np.unique(pool.labels_M))
     if len(classes) < terms.num_clients:
         raise DataError(
-            f"domain {pool.domain!r} has training images of {len(classes)} classes, too few for "
+            f"domain {pool.domain!r} has development images of {len(classes)} classes, too few for "
             f"{terms.num_clients} clients without a class in common; lower "
             "partition.clients_per_domain, or choose another partition.scheme"
         )
     splits: list[ClientSplit] = []
     for place, own in enumerate(np.array_split(classes, terms.num_clients)):
         shuffled = rng.permutation(pool.index_M[np.isin(pool.labels_M, own)])
-        if len(shuffled) < terms.images_per_client:
+        if len(shuffled) < terms.all_images:
             client = terms.first_client + place
             names = ", ".join(repr(pool.class_names[c]) for c in own)
             raise DataError(
                 f"client {client} of domain {pool.domain!r} is given the classes {names}, which "
-                f"have {len(shuffled)} training images, fewer than {terms.images_per_client}; "
-                "lower partition.images_per_client, partition.clients_per_domain or "
-                "partition.test_images_per_domain"
+                f"have {len(shuffled)} development images, fewer than {terms.images_per_client} "
+                f"for training + {terms.validation_images} for validation; lower "
+                "partition.images_per_client, partition.validation_images_per_client or "
+                "partition.clients_per_domain"
             )
         order = np.argsort(rank_in_class(pool.labels_of(shuffled)), kind="stable")
         mix_C = np.zeros(len(pool.class_names))
         mix_C[own] = 1 / len(own)
-        index_B = np.sort(shuffled[order[: terms.images_per_client]])
-        splits.append(ClientSplit(index_B=index_B, mix_C=mix_C))
+        splits.append(_first(shuffled[order], mix_C, terms))
     return splits
-
-
-def rank_in_class(labels: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return, for each label, how many of the same stand before it."""
-    rank = np.empty(len(labels), dtype=np.int64)
-    for c in np.unique(labels):
-        of_class = np.flatnonzero(labels == c)
-        rank[of_class] = np.arange(len(of_class))
-    return rank
 
 
 def _shares(labels: NDArray[np.int64], num_classes: int) -> NDArray[np.float64]:
@@ -245,7 +275,7 @@ def _check_classes(pool: ImagePool, terms: SplitTerms) -> None:
     if len(classes) == 1 and terms.images_per_client > 1:
         raise DataError(
             f"client {terms.first_client} of domain {pool.domain!r} would have only images of "
-            f"class {pool.class_names[classes[0]]!r}, for the domain has training images of no "
+            f"class {pool.class_names[classes[0]]!r}, for the domain has development images of no "
             "other class; add some, or remove the domain"
         )
 

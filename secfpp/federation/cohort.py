@@ -19,6 +19,9 @@ from secfpp.learning.losses import Shards
 
 __all__ = ["Cohort", "build_cohort"]
 
+Owned = tuple[int, npt.NDArray[np.int64]]
+"""A client's domain, and some of its images as indices into the domain."""
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Cohort:
@@ -34,6 +37,8 @@ class Cohort:
     """Each client's own label mix, float64, rows sum to 1."""
     train: Shards
     """Training images."""
+    validation: Shards
+    """Images that each client holds out for choices of its own; may be none."""
     test_features_GSE: torch.Tensor
     """Test images of each domain as unit-norm features, float32."""
     test_labels_GS: torch.Tensor
@@ -64,7 +69,12 @@ class Cohort:
         Scoring copies the regions of the test images for every client, which takes several times
         the memory of everything else.
         """
-        return replace(self, train=replace(self.train, patches_NBRE=None), test_patches_GSRE=None)
+        return replace(
+            self,
+            train=replace(self.train, patches_NBRE=None),
+            validation=replace(self.validation, patches_NBRE=None),
+            test_patches_GSRE=None,
+        )
 
     def owned_classes(self) -> torch.Tensor:
         """Return which classes each client has training images of, bool (N, C)."""
@@ -111,10 +121,14 @@ def build_cohort(
     if patches is None:
         return cohort
     _check_rows(domain_set, patches)
-    train_patches = _pad_train_rows(patches, shards).to(device)
-    test_patches = _pad_test_rows(patches, shards).to(device)
-    train = replace(cohort.train, patches_NBRE=train_patches)
-    return replace(cohort, train=train, test_patches_GSRE=test_patches)
+    train_patches = _pad_rows(patches, _training(shards)).to(device)
+    validation_patches = _pad_rows(patches, _validation(shards)).to(device)
+    return replace(
+        cohort,
+        train=replace(cohort.train, patches_NBRE=train_patches),
+        validation=replace(cohort.validation, patches_NBRE=validation_patches),
+        test_patches_GSRE=_pad_test_rows(patches, shards).to(device),
+    )
 
 
 def _without_patches(
@@ -130,7 +144,8 @@ def _without_patches(
         class_names=domain_set.class_names,
         domain_N=np.array([shard.domain for shard in shards], dtype=np.int64),
         label_mix_NC=torch.tensor(np.stack([shard.label_mix_C for shard in shards])).to(device),
-        train=_pad_train(domain_set, features, shards, device),
+        train=_pad(domain_set, features, _training(shards), device),
+        validation=_pad(domain_set, features, _validation(shards), device),
         test_features_GSE=test_features_GSE.to(device),
         test_labels_GS=test_labels_GS.to(device),
     )
@@ -146,22 +161,30 @@ def _check_rows(domain_set: DomainSet, arrays: Sequence[npt.NDArray[np.float32]]
             )
 
 
-def _pad_train(
+def _training(shards: Sequence[ClientShard]) -> list[Owned]:
+    """Return the domain and the training images of each client."""
+    return [(shard.domain, shard.train_index) for shard in shards]
+
+
+def _validation(shards: Sequence[ClientShard]) -> list[Owned]:
+    """Return the domain and the validation images of each client."""
+    return [(shard.domain, shard.validation_index) for shard in shards]
+
+
+def _pad(
     domain_set: DomainSet,
     features: Sequence[npt.NDArray[np.float32]],
-    shards: Sequence[ClientShard],
+    owned: Sequence[Owned],
     device: torch.device | str,
 ) -> Shards:
-    """Stack the clients' training features, padded to the largest."""
-    features_NBE = _pad_train_rows(features, shards)
-    longest = features_NBE.shape[1]
-    labels_NB = torch.zeros(len(shards), longest, dtype=torch.int64)
-    mask_NB = torch.zeros(len(shards), longest, dtype=torch.bool)
-    for i, shard in enumerate(shards):
-        count = len(shard.train_index)
-        labels = domain_set.domains[shard.domain].labels_N[shard.train_index]
-        labels_NB[i, :count] = torch.from_numpy(labels)
-        mask_NB[i, :count] = True
+    """Stack images that clients own, padded to the largest client."""
+    features_NBE = _pad_rows(features, owned)
+    labels_NB = torch.zeros(features_NBE.shape[:2], dtype=torch.int64)
+    mask_NB = torch.zeros(features_NBE.shape[:2], dtype=torch.bool)
+    for i, (domain, index) in enumerate(owned):
+        labels = domain_set.domains[domain].labels_N[index]
+        labels_NB[i, : len(index)] = torch.from_numpy(labels)
+        mask_NB[i, : len(index)] = True
     return Shards(
         features_NBE=features_NBE.to(device),
         labels_NB=labels_NB.to(device),
@@ -184,15 +207,12 @@ def _pad_test(
     return features_GSE, labels_GS
 
 
-def _pad_train_rows(
-    arrays: Sequence[npt.NDArray[np.float32]], shards: Sequence[ClientShard]
-) -> torch.Tensor:
-    """Stack what the clients' training images have, zeros where padded: (N, B, ...)."""
-    longest = max(len(shard.train_index) for shard in shards)
-    stacked = torch.zeros(len(shards), longest, *arrays[0].shape[1:])
-    for i, shard in enumerate(shards):
-        count = len(shard.train_index)
-        stacked[i, :count] = torch.from_numpy(arrays[shard.domain][shard.train_index])
+def _pad_rows(arrays: Sequence[npt.NDArray[np.float32]], owned: Sequence[Owned]) -> torch.Tensor:
+    """Stack what the images of clients have, zeros where padded: (N, B, ...)."""
+    longest = max(len(index) for _, index in owned)
+    stacked = torch.zeros(len(owned), longest, *arrays[0].shape[1:])
+    for i, (domain, index) in enumerate(owned):
+        stacked[i, : len(index)] = torch.from_numpy(arrays[domain][index])
     return stacked
 
 

@@ -233,6 +233,7 @@ def batch_of(federation: Federation, clients_n: IntArray, round_index: int) -> C
         tower=federation.tower,
         logit_scale=federation.logit_scale,
         shards=federation.cohort.train.rows(rows_n),
+        validation=federation.cohort.validation.rows(rows_n),
         clients_n=clients_n,
         round_index=round_index,
         heartbeat=federation.heartbeat,

@@ -15,7 +15,7 @@ __all__ = ["LossTerms", "Shards", "image_weights", "prompt_loss"]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Shards:
-    """Training images of all clients as cached features, padded to the largest client."""
+    """Images of all clients as cached features, padded to the largest client."""
 
     features_NBE: torch.Tensor
     """Unit-norm image features, float32; arbitrary where `mask_NB` is false."""

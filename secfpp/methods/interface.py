@@ -133,6 +133,8 @@ class ClientBatch:
     """CLIP's inverse temperature."""
     shards: Shards
     """Training images of the n clients."""
+    validation: Shards
+    """Images that the same clients hold out for choices of their own; may be none."""
     clients_n: IntArray
     """Numbers of the clients."""
     round_index: int

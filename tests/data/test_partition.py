@@ -20,7 +20,7 @@ def test_same_generator_same_partition_and_another_seed_another() -> None:
 
 
 def test_training_images_follow_the_label_mix() -> None:
-    domain_set = make_set([30_000])
+    domain_set = make_set([60_000])
     config = PartitionConfig(
         clients_per_domain=2, images_per_client=3000, label_mix=1.0, test_images_per_domain=600
     )
@@ -46,9 +46,38 @@ def test_a_class_that_a_domain_lacks_has_no_share() -> None:
     assert all(s.label_mix_C[0] > 0 for s in shards if s.domain == 0)
 
 
-def test_too_few_images_names_the_domain_and_the_count() -> None:
-    with pytest.raises(DataError, match=r"'d1' has 719 images but 720 are needed \(4 clients x 30"):
-        partition(make_set([720, 719]), PartitionConfig(), np.random.default_rng(0))
+@pytest.mark.parametrize(
+    ("sizes", "changes", "message"),
+    [
+        (
+            (200, 191),
+            {},
+            r"'d1' has 191 images, 96 of them for development, but 98 are needed \(2 clients x "
+            r"\(39 for training \+ 4 for validation\) \+ 12 to score on\); lower "
+            r"partition.images_per_client, partition.validation_images_per_client or",
+        ),
+        (
+            (200, 197),
+            {"test_images_per_domain": 99},
+            r"'d1' has 197 images, 98 of them for reporting, but 99 are needed; lower "
+            r"partition.test_images_per_domain",
+        ),
+    ],
+)
+def test_too_few_images_names_the_domain_and_the_count(
+    sizes: tuple[int, int], changes: dict[str, int], message: str
+) -> None:
+    config = PartitionConfig(
+        **{  # type: ignore[arg-type]
+            "clients_per_domain": 2,
+            "images_per_client": 39,
+            "validation_images_per_client": 4,
+            "test_images_per_domain": 30,
+            **changes,
+        }
+    )
+    with pytest.raises(DataError, match=message):
+        partition(make_set([sizes[0], sizes[1]]), config, np.random.default_rng(0))
 
 
 @pytest.mark.parametrize(
@@ -57,6 +86,8 @@ def test_too_few_images_names_the_domain_and_the_count() -> None:
         {"clients_per_domain": 0},
         {"images_per_client": -1},
         {"test_images_per_domain": 0},
+        {"validation_images_per_client": -1},
+        {"score_on": "training"},
         {"scheme": "by chance"},
         {"label_mix": 0.0},
         {"label_mix": float("nan")},
@@ -91,8 +122,8 @@ def test_all_of_a_test_part_can_be_used() -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"clients_per_domain": 16}, r"150 images in its training part but 160 are needed \(16"),
-        ({"test_images_per_domain": 51}, r"50 images in its test part but 51 are needed; lower"),
+        ({"clients_per_domain": 9}, r"150 of them for development, but 198 are needed \(9"),
+        ({"test_images_per_domain": 51}, r"50 of them for reporting, but 51 are needed; lower"),
     ],
 )
 def test_a_part_that_is_too_small_is_named(settings: dict[str, int], message: str) -> None:

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mpc.ring.fixedpoint import FloatArray
-from secfpp.config.partition import PartitionConfig, Scheme
+from secfpp.config.partition import PartitionConfig, Scheme, ScoreOn
 from secfpp.config.tree import from_json, to_json
 from secfpp.data.domains import Domain, DomainSet
 from secfpp.data.load import load_domains
@@ -18,9 +18,9 @@ from secfpp.seeds import Seeds
 from tests.data.toy_sets import make_set
 
 SCHEMES = get_args(Scheme)
-EMBEDDED_SEED_0 = {  # sha256 of the indices of the first release
-    3.0: "c16567c34bbac08928bd3642523bee615298ec693f0c1fff053ac74b4e568620",
-    0.5: "521ce3c35f90196de189a3bbbba706adc8ef5c0035858bbdb7602aba017e3fee",
+EMBEDDED_SEED_0 = {  # sha256 of the indices: another value means other results everywhere
+    3.0: "13c6603408c28223d129ad2e7623722e9f122491c10e1393f6701fdde113b42c",
+    0.5: "e39c2ca53815c8641275cea02c3a6f2908e478ba71f3b638950361ad118c2f87",
 }
 LEGAL = (
     "has only images of class",
@@ -40,17 +40,16 @@ def digits() -> DomainSet:
 def digest(shards: Sequence[ClientShard]) -> str:
     total = hashlib.sha256()
     for shard in shards:
-        sizes = f"{len(shard.train_index)} {len(shard.test_index)}"
+        parts = (shard.train_index, shard.validation_index, shard.test_index)
+        sizes = " ".join(str(len(part)) for part in parts)
         total.update(f"{shard.client} {shard.domain} {sizes}\n".encode())
-        total.update(shard.train_index.astype("<i8").tobytes())
-        total.update(shard.test_index.astype("<i8").tobytes())
+        for part in parts:
+            total.update(part.astype("<i8").tobytes())
     return total.hexdigest()
 
 
 @pytest.mark.parametrize("label_mix", list(EMBEDDED_SEED_0))
-def test_default_scheme_gives_the_partition_of_the_first_release(
-    digits: DomainSet, label_mix: float
-) -> None:
+def test_default_scheme_gives_the_partition_on_record(digits: DomainSet, label_mix: float) -> None:
     config = PartitionConfig(label_mix=label_mix)
     shards = partition(digits, config, Seeds(0).numpy("partition"))
     assert digest(shards) == EMBEDDED_SEED_0[label_mix]
@@ -61,6 +60,8 @@ def test_default_scheme_gives_the_partition_of_the_first_release(
     scheme=st.sampled_from(SCHEMES),
     clients=st.integers(1, 5),
     images=st.integers(1, 12),
+    validation=st.integers(0, 6),
+    score_on=st.sampled_from(get_args(ScoreOn)),
     test_images=st.integers(1, 20),
     size=st.integers(20, 150),
     num_classes=st.integers(2, 6),
@@ -69,10 +70,12 @@ def test_default_scheme_gives_the_partition_of_the_first_release(
     missing=st.booleans(),
     seed=st.integers(0, 2**32 - 1),
 )
-def test_every_scheme_uses_each_image_once_or_says_why_not(
+def test_every_scheme_uses_each_image_in_one_role_or_says_why_not(
     scheme: Scheme,
     clients: int,
     images: int,
+    validation: int,
+    score_on: ScoreOn,
     test_images: int,
     size: int,
     num_classes: int,
@@ -88,8 +91,10 @@ def test_every_scheme_uses_each_image_once_or_says_why_not(
         scheme=scheme,
         clients_per_domain=clients,
         images_per_client=images,
+        validation_images_per_client=validation,
         label_mix=label_mix,
         test_images_per_domain=test_images,
+        score_on=score_on,
     )
     try:
         shards = partition(domain_set, config, np.random.default_rng(seed))
@@ -104,14 +109,25 @@ def test_every_scheme_uses_each_image_once_or_says_why_not(
 def check_domain(domain: Domain, shards: Sequence[ClientShard], config: PartitionConfig) -> None:
     """No image is used twice, and every client has what the settings say."""
     images = config.images_per_client
-    used = np.concatenate([shards[0].test_index, *(s.train_index for s in shards)])
-    needed = config.clients_per_domain * images + config.test_images_per_domain
+    of_clients = [part for s in shards for part in (s.train_index, s.validation_index)]
+    used = np.concatenate([shards[0].test_index, *of_clients])
+    reporting = domain.is_reporting_N
     assert len(shards) == config.clients_per_domain
-    assert len(set(used.tolist())) == len(used) == needed
+    assert len(set(used.tolist())) == len(used)
     assert 0 <= used.min() <= used.max() < len(domain)
+    assert not reporting[np.concatenate(of_clients)].any()
+    if config.score_on == "reporting":
+        assert reporting[shards[0].test_index].all()
+        assert len(shards[0].test_index) == config.test_images_per_domain
+    else:
+        left = int((~reporting).sum()) - len(np.concatenate(of_clients))
+        assert not reporting[shards[0].test_index].any()
+        assert len(shards[0].test_index) == min(left, config.test_images_per_domain) > 0
     for shard in shards:
         assert shard.train_index.dtype == np.int64
+        assert shard.validation_index.dtype == np.int64
         assert len(shard.train_index) == images
+        assert len(shard.validation_index) == config.validation_images_per_client
         np.testing.assert_array_equal(shard.test_index, shards[0].test_index)
         check_classes(domain, shard, config)
     if config.scheme == "pathological":
@@ -121,6 +137,7 @@ def check_domain(domain: Domain, shards: Sequence[ClientShard], config: Partitio
         assert max(counts) - min(counts) <= 1
         for shard, own in zip(shards, classes, strict=True):
             assert set(domain.labels_N[shard.train_index].tolist()) <= own
+            assert set(domain.labels_N[shard.validation_index].tolist()) <= own
             assert shard.label_mix_C[list(own)] == pytest.approx(1 / len(own))
 
 
@@ -129,9 +146,6 @@ def check_classes(domain: Domain, shard: ClientShard, config: PartitionConfig) -
     assert shard.label_mix_C.sum() == pytest.approx(1)
     assert (shard.label_mix_C >= 0).all()
     assert set(np.flatnonzero(shard.label_mix_C)) <= set(domain.labels_N)
-    if domain.is_test_N is not None:
-        assert not domain.is_test_N[shard.train_index].any()
-        assert domain.is_test_N[shard.test_index].all()
     own = set(domain.labels_N[shard.train_index].tolist())
     if config.scheme != "pathological" and config.images_per_client > 1:
         assert len(own) > 1
@@ -163,7 +177,7 @@ def partition_labels(
     num_classes: int = 10,
     clients: int = 5,
 ) -> tuple[FloatArray, FloatArray]:
-    domain_set = make_set([6000], num_classes)
+    domain_set = make_set([12_000], num_classes)
     config = PartitionConfig(
         scheme=scheme,
         clients_per_domain=clients,
@@ -214,7 +228,12 @@ def test_one_class_each_is_legal_when_pathological() -> None:
 
 
 def fail(scheme: Scheme, match: str, num_classes: int = 3, size: int = 300, **changes: Any) -> None:
-    settings = {"images_per_client": 20, "test_images_per_domain": 30, **changes}
+    settings = {
+        "images_per_client": 20,
+        "validation_images_per_client": 3,
+        "test_images_per_domain": 30,
+        **changes,
+    }
     with pytest.raises(DataError, match=match):
         partition(
             make_set([size], num_classes),
@@ -226,8 +245,9 @@ def fail(scheme: Scheme, match: str, num_classes: int = 3, size: int = 300, **ch
 def test_a_client_of_one_class_is_named_with_the_remedy() -> None:
     message = r"client \d of domain 'd0' has only images of class 'class\d'.*raise partition\."
     fail("domain-dirichlet", message, label_mix=1e-3)
+    without = {"validation_images_per_client": 0, "test_images_per_domain": 9}
     unlikely = r"client \d of domain 'd0' has only .*raise partition\.images_per_client"
-    fail("domain", unlikely, clients_per_domain=100, images_per_client=2, test_images_per_domain=9)
+    fail("domain", unlikely, clients_per_domain=100, images_per_client=2, **without, size=500)
 
 
 def test_a_domain_of_one_class_is_named() -> None:
@@ -245,13 +265,101 @@ def test_a_domain_of_one_class_is_named() -> None:
 
 def test_empty_clients_and_too_few_images_are_named() -> None:
     few = r"none of 100 Dirichlet .* client \d got 0 images of 0 classes\); raise partition\."
-    fail("dirichlet", few, label_mix=1e-3, clients_per_domain=8)
-    one = r"none of 100 Dirichlet .* client \d got \d+ images of 1 classes\); raise partition\."
+    fail("dirichlet", few, label_mix=1e-3, clients_per_domain=8, size=600)
+    one = r"none of 100 Dirichlet .* client \d got \d+ images of [01] classes\); raise partition\."
     fail("dirichlet", one, label_mix=1e-3, clients_per_domain=2, num_classes=2)
     fail("pathological", "3 classes, too few for 4 clients without a class in common")
     fail(
         "pathological",
-        r"client 1 of domain 'd0' is given the classes 'class\d', which have 90 training images",
+        r"client 1 of domain 'd0' is given the classes 'class\d', which have 44 development "
+        r"images, fewer than 42 for training \+ 3 for validation; lower",
         clients_per_domain=2,
-        images_per_client=91,
+        images_per_client=42,
     )
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("test_every", [None, 3])
+def test_no_seed_develops_on_what_another_reports(scheme: Scheme, test_every: int | None) -> None:
+    domain_set = make_set([300, 340], num_classes=6, test_every=test_every)
+    reported: set[tuple[int, int]] = set()
+    developed: set[tuple[int, int]] = set()
+    for seed in range(40):
+        for score_on in get_args(ScoreOn):
+            config = PartitionConfig(
+                scheme=scheme,
+                clients_per_domain=3,
+                images_per_client=12,
+                validation_images_per_client=4,
+                label_mix=1.0,
+                test_images_per_domain=60,
+                score_on=score_on,
+            )
+            for shard in partition(domain_set, config, np.random.default_rng(seed)):
+                scored = reported if score_on == "reporting" else developed
+                scored.update((shard.domain, i) for i in shard.test_index.tolist())
+                developed.update((shard.domain, i) for i in shard.train_index.tolist())
+                developed.update((shard.domain, i) for i in shard.validation_index.tolist())
+    assert not reported & developed
+    assert len(reported) > 100
+    assert len(developed) > 250
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_clients_are_the_same_whatever_accuracy_is_measured_on(scheme: Scheme) -> None:
+    domain_set = make_set([900], num_classes=6)
+    reported, validated = (
+        partition(
+            domain_set,
+            PartitionConfig(scheme=scheme, test_images_per_domain=100, score_on=score_on),
+            np.random.default_rng(4),
+        )
+        for score_on in get_args(ScoreOn)
+    )
+    for a, b in zip(reported, validated, strict=True):
+        np.testing.assert_array_equal(a.train_index, b.train_index)
+        np.testing.assert_array_equal(a.validation_index, b.validation_index)
+        assert not set(a.test_index) & set(b.test_index)
+
+
+@pytest.mark.parametrize("scheme", [scheme for scheme in SCHEMES if scheme != "dirichlet"])
+def test_held_out_images_change_no_training_image(scheme: Scheme) -> None:
+    domain_set = make_set([900], num_classes=6)
+    with_few, with_many = (
+        partition(
+            domain_set,
+            PartitionConfig(
+                scheme=scheme, test_images_per_domain=100, validation_images_per_client=count
+            ),
+            np.random.default_rng(4),
+        )
+        for count in (0, 25)
+    )
+    for a, b in zip(with_few, with_many, strict=True):
+        np.testing.assert_array_equal(a.train_index, b.train_index)
+        assert len(a.validation_index) == 0
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_validation_images_have_the_mix_of_training_images(scheme: Scheme) -> None:
+    domain_set = make_set([12_000], num_classes=6)
+    config = PartitionConfig(
+        scheme=scheme,
+        images_per_client=400,
+        validation_images_per_client=400,
+        label_mix=2.0,
+    )
+    labels = domain_set.domains[0].labels_N
+    for shard in partition(domain_set, config, np.random.default_rng(0)):
+        share_C = np.bincount(labels[shard.validation_index], minlength=6) / 400
+        np.testing.assert_allclose(share_C, shard.label_mix_C, atol=0.08)
+
+
+@pytest.mark.parametrize("label_mix", [0.1, 0.5])
+def test_every_class_is_scored_in_validation(digits: DomainSet, label_mix: float) -> None:
+    """Also a class that clients want more images of than there are."""
+    config = PartitionConfig(label_mix=label_mix, score_on="validation")
+    for seed in range(5):
+        for shard in partition(digits, config, Seeds(seed).numpy("partition")):
+            labels = digits.domains[shard.domain].labels_N[shard.test_index]
+            assert np.bincount(labels, minlength=10).min() >= 70 // 8

@@ -7,6 +7,15 @@ from secfpp.federation.evaluation import evaluate, rand_index
 from secfpp.learning.losses import Shards
 
 
+def nothing(clients: int) -> Shards:
+    """No image for any client."""
+    return Shards(
+        features_NBE=torch.zeros(clients, 0, 2),
+        labels_NB=torch.zeros(clients, 0, dtype=torch.int64),
+        mask_NB=torch.zeros(clients, 0, dtype=torch.bool),
+    )
+
+
 def cohort(labels: list[int], mix: list[float]) -> Cohort:
     """One client, one domain; images on the axes, classes on the axes."""
     features = torch.tensor([[[1.0, 0.0], [0.0, 1.0], [0.0, 1.0], [5.0, 0.0]]])
@@ -20,6 +29,7 @@ def cohort(labels: list[int], mix: list[float]) -> Cohort:
             labels_NB=torch.zeros(1, 4, dtype=torch.int64),
             mask_NB=torch.ones(1, 4, dtype=torch.bool),
         ),
+        validation=nothing(1),
         test_features_GSE=features,
         test_labels_GS=torch.tensor([labels]),
     )
@@ -59,6 +69,7 @@ def several() -> Cohort:
             labels_NB=torch.tensor([[0, 0], [0, 1], [1, 1]]),
             mask_NB=torch.tensor([[True, False], [True, True], [True, True]]),
         ),
+        validation=nothing(3),
         test_features_GSE=features.repeat(2, 1, 1),
         test_labels_GS=torch.tensor([[0, 1], [1, 0]]),
     )

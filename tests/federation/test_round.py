@@ -8,7 +8,13 @@ from mpc.reference.session import PlainSession
 from secfpp.config.clustering import ClusteringConfig
 from secfpp.config.training import TrainingConfig
 from secfpp.experiment.config import RunConfig
-from secfpp.federation.round import Federation, RoundResult, draw_participants, run_round
+from secfpp.federation.round import (
+    Federation,
+    RoundResult,
+    batch_of,
+    draw_participants,
+    run_round,
+)
 from secfpp.learning.prompts import PromptState
 from secfpp.methods.interface import MethodContext
 from secfpp.methods.registry import METHODS, MethodName
@@ -140,3 +146,11 @@ def test_local_part_starts_anew_on_a_new_shared_part() -> None:
     fresh = run_round(forgetful, start, everyone).state
     assert torch.equal(run_round(forgetful, used, everyone).state.local_NTW, fresh.local_NTW)
     assert not torch.equal(run_round(faithful, used, everyone).state.local_NTW, fresh.local_NTW)
+
+
+def test_a_batch_has_the_held_out_images_of_the_same_clients() -> None:
+    asked = federation("local-only")
+    batch = batch_of(asked, np.array([7, 2]), 0)
+    for place, client in enumerate((7, 2)):
+        mine = asked.cohort.validation.features_NBE[client]
+        assert torch.equal(batch.validation.features_NBE[place], mine)

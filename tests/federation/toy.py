@@ -55,7 +55,11 @@ def toy_domains(images: int = 90) -> tuple[DomainSet, tuple[np.ndarray, ...]]:
 
 
 TOY_PARTITION = PartitionConfig(
-    clients_per_domain=3, images_per_client=10, label_mix=3.0, test_images_per_domain=30
+    clients_per_domain=3,
+    images_per_client=10,
+    validation_images_per_client=3,
+    label_mix=3.0,
+    test_images_per_domain=30,
 )
 
 

@@ -126,7 +126,10 @@ def _settings() -> RunConfig:
         methods=METHODS,
         device="cpu",
         partition=PartitionConfig(
-            clients_per_domain=2, images_per_client=4, test_images_per_domain=6
+            clients_per_domain=2,
+            images_per_client=4,
+            validation_images_per_client=1,
+            test_images_per_domain=6,
         ),
         training=TrainingConfig(rounds=1, local_steps=1, shared_steps=1),
     )

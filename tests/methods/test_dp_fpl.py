@@ -35,6 +35,7 @@ def batch(round_index: int = 0) -> ClientBatch:
         tower=ToyTower(),
         logit_scale=SCALE,
         shards=ragged_shards(),
+        validation=ragged_shards(),
         clients_n=np.arange(N, dtype=np.int64),
         round_index=round_index,
     )

@@ -32,6 +32,7 @@ def batch() -> ClientBatch:
         tower=ToyTower(),
         logit_scale=SCALE,
         shards=ragged_shards((4, 7, 2)),
+        validation=ragged_shards((2, 3, 1)),
         clients_n=np.arange(3),
         round_index=0,
     )

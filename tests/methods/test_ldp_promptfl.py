@@ -46,6 +46,7 @@ def test_what_enters_the_exchange_is_noised_already() -> None:
         tower=ToyTower(),
         logit_scale=SCALE,
         shards=ragged_shards(),
+        validation=ragged_shards(),
         clients_n=np.arange(3, dtype=np.int64),
         round_index=0,
     )

@@ -57,7 +57,8 @@ def pictures(folder: Path) -> Path:
 
 @pytest.mark.slow
 def test_a_new_method_runs_with_settings_of_its_own(site: Path, tmp_path: Path) -> None:
-    sizes = ("--clients-per-domain", 2, "--images-per-client", 6, "--test-images-per-domain", 6)
+    clients = ("--clients-per-domain", 2, "--images-per-client", 6)
+    sizes = (*clients, "--validation-images-per-client", 2, "--test-images-per-domain", 6)
     steps = ("--rounds", 2, "--local-steps", 2, "--shared-steps", 1, "--num-context", 2)
     data = ("--data", pictures(tmp_path / "data"), "--cache-dir", tmp_path / "cache")
     out = tmp_path / "run"

@@ -26,6 +26,7 @@ def batch() -> ClientBatch:
         tower=ToyTower(),
         logit_scale=SCALE,
         shards=ragged_shards(),
+        validation=ragged_shards(),
         clients_n=np.arange(N, dtype=np.int64),
         round_index=0,
     )
