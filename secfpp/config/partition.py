@@ -6,6 +6,7 @@ from typing import Literal, get_args
 from secfpp.errors import ConfigError
 
 Scheme = Literal["domain-dirichlet", "domain", "dirichlet", "pathological"]
+Domains = Literal["each", "mixed"]
 ScoreOn = Literal["reporting", "validation"]
 
 
@@ -17,6 +18,9 @@ class PartitionConfig:
     """How a domain's training images go to its clients. domain-dirichlet: each client draws a label
     mix of its own. domain: evenly. dirichlet: each class is divided by shares of the clients.
     pathological: each class goes to one client."""
+    domains: Domains = "each"
+    """Whether a client belongs to one domain (each), or has images of all alike (mixed). If mixed,
+    there are as many clients, and all are tested on the same images."""
     clients_per_domain: int = 4
     """Clients that share a domain."""
     images_per_client: int = 30
@@ -34,11 +38,12 @@ class PartitionConfig:
 
     def __post_init__(self) -> None:
         """Refuse values out of range."""
-        if self.scheme not in get_args(Scheme):
-            raise ConfigError(
-                f"partition.scheme={self.scheme!r} but it must be one of "
-                f"{', '.join(get_args(Scheme))}; change partition.scheme"
-            )
+        for name, choices in (("scheme", Scheme), ("domains", Domains), ("score_on", ScoreOn)):
+            if getattr(self, name) not in get_args(choices):
+                raise ConfigError(
+                    f"partition.{name}={getattr(self, name)!r} but it must be one of "
+                    f"{', '.join(get_args(choices))}; change partition.{name}"
+                )
         for name in ("clients_per_domain", "images_per_client", "test_images_per_domain"):
             if getattr(self, name) < 1:
                 raise ConfigError(
@@ -49,11 +54,6 @@ class PartitionConfig:
             raise ConfigError(
                 f"partition.validation_images_per_client={self.validation_images_per_client} but "
                 "it must be at least 0; change partition.validation_images_per_client"
-            )
-        if self.score_on not in get_args(ScoreOn):
-            raise ConfigError(
-                f"partition.score_on={self.score_on!r} but it must be one of "
-                f"{', '.join(get_args(ScoreOn))}; change partition.score_on"
             )
         if not 0 < self.label_mix <= 1e9:
             raise ConfigError(

@@ -16,6 +16,7 @@ import torch
 from secfpp.config.partition import PartitionConfig
 from secfpp.config.workload import WorkloadConfig
 from secfpp.data.domains import DomainSet
+from secfpp.data.mixed import mix_domains, mixed_partition
 from secfpp.data.partition import partition
 from secfpp.errors import ConfigError
 from secfpp.federation.cohort import Cohort, build_cohort
@@ -60,9 +61,14 @@ class Workload:
         self, config: PartitionConfig, seeds: Seeds, *, with_patches: bool = False
     ) -> Cohort:
         """Partition the images among clients; with features of their regions only if needed."""
-        shards = partition(self.domain_set, config, seeds.numpy("partition"))
+        domain_set, features = self.domain_set, self.features
         patches = self.patches if with_patches else None
-        return build_cohort(self.domain_set, self.features, shards, self.device, patches)
+        if config.domains == "mixed":
+            config = mixed_partition(config, len(domain_set.domains))
+            domain_set, features = mix_domains(domain_set), (np.concatenate(features),)
+            patches = None if patches is None else (np.concatenate(patches),)
+        shards = partition(domain_set, config, seeds.numpy("partition"))
+        return build_cohort(domain_set, features, shards, self.device, patches)
 
 
 def load_workload(config: WorkloadConfig, *, num_context: int) -> Workload:

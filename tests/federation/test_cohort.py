@@ -8,7 +8,8 @@ from secfpp.data.partition import partition
 from secfpp.federation.cohort import build_cohort
 from secfpp.learning.losses import Shards
 from secfpp.learning.prompts import FloatArray
-from tests.federation.toy import TOY_PARTITION, toy_domains
+from secfpp.seeds import Seeds
+from tests.federation.toy import TOY_PARTITION, toy_domains, toy_workload
 
 
 def rows_of(images: Shards, client: int) -> FloatArray:
@@ -32,3 +33,18 @@ def test_each_client_has_its_own_training_and_validation_images(count: int) -> N
         assert torch.equal(images.patches_NBRE[:, :, 0], images.features_NBE)
     assert cohort.validation.features_NBE.shape[:2] == (len(shards), count)
     assert cohort.without_patches().validation.patches_NBRE is None
+
+
+def test_without_domains_all_clients_are_alike() -> None:
+    workload = toy_workload()
+    mixed = workload.cohort(replace(TOY_PARTITION, domains="mixed"), Seeds(0))
+    assert mixed.domain_names == ("mixed",)
+    assert mixed.domain_N.tolist() == [0] * 9
+    assert mixed.test_features_GSE.shape[:2] == (1, 30)
+    everything = np.concatenate(workload.features)
+    origin = [
+        int((everything == row).all(axis=1).argmax()) // 90
+        for client in range(9)
+        for row in rows_of(mixed.train, client)
+    ]
+    assert np.bincount(origin, minlength=3).min() > 15
