@@ -1,14 +1,16 @@
-"""The cells of a comparison: each is an ordinary run of some methods on one seed.
+"""The cells of a comparison: each is an ordinary run of some methods in one mix on one seed.
 
-Methods without differential privacy are run once for each seed. Differentially private methods are
-run once for each seed and budget.
+Methods without differential privacy are run once for each mix and seed. Differentially private
+methods are run once for each mix, seed and budget. Every variant of a method has cells of its own.
 """
 
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from secfpp.comparison.config import CompareConfig
+from secfpp.comparison.grid import Mix, Variant, slug
 from secfpp.errors import ConfigError
 from secfpp.experiment.config import RunConfig
 from secfpp.methods.registry import METHODS, MethodName
@@ -26,6 +28,10 @@ class Cell:
     settings: RunConfig
     epsilon: float | None
     """Budget of its methods; None for methods without a guarantee."""
+    mix: str = ""
+    """Name of its mix; empty without a grid."""
+    variant: str = ""
+    """Label of the variant that it runs; empty for methods as the settings have them."""
 
     @property
     def seed(self) -> int:
@@ -46,7 +52,7 @@ class Cell:
 
 
 def list_cells(config: CompareConfig) -> tuple[Cell, ...]:
-    """Return all cells of a comparison, seed by seed.
+    """Return all cells of a comparison, mix by mix and seed by seed.
 
     Raises
     ------
@@ -60,12 +66,57 @@ def list_cells(config: CompareConfig) -> tuple[Cell, ...]:
     private = tuple(name for name in config.methods if is_private(name))
     plain = tuple(name for name in config.methods if not is_private(name))
     cells = []
-    for seed in config.seed_list:
-        if plain:
-            cells.append(_cell(config, seed, plain, None))
-        if private:
-            cells.extend(_cell(config, seed, private, epsilon) for epsilon in config.epsilons)
+    for mix, seed in itertools.product(config.mixes, config.seed_list):
+        settings = config.settings_of(mix)
+        name = f"seed{seed}" if mix is None else f"{mix.name}-seed{seed}"
+        place = _Place(name=name, mix="" if mix is None else mix.name, seed=seed)
+        cells += _cells(place, settings, plain, private, config.epsilons)
+        for variant in config.variants:
+            cells += _cells_of_variant(config, place, mix, variant)
     return tuple(cells)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Place:
+    """What the cells of one mix, seed and variant have in common."""
+
+    name: str
+    mix: str
+    seed: int
+    variant: str = ""
+
+
+def _cells_of_variant(
+    config: CompareConfig, place: _Place, mix: Mix | None, variant: Variant
+) -> list[Cell]:
+    """Make the cells of one variant in one mix and seed."""
+    own = replace(
+        place,
+        name=f"{place.name}-{variant.method}-{slug(variant.label)}",
+        variant=variant.label,
+    )
+    private = is_private(variant.method)
+    return _cells(
+        own,
+        config.settings_of(mix, variant),
+        () if private else (variant.method,),
+        (variant.method,) if private else (),
+        config.epsilons,
+    )
+
+
+def _cells(
+    place: _Place,
+    settings: RunConfig,
+    plain: tuple[MethodName, ...],
+    private: tuple[MethodName, ...],
+    epsilons: tuple[float, ...],
+) -> list[Cell]:
+    """Make a cell of the methods without a guarantee, and one for each budget of the others."""
+    found = [_cell(place, settings, plain, None)] if plain else []
+    if private:
+        found += [_cell(place, settings, private, epsilon) for epsilon in epsilons]
+    return found
 
 
 def is_private(name: MethodName) -> bool:
@@ -80,12 +131,12 @@ def steps_of(settings: RunConfig, name: MethodName) -> int:
 
 
 def _cell(
-    config: CompareConfig, seed: int, methods: tuple[MethodName, ...], epsilon: float | None
+    place: _Place, settings: RunConfig, methods: tuple[MethodName, ...], epsilon: float | None
 ) -> Cell:
     """Make one cell."""
-    settings = replace(config.base, methods=methods, seeds=1, first_seed=seed)
-    if epsilon is None:
-        return Cell(name=f"seed{seed}", settings=settings, epsilon=None)
-    shown = repr(epsilon).removesuffix(".0")
-    settings = replace(settings, privacy=replace(settings.privacy, epsilon=epsilon))
-    return Cell(name=f"seed{seed}-epsilon{shown}", settings=settings, epsilon=epsilon)
+    settings = replace(settings, methods=methods, seeds=1, first_seed=place.seed)
+    name = place.name
+    if epsilon is not None:
+        name += f"-epsilon{repr(epsilon).removesuffix('.0')}"
+        settings = replace(settings, privacy=replace(settings.privacy, epsilon=epsilon))
+    return Cell(name=name, settings=settings, epsilon=epsilon, mix=place.mix, variant=place.variant)

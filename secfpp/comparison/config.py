@@ -1,4 +1,4 @@
-"""Settings of a comparison: methods x seeds x privacy budgets, and the settings of all cells.
+"""Settings of a comparison: mixes x methods x seeds x budgets, and the settings of all cells.
 
 `compare.json` holds a `CompareConfig`. Its `base` has no settings that each cell has of its own.
 """
@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
+from secfpp.comparison.grid import OF_EACH_CELL, Mix, Variant, patched, slug
 from secfpp.config.tree import JsonValue, from_json, read_settings, to_json
 from secfpp.errors import ConfigError
 from secfpp.experiment.config import RunConfig
@@ -17,6 +18,7 @@ from secfpp.methods.registry import METHODS, MethodName
 
 __all__ = [
     "ALL_METHODS",
+    "TUNED_ON_PARTS",
     "TUNED_ON_SEEDS",
     "CompareConfig",
     "first_conflict",
@@ -26,11 +28,14 @@ __all__ = [
 ALL_METHODS: Final[tuple[MethodName, ...]] = tuple(METHODS)
 TUNED_ON_SEEDS: Final = (100, 101, 102)
 """Seeds on which the defaults of all methods were chosen; reported results must not use them."""
+TUNED_ON_PARTS: Final[tuple[str, ...]] = ("development", "reporting")
+"""Parts of the domains whose images these choices saw. A choice that is made with
+`partition.score_on=validation` sees development images only."""
 
 DEFAULT_EPSILONS: Final = (0.1, 1.0, 8.0)
 DEFAULT_SEEDS: Final = 3
 MOST_THREADS: Final = 10_000
-_OF_EACH_CELL: Final = ("methods", "seeds", "first_seed", "out", "resume")
+_OF_COMPARISONS: Final = ("base", "grid", "variants", "epsilons", "reference", "jobs", "threads")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +50,10 @@ class CompareConfig:
     """Number of seeds."""
     first_seed: int = 0
     """The first seed; the others follow by one."""
+    grid: tuple[Mix, ...] = ()
+    """Mixes, in the order of the tables; every method and variant is run in each. None: `base`."""
+    variants: tuple[Variant, ...] = ()
+    """Methods with settings of their own, besides `methods`."""
     epsilons: tuple[float, ...] = DEFAULT_EPSILONS
     """Budgets of differentially private methods; each method is run with each budget."""
     reference: MethodName = "secfpp"
@@ -78,12 +87,27 @@ class CompareConfig:
                 "a comparison starts computing parties of its own, one set for each worker; drop "
                 "--network and --certs"
             )
+        self._check_grid()
+
+    def _check_grid(self) -> None:
+        """Refuse mixes and variants of the same name, or whose settings cannot be used."""
+        names = [mix.name for mix in self.grid]
+        names += [f"{variant.method}, {slug(variant.label)}" for variant in self.variants]
+        for name in names:
+            if names.count(name) > 1:
+                raise ConfigError(f"{name!r} stands for two mixes or variants; rename one")
+        for mix in self.mixes:
+            for variant in self.variants:
+                self.settings_of(mix, variant)
+            self.settings_of(mix)
 
     @classmethod
     def of(
         cls,
         settings: RunConfig,
         *,
+        grid: tuple[Mix, ...] = (),
+        variants: tuple[Variant, ...] = (),
         epsilons: tuple[float, ...] = DEFAULT_EPSILONS,
         reference: MethodName = "secfpp",
         jobs: int | None = None,
@@ -91,12 +115,14 @@ class CompareConfig:
     ) -> "CompareConfig":
         """Make a comparison with the settings, methods and seeds of a run."""
         plain = RunConfig()
-        base = replace(settings, **{name: getattr(plain, name) for name in _OF_EACH_CELL})
+        base = replace(settings, **{name: getattr(plain, name) for name in OF_EACH_CELL})
         return cls(
             base=base,
             methods=settings.methods,
             seeds=settings.seeds,
             first_seed=settings.first_seed,
+            grid=grid,
+            variants=variants,
             epsilons=epsilons,
             reference=reference,
             jobs=jobs,
@@ -110,8 +136,28 @@ class CompareConfig:
 
     @property
     def tuned_on(self) -> tuple[int, ...]:
-        """Seeds on which defaults were also chosen: results on them are optimistic."""
+        """Seeds on which defaults were also chosen: reported results on them are optimistic.
+
+        Results on validation images are not to be reported, so none is named for them.
+        """
+        if self.base.partition.score_on == "validation":
+            return ()
         return tuple(seed for seed in self.seed_list if seed in TUNED_ON_SEEDS)
+
+    @property
+    def mixes(self) -> tuple[Mix | None, ...]:
+        """The mixes; one None where there is no grid."""
+        return self.grid or (None,)
+
+    def settings_of(self, mix: Mix | None, variant: Variant | None = None) -> RunConfig:
+        """Return the settings of a mix, of a method's variant if one is named."""
+        settings = self.base
+        if mix is not None:
+            settings = patched(settings, mix.settings, owner=f"mix {mix.name!r}")
+        if variant is not None:
+            owner = f"variant {variant.label!r} of {variant.method}"
+            settings = patched(settings, variant.settings, owner=owner)
+        return settings
 
     def jobs_for(self, num_cells: int) -> int:
         """Return how many workers to start, at most one for each cell."""
@@ -124,7 +170,7 @@ class CompareConfig:
         value = to_json(self)
         if not isinstance(value, dict) or not isinstance(base := value["base"], dict):
             raise TypeError("settings do not make a JSON object")
-        value["base"] = {k: v for k, v in base.items() if k not in _OF_EACH_CELL}
+        value["base"] = {k: v for k, v in base.items() if k not in OF_EACH_CELL}
         return value
 
 
@@ -137,7 +183,7 @@ def load_settings(path: Path) -> CompareConfig:
         If the file cannot be read, is not JSON, or has unknown keys or wrong values.
     """
     value = read_settings(path)
-    if isinstance(value, dict) and "base" in value:
+    if isinstance(value, dict) and not value.keys().isdisjoint(_OF_COMPARISONS):
         return from_json(CompareConfig, value)
     if isinstance(value, dict):
         value = {"methods": list(ALL_METHODS), "seeds": DEFAULT_SEEDS, **value}

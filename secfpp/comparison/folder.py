@@ -23,7 +23,7 @@ from secfpp.comparison.config import CompareConfig
 from secfpp.config.tree import JsonValue, from_json
 from secfpp.errors import ConfigError, RunFolderError
 from secfpp.experiment.config import RunConfig
-from secfpp.experiment.run_folder import RunFolder, write_json
+from secfpp.experiment.run_folder import RunFolder, predates_parts, write_json
 from secfpp.experiment.versions import collect_versions
 from secfpp.json_file import read_json
 
@@ -58,6 +58,7 @@ class CompareFolder:
             raise ConfigError(f"{file} is damaged: {error}; start a new comparison") from error
         self.path = path
         self.config = from_json(CompareConfig, value)
+        self._value = value
 
     @classmethod
     def create(cls, config: CompareConfig, out: Path | None) -> "CompareFolder":
@@ -79,6 +80,12 @@ class CompareFolder:
         write_json(path / "versions.json", dict(collect_versions()))
         write_json(path / "compare.json", config.as_json())
         return cls(path)
+
+    @property
+    def predates_parts(self) -> bool:
+        """Whether a release began it that drew other images, see `RunFolder.predates_parts`."""
+        base = self._value.get("base") if isinstance(self._value, dict) else None
+        return predates_parts(base)
 
     def cell(self, cell: Cell) -> Path:
         """Return the run folder of a cell, which may not exist yet."""

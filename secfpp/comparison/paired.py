@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import stdtr  # type: ignore[import-untyped]
 
-__all__ = ["MOST_FLIPPED", "PairedTest", "paired_test"]
+__all__ = ["MOST_FLIPPED", "PairedTest", "holm", "paired_test"]
 
 MOST_FLIPPED = 20
 """The most seeds for which all 2^n signs are tried."""
@@ -33,6 +33,8 @@ class PairedTest:
     """Two-sided p of the exact permutation test; None with one pair, or more than
     `MOST_FLIPPED`."""
     num_seeds: int
+    p_holm: float | None = None
+    """`p_t` corrected for the number of tests that are made together; None if not corrected."""
 
 
 def paired_test(differences: Sequence[float]) -> PairedTest:
@@ -67,6 +69,35 @@ def paired_test(differences: Sequence[float]) -> PairedTest:
         p_sign_flip=_sign_flip(differences) if number <= MOST_FLIPPED else None,
         num_seeds=number,
     )
+
+
+def holm(p_values: Sequence[float]) -> tuple[float, ...]:
+    """Correct p values of tests that are made together.
+
+    If the tests with corrected values below 0.05 are taken for effects, the probability that one
+    of them or more is none is at most 0.05, however the tests depend on one another.
+
+    Parameters
+    ----------
+    p_values : sequence of float
+
+    Returns
+    -------
+    tuple of float
+        In the same order; each at least as great as the value given, and at most 1.
+
+    References
+    ----------
+    S. Holm, A simple sequentially rejective multiple test procedure, Scandinavian Journal of
+    Statistics 6 (1979).
+    """
+    number = len(p_values)
+    corrected = [0.0] * number
+    highest = 0.0
+    for rank, index in enumerate(sorted(range(number), key=lambda i: p_values[i])):
+        highest = max(highest, min(1.0, (number - rank) * p_values[index]))
+        corrected[index] = highest
+    return tuple(corrected)
 
 
 def _sign_flip(differences: Sequence[float]) -> float:

@@ -19,7 +19,7 @@ from secfpp.comparison.pool import Failure, Pool
 from secfpp.comparison.progress import CompareProgress
 from secfpp.comparison.summary import Summary, summarise, write_summary
 from secfpp.comparison.table import read_rows, write_table
-from secfpp.errors import ConfigError, RunInterruptedError
+from secfpp.errors import ConfigError, RunFolderError, RunInterruptedError
 
 __all__ = ["Comparison", "run_compare"]
 
@@ -154,6 +154,11 @@ def _continue(config: CompareConfig, path: Path) -> CompareFolder:
         raise ConfigError(
             f"{path} was begun with other settings: {conflict}; drop the flag, or start a new "
             "comparison"
+        )
+    if folder.predates_parts and not all(map(folder.is_done, list_cells(folder.config))):
+        raise RunFolderError(
+            f"{path} was begun by an earlier release, which drew other images from the same seeds; "
+            "start a new comparison"
         )
     return folder
 

@@ -1,16 +1,17 @@
 """The summary of a comparison: means over seeds, and each method against the reference.
 
-`summary.json` holds a `Summary`. Differences are the reference minus a method, on common seeds. A
-private method is compared at each of its budgets.
+`summary.json` holds a `Summary`. Differences are the reference minus a method, in the same mix and
+on common seeds. A private method is compared at each of its budgets. P values of the t-tests are
+corrected together, by Holm's method.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from secfpp.comparison.config import TUNED_ON_SEEDS, CompareConfig
-from secfpp.comparison.paired import PairedTest, paired_test
+from secfpp.comparison.config import TUNED_ON_PARTS, TUNED_ON_SEEDS, CompareConfig
+from secfpp.comparison.paired import PairedTest, holm, paired_test
 from secfpp.comparison.pool import Failure
 from secfpp.comparison.table import Row
 from secfpp.config.tree import to_json
@@ -55,9 +56,11 @@ class MeanOverSeeds:
 
 @dataclass(frozen=True, kw_only=True)
 class Line:
-    """One method, with one budget if it is private."""
+    """One method in one mix, with one budget if it is private."""
 
+    mix: str
     method: str
+    variant: str
     title: str
     epsilon_target: float | None
     epsilon_pld: float | None
@@ -86,15 +89,25 @@ class Summary:
     complete: bool
     """Whether every cell is finished."""
     seeds: tuple[int, ...]
+    mixes: tuple[str, ...]
+    """Names of the mixes; empty without a grid."""
     epsilons: tuple[float, ...]
     rounds: int
+    score_on: str
+    """Images that accuracies are measured on. `validation`: for choices, not to be reported."""
     reference: str
     difference: str
     """A description of paired differences."""
+    correction: str
+    """How p values are corrected for the number of tests."""
+    num_tests: int
+    """Tests that are corrected together."""
     tuned_on_seeds: tuple[int, ...]
     """Seeds on which the defaults of all methods were chosen."""
     reported_and_tuned_on: tuple[int, ...]
     """Seeds of this comparison on which defaults were chosen; should be empty."""
+    tuned_on_parts: tuple[str, ...]
+    """Parts of the domains whose images those choices saw; `reporting` should not be among them."""
     methods: tuple[Line, ...]
     failed: tuple[Failure, ...]
     """Cells that could not be finished."""
@@ -119,21 +132,57 @@ def summarise(
     Summary
         Its lines in the order of the rows.
     """
-    groups: dict[tuple[str, float | None], list[Row]] = {}
+    groups: dict[tuple[str, str, str, float | None], list[Row]] = {}
     for row in rows:
-        groups.setdefault((row.method, row.epsilon_target), []).append(row)
-    reference = groups.get((config.reference, None), [])
+        key = (row.mix, row.method, row.variant, row.epsilon_target)
+        groups.setdefault(key, []).append(row)
+    lines = [
+        _line(group, groups.get((mix, config.reference, "", None), []))
+        for (mix, *_), group in groups.items()
+    ]
     return Summary(
         complete=complete,
         seeds=config.seed_list,
+        mixes=tuple(mix.name for mix in config.grid),
         epsilons=config.epsilons,
         rounds=config.base.training.rounds,
+        score_on=config.base.partition.score_on,
         reference=config.reference,
-        difference=f"{config.reference} less a method, on the same seeds",
+        difference=f"{config.reference} less a method, in the same mix and on the same seeds",
+        correction="Holm's method over the t-tests of all lines and both accuracies",
+        num_tests=len(_tests(lines)),
         tuned_on_seeds=TUNED_ON_SEEDS,
         reported_and_tuned_on=config.tuned_on,
-        methods=tuple(_line(group, reference) for group in groups.values()),
+        tuned_on_parts=TUNED_ON_PARTS,
+        methods=_corrected(lines),
         failed=tuple(failures),
+    )
+
+
+def _tests(lines: Sequence[Line]) -> dict[tuple[int, str], float]:
+    """Return p of every t-test, by the place of its line and its column."""
+    return {
+        (place, name): test.p_t
+        for place, line in enumerate(lines)
+        for name, test in (line.paired or {}).items()
+        if test.p_t is not None
+    }
+
+
+def _corrected(lines: Sequence[Line]) -> tuple[Line, ...]:
+    """Correct the p values of all t-tests together."""
+    tests = _tests(lines)
+    corrected = dict(zip(tests, holm(list(tests.values())), strict=True))
+    return tuple(
+        replace(
+            line,
+            paired=line.paired
+            and {
+                name: replace(test, p_holm=corrected.get((place, name)))
+                for name, test in line.paired.items()
+            },
+        )
+        for place, line in enumerate(lines)
     )
 
 
@@ -143,10 +192,12 @@ def write_summary(path: Path, summary: Summary) -> None:
 
 
 def _line(rows: Sequence[Row], reference: Sequence[Row]) -> Line:
-    """Summarise the seeds of one method and budget."""
+    """Summarise the seeds of one mix, method, variant and budget."""
     first = rows[0]
     return Line(
+        mix=first.mix,
         method=first.method,
+        variant=first.variant,
         title=first.title,
         epsilon_target=first.epsilon_target,
         epsilon_pld=first.epsilon_pld,
@@ -177,10 +228,10 @@ def _mean(rows: Sequence[Row], name: str) -> MeanOverSeeds | None:
 
 
 def _paired(rows: Sequence[Row], reference: Sequence[Row]) -> dict[str, PairedTest] | None:
-    """Compare with the reference on common seeds."""
+    """Compare with the reference of the same mix on common seeds."""
     there = {row.seed: row for row in reference}
     pairs = [(row, there[row.seed]) for row in rows if row.seed in there]
-    if not pairs or rows[0].method == reference[0].method:
+    if not pairs or rows is reference:
         return None
     return {
         name: paired_test([getattr(other, name) - getattr(row, name) for row, other in pairs])

@@ -1,4 +1,4 @@
-"""The tidy table of a comparison: a row for each method, budget and seed.
+"""The tidy table of a comparison: a row for each mix, method, variant, budget and seed.
 
 Its only sources are metrics.jsonl and results.json of the cells. Methods have a row when all their
 rounds are done. The file follows RFC 4180: floats have all digits, absent values are empty.
@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TypedDict
 
 from secfpp.comparison.cells import Cell, steps_of
+from secfpp.comparison.config import CompareConfig
 from secfpp.comparison.folder import CompareFolder
 from secfpp.config.tree import JsonValue
 from secfpp.experiment.run_folder import RunFolder
@@ -22,13 +23,17 @@ __all__ = ["COLUMNS", "Row", "read_rows", "write_table"]
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """One method on one seed, with one budget if it is private. Accuracies in 0..1.
+    """One method in one mix on one seed, with one budget if it is private. Accuracies in 0..1.
 
     Accuracies are those after the last round. Rounds of messages, bytes and seconds are sums over
     the rounds of federation. None: not measured, or not applicable.
     """
 
+    mix: str
+    """Empty without a grid."""
     method: str
+    variant: str
+    """Empty for a method as the settings have it."""
     title: str
     epsilon_target: float | None
     """The budget of the run. None for a method without a guarantee, like the nine fields below."""
@@ -43,6 +48,10 @@ class Row:
     compositions: int | None
     trust: str | None
     seed: int
+    cell: str
+    """Name of its run folder."""
+    score_on: str
+    """Images that accuracies are measured on: reporting, or validation."""
     rounds: int
     """Rounds of federation; 0 for a method that does not train."""
     local_steps: int
@@ -77,7 +86,7 @@ COLUMNS = tuple(field.name for field in dataclasses.fields(Row))
 
 
 def read_rows(folder: CompareFolder, cells: Sequence[Cell]) -> tuple[Row, ...]:
-    """Return all rows, sorted by method in the order of the settings, budget and seed.
+    """Return all rows, in the order of the settings, sorted by budget and seed.
 
     Raises
     ------
@@ -85,18 +94,29 @@ def read_rows(folder: CompareFolder, cells: Sequence[Cell]) -> tuple[Row, ...]:
         If a file of a cell is damaged.
     """
     rows = [row for cell in cells for row in _rows_of(folder, cell)]
-    order: dict[str, int] = {name: i for i, name in enumerate(folder.config.methods)}
+    place = _order(folder.config)
     budgets = {epsilon: i for i, epsilon in enumerate(folder.config.epsilons)}
     return tuple(
         sorted(
             rows,
             key=lambda row: (
-                order[row.method],
+                place[row.mix, row.method, row.variant],
                 -1 if row.epsilon_target is None else budgets[row.epsilon_target],
                 row.seed,
             ),
         )
     )
+
+
+def _order(config: CompareConfig) -> dict[tuple[str, str, str], int]:
+    """Return the place of each mix, method and variant; variants stand behind their method."""
+    mixes = ["" if mix is None else mix.name for mix in config.mixes]
+    methods = dict.fromkeys((*config.methods, *(v.method for v in config.variants)))
+    labels = {
+        name: ["", *(v.label for v in config.variants if v.method == name)] for name in methods
+    }
+    lines = [(mix, name, label) for mix in mixes for name in methods for label in labels[name]]
+    return {line: place for place, line in enumerate(lines)}
 
 
 def write_table(path: Path, rows: Sequence[Row]) -> None:
@@ -132,11 +152,15 @@ def _row(
     statement = told.get("privacy")
     insecure = told.get("insecure")
     return Row(
+        mix=cell.mix,
         method=last.method,
+        variant=cell.variant,
         title=str(told.get("title", last.method)),
         epsilon_target=cell.epsilon,
         **_privacy(statement if isinstance(statement, dict) else {}),
         seed=cell.seed,
+        cell=cell.name,
+        score_on=cell.settings.partition.score_on,
         rounds=last.round,
         local_steps=local_steps,
         own_mix=last.own_mix,

@@ -1,7 +1,7 @@
 """Convert settings to JSON and back; unknown keys and wrong types are refused.
 
 Any tree of dataclasses works whose fields are numbers, strings, booleans, paths, literals, tuples
-of those, unions with None, or dataclasses of the same kind.
+of those, unions with None, objects of any JSON values, or dataclasses of the same kind.
 """
 
 import dataclasses
@@ -150,6 +150,8 @@ def _read(hint: object, value: JsonValue, where: str) -> object:
         return _read_literal(get_args(hint), value, where)
     if origin in (Union, types.UnionType):
         return _read_optional(get_args(hint), value, where)
+    if origin is Mapping:
+        return _read_mapping(value, where)
     if origin is tuple:
         return _read_tuple(get_args(hint), value, where)
     return _read_scalar(hint, value, where)
@@ -172,6 +174,13 @@ def _read_optional(members: tuple[object, ...], value: JsonValue, where: str) ->
     if len(rest) != 1:
         raise ConfigError(f"{where} has a type that settings cannot hold: {members}")
     return _read(rest[0], value, where)
+
+
+def _read_mapping(value: JsonValue, where: str) -> dict[str, JsonValue]:
+    """Return an object as it is; who uses its values checks them."""
+    if not isinstance(value, dict):
+        raise ConfigError(f"{where}={_shown(value)} but it must be an object")
+    return value
 
 
 def _read_tuple(members: tuple[object, ...], value: JsonValue, where: str) -> object:

@@ -88,6 +88,8 @@ def run_experiment(
     """
     folder = RunFolder(config.resume) if config.resume else None
     config = folder.config() if folder else config
+    if folder is not None:
+        _check_release(folder)
     workload = workload or load_workload(config, num_context=config.training.num_context)
     folder = folder or RunFolder.create(config)
     folder.write("data.json", to_json(workload.domain_set.provenance))
@@ -99,6 +101,17 @@ def run_experiment(
         hint = f"full rounds are saved, continue with --resume {folder.path}"
         raise RunInterruptedError(f"stopped; {hint}") from error
     return RunSummary(folder=folder.path, results=summarise(config, recorder.records))
+
+
+def _check_release(folder: RunFolder) -> None:
+    """Refuse to go on with a run whose first rounds had other images."""
+    results = folder.read("results.json")
+    complete = isinstance(results, dict) and results.get("complete") is True
+    if folder.predates_parts and not complete:
+        raise RunFolderError(
+            f"{folder.path} was begun by an earlier release, which drew other images from the same "
+            "seed; start a new run"
+        )
 
 
 class _Run:

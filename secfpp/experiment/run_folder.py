@@ -32,7 +32,7 @@ from secfpp.experiment.versions import collect_versions
 from secfpp.json_file import parse_json
 from secfpp.learning.prompts import PromptState
 
-__all__ = ["RunFolder"]
+__all__ = ["RunFolder", "predates_parts", "write_json"]
 
 RecordT = TypeVar("RecordT")
 _NO_STATE = (OSError, LookupError, TypeError, ValueError, RuntimeError)
@@ -73,6 +73,14 @@ class RunFolder:
         write_json(path / "versions.json", dict(collect_versions()))
         write_json(path / "config.json", to_json(config))
         return cls(path)
+
+    @property
+    def predates_parts(self) -> bool:
+        """Whether a release began the run that drew other images from the same seed.
+
+        Domains had no reporting and no development part then.
+        """
+        return predates_parts(self.read("config.json"))
 
     def config(self) -> RunConfig:
         """Read the settings of the run."""
@@ -201,6 +209,12 @@ class RunFolder:
         draft = path.with_suffix(".draft")
         save_file({key: tensor.contiguous() for key, tensor in tensors.items()}, draft)
         draft.replace(path)
+
+
+def predates_parts(settings: JsonValue) -> bool:
+    """Tell whether the settings of a run were written before domains had parts."""
+    partition = settings.get("partition") if isinstance(settings, dict) else None
+    return isinstance(partition, dict) and "score_on" not in partition
 
 
 def write_json(path: Path, value: JsonValue) -> None:
