@@ -48,7 +48,7 @@ def accuracy_groups(found: Comparison) -> tuple[AccuracyGroup, ...]:
         leading = [
             cell
             for name in PAIRED
-            for cell in (columns[name][index], difference_cell(found.reference, line, name))
+            for cell in (columns[name][index], difference_cell(found, line, name))
         ]
         others = [columns[name][index] for name in MEASURES if name not in PAIRED]
         cells[line] = (*leading, *others, _ari(line))
@@ -77,28 +77,28 @@ def _row(found: Comparison, line: Line, cells: tuple[Cell, ...]) -> AccuracyRow:
     )
 
 
-def difference_cell(reference: Line | None, line: Line, name: str) -> Cell:
-    """Return the lead of the reference, with standard error and both p values."""
+def difference_cell(found: Comparison, line: Line, name: str) -> Cell:
+    """Return the lead of the reference, with standard error and p values."""
+    reference = found.reference
     test = None if reference is None or line is reference else line.behind(reference, name)
     if test is None:
         return Cell(text=NOTHING, faint=True)
     gap = Difference(mean=test.mean, standard_error=test.standard_error)
+    p_holm = found.p_holm.get((line, name))
     return Cell(
         text=points(gap),
         spread=points_spread(gap),
-        note=_both_p(test),
-        faint=test.p_t is not None and test.p_t >= SIGNIFICANT,
+        note=_p_values(test, p_holm),
+        faint=p_holm is not None and p_holm >= SIGNIFICANT,
     )
 
 
-def _both_p(test: PairedTest) -> str:
-    """Return p of the t-test and of the sign-flip test; empty with one seed."""
-    found = [p_value(p) for p in (test.p_t, test.p_sign_flip)]
-    return (
-        ""
-        if found == [NOTHING, NOTHING]
-        else f"p{NO_BREAK}{found[0]}{NO_BREAK}/{NO_BREAK}{found[1]}"
-    )
+def _p_values(test: PairedTest, p_holm: float | None) -> str:
+    """Return p of the t-test, of the sign-flip test and by Holm; empty with one seed."""
+    found = [p_value(p) for p in (test.p_t, test.p_sign_flip, p_holm)]
+    if set(found) == {NOTHING}:
+        return ""
+    return f"p{NO_BREAK}" + f"{NO_BREAK}/{NO_BREAK}".join(found)
 
 
 def _ari(line: Line) -> Cell:

@@ -62,8 +62,8 @@ def mean_by_round(found: Comparison, line: Line, measure: str) -> list[tuple[int
     """Return (round, mean over seeds in per cent), in the order of rounds."""
     by_round: dict[int, list[float]] = {}
     for point in found.points:
-        mine = point.method == line.method and point.budget == line.rows[0].budget
-        if mine and measure in point.values:
+        mine = (point.mix, point.method, point.variant) == (line.mix, line.method, line.variant)
+        if mine and point.budget == line.rows[0].budget and measure in point.values:
             by_round.setdefault(point.round, []).append(100 * point.values[measure])
     return [(number, fmean(values)) for number, values in sorted(by_round.items())]
 

@@ -1,4 +1,4 @@
-"""The cost table of a comparison: one row for each method, over all its budgets."""
+"""The cost table of a comparison: one row for each method and variant, over all its budgets."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def expenses(found: Comparison) -> tuple[Expense, ...]:
     rows: dict[str, list[Line]] = {}
     for group in grouped(found.lines):
         for line in group.lines:
-            rows.setdefault(line.method, []).append(line)
+            rows.setdefault(line.name, []).append(line)
     return tuple(
         _expense(Line(rows=tuple(row for line in lines for row in line.rows)))
         for lines in rows.values()
@@ -54,7 +54,7 @@ def expense_rows(found: Comparison) -> tuple[CostRow, ...]:
     return tuple(
         CostRow(
             title=expense.line.title,
-            hero=hero is not None and expense.line.method == hero.method,
+            hero=hero is not None and expense.line.name == hero.name,
             cells=cost_cells(expense.costs),
         )
         for expense in expenses(found)

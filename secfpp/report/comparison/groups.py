@@ -66,10 +66,10 @@ def grouped(lines: Sequence[Line]) -> tuple[Group, ...]:
         ),
     )
     found = {name: tuple(line for line in lines if group_of(line) == name) for name, _, _ in kinds}
-    order = list(dict.fromkeys(line.method for line in found["private"]))
+    order = list(dict.fromkeys(line.name for line in found["private"]))
     found["private"] = tuple(
         sorted(
-            found["private"], key=lambda line: (order.index(line.method), line.rows[0].budget or 0)
+            found["private"], key=lambda line: (order.index(line.name), line.rows[0].budget or 0)
         )
     )
     return tuple(
@@ -90,4 +90,5 @@ def group_of(line: Line) -> str:
 
 def short_name(line: Line) -> str:
     """Return a name that fits beside a curve."""
-    return _SHORT_NAMES.get(line.method, line.method)
+    name = _SHORT_NAMES.get(line.method, line.method)
+    return f"{name}, {line.variant}" if line.variant else name

@@ -52,7 +52,7 @@ def card_rows(found: Comparison) -> tuple[CardRow, ...]:
             firsts.setdefault(line.method, line)
     return tuple(
         CardRow(
-            title=line.title,
+            title=line.rows[0].title,
             sends=cards[method].sends,
             gets=cards[method].gets,
             privacy=cards[method].privacy,

@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import csv
 import math
+import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from secfpp.errors import RunFolderError
+from secfpp.report.comparison.differences import corrected
 from secfpp.report.comparison.records import Comparison, CurvePoint, Guarantee, Line, Row
+from secfpp.report.kit.fields import Fields
 from secfpp.report.run.load import load_run, read_object
 from secfpp.report.run.records import HERO, RunRecord
 
 SETTINGS_NAME = "compare.json"
 TABLE_NAME = "table.csv"
-WORDS = ("method", "title", "unit", "neighbours", "sampling", "trust", "insecure")
+WORDS = (
+    *("mix", "method", "variant", "title", "cell", "score_on"),
+    *("unit", "neighbours", "sampling", "trust", "insecure"),
+)
 REQUIRED = ("method", "seed")
 
 
@@ -35,9 +42,10 @@ def load_comparison(folder: Path) -> Comparison:
         raise RunFolderError(f"{folder} is not the folder of a comparison: no {SETTINGS_NAME}")
     lines = _lines(folder / TABLE_NAME)
     cells = tuple(_cells(folder / "cells"))
-    return Comparison(
+    config = read_object(folder / SETTINGS_NAME)
+    found = Comparison(
         folder=folder.resolve(),
-        config=read_object(folder / SETTINGS_NAME),
+        config=config,
         versions=read_object(folder / "versions.json"),
         summary=read_object(folder / "summary.json"),
         lines=lines,
@@ -46,12 +54,19 @@ def load_comparison(folder: Path) -> Comparison:
         jobs=tuple(job for cell in cells for job in cell.jobs),
         maps=tuple(
             sorted(
-                (cell.clusters for cell in cells if cell.clusters and cell.clusters.method == HERO),
+                (
+                    cell.clusters
+                    for cell in cells
+                    if cell.clusters
+                    and cell.clusters.method == HERO
+                    and _is_of_first_mix(cell, config)
+                ),
                 key=lambda drawn: drawn.seed,
             )
         ),
         num_clients=max((cell.num_clients for cell in cells), default=0),
     )
+    return replace(found, p_holm=corrected(found))
 
 
 def _cells(folder: Path) -> Iterator[RunRecord]:
@@ -61,11 +76,18 @@ def _cells(folder: Path) -> Iterator[RunRecord]:
             yield load_run(path)
 
 
+def _is_of_first_mix(cell: RunRecord, config: Fields) -> bool:
+    """Tell whether a run is of the first mix, with methods as the settings have them."""
+    mixes = config.children("grid")
+    place = f"{mixes[0].text('name')}-" if mixes else ""
+    return re.fullmatch(re.escape(place) + r"seed\d+", cell.folder.name) is not None
+
+
 def _lines(path: Path) -> tuple[Line, ...]:
     """Read the table; lines come in the order of their first rows."""
-    groups: dict[tuple[str, float | None], list[Row]] = {}
+    groups: dict[tuple[str, str, str, float | None], list[Row]] = {}
     for row in _rows(path):
-        groups.setdefault((row.method, row.budget), []).append(row)
+        groups.setdefault((row.mix, row.method, row.variant, row.budget), []).append(row)
     return tuple(
         Line(rows=tuple(sorted(rows, key=lambda row: row.seed))) for rows in groups.values()
     )
@@ -102,7 +124,17 @@ def _row(cells: Mapping[str, str | None]) -> Row:
         guarantee=_guarantee(values, words),
         values=values,
         insecure=words["insecure"],
+        mix=words["mix"],
+        variant=words["variant"],
+        cell=words["cell"] or _cell_of_older_table(values),
     )
+
+
+def _cell_of_older_table(values: Mapping[str, float]) -> str:
+    """Return the name of a row's run folder, which tables once left out."""
+    budget = values.get("epsilon_target")
+    ending = "" if budget is None else f"-epsilon{repr(budget).removesuffix('.0')}"
+    return f"seed{int(values.get('seed', 0))}{ending}"
 
 
 def _number(name: str, cell: str) -> float | None:
@@ -135,18 +167,18 @@ def _guarantee(values: Mapping[str, float], words: Mapping[str, str]) -> Guarant
 
 def _points(cells: tuple[RunRecord, ...], lines: tuple[Line, ...]) -> Iterator[CurvePoint]:
     """Yield the rounds behind the rows of the table."""
-    private = {line.method for line in lines if line.guarantee is not None}
-    finished = {(row.method, row.budget, row.seed) for line in lines for row in line.rows}
+    finished = {(row.cell, row.method): row for line in lines for row in line.rows}
     for cell in cells:
-        epsilon = cell.config.child("privacy").number("epsilon")
         for point in cell.rounds:
-            budget = epsilon if point.method in private else None
-            if (point.method, budget, point.seed) in finished:
+            row = finished.get((cell.folder.name, point.method))
+            if row is not None:
                 measured = {"own_mix": point.own_mix, "uniform": point.uniform}
                 yield CurvePoint(
-                    method=point.method,
-                    budget=budget,
-                    seed=point.seed,
+                    mix=row.mix,
+                    method=row.method,
+                    variant=row.variant,
+                    budget=row.budget,
+                    seed=row.seed,
                     round=point.round,
                     values={k: v for k, v in measured.items() if v is not None},
                 )

@@ -6,6 +6,7 @@ import json
 from dataclasses import asdict
 
 from secfpp.report.comparison.curves import TITLES, mean_by_round, shown_lines
+from secfpp.report.comparison.differences import correction_note
 from secfpp.report.comparison.headline import QUESTION, answer, not_best
 from secfpp.report.comparison.learning import card_rows, ledgers
 from secfpp.report.comparison.records import Comparison, Line
@@ -17,18 +18,35 @@ from secfpp.report.run.cost import step_rows, traffic_table
 def numbers_json(found: Comparison) -> str:
     """Return the content of the page as indented JSON."""
     traffic = traffic_table(found.jobs)
+    first = found.of_mix(found.mixes[0])
     record = {
         "comparison": found.folder.name,
         "question": QUESTION,
-        "answer": answer(found),
-        "not_best": not_best(found),
+        "answer": answer(first),
+        "not_best": not_best(first),
+        "mixes": [
+            {"mix": mix, "answer": answer(part), "not_best": not_best(part)}
+            for mix in found.mixes
+            if (part := found.of_mix(mix))
+        ],
+        "score_on": "validation" if found.on_validation else "reporting",
+        "correction": correction_note(found),
         "reference": found.config.text("reference", "secfpp"),
         "stamps": [asdict(stamp) for stamp in stamps(found)],
         "accuracy": accuracy_records(found),
         "costs": cost_records(found),
-        "curves": [_curve(found, line) for line in shown_lines(found)],
+        "curves": [
+            _curve(part, line)
+            for part in map(found.of_mix, found.mixes)
+            for line in shown_lines(part)
+        ],
         "guarantees": [
-            {"method": line.method, **asdict(line.guarantee)}
+            {
+                "mix": line.mix,
+                "method": line.method,
+                "variant": line.variant,
+                **asdict(line.guarantee),
+            }
             for line in found.lines
             if line.guarantee is not None
         ],
@@ -49,7 +67,9 @@ def numbers_json(found: Comparison) -> str:
 def _curve(found: Comparison, line: Line) -> dict[str, object]:
     """Return (round, mean over seeds in per cent) of each measure."""
     return {
+        "mix": line.mix,
         "method": line.method,
+        "variant": line.variant,
         "epsilon_target": line.rows[0].budget,
         **{f"{name}_percent": mean_by_round(found, line, name) for name in TITLES},
     }

@@ -8,7 +8,9 @@ from markupsafe import Markup
 
 from secfpp.report.comparison.accuracy import AccuracyGroup, accuracy_groups
 from secfpp.report.comparison.curves import training_curves
+from secfpp.report.comparison.differences import correction_note
 from secfpp.report.comparison.expenses import expense_rows, timing_note
+from secfpp.report.comparison.front import front_legend, front_note, front_panels
 from secfpp.report.comparison.headline import QUESTION, answer, not_best, tiles
 from secfpp.report.comparison.learning import CardRow, MethodLedger, card_rows, ledgers
 from secfpp.report.comparison.records import Comparison
@@ -31,6 +33,17 @@ class SeedRow:
 
 
 @dataclass(frozen=True, kw_only=True)
+class MixPart:
+    """What the page says of one mix."""
+
+    name: str
+    """Empty without a grid."""
+    answer: str
+    not_best: str
+    groups: tuple[AccuracyGroup, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class ComparePage:
     """Everything the template prints."""
 
@@ -38,8 +51,9 @@ class ComparePage:
     folder_name: str
     command: str
     question: str
-    answer: str
-    not_best: str
+    mixes: tuple[MixPart, ...]
+    first_mix: str
+    """Of which the parts of the page after the accuracies are; empty without a grid."""
     reference: str
     stamps: tuple[Stamp, ...]
     tiles: tuple[Tile, ...]
@@ -49,7 +63,10 @@ class ComparePage:
     reveal_text: str
     ledgers: tuple[MethodLedger, ...]
     cards: tuple[CardRow, ...]
-    groups: tuple[AccuracyGroup, ...]
+    correction: str
+    front: tuple[Markup, ...]
+    front_legend: tuple[LegendKey, ...]
+    front_note: str
     utility: tuple[Markup, ...]
     utility_legend: tuple[LegendKey, ...]
     empty_key: LegendKey
@@ -66,7 +83,8 @@ class ComparePage:
 
 
 def compose(found: Comparison) -> ComparePage:
-    """Turn a comparison into a page."""
+    """Turn a comparison into a page; what is not said of every mix is said of the first."""
+    first = found.of_mix(found.mixes[0])
     number = len(found.seeds)
     first_map = found.maps[0] if found.maps else None
     return ComparePage(
@@ -74,31 +92,41 @@ def compose(found: Comparison) -> ComparePage:
         folder_name=found.folder.name,
         command=f"secfpp report {found.folder.name}",
         question=QUESTION,
-        answer=answer(found),
-        not_best=not_best(found),
+        mixes=tuple(_part(found.of_mix(mix), mix) for mix in found.mixes),
+        first_mix=found.mixes[0],
         reference=found.reference_title,
         stamps=stamps(found),
-        tiles=tiles(found),
+        tiles=tiles(first),
         facts=facts(found),
         seeds_note=f"mean over clients and {number} seeds" if number > 1 else "mean over clients",
         spread_shown=found.has_spread,
         reveal_text=policy_sentence(found.base, "all seeds"),
         ledgers=ledgers(found.reveals),
         cards=card_rows(found),
-        groups=accuracy_groups(found),
-        utility=utility_panels(found),
-        utility_legend=private_legend(found),
+        correction=correction_note(found),
+        front=front_panels(found),
+        front_legend=front_legend(found),
+        front_note=front_note(found),
+        utility=utility_panels(first),
+        utility_legend=private_legend(first),
         empty_key=empty_key(),
-        curves=training_curves(found),
-        costs=expense_rows(found),
+        curves=training_curves(first),
+        costs=expense_rows(first),
         timing_note=timing_note(found),
         traffic=traffic_table(found.jobs),
         steps=step_rows(found.jobs),
         clusters=cluster_section(first_map) if first_map else None,
-        cluster_seeds=_cluster_seeds(found),
-        statements=statements(found),
+        cluster_seeds=_cluster_seeds(first),
+        statements=statements(first),
         tuning=tuning_note(found),
         settings=settings_groups(found.config, found.versions),
+    )
+
+
+def _part(part: Comparison, mix: str) -> MixPart:
+    """Return what the page says of one mix."""
+    return MixPart(
+        name=mix, answer=answer(part), not_best=not_best(part), groups=accuracy_groups(part)
     )
 
 
@@ -110,6 +138,8 @@ def facts(found: Comparison) -> tuple[Fact, ...]:
         "Seeds": f"{len(seeds)}" + (f" ({seeds[0]} to {seeds[-1]})" if len(seeds) > 1 else ""),
         "Methods": str(len({line.method for line in found.lines})),
     }
+    if len(found.mixes) > 1:
+        others["Mixes"] = str(len(found.mixes))
     return settings_facts(found.base, found.versions, first_map, found.num_clients, others)
 
 

@@ -1,14 +1,15 @@
 """Records of a comparison for the report: frozen, read once, tolerant of absent values.
 
-A *row* is one method on one seed, with one budget if the method is differentially private; a *line*
-is all seeds of a method and budget. Accuracies are fractions, costs sums over a run's rounds.
+A *row* is one method in one mix on one seed, with one budget if the method is differentially
+private; a *line* is all seeds of a mix, method, variant and budget. Accuracies are fractions, costs
+sums over a run's rounds.
 """
 
 from __future__ import annotations
 
 import statistics
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from math import sqrt
 from pathlib import Path
 from typing import Final
@@ -78,6 +79,12 @@ class Row:
     values: Mapping[str, float]
     """By column; absent if nothing was measured."""
     insecure: str
+    mix: str = ""
+    """Name of the mix; empty without a grid."""
+    variant: str = ""
+    """Label of a variant; empty for the method as the settings have it."""
+    cell: str = ""
+    """Name of its run folder."""
 
     @property
     def budget(self) -> float | None:
@@ -87,7 +94,10 @@ class Row:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Line:
-    """All seeds of one method and budget; equal to itself only, so that it can be a key."""
+    """All seeds of one mix, method, variant and budget.
+
+    Equal to itself only, so that it can be a key.
+    """
 
     rows: tuple[Row, ...]
 
@@ -97,9 +107,25 @@ class Line:
         return self.rows[0].method
 
     @property
+    def mix(self) -> str:
+        """The mix that it was run in."""
+        return self.rows[0].mix
+
+    @property
+    def variant(self) -> str:
+        """Label of its variant; empty for the method as the settings have it."""
+        return self.rows[0].variant
+
+    @property
+    def name(self) -> str:
+        """Its name in settings, with its variant if it is one."""
+        return f"{self.method}, {self.variant}" if self.variant else self.method
+
+    @property
     def title(self) -> str:
-        """Its name for readers."""
-        return self.rows[0].title
+        """Its name for readers, with its variant if it is one."""
+        title = self.rows[0].title
+        return f"{title}, {self.variant}" if self.variant else title
 
     @property
     def guarantee(self) -> Guarantee | None:
@@ -154,7 +180,9 @@ class Line:
 class CurvePoint:
     """One method, budget, seed and round, reduced to the values of the curves."""
 
+    mix: str
     method: str
+    variant: str
     budget: float | None
     seed: int
     round: int
@@ -175,8 +203,10 @@ class Comparison:
     reveals: tuple[Reveal, ...]
     jobs: tuple[SecureJob, ...]
     maps: tuple[ClusterMap, ...]
-    """First clustering of each seed."""
+    """First clustering of each seed; of the first mix."""
     num_clients: int
+    p_holm: Mapping[tuple[Line, str], float] = field(default_factory=dict)
+    """P of the t-test of a line in a column, corrected for all lines and columns."""
 
     @property
     def base(self) -> Fields:
@@ -187,7 +217,27 @@ class Comparison:
     def reference(self) -> Line | None:
         """The line that the others are compared with."""
         name = self.config.text("reference", "secfpp")
-        return next((line for line in self.lines if line.method == name), None)
+        return self.line(name)
+
+    @property
+    def mixes(self) -> tuple[str, ...]:
+        """Names of the mixes, in the order of the settings; one empty name without a grid."""
+        asked = [mix.text("name") for mix in self.config.children("grid")]
+        found = dict.fromkeys((*asked, *(line.mix for line in self.lines)))
+        return tuple(found) or ("",)
+
+    def of_mix(self, mix: str) -> Comparison:
+        """Return the part of one mix."""
+        return replace(
+            self,
+            lines=tuple(line for line in self.lines if line.mix == mix),
+            points=tuple(point for point in self.points if point.mix == mix),
+        )
+
+    @property
+    def on_validation(self) -> bool:
+        """Whether accuracies are measured on validation images, which are not to be reported."""
+        return self.base.child("partition").text("score_on") == "validation"
 
     @property
     def seeds(self) -> tuple[int, ...]:
@@ -207,16 +257,18 @@ class Comparison:
         return any(len(line.rows) > 1 for line in self.lines)
 
     def line(self, method: str) -> Line | None:
-        """Return the line of a method without budgets."""
-        return next((line for line in self.lines if line.method == method), None)
+        """Return the line of a method without budgets, as the settings have it."""
+        return next(
+            (line for line in self.lines if line.method == method and not line.variant), None
+        )
 
     def private(self) -> dict[str, tuple[Line, ...]]:
-        """Return the differentially private lines by method, each from the least epsilon on."""
+        """Return the private lines by method and variant, each from the least epsilon on."""
         found: dict[str, list[Line]] = {}
         for line in self.lines:
             if line.guarantee is not None:
-                found.setdefault(line.method, []).append(line)
+                found.setdefault(line.name, []).append(line)
         return {
-            method: tuple(sorted(lines, key=lambda line: line.rows[0].budget or 0.0))
-            for method, lines in found.items()
+            name: tuple(sorted(lines, key=lambda line: line.rows[0].budget or 0.0))
+            for name, lines in found.items()
         }

@@ -1,4 +1,4 @@
-"""Warnings before the numbers: insecure, unfinished, or tuned on reported seeds."""
+"""Warnings before the numbers: insecure, unfinished, for choices only, tuned on these seeds."""
 
 from __future__ import annotations
 
@@ -16,8 +16,10 @@ def stamps(found: Comparison) -> tuple[Stamp, ...]:
     reasons = (row.insecure for line in found.lines for row in line.rows if row.insecure)
     alarms.extend(f"Not secure: {reason}" for reason in dict.fromkeys(reasons))
     alarms.extend(_unfinished(found))
+    if found.on_validation:
+        alarms.append("Validation images: for choices of settings, not to be reported")
     reported = [seed for seed in found.seeds if seed in tuned_on(found)]
-    if reported:
+    if reported and not found.on_validation:
         alarms.append(f"Tuning seeds: defaults were chosen on {_numbers(reported)} of these seeds")
     calm = []
     if len(found.seeds) == 1:
@@ -29,17 +31,13 @@ def stamps(found: Comparison) -> tuple[Stamp, ...]:
 
 def _unfinished(found: Comparison) -> Iterator[str]:
     """Name missing results and failed cells."""
-    there = {line.method for line in found.lines}
-    missing = [name for name in found.config.texts("methods") if name not in there]
-    budgets = found.config.numbers("epsilons")
-    short = [line.full_title for line in found.lines if not set(found.seeds) <= set(line.seeds)]
-    for lines in found.private().values():
-        had = {line.rows[0].budget for line in lines}
-        absent = [f"{epsilon:g}" for epsilon in budgets if epsilon not in had]
-        if absent:
-            short.append(
-                f"{lines[0].title} (none at \N{GREEK SMALL LETTER EPSILON} = {', '.join(absent)})"
-            )
+    missing: list[str] = []
+    short: list[str] = []
+    for mix in found.mixes:
+        place = f"{mix}: " if mix else ""
+        part = found.of_mix(mix)
+        missing += [place + name for name in _missing(part)]
+        short += [place + name for name in _short(part)]
     if missing:
         yield f"Unfinished comparison; no result yet: {', '.join(missing)}"
     if short:
@@ -49,6 +47,31 @@ def _unfinished(found: Comparison) -> Iterator[str]:
         yield f"Failed: {failure.text('cell')}: {failure.text('error')}"
     if not (missing or short) and found.summary and not found.summary.flag("complete"):
         yield "Unfinished comparison"
+
+
+def _missing(part: Comparison) -> list[str]:
+    """Return the methods and variants of a mix that have no result."""
+    there = {line.name for line in part.lines}
+    variants = [
+        f"{variant.text('method')}, {variant.text('label')}"
+        for variant in part.config.children("variants")
+    ]
+    return [name for name in (*part.config.texts("methods"), *variants) if name not in there]
+
+
+def _short(part: Comparison) -> list[str]:
+    """Return the lines of a mix that lack seeds, and methods that lack budgets."""
+    short = [line.full_title for line in part.lines if not set(part.seeds) <= set(line.seeds)]
+    for lines in part.private().values():
+        had = {line.rows[0].budget for line in lines}
+        absent = [
+            f"{epsilon:g}" for epsilon in part.config.numbers("epsilons") if epsilon not in had
+        ]
+        if absent:
+            short.append(
+                f"{lines[0].title} (none at \N{GREEK SMALL LETTER EPSILON} = {', '.join(absent)})"
+            )
+    return short
 
 
 def tuned_on(found: Comparison) -> tuple[int, ...]:
@@ -62,11 +85,14 @@ def tuning_note(found: Comparison) -> str:
     if not seeds:
         return "The folder does not say on which seeds settings were chosen."
     both = [seed for seed in reported if seed in seeds]
-    outcome = (
-        f"Of these, {_numbers(both)} are reported here: results on them are optimistic."
-        if both
-        else f"None of them is among those reported here ({_numbers(reported)})."
-    )
+    if found.on_validation:
+        outcome = "Accuracies here are on validation images, for such choices."
+    elif both:
+        outcome = f"Of these, {_numbers(both)} are reported here: results on them are optimistic."
+    else:
+        outcome = f"None of them is among those reported here ({_numbers(reported)})."
+    if "reporting" in found.summary.texts("tuned_on_parts"):
+        outcome += " These choices saw images of both parts of the domains, reporting ones too."
     return (
         f"Defaults of all methods, learning rates and clipping bounds included, were chosen on "
         f"seeds {_numbers(seeds)}, with equal budgets of local steps. {outcome} What was tried is "

@@ -34,7 +34,7 @@ def statements(found: Comparison) -> tuple[Statement, ...]:
         for line in lines:
             if line.guarantee is not None:
                 words = tuple(getattr(line.guarantee, name) for name in _WORDS)
-                groups.setdefault((line.method, *words), []).append((line.title, line.guarantee))
+                groups.setdefault((line.name, *words), []).append((line.title, line.guarantee))
     return tuple(
         Statement(
             title=budgets[0][0],

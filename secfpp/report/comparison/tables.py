@@ -14,10 +14,11 @@ Record = Mapping[str, str | float | None]
 
 
 def accuracy_records(found: Comparison) -> list[Record]:
-    """Return the accuracy table: fractions, and the paired lead of the reference."""
+    """Return the accuracy table of every mix: fractions, and the paired lead of the reference."""
     return [
-        _accuracy_record(found, group.name, line)
-        for group in grouped(found.lines)
+        _accuracy_record(part, group.name, line)
+        for part in map(found.of_mix, found.mixes)
+        for group in grouped(part.lines)
         for line in group.lines
     ]
 
@@ -25,8 +26,10 @@ def accuracy_records(found: Comparison) -> list[Record]:
 def _accuracy_record(found: Comparison, group: str, line: Line) -> Record:
     """Return one row."""
     record: dict[str, str | float | None] = {
+        "mix": line.mix,
         "group": group,
         "method": line.method,
+        "variant": line.variant,
         "title": line.title,
         "epsilon_target": line.rows[0].budget,
         "seeds": len(line.rows),
@@ -42,20 +45,24 @@ def _accuracy_record(found: Comparison, group: str, line: Line) -> Record:
             f"reference_ahead_{name}_se": None if test is None else test.standard_error,
             f"p_t_{name}": None if test is None else test.p_t,
             f"p_sign_flip_{name}": None if test is None else test.p_sign_flip,
+            f"p_holm_{name}": found.p_holm.get((line, name)),
         }
     return record
 
 
 def cost_records(found: Comparison) -> list[Record]:
-    """Return the cost table: rounds, bytes, seconds; mean over seeds and budgets."""
+    """Return the cost table of every mix: rounds, bytes, seconds; mean over seeds and budgets."""
     return [
         {
+            "mix": mix,
             "method": expense.line.method,
+            "variant": expense.line.variant,
             "title": expense.line.title,
             "rows": len(expense.line.rows),
             **{name: expense.line.mean(name) for name in COSTS},
         }
-        for expense in expenses(found)
+        for mix in found.mixes
+        for expense in expenses(found.of_mix(mix))
     ]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from secfpp.report.comparison.front import front_svg
 from secfpp.report.comparison.load import load_comparison
 from secfpp.report.comparison.numbers import numbers_json
 from secfpp.report.comparison.page import compose
@@ -14,11 +15,16 @@ from secfpp.report.run.write import FIGURE_NAME, NUMBERS_NAME, PAGE_NAME, write_
 
 ACCURACY_NAME = "accuracy.csv"
 COSTS_NAME = "costs.csv"
+FRONT_NAME = "front.svg"
 TEMPLATE_NAME = "compare.html.j2"
 
 
 def write_comparison(folder: Path, out: Path | None = None) -> tuple[Path, Path]:
-    """Write `report.html`, `report.json`, `accuracy.csv`, `costs.csv` and `figure.svg`.
+    """Write `report.html`, `report.json`, two tables and two figures.
+
+    The tables are `accuracy.csv` and `costs.csv`. The figures are `front.svg`, own mix against
+    uniform accuracy, and `figure.svg`, the privacy-utility curve of the first mix; there is none of
+    the latter without a differentially private method.
 
     Parameters
     ----------
@@ -30,8 +36,7 @@ def write_comparison(folder: Path, out: Path | None = None) -> tuple[Path, Path]
     Returns
     -------
     tuple of Path
-        The page and the numbers. The figure is the privacy-utility curve: there is none without a
-        differentially private method.
+        The page and the numbers.
 
     Raises
     ------
@@ -46,6 +51,8 @@ def write_comparison(folder: Path, out: Path | None = None) -> tuple[Path, Path]
     write_text(numbers, numbers_json(found))
     write_csv(target / ACCURACY_NAME, accuracy_records(found))
     write_csv(target / COSTS_NAME, cost_records(found))
-    if drawn := utility_svg(found):
+    if drawn := front_svg(found):
+        write_text(target / FRONT_NAME, drawn)
+    if drawn := utility_svg(found.of_mix(found.mixes[0])):
         write_text(target / FIGURE_NAME, drawn)
     return page, numbers
