@@ -2,10 +2,11 @@
 
 import math
 
+import numpy as np
 import pytest
 from scipy import stats  # type: ignore[import-untyped]
 
-from secfpp.comparison.paired import MOST_FLIPPED, paired_test
+from secfpp.comparison.paired import MOST_FLIPPED, holm, paired_test
 
 
 def test_three_differences_by_hand() -> None:
@@ -51,3 +52,26 @@ def test_what_cannot_be_said_is_none() -> None:
     assert equal.p_t is None
     assert equal.p_sign_flip == 0.5
     assert paired_test([1.0] * (MOST_FLIPPED + 1)).p_sign_flip is None
+
+
+def test_holm_by_hand() -> None:
+    """Sorted 0.005, 0.01, 0.03, 0.04 times 4, 3, 2, 1; then no value below the one before."""
+    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx((0.03, 0.06, 0.06, 0.02))
+    assert holm([0.4, 0.9, 0.5]) == pytest.approx((1.0, 1.0, 1.0))
+    assert holm([0.02]) == (0.02,)
+    assert holm([]) == ()
+
+
+@pytest.mark.parametrize("effects", [0, 3])
+def test_holm_keeps_the_rate_of_any_false_effect(effects: int) -> None:
+    """Of 400 families of ten tests, seven or more without an effect, few have a false one."""
+    rng = np.random.default_rng(3)
+    false = 0
+    for _ in range(400):
+        gaps = rng.normal(size=(10, 8))
+        gaps[:effects] += 5
+        tests = [paired_test(row.tolist()).p_t or 0.0 for row in gaps]
+        corrected = holm(tests)
+        assert all(p < 0.05 for p in corrected[:effects])
+        false += any(p < 0.05 for p in corrected[effects:])
+    assert false / 400 < 0.05 + 3 * math.sqrt(0.05 * 0.95 / 400)

@@ -15,9 +15,11 @@ import pytest
 from secfpp.cli import main
 from secfpp.cli.parse import parse
 from secfpp.cli.verbs.compare import Compare
-from secfpp.comparison.config import ALL_METHODS
+from secfpp.comparison.config import ALL_METHODS, CompareConfig
 from secfpp.comparison.messages import Greeting, Order, Report, decode, encode
+from secfpp.comparison.run import Comparison
 from secfpp.config.training import TrainingConfig
+from secfpp.errors import ConfigError
 from secfpp.experiment.config import RunConfig
 from tests.comparison.toy import run_cells, settings
 from tests.patience import SOON_S
@@ -97,9 +99,65 @@ def test_file_of_settings_is_the_start_and_flags_override(tmp_path: Path) -> Non
     assert verb.settings.methods == ALL_METHODS
 
 
+def asked(words: list[str], monkeypatch: pytest.MonkeyPatch) -> CompareConfig:
+    """Return the comparison that words ask for, without running it."""
+    found: list[CompareConfig] = []
+
+    def note(config: CompareConfig, **_: object) -> Comparison:
+        found.append(config)
+        raise ConfigError("enough")
+
+    monkeypatch.setattr("secfpp.comparison.run.run_compare", note)
+    assert main(["compare", *words]) == 2
+    return found[0]
+
+
+def test_label_mixes_are_numbers_or_schemes(monkeypatch: pytest.MonkeyPatch) -> None:
+    words = ["--label-mixes", "0.5", "10", "pathological", "--images-per-client", "20"]
+    config = asked(words, monkeypatch)
+    assert [mix.name for mix in config.grid] == ["dirichlet-0.5", "dirichlet-10", "pathological"]
+    found = [config.settings_of(mix).partition for mix in config.grid]
+    assert [(p.scheme, p.label_mix) for p in found] == [
+        ("domain-dirichlet", 0.5),
+        ("domain-dirichlet", 10.0),
+        ("pathological", 3.0),
+    ]
+    assert {p.images_per_client for p in found} == {20}
+    coupled = asked(["--label-mixes", "0.5", "--scheme", "dirichlet"], monkeypatch)
+    assert coupled.settings_of(coupled.grid[0]).partition.scheme == "dirichlet"
+
+
+def test_a_file_brings_its_grid_and_flags_override(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    grid = {"grid": [{"name": "even"}], "seeds": 4, "methods": ["promptfl"]}
+    variants = [{"method": "promptfl", "label": "fast", "settings": {"training": {"lr": 0.1}}}]
+    file = tmp_path / "grid.json"
+    file.write_text(json.dumps({**grid, "variants": variants}))
+    config = asked(["--config", str(file), "--rounds", "6"], monkeypatch)
+    assert [mix.name for mix in config.grid] == ["even"]
+    assert config.settings_of(config.grid[0], config.variants[0]).training.lr == 0.1
+    assert (config.base.training.rounds, config.seeds, config.methods) == (6, 4, ("promptfl",))
+    other = asked(["--config", str(file), "--label-mixes", "1"], monkeypatch)
+    assert [mix.name for mix in other.grid] == ["dirichlet-1"]
+    assert other.variants == config.variants
+
+
+def test_results_on_validation_images_are_announced(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked(["--score-on", "validation", "--first-seed", "100"], monkeypatch)
+    errors = capsys.readouterr().err
+    assert "accuracies are on validation images" in errors
+    assert "optimistic" not in errors, "choices may be made on any seed"
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
+        (["--label-mixes", "uneven"], "give a number or one of domain-dirichlet"),
+        (["--label-mixes", "0"], "mix 'dirichlet-0': partition.label_mix=0.0"),
+        (["--label-mixes", "1", "1.0"], "'dirichlet-1' stands for two"),
         (["--epsilons", "1", "0"], "above 0"),
         (["--resume", "{folder}"], "no compare.json"),
         (["--resume", "{folder}/kept", "--seeds", "7"], "seeds is 2 there and 7 here"),
