@@ -14,7 +14,10 @@ from secfpp.report.kit.text import count, decimal, megabytes, percent, seconds, 
 def result_table(results: Sequence[MethodResult]) -> Table:
     """Return accuracies in per cent, mean over seeds with standard error, ARI and epsilon."""
     num_seeds = max((len(result.seeds) for result in results), default=0)
-    title = f"Accuracy after the last round, {num_seeds} seed{'s' if num_seeds != 1 else ''}"
+    on_validation = any(result.score_on == "validation" for result in results)
+    images = "validation images (not to be reported), " if on_validation else ""
+    seeds_ = f"{num_seeds} seed{'s' if num_seeds != 1 else ''}"
+    title = f"Accuracy after the last round, {images}{seeds_}"
     drawn = table(title, "method", "own mix %", "uniform %", "worst client %", "ARI", "epsilon")
     for result in results:
         drawn.add_row(

@@ -5,6 +5,7 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from secfpp.config.partition import ScoreOn
 from secfpp.experiment.config import RunConfig
 from secfpp.federation.round import RoundRecord
 from secfpp.methods.registry import METHODS, MethodName
@@ -55,6 +56,8 @@ class MethodResult:
     """The whole statement in one sentence; empty without a guarantee."""
     insecure: tuple[str, ...] = ()
     """The reasons why the secure part was not secure; empty if it was, or if there was none."""
+    score_on: ScoreOn = "reporting"
+    """Images that accuracies are measured on. `validation`: for choices, not to be reported."""
 
 
 def estimate(values: Sequence[float]) -> Estimate:
@@ -122,6 +125,7 @@ def _summarise_method(
         epsilon=privacy.epsilon_pld if privacy else None,
         privacy_in_words=privacy.in_words if privacy else "",
         insecure=config.secure.insecure if method.uses_parties else (),
+        score_on=config.partition.score_on,
     )
 
 

@@ -196,3 +196,42 @@ def test_pictures_and_traffic_without_their_keys_are_no_reason_to_stop(tmp_path:
     (folder / "traffic.json").write_text('{"zero-shot/seed0": [{}]}')
     (folder / "clusters.json").write_text('{"maps": [{}]}')
     assert run(RunConfig(resume=folder)) == folder
+
+
+def test_a_run_of_an_earlier_release_is_not_gone_on_with(tmp_path: Path) -> None:
+    """It drew other images from the same seed; what it has finished can be read."""
+    out = tmp_path / "run"
+    with pytest.raises(RunInterruptedError):
+        run_experiment(config(out, ("promptfl",)), StopAfter(2), workload=toy_workload())
+    settings = json.loads((out / "config.json").read_text())
+    del settings["partition"]["score_on"]
+    (out / "config.json").write_text(json.dumps(settings))
+    with pytest.raises(RunFolderError, match="an earlier release, which drew other images"):
+        run_experiment(RunConfig(resume=out), workload=toy_workload())
+    results = json.loads((out / "results.json").read_text())
+    (out / "results.json").write_text(json.dumps({**results, "complete": True}))
+    run_experiment(RunConfig(resume=out), workload=toy_workload())
+
+
+def test_the_folder_says_how_many_images_each_part_has(tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    run_experiment(config(out, ("zero-shot",)), workload=toy_workload())
+    data = json.loads((out / "data.json").read_text())
+    halves = {f"domain{g}": 45 for g in range(3)}
+    assert data["development_images"] == data["reporting_images"] == halves
+
+
+def test_scores_on_validation_images_are_others_and_are_named(tmp_path: Path) -> None:
+    results = {}
+    for score_on in ("reporting", "validation"):
+        plain = config(tmp_path / score_on, ("promptfl",))
+        partition = replace(plain.partition, score_on=score_on, test_images_per_domain=6)
+        summary = run_experiment(replace(plain, partition=partition), workload=toy_workload())
+        (results[score_on],) = summary.results
+        assert results[score_on].score_on == score_on
+        saved = json.loads((tmp_path / score_on / "results.json").read_text())
+        assert saved["methods"]["promptfl"]["score_on"] == score_on
+    assert results["reporting"].own_mix.per_seed != results["validation"].own_mix.per_seed
+    prompts = [load_file(tmp_path / name / "prompts.safetensors") for name in results]
+    for name, tensor in prompts[0].items():
+        assert torch.equal(tensor, prompts[1][name]), "clients train on the same images"

@@ -19,12 +19,14 @@ from secfpp.report.comparison.curves import shown_lines
 from secfpp.report.comparison.records import Comparison, Line
 from secfpp.report.kit.figures import Look, looks, marks, panel, swatch
 from secfpp.report.kit.standalone import standalone_svg
-from secfpp.report.kit.svg import PAPER, house_style, inline_svg
+from secfpp.report.kit.svg import MUTED, PAPER, house_style, inline_svg
 from secfpp.report.run.clusters import LegendKey
 
 PANEL_INCHES = (3.4, 3.1)
 MOST_COLUMNS = 4
 LEGEND_ROW_INCHES = 0.2
+LABEL_SIZE = 7.0
+LABEL_OFFSET_POINTS = (5, 4)
 AXES = ("own mix, %", "uniform classes, %")
 WITHOUT_GRID = "Own mix against uniform classes"
 
@@ -129,12 +131,28 @@ def _draw(axes: Axes, part: Comparison, known: dict[str, Look]) -> None:
         if len(joined) > 1:
             xs, ys = zip(*_places(joined), strict=True)
             axes.plot(xs, ys, color=known[method].colour, lw=1.2, zorder=2)
+            for line in (joined[0], joined[-1]):
+                _name_end(axes, line)
     for line in sorted(lines, key=lambda line: known[line.method].heavy):
         _draw_point(axes, line, known[line.method])
     axes.set(xlabel=AXES[0], ylabel=AXES[1])
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
     axes.yaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
     axes.margins(0.1)
+
+
+def _name_end(axes: Axes, line: Line) -> None:
+    """Write the label of a variant beside its point."""
+    ((x, y),) = _places([line])
+    axes.annotate(
+        line.variant,
+        (x, y),
+        xytext=LABEL_OFFSET_POINTS,
+        textcoords="offset points",
+        fontsize=LABEL_SIZE,
+        color=MUTED,
+        parse_math=False,
+    )
 
 
 def _draw_point(axes: Axes, line: Line, look: Look) -> None:

@@ -110,7 +110,7 @@ def tiles(found: Comparison) -> tuple[Tile, ...]:
     if hero is None:
         return ()
     shown = [*rivals(found), *_best_open(found)]
-    return tuple(_tile(hero, line) for line in dict.fromkeys(shown))
+    return tuple(_tile(hero, line) for line in dict.fromkeys(shown) if line is not hero)
 
 
 def _best_open(found: Comparison) -> Iterator[Line]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from secfpp.report.comparison.records import Comparison
-from secfpp.report.run.headline import Stamp, listed
+from secfpp.report.run.headline import VALIDATION_STAMP, Stamp, listed
 
 
 def stamps(found: Comparison) -> tuple[Stamp, ...]:
@@ -17,7 +17,7 @@ def stamps(found: Comparison) -> tuple[Stamp, ...]:
     alarms.extend(f"Not secure: {reason}" for reason in dict.fromkeys(reasons))
     alarms.extend(_unfinished(found))
     if found.on_validation:
-        alarms.append("Validation images: for choices of settings, not to be reported")
+        alarms.append(VALIDATION_STAMP)
     reported = [seed for seed in found.seeds if seed in tuned_on(found)]
     if reported and not found.on_validation:
         alarms.append(f"Tuning seeds: defaults were chosen on {_numbers(reported)} of these seeds")

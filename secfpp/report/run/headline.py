@@ -13,6 +13,8 @@ from secfpp.report.run.records import HERO, TWIN, ClusterMap, MethodRow, RunReco
 QUESTION = "Do clients gain from learning together without showing their prompts?"
 RIVALS = ("zero-shot", "promptfl", "local-only", "one-cluster", "secfpp-plain")
 
+VALIDATION_STAMP = "Validation images: for choices of settings, not to be reported"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Stamp:
@@ -113,6 +115,8 @@ def stamps(run: RunRecord) -> tuple[Stamp, ...]:
     found = []
     if run.config.child("secure").flag("insecure_dev"):
         found.append(Stamp(text="insecure-dev: insecure shortcuts were allowed", alarm=True))
+    if run.config.child("partition").text("score_on") == "validation":
+        found.append(Stamp(text=VALIDATION_STAMP, alarm=True))
     found.extend(Stamp(text=f"Not secure: {reason}", alarm=True) for reason in run.insecure)
     if not run.complete:
         found.append(Stamp(text=_unfinished(run), alarm=True))

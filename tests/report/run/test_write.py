@@ -93,6 +93,15 @@ def test_insecure_run_is_stamped_in_red(tmp_path: Path) -> None:
     assert any(stamp["alarm"] for stamp in json.loads(numbers.read_text())["stamps"])
 
 
+def test_results_on_validation_images_are_stamped(tmp_path: Path) -> None:
+    folder = write_fixture(tmp_path / "run")
+    settings = json.loads((folder / "config.json").read_text())
+    settings["partition"] = {"score_on": "validation"}
+    (folder / "config.json").write_text(json.dumps(settings))
+    words = read_page(write_report(folder)[0]).words
+    assert "Validation images: for choices of settings, not to be reported" in words
+
+
 def test_secure_run_is_not_stamped(written: tuple[Path, Path]) -> None:
     assert "stamp alarm" not in written[0].read_text()
 
