@@ -132,14 +132,7 @@ def summarise(
     Summary
         Its lines in the order of the rows.
     """
-    groups: dict[tuple[str, str, str, float | None], list[Row]] = {}
-    for row in rows:
-        key = (row.mix, row.method, row.variant, row.epsilon_target)
-        groups.setdefault(key, []).append(row)
-    lines = [
-        _line(group, groups.get((mix, config.reference, "", None), []))
-        for (mix, *_), group in groups.items()
-    ]
+    lines = _lines(config.reference, rows)
     return Summary(
         complete=complete,
         seeds=config.seed_list,
@@ -157,6 +150,18 @@ def summarise(
         methods=_corrected(lines),
         failed=tuple(failures),
     )
+
+
+def _lines(reference: str, rows: Sequence[Row]) -> list[Line]:
+    """Summarise rows by mix, method, variant and budget."""
+    groups: dict[tuple[str, str, str, float | None], list[Row]] = {}
+    for row in rows:
+        key = (row.mix, row.method, row.variant, row.epsilon_target)
+        groups.setdefault(key, []).append(row)
+    return [
+        _line(group, groups.get((mix, reference, "", None), []))
+        for (mix, *_), group in groups.items()
+    ]
 
 
 def _tests(lines: Sequence[Line]) -> dict[tuple[int, str], float]:

@@ -1,5 +1,10 @@
 """Schemes that partition one domain's development images among its clients.
 
+A client's validation images are drawn like its training images. How many there are changes nobody's
+training images, except under ``dirichlet``, where a client needs enough for both. Under
+``domain-dirichlet`` validation images are drawn when all training images are: where label mixes are
+very uneven and a class has run out, they have other classes in its place.
+
 References
 ----------
 Dirichlet by class: Yurochkin et al., "Bayesian Nonparametric Federated Learning of Neural
@@ -96,9 +101,6 @@ def split_domain(
     scheme: Scheme, pool: ImagePool, terms: SplitTerms, rng: np.random.Generator
 ) -> list[ClientSplit]:
     """Partition a domain's development images; each goes to one client at most, in one role.
-
-    A client's validation images are drawn like its training images. How many there are changes
-    nobody's training images, except under ``dirichlet``, where a client needs enough for both.
 
     Parameters
     ----------

@@ -87,9 +87,7 @@ def run_experiment(
         If data, model or folder cannot be used, or the secure session fails.
     """
     folder = RunFolder(config.resume) if config.resume else None
-    config = folder.config() if folder else config
-    if folder is not None:
-        _check_release(folder)
+    config = _resumed(folder) if folder else config
     workload = workload or load_workload(config, num_context=config.training.num_context)
     folder = folder or RunFolder.create(config)
     folder.write("data.json", to_json(workload.domain_set.provenance))
@@ -103,8 +101,8 @@ def run_experiment(
     return RunSummary(folder=folder.path, results=summarise(config, recorder.records))
 
 
-def _check_release(folder: RunFolder) -> None:
-    """Refuse to go on with a run whose first rounds had other images."""
+def _resumed(folder: RunFolder) -> RunConfig:
+    """Return the settings of a run; refuse one whose first rounds had other images."""
     results = folder.read("results.json")
     complete = isinstance(results, dict) and results.get("complete") is True
     if folder.predates_parts and not complete:
@@ -112,6 +110,7 @@ def _check_release(folder: RunFolder) -> None:
             f"{folder.path} was begun by an earlier release, which drew other images from the same "
             "seed; start a new run"
         )
+    return folder.config()
 
 
 class _Run:

@@ -24,29 +24,16 @@ def numbers_json(found: Comparison) -> str:
         "question": QUESTION,
         "answer": answer(first),
         "not_best": not_best(first),
-        "mixes": [
-            {"mix": mix, "answer": answer(part), "not_best": not_best(part)}
-            for mix in found.mixes
-            if (part := found.of_mix(mix))
-        ],
+        "mixes": [_answers(found.of_mix(mix), mix) for mix in found.mixes],
         "score_on": "validation" if found.on_validation else "reporting",
         "correction": correction_note(found),
         "reference": found.config.text("reference", "secfpp"),
         "stamps": [asdict(stamp) for stamp in stamps(found)],
         "accuracy": accuracy_records(found),
         "costs": cost_records(found),
-        "curves": [
-            _curve(part, line)
-            for part in map(found.of_mix, found.mixes)
-            for line in shown_lines(part)
-        ],
+        "curves": _curves(found),
         "guarantees": [
-            {
-                "mix": line.mix,
-                "method": line.method,
-                "variant": line.variant,
-                **asdict(line.guarantee),
-            }
+            {**_which(line), **asdict(line.guarantee)}
             for line in found.lines
             if line.guarantee is not None
         ],
@@ -64,12 +51,26 @@ def numbers_json(found: Comparison) -> str:
     return json.dumps(record, indent=1, allow_nan=False) + "\n"
 
 
+def _answers(part: Comparison, mix: str) -> dict[str, str]:
+    """Return what the head of the page says of one mix."""
+    return {"mix": mix, "answer": answer(part), "not_best": not_best(part)}
+
+
+def _which(line: Line) -> dict[str, object]:
+    """Say which line it is."""
+    return {"mix": line.mix, "method": line.method, "variant": line.variant}
+
+
+def _curves(found: Comparison) -> list[dict[str, object]]:
+    """Return the curves of every mix."""
+    parts = map(found.of_mix, found.mixes)
+    return [_curve(part, line) for part in parts for line in shown_lines(part)]
+
+
 def _curve(found: Comparison, line: Line) -> dict[str, object]:
     """Return (round, mean over seeds in per cent) of each measure."""
     return {
-        "mix": line.mix,
-        "method": line.method,
-        "variant": line.variant,
+        **_which(line),
         "epsilon_target": line.rows[0].budget,
         **{f"{name}_percent": mean_by_round(found, line, name) for name in TITLES},
     }

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from secfpp.cli import main
+from secfpp.comparison.table import COLUMNS
 from secfpp.errors import RunFolderError
 from secfpp.report.comparison.load import load_comparison
 from secfpp.report.comparison.write import write_comparison
@@ -303,3 +304,17 @@ def test_a_table_that_is_no_text_or_has_a_huge_cell_is_named(tmp_path: Path, odd
         table.write(odd + b"\n")
     with pytest.raises(RunFolderError, match=r"table\.csv, line \d+ is damaged"):
         load_comparison(folder)
+
+
+def test_a_table_of_an_earlier_release_makes_the_same_page(folder: Path, tmp_path: Path) -> None:
+    """It had no columns for mix, variant, run folder and images."""
+    _, numbers = write_comparison(folder, tmp_path / "today")
+    kept = [name for name in COLUMNS if name not in ("mix", "variant", "cell", "score_on")]
+    rows = read_rows(folder / "table.csv")
+    with (folder / "table.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, kept, extrasaction="ignore")
+        writer.writeheader()
+        writer.writerows(rows)
+    _, older = write_comparison(folder, tmp_path / "older")
+    assert older.read_bytes() == numbers.read_bytes()
+    assert json.loads(older.read_text())["curves"][1]["own_mix_percent"], "cells are found"
