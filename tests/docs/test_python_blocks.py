@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from mpc import ClusterResult, SecureKMeans
 from tests.docs.markdown import blocks, name_of, pages
 
 PAGES = [page for page in pages() if blocks(page, "python")]
@@ -15,6 +16,16 @@ def test_the_code_of_a_page_runs(page: Path) -> None:
     names: dict[str, object] = {"__name__": name_of(page)}
     for number, code in enumerate(blocks(page, "python"), start=1):
         exec(compile(code, f"{name_of(page)}, block {number}", "exec"), names)  # noqa: S102
+    if name_of(page) == "docs/clustering.md":
+        check_the_guide(names)
+
+
+def check_the_guide(names: dict[str, object]) -> None:
+    """Look at what the guide to clustering leaves behind."""
+    model, result = names["model"], names["result"]
+    assert isinstance(model, SecureKMeans)
+    assert isinstance(result, ClusterResult)
+    assert len(model.labels_) == len(result.means_NM) == 60
 
 
 def test_pages_with_code_are_found() -> None:
