@@ -2,7 +2,7 @@
 
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import AbstractContextManager, closing, nullcontext
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -39,3 +39,20 @@ def _counted(kept: Kept) -> Iterator[None]:
 def opened(kept: Kept) -> Callable[[int], SecureSession]:
     """Return the open session of some parties; open it if it is not."""
     return lambda parties: kept.get(("session", parties), lambda: open_session(parties))
+
+
+@pytest.fixture
+def parties_stay_open(
+    opened: Callable[[int], SecureSession], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Let `open_session` give parties with the dealer that are open already, and end none."""
+
+    def open_or_opened(
+        num_parties: int = 2, *, provider: str = "dealer", **given: object
+    ) -> AbstractContextManager[SecureSession]:
+        if provider == "dealer" and num_parties in (2, 3):
+            return nullcontext(opened(num_parties))
+        return open_session(num_parties, provider=provider, **given)  # type: ignore[arg-type]
+
+    for place in ("mpc.session.session.open_session", "mpc.open_session"):
+        monkeypatch.setattr(place, open_or_opened)

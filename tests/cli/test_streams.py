@@ -3,14 +3,11 @@
 import io
 import subprocess
 import sys
-from collections.abc import Callable
-from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from mpc import SecureSession
 from secfpp.cli import main
 from secfpp.cli.streams import ERRORS, prepare_streams
 
@@ -91,11 +88,10 @@ def test_a_reader_that_leaves_is_success(words: tuple[str, ...], points: Path) -
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("parties_stay_open")
 def test_the_cost_table_is_shown_in_a_locale_without_dashes(
-    points: Path, opened: Callable[[int], SecureSession], monkeypatch: pytest.MonkeyPatch
+    points: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """In this process, with parties that are open already."""
-    monkeypatch.setattr("mpc.session.session.open_session", lambda *_, **__: nullcontext(opened(2)))
     raw = io.BytesIO()
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(raw, encoding="ascii"))
     assert main(["cluster", "--input", str(points), "--k", "2"]) == 0

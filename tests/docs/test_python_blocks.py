@@ -1,4 +1,7 @@
-"""The Python blocks of a page run, from its first to its last in one namespace."""
+"""The Python blocks of a page run, from its first to its last in one namespace.
+
+Where a page opens a session, it gets parties that are open already; estimators start their own.
+"""
 
 from pathlib import Path
 
@@ -11,6 +14,7 @@ PAGES = [page for page in pages() if blocks(page, "python")]
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("parties_stay_open")
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_the_code_of_a_page_runs(page: Path) -> None:
     names: dict[str, object] = {"__name__": name_of(page)}

@@ -80,8 +80,9 @@ def test_contract_on_the_twin(estimator: SecureKMeans, check: Callable[[object],
 
 
 @pytest.mark.slow
-def test_contract_on_one_open_session(secure_session: SecureSession) -> None:
-    estimator = SecureKMeans(3, reveal="assignments", session=secure_session, owners=4)
+def test_contract_on_one_open_session(opened: Callable[[int], SecureSession]) -> None:
+    session = opened(2)
+    estimator = SecureKMeans(3, reveal="assignments", session=session, owners=4)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SkipTestWarning)
         results = check_estimator(estimator, on_skip=None)
@@ -89,7 +90,7 @@ def test_contract_on_one_open_session(secure_session: SecureSession) -> None:
     others = {result["check_name"] for result in results} - passed
     assert others <= {"check_array_api_input", "check_dataframe_column_names_consistency"}
     assert "check_clustering" in passed
-    secure_session.check()
+    session.check()
 
 
 def test_agrees_with_scikit_learn_from_the_same_start(session: Session) -> None:

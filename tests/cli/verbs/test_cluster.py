@@ -3,7 +3,6 @@
 import json
 import os
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +11,6 @@ import pytest
 from sklearn.cluster import KMeans
 from sklearn.datasets import load_digits, load_iris, load_wine
 
-import mpc.session.session
-from mpc import SecureSession
 from mpc.jobs.bounds import public_bound
 from secfpp.cli import main
 from tests.cli.command import secfpp
@@ -21,25 +18,9 @@ from tests.cli.command import secfpp
 NUM_BLOBS, BLOB_SIZE, DIMENSIONS = 3, 6, 5
 FEW = 600
 """Iris and wine have fewer rows; those of the digits are enough."""
+pytestmark = pytest.mark.usefixtures("parties_stay_open")  # other processes open their own
 ISSUE_KEYS = {"k", "rounds", "bytes", "seconds", "ledger"}
 ENGINES = [("--plain",), pytest.param(("--parties", "2"), marks=pytest.mark.slow)]
-
-
-@pytest.fixture(autouse=True)
-def parties_stay_open(
-    opened: Callable[[int], SecureSession], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Give commands of this process two parties that are open already; others open their own."""
-    open_session = mpc.session.session.open_session
-
-    def open_or_opened(
-        num_parties: int, *, provider: str, **given: object
-    ) -> AbstractContextManager[SecureSession]:
-        if (num_parties, provider) == (2, "dealer"):
-            return nullcontext(opened(num_parties))
-        return open_session(num_parties, provider=provider, **given)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(mpc.session.session, "open_session", open_or_opened)
 
 
 @pytest.fixture(scope="module")
