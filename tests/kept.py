@@ -7,8 +7,12 @@ from typing import Any, Final, TypeVar
 
 T = TypeVar("T")
 
+MOST: Final = 2
+"""Groups open at once, at first."""
 PATIENCE: Final = 20
-"""Tests."""
+"""Tests that need not use an open group, at first."""
+_RESTARTS: Final = 4
+"""After so many, one group more stays open."""
 
 
 @dataclass
@@ -22,22 +26,34 @@ class _Open:
 class Kept:
     """Groups of parties by name, each open while tests use it.
 
-    A group ends once as many tests in a row as `patience` says did not use it. If a test needs it
-    again, the patience doubles. So tests in the order of their files hold one or two groups open,
-    and tests in random order start each group a few times, not hundreds of times.
+    Few are open at once: the one that was not used for the longest time ends before another starts.
+    A group also ends when as many tests in a row as `patience` says have not used it. Each group
+    that is started again makes this more generous. So tests in the order of their files hold one or
+    two groups open, and tests in random order start each group a few times, not hundreds of times.
     """
 
-    def __init__(self, patience: int = PATIENCE) -> None:
-        self.patience = patience
+    def __init__(self) -> None:
         self.starts = 0
+        self.restarts = 0
         self._open: dict[Hashable, _Open] = {}
         self._ended: set[Hashable] = set()
+
+    @property
+    def most(self) -> int:
+        """Groups that may be open at once."""
+        return MOST + self.restarts // _RESTARTS
+
+    @property
+    def patience(self) -> int:
+        """Tests in a row that need not use an open group."""
+        return PATIENCE * (1 + self.restarts)
 
     def get(self, name: Hashable, start: Callable[[], AbstractContextManager[T]]) -> T:
         """Return what is open under a name; start it if it is not."""
         if name not in self._open:
-            if name in self._ended:
-                self.patience *= 2
+            self.restarts += name in self._ended
+            while len(self._open) >= self.most:
+                self._end(max(self._open, key=lambda other: self._open[other].unused_for))
             with ExitStack() as ending:
                 value = ending.enter_context(start())
                 self._open[name] = _Open(value, ending.pop_all())

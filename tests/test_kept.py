@@ -5,14 +5,14 @@ from contextlib import AbstractContextManager, contextmanager
 
 import pytest
 
-from tests.kept import Kept
+from tests.kept import MOST, PATIENCE, Kept
 
 
 class Groups:
     """Counts what is open; a group is its name."""
 
-    def __init__(self, patience: int) -> None:
-        self.kept = Kept(patience)
+    def __init__(self) -> None:
+        self.kept = Kept()
         self.open: list[str] = []
 
     def started(self, name: str) -> AbstractContextManager[str]:
@@ -31,29 +31,35 @@ class Groups:
 
 
 def test_a_group_that_no_test_uses_ends() -> None:
-    groups = Groups(patience=3)
+    groups = Groups()
     groups.test_uses("a", "b")
-    for _ in range(2):
+    for _ in range(PATIENCE - 1):
         groups.test_uses("b")
-        assert groups.open == ["a", "b"]
+    assert groups.open == ["a", "b"]
     groups.test_uses("b")
     assert groups.open == ["b"]
     assert groups.kept.starts == 2
 
 
-def test_who_ended_a_group_too_early_is_twice_as_patient() -> None:
-    groups = Groups(patience=3)
-    for _ in range(2):
-        groups.test_uses("a")
-        for _ in range(4):
-            groups.test_uses()
-    assert groups.kept.starts == 2
-    assert groups.kept.patience == 6
-    assert groups.open == ["a"]
+def test_the_group_that_was_not_used_for_longest_makes_place() -> None:
+    groups = Groups()
+    for name in ("a", "b", "a", "c"):
+        groups.test_uses(name)
+    assert groups.open == ["a", "c"]
+    assert len(groups.open) == MOST
+
+
+def test_groups_that_are_needed_in_turn_are_all_kept_in_the_end() -> None:
+    groups = Groups()
+    for _ in range(100):
+        for name in "abcde":
+            groups.test_uses(name)
+    assert sorted(groups.open) == list("abcde")
+    assert groups.kept.starts < 5 * 5
 
 
 def test_in_the_end_nothing_is_open() -> None:
-    groups = Groups(patience=3)
+    groups = Groups()
     groups.test_uses("a", "b")
     groups.kept.close()
     assert groups.open == []
