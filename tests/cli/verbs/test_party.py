@@ -113,7 +113,8 @@ def test_four_programs_are_one_session_as_the_readme_says(start: Roles, tmp_path
     owners = {entry["role"] for entry in json.loads(done.stdout)["traffic"]["roles"]}
     assert sum(role.startswith("client:") for role in owners) == 20
     assert main([str(word) for word in (*asked, means[1], "--plain")]) == 0
-    np.testing.assert_allclose(*map(np.load, means), atol=1e-4)
+    secure, plain = map(np.load, means)
+    np.testing.assert_allclose(secure, plain, atol=1e-4)
     streams = {role: process.communicate(timeout=SOON_S) for role, process in roles.items()}
     assert {role: process.returncode for role, process in roles.items()} == dict.fromkeys(roles, 0)
     assert json.loads(streams["party:0"][0]) == {"role": "party:0"}
