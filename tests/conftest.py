@@ -1,14 +1,14 @@
 """What every test relies on is set here, and not inherited from whoever started the tests."""
 
-import functools
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, closing, nullcontext
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 from mpc.session.session import SecureSession, open_session
+from tests.kept import Kept
 
 settings.register_profile(
     "any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
@@ -22,7 +22,37 @@ def pytest_configure() -> None:
 
 
 @pytest.fixture(scope="session")
-def opened() -> Iterator[Callable[[int], SecureSession]]:
-    """Open a session of some parties once, and end all of them after the tests."""
-    with ExitStack() as stack:
-        yield functools.cache(lambda parties: stack.enter_context(open_session(parties)))
+def kept() -> Iterator[Kept]:
+    """Parties that are open; all end after the tests."""
+    with closing(Kept()) as kept:
+        yield kept
+
+
+@pytest.fixture(autouse=True)
+def _counted(kept: Kept) -> Iterator[None]:
+    """Let parties end that no test has used for a while."""
+    yield
+    kept.test_done()
+
+
+@pytest.fixture
+def opened(kept: Kept) -> Callable[[int], SecureSession]:
+    """Return the open session of some parties; open it if it is not."""
+    return lambda parties: kept.get(("session", parties), lambda: open_session(parties))
+
+
+@pytest.fixture
+def parties_stay_open(
+    opened: Callable[[int], SecureSession], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Let `open_session` give two parties that are open already; other numbers start their own."""
+
+    def open_or_opened(
+        num_parties: int = 2, *, provider: str = "dealer", **given: object
+    ) -> AbstractContextManager[SecureSession]:
+        if (num_parties, provider) == (2, "dealer"):
+            return nullcontext(opened(num_parties))
+        return open_session(num_parties, provider=provider, **given)  # type: ignore[arg-type]
+
+    for place in ("mpc.session.session.open_session", "mpc.open_session"):
+        monkeypatch.setattr(place, open_or_opened)

@@ -13,7 +13,7 @@ import pytest
 from secfpp.cli import main
 from tests.patience import SOON_S
 
-ROUNDS = 12
+ROUNDS = 8
 
 
 def children_of(run: subprocess.Popen[str]) -> list[psutil.Process]:
@@ -37,6 +37,7 @@ def test_killing_a_party_ends_the_run_and_it_can_be_resumed(tmp_path: Path) -> N
             "4",
             "--shared-steps",
             "3",
+            *("--images-per-client", "10", "--test-images-per-domain", "20"),
             "--out",
             str(folder),
         ],

@@ -1,8 +1,7 @@
 """Real parties in real processes: single operations, and whole sessions, for 2 and 3 parties."""
 
-import functools
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, closing
+from collections.abc import Callable, Sequence
+from contextlib import closing
 from typing import Any
 
 import numpy as np
@@ -15,6 +14,7 @@ from mpc.reference.session import PlainSession
 from mpc.session.data_owner import reconstruct, split
 from mpc.session.local_group import ProcessGroup
 from mpc.session.session import SecureSession
+from tests.kept import Kept
 
 
 @pytest.fixture
@@ -83,18 +83,25 @@ class Parties:
         self.group.end()
 
 
-@pytest.fixture(scope="session")
-def met() -> Iterator[Callable[[int, str], Parties]]:
-    """Start parties for single operations once, and end all of them after the tests."""
-    with ExitStack() as stack:
-        yield functools.cache(
-            lambda parties, provider: stack.enter_context(closing(Parties(parties, provider)))
-        )
+@pytest.fixture
+def met(kept: Kept) -> Callable[[int, str], Parties]:
+    """Return the parties for single operations; start them if they are not there."""
+    return lambda parties, provider: kept.get(
+        ("operations", parties, provider), lambda: closing(Parties(parties, provider))
+    )
+
+
+# Which parties a test has is a parameter of the session: pytest runs tests of the same together.
 
 
 @pytest.fixture(scope="session", params=[2, 3], ids=["2-party", "3-party"])
-def parties(request: pytest.FixtureRequest, met: Callable[[int, str], Parties]) -> Parties:
-    return met(request.param, "dealer")
+def which_parties(request: pytest.FixtureRequest) -> int:
+    return int(request.param)
+
+
+@pytest.fixture
+def parties(which_parties: int, met: Callable[[int, str], Parties]) -> Parties:
+    return met(which_parties, "dealer")
 
 
 @pytest.fixture(
@@ -102,34 +109,49 @@ def parties(request: pytest.FixtureRequest, met: Callable[[int, str], Parties]) 
     params=[(2, "dealer"), (3, "dealer"), pytest.param((2, "tfp"), marks=pytest.mark.slow)],
     ids=["2-party", "3-party", "tfp"],
 )
-def any_parties(request: pytest.FixtureRequest, met: Callable[[int, str], Parties]) -> Parties:
-    return met(*request.param)
+def which_of_any(request: pytest.FixtureRequest) -> tuple[int, str]:
+    parties, provider = request.param
+    return parties, provider
+
+
+@pytest.fixture
+def any_parties(which_of_any: tuple[int, str], met: Callable[[int, str], Parties]) -> Parties:
+    return met(*which_of_any)
 
 
 every_method = pytest.mark.parametrize(
-    ("any_parties", "comparisons"),
+    ("which_of_any", "comparisons"),
     [
         pytest.param((2, "dealer"), "fss", id="2-party-fss"),
         pytest.param((2, "dealer"), "lut", id="2-party-lut"),
-        pytest.param((3, "dealer"), "lut", id="3-party-lut"),
         pytest.param((2, "dealer"), "boolean", id="2-party-boolean", marks=pytest.mark.slow),
+        pytest.param((3, "dealer"), "lut", id="3-party-lut"),
         pytest.param((3, "dealer"), "boolean", id="3-party-boolean", marks=pytest.mark.slow),
         pytest.param((2, "tfp"), "boolean", id="tfp", marks=pytest.mark.slow),
     ],
-    indirect=["any_parties"],
+    indirect=["which_of_any"],
+    scope="session",
 )
 """All ways to compare: three parties have digits in place of keys, and tfp has circuits only."""
 
 
 @pytest.fixture(scope="session", params=[2, 3], ids=["2-party", "3-party"])
-def secure_session(
-    request: pytest.FixtureRequest, opened: Callable[[int], SecureSession]
-) -> SecureSession:
-    return opened(request.param)
+def which_session(request: pytest.FixtureRequest) -> int:
+    return int(request.param)
+
+
+@pytest.fixture
+def secure_session(which_session: int, opened: Callable[[int], SecureSession]) -> SecureSession:
+    return opened(which_session)
 
 
 @pytest.fixture(scope="session", params=[0, 2, 3], ids=["plain", "2-party", "3-party"])
+def which_or_plain(request: pytest.FixtureRequest) -> int:
+    return int(request.param)
+
+
+@pytest.fixture
 def session(
-    request: pytest.FixtureRequest, opened: Callable[[int], SecureSession]
+    which_or_plain: int, opened: Callable[[int], SecureSession]
 ) -> PlainSession | SecureSession:
-    return opened(request.param) if request.param else PlainSession()
+    return opened(which_or_plain) if which_or_plain else PlainSession()

@@ -44,11 +44,16 @@ def test_every_name_is_there_and_listed() -> None:
 
 
 @pytest.mark.slow
-def test_names_are_imported_by_a_star() -> None:
-    assert "sklearn" in loaded_after("from mpc import *\nassert SecureKMeans and open_session")
+def test_names_are_imported_by_a_star_and_scikit_learn_only_then() -> None:
+    program = (
+        "import mpc, sys\nassert 'sklearn' not in sys.modules\n"
+        "from mpc import *\nassert SecureKMeans is mpc.SecureKMeans and open_session"
+    )
+    assert "sklearn" in loaded_after(program)
 
 
 def test_other_names_are_not_there() -> None:
     with pytest.raises(AttributeError, match="'mpc' has no attribute 'SecureKMeanss'"):
         mpc.SecureKMeanss  # noqa: B018
     assert not hasattr(mpc, "__path_of_nothing__")
+    assert not hasattr(mpc, "KMeans")

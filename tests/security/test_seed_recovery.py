@@ -78,12 +78,11 @@ def finds_the_secrets(found: list[Recovery], truth: tuple[Int64Array, ...]) -> b
     )
 
 
-@pytest.fixture(scope="module", params=[2, 3], ids=["2-party", "3-party"])
-def crypten_run(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> CrypTenRun:
+@pytest.fixture(scope="module")
+def crypten_run(tmp_path_factory: pytest.TempPathFactory) -> CrypTenRun:
+    """Three parties: party 1 finds the keys of two others."""
     rendezvous: Path = tmp_path_factory.mktemp("gloo") / "rendezvous"
-    return run_crypten(request.param, rendezvous, upper_bits=secrets.randbits(16))
+    return run_crypten(NUM_PARTIES, rendezvous, upper_bits=secrets.randbits(16))
 
 
 @pytest.mark.slow

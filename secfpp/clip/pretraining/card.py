@@ -6,9 +6,12 @@ import json
 from dataclasses import asdict, dataclass
 from importlib.resources import files
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from secfpp.clip.pretraining.evaluate import DomainAccuracy
 from secfpp.errors import ModelError
+
+if TYPE_CHECKING:  # it loads torch, and a card is text
+    from secfpp.clip.pretraining.evaluate import DomainAccuracy
 
 CARD_JSON = "card.json"
 CARD_MARKDOWN = "card.md"

@@ -248,7 +248,7 @@ def test_killed_worker_then_killed_comparison_then_the_same_table(
     assert "Traceback" not in errors
     cell = folder / "cells" / failed[0]["cell"]
 
-    running = start("--resume", folder)
+    running = start("--resume", folder, "--jobs", "1")
     wait_for_rounds(running, cell, rounds_in(cell))
     workers = descendants(running)
     running.kill()
@@ -256,7 +256,7 @@ def test_killed_worker_then_killed_comparison_then_the_same_table(
     wait_until_gone(workers)
     assert 3 < rounds_in(cell) < 2 * ROUNDS, "it was killed in the middle"
 
-    assert main(["compare", "--resume", str(folder)]) == 0
+    assert main(["compare", "--resume", str(folder), "--jobs", "1"]) == 0
     assert repeatable(folder) == repeatable(whole)
 
 
@@ -316,7 +316,7 @@ def test_a_failing_cell_is_named_and_the_others_are_finished(
     for name in ("seed0", "seed1"):
         (folder / "cells" / name / "results.json").unlink()
     (folder / "cells" / "seed1" / "state" / "promptfl" / "seed1.safetensors").write_text("?")
-    assert main(["compare", "--resume", str(folder), "--json"]) == 1
+    assert main(["compare", "--resume", str(folder), "--jobs", "1", "--json"]) == 1
     streams = capsys.readouterr()
     assert "secfpp: seed1 failed" in streams.err
     summary = json.loads((folder / "summary.json").read_text())

@@ -91,23 +91,30 @@ def refusal(capfd: pytest.CaptureFixture[str], words: Sequence[str | Path]) -> t
 
 
 @pytest.mark.slow
-def test_four_programs_are_one_session(folder: Path, start: Roles, tmp_path: Path) -> None:
-    points = np.repeat(9.0 * np.eye(2, 4), 5, axis=0) + np.random.default_rng(0).normal(
-        size=(10, 4)
-    )
-    np.save(tmp_path / "x.npy", points)
-    asked = ("--input", tmp_path / "x.npy", "--k", "2", "--reveal", "assignments", "--json")
+def test_four_programs_are_one_session_as_the_readme_says(start: Roles, tmp_path: Path) -> None:
+    """20 clients, iris with its 150 rows, and no word of owners anywhere."""
+    folder, means = tmp_path / "DIR", [tmp_path / f"{name}.npy" for name in ("secure", "plain")]
+    words = ("--parties", "2", "--clients", "20", "--hosts", *free_addresses(3))
+    assert secfpp("certs", "init", folder, *words).returncode == 0
+    np.save(tmp_path / "vectors.npy", load_iris().data)
     roles = {
         "party:0": start(folder, "party", "--rank", "0", "--json"),
         "party:1": start(folder, "party", "--rank", "1"),
         "dealer": start(folder, "dealer", "--json"),
     }
-    files = ("--network", folder / "network.json", "--certs", folder, "--owners", str(OWNERS))
-    done = secfpp("cluster", *asked, *files)
+    asked = ("cluster", "--input", tmp_path / "vectors.npy", "--json", "--out")
+    files = ("--network", folder / "network.json", "--certs", folder)
+    refused = secfpp(*asked, means[0], "--owners", "64", *files)
+    assert refused.returncode == 2
+    assert "has those of 20; say --owners 20, or add some: secfpp certs add" in refused.stderr
+    done = secfpp(*asked, means[0], *files)
     if done.returncode != 0:
         pytest.fail(done.stderr + "".join(p.communicate(timeout=SOON_S)[1] for p in roles.values()))
-    twin = secfpp("cluster", *asked, "--plain")
-    assert json.loads(done.stdout)["labels"] == json.loads(twin.stdout)["labels"]
+    owners = {entry["role"] for entry in json.loads(done.stdout)["traffic"]["roles"]}
+    assert sum(role.startswith("client:") for role in owners) == 20
+    assert main([str(word) for word in (*asked, means[1], "--plain")]) == 0
+    secure, plain = map(np.load, means)
+    np.testing.assert_allclose(secure, plain, atol=1e-4)
     streams = {role: process.communicate(timeout=SOON_S) for role, process in roles.items()}
     assert {role: process.returncode for role, process in roles.items()} == dict.fromkeys(roles, 0)
     assert json.loads(streams["party:0"][0]) == {"role": "party:0"}
@@ -115,26 +122,6 @@ def test_four_programs_are_one_session(folder: Path, start: Roles, tmp_path: Pat
     assert streams["party:1"][0] == "party:1: the session is over\n"
     for role, (_, err) in streams.items():
         assert f"{role} of session 'secfpp' listens on {LOOPBACK}:" in err
-
-
-@pytest.mark.slow
-def test_the_sequence_of_the_readme_works_as_it_stands(start: Roles, tmp_path: Path) -> None:
-    """20 clients, iris with its 150 rows, and no word of owners anywhere."""
-    folder = tmp_path / "DIR"
-    words = ("--parties", "2", "--clients", "20", "--hosts", *free_addresses(3))
-    assert secfpp("certs", "init", folder, *words).returncode == 0
-    np.save(tmp_path / "vectors.npy", load_iris().data)
-    roles = [start(folder, *verb) for verb in (("party", "--rank", "0"), ("party", "--rank", "1"))]
-    roles.append(start(folder, "dealer"))
-    files = ("--network", folder / "network.json", "--certs", folder)
-    refused = secfpp("cluster", "--input", tmp_path / "vectors.npy", "--owners", "64", *files)
-    assert refused.returncode == 2
-    assert "has those of 20; say --owners 20, or add some: secfpp certs add" in refused.stderr
-    done = secfpp("cluster", "--input", tmp_path / "vectors.npy", *files, "--json")
-    assert done.returncode == 0, done.stderr
-    owners = {entry["role"] for entry in json.loads(done.stdout)["traffic"]["roles"]}
-    assert sum(role.startswith("client:") for role in owners) == 20
-    assert [process.wait(timeout=60) for process in roles] == [0, 0, 0]
 
 
 @pytest.mark.parametrize(
@@ -283,10 +270,11 @@ def test_a_stranger_s_certificate_is_refused_by_both_ends(
     """The stranger has the same role, but of another authority."""
     foreign = make_folder(tmp_path / "foreign")
     shutil.copy(folder / "network.json", foreign / "network.json")
-    wait = ("--wait-s", "20")  # it takes seconds until the guest has loaded torch
-    host, dealer = start(folder, "party", "--rank", "0", *wait), start(folder, "dealer", *wait)
-    assert "listens on" in listens(host)
+    wait = ("--wait-s", "20")  # from when a role has loaded torch; both parties load it meanwhile
+    host = start(folder, "party", "--rank", "0", *wait)
     guest = start(foreign, "party", "--rank", "1", *wait)
+    assert "listens on" in listens(host)
+    dealer = start(folder, "dealer", *wait)
     _, said_by_guest = guest.communicate(timeout=2 * SOON_S)
     assert guest.returncode == 3
     assert "party:1 and party:0" in said_by_guest

@@ -271,7 +271,7 @@ def test_the_limit_itself_is_kept(any_parties: Parties) -> None:
     assert valid.tolist() == [1, 1, 1, 0, 0, 0]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(
     direction=st.lists(st.integers(-50, 50), min_size=1, max_size=3000).filter(any),
     bound=st.floats(1e-6, 1e6),
@@ -285,7 +285,7 @@ def test_a_point_at_the_bound_is_never_left_out(direction: list[int], bound: flo
     assert not ring_points(at_bound * (1 + slack) * (1 + 2.0**-30), job)[1].any()
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(data=st.data())
 def test_the_twin_gives_what_it_gives_without_them(data: st.DataObject) -> None:
     """Small integers, so that ties are frequent and sums exact."""
