@@ -45,8 +45,8 @@ class Compare(ConfigurableVerb):
     """
 
     config: Path | None = None
-    """Settings to start from: compare.json of a comparison, or config.json of a run; flags
-    override."""
+    """Settings to start from: compare.json of a comparison, config.json of a run, or `preset:NAME`
+    of `secfpp presets`; flags override."""
     settings: Annotated[RunConfig, tyro.conf.arg(name="")] = field(default_factory=_defaults)
     """Settings of every seed."""
     epsilons: tuple[float, ...] = DEFAULT_EPSILONS
