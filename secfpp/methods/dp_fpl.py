@@ -122,6 +122,11 @@ class DpFpl:
     needs_patches: bool = False
     is_joint: bool = True
 
+    @property
+    def rows_per_client(self) -> float:
+        """Expected images of a client in a step's sample; each has a row of its own."""
+        return self.settings.dpfpl_sample_rate * self.images_per_client
+
     def begin(self, batch: ClientBatch, state: PromptState) -> PromptState:
         """Start every local prompt at random: a prompt of zeros would have no directions."""
         shape = state.local_NTW.shape

@@ -49,10 +49,14 @@ def image_gradients(
     """
     if len(labels_S) == 0:  # an empty sample, which a tower may not accept
         return torch.zeros_like(prompt_STW), prompt_STW.new_zeros(0)
-    rows = [
-        rows_S.split(at_once or len(labels_S)) for rows_S in (prompt_STW, features_SE, labels_S)
-    ]
-    found = [_gradients(tower, *portion, logit_scale) for portion in zip(*rows, strict=True)]
+    size = at_once or len(labels_S)
+    portions = zip(
+        torch.split(prompt_STW, size),
+        torch.split(features_SE, size),
+        torch.split(labels_S, size),
+        strict=True,
+    )
+    found = [_gradients(tower, *portion, logit_scale=logit_scale) for portion in portions]
     grads, losses = zip(*found, strict=True)
     return torch.cat(grads), torch.cat(losses)
 
@@ -62,6 +66,7 @@ def _gradients(
     prompt_STW: torch.Tensor,
     features_SE: torch.Tensor,
     labels_S: torch.Tensor,
+    *,
     logit_scale: float,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Return the gradients and losses of one batch of images."""

@@ -57,6 +57,11 @@ class Compare(ConfigurableVerb):
     """Worker processes. None: processors / threads, at most one a cell."""
     threads: int = 1
     """Threads of torch in each worker; another number may change last digits."""
+    estimate: bool = False
+    """Say what the comparison will take, and do not run: images to encode, memory, seconds by
+    method, and rounds and bytes of the secure part. Takes short probes on the device at hand."""
+    beyond_memory: bool = False
+    """Run although the memory needed exceeds what there is."""
 
     @classmethod
     def from_file(cls, path: Path) -> Self:
@@ -81,8 +86,15 @@ class Compare(ConfigurableVerb):
             jobs=self.jobs,
             threads=self.threads,
         )
-        _warn(asked)
+        from secfpp.analysis.estimate.check import check_comparison
+        from secfpp.cli.estimating import estimated_comparison
         from secfpp.comparison.run import run_compare
+
+        if self.estimate:
+            return estimated_comparison(asked)
+        _warn(asked)
+        if not self.beyond_memory and self.settings.resume is None:
+            check_comparison(asked)
 
         found = run_compare(asked, out=self.settings.out, resume=self.settings.resume)
         return _outcome(found)
