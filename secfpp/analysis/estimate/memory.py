@@ -21,6 +21,9 @@ __all__ = ["Memory", "Room", "room_of", "watch_encoding"]
 
 PARTY_BYTES: Final = 350_000_000
 """Of one computing party, most of it libraries: measured, private memory, 20 clients."""
+SCRATCH_BYTES: Final = 150_000_000
+"""Of libraries that are loaded during a run, and of buffers that one operation of torch takes:
+measured on a CPU."""
 CGROUP: Final = Path("/sys/fs/cgroup")
 
 
@@ -61,7 +64,8 @@ class Memory:
         tensors = self.sizes.cohort_bytes(with_patches=patches)
         if not self.on_gpu:
             tensors = self.on_device(at_once)
-        return staged + encoded + tensors + self.parties * PARTY_BYTES
+        fixed = SCRATCH_BYTES + self.parties * PARTY_BYTES
+        return fixed + staged + encoded + tensors
 
     def of_method(self, probe: MethodProbe, at_once: int | None) -> int:
         """Return the peak of one method: clients' tensors, and a step or scoring."""
