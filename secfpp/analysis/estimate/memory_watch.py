@@ -12,7 +12,7 @@ from torch.utils._pytree import tree_leaves
 __all__ = ["MemoryWatch"]
 
 
-class MemoryWatch(TorchDispatchMode):
+class MemoryWatch(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """While entered, keeps the highest sum of bytes of tensors that were made inside.
 
     Tensors that exist before are not counted, and neither is what one operation of torch allocates
@@ -20,9 +20,9 @@ class MemoryWatch(TorchDispatchMode):
     """
 
     def __init__(self) -> None:
-        super().__init__()
-        self.peak = 0
-        self._live = 0
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.peak: int = 0
+        self._live: int = 0
         self._known: weakref.WeakSet[torch.UntypedStorage] = weakref.WeakSet()
 
     def __torch_dispatch__(

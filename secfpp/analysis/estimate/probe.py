@@ -272,7 +272,7 @@ def _peak(work: Callable[[], object]) -> float:
     """Return the peak of memory of some work in bytes."""
     with MemoryWatch() as watch:
         work()
-    return watch.peak
+    return float(watch.peak)
 
 
 def _seconds(work: Callable[[], object], device: torch.device) -> list[float]:
