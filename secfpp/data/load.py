@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
 
@@ -11,12 +12,12 @@ from secfpp.data.domains import DomainSet
 from secfpp.data.readers import coop, fedbn
 from secfpp.data.readers.cifar import read_cifar
 from secfpp.data.readers.folder import read_folder
-from secfpp.data.readers.listing import ReadOptions, limit_domains
+from secfpp.data.readers.listing import ListedSet, ReadOptions, limit_domains
 from secfpp.errors import ConfigError, DataError, reason
 from secfpp.places import expand_home
 
 EMBEDDED = "digits"
-Reader = Callable[[str, Path, ReadOptions], DomainSet]
+Reader = Callable[[str, Path, ReadOptions], DomainSet | ListedSet]
 READERS: Mapping[str, Reader] = MappingProxyType(
     {
         **dict.fromkeys(coop.LAYOUTS, coop.read_coop),
@@ -25,6 +26,15 @@ READERS: Mapping[str, Reader] = MappingProxyType(
     }
 )
 """Data sets that are known by name, with their readers."""
+
+
+def list_domains(source: str, options: ReadOptions | None = None) -> DomainSet | ListedSet:
+    """List the images of a folder without opening them; digits and CIFAR are loaded.
+
+    Parameters and errors are those of `load_domains`, but for images that cannot be read.
+    """
+    with _naming_the_source(source):
+        return _list(source, options or ReadOptions())
 
 
 def load_domains(source: str, options: ReadOptions | None = None) -> DomainSet:
@@ -49,14 +59,22 @@ def load_domains(source: str, options: ReadOptions | None = None) -> DomainSet:
     ConfigError
         A setting has no meaning for these data.
     """
+    listed = list_domains(source, options)
+    with _naming_the_source(source):
+        return listed.open() if isinstance(listed, ListedSet) else listed
+
+
+@contextmanager
+def _naming_the_source(source: str) -> Iterator[None]:
+    """Raise DataError for a file that cannot be read."""
     try:
-        return _load(source, options or ReadOptions())
+        yield
     except OSError as error:
         place = f" {str(error.filename)!r}" if error.filename else ""
         raise DataError(f"data {source!r}: cannot read{place}: {reason(error)}") from error
 
 
-def _load(source: str, options: ReadOptions) -> DomainSet:
+def _list(source: str, options: ReadOptions) -> DomainSet | ListedSet:
     """Tell the kinds of `source` apart, and read it."""
     name, colon, place = source.partition(":")
     if options.split_sha256 is not None and not (colon and name in coop.LAYOUTS):

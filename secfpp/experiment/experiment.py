@@ -7,8 +7,10 @@ system: the noise of differentially private methods, which agrees in distributio
 shares of `secfpp`, which agrees up to fixed-point error.
 """
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -31,7 +33,7 @@ from secfpp.federation.round import (
     run_round,
     score_start,
 )
-from secfpp.federation.workload import Workload, load_workload
+from secfpp.federation.workload import Sources, Workload, load_workload
 from secfpp.learning.prompts import PromptState
 from secfpp.methods.interface import MethodContext, Trainer
 from secfpp.methods.registry import METHODS
@@ -65,6 +67,7 @@ def run_experiment(
     *,
     workload: Workload | None = None,
     opener: SessionOpener | None = None,
+    check: Callable[[RunConfig, Sources], None] | None = None,
 ) -> RunSummary:
     """Run every method on every seed, or resume a run that was stopped.
 
@@ -78,6 +81,9 @@ def run_experiment(
         Data and model, if the caller has loaded them already.
     opener : callable, optional
         Starts the secure session; by default parties and dealer as processes.
+    check : callable, optional
+        Is given the settings, the model and the listed images before any image is opened; may
+        raise.
 
     Raises
     ------
@@ -88,7 +94,11 @@ def run_experiment(
     """
     folder = RunFolder(config.resume) if config.resume else None
     config = _resumed(folder) if folder else config
-    workload = workload or load_workload(config, num_context=config.training.num_context)
+    workload = workload or load_workload(
+        config,
+        num_context=config.training.num_context,
+        check=None if check is None else partial(check, config),
+    )
     folder = folder or RunFolder.create(config)
     folder.write("data.json", to_json(workload.domain_set.provenance))
     recorder = Recorder(folder, list_units(config))
@@ -230,6 +240,7 @@ class _Run:
             projection_dim=self.config.clustering.projection_dim,
             rounds=self.config.training.rounds,
             heartbeat=self._heartbeat,
+            clients_at_once=self.config.training.clients_at_once,
         )
 
     def _heartbeat(self) -> None:

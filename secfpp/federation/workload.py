@@ -8,6 +8,8 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -23,7 +25,12 @@ from secfpp.federation.cohort import Cohort, build_cohort
 from secfpp.learning.training import TextTower, pick_device
 from secfpp.seeds import Seeds
 
-__all__ = ["Workload", "load_workload"]
+if TYPE_CHECKING:
+    from secfpp.clip.model import FrozenClip
+    from secfpp.clip.text import PromptedText
+    from secfpp.data.readers.listing import ListedSet
+
+__all__ = ["Sources", "Workload", "load_workload", "open_sources"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -71,7 +78,49 @@ class Workload:
         return build_cohort(domain_set, features, shards, self.device, patches)
 
 
-def load_workload(config: WorkloadConfig, *, num_context: int) -> Workload:
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Sources:
+    """Model and listed images, before any image is opened or encoded."""
+
+    clip: "FrozenClip"
+    listed: "DomainSet | ListedSet"
+    """Digits and CIFAR in memory, other images listed."""
+    tower: "PromptedText"
+    cache_dir: Path | None = None
+    """Folder that caches image features. None: the user's cache folder."""
+
+    @cached_property
+    def outline(self) -> DomainSet:
+        """Labels and splits of all domains; pixels of listed images are blank."""
+        return self.listed if isinstance(self.listed, DomainSet) else self.listed.outline()
+
+    def encode(self) -> Workload:
+        """Open and encode all images.
+
+        Raises
+        ------
+        DataError
+            If too many images cannot be read.
+        """
+        from secfpp.clip.features import encode_domains
+        from secfpp.clip.patches import encode_patches
+
+        listed = self.listed
+        domain_set = listed if isinstance(listed, DomainSet) else listed.open()
+        return Workload(
+            domain_set=domain_set,
+            features=encode_domains(self.clip, domain_set, self.cache_dir),
+            tower=self.tower,
+            logit_scale=self.clip.logit_scale,
+            initial_TW=self.tower.initial_context(domain_set.phrase),
+            device=self.clip.device,
+            encode_regions=lambda: encode_patches(self.clip, domain_set, self.cache_dir),
+        )
+
+
+def load_workload(
+    config: WorkloadConfig, *, num_context: int, check: Callable[[Sources], None] | None = None
+) -> Workload:
     """Load data and model, and encode all images.
 
     Parameters
@@ -79,6 +128,22 @@ def load_workload(config: WorkloadConfig, *, num_context: int) -> Workload:
     config : WorkloadConfig
     num_context : int
         Context tokens of a prompt.
+    check : callable, optional
+        Is given model and listed images before any image is opened; may raise.
+
+    Raises
+    ------
+    DataError, ModelError, ConfigError
+        As `open_sources`, and if too many images cannot be read.
+    """
+    sources = open_sources(config, num_context=num_context)
+    if check is not None:
+        check(sources)
+    return sources.encode()
+
+
+def open_sources(config: WorkloadConfig, *, num_context: int) -> Sources:
+    """Load the model and list the images.
 
     Raises
     ------
@@ -89,31 +154,25 @@ def load_workload(config: WorkloadConfig, *, num_context: int) -> Workload:
     ConfigError
         If the device does not exist.
     """
-    from secfpp.clip.features import encode_domains
     from secfpp.clip.model import load_clip
-    from secfpp.clip.patches import encode_patches
     from secfpp.clip.text import PromptedText
 
     device = pick_device(config.device)
     _leave_cores_free()
     clip = load_clip(config.model, config.pretrained, str(device))
     clip = replace(clip, precision=config.precision)
-    domain_set = _load_images(config, clip.image_size)
-    tower = PromptedText(clip, domain_set.class_names, num_context)
-    return Workload(
-        domain_set=domain_set,
-        features=encode_domains(clip, domain_set, config.cache_dir),
-        tower=tower,
-        logit_scale=clip.logit_scale,
-        initial_TW=tower.initial_context(domain_set.phrase),
-        device=device,
-        encode_regions=lambda: encode_patches(clip, domain_set, config.cache_dir),
+    listed = _list_images(config, clip.image_size)
+    return Sources(
+        clip=clip,
+        listed=listed,
+        tower=PromptedText(clip, listed.class_names, num_context),
+        cache_dir=config.cache_dir,
     )
 
 
-def _load_images(config: WorkloadConfig, image_size: int) -> DomainSet:
-    """Load the images, at the size that the model reads."""
-    from secfpp.data.load import load_domains
+def _list_images(config: WorkloadConfig, image_size: int) -> "DomainSet | ListedSet":
+    """List the images, at the size that the model reads."""
+    from secfpp.data.load import list_domains
     from secfpp.data.readers.listing import ReadOptions
 
     options = ReadOptions(
@@ -123,7 +182,7 @@ def _load_images(config: WorkloadConfig, image_size: int) -> DomainSet:
         split_sha256=config.split_sha256,
         cache_dir=config.cache_dir,
     )
-    return load_domains(config.data, options)
+    return list_domains(config.data, options)
 
 
 def _leave_cores_free() -> None:

@@ -158,6 +158,14 @@ class Trainer(Protocol):
     def needs_patches(self) -> bool:
         """Whether the method uses regions of images."""
 
+    @property
+    def is_joint(self) -> bool:
+        """Whether clients exchange values between steps, so that all must work together."""
+
+    @property
+    def rows_per_client(self) -> float:
+        """Rows that a client adds to a batch of a step: 1, or its images that have their own."""
+
     def begin(self, batch: ClientBatch, state: PromptState) -> PromptState:
         """Add what the method keeps for every client; called before the first round."""
 

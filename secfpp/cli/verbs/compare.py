@@ -55,7 +55,8 @@ class Compare(ConfigurableVerb):
 
     config: Path | None = None
     """Settings to start from: compare.json of a comparison, a grid of mixes and variants like
-    benchmarks/grids/reduced.json, or config.json of a run; flags override."""
+    benchmarks/grids/reduced.json, config.json of a run, or `preset:NAME` of `secfpp presets`; flags
+    override."""
     settings: Annotated[RunConfig, tyro.conf.arg(name="")] = field(default_factory=_defaults)
     """Settings of every seed."""
     label_mixes: tuple[str, ...] = ()
@@ -69,6 +70,11 @@ class Compare(ConfigurableVerb):
     """Worker processes. None: processors / threads, at most one a cell."""
     threads: int = 1
     """Threads of torch in each worker; another number may change last digits."""
+    estimate: bool = False
+    """Say what the comparison will take, and do not run: images to encode, memory, seconds by
+    method, and rounds and bytes of the secure part. Takes short probes on the device at hand."""
+    beyond_memory: bool = False
+    """Run although the memory needed exceeds what there is."""
 
     @classmethod
     def from_file(cls, path: Path) -> Self:
@@ -96,8 +102,15 @@ class Compare(ConfigurableVerb):
             jobs=self.jobs,
             threads=self.threads,
         )
-        _warn(asked)
+        from secfpp.analysis.estimate.check import check_comparison
+        from secfpp.cli.estimating import estimated_comparison
         from secfpp.comparison.run import run_compare
+
+        if self.estimate:
+            return estimated_comparison(asked)
+        _warn(asked)
+        if not self.beyond_memory and self.settings.resume is None:
+            check_comparison(asked)
 
         found = run_compare(asked, out=self.settings.out, resume=self.settings.resume)
         return _outcome(found)

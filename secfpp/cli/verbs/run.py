@@ -27,9 +27,15 @@ class Run(ConfigurableVerb):
     """
 
     config: Path | None = None
-    """Settings to start from, a JSON file such as config.json of a run folder; flags override."""
+    """Settings to start from: a JSON file such as config.json of a run folder, or `preset:NAME` of
+    `secfpp presets`; flags override."""
     settings: Annotated[RunConfig, tyro.conf.arg(name="")] = field(default_factory=RunConfig)
     """Settings of the run."""
+    estimate: bool = False
+    """Say what the run will take, and do not run: images to encode, memory, seconds by method, and
+    rounds and bytes of the secure part. Takes short probes on the device at hand."""
+    beyond_memory: bool = False
+    """Run although the memory needed exceeds what there is."""
 
     @classmethod
     def from_file(cls, path: Path) -> Self:
@@ -38,12 +44,17 @@ class Run(ConfigurableVerb):
 
     def execute(self) -> Outcome:
         """Run, with a progress bar, and return the table."""
+        from secfpp.analysis.estimate.check import check_memory
+        from secfpp.cli.estimating import estimated, resumed
         from secfpp.experiment.experiment import run_experiment
         from secfpp.experiment.progress import TerminalProgress
 
+        if self.estimate:
+            return estimated(resumed(self.settings))
         _warn_of_ignored_flags(self.settings)
+        check = None if self.beyond_memory else check_memory
         with TerminalProgress() as progress:
-            summary = run_experiment(self.settings, progress)
+            summary = run_experiment(self.settings, progress, check=check)
         return _outcome(summary)
 
 

@@ -20,16 +20,16 @@ from types import MappingProxyType
 
 import numpy as np
 
-from secfpp.data.domains import DomainSet
 from secfpp.data.images import file_sha256
 from secfpp.data.readers.listing import (
+    ListedSet,
     Listing,
     ReadOptions,
     as_on_disk,
     composed,
     list_classes,
+    list_files,
     list_subfolders,
-    open_listings,
 )
 from secfpp.errors import DataError
 from secfpp.json_file import read_json
@@ -106,8 +106,8 @@ class _Found:
     split_files: Mapping[str, str]
 
 
-def read_coop(name: str, root: Path, options: ReadOptions) -> DomainSet:
-    """Read one of the four data sets; it has one domain, of its name.
+def read_coop(name: str, root: Path, options: ReadOptions) -> ListedSet:
+    """List one of the four data sets; it has one domain, of its name.
 
     Parameters
     ----------
@@ -119,7 +119,7 @@ def read_coop(name: str, root: Path, options: ReadOptions) -> DomainSet:
 
     Returns
     -------
-    DomainSet
+    ListedSet
         With a split: training images from "train", test images from "test"; "val" is not used.
 
     Raises
@@ -136,7 +136,7 @@ def read_coop(name: str, root: Path, options: ReadOptions) -> DomainSet:
     else:
         _check_no_split_stated(split, options)
         found = _WITHOUT_SPLIT[name](name, base, layout)
-    return open_listings(
+    return list_files(
         [found.listing],
         options,
         name=name,

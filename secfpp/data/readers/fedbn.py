@@ -18,10 +18,9 @@ from types import MappingProxyType
 
 import numpy as np
 
-from secfpp.data.domains import DomainSet
 from secfpp.data.images import file_sha256
 from secfpp.data.readers.coop import read_lines
-from secfpp.data.readers.listing import Listing, ReadOptions, list_classes, open_listings
+from secfpp.data.readers.listing import ListedSet, Listing, ReadOptions, list_classes, list_files
 from secfpp.errors import DataError
 
 PHRASE = "a photo of a"
@@ -81,8 +80,8 @@ LAYOUTS: Mapping[str, TreeLayout] = MappingProxyType(
 )
 
 
-def read_tree(name: str, root: Path, options: ReadOptions) -> DomainSet:
-    """Read one of the two data sets.
+def read_tree(name: str, root: Path, options: ReadOptions) -> ListedSet:
+    """List one of the two data sets.
 
     Parameters
     ----------
@@ -94,7 +93,7 @@ def read_tree(name: str, root: Path, options: ReadOptions) -> DomainSet:
 
     Returns
     -------
-    DomainSet
+    ListedSet
         Domains with their published splits if there are lists, without splits otherwise.
 
     Raises
@@ -111,7 +110,7 @@ def read_tree(name: str, root: Path, options: ReadOptions) -> DomainSet:
         listings = [_list_tree(base / domain, layout) for domain in layout.domains]
     else:
         listings = [_list_split(base, lists, domain, layout) for domain in layout.domains]
-    return open_listings(
+    return list_files(
         listings,
         options,
         name=name,

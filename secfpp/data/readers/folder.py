@@ -6,14 +6,14 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
-from secfpp.data.domains import DomainSet
 from secfpp.data.readers.listing import (
+    ListedSet,
     Listing,
     ReadOptions,
     composed,
     list_classes,
+    list_files,
     list_subfolders,
-    open_listings,
 )
 from secfpp.errors import DataError
 
@@ -21,8 +21,8 @@ _LOG = logging.getLogger(__name__)
 PHRASE = "a photo of a"
 
 
-def read_folder(root: Path, options: ReadOptions) -> DomainSet:
-    """Read every image below `root`; domains and classes come in alphabetical order.
+def read_folder(root: Path, options: ReadOptions) -> ListedSet:
+    """List every image below `root`; domains and classes come in alphabetical order.
 
     The folders in `root` are the domains, and the folders in those are the classes. A domain may
     lack a class. Names that begin with a dot are ignored, and so are folders that operating systems
@@ -37,7 +37,7 @@ def read_folder(root: Path, options: ReadOptions) -> DomainSet:
     ------
     DataError
         `root` is missing; there is no domain, or fewer than two classes; a domain or a class
-        folder holds no image; more files than allowed cannot be read as images. Names the path.
+        folder holds no image. Names the path.
     """
     domain_folders = _list_domain_folders(root)
     class_folders = (c for folder in domain_folders for c in list_subfolders(folder))
@@ -51,7 +51,7 @@ def read_folder(root: Path, options: ReadOptions) -> DomainSet:
     domains: dict[str, list[Path]] = {}
     for folder in domain_folders:
         domains.setdefault(composed(folder.name), []).append(folder)
-    return open_listings(
+    return list_files(
         [_list_domain(name, folders, class_names) for name, folders in sorted(domains.items())],
         options,
         name=root.resolve().name,

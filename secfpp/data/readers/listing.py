@@ -95,7 +95,73 @@ class Listing:
     """Whether a file names the images; otherwise they were found in folders."""
 
 
-def open_listings(
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ListedSet:
+    """The image files of every domain, listed and limited, but not yet opened.
+
+    Parameters
+    ----------
+    name, class_names, phrase, split_files
+        As of `DomainSet`.
+    listings : tuple of Listing
+        One a domain.
+    options : ReadOptions
+    """
+
+    name: str
+    class_names: tuple[str, ...]
+    phrase: str
+    split_files: Mapping[str, str]
+    listings: tuple[Listing, ...]
+    options: ReadOptions
+
+    def outline(self) -> DomainSet:
+        """Return the domains with labels and splits, and with blank images of one pixel.
+
+        Blank images take no memory, and no file is opened.
+        """
+        blank = np.zeros((1, 1, 1, 3), dtype=np.uint8)
+        return DomainSet(
+            name=self.name,
+            class_names=self.class_names,
+            phrase=self.phrase,
+            split_files=self.split_files,
+            domains=tuple(
+                Domain(
+                    name=listing.name,
+                    images_NHW3=np.broadcast_to(blank, (len(listing.paths), 1, 1, 3)),
+                    labels_N=listing.labels_N,
+                    is_test_N=listing.is_test_N,
+                )
+                for listing in self.listings
+            ),
+        )
+
+    def open(self) -> DomainSet:
+        """Open all files once; images stay in their files until they are indexed.
+
+        Raises
+        ------
+        DataError
+            Too many files cannot be read; a domain has no readable image.
+        """
+        chosen = self.options.cache_dir
+        cache_dir = default_cache_dir() if chosen is None else chosen
+        found = [
+            open_images(listing.paths, self.options.image_size, cache_dir)
+            for listing in self.listings
+        ]
+        return DomainSet(
+            name=self.name,
+            class_names=self.class_names,
+            skipped=_count_skipped(self.name, found, self.options),
+            domains=tuple(map(_domain, self.listings, found)),
+            phrase=self.phrase,
+            split_files=self.split_files,
+        )
+
+
+def list_files(
     listings: Sequence[Listing],
     options: ReadOptions,
     *,
@@ -103,8 +169,8 @@ def open_listings(
     class_names: tuple[str, ...],
     phrase: str,
     split_files: Mapping[str, str] | None = None,
-) -> DomainSet:
-    """Make a domain set of listed files; images stay in their files until they are indexed.
+) -> ListedSet:
+    """Check that listed files exist, and apply the limit of images of a class.
 
     Parameters
     ----------
@@ -117,21 +183,18 @@ def open_listings(
     Raises
     ------
     DataError
-        A listed file is missing; too many cannot be read; a domain has no readable image.
+        A listed file is missing.
     """
     _check_classes(name, class_names)
     for listing in listings:
         _check_presence(listing)
-    chosen = [_limit_listing(listing, class_names, options) for listing in listings]
-    cache_dir = default_cache_dir() if options.cache_dir is None else options.cache_dir
-    found = [open_images(listing.paths, options.image_size, cache_dir) for listing in chosen]
-    return DomainSet(
+    return ListedSet(
         name=name,
         class_names=class_names,
-        skipped=_count_skipped(name, found, options),
-        domains=tuple(map(_domain, chosen, found)),
         phrase=phrase,
         split_files=split_files or {},
+        listings=tuple(_limit_listing(listing, class_names, options) for listing in listings),
+        options=options,
     )
 
 

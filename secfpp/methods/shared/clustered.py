@@ -11,7 +11,7 @@ from secfpp.learning.prompts import FloatArray
 from secfpp.methods.interface import Contribution, ExchangeResult
 from secfpp.methods.shared.averaging import bytes_of
 
-__all__ = ["ClusteredExchange"]
+__all__ = ["ClusteredExchange", "job_of"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -45,20 +45,29 @@ class ClusteredExchange:
         )
 
     def _job(self, contribution: Contribution) -> ClusterJob:
-        """Describe the round's job; never more clusters than participants."""
-        k = self.clustering.k
-        return ClusterJob(
-            k=None if k is None else min(k, len(contribution.clients_n)),
-            k_max=self.clustering.k_max,
-            comparisons=self.clustering.comparisons,
-            iterations=self.clustering.iterations,
-            reveal=self.clustering.reveal,
-            min_cluster_size=self.clustering.min_cluster_size,
-            evaluate=self.clustering.evaluate,
-            centre=False,  # descriptors have unit norm; their directions are compared
-            norm_bound=1.0,
+        """Describe the round's job."""
+        return job_of(
+            self.clustering,
+            len(contribution.clients_n),
             label=f"{self.label}, round {contribution.round_index + 1}",
         )
+
+
+def job_of(clustering: ClusteringConfig, num_clients: int, *, label: str = "") -> ClusterJob:
+    """Return the job of a round; never more clusters than participants."""
+    k = clustering.k
+    return ClusterJob(
+        k=None if k is None else min(k, num_clients),
+        k_max=clustering.k_max,
+        comparisons=clustering.comparisons,
+        iterations=clustering.iterations,
+        reveal=clustering.reveal,
+        min_cluster_size=clustering.min_cluster_size,
+        evaluate=clustering.evaluate,
+        centre=False,  # descriptors have unit norm; their directions are compared
+        norm_bound=1.0,
+        label=label,
+    )
 
 
 def _own_where_none_opened(result: ClusterResult, contribution: Contribution) -> FloatArray:

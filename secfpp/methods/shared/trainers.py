@@ -36,6 +36,10 @@ class TwoPhase:
 
     needs_patches: bool = False
     """Whether the method uses regions of images."""
+    is_joint: bool = False
+    """Whether clients exchange values between steps."""
+    rows_per_client: float = 1.0
+    """Rows that a client adds to a batch of a step."""
 
     @property
     def steps(self) -> int:

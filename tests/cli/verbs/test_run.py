@@ -25,7 +25,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[RunConfig]:
     """Replace the run by one that only notes what was asked for."""
     noted: list[RunConfig] = []
 
-    def run(config: RunConfig, observer: TerminalProgress) -> RunSummary:
+    def run(config: RunConfig, observer: TerminalProgress, check: object) -> RunSummary:
         noted.append(config)
         return RunSummary(folder=Path("runs/x"), results=(method(0.70, 0.74, rounds=640.0),))
 
@@ -62,7 +62,7 @@ def test_flags_beside_resume_are_said_to_be_ignored(
 def test_interruption_says_what_is_saved(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    def stopped(config: RunConfig, observer: TerminalProgress) -> RunSummary:
+    def stopped(config: RunConfig, observer: TerminalProgress, check: object) -> RunSummary:
         raise RunInterruptedError("stopped; go on with --resume runs/x")
 
     monkeypatch.setattr(experiment, "run_experiment", stopped)

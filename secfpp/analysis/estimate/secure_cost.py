@@ -1,0 +1,78 @@
+"""Rounds and bytes of the secure part of a round, counted in dry runs of the protocol."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from math import ceil
+from typing import Final
+
+from mpc.costs.job_cost import job_cost, total
+from mpc.roles.dry_run import JobShape
+from secfpp.analysis.estimate.sizes import Sizes
+from secfpp.config.clustering import DescriptorName
+from secfpp.experiment.config import RunConfig
+from secfpp.methods.shared.clustered import job_of
+
+__all__ = ["FEW_ITERATIONS", "SecureCost", "secure_cost"]
+
+ELEMENT_BYTES: Final = 8
+FEW_ITERATIONS: Final = 3
+"""Iterations of k-means that separated clusters take, the one that finds no change included."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SecureCost:
+    """The secure part of one round of communication; payloads without frames and TLS."""
+
+    iterations: int
+    rounds: int
+    bytes_party: int
+    """Bytes that a party sends online to all others."""
+    bytes_dealer: int
+    """Bytes that the dealer sends."""
+    bytes_client: int
+    """Bytes of shares that a client sends."""
+
+
+def secure_cost(
+    config: RunConfig, sizes: Sizes, *, width: int, iterations: int = FEW_ITERATIONS
+) -> SecureCost:
+    """Count the cost of a round of `secfpp`.
+
+    Parameters
+    ----------
+    config : RunConfig
+    sizes : Sizes
+    width : int
+        Width W of a token.
+    iterations : int
+        Iterations of k-means.
+    """
+    parties = config.secure.parties
+    clients = max(1, ceil(config.participation * sizes.clients - 1e-9))
+    payload = config.training.num_context * width
+    dim = _dimensions(config.clustering.descriptor, config, sizes, payload)
+    job = replace(
+        job_of(config.clustering, clients),
+        iterations=iterations,
+        value_bound=1.0,
+        payload_bound=1.0,
+    )
+    shape = JobShape(job=job, num_points=clients, dim=dim, payload=payload, num_parties=parties)
+    cost = total(job_cost(shape, iterations=iterations).values())
+    return SecureCost(
+        iterations=iterations,
+        rounds=cost.rounds,
+        bytes_party=(parties - 1) * cost.online,
+        bytes_dealer=cost.dealer_to_first + (parties - 1) * cost.dealer_to_others,
+        bytes_client=ELEMENT_BYTES * parties * (dim + payload),
+    )
+
+
+def _dimensions(name: DescriptorName, config: RunConfig, sizes: Sizes, payload: int) -> int:
+    """Return the dimensions of a descriptor."""
+    if name in ("projected-update", "projected-prompt"):
+        return config.clustering.projection_dim
+    if name == "text-features":
+        return sizes.classes * sizes.embed_dim
+    return sizes.embed_dim if name == "mean-image" else payload
