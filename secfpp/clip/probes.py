@@ -1,7 +1,7 @@
 """Linear probes: one classifier a domain against one for all domains.
 
 If a domain's own probe is clearly better, domains conflict: one classifier for all is worse than
-separate ones. If it is not, clusters of like clients have little to gain.
+separate ones. If it is not, clusters of like clients may gain little.
 """
 
 from __future__ import annotations

@@ -14,6 +14,7 @@ from secfpp.clip.pretraining.evaluate import DomainAccuracy, zero_shot_text
 from secfpp.clip.probes import probe_domains
 from secfpp.data.domains import Domain, DomainSet
 from secfpp.data.partition_schemes import rank_in_class
+from secfpp.errors import ConfigError
 from secfpp.seeds import Seeds
 
 # Legend: N images.
@@ -52,7 +53,12 @@ class Screening:
 
 
 def screen(
-    clip: FrozenClip, domain_set: DomainSet, *, seed: int = 0, cache_dir: Path | None = None
+    clip: FrozenClip,
+    domain_set: DomainSet,
+    *,
+    train_images: int | None = None,
+    seed: int = 0,
+    cache_dir: Path | None = None,
 ) -> Screening:
     """Compare, on the test images of each domain, its own linear probe with one for all domains.
 
@@ -63,20 +69,35 @@ def screen(
     ----------
     clip : FrozenClip
     domain_set : DomainSet
+    train_images : int, optional
+        The most training images of a domain, for example as many as its clients hold together;
+        classes in turn. None: all.
     seed : int
-        Of the draw of test images.
+        Of the draws of test and training images.
     cache_dir : Path, optional
         Keeps image features. None: the user's cache folder.
 
     Raises
     ------
+    ConfigError
+        `train_images` is below 2.
     DataError
         A domain has no test image, or training images of fewer than two classes.
     """
+    if train_images is not None and train_images < 2:
+        raise ConfigError(f"train_images={train_images} but a probe needs 2; raise it")
     features = encode_domains(clip, domain_set, cache_dir)
     is_test = [_test_images(domain, seed) for domain in domain_set.domains]
     text_CE = zero_shot_text(clip, domain_set)
-    probes = probe_domains(features, [d.labels_N for d in domain_set.domains], is_test)
+    kept = [
+        test_N | _train_images(domain, test_N, train_images, seed)
+        for domain, test_N in zip(domain_set.domains, is_test, strict=True)
+    ]
+    probes = probe_domains(
+        [x_NE[kept_N] for x_NE, kept_N in zip(features, kept, strict=True)],
+        [d.labels_N[kept_N] for d, kept_N in zip(domain_set.domains, kept, strict=True)],
+        [test_N[kept_N] for test_N, kept_N in zip(is_test, kept, strict=True)],
+    )
     rows = [
         DomainAccuracy(
             domain=domain.name,
@@ -99,7 +120,25 @@ def _test_images(domain: Domain, seed: int) -> NDArray[np.bool_]:
     """Return the domain's own split, or every other image of each class in a random order."""
     if domain.is_test_N is not None:
         return domain.is_test_N
-    order = Seeds(seed).numpy(f"probe {domain.name}").permutation(len(domain))
+    order = _order(domain, seed)
     is_test_N = np.empty(len(domain), dtype=np.bool_)
     is_test_N[order] = rank_in_class(domain.labels_N[order]) % 2 == 1
     return is_test_N
+
+
+def _train_images(
+    domain: Domain, is_test_N: NDArray[np.bool_], count: int | None, seed: int
+) -> NDArray[np.bool_]:
+    """Draw training images, classes in turn."""
+    if count is None:
+        return ~is_test_N
+    order = _order(domain, seed)
+    order = order[~is_test_N[order]]
+    in_turn = order[np.argsort(rank_in_class(domain.labels_N[order]), kind="stable")]
+    chosen_N = np.zeros(len(domain), dtype=np.bool_)
+    chosen_N[in_turn[:count]] = True
+    return chosen_N
+
+
+def _order(domain: Domain, seed: int) -> NDArray[np.int64]:
+    return Seeds(seed).numpy(f"probe {domain.name}").permutation(len(domain))

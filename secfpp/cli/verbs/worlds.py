@@ -55,7 +55,7 @@ class Build(Verb):
 class Probe(Verb):
     """Say whether domains conflict: a linear probe for each domain against one for all of them.
 
-    Where a domain's own probe is not clearly better, clusters of like clients have little to gain.
+    Where a domain's own probe is not clearly better, clusters of like clients may gain little.
     """
 
     data: tyro.conf.Positional[str]
@@ -66,6 +66,8 @@ class Probe(Verb):
     """Weights of an open_clip name."""
     images_per_class: int | None = None
     """The most images of each class and domain that are used. None: all."""
+    train_images: int | None = None
+    """The most training images of a domain: as many as its clients hold together. None: all."""
     seed: int = 0
     """Of the split of images, for data without a split of their own."""
     device: DeviceName = "auto"
@@ -89,7 +91,13 @@ class Probe(Verb):
         )
         with working("computing image features and fitting probes"):
             domain_set = load_domains(self.data, options)
-            found = screen(clip, domain_set, seed=self.seed, cache_dir=self.cache_dir)
+            found = screen(
+                clip,
+                domain_set,
+                train_images=self.train_images,
+                seed=self.seed,
+                cache_dir=self.cache_dir,
+            )
         record = {
             "domains": [asdict(domain) for domain in found.domains],
             "mean": asdict(found.mean),
@@ -121,6 +129,8 @@ class Worlds(Verb):
 
 def _shown(data: str, found: Screening) -> tuple[RenderableType, ...]:
     """Return a line a domain, and the verdict."""
+    from secfpp.worlds.probe import CONFLICT
+
     drawn = table(
         f"Accuracy in % on the test images of each domain of {data}",
         "domain",
@@ -132,11 +142,11 @@ def _shown(data: str, found: Screening) -> tuple[RenderableType, ...]:
     for row in (*found.domains, found.mean):
         values = (row.zero_shot, row.probe_own, row.probe_pooled, row.probe_own - row.probe_pooled)
         drawn.add_row(row.domain, *(f"{100 * value:.1f}" for value in values))
-    points = f"{100 * found.advantage:+.1f} points"
+    least = f"{100 * CONFLICT:.0f} points"
     verdict = (
-        f"Own probes are {points} from the pooled one in the mean: the domains conflict."
+        f"Own probes are {least} or more above the pooled one in the mean: the domains conflict."
         if found.has_conflict
-        else f"Own probes are {points} from the pooled one in the mean: the domains do not "
-        "conflict, and clusters have little to gain."
+        else f"Own probes are less than {least} above the pooled one in the mean: compare "
+        "one-cluster with oracle before you count on clusters."
     )
     return (drawn, verdict)
