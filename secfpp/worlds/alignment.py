@@ -17,7 +17,7 @@ from secfpp.worlds.captions import Batch, Captioned, CaptionSampler
 
 # Legend: N drawings, D features of the image tower, B drawings and captions, E embedding.
 
-BATCH_SIZE = 256
+BATCH_SIZE = 96
 _PEAK_LR = 1e-3
 _WEIGHT_DECAY = 0.1
 _WARM_UP_SHARE = 0.1
@@ -87,4 +87,5 @@ def _loss(
     right_BB = torch.from_numpy(batch.right_BB).float()
     by_image = (right_BB / right_BB.sum(1, keepdim=True) * logits_BB.log_softmax(1)).sum(1)
     by_text = (right_BB / right_BB.sum(0, keepdim=True) * logits_BB.log_softmax(0)).sum(0)
-    return -(by_image.mean() + by_text.mean()) / 2
+    loss: torch.Tensor = -(by_image.mean() + by_text.mean()) / 2
+    return loss

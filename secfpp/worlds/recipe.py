@@ -91,7 +91,7 @@ class Recipe:
     """Width of the text tower."""
     text_layers: int = 4
     """Layers of the text tower."""
-    steps: int = 1500
+    steps: int = 800
     """Optimiser steps of the contrastive training."""
 
     def __post_init__(self) -> None:

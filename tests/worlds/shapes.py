@@ -7,6 +7,7 @@ import tarfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from secfpp.json_file import JsonValue
 from secfpp.worlds.packages import NpmPackage
 from secfpp.worlds.recipe import ImageTower, Recipe, Style
 from secfpp.worlds.variants import Variant
@@ -22,9 +23,9 @@ SIZES = (6, 12)
 PER_GROUP = len(COLOURS) * len(SIZES)
 
 
-def names() -> list[dict[str, str]]:
+def names() -> JsonValue:
     """Return `emoji.json`: three groups of twenty names, a skin tone, and one nobody draws."""
-    listed = [
+    listed: list[JsonValue] = [
         {
             "codes": code.upper().replace("-", " "),
             "name": f"{colour} {group} {size}",
@@ -32,7 +33,11 @@ def names() -> list[dict[str, str]]:
         }
         for code, group, colour, size in _characters()
     ]
-    tone = {"codes": "1F44D 1F3FB", "name": "thumb: light skin tone", "subgroup": "round"}
+    tone: JsonValue = {
+        "codes": "1F44D 1F3FB",
+        "name": "thumb: light skin tone",
+        "subgroup": "round",
+    }
     return [*listed, tone, {"codes": "1F999", "name": "llama", "subgroup": "round"}]
 
 
