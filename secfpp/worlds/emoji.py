@@ -106,8 +106,19 @@ TOWER = ImageTower(
     std=0.5,
     licence="Apache-2.0",
 )
-WORLDS: Mapping[str, Mapping[str, Variant]] = {"emoji": {}, "emoji-conflict": {}}
-"""The drawings as they are; and with domains that conflict."""
+_TRADED_PAIRS = 8
+_SECOND = Variant(naming="second", traded_pairs=_TRADED_PAIRS)
+_THIRD = Variant(naming="third", traded_pairs=_TRADED_PAIRS)
+WORLDS: Mapping[str, Mapping[str, Variant]] = {
+    "emoji": {},
+    "emoji-conflict": {
+        "fluent_flat": _SECOND,
+        "noto": _SECOND,
+        "openmoji": _THIRD,
+        "twemoji": _THIRD,
+    },
+}
+"""The drawings as they are; and three ways of naming classes, each in two styles."""
 EMOJI = Recipe(
     styles=STYLES,
     names=NAMES,
