@@ -14,7 +14,7 @@ from unittest.mock import patch
 
 PAGE = Path(__file__).parent / "reference" / "cli.md"
 COLUMNS = "100"
-SUBCOMMANDS = {"certs": ("init", "add")}
+SUBCOMMANDS = {"certs": ("init", "add"), "worlds": ("build", "probe")}
 ASCII = str.maketrans(
     {"╭": "+", "╮": "+", "╰": "+", "╯": "+", "─": "-", "│": "|", "•": "*", "—": "-", "…": "..."}
 )

@@ -30,6 +30,7 @@ VERBS: Final = {
     "dealer": "Be the dealer of a session across hosts.",
     "descriptors": "Compare descriptors of clients: how well they find the domains.",
     "pretrain": "Train the embedded CLIP model again.",
+    "worlds": "Build worlds of drawings with 24 classes; probe any world for conflict.",
     "report": "Make one self-contained HTML page of a run or a comparison.",
     "certs": "Make certificates, keys and addresses for a session across hosts.",
     "doctor": "Check whether this machine is ready.",

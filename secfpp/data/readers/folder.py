@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
+from secfpp.data.images import file_sha256
+from secfpp.data.readers.coop import read_lines
 from secfpp.data.readers.listing import (
     ListedSet,
     Listing,
@@ -19,6 +24,8 @@ from secfpp.errors import DataError
 
 _LOG = logging.getLogger(__name__)
 PHRASE = "a photo of a"
+TEST_LIST = "test_images.txt"
+"""Optional file in the root that names the test images: a line ``domain/class/file`` each."""
 
 
 def read_folder(root: Path, options: ReadOptions) -> ListedSet:
@@ -26,7 +33,8 @@ def read_folder(root: Path, options: ReadOptions) -> ListedSet:
 
     The folders in `root` are the domains, and the folders in those are the classes. A domain may
     lack a class. Names that begin with a dot are ignored, and so are folders that operating systems
-    make. Names are compared in Unicode's composed form, for macOS decomposes accented letters.
+    make. Names are compared in Unicode's composed form, for macOS decomposes accented letters. A
+    file `TEST_LIST` in `root` divides each domain into test images and others.
 
     Parameters
     ----------
@@ -37,7 +45,7 @@ def read_folder(root: Path, options: ReadOptions) -> ListedSet:
     ------
     DataError
         `root` is missing; there is no domain, or fewer than two classes; a domain or a class
-        folder holds no image. Names the path.
+        folder holds no image; the list of test images names one that is not there. Names the path.
     """
     domain_folders = _list_domain_folders(root)
     class_folders = (c for folder in domain_folders for c in list_subfolders(folder))
@@ -51,13 +59,39 @@ def read_folder(root: Path, options: ReadOptions) -> ListedSet:
     domains: dict[str, list[Path]] = {}
     for folder in domain_folders:
         domains.setdefault(composed(folder.name), []).append(folder)
+    listings = [
+        _list_domain(name, folders, class_names) for name, folders in sorted(domains.items())
+    ]
+    split_files = {}
+    if (root / TEST_LIST).is_file():
+        listings = _split(root, listings)
+        split_files = {TEST_LIST: file_sha256(root / TEST_LIST)}
     return list_files(
-        [_list_domain(name, folders, class_names) for name, folders in sorted(domains.items())],
+        listings,
         options,
         name=root.resolve().name,
         class_names=class_names,
         phrase=PHRASE,
+        split_files=split_files,
     )
+
+
+def _split(root: Path, listings: Sequence[Listing]) -> list[Listing]:
+    """Mark the test images that the file `TEST_LIST` names."""
+    named = {composed(line) for line in read_lines(root / TEST_LIST)}
+    found = [
+        [composed(path.relative_to(root).as_posix()) for path in listing.paths]
+        for listing in listings
+    ]
+    if unknown := sorted(named.difference(*found)):
+        raise DataError(
+            f"{str(root / TEST_LIST)!r} names {len(unknown)} image(s) that are not there, such as "
+            f"{unknown[0]!r}; write domain/class/file on each line, or remove the list"
+        )
+    return [
+        replace(listing, is_test_N=np.array([path in named for path in paths], dtype=np.bool_))
+        for listing, paths in zip(listings, found, strict=True)
+    ]
 
 
 def _list_domain_folders(root: Path) -> list[Path]:

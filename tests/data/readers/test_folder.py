@@ -216,3 +216,22 @@ def test_label_without_a_class_is_refused(label: int) -> None:
     )
     with pytest.raises(DataError, match="but there are 2 classes"):
         DomainSet(name="s", class_names=("a", "b"), domains=(domain,), phrase="a")
+
+
+def test_a_list_divides_domains_into_test_images_and_others(tree: Path) -> None:
+    listed = ["photo/cat/1.png", "photo/dog/2.JPG", "", "# a remark", "sketch/dog/1.png"]
+    (tree / "test_images.txt").write_text("\n".join(listed))
+    domain_set = load_domains(str(tree), ReadOptions(image_size=8))
+    parts = [domain.is_test_N for domain in domain_set.domains]
+    assert [None if part is None else part.tolist() for part in parts] == [
+        [True, False, False, True],
+        [False, False, True, False],
+    ]
+    assert set(domain_set.provenance.split_files) == {"test_images.txt"}
+    assert domain_set.provenance.test_images == {"photo": 2, "sketch": 1}
+
+
+def test_a_list_that_names_what_is_not_there_is_refused(tree: Path) -> None:
+    (tree / "test_images.txt").write_text("photo/cat/1.png\nphoto/cat/9.png\n")
+    with pytest.raises(DataError, match=r"names 1 image.* not there, such as 'photo/cat/9\.png'"):
+        load_domains(str(tree), ReadOptions(image_size=8))
