@@ -23,6 +23,7 @@ from secfpp.cli.verb import ConfigurableVerb, Verb
 VERBS: Final = {
     "run": "Run methods on clients' images, and print a table of accuracies and costs.",
     "compare": "Compare methods over seeds and privacy budgets: a tidy table, means, paired tests.",
+    "presets": "List ready settings for published data sets, and where they depart from papers.",
     "methods": "List all methods: what a client sends, gets and keeps, and what hides its update.",
     "cluster": "Cluster the rows of a file by k-means over secret shares.",
     "party": "Be one computing party of a session across hosts.",
@@ -37,6 +38,7 @@ VERBS: Final = {
 for is imported: the settings of methods are flags of `run` and `compare`, and methods take seconds
 to import."""
 NARROWEST = 40  # columns
+MAY_BE_NONE: Final = ("--k", "--pretrained")
 DESCRIPTION = (
     f"SecFPP {__version__}: CLIP prompts learned together by clients that show them to nobody, "
     "grouped by k-means over secret-shared vectors."
@@ -93,10 +95,11 @@ def _wide_enough() -> Iterator[None]:
 def _none_spelled(words: Sequence[str]) -> Iterator[str]:
     """Yield the words with `--k none`, as the help spells it, in the spelling of tyro."""
     for before, word in zip(["", *words], words, strict=False):
-        if before == "--k" and word.lower() == "none":
+        flag, equals, value = word.partition("=")
+        if before in MAY_BE_NONE and word.lower() == "none":
             yield "None"
-        elif word.lower() == "--k=none":
-            yield "--k=None"
+        elif equals and flag in MAY_BE_NONE and value.lower() == "none":
+            yield f"{flag}=None"
         else:
             yield word
 

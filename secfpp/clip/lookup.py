@@ -104,6 +104,25 @@ def check_name(model: str, pretrained: str | None) -> None:
             f"--pretrained {pretrained!r} is neither a file nor a tag of {model!r}"
             f"{_near(pretrained, tags)}; its tags: {_listed(tags)}"
         )
+    _check_activation(name, pretrained)
+
+
+def _check_activation(name: str, pretrained: str) -> None:
+    """Refuse weights that were trained with another activation; open_clip warns only.
+
+    OpenAI's weights were trained with QuickGELU. With the usual GELU features are worse, and
+    nothing else shows it.
+    """
+    tag = open_clip.get_pretrained_cfg(name, pretrained) or {}
+    config = open_clip.get_model_config(name) or {}
+    has, needs = bool(config.get("quick_gelu")), bool(tag.get("quick_gelu"))
+    if not tag or has == needs:
+        return
+    other = f"{name}-quickgelu" if needs else name.removesuffix("-quickgelu")
+    raise ModelError(
+        f"weights {pretrained!r} were trained {'with' if needs else 'without'} QuickGELU and "
+        f"{name!r} computes {'with' if has else 'without'} it; use --model {other}"
+    )
 
 
 @contextmanager

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Final
 
 from secfpp.comparison.grid import OF_EACH_CELL, Mix, Variant, patched, slug
-from secfpp.config.tree import JsonValue, from_json, read_settings, to_json
+from secfpp.config.presets import read_start
+from secfpp.config.tree import JsonValue, from_json, to_json
 from secfpp.errors import ConfigError
 from secfpp.experiment.config import RunConfig
 from secfpp.methods.registry import METHODS, MethodName
@@ -175,14 +176,16 @@ class CompareConfig:
 
 
 def load_settings(path: Path) -> CompareConfig:
-    """Read compare.json or settings of a run; missing fields take the defaults of a comparison.
+    """Read compare.json, settings of a run, or `preset:NAME`.
+
+    Missing fields take the defaults of a comparison.
 
     Raises
     ------
     ConfigError
         If the file cannot be read, is not JSON, or has unknown keys or wrong values.
     """
-    value = read_settings(path)
+    value = read_start(path)
     if isinstance(value, dict) and not value.keys().isdisjoint(_OF_COMPARISONS):
         return from_json(CompareConfig, value)
     if isinstance(value, dict):

@@ -31,6 +31,9 @@ class TrainingConfig:
     """Factor on P_L when a new P_G has arrived: 0 restarts it, 1 keeps it."""
     local_pull: float = 0.0
     """Weight of the squared length of P_L in its own loss."""
+    clients_at_once: int | None = None
+    """Clients that train in one batch; fewer take less memory and more time. None: all. Results are
+    equal up to rounding."""
 
     def __post_init__(self) -> None:
         """Refuse values out of range."""
@@ -43,6 +46,12 @@ class TrainingConfig:
             f"between 0 and training.local_steps={self.local_steps}",
         )
         require(1 <= self.num_context <= 64, "training.num_context", self.num_context, "in 1..64")
+        require(
+            self.clients_at_once is None or self.clients_at_once >= 1,
+            "training.clients_at_once",
+            self.clients_at_once,
+            "at least 1",
+        )
         for name in ("lr", "lr_shared", "lr_local"):
             require_positive(f"training.{name}", getattr(self, name))
         for name in ("alignment_weight", "local_pull"):

@@ -13,10 +13,11 @@ from typing import Final, TypeVar
 from secfpp.config.checks import require
 from secfpp.config.clustering import ClusteringConfig
 from secfpp.config.partition import PartitionConfig
+from secfpp.config.presets import read_start
 from secfpp.config.privacy import PrivacyConfig
 from secfpp.config.secure import SecureConfig
 from secfpp.config.training import TrainingConfig
-from secfpp.config.tree import from_json, read_settings
+from secfpp.config.tree import from_json
 from secfpp.config.workload import WorkloadConfig
 from secfpp.json_file import JsonValue
 from secfpp.methods.interface import Method, MethodSettings
@@ -139,11 +140,11 @@ class RunConfig(WorkloadConfig):
 
 
 def load_config(path: Path) -> RunConfig:
-    """Read a whole run's settings from a JSON file.
+    """Read a whole run's settings from a JSON file, or from `preset:NAME`.
 
     Raises
     ------
     ConfigError
         If the file cannot be read, is not JSON, or holds what `from_json` refuses.
     """
-    return from_json(RunConfig, read_settings(path))
+    return from_json(RunConfig, read_start(path))

@@ -231,6 +231,7 @@ class _Run:
             projection_dim=self.config.clustering.projection_dim,
             rounds=self.config.training.rounds,
             heartbeat=self._heartbeat,
+            clients_at_once=self.config.training.clients_at_once,
         )
 
     def _heartbeat(self) -> None:

@@ -12,13 +12,15 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 
 from secfpp.federation.cohort import Cohort
+from secfpp.federation.portions import portions
 from secfpp.learning.losses import Shards
+from secfpp.methods.interface import IntArray
 
 __all__ = ["Classifier", "Scores", "class_accuracy", "evaluate", "rand_index"]
 
 FloatN = npt.NDArray[np.float64]
-Classifier = Callable[[Shards], torch.Tensor]
-"""From images, one row for each client, to logits (N, S, C)."""
+Classifier = Callable[[IntArray, Shards], torch.Tensor]
+"""From n clients and images, one row for each, to logits (n, S, C)."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -69,28 +71,50 @@ class Scores:
 
 
 @torch.no_grad()
-def class_accuracy(classify: Classifier, images: Shards) -> torch.Tensor:
-    """Return each client's accuracy by class.
+def class_accuracy(
+    classify: Classifier, cohort: Cohort, domain_N: IntArray, at_once: int | None = None
+) -> torch.Tensor:
+    """Return each client's accuracy by class on the test images of a domain.
 
     Parameters
     ----------
     classify : callable
-    images : Shards
-        Test images, one row for each client.
+    cohort : Cohort
+    domain_N : ndarray of int64, (N,)
+        Domain on whose images each client is scored.
+    at_once : int, optional
+        Clients that are scored in one batch; None: all.
 
     Returns
     -------
     Tensor of float64, (N, C)
         NaN for a class without images.
     """
-    logits_NSC = classify(images)
+    everyone = np.arange(len(domain_N), dtype=np.int64)
+    return torch.cat(
+        [
+            _accuracy_of_some(classify, some, cohort.test_of(domain_N[some]))
+            for some in portions(everyone, at_once)
+        ]
+    )
+
+
+def _accuracy_of_some(classify: Classifier, clients_n: IntArray, images: Shards) -> torch.Tensor:
+    """Return the accuracy by class of some clients, float64 (n, C)."""
+    logits_NSC = classify(clients_n, images)
     onehot_NSC = F.one_hot(images.labels_NB, logits_NSC.shape[2]).double()
     onehot_NSC = onehot_NSC * images.mask_NB[..., None]
     hit_NS = (logits_NSC.argmax(dim=2) == images.labels_NB).double()
     return (onehot_NSC * hit_NS[..., None]).sum(dim=1) / onehot_NSC.sum(dim=1)
 
 
-def evaluate(classify: Classifier, cohort: Cohort, *, everywhere: bool = False) -> Scores:
+def evaluate(
+    classify: Classifier,
+    cohort: Cohort,
+    *,
+    everywhere: bool = False,
+    at_once: int | None = None,
+) -> Scores:
     """Score each client's prompt.
 
     Parameters
@@ -99,13 +123,15 @@ def evaluate(classify: Classifier, cohort: Cohort, *, everywhere: bool = False) 
     cohort : Cohort
     everywhere : bool
         Also on the test images of other domains.
+    at_once : int, optional
+        Clients that are scored in one batch; None: all.
 
     Returns
     -------
     Scores
         Classes that a domain's test set lacks have no weight; the other weights are scaled up.
     """
-    accuracy_NC = class_accuracy(classify, cohort.test_of(cohort.domain_N))
+    accuracy_NC = class_accuracy(classify, cohort, cohort.domain_N, at_once)
     known_NC = torch.isfinite(accuracy_NC).double()
     owned_NC = cohort.owned_classes().double()
     near_NC = _classes_of_neighbours(cohort) * (1 - owned_NC)
@@ -114,7 +140,7 @@ def evaluate(classify: Classifier, cohort: Cohort, *, everywhere: bool = False) 
         uniform_N=_weigh(accuracy_NC, known_NC),
         own_classes_N=_weigh(accuracy_NC, owned_NC * known_NC),
         neighbour_classes_N=_weigh(accuracy_NC, near_NC * known_NC, missing=np.nan),
-        other_domains_N=_other_domains(classify, cohort) if everywhere else None,
+        other_domains_N=(_other_domains(classify, cohort, at_once) if everywhere else None),
     )
 
 
@@ -126,7 +152,7 @@ def _classes_of_neighbours(cohort: Cohort) -> torch.Tensor:
     return ((same_NN @ owned_NC) > 0).double()
 
 
-def _other_domains(classify: Classifier, cohort: Cohort) -> FloatN | None:
+def _other_domains(classify: Classifier, cohort: Cohort, at_once: int | None) -> FloatN | None:
     """Score every client on all other domains; None if there is only one domain."""
     num_domains = len(cohort.domain_names)
     if num_domains == 1:
@@ -134,7 +160,7 @@ def _other_domains(classify: Classifier, cohort: Cohort) -> FloatN | None:
     total_N = np.zeros(cohort.num_clients)
     for shift in range(1, num_domains):
         accuracy_NC = class_accuracy(
-            classify, cohort.test_of((cohort.domain_N + shift) % num_domains)
+            classify, cohort, (cohort.domain_N + shift) % num_domains, at_once
         )
         total_N += _weigh(accuracy_NC, torch.isfinite(accuracy_NC).double())
     return total_N / (num_domains - 1)

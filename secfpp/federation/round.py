@@ -15,7 +15,9 @@ import torch
 from secfpp.config.clustering import DescriptorName
 from secfpp.federation.cohort import Cohort
 from secfpp.federation.evaluation import Scores, evaluate, rand_index
+from secfpp.federation.portions import reading_in_portions, work_in_portions
 from secfpp.learning.descriptors import ClientView, describe
+from secfpp.learning.losses import Shards
 from secfpp.learning.prompts import FloatArray, PromptState
 from secfpp.learning.training import TextTower
 from secfpp.methods.interface import (
@@ -57,6 +59,8 @@ class Federation:
     """Rounds of the run; after the last one, images of other domains are classified, too."""
     heartbeat: Callable[[], None] = lambda: None
     """Called before each local step; raises if a computing party has died."""
+    clients_at_once: int | None = None
+    """Clients that train, or are scored, in one batch; None: all."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -179,13 +183,15 @@ def run_round(federation: Federation, state: PromptState, clients_n: IntArray) -
     started = time.perf_counter()
     rows_n = torch.from_numpy(clients_n).to(state.shared_NTW.device)
     batch = batch_of(federation, clients_n, state.rounds_done)
-    trained, loss_n = federation.trainer.shared(batch, state.rows(rows_n))
+    trained, loss_n = _work(federation, federation.trainer.shared, clients_n, state.rows(rows_n))
     contribution = _contribute(federation, batch, trained, state.updates()[clients_n])
     seconds_train = time.perf_counter() - started
     exchanged = federation.exchange(contribution)
     started = time.perf_counter()
     merged = _received(state.with_rows(rows_n, trained), exchanged)
-    final_n, last_loss_n = federation.trainer.local(batch, merged.rows(rows_n))
+    final_n, last_loss_n = _work(
+        federation, federation.trainer.local, clients_n, merged.rows(rows_n)
+    )
     final = merged.with_rows(rows_n, final_n).replace(rounds_done=state.rounds_done + 1)
     seconds_train += time.perf_counter() - started
     loss_n = torch.where(last_loss_n != 0, last_loss_n, loss_n)
@@ -217,12 +223,32 @@ def score_start(federation: Federation, state: PromptState) -> RoundResult:
 @torch.no_grad()
 def score(federation: Federation, state: PromptState) -> Scores:
     """Evaluate the current prompt of every client."""
-    everyone = np.arange(state.num_clients, dtype=np.int64)
-    batch = batch_of(federation, everyone, state.rounds_done)
+
+    def classify(clients_n: IntArray, images: Shards) -> torch.Tensor:
+        batch = batch_of(federation, clients_n, state.rounds_done)
+        rows_n = torch.from_numpy(clients_n).to(federation.cohort.device)
+        return federation.trainer.logits(batch, state.rows(rows_n), images)
+
     return evaluate(
-        lambda images: federation.trainer.logits(batch, state, images),
+        classify,
         federation.cohort,
         everywhere=state.rounds_done >= federation.rounds or federation.trainer.steps == 0,
+        at_once=federation.clients_at_once,
+    )
+
+
+def _work(
+    federation: Federation,
+    phase: Callable[[ClientBatch, PromptState], tuple[PromptState, torch.Tensor]],
+    clients_n: IntArray,
+    state: PromptState,
+) -> tuple[PromptState, torch.Tensor]:
+    """Let the participants do one phase of local work, some clients at a time."""
+    return work_in_portions(
+        lambda some_n, rows: phase(batch_of(federation, some_n, rows.rounds_done), rows),
+        clients_n,
+        state,
+        None if federation.trainer.is_joint else federation.clients_at_once,
     )
 
 
@@ -264,7 +290,7 @@ def _contribute(
     """Form the contributions of the participants."""
     update_nM = state.updates()
     view = ClientView(
-        tower=federation.tower,
+        tower=reading_in_portions(federation.tower, federation.clients_at_once),
         shared_NTW=state.shared_NTW,
         update_NM=update_nM,
         shards=batch.shards,

@@ -117,7 +117,10 @@ class DpFpl:
     settings: DpFplSettings
     privacy: PrivacyConfig
     seeds: Seeds
+    images_at_once: int | None = None
+    """Images whose gradients are taken in one batch; None: all of a step."""
     needs_patches: bool = False
+    is_joint: bool = True
 
     def begin(self, batch: ClientBatch, state: PromptState) -> PromptState:
         """Start every local prompt at random: a prompt of zeros would have no directions."""
@@ -176,6 +179,7 @@ class DpFpl:
             batch.shards.features_NBE[owner_S, image_S],
             batch.shards.labels_NB[owner_S, image_S],
             batch.logit_scale,
+            at_once=self.images_at_once,
         )
         grad_u_STK = grad_STW @ factors.v_NKW[owner_S].transpose(1, 2)
         grad_v_SKW = factors.u_NTK[owner_S].transpose(1, 2) @ grad_STW
@@ -287,6 +291,7 @@ def trainer(settings: MethodSettings[DpFplSettings], seeds: Seeds) -> DpFpl:
         settings=settings.own,
         privacy=settings.privacy,
         seeds=seeds,
+        images_at_once=settings.training.clients_at_once,
     )
 
 

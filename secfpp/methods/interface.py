@@ -158,6 +158,10 @@ class Trainer(Protocol):
     def needs_patches(self) -> bool:
         """Whether the method uses regions of images."""
 
+    @property
+    def is_joint(self) -> bool:
+        """Whether clients exchange values between steps, so that all must work together."""
+
     def begin(self, batch: ClientBatch, state: PromptState) -> PromptState:
         """Add what the method keeps for every client; called before the first round."""
 

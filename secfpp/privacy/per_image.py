@@ -20,6 +20,8 @@ def image_gradients(
     features_SE: torch.Tensor,
     labels_S: torch.Tensor,
     logit_scale: float,
+    *,
+    at_once: int | None = None,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Return the gradient of each image's cross-entropy with respect to its client's prompt.
 
@@ -37,6 +39,8 @@ def image_gradients(
     labels_S : Tensor of int64, (S,)
     logit_scale : float
         CLIP's inverse temperature.
+    at_once : int, optional
+        Images in one batch. None: all.
 
     Returns
     -------
@@ -45,6 +49,22 @@ def image_gradients(
     """
     if len(labels_S) == 0:  # an empty sample, which a tower may not accept
         return torch.zeros_like(prompt_STW), prompt_STW.new_zeros(0)
+    rows = [
+        rows_S.split(at_once or len(labels_S)) for rows_S in (prompt_STW, features_SE, labels_S)
+    ]
+    found = [_gradients(tower, *portion, logit_scale) for portion in zip(*rows, strict=True)]
+    grads, losses = zip(*found, strict=True)
+    return torch.cat(grads), torch.cat(losses)
+
+
+def _gradients(
+    tower: TextTower,
+    prompt_STW: torch.Tensor,
+    features_SE: torch.Tensor,
+    labels_S: torch.Tensor,
+    logit_scale: float,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the gradients and losses of one batch of images."""
     prompt_STW = prompt_STW.detach().requires_grad_(True)
     text_SCE = tower(prompt_STW)
     logits_SC = logit_scale * torch.einsum("sce,se->sc", text_SCE, features_SE)

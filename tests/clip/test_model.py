@@ -78,6 +78,8 @@ def test_no_images_give_no_features(embedded: FrozenClip) -> None:
         ("ViT-B-23", None, "did you mean .*ViT-B-32"),
         ("ViT-B-32", None, "would be random; add --pretrained TAG, one of openai"),
         ("ViT-B-32", "openay", "did you mean openai"),
+        ("ViT-B-32", "openai", "with QuickGELU and 'ViT-B-32' computes without it; use --model "),
+        ("ViT-B-16-quickgelu", "laion400m_e32", "neither a file nor a tag"),
         ("embedded", "openai", "leave it out"),
         ("local-dir:/nowhere/at/all", None, "does not exist"),
     ],
@@ -145,7 +147,9 @@ def test_a_device_that_is_not_there_is_refused(device: str) -> None:
         load_clip(device=device)
 
 
-@pytest.mark.parametrize("model", [("ViT-B-32", "openai"), ("hf-hub:org/no-such-model", None)])
+@pytest.mark.parametrize(
+    "model", [("ViT-B-32-quickgelu", "openai"), ("hf-hub:org/no-such-model", None)]
+)
 def test_offline_hub_names_fail_at_once(
     model: tuple[str, str | None], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -168,7 +172,7 @@ def test_a_hub_that_does_not_answer_is_asked_once(tmp_path: Path) -> None:
             "from secfpp.errors import ModelError\n"
             "tried, connect = [], socket.socket.connect\n"
             "socket.socket.connect = lambda *given: (tried.append(given), connect(*given))\n"
-            "try: load_clip('ViT-B-32', 'openai')\n"
+            "try: load_clip('ViT-B-32-quickgelu', 'openai')\n"
             "except ModelError as error: print(error, len(tried))\n"
         )
         environment = {

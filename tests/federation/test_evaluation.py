@@ -5,6 +5,7 @@ import torch
 from secfpp.federation.cohort import Cohort
 from secfpp.federation.evaluation import evaluate, rand_index
 from secfpp.learning.losses import Shards
+from secfpp.methods.interface import IntArray
 
 
 def nothing(clients: int) -> Shards:
@@ -35,7 +36,7 @@ def cohort(labels: list[int], mix: list[float]) -> Cohort:
     )
 
 
-def by_axes(images: Shards) -> torch.Tensor:
+def by_axes(clients_n: IntArray, images: Shards) -> torch.Tensor:
     """Give each image the class of its longer axis."""
     return images.features_NBE
 

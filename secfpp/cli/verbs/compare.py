@@ -55,7 +55,8 @@ class Compare(ConfigurableVerb):
 
     config: Path | None = None
     """Settings to start from: compare.json of a comparison, a grid of mixes and variants like
-    benchmarks/grids/reduced.json, or config.json of a run; flags override."""
+    benchmarks/grids/reduced.json, config.json of a run, or `preset:NAME` of `secfpp presets`; flags
+    override."""
     settings: Annotated[RunConfig, tyro.conf.arg(name="")] = field(default_factory=_defaults)
     """Settings of every seed."""
     label_mixes: tuple[str, ...] = ()

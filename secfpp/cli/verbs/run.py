@@ -27,7 +27,8 @@ class Run(ConfigurableVerb):
     """
 
     config: Path | None = None
-    """Settings to start from, a JSON file such as config.json of a run folder; flags override."""
+    """Settings to start from: a JSON file such as config.json of a run folder, or `preset:NAME` of
+    `secfpp presets`; flags override."""
     settings: Annotated[RunConfig, tyro.conf.arg(name="")] = field(default_factory=RunConfig)
     """Settings of the run."""
 

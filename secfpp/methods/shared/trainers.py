@@ -36,6 +36,8 @@ class TwoPhase:
 
     needs_patches: bool = False
     """Whether the method uses regions of images."""
+    is_joint: bool = False
+    """Whether clients exchange values between steps."""
 
     @property
     def steps(self) -> int:
