@@ -89,6 +89,7 @@ def load_workload(config: WorkloadConfig, *, num_context: int) -> Workload:
     ConfigError
         If the device does not exist.
     """
+    from secfpp.clip.crops import encode_crops
     from secfpp.clip.features import encode_domains
     from secfpp.clip.model import load_clip
     from secfpp.clip.patches import encode_patches
@@ -100,9 +101,10 @@ def load_workload(config: WorkloadConfig, *, num_context: int) -> Workload:
     clip = replace(clip, precision=config.precision)
     domain_set = _load_images(config, clip.image_size)
     tower = PromptedText(clip, domain_set.class_names, num_context)
+    encode = encode_crops if config.views == "crops" else encode_domains
     return Workload(
         domain_set=domain_set,
-        features=encode_domains(clip, domain_set, config.cache_dir),
+        features=encode(clip, domain_set, config.cache_dir),
         tower=tower,
         logit_scale=clip.logit_scale,
         initial_TW=tower.initial_context(domain_set.phrase),

@@ -121,6 +121,8 @@ class DpFpl:
     """Images whose gradients are taken in one batch; None: all of a step."""
     needs_patches: bool = False
     is_joint: bool = True
+    weighs_prompt: bool = False
+    has_memory: bool = True  # its guarantee covers answers, and a memory would not be covered
 
     def begin(self, batch: ClientBatch, state: PromptState) -> PromptState:
         """Start every local prompt at random: a prompt of zeros would have no directions."""

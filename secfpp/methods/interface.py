@@ -15,6 +15,7 @@ import torch
 from mpc.jobs.result import LedgerEntry, Session
 from mpc.traffic import NO_TRAFFIC, Traffic
 from secfpp.config.clustering import ClusteringConfig
+from secfpp.config.personal import PersonalConfig
 from secfpp.config.privacy import PrivacyConfig
 from secfpp.config.training import TrainingConfig
 from secfpp.learning.losses import Shards
@@ -162,6 +163,14 @@ class Trainer(Protocol):
     def is_joint(self) -> bool:
         """Whether clients exchange values between steps, so that all must work together."""
 
+    @property
+    def weighs_prompt(self) -> bool:
+        """Whether P_G and P_L may be scaled before `logits`, for clients to choose how strongly."""
+
+    @property
+    def has_memory(self) -> bool:
+        """Whether the method has a memory of images of its own, or must not be given any."""
+
     def begin(self, batch: ClientBatch, state: PromptState) -> PromptState:
         """Add what the method keeps for every client; called before the first round."""
 
@@ -199,6 +208,7 @@ class MethodSettings(Generic[OwnT]):
     training: TrainingConfig
     clustering: ClusteringConfig
     privacy: PrivacyConfig
+    personal: PersonalConfig
     images_per_client: int
     """Public number of training images of a client."""
 
@@ -226,6 +236,8 @@ class Method(Generic[OwnT]):
     """Make the local work of a round. It stays within the common number of steps."""
     begin: Callable[[MethodContext[OwnT]], Exchange]
     """Make the exchange of one seed."""
+    is_personal: bool = True
+    """Whether clients may add to their prompts what `PersonalConfig` says."""
     uses_parties: bool = False
     """Whether the exchange runs on the computing parties."""
     statement: Callable[[MethodSettings[OwnT]], PrivacyStatement] | None = None

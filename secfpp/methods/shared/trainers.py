@@ -38,6 +38,10 @@ class TwoPhase:
     """Whether the method uses regions of images."""
     is_joint: bool = False
     """Whether clients exchange values between steps."""
+    weighs_prompt: bool = True
+    """Whether P_G and P_L may be scaled before `logits`."""
+    has_memory: bool = False
+    """Whether the method has a memory of images of its own, or must not be given any."""
 
     @property
     def steps(self) -> int:
