@@ -11,26 +11,29 @@ class PersonalConfig:
     """What a client adds to its prompt from its own images, whatever the method."""
 
     memory: bool = True
-    """Add a memory of the client's own training images to the logits of its prompt. It never leaves
-    the client."""
-    memory_sharpness: float = 20.0
-    """Sharpness of the memory: an image at cosine c weighs exp(-sharpness (1 - c))."""
-    memory_weight: float = 10.0
-    """Weight of the memory where it is not chosen."""
+    """Let the client's own training images vote for their classes. They never leave the client."""
+    prior: bool = True
+    """Let the client prefer the classes of which it has many training images."""
+    prototypes: bool = True
+    """Average mean image features of classes together with the prompt, inside the same clusters and
+    under the same sharing, and let them vote, too."""
     choose: bool = True
-    """Let each client choose the weights of its memory and of the parts of its prompt, by its own
-    validation images. Nothing of the choice is sent."""
+    """Let each client choose how much each part counts, by its own validation images. Nothing of
+    the choice is sent. Otherwise the prompt counts as it was trained, and each other part by the
+    mean of its weights."""
+    memory_sharpness: float = 20.0
+    """Sharpness of the memory: an image at cosine c votes with exp(-sharpness (1 - c))."""
     memory_weights: tuple[float, ...] = (0.0, 5.0, 10.0, 20.0, 40.0)
     """Weights of the memory to choose from."""
-    prompt_weights: tuple[float, ...] = (0.0, 0.5, 1.0)
-    """Weights of P_G (less the public start) and of P_L to choose from. P_L is weighed on top of
-    the whole P_G. 1 is the prompt as trained."""
+    prior_weights: tuple[float, ...] = (0.0, 0.5, 1.0)
+    """Weights of the logarithm of the client's label mix to choose from."""
+    prototype_weights: tuple[float, ...] = (0.0, 20.0, 40.0)
+    """Weights of cosines with the prototypes to choose from."""
 
     def __post_init__(self) -> None:
         """Refuse values out of range."""
         require_positive("personal.memory_sharpness", self.memory_sharpness, zero=True)
-        require_positive("personal.memory_weight", self.memory_weight, zero=True)
-        for name in ("memory_weights", "prompt_weights"):
+        for name in ("memory_weights", "prior_weights", "prototype_weights"):
             weights = getattr(self, name)
             require(
                 bool(weights) and all(math.isfinite(w) and 0 <= w <= LARGEST for w in weights),
@@ -38,9 +41,3 @@ class PersonalConfig:
                 weights,
                 f"at least one number, each at least 0 and at most {LARGEST:g}",
             )
-        require(
-            1.0 in self.prompt_weights,
-            "personal.prompt_weights",
-            self.prompt_weights,
-            "a list with 1 in it, the prompt as trained",
-        )

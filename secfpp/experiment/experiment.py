@@ -36,6 +36,7 @@ from secfpp.learning.prompts import PromptState
 from secfpp.methods.interface import MethodContext, Trainer
 from secfpp.methods.registry import METHODS
 from secfpp.methods.shared.personal import make_trainer
+from secfpp.methods.shared.prototypes import make_exchange
 from secfpp.seeds import Seeds
 
 __all__ = ["OpenedSession", "RunSummary", "SessionOpener", "run_experiment"]
@@ -227,7 +228,7 @@ class _Run:
             tower=self.workload.tower,
             logit_scale=self.workload.logit_scale,
             trainer=trainer,
-            exchange=method.begin(context),
+            exchange=make_exchange(method, context),
             descriptor=self.config.clustering.descriptor,
             projection_dim=self.config.clustering.projection_dim,
             describe_once=self.config.clustering.describe_once,

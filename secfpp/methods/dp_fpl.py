@@ -122,7 +122,7 @@ class DpFpl:
     needs_patches: bool = False
     is_joint: bool = True
     weighs_prompt: bool = False
-    has_memory: bool = True  # its guarantee covers answers, and a memory would not be covered
+    own_memory: bool = True  # its guarantee covers answers, and a memory would not be covered
 
     def begin(self, batch: ClientBatch, state: PromptState) -> PromptState:
         """Start every local prompt at random: a prompt of zeros would have no directions."""
@@ -335,4 +335,5 @@ METHOD = Method(
     trainer=trainer,
     begin=begin,
     statement=statement,
+    prototypes="none",
 )

@@ -180,4 +180,5 @@ METHOD = Method(
     settings=IfcaSettings,
     trainer=trainer,
     begin=lambda context: average_by_choice,
+    prototypes="by label",
 )

@@ -6,7 +6,7 @@ dimensions of a descriptor, M numbers of a shared prompt.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Literal, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -36,11 +36,13 @@ __all__ = [
     "MethodSettings",
     "NoSettings",
     "ExchangeResult",
+    "Prototypes",
     "RoundPlan",
     "Trainer",
 ]
 
 IntArray = npt.NDArray[np.int64]
+Prototypes = Literal["with update", "by label", "none"]
 OwnT = TypeVar("OwnT")
 """Settings of one method alone."""
 
@@ -168,7 +170,7 @@ class Trainer(Protocol):
         """Whether P_G and P_L may be scaled before `logits`, for clients to choose how strongly."""
 
     @property
-    def has_memory(self) -> bool:
+    def own_memory(self) -> bool:
         """Whether the method has a memory of images of its own, or must not be given any."""
 
     def begin(self, batch: ClientBatch, state: PromptState) -> PromptState:
@@ -238,6 +240,9 @@ class Method(Generic[OwnT]):
     """Make the exchange of one seed."""
     is_personal: bool = True
     """Whether clients may add to their prompts what `PersonalConfig` says."""
+    prototypes: Prototypes = "with update"
+    """How prototypes of classes are averaged: as further columns of the update, in the clear inside
+    the clusters whose labels the exchange returns, or not at all."""
     uses_parties: bool = False
     """Whether the exchange runs on the computing parties."""
     statement: Callable[[MethodSettings[OwnT]], PrivacyStatement] | None = None

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import torch
 
 from secfpp.config.checks import require_positive
+from secfpp.learning.evidence import attend
 from secfpp.learning.losses import Shards
-from secfpp.learning.memory import attend
 from secfpp.learning.prompts import PromptState
 from secfpp.methods.interface import Card, ClientBatch, Method, MethodSettings
 from secfpp.methods.shared.averaging import average_all
@@ -47,7 +47,7 @@ class PFedPrompt(TwoPhase):
 
     settings: PFedPromptSettings
     weighs_prompt: bool = False
-    has_memory: bool = True
+    own_memory: bool = True
 
     def logits(self, batch: ClientBatch, state: PromptState, images: Shards) -> torch.Tensor:
         """Add alpha x attention over the client's own training images to CLIP's logits."""
@@ -78,4 +78,5 @@ METHOD = Method(
     settings=PFedPromptSettings,
     trainer=trainer,
     begin=lambda context: average_all,
+    prototypes="none",
 )

@@ -20,4 +20,5 @@ METHOD = Method(
     settings=NoSettings,
     trainer=two_phase(two_level),
     begin=lambda context: keep,
+    prototypes="none",
 )

@@ -1,43 +1,59 @@
-"""What every method's clients may add to their prompts: a memory, and weights of their own choice.
+"""What every method's clients may add to their prompts, each as strongly as its own images say.
 
-A client classifies by
+A client classifies by the sum of
 
-    logits under P_G^0 + g (P_G - P_G^0) + l P_L, plus a times the attention over its own images.
+* logits under P_G^0 + g (P_G - P_G^0) + l P_L, where P_G^0 is the public start;
+* m times the votes of its own training images;
+* p times the cosines with the prototypes that came with its P_G;
+* q times the logarithm of its own label mix.
 
-P_G^0 is the public start. The weights g, l and a are chosen by the client's own validation images:
-those with the lowest cross-entropy. Every method may use this, so that a table shows what the
-methods themselves differ in. The choice is made again in every round and never leaves the client.
+The five weights are the mean over a list of candidates, each weighed by the likelihood of the
+client's own validation images: Bayesian model averaging with a flat prior. Few images give weights
+in the middle, many give the best candidate. Every method may use this, so that a table shows what
+the methods themselves differ in. Weights are made again in every round and never leave the client.
 
 Shape letters: n clients at work, V validation images of a client (padded), S images to classify, C
-classes.
+classes, E embedding, J parts, K candidates.
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
 from typing import Final
 
 import torch
 from torch.nn import functional
 
 from secfpp.config.personal import PersonalConfig
+from secfpp.learning.evidence import attend, class_sums, log_prior, resemble
 from secfpp.learning.losses import Shards
-from secfpp.learning.memory import attend
 from secfpp.learning.prompts import FloatArray, PromptState
 from secfpp.methods.interface import ClientBatch, Method, MethodSettings, OwnT, Trainer
+from secfpp.methods.shared.prototypes import PROTOTYPES
 from secfpp.seeds import Seeds
 
-__all__ = ["WEIGHTS", "Personalised", "make_trainer"]
+__all__ = ["OWN_SUMS", "WEIGHTS", "Personalised", "make_trainer"]
 
 WEIGHTS: Final = "personal-weights"
-"""Name of the chosen weights in a client's state: of P_G, of P_L, of the memory; (n, 3)."""
+"""Name of the weights g, l, m, p, q in a client's state, (n, 5)."""
+OWN_SUMS: Final = "personal-sums"
+"""Name of the client's own sums of image features by class, (n, C E)."""
+
+AS_TRAINED: Final = (1.0, 1.0)
+"""Weights g and l of a prompt as it was trained."""
+PROMPTS: Final = (AS_TRAINED, (1.0, 0.0), (0.0, 0.0))
+"""Candidates for g and l: the whole prompt, P_G alone, the public start."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Personalised:
-    """A method's trainer, whose clients add a memory and choose weights."""
+    """A method's trainer, whose clients add evidence of their own and weigh all of it."""
 
     base: Trainer
     config: PersonalConfig
+    memory_weights: tuple[float, ...]
+    prototype_weights: tuple[float, ...]
+    prior_weights: tuple[float, ...]
 
     @property
     def steps(self) -> int:
@@ -60,113 +76,137 @@ class Personalised:
         return self.base.weighs_prompt
 
     @property
-    def has_memory(self) -> bool:
-        """Whether the method has a memory of its own, or none by its guarantee."""
-        return self.base.has_memory
+    def own_memory(self) -> bool:
+        """Whether the method has a memory of its own, or must not be given any."""
+        return self.base.own_memory
 
     def begin(self, batch: ClientBatch, state: PromptState) -> PromptState:
-        """Let clients choose before the first round, for methods that do not train."""
+        """Weigh before the first round, too, for methods that do not train."""
         begun = self.base.begin(batch, state)
-        weights_n3 = torch.tensor([1.0, 1.0, self._fixed_memory]).repeat(state.num_clients, 1)
-        return self._chosen(
-            batch, begun.replace(extra={WEIGHTS: weights_n3.to(state.shared_NTW.device)})
-        )
+        num_classes = batch.tower(state.initial_TW[None]).shape[1]
+        sums_nQ = class_sums(batch.shards, num_classes).flatten(1)
+        extra = {OWN_SUMS: sums_nQ, PROTOTYPES: torch.zeros_like(sums_nQ)}
+        return self._weighed(batch, begun.replace(extra=extra))
 
     def shared(self, batch: ClientBatch, state: PromptState) -> tuple[PromptState, torch.Tensor]:
         """Work before the exchange, as the method does."""
         return self.base.shared(batch, state)
 
     def local(self, batch: ClientBatch, state: PromptState) -> tuple[PromptState, torch.Tensor]:
-        """Work after the exchange, as the method does; then choose."""
+        """Work after the exchange, as the method does; then weigh."""
         worked, loss_n = self.base.local(batch, state)
-        return self._chosen(batch, worked), loss_n
+        return self._weighed(batch, worked), loss_n
 
     def sent(self, state: PromptState) -> Mapping[str, FloatArray]:
-        """Send what the method sends; no choice and no memory."""
-        return self.base.sent(state)
+        """Send what the method sends, and sums of image features by class, for prototypes."""
+        sums_nQ = state.extra[OWN_SUMS].double().cpu().numpy()
+        return {**self.base.sent(state), PROTOTYPES: sums_nQ}
 
     def logits(self, batch: ClientBatch, state: PromptState, images: Shards) -> torch.Tensor:
-        """Classify by the chosen weights."""
-        shared_n, local_n, memory_n = state.extra[WEIGHTS].unbind(dim=1)
-        logits_nSC = self.base.logits(batch, _weighed(state, shared_n, local_n), images)
-        if not self.config.memory:
-            return logits_nSC
-        return logits_nSC + memory_n[:, None, None] * self._attend(batch, images, logits_nSC)
+        """Classify by all parts."""
+        shared_n, local_n, *weights = state.extra[WEIGHTS].unbind(dim=1)
+        logits_nSC = self.base.logits(batch, _scaled(state, shared_n, local_n), images)
+        evidence = self._evidence(batch, state, images, logits_nSC.shape[2])
+        for weight_n, evidence_nSC in zip(weights, evidence, strict=True):
+            logits_nSC = logits_nSC + weight_n[:, None, None] * evidence_nSC
+        return logits_nSC
 
-    @property
-    def _fixed_memory(self) -> float:
-        return self.config.memory_weight if self.config.memory else 0.0
-
-    def _attend(self, batch: ClientBatch, images: Shards, logits_nSC: torch.Tensor) -> torch.Tensor:
-        sharpness = self.config.memory_sharpness
-        return attend(images.features_NBE, batch.shards, logits_nSC.shape[2], sharpness)
-
-    def _weights(self) -> Iterator[tuple[float, float]]:
-        """Yield weights of P_G and P_L to choose from; the prompt as trained comes first."""
-        yield 1.0, 1.0
-        if self.base.weighs_prompt:
-            yield from ((1.0, local) for local in self.config.prompt_weights if local != 1)
-            yield from ((shared, 0.0) for shared in self.config.prompt_weights if shared != 1)
+    def _evidence(
+        self, batch: ClientBatch, state: PromptState, images: Shards, num_classes: int
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Return the votes of memory, prototypes and label mix."""
+        features_nSE = images.features_NBE
+        sums_nCE = state.extra[PROTOTYPES].unflatten(1, (num_classes, -1))
+        return (
+            attend(features_nSE, batch.shards, num_classes, self.config.memory_sharpness),
+            resemble(features_nSE, sums_nCE),
+            log_prior(batch.shards, num_classes),
+        )
 
     @torch.no_grad()
-    def _chosen(self, batch: ClientBatch, state: PromptState) -> PromptState:
-        """Choose the weights with the lowest cross-entropy; of equal ones, the first."""
+    def _weighed(self, batch: ClientBatch, state: PromptState) -> PromptState:
+        """Average the candidates by the likelihood of each client's validation images."""
         images = batch.validation
+        others = (self.memory_weights, self.prototype_weights, self.prior_weights)
+        default_n5 = _means(others).to(state.shared_NTW).repeat(state.num_clients, 1)
         known_n = images.mask_NB.any(dim=1)
         if not self.config.choose or not bool(known_n.any()):
-            return state
-        memory_weights = self.config.memory_weights if self.config.memory else (0.0,)
-        candidates, losses = [], []
-        attention_nVC: torch.Tensor | None = None
-        for shared, local in self._weights():
-            logits_nVC = self.base.logits(batch, _weighed(state, shared, local), images)
-            if attention_nVC is None:
-                attention_nVC = self._attend(batch, images, logits_nVC)
-            for memory in memory_weights:
-                candidates.append((shared, local, memory))
-                losses.append(_cross_entropy(logits_nVC + memory * attention_nVC, images))
-        best_n = torch.stack(losses).argmin(dim=0)
-        weights_n3 = torch.tensor(candidates).to(state.shared_NTW)[best_n]
-        kept_n3 = torch.where(known_n[:, None], weights_n3, state.extra[WEIGHTS])
-        return state.replace(extra={WEIGHTS: kept_n3})
+            return state.replace(extra={WEIGHTS: default_n5})
+        prompts = PROMPTS if self.base.weighs_prompt else (AS_TRAINED,)
+        losses = [
+            self._losses(batch, _scaled(state, *prompt), images, tuple(product(*others)))
+            for prompt in prompts
+        ]
+        posterior_nK = torch.softmax(-torch.cat(losses, dim=1), dim=1)
+        candidates_K5 = torch.tensor(
+            [(*pair, *rest) for pair in prompts for rest in product(*others)]
+        )
+        mean_n5 = posterior_nK @ candidates_K5.to(posterior_nK)
+        return state.replace(extra={WEIGHTS: torch.where(known_n[:, None], mean_n5, default_n5)})
+
+    def _losses(
+        self,
+        batch: ClientBatch,
+        state: PromptState,
+        images: Shards,
+        candidates: Sequence[tuple[float, ...]],
+    ) -> torch.Tensor:
+        """Return minus the log-likelihood of the images for each candidate, (n, K)."""
+        logits_nVC = self.base.logits(batch, state, images)
+        evidence = self._evidence(batch, state, images, logits_nVC.shape[2])
+        mask_nV = images.mask_NB.to(logits_nVC)
+        losses = []
+        for weights in candidates:
+            terms = (w * votes for w, votes in zip(weights, evidence, strict=True))
+            scores_nVC = logits_nVC + sum(terms, torch.zeros_like(logits_nVC))
+            surprise_nV = functional.cross_entropy(
+                scores_nVC.transpose(1, 2), images.labels_NB, reduction="none"
+            )
+            losses.append((surprise_nV * mask_nV).sum(dim=1))
+        return torch.stack(losses, dim=1)
 
 
-def _weighed(
+def _means(others: Sequence[tuple[float, ...]]) -> torch.Tensor:
+    """Return the weights without a choice: the prompt as trained, means of the others; (5,)."""
+    return torch.tensor([*AS_TRAINED, *(sum(weights) / len(weights) for weights in others)])
+
+
+def _scaled(
     state: PromptState, shared: float | torch.Tensor, local: float | torch.Tensor
 ) -> PromptState:
     """Weigh the parts of each client's prompt; weights are numbers, or one a client."""
-    if isinstance(shared, float) and isinstance(local, float) and shared == local == 1:
-        return state
-    shared_n11, local_n11 = (torch.as_tensor(w).reshape(-1, 1, 1) for w in (shared, local))
-    shared_NTW = state.initial_TW + shared_n11.to(state.shared_NTW) * (
-        state.shared_NTW - state.initial_TW
+    shared_n11, local_n11 = (
+        torch.as_tensor(weight).to(state.shared_NTW).reshape(-1, 1, 1) for weight in (shared, local)
     )
+    moved_nTW = state.shared_NTW - state.initial_TW
     return state.replace(
-        shared_NTW=shared_NTW, local_NTW=local_n11.to(state.local_NTW) * state.local_NTW
+        shared_NTW=torch.where(
+            shared_n11 == 1, state.shared_NTW, state.initial_TW + shared_n11 * moved_nTW
+        ),
+        local_NTW=local_n11 * state.local_NTW,
     )
-
-
-def _cross_entropy(logits_nVC: torch.Tensor, images: Shards) -> torch.Tensor:
-    """Return each client's mean cross-entropy, (n,); 0 without images."""
-    surprise_nV = functional.cross_entropy(
-        logits_nVC.transpose(1, 2), images.labels_NB, reduction="none"
-    )
-    mask_nV = images.mask_NB.to(surprise_nV)
-    return (surprise_nV * mask_nV).sum(dim=1) / mask_nV.sum(dim=1).clamp(min=1)
 
 
 def make_trainer(method: Method[OwnT], settings: MethodSettings[OwnT], seeds: Seeds) -> Trainer:
     """Make a method's trainer, with what its clients add to their prompts.
 
-    A method that is not to be personalised, such as zero-shot, gets its own trainer. A method with
-    a memory of its own, or whose guarantee would not cover one, gets no other.
+    A method that is not personal, such as zero-shot, gets its own trainer. A method with a memory
+    of its own, or whose guarantee would not cover one, gets nothing of the client's images.
     """
-    base = method.trainer(settings, seeds)
-    config = settings.personal
-    if not method.is_personal:
+    base, config = method.trainer(settings, seeds), settings.personal
+    of_images = method.is_personal and not base.own_memory
+    if not of_images:
         return base
-    if base.has_memory:
-        config = replace(config, memory=False)
-    if not config.memory and not (config.choose and base.weighs_prompt):
-        return base
-    return Personalised(base=base, config=config)
+    weights = Personalised(
+        base=base,
+        config=config,
+        memory_weights=config.memory_weights if config.memory else (0.0,),
+        prototype_weights=(
+            config.prototype_weights
+            if config.prototypes and method.prototypes != "none"
+            else (0.0,)
+        ),
+        prior_weights=config.prior_weights if config.prior else (0.0,),
+    )
+    nothing = not (config.memory or config.prior or config.prototypes or config.choose)
+    return base if nothing else weights

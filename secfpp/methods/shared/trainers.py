@@ -40,7 +40,7 @@ class TwoPhase:
     """Whether clients exchange values between steps."""
     weighs_prompt: bool = True
     """Whether P_G and P_L may be scaled before `logits`."""
-    has_memory: bool = False
+    own_memory: bool = False
     """Whether the method has a memory of images of its own, or must not be given any."""
 
     @property
