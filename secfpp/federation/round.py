@@ -7,7 +7,7 @@ Shape letters: n participants, N clients, M numbers of a shared prompt.
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -273,10 +273,12 @@ def batch_of(federation: Federation, clients_n: IntArray, round_index: int) -> C
     )
 
 
+@torch.no_grad()
 def begin(federation: Federation, initial_TW: torch.Tensor) -> PromptState:
     """Return the state before the first round."""
     everyone = np.arange(federation.cohort.num_clients, dtype=np.int64)
-    batch = batch_of(federation, everyone, 0)
+    tower = reading_in_portions(federation.tower, federation.clients_at_once)
+    batch = replace(batch_of(federation, everyone, 0), tower=tower)
     state = PromptState.start(initial_TW, len(everyone))
     unknown_ND = torch.full_like(_describe(federation, batch, state), torch.nan)
     return federation.trainer.begin(batch, state.replace(extra={DESCRIPTOR: unknown_ND}))

@@ -13,7 +13,7 @@ in the middle, many give the best candidate. Every method may use this, so that 
 the methods themselves differ in. Weights are made again in every round and never leave the client.
 
 Shape letters: n clients at work, V validation images of a client (padded), S images to classify, C
-classes, E embedding, J parts, K candidates.
+classes, E embedding, K candidates.
 """
 
 from collections.abc import Mapping, Sequence
@@ -54,6 +54,8 @@ class Personalised:
     memory_weights: tuple[float, ...]
     prototype_weights: tuple[float, ...]
     prior_weights: tuple[float, ...]
+    sends_prototypes: bool
+    """Whether the method's exchange averages prototypes; otherwise no sum leaves a client."""
 
     @property
     def steps(self) -> int:
@@ -98,7 +100,9 @@ class Personalised:
         return self._weighed(batch, worked), loss_n
 
     def sent(self, state: PromptState) -> Mapping[str, FloatArray]:
-        """Send what the method sends, and sums of image features by class, for prototypes."""
+        """Send what the method sends; for prototypes, sums of image features by class, too."""
+        if not self.sends_prototypes:
+            return self.base.sent(state)
         sums_nQ = state.extra[OWN_SUMS].double().cpu().numpy()
         return {**self.base.sent(state), PROTOTYPES: sums_nQ}
 
@@ -137,11 +141,11 @@ class Personalised:
             self._losses(batch, _scaled(state, *prompt), images, tuple(product(*others)))
             for prompt in prompts
         ]
-        posterior_nK = torch.softmax(-torch.cat(losses, dim=1), dim=1)
+        posterior_nK = torch.softmax(-torch.cat(losses, dim=1).double(), dim=1)
         candidates_K5 = torch.tensor(
             [(*pair, *rest) for pair in prompts for rest in product(*others)]
         )
-        mean_n5 = posterior_nK @ candidates_K5.to(posterior_nK)
+        mean_n5 = (posterior_nK @ candidates_K5.to(posterior_nK)).to(default_n5)
         return state.replace(extra={WEIGHTS: torch.where(known_n[:, None], mean_n5, default_n5)})
 
     def _losses(
@@ -197,16 +201,14 @@ def make_trainer(method: Method[OwnT], settings: MethodSettings[OwnT], seeds: Se
     of_images = method.is_personal and not base.own_memory
     if not of_images:
         return base
+    sends_prototypes = config.prototypes and method.prototypes != "none"
     weights = Personalised(
         base=base,
         config=config,
         memory_weights=config.memory_weights if config.memory else (0.0,),
-        prototype_weights=(
-            config.prototype_weights
-            if config.prototypes and method.prototypes != "none"
-            else (0.0,)
-        ),
+        prototype_weights=config.prototype_weights if sends_prototypes else (0.0,),
         prior_weights=config.prior_weights if config.prior else (0.0,),
+        sends_prototypes=sends_prototypes,
     )
     nothing = not (config.memory or config.prior or config.prototypes or config.choose)
     return base if nothing else weights
