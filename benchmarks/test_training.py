@@ -2,7 +2,8 @@
 
 Small: the embedded default, 20 clients of five digit domains. Large: open_clip's ViT-B-16 with
 random weights, loaded from a file as a user's would be; what numbers a weight has does not change
-the time. Images go through `FrozenClip.encode_images`, steps through the trainer of `secfpp run`.
+the time. Images go through `FrozenClip.encode_images`, steps through the method's own trainer: what
+clients add to their prompts takes no steps.
 A CPU gets less to do, so that this file takes about a minute without a GPU; figures compare where
 sizes are equal. Torch has the threads of a run, and time ends when the GPU is done.
 """

@@ -89,6 +89,7 @@ def _first_round(config: RunConfig, workload: Workload, cohort: Cohort) -> Clien
         tower=workload.tower,
         shared_NTW=state.shared_NTW,
         update_NM=state.updates(),
+        initial_TW=state.initial_TW,
         shards=cohort.train,
     )
 

@@ -7,7 +7,13 @@ from mpc.jobs.job import Comparisons, RevealPolicy
 from secfpp.config.checks import require
 
 DescriptorName = Literal[
-    "text-features", "update", "prompt", "projected-update", "projected-prompt", "mean-image"
+    "text-shift",
+    "text-features",
+    "update",
+    "prompt",
+    "projected-update",
+    "projected-prompt",
+    "mean-image",
 ]
 
 
@@ -30,8 +36,11 @@ class ClusteringConfig:
     comparisons: Comparisons = "auto"
     """How numbers are compared under sharing: by function secret sharing (fewest rounds), look-up
     tables (fewest bytes), Boolean circuits (most rounds), or whichever of the first two pays."""
-    descriptor: DescriptorName = "text-features"
+    descriptor: DescriptorName = "text-shift"
     """The descriptor of a client that is clustered."""
+    describe_once: bool = True
+    """Keep the descriptor of a client's first round for all rounds. Later ones are made after
+    averaging, which makes clients of a cluster alike, whether they belong together or not."""
     projection_dim: int = 64
     """Dimensions kept by the projected descriptors."""
     evaluate: bool = True

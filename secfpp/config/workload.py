@@ -6,6 +6,7 @@ from typing import Literal
 
 DeviceName = Literal["cpu", "cuda", "auto"]
 PrecisionName = Literal["fp32", "bf16", "fp16"]
+Views = Literal["whole", "crops"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,5 +30,9 @@ class WorkloadConfig:
     """Weights of an open_clip name."""
     precision: PrecisionName = "fp32"
     """Precision of the image tower; prompts are trained in float32."""
+    views: Views = "crops"
+    """What an image's feature is made of. whole: the image. crops: the mean over the image and four
+    overlapping quadrants, for all methods, in training and in testing; takes five times as long to
+    encode."""
     device: DeviceName = "auto"
     """Where prompts are trained."""

@@ -13,6 +13,7 @@ from typing import Final, TypeVar
 from secfpp.config.checks import require
 from secfpp.config.clustering import ClusteringConfig
 from secfpp.config.partition import PartitionConfig
+from secfpp.config.personal import PersonalConfig
 from secfpp.config.presets import read_start
 from secfpp.config.privacy import PrivacyConfig
 from secfpp.config.secure import SecureConfig
@@ -76,6 +77,8 @@ class RunConfig(WorkloadConfig):
     """How images are dealt to clients."""
     training: TrainingConfig = field(default_factory=TrainingConfig)
     """How prompts are trained."""
+    personal: PersonalConfig = field(default_factory=PersonalConfig)
+    """What clients add to their prompts from their own images."""
     clustering: ClusteringConfig = field(default_factory=ClusteringConfig)
     """How clients are clustered."""
     secure: SecureConfig = field(default_factory=SecureConfig)
@@ -120,6 +123,7 @@ class RunConfig(WorkloadConfig):
             training=self.training,
             clustering=self.clustering,
             privacy=self.privacy,
+            personal=self.personal,
             images_per_client=self.partition.images_per_client,
         )
 

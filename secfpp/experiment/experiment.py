@@ -37,6 +37,8 @@ from secfpp.federation.workload import Sources, Workload, load_workload
 from secfpp.learning.prompts import PromptState
 from secfpp.methods.interface import MethodContext, Trainer
 from secfpp.methods.registry import METHODS
+from secfpp.methods.shared.personal import make_trainer
+from secfpp.methods.shared.prototypes import make_exchange
 from secfpp.seeds import Seeds
 
 __all__ = ["OpenedSession", "RunSummary", "SessionOpener", "run_experiment"]
@@ -235,9 +237,10 @@ class _Run:
             tower=self.workload.tower,
             logit_scale=self.workload.logit_scale,
             trainer=trainer,
-            exchange=method.begin(context),
+            exchange=make_exchange(method, context),
             descriptor=self.config.clustering.descriptor,
             projection_dim=self.config.clustering.projection_dim,
+            describe_once=self.config.clustering.describe_once,
             rounds=self.config.training.rounds,
             heartbeat=self._heartbeat,
             clients_at_once=self.config.training.clients_at_once,
@@ -265,7 +268,7 @@ class _Run:
     def _trainer(self, unit: Unit) -> Trainer:
         """Make the local work of a unit."""
         method = METHODS[unit.method]
-        return method.trainer(self.config.settings_of(method), Seeds(unit.seed))
+        return make_trainer(method, self.config.settings_of(method), Seeds(unit.seed))
 
     def _is_done(self, unit: Unit) -> bool:
         """Tell whether a unit is finished."""

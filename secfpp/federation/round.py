@@ -7,7 +7,8 @@ Shape letters: n participants, N clients, M numbers of a shared prompt.
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Final
 
 import numpy as np
 import torch
@@ -42,6 +43,9 @@ __all__ = [
     "score_start",
 ]
 
+DESCRIPTOR: Final = "descriptor"
+"""Name of a client's descriptor in its state, (N, D) float64; NaN before its first round."""
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Federation:
@@ -55,6 +59,8 @@ class Federation:
     exchange: Exchange
     descriptor: DescriptorName
     projection_dim: int
+    describe_once: bool = True
+    """Whether a client keeps the descriptor of its first round."""
     rounds: int = 0
     """Rounds of the run; after the last one, images of other domains are classified, too."""
     heartbeat: Callable[[], None] = lambda: None
@@ -184,6 +190,7 @@ def run_round(federation: Federation, state: PromptState, clients_n: IntArray) -
     rows_n = torch.from_numpy(clients_n).to(state.shared_NTW.device)
     batch = batch_of(federation, clients_n, state.rounds_done)
     trained, loss_n = _work(federation, federation.trainer.shared, clients_n, state.rows(rows_n))
+    trained = _described(federation, batch, trained)
     contribution = _contribute(federation, batch, trained, state.updates()[clients_n])
     seconds_train = time.perf_counter() - started
     exchanged = federation.exchange(contribution)
@@ -266,11 +273,15 @@ def batch_of(federation: Federation, clients_n: IntArray, round_index: int) -> C
     )
 
 
+@torch.no_grad()
 def begin(federation: Federation, initial_TW: torch.Tensor) -> PromptState:
     """Return the state before the first round."""
     everyone = np.arange(federation.cohort.num_clients, dtype=np.int64)
+    tower = reading_in_portions(federation.tower, federation.clients_at_once)
+    batch = replace(batch_of(federation, everyone, 0), tower=tower)
     state = PromptState.start(initial_TW, len(everyone))
-    return federation.trainer.begin(batch_of(federation, everyone, 0), state)
+    unknown_ND = torch.full_like(_describe(federation, batch, state), torch.nan)
+    return federation.trainer.begin(batch, state.replace(extra={DESCRIPTOR: unknown_ND}))
 
 
 def _received(state: PromptState, exchanged: ExchangeResult) -> PromptState:
@@ -284,23 +295,37 @@ def _received(state: PromptState, exchanged: ExchangeResult) -> PromptState:
     return state.with_updates(exchanged.clients_r, exchanged.update_rM).replace(extra=extra)
 
 
+def _describe(federation: Federation, batch: ClientBatch, state: PromptState) -> torch.Tensor:
+    """Describe the participants as they are, (n, D) float64."""
+    view = ClientView(
+        tower=reading_in_portions(federation.tower, federation.clients_at_once),
+        shared_NTW=state.shared_NTW,
+        update_NM=state.updates(),
+        initial_TW=state.initial_TW,
+        shards=batch.shards,
+    )
+    descriptor_nD = describe(federation.descriptor, view, federation.projection_dim)
+    return torch.from_numpy(descriptor_nD).to(state.shared_NTW.device)
+
+
+def _described(federation: Federation, batch: ClientBatch, state: PromptState) -> PromptState:
+    """Describe the participants anew, or those only that were not described before."""
+    descriptor_nD, kept_nD = _describe(federation, batch, state), state.extra[DESCRIPTOR]
+    if federation.describe_once:
+        descriptor_nD = torch.where(kept_nD.isnan(), descriptor_nD, kept_nD)
+    return state.replace(extra={DESCRIPTOR: descriptor_nD})
+
+
 def _contribute(
     federation: Federation, batch: ClientBatch, state: PromptState, before_nM: FloatArray
 ) -> Contribution:
     """Form the contributions of the participants."""
-    update_nM = state.updates()
-    view = ClientView(
-        tower=reading_in_portions(federation.tower, federation.clients_at_once),
-        shared_NTW=state.shared_NTW,
-        update_NM=update_nM,
-        shards=batch.shards,
-    )
     return Contribution(
         round_index=state.rounds_done,
         clients_n=batch.clients_n,
         num_clients=federation.cohort.num_clients,
-        descriptor_nD=describe(federation.descriptor, view, federation.projection_dim),
+        descriptor_nD=state.extra[DESCRIPTOR].cpu().numpy(),
         before_nM=before_nM,
-        update_nM=update_nM,
+        update_nM=state.updates(),
         sent=federation.trainer.sent(state),
     )

@@ -16,7 +16,7 @@ import numpy.typing as npt
 import torch
 
 from secfpp.config.partition import PartitionConfig
-from secfpp.config.workload import WorkloadConfig
+from secfpp.config.workload import Views, WorkloadConfig
 from secfpp.data.domains import DomainSet
 from secfpp.data.mixed import mix_domains, mixed_partition
 from secfpp.data.partition import partition
@@ -88,6 +88,8 @@ class Sources:
     tower: "PromptedText"
     cache_dir: Path | None = None
     """Folder that caches image features. None: the user's cache folder."""
+    views: Views = "whole"
+    """What an image's feature is made of."""
 
     @cached_property
     def outline(self) -> DomainSet:
@@ -102,14 +104,16 @@ class Sources:
         DataError
             If too many images cannot be read.
         """
+        from secfpp.clip.crops import encode_crops
         from secfpp.clip.features import encode_domains
         from secfpp.clip.patches import encode_patches
 
         listed = self.listed
         domain_set = listed if isinstance(listed, DomainSet) else listed.open()
+        encode = encode_crops if self.views == "crops" else encode_domains
         return Workload(
             domain_set=domain_set,
-            features=encode_domains(self.clip, domain_set, self.cache_dir),
+            features=encode(self.clip, domain_set, self.cache_dir),
             tower=self.tower,
             logit_scale=self.clip.logit_scale,
             initial_TW=self.tower.initial_context(domain_set.phrase),
@@ -167,6 +171,7 @@ def open_sources(config: WorkloadConfig, *, num_context: int) -> Sources:
         listed=listed,
         tower=PromptedText(clip, listed.class_names, num_context),
         cache_dir=config.cache_dir,
+        views=config.views,
     )
 
 

@@ -33,6 +33,8 @@ class ClientView:
     """P_G after the client's local steps, float32."""
     update_NM: FloatArray
     """The same minus the public start, float64."""
+    initial_TW: torch.Tensor
+    """The public start, float32."""
     shards: Shards
     """The clients' own images."""
 
@@ -43,7 +45,8 @@ def describe(name: DescriptorName, view: ClientView, projection_dim: int) -> Flo
     Parameters
     ----------
     name : str
-        `text-features`: class names under P_G, C E numbers; `update`: P_G minus its public start;
+        `text-shift`: text features of the class names under P_G minus those under the public start,
+        C E numbers; `text-features`: those under P_G; `update`: P_G minus its public start;
         `prompt`: P_G itself; `projected-update`, `projected-prompt`: a public random projection;
         `mean-image`: mean image feature.
     view : ClientView
@@ -86,6 +89,13 @@ def _text_features(view: ClientView) -> FloatArray:
     return _float64(view.tower(view.shared_NTW).flatten(1))
 
 
+@torch.no_grad()
+def _text_shift(view: ClientView) -> FloatArray:
+    """Class names under P_G minus the same under the public start, (N, C E)."""
+    start_1M = _float64(view.tower(view.initial_TW[None]).flatten(1))
+    return _text_features(view) - start_1M
+
+
 def _mean_image(view: ClientView) -> FloatArray:
     """Mean image feature, (N, E)."""
     mask_NB1 = view.shards.mask_NB[..., None].double()
@@ -109,6 +119,7 @@ def _float64(tensor: torch.Tensor) -> FloatArray:
 
 
 _RAW: dict[DescriptorName, Callable[[ClientView], FloatArray]] = {
+    "text-shift": _text_shift,
     "text-features": _text_features,
     "update": _update,
     "prompt": _prompt,

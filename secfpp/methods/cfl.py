@@ -205,4 +205,5 @@ METHOD = Method(
     settings=CflSettings,
     trainer=trainer,
     begin=begin,
+    prototypes="by label",
 )

@@ -127,4 +127,5 @@ METHOD = Method(
     trainer=two_phase(two_level),
     begin=begin,
     statement=statement,
+    prototypes="none",
 )

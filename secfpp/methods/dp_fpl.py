@@ -121,6 +121,8 @@ class DpFpl:
     """Images whose gradients are taken in one batch; None: all of a step."""
     needs_patches: bool = False
     is_joint: bool = True
+    weighs_prompt: bool = False
+    own_memory: bool = True  # its guarantee covers answers, and a memory would not be covered
 
     @property
     def rows_per_client(self) -> float:
@@ -338,4 +340,5 @@ METHOD = Method(
     trainer=trainer,
     begin=begin,
     statement=statement,
+    prototypes="none",
 )

@@ -88,4 +88,5 @@ METHOD = Method(
     trainer=two_phase(one_level_shared),
     begin=begin,
     statement=statement,
+    prototypes="none",
 )

@@ -112,6 +112,7 @@ class FedOtp(TwoPhase):
     settings: FedOtpSettings
     seeds: Seeds
     needs_patches: bool = True
+    weighs_prompt: bool = False
 
     def begin(self, batch: ClientBatch, state: PromptState) -> PromptState:
         """Start all local prompts at the same place, beside the global one."""

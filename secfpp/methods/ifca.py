@@ -66,6 +66,7 @@ class Ifca(TwoPhase):
     start_scale: float
     """Standard deviation of each at the start, around the public start."""
     seeds: Seeds
+    weighs_prompt: bool = False
 
     def begin(self, batch: ClientBatch, state: PromptState) -> PromptState:
         """Draw the server's prompts and give them to all clients."""
@@ -179,4 +180,5 @@ METHOD = Method(
     settings=IfcaSettings,
     trainer=trainer,
     begin=lambda context: average_by_choice,
+    prototypes="by label",
 )

@@ -6,7 +6,7 @@ dimensions of a descriptor, M numbers of a shared prompt.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Literal, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +15,7 @@ import torch
 from mpc.jobs.result import LedgerEntry, Session
 from mpc.traffic import NO_TRAFFIC, Traffic
 from secfpp.config.clustering import ClusteringConfig
+from secfpp.config.personal import PersonalConfig
 from secfpp.config.privacy import PrivacyConfig
 from secfpp.config.training import TrainingConfig
 from secfpp.learning.losses import Shards
@@ -35,11 +36,13 @@ __all__ = [
     "MethodSettings",
     "NoSettings",
     "ExchangeResult",
+    "Prototypes",
     "RoundPlan",
     "Trainer",
 ]
 
 IntArray = npt.NDArray[np.int64]
+Prototypes = Literal["with update", "by label", "none"]
 OwnT = TypeVar("OwnT")
 """Settings of one method alone."""
 
@@ -166,6 +169,14 @@ class Trainer(Protocol):
     def rows_per_client(self) -> float:
         """Rows that a client adds to a batch of a step: 1, or its images that have their own."""
 
+    @property
+    def weighs_prompt(self) -> bool:
+        """Whether P_G and P_L may be scaled before `logits`, for clients to choose how strongly."""
+
+    @property
+    def own_memory(self) -> bool:
+        """Whether the method has a memory of images of its own, or must not be given any."""
+
     def begin(self, batch: ClientBatch, state: PromptState) -> PromptState:
         """Add what the method keeps for every client; called before the first round."""
 
@@ -203,6 +214,7 @@ class MethodSettings(Generic[OwnT]):
     training: TrainingConfig
     clustering: ClusteringConfig
     privacy: PrivacyConfig
+    personal: PersonalConfig
     images_per_client: int
     """Public number of training images of a client."""
 
@@ -230,6 +242,11 @@ class Method(Generic[OwnT]):
     """Make the local work of a round. It stays within the common number of steps."""
     begin: Callable[[MethodContext[OwnT]], Exchange]
     """Make the exchange of one seed."""
+    is_personal: bool = True
+    """Whether clients may add to their prompts what `PersonalConfig` says."""
+    prototypes: Prototypes = "with update"
+    """How prototypes of classes are averaged: as further columns of the update, in the clear inside
+    the clusters whose labels the exchange returns, or not at all."""
     uses_parties: bool = False
     """Whether the exchange runs on the computing parties."""
     statement: Callable[[MethodSettings[OwnT]], PrivacyStatement] | None = None

@@ -127,4 +127,5 @@ METHOD = Method(
     trainer=trainer,
     begin=lambda context: average_all,
     statement=statement,
+    prototypes="none",
 )

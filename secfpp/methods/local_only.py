@@ -20,4 +20,5 @@ METHOD = Method(
     settings=NoSettings,
     trainer=two_phase(one_level_local),
     begin=lambda context: keep,
+    prototypes="none",
 )

@@ -12,9 +12,9 @@ Shape letters: n clients, B training images, S images to classify, C classes, E 
 from dataclasses import dataclass
 
 import torch
-from torch.nn import functional
 
 from secfpp.config.checks import require_positive
+from secfpp.learning.evidence import attend
 from secfpp.learning.losses import Shards
 from secfpp.learning.prompts import PromptState
 from secfpp.methods.interface import Card, ClientBatch, Method, MethodSettings
@@ -23,7 +23,7 @@ from secfpp.methods.shared.plans import one_level_shared
 from secfpp.methods.shared.trainers import TwoPhase
 from secfpp.seeds import Seeds
 
-__all__ = ["PFedPromptSettings", "METHOD", "PFedPrompt", "attend"]
+__all__ = ["PFedPromptSettings", "METHOD", "PFedPrompt"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,38 +41,13 @@ class PFedPromptSettings:
         require_positive("pfedprompt_beta", self.pfedprompt_beta, zero=True)
 
 
-def attend(
-    features_nSE: torch.Tensor, memory: Shards, num_classes: int, beta: float
-) -> torch.Tensor:
-    """Let images attend to remembered images.
-
-    Parameters
-    ----------
-    features_nSE : Tensor of float32, (n, S, E)
-        Unit-norm features of the images to classify.
-    memory : Shards
-        Each client's own images.
-    num_classes : int
-        Classes C.
-    beta : float
-        Sharpness.
-
-    Returns
-    -------
-    Tensor of float32, (n, S, C)
-        For each class the sum over its remembered images of exp(-beta (1 - cosine)).
-    """
-    onehot_nBC = functional.one_hot(memory.labels_NB, num_classes).to(features_nSE)
-    values_nBC = onehot_nBC * memory.mask_NB[..., None]
-    cosine_nSB = features_nSE @ memory.features_NBE.transpose(1, 2)
-    return torch.exp(-beta * (1 - cosine_nSB)) @ values_nBC
-
-
 @dataclass(frozen=True, kw_only=True, eq=False)
 class PFedPrompt(TwoPhase):
     """PromptFL's steps; attention when it classifies."""
 
     settings: PFedPromptSettings
+    weighs_prompt: bool = False
+    own_memory: bool = True
 
     def logits(self, batch: ClientBatch, state: PromptState, images: Shards) -> torch.Tensor:
         """Add alpha x attention over the client's own training images to CLIP's logits."""
@@ -103,4 +78,5 @@ METHOD = Method(
     settings=PFedPromptSettings,
     trainer=trainer,
     begin=lambda context: average_all,
+    prototypes="none",
 )

@@ -13,7 +13,9 @@ __all__ = ["METHODS", "MethodName"]
 
 _MODULES: Final = (
     "zero_shot",
+    "tip_adapter",
     "local_only",
+    "two_level_alone",
     "promptfl",
     "dp_promptfl",
     "ldp_promptfl",

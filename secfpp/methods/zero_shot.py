@@ -20,4 +20,5 @@ METHOD = Method(
     settings=NoSettings,
     trainer=two_phase(no_steps),
     begin=lambda context: keep,
+    is_personal=False,
 )

@@ -7,45 +7,37 @@ import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812
 
+from secfpp.config.personal import PersonalConfig
 from secfpp.experiment.config import RunConfig
 from secfpp.federation.portions import portions, reading_in_portions
 from secfpp.federation.round import Federation, RoundResult, begin, run_round
 from secfpp.methods.registry import METHODS, MethodName
+from secfpp.methods.shared.personal import WEIGHTS
 from secfpp.privacy.per_image import image_gradients
 from tests.federation.toy import SCALE, E, T, ToyTower, W, toy_cohort
-from tests.methods.personal import federation, toy_config
+from tests.methods.personal import ALONE, federation, toy_config, with_regions
 
 WITHOUT_NOISE = [name for name, method in METHODS.items() if method.statement is None]
 
 
 class CountingTower(ToyTower):
-    """A tower that keeps the largest number of prompts that it was given with gradients."""
+    """A tower that keeps the largest number of prompts that it was given, with gradients or at all."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, always: bool = False) -> None:
         super().__init__()
+        self.always = always
         self.most = 0
 
     def __call__(self, context_BTW: torch.Tensor) -> torch.Tensor:
-        if torch.is_grad_enabled():
+        if self.always or torch.is_grad_enabled():
             self.most = max(self.most, len(context_BTW))
         return super().__call__(context_BTW)
 
 
-def with_regions(fed: Federation) -> Federation:
-    """Give every image three regions, drawn at random."""
-    cohort = toy_cohort()
-    generator = torch.Generator().manual_seed(2)
-
-    def regions(of: torch.Tensor) -> torch.Tensor:
-        return F.normalize(torch.randn(*of.shape[:2], 3, E, generator=generator), dim=-1)
-
-    train = replace(cohort.train, patches_NBRE=regions(cohort.train.features_NBE))
-    tested = regions(cohort.test_features_GSE)
-    return replace(fed, cohort=replace(cohort, train=train, test_patches_GSRE=tested))
-
-
-def two_rounds(name: MethodName, at_once: int | None) -> tuple[RoundResult, int]:
-    config = toy_config()
+def two_rounds(
+    name: MethodName, at_once: int | None, personal: PersonalConfig = ALONE
+) -> tuple[RoundResult, int]:
+    config = toy_config(personal)
     training = replace(config.training, clients_at_once=at_once)
     fed = with_regions(federation(METHODS[name], replace(config, training=training)))
     tower = CountingTower()
@@ -71,6 +63,28 @@ def test_portions_equal_all_at_once(name: MethodName, at_once: int) -> None:
     np.testing.assert_allclose(parts.descriptor_nD, whole.descriptor_nD, atol=1e-4)
     if at_once < 9 and most_whole:
         assert most_parts <= most_whole * at_once / 9 + 1e-9, "a portion needs less memory"
+
+
+@pytest.mark.parametrize("name", WITHOUT_NOISE)
+@pytest.mark.parametrize("at_once", [1, 4])
+def test_clients_in_portions_weigh_as_all_at_once(name: MethodName, at_once: int) -> None:
+    whole, _ = two_rounds(name, None, PersonalConfig())
+    parts, _ = two_rounds(name, at_once, PersonalConfig())
+    assert parts.state.extra.keys() == whole.state.extra.keys()
+    assert (WEIGHTS in whole.state.extra) == (name not in ("zero-shot", "pfedprompt"))
+    for key, expected in whole.state.extra.items():
+        torch.testing.assert_close(parts.state.extra[key], expected, atol=2e-3, rtol=1e-3)
+    assert parts.scores.uniform == pytest.approx(whole.scores.uniform, abs=0.01)
+
+
+@pytest.mark.parametrize("name", ["secfpp-plain", "tip-adapter"])
+def test_the_first_weights_are_made_in_portions_too(name: MethodName) -> None:
+    fed = federation(METHODS[name], toy_config(PersonalConfig()))
+    tower = CountingTower(always=True)
+    state = begin(replace(fed, tower=tower, clients_at_once=4), torch.zeros(T, W))
+    assert tower.most == 4
+    whole = begin(fed, torch.zeros(T, W))
+    torch.testing.assert_close(state.extra[WEIGHTS], whole.extra[WEIGHTS])
 
 
 def test_gradients_of_images_in_portions_are_the_same() -> None:

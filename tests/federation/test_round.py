@@ -12,13 +12,17 @@ from secfpp.federation.round import (
     Federation,
     RoundResult,
     batch_of,
+    begin,
     draw_participants,
     run_round,
 )
 from secfpp.learning.prompts import PromptState
 from secfpp.methods.interface import MethodContext
 from secfpp.methods.registry import METHODS, MethodName
+from secfpp.methods.shared.averaging import average_all
+from secfpp.methods.shared.personal import make_trainer
 from secfpp.methods.shared.plans import two_level
+from secfpp.methods.shared.prototypes import make_exchange
 from secfpp.methods.shared.trainers import TwoPhase
 from secfpp.seeds import Seeds
 from tests.federation.toy import SCALE, T, ToyTower, W, toy_cohort
@@ -39,8 +43,8 @@ def federation(name: MethodName) -> Federation:
         cohort=cohort,
         tower=ToyTower(),
         logit_scale=SCALE,
-        trainer=METHODS[name].trainer(settings, Seeds(0)),
-        exchange=METHODS[name].begin(context),
+        trainer=make_trainer(METHODS[name], settings, Seeds(0)),
+        exchange=make_exchange(METHODS[name], context),
         descriptor="text-features",
         projection_dim=4,
     )
@@ -48,7 +52,7 @@ def federation(name: MethodName) -> Federation:
 
 def run(name: MethodName, rounds: int = 4) -> list[RoundResult]:
     federated = federation(name)
-    state = PromptState.start(torch.zeros(T, W), federated.cohort.num_clients)
+    state = begin(federated, torch.zeros(T, W))
     everyone = np.arange(federated.cohort.num_clients, dtype=np.int64)
     results = []
     for _ in range(rounds):
@@ -100,7 +104,7 @@ def test_clustering_beats_one_prompt_where_domains_conflict() -> None:
 
 def test_those_who_sit_out_keep_their_prompts() -> None:
     federated = federation("secfpp-plain")
-    start = PromptState.start(torch.zeros(T, W), 9)
+    start = begin(federated, torch.zeros(T, W))
     some = np.array([0, 1, 2, 5, 6, 8], dtype=np.int64)
     state = run_round(federated, start, some).state
     assert torch.equal(state.prompts()[[3, 4, 7]], start.prompts()[[3, 4, 7]])
@@ -134,15 +138,18 @@ def test_prompt_state_refuses_foreign_shapes() -> None:
 
 
 def test_local_part_starts_anew_on_a_new_shared_part() -> None:
-    federated = federation("one-cluster")
-    start = PromptState.start(torch.zeros(T, W), 9)
-    used = start.replace(local_NTW=torch.ones(9, T, W))
-    everyone = np.arange(9, dtype=np.int64)
     plan = two_level(CONFIG.training)
     forgetful, faithful = (
-        replace(federated, trainer=TwoPhase(plan=replace(plan, local_memory=memory)))
+        replace(
+            federation("one-cluster"),
+            trainer=TwoPhase(plan=replace(plan, local_memory=memory)),
+            exchange=average_all,
+        )
         for memory in (0.0, 1.0)
     )
+    start = begin(forgetful, torch.zeros(T, W))
+    used = start.replace(local_NTW=torch.ones(9, T, W))
+    everyone = np.arange(9, dtype=np.int64)
     fresh = run_round(forgetful, start, everyone).state
     assert torch.equal(run_round(forgetful, used, everyone).state.local_NTW, fresh.local_NTW)
     assert not torch.equal(run_round(faithful, used, everyone).state.local_NTW, fresh.local_NTW)

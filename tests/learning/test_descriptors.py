@@ -1,3 +1,4 @@
+from dataclasses import replace
 from typing import get_args
 
 import numpy as np
@@ -10,6 +11,7 @@ from secfpp.learning.descriptors import ClientView, describe, random_projection
 from tests.federation.toy import C, E, T, ToyTower, W, ragged_shards
 
 WIDTHS = {
+    "text-shift": C * E,
     "text-features": C * E,
     "update": T * W,
     "prompt": T * W,
@@ -25,6 +27,7 @@ def view(scale: float = 1.0) -> ClientView:
         tower=ToyTower(),
         shared_NTW=shared,
         update_NM=shared.flatten(1).double().numpy() - 0.5,
+        initial_TW=torch.full((T, W), 0.5),
         shards=ragged_shards(),
     )
 
@@ -48,14 +51,7 @@ def test_mean_image_leaves_padding_out() -> None:
     seen = view()
     dirty = seen.shards.features_NBE.clone()
     dirty[~seen.shards.mask_NB] = 1e6
-    soiled = ClientView(
-        tower=seen.tower,
-        shared_NTW=seen.shared_NTW,
-        update_NM=seen.update_NM,
-        shards=type(seen.shards)(
-            features_NBE=dirty, labels_NB=seen.shards.labels_NB, mask_NB=seen.shards.mask_NB
-        ),
-    )
+    soiled = replace(seen, shards=replace(seen.shards, features_NBE=dirty))
     assert np.array_equal(describe("mean-image", seen, 5), describe("mean-image", soiled, 5))
 
 
@@ -68,15 +64,32 @@ def test_projection_is_public_and_keeps_norms_on_average() -> None:
 
 def test_zero_update_stays_zero() -> None:
     seen = view()
-    still = ClientView(
-        tower=seen.tower,
-        shared_NTW=seen.shared_NTW,
-        update_NM=np.zeros((3, T * W)),
-        shards=seen.shards,
-    )
+    still = replace(seen, update_NM=np.zeros((3, T * W)))
     assert (describe("update", still, 5) == 0).all()
 
 
 def test_infinite_prompt_is_refused() -> None:
     with pytest.raises(RunError, match="client 0 is not finite"):
         describe("prompt", view(scale=float("inf")), 5)
+
+
+def test_text_shift_is_zero_at_the_public_start_and_has_unit_norm_after() -> None:
+    seen = view()
+    away = seen.shared_NTW.clone()
+    away[1] = seen.initial_TW
+    found = describe("text-shift", replace(seen, shared_NTW=away), 5)
+    assert (found[1] == 0).all()
+    assert np.allclose(np.linalg.norm(found[[0, 2]], axis=1), 1.0, atol=1e-12)
+
+
+def test_text_shift_is_the_way_that_text_features_went() -> None:
+    seen = view()
+    before, after = (
+        seen.tower(prompts).flatten(1).double().numpy()
+        for prompts in (seen.initial_TW[None], seen.shared_NTW)
+    )
+    shift = after - before
+    expected = shift / np.linalg.norm(shift, axis=1, keepdims=True)
+    assert np.allclose(describe("text-shift", seen, 5), expected, atol=1e-6)
+    moved = replace(seen, initial_TW=seen.initial_TW + 1)
+    assert not np.allclose(describe("text-shift", moved, 5), expected, atol=1e-2)

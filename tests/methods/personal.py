@@ -2,15 +2,17 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F  # noqa: N812
 from safetensors.torch import load_file
 
 from mpc.reference.session import PlainSession
 from secfpp.config.clustering import ClusteringConfig
+from secfpp.config.personal import PersonalConfig
 from secfpp.config.training import TrainingConfig
 from secfpp.errors import RunInterruptedError
 from secfpp.experiment.config import RunConfig
@@ -18,15 +20,23 @@ from secfpp.experiment.experiment import run_experiment
 from secfpp.federation.round import Federation
 from secfpp.methods.interface import AnyMethod, Method, MethodContext
 from secfpp.methods.registry import MethodName
+from secfpp.methods.shared.personal import make_trainer
+from secfpp.methods.shared.prototypes import make_exchange
 from secfpp.seeds import Seeds
 from tests.experiment.test_experiment import StopAfter, plain_opener, without_seconds
-from tests.federation.toy import SCALE, TOY_PARTITION, T, ToyTower, toy_cohort, toy_workload
+from tests.federation.toy import SCALE, TOY_PARTITION, E, T, ToyTower, toy_cohort, toy_workload
 
 OwnT = TypeVar("OwnT")
 
 
-def toy_config() -> RunConfig:
+ALONE: Final = PersonalConfig(memory=False, prior=False, prototypes=False, choose=False)
+"""Clients add nothing to the method's own prompt."""
+
+
+def toy_config(personal: PersonalConfig = ALONE) -> RunConfig:
+    """Settings for the toy federation; by default methods alone, without what clients add."""
     return RunConfig(
+        personal=personal,
         partition=TOY_PARTITION,
         training=TrainingConfig(rounds=4, local_steps=6, shared_steps=4, num_context=T),
         clustering=ClusteringConfig(k=3),
@@ -52,11 +62,26 @@ def federation(method: AnyMethod, config: RunConfig, seed: int = 0) -> Federatio
         cohort=cohort,
         tower=ToyTower(),
         logit_scale=SCALE,
-        trainer=method.trainer(settings, Seeds(seed)),
-        exchange=method.begin(context),
+        trainer=make_trainer(method, settings, Seeds(seed)),
+        exchange=make_exchange(method, context),
         descriptor="text-features",
         projection_dim=4,
     )
+
+
+def with_regions(fed: Federation) -> Federation:
+    """Give every image three regions, drawn at random."""
+    cohort = toy_cohort()
+    generator = torch.Generator().manual_seed(2)
+
+    def regions(of: torch.Tensor) -> torch.Tensor:
+        return F.normalize(torch.randn(*of.shape[:2], 3, E, generator=generator), dim=-1)
+
+    train = replace(cohort.train, patches_NBRE=regions(cohort.train.features_NBE))
+    held_out = replace(cohort.validation, patches_NBRE=regions(cohort.validation.features_NBE))
+    tested = regions(cohort.test_features_GSE)
+    cohort = replace(cohort, train=train, validation=held_out, test_patches_GSRE=tested)
+    return replace(fed, cohort=cohort)
 
 
 def resumed_equals_uninterrupted(name: MethodName, folder: Path) -> None:

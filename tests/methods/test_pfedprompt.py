@@ -8,9 +8,10 @@ import torch.nn.functional as F  # noqa: N812
 
 from secfpp.errors import ConfigError
 from secfpp.federation.round import RoundResult, batch_of, begin, run_round
+from secfpp.learning.evidence import attend
 from secfpp.learning.losses import Shards
 from secfpp.methods.interface import AnyMethod
-from secfpp.methods.pfedprompt import METHOD, PFedPromptSettings, attend
+from secfpp.methods.pfedprompt import METHOD, PFedPromptSettings
 from secfpp.methods.promptfl import METHOD as PROMPTFL
 from tests.federation.toy import C, E, T, W, ragged_shards
 from tests.methods.personal import federation, resumed_equals_uninterrupted, with_own
@@ -33,7 +34,7 @@ def test_attention_by_hand() -> None:
         labels_NB=torch.tensor([[2, 0, 2, 1]]),
         mask_NB=torch.tensor([[True, True, True, False]]),
     )
-    found = attend(torch.tensor([[[1.0, 0.0]]]), memory, 3, beta=2.0)
+    found = attend(torch.tensor([[[1.0, 0.0]]]), memory, 3, sharpness=2.0)
     expected = [math.exp(-2 * 0.4), 0.0, math.exp(0) + math.exp(-2.0)]
     assert found[0, 0].tolist() == pytest.approx(expected)
 
@@ -41,9 +42,9 @@ def test_attention_by_hand() -> None:
 def test_clients_attend_to_their_own_images_only() -> None:
     shards = ragged_shards((4, 7, 2))
     queries = F.normalize(torch.randn(3, 5, E, generator=torch.Generator().manual_seed(1)), dim=-1)
-    together = attend(queries, shards, C, beta=3.0)
+    together = attend(queries, shards, C, sharpness=3.0)
     for i in range(3):
-        alone = attend(queries[i : i + 1], shards.rows(torch.tensor([i])), C, beta=3.0)
+        alone = attend(queries[i : i + 1], shards.rows(torch.tensor([i])), C, sharpness=3.0)
         torch.testing.assert_close(together[i], alone[0])
 
 
