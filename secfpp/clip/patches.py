@@ -46,6 +46,7 @@ from secfpp.data.domains import Domain, DomainSet
 
 RegionKind: TypeAlias = Literal["tokens", "attention pool", "crops"]
 MAX_SIDE = 7
+NUM_CROPS = 5  # the whole image and four quadrants
 CROP_FRACTION = 0.875  # side of a quadrant by the side of the image
 _FORMAT = 1
 
@@ -61,7 +62,7 @@ class Regions:
     @property
     def count(self) -> int:
         """Regions R of an image."""
-        return 5 if self.kind == "crops" else self.grid[0] * self.grid[1]
+        return NUM_CROPS if self.kind == "crops" else self.grid[0] * self.grid[1]
 
 
 def regions_of(clip: FrozenClip) -> Regions:

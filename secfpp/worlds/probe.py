@@ -13,7 +13,7 @@ from secfpp.clip.model import FrozenClip
 from secfpp.clip.pretraining.evaluate import DomainAccuracy, zero_shot_text
 from secfpp.clip.probes import probe_domains
 from secfpp.data.domains import Domain, DomainSet
-from secfpp.data.partition_schemes import rank_in_class
+from secfpp.data.halves import rank_in_class
 from secfpp.errors import ConfigError
 from secfpp.seeds import Seeds
 

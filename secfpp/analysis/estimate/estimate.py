@@ -170,7 +170,7 @@ def _in_portions(probe: MethodProbe, rows: float, at_once: int | None) -> float:
 def _encoding_s(sources: Sources, sizes: Sizes, *, with_patches: bool) -> float:
     """Return seconds of encoding all images, from a few at once."""
     from secfpp.clip.model import BATCH_SIZE
-    from secfpp.clip.patches import regions_of
+    from secfpp.clip.patches import NUM_CROPS, regions_of
 
     count, taken = 1, 0.0
     while taken < LONG_ENOUGH_S and count < min(BATCH_SIZE, sizes.images):
@@ -181,7 +181,8 @@ def _encoding_s(sources: Sources, sizes: Sizes, *, with_patches: bool) -> float:
     an_image = taken / count
     kind = regions_of(sources.clip)
     again = (kind.count if kind.kind == "crops" else 1) if with_patches else 0
-    return sizes.images * an_image * (1 + again)
+    once = NUM_CROPS if sources.views == "crops" else 1
+    return sizes.images * an_image * (once + again)
 
 
 def weight_bytes(sources: Sources) -> int:

@@ -26,6 +26,7 @@ from secfpp.learning.losses import Shards
 from secfpp.learning.training import TextTower
 from secfpp.methods.interface import Contribution, ExchangeResult, Trainer
 from secfpp.methods.registry import METHODS, MethodName
+from secfpp.methods.shared.personal import make_trainer
 from secfpp.seeds import Seeds
 
 if TYPE_CHECKING:
@@ -224,7 +225,7 @@ class _Site:
 def _trainer(name: MethodName, config: RunConfig) -> Trainer:
     """Make the local work of a method."""
     method = METHODS[name]
-    return method.trainer(config.settings_of(method), Seeds(config.first_seed))
+    return make_trainer(method, config.settings_of(method), Seeds(config.first_seed))
 
 
 def _no_exchange(contribution: Contribution) -> ExchangeResult:
@@ -240,14 +241,14 @@ def _random_cohort(
     features = _unit((clients, images, sizes.embed_dim), device)
     labels = torch.arange(clients * images, device=device).view(clients, images) % sizes.classes
     tested = torch.arange(test_images, device=device)[None] % sizes.classes
+    train = Shards(features_NBE=features, labels_NB=labels, mask_NB=torch.ones_like(labels).bool())
     return Cohort(
         domain_names=("probe",),
         class_names=sources.outline.class_names,
         domain_N=np.zeros(clients, dtype=np.int64),
         label_mix_NC=torch.full((clients, sizes.classes), 1 / sizes.classes).double().to(device),
-        train=Shards(
-            features_NBE=features, labels_NB=labels, mask_NB=torch.ones_like(labels).bool()
-        ),
+        train=train,
+        validation=train,
         test_features_GSE=_unit((1, test_images, sizes.embed_dim), device),
         test_labels_GS=tested,
     )

@@ -125,7 +125,8 @@ class Personalised:
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Return the votes of memory, prototypes and label mix."""
         features_nSE = images.features_NBE
-        sums_nCE = state.extra[PROTOTYPES].unflatten(1, (num_classes, -1))
+        sums_nQ = state.extra[PROTOTYPES]
+        sums_nCE = sums_nQ.reshape(len(sums_nQ), num_classes, -1)
         return (
             attend(features_nSE, batch.shards, num_classes, self.config.memory_sharpness),
             resemble(features_nSE, sums_nCE),
