@@ -1,8 +1,13 @@
 """How prompts are trained."""
 
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 from secfpp.config.checks import require, require_positive
+
+LossName = Literal["plain", "balanced", "aligned"]
+"""plain: cross-entropy over images. balanced: equal weights of classes. aligned: balanced plus
+alignment."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,6 +29,11 @@ class TrainingConfig:
     """Adam's learning rate of P_G in two-level methods."""
     lr_local: float = 0.001
     """Adam's learning rate of P_L in two-level methods."""
+    loss: LossName | None = None
+    """Loss of methods with one prompt a client: plain, over images; balanced, equal weights of
+    classes; aligned, balanced plus alignment. None: aligned for local-only, plain for others."""
+    shared_loss: LossName = "aligned"
+    """Loss of P_G in two-level methods."""
     alignment_weight: float = 12.0
     """Weight of mean(1 - cos(image, text of its own class)) in the loss of P_G and in the loss of
     local-only."""
@@ -51,6 +61,11 @@ class TrainingConfig:
             "training.clients_at_once",
             self.clients_at_once,
             "at least 1",
+        )
+        names = get_args(LossName)
+        require(self.loss in (None, *names), "training.loss", self.loss, f"one of {names}")
+        require(
+            self.shared_loss in names, "training.shared_loss", self.shared_loss, f"one of {names}"
         )
         for name in ("lr", "lr_shared", "lr_local"):
             require_positive(f"training.{name}", getattr(self, name))

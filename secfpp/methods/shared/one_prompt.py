@@ -1,24 +1,11 @@
 """Plans of methods that train one prompt a client at a rate and by a loss of their own."""
 
-from typing import Literal
-
-from secfpp.config.training import TrainingConfig
-from secfpp.learning.losses import LossTerms
+from secfpp.config.training import LossName, TrainingConfig
 from secfpp.learning.training import LocalSteps
 from secfpp.methods.interface import RoundPlan
-from secfpp.methods.shared.plans import no_steps
+from secfpp.methods.shared.plans import loss_terms, no_steps
 
-__all__ = ["LossName", "loss_terms", "one_prompt"]
-
-LossName = Literal["plain", "balanced", "aligned"]
-"""plain: cross-entropy over images. balanced: equal weights of classes. aligned: balanced plus
-alignment, as for P_G of SecFPP."""
-
-
-def loss_terms(name: LossName, training: TrainingConfig) -> LossTerms:
-    """Return the terms of a loss by its name."""
-    weight = training.alignment_weight if name == "aligned" else 0.0
-    return LossTerms(balanced=name != "plain", alignment_weight=weight)
+__all__ = ["LossName", "one_prompt"]
 
 
 def one_prompt(training: TrainingConfig, *, lr: float, loss: LossName) -> RoundPlan:

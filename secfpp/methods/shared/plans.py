@@ -1,11 +1,17 @@
 """Local work of a round for each kind of method; plans spend `training.local_steps` or nothing."""
 
-from secfpp.config.training import TrainingConfig
+from secfpp.config.training import LossName, TrainingConfig
 from secfpp.learning.losses import LossTerms
 from secfpp.learning.training import LocalSteps
 from secfpp.methods.interface import RoundPlan
 
-__all__ = ["no_steps", "one_level_local", "one_level_shared", "two_level"]
+__all__ = ["loss_terms", "no_steps", "one_level_local", "one_level_shared", "two_level"]
+
+
+def loss_terms(name: LossName, training: TrainingConfig) -> LossTerms:
+    """Return the terms of a loss by its name."""
+    weight = training.alignment_weight if name == "aligned" else 0.0
+    return LossTerms(balanced=name != "plain", alignment_weight=weight)
 
 
 def no_steps(training: TrainingConfig) -> RoundPlan:
@@ -15,21 +21,22 @@ def no_steps(training: TrainingConfig) -> RoundPlan:
 
 
 def one_level_shared(training: TrainingConfig) -> RoundPlan:
-    """Spend all steps on one shared prompt, by plain cross-entropy."""
-    work = LocalSteps(steps=training.local_steps, lr=training.lr, terms=LossTerms())
+    """Spend all steps on one shared prompt, by plain cross-entropy unless settings say otherwise."""
+    terms = loss_terms(training.loss or "plain", training)
+    work = LocalSteps(steps=training.local_steps, lr=training.lr, terms=terms)
     return RoundPlan(shared=work, local=no_steps(training).local)
 
 
 def one_level_local(training: TrainingConfig) -> RoundPlan:
-    """Spend all steps on one private prompt, by the balanced and aligned loss."""
-    terms = LossTerms(balanced=True, alignment_weight=training.alignment_weight)
+    """Spend all steps on one private prompt, by the aligned loss unless settings say otherwise."""
+    terms = loss_terms(training.loss or "aligned", training)
     work = LocalSteps(steps=training.local_steps, lr=training.lr, terms=terms)
     return RoundPlan(shared=no_steps(training).shared, local=work)
 
 
 def two_level(training: TrainingConfig) -> RoundPlan:
-    """Split the steps: P_G by the balanced and aligned loss, P_L by plain cross-entropy."""
-    shared = LossTerms(balanced=True, alignment_weight=training.alignment_weight)
+    """Split the steps: P_G by its own loss, P_L by plain cross-entropy."""
+    shared = loss_terms(training.shared_loss, training)
     local = LossTerms(pull_weight=training.local_pull)
     local_steps = training.local_steps - training.shared_steps
     return RoundPlan(
