@@ -21,7 +21,7 @@ def no_steps(training: TrainingConfig) -> RoundPlan:
 
 
 def one_level_shared(training: TrainingConfig) -> RoundPlan:
-    """Spend all steps on one shared prompt, by plain cross-entropy unless settings say otherwise."""
+    """Spend all steps on one shared prompt, by the plain loss unless settings say otherwise."""
     terms = loss_terms(training.loss or "plain", training)
     work = LocalSteps(steps=training.local_steps, lr=training.lr, terms=terms)
     return RoundPlan(shared=work, local=no_steps(training).local)
