@@ -70,7 +70,12 @@ def list_cells(config: CompareConfig) -> tuple[Cell, ...]:
         settings = config.settings_of(mix)
         name = f"seed{seed}" if mix is None else f"{mix.name}-seed{seed}"
         place = _Place(name=name, mix="" if mix is None else mix.name, seed=seed)
-        cells += _cells(place, settings, plain, private, config.epsilons)
+        tuned = () if mix is None else tuple(m for m in config.methods if m in mix.tuned)
+        rest = [tuple(m for m in some if m not in tuned) for some in (plain, private)]
+        cells += _cells(place, settings, *rest, config.epsilons)
+        for method in tuned:
+            own = config.settings_of(mix, method=method)
+            cells += _cells_of_one(replace(place, name=f"{name}-{method}"), own, method, config)
         for variant in config.variants:
             cells += _cells_of_variant(config, place, mix, variant)
     return tuple(cells)
@@ -95,14 +100,16 @@ def _cells_of_variant(
         name=f"{place.name}-{variant.method}-{slug(variant.label)}",
         variant=variant.label,
     )
-    private = is_private(variant.method)
-    return _cells(
-        own,
-        config.settings_of(mix, variant),
-        () if private else (variant.method,),
-        (variant.method,) if private else (),
-        config.epsilons,
-    )
+    return _cells_of_one(own, config.settings_of(mix, variant), variant.method, config)
+
+
+def _cells_of_one(
+    place: _Place, settings: RunConfig, method: MethodName, config: CompareConfig
+) -> list[Cell]:
+    """Make the cells of a single method."""
+    private = is_private(method)
+    plain = () if private else (method,)
+    return _cells(place, settings, plain, (method,) if private else (), config.epsilons)
 
 
 def _cells(

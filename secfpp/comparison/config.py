@@ -100,6 +100,8 @@ class CompareConfig:
         for mix in self.mixes:
             for variant in self.variants:
                 self.settings_of(mix, variant)
+            for method in () if mix is None else mix.tuned:
+                self.settings_of(mix, method=method)
             self.settings_of(mix)
 
     @classmethod
@@ -150,11 +152,17 @@ class CompareConfig:
         """The mixes; one None where there is no grid."""
         return self.grid or (None,)
 
-    def settings_of(self, mix: Mix | None, variant: Variant | None = None) -> RunConfig:
-        """Return the settings of a mix, of a method's variant if one is named."""
+    def settings_of(
+        self, mix: Mix | None, variant: Variant | None = None, method: MethodName | None = None
+    ) -> RunConfig:
+        """Return the settings of a mix, of a method in it, or of a method's variant."""
+        method = method if variant is None else variant.method
         settings = self.base
         if mix is not None:
             settings = patched(settings, mix.settings, owner=f"mix {mix.name!r}")
+            if method is not None and method in mix.tuned:
+                owner = f"{method} in mix {mix.name!r}"
+                settings = patched(settings, mix.tuned[method], owner=owner)
         if variant is not None:
             owner = f"variant {variant.label!r} of {variant.method}"
             settings = patched(settings, variant.settings, owner=owner)

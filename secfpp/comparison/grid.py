@@ -13,7 +13,7 @@ from secfpp.config.tree import JsonValue, from_json, to_json
 from secfpp.config.workload import WorkloadConfig
 from secfpp.errors import ConfigError
 from secfpp.experiment.config import RunConfig
-from secfpp.methods.registry import MethodName
+from secfpp.methods.registry import METHODS, MethodName
 
 __all__ = ["OF_EACH_CELL", "Mix", "Variant", "patched", "slug"]
 
@@ -38,6 +38,8 @@ class Mix:
     """In tables, and in the names of folders."""
     settings: Mapping[str, JsonValue] = field(default_factory=dict)
     """Settings that differ from the comparison's `base`, in the form of a run's config.json."""
+    tuned: Mapping[str, Mapping[str, JsonValue]] = field(default_factory=dict)
+    """Settings of single methods in this mix, by the method's name, in the same form."""
 
     def __post_init__(self) -> None:
         """Refuse a name that cannot name a folder."""
@@ -46,6 +48,11 @@ class Mix:
                 f"grid: {self.name!r} but a mix is named by up to 60 letters, digits, dots, "
                 "hyphens and underscores, a letter or digit first; change its name"
             )
+        for name in self.tuned:
+            if name not in METHODS:
+                raise ConfigError(
+                    f"mix {self.name!r} tunes {name!r}, which is no method; rename it"
+                )
 
 
 @dataclass(frozen=True, kw_only=True)
