@@ -10,18 +10,18 @@ import torch.nn.functional as F  # noqa: N812
 from secfpp.config.personal import PersonalConfig
 from secfpp.experiment.config import RunConfig
 from secfpp.federation.portions import portions, reading_in_portions
-from secfpp.federation.round import Federation, RoundResult, begin, run_round
+from secfpp.federation.round import RoundResult, begin, run_round
 from secfpp.methods.registry import METHODS, MethodName
 from secfpp.methods.shared.personal import WEIGHTS
 from secfpp.privacy.per_image import image_gradients
-from tests.federation.toy import SCALE, E, T, ToyTower, W, toy_cohort
+from tests.federation.toy import SCALE, E, T, ToyTower, W
 from tests.methods.personal import ALONE, federation, toy_config, with_regions
 
 WITHOUT_NOISE = [name for name, method in METHODS.items() if method.statement is None]
 
 
 class CountingTower(ToyTower):
-    """A tower that keeps the largest number of prompts that it was given, with gradients or at all."""
+    """A tower that keeps the largest number of prompts it was given, with gradients or at all."""
 
     def __init__(self, *, always: bool = False) -> None:
         super().__init__()
