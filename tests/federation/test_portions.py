@@ -21,7 +21,7 @@ WITHOUT_NOISE = [name for name, method in METHODS.items() if method.statement is
 
 
 class CountingTower(ToyTower):
-    """A tower that keeps the largest number of prompts given to it, with gradients or at all."""
+    """A tower that keeps the largest number of prompts it was given, with gradients or at all."""
 
     def __init__(self, *, always: bool = False) -> None:
         super().__init__()

@@ -166,15 +166,16 @@ def test_weights_are_the_average_by_likelihood() -> None:
 def test_many_images_choose_the_candidate_that_explains_them(best: tuple[float, ...]) -> None:
     """Labels are drawn as one candidate says; images are near remembered ones."""
     batch, state = replace(a_batch(), logit_scale=3.0), a_state(spread=2.0)
-    torch.manual_seed(8)
-    near = batch.shards.features_NBE.repeat(1, 600, 1)
-    near = functional.normalize(near + 0.3 * torch.randn(near.shape), dim=-1)
+    generator = torch.Generator().manual_seed(8)
+    near = batch.shards.features_NBE.repeat(1, 1500, 1)
+    near = functional.normalize(near + 0.3 * torch.randn(near.shape, generator=generator), dim=-1)
     mask = torch.ones(near.shape[:2], dtype=torch.bool)
     images = Shards(features_NBE=near, labels_NB=mask.long(), mask_NB=mask)
     scores = text_logits(batch, state, images, *best[:2])
     for weight, part in zip(best[2:], parts_of(batch, state, images), strict=True):
         scores = scores + weight * part
-    labels = torch.distributions.Categorical(logits=scores).sample()
+    chance = scores.softmax(dim=2).flatten(0, 1)
+    labels = torch.multinomial(chance, 1, generator=generator).reshape(mask.shape)
     many = replace(batch, validation=replace(images, labels_NB=labels))
     weights = weights_of(weigher(), many, state)
     torch.testing.assert_close(weights, torch.tensor(best).repeat(9, 1), atol=0.1, rtol=0)
