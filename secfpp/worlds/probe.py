@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from secfpp.clip.features import encode_domains
 from secfpp.clip.model import FrozenClip
 from secfpp.clip.pretraining.evaluate import DomainAccuracy, zero_shot_text
-from secfpp.clip.probes import probe_domains
+from secfpp.clip.probes import ProbeAccuracy, probe_domains
 from secfpp.data.domains import Domain, DomainSet
 from secfpp.data.halves import rank_in_class
 from secfpp.errors import ConfigError
@@ -89,15 +90,7 @@ def screen(
     features = encode_domains(clip, domain_set, cache_dir)
     is_test = [_test_images(domain, seed) for domain in domain_set.domains]
     text_CE = zero_shot_text(clip, domain_set)
-    kept = [
-        test_N | _train_images(domain, test_N, train_images, seed)
-        for domain, test_N in zip(domain_set.domains, is_test, strict=True)
-    ]
-    probes = probe_domains(
-        [x_NE[kept_N] for x_NE, kept_N in zip(features, kept, strict=True)],
-        [d.labels_N[kept_N] for d, kept_N in zip(domain_set.domains, kept, strict=True)],
-        [test_N[kept_N] for test_N, kept_N in zip(is_test, kept, strict=True)],
-    )
+    probes = _fit_and_test(domain_set, features, is_test, train_images, seed)
     rows = [
         DomainAccuracy(
             domain=domain.name,
@@ -110,6 +103,25 @@ def screen(
         )
     ]
     return Screening(domains=tuple(rows))
+
+
+def _fit_and_test(
+    domain_set: DomainSet,
+    features: Sequence[NDArray[np.float32]],
+    is_test: Sequence[NDArray[np.bool_]],
+    train_images: int | None,
+    seed: int,
+) -> tuple[ProbeAccuracy, ...]:
+    """Probe the domains with the test images and as many training images as are wanted."""
+    kept = [
+        test_N | _train_images(domain, test_N, train_images, seed)
+        for domain, test_N in zip(domain_set.domains, is_test, strict=True)
+    ]
+    return probe_domains(
+        [x_NE[kept_N] for x_NE, kept_N in zip(features, kept, strict=True)],
+        [d.labels_N[kept_N] for d, kept_N in zip(domain_set.domains, kept, strict=True)],
+        [test_N[kept_N] for test_N, kept_N in zip(is_test, kept, strict=True)],
+    )
 
 
 def _accuracy(logits_NC: NDArray[np.float32], labels_N: NDArray[np.int64]) -> float:
