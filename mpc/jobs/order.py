@@ -82,3 +82,15 @@ class Order:
         except InputError as error:
             raise FrameError(f"the server sent a job that is invalid: {error}") from None
         return order
+
+
+def rows_by_owner(owners: Sequence[int] | None, num_points: int) -> dict[str, list[int]]:
+    """Return the rows of each data owner by its role; `owners` names the owner of every row."""
+    if owners is None:
+        owners = range(num_points)
+    if len(owners) != num_points:
+        raise InputError(f"{num_points} points but {len(owners)} owners are named")
+    held: dict[str, list[int]] = {}
+    for row, owner in enumerate(owners):
+        held.setdefault(f"client:{owner}", []).append(row)
+    return held
