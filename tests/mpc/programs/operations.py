@@ -96,7 +96,8 @@ def _high_part(v: Any) -> Any:
 def _points_of(points: Any, valid: Any) -> Points:
     """Take points for which somebody has found out who counts."""
     rows, opened = _opened(points, valid)
-    return Points(rows=rows, sqnorms_enc_N=multiply("id,id->i", rows, rows), valid=opened)
+    sqnorms = multiply("id,id->i", rows, rows)
+    return Points(rows=rows, sqnorms_enc_N=sqnorms, valid=opened, payload=rows)
 
 
 def _source(points: Points, name: str) -> InnerProducts[Any]:
@@ -111,7 +112,7 @@ def _within(x: Any, payload: Any = None, **how: Any) -> Points:
     bounds = {"centre": False, "norm_bound": 1.0, "value_bound": 4.0, "payload_bound": 1.0}
     job = ClusterJob(k=1, **(bounds | how))
     nothing = x.like(torch.zeros(x.size(0), 1, dtype=torch.int64))
-    return points_within_bounds(x, nothing if payload is None else payload, job)[0]
+    return points_within_bounds(x, nothing if payload is None else payload, job)
 
 
 def _within_bounds(x: Any, payload: Any, **how: Any) -> Any:
@@ -169,7 +170,7 @@ def _choice(between_squares: Any, assignment: Any, k: int) -> Any:
 
 
 def _nearest(dist: Any, valid: Any, blocks: list[int], **how: bool) -> Any:
-    return argmin.nearest(dist, blocks, open_now(masked(valid)), **how)
+    return argmin.nearest(dist, blocks, valid, **how)
 
 
 def _moved(assignment: Any, before: Any) -> Any:
