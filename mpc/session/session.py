@@ -28,6 +28,7 @@ from mpc.errors import (
 from mpc.jobs.bounds import with_bounds
 from mpc.jobs.encoding import check_bounds
 from mpc.jobs.job import MAX_JOBS, ClusterJob
+from mpc.jobs.kept import Kept
 from mpc.jobs.order import rows_by_owner
 from mpc.jobs.result import ClusterResult
 from mpc.net.addresses import MAX_PARTIES, read_addresses
@@ -188,6 +189,7 @@ class SecureSession:
         self._parties: list[Link] = []
         self._broken = ""
         self._jobs = 0
+        self._kept: Kept[Sequence[int]] = Kept()
         self.control = LinkMeter(role="server", phase="control")
         self._group = group
         try:
@@ -283,6 +285,7 @@ class SecureSession:
         if self._jobs >= MAX_JOBS:
             raise InputError(f"a session has {MAX_JOBS} jobs at most; open a new one")
         held = rows_by_owner(owners, len(points_ND))
+        job = self._kept.settled(job, held)
         given = encode_input(job, points_ND, payload_NM, held)
         allow_open_files(sum(name not in self._owners for name in held) * self.num_parties)
         self._jobs += 1
@@ -292,6 +295,7 @@ class SecureSession:
                 job,
                 given,
                 number=self._jobs,
+                kept=self._kept,
                 timeout_s=self._group.timeout_s,
                 job_timeout_s=self._job_timeout_s,
             )
