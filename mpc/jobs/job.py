@@ -102,6 +102,9 @@ class ClusterJob:
     ones as a further restart. If too few rows are kept, or another number of clusters, the job
     begins fresh; see `mpc.jobs.kept`. A warm start with k=None takes the last k; `both` needs a
     given k."""
+    warm_iterations: int | None = None
+    """Most reassignments of a job that begins warm, and not beside fresh starts; None: as
+    `iterations`. With one of them, nothing is opened to find out when to stop."""
     seed: int = 0
     """Seed of the public draws of k-means++ and leaders; no mask depends on it."""
     k_max: int = K_CANDIDATES_MAX
@@ -138,8 +141,10 @@ class ClusterJob:
         self._take_integers()
         if self.k is not None and self.k < 1:
             raise InputError(f"k={self.k} but at least one cluster is needed")
-        if self.iterations < 1:
-            raise InputError(f"iterations={self.iterations} but at least 1 is needed")
+        for name in ("iterations", "warm_iterations"):
+            most = getattr(self, name)
+            if most is not None and most < 1:
+                raise InputError(f"{name}={most} but at least 1 is needed")
         self._check_limits()
         if self.reveal not in REVEAL_POLICIES:
             raise InputError(f"reveal={self.reveal!r} is none of {', '.join(REVEAL_POLICIES)}")
@@ -159,7 +164,8 @@ class ClusterJob:
     def _take_integers(self) -> None:
         """Convert NumPy integers to Python integers; refuse other types, such as 2.5 or "2"."""
         names = ("iterations", "min_cluster_size", "restarts", "seed", "k_max")
-        for name in (*names, *(["k"] if self.k is not None else [])):
+        given = [name for name in ("k", "warm_iterations") if getattr(self, name) is not None]
+        for name in (*names, *given):
             object.__setattr__(self, name, _integer(name, getattr(self, name)))
         if self.init_rows is not None:
             rows = tuple(_integer("init_rows", row) for row in self.init_rows)
@@ -180,9 +186,10 @@ class ClusterJob:
 
     def _check_limits(self) -> None:
         """Refuse values that are too large; a party checks a job that a server sent."""
-        if self.iterations > MAX_ITERATIONS:
+        most = max(self.iterations, self.warm_iterations or 1)
+        if most > MAX_ITERATIONS:
             raise InputError(
-                f"iterations={self.iterations} but a job has {MAX_ITERATIONS} at most; it ends by "
+                f"iterations={most} but a job has {MAX_ITERATIONS} at most; it ends by "
                 "itself when nothing changes"
             )
         if self.min_cluster_size > MAX_POINTS:

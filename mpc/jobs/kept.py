@@ -58,7 +58,7 @@ class Kept(Generic[KeptRows]):
         ClusterJob
             It begins fresh if it opens distances, which need no start, if fewer than three rows of
             four are kept, or if they are of another number of clusters. A warm job without k has
-            the kept one.
+            the kept one, and at most its `warm_iterations`.
         """
         if job.start == "fresh":
             return job
@@ -70,6 +70,8 @@ class Kept(Generic[KeptRows]):
         k = self.k if job.k is None else job.k
         if job.reveal == "distances" or not enough or k != self.k or k > total:
             return replace(job, start="fresh")
+        if job.start == "warm" and job.warm_iterations is not None:
+            job = replace(job, iterations=job.warm_iterations)
         return replace(job, k=k)
 
     def keep(self, number: int, job: ClusterJob, k: int, of: Mapping[str, KeptRows]) -> None:

@@ -75,7 +75,7 @@ class Order:
                 rows=rows,
                 dim=int(message["dim"]),  # type: ignore[call-overload]
                 payload=int(message["payload"]),  # type: ignore[call-overload]
-                kept=int(message["kept"]),  # type: ignore[call-overload]
+                kept=int(message.get("kept", 0)),  # type: ignore[call-overload]
             )
         except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
             raise FrameError(f"the server sent a malformed job: {error}") from None

@@ -21,7 +21,13 @@ from mpc.reference.kmeans import (
 )
 from mpc.reference.leaders import leaders
 from mpc.reference.separation import largest_candidate
-from mpc.ring.fixedpoint import INERTIA_BITS, INERTIA_DROPPED_BITS, INERTIA_TIE_BITS, FloatArray
+from mpc.ring.fixedpoint import (
+    INERTIA_BITS,
+    INERTIA_DROPPED_BITS,
+    INERTIA_TIE_BITS,
+    FloatArray,
+    Int64Array,
+)
 from mpc.ring.public_draws import public_draws, public_orders
 
 Run = tuple[Labels, int]
@@ -34,7 +40,7 @@ Loss = Callable[[Labels], int]
 class _First:
     """Distances to the first centres, and the assignment that they are means of."""
 
-    dist_NK: FloatArray
+    dist_NK: FloatArray | Int64Array
     assignment_NK: FloatArray | None = None
 
 
@@ -82,7 +88,7 @@ def _fresh(
 ) -> list[_First]:
     k = job.k or largest_candidate(len(dist_NN), job.k_max)
     rows = _first_rows(dist_NN, job, k, valid_N)
-    return [_First(geometry.to_rows(rows_K).astype(np.float64)) for rows_K in rows]
+    return [_First(geometry.to_rows(rows_K)) for rows_K in rows]
 
 
 def _first_rows(dist_NN: FloatArray, job: ClusterJob, k: int, valid_N: Valid) -> list[Labels]:
