@@ -199,7 +199,7 @@ def _found_by_points(
     found = lloyd_secret_labels(
         points.valid.secret, inner, start, blocks, job.iterations, revealer, meter
     )
-    if not job.is_batch and not job.opens_labels_last:
+    if not job.is_batch and job.reveal != "assignments":
         return found
     with meter.step("choice"):
         if job.k is None:

@@ -3,15 +3,24 @@
 Every operation takes shares of one or more integer arrays, and public options.
 """
 
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
 
-from mpc.clustering import centring, cluster_sums, distances, pipeline, restarts, seeding
+from mpc.clustering import (
+    centring,
+    cluster_sums,
+    distances,
+    leaders,
+    pipeline,
+    race,
+    restarts,
+    seeding,
+)
 from mpc.clustering.inner_products import (
     GramInnerProducts,
     InnerProducts,
@@ -140,6 +149,29 @@ def _start(points: Any, source: str, **how: Any) -> Any:
     return seeding.farthest_first(within, inner, how["k"])
 
 
+def _leaders(gram: Any, valid: Any, k: int, orders: list[list[int]]) -> Any:
+    """Return one-hot columns of leaders, beside an opening of validity."""
+    found, opened = leaders.leaders(gram, valid, k, np.array(orders), masked(valid))
+    return _both(found, opened.secret)
+
+
+def _raced(gram: Any, valid: Any, assignment: Any, blocks: list[int]) -> Any:
+    """Return the best start's assignment after and before an iteration."""
+    inner = GramInnerProducts(open_now(masked(gram)))
+    return _both(*race.raced(valid, inner, assignment, blocks, NoSteps()))
+
+
+class NoSteps:
+    """Measures nothing."""
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        yield
+
+    def go_on(self) -> None:
+        """Do nothing."""
+
+
 def _centre_distances(rows: Any, assignment: Any, source: str, labels: list[int]) -> Any:
     """Return distances to means from one of the three sources, with counts looked up."""
     points = _points_of(rows, assignment.sum(1))
@@ -207,6 +239,8 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "first_kept": lambda valid: seeding._first_valid(open_now(masked(valid))),
     "gram": lambda points: gram_matrix(_within(points)),
     "start": _start,
+    "leaders": _leaders,
+    "raced": _raced,
     "centre_distances": _centre_distances,
     "moved": _moved,
     "best": _best,
