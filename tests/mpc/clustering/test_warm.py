@@ -18,7 +18,6 @@ JOB = ClusterJob(
     k=K, centre=False, norm_bound=1.0, payload_bound=1.0, min_cluster_size=1, evaluate=True
 )
 WARM = replace(JOB, start="warm")
-STEPS_OF_A_FRESH_START = {"distances"}
 
 
 @pytest.fixture
@@ -178,7 +177,7 @@ def test_k_left_open_is_the_last_one(own_session: Session) -> None:
 
 
 def test_a_wrong_first_clustering_does_not_stay(own_session: Session) -> None:
-    """Warm starts stay where two rows of one domain began as centres; a fresh one beside does not."""
+    """Two rows of a domain began as centres: a warm start stays there, a fresh one beside not."""
     points_ND = domains(20, k=5, noise=0.1)
     wrong = replace(JOB, k=5, init_rows=(0, 5, 1, 2, 3))
     job = replace(JOB, k=5, init="leaders", restarts=4)
@@ -203,14 +202,14 @@ def test_a_good_clustering_stays_beside_fresh_starts(own_session: Session) -> No
 
 def test_rejected_points_are_in_no_cluster_then_or_later(own_session: Session) -> None:
     """Who was rejected before is assigned later, and who is rejected now is in no first centre."""
-    points_ND = domains(16)
+    points_ND = 0.8 * domains(16)
     out_ND = points_ND.copy()
-    out_ND[[1, 6]] *= 1.5
-    job = replace(JOB, centre=True, value_bound=2.0)
+    out_ND[[1, 6]] *= 2.2
+    job = replace(JOB, centre=True, value_bound=2.0, payload_bound=2.0)
     first = run(own_session, job, out_ND)
     assert first.sizes_N[[1, 6]].tolist() == [0, 0]
     later_ND = points_ND.copy()
-    later_ND[[2, 7]] *= 1.5
+    later_ND[[2, 7]] *= 2.2
     later = run(own_session, replace(job, start="warm"), later_ND)
     assert later.start == "warm"
     assert later.sizes_N[[2, 7]].tolist() == [0, 0]
