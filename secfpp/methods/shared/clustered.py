@@ -5,6 +5,7 @@ from typing import Final
 
 import numpy as np
 
+from mpc.jobs.default_start import LEADERS_STARTS
 from mpc.jobs.job import Beginning, ClusterJob
 from mpc.jobs.result import ClusterResult, Session
 from secfpp.config.clustering import ClusteringConfig
@@ -14,8 +15,6 @@ from secfpp.methods.shared.averaging import bytes_of
 
 __all__ = ["ClusteredExchange"]
 
-STARTS: Final = 4
-"""Fresh starts of a round, of which the best goes on."""
 LEADERS_UP_TO: Final = 40
 """Most participants whose first centres are leaders: the dealer sends 5 MB for them, in place of
 some 20 rounds of messages."""
@@ -90,7 +89,7 @@ def _start(settings: ClusteringConfig, k: int | None, round_index: int) -> Begin
 def _restarts(k: int | None, start: Beginning) -> int:
     """Return the number of fresh starts: no more clusterings than clusters run at a time."""
     most = (k or 1) - (start == "both")
-    return max(1, min(STARTS, most))
+    return max(1, min(LEADERS_STARTS, most))
 
 
 def _own_where_none_opened(result: ClusterResult, contribution: Contribution) -> FloatArray:

@@ -1,6 +1,6 @@
 """Where the rounds of a federation begin, and that secure rounds are the plain ones."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 
 import numpy as np
@@ -29,7 +29,7 @@ class Remembering(PlainSession):
         job: ClusterJob,
         points_ND: FloatArray,
         payload_NM: FloatArray,
-        owners: list[int] | None = None,  # type: ignore[override]
+        owners: Sequence[int] | None = None,
     ) -> ClusterResult:
         self.jobs.append(job)
         self.results.append(super().cluster(job, points_ND, payload_NM, owners))
@@ -106,9 +106,10 @@ def test_participants_change_and_secure_rounds_are_the_plain_ones(
     """With half of the clients, too few are known, and rounds begin fresh."""
     rng = np.random.default_rng(5)
     plain = Remembering()
+    sessions: tuple[Session, Session] = (secure, plain)
     exchanges = [
         ClusteredExchange(session=session, clustering=ClusteringConfig(fresh_every=3), label="run")
-        for session in (secure, plain)
+        for session in sessions
     ]
     for round_index in range(6):
         chosen = rng.choice(N, size=round(participation * N), replace=False)

@@ -21,14 +21,12 @@ def points_of(n: int, seed: int) -> Int64Array:
     return np.rint(points_ND * 2.0**POINT_BITS).astype(np.int64)
 
 
-def gram_with_garbage(
-    ring_ND: Int64Array, valid_N: np.ndarray, bounded_N: np.ndarray
-) -> Int64Array:
+def gram_with_garbage(ring_ND: Int64Array, bounded_N: np.ndarray) -> Int64Array:
     """Return inner products; rows of unbounded points are zero, and columns are anything."""
     gram_NN = ring_ND @ ring_ND.T
     garbage = np.random.default_rng(9).integers(-(1 << 62), 1 << 62, size=gram_NN.shape)
-    gram_NN = np.where(bounded_N[None, :], gram_NN, garbage)
-    return gram_NN * bounded_N[:, None]
+    seen_NN: Int64Array = np.where(bounded_N[None, :], gram_NN, garbage) * bounded_N[:, None]
+    return seen_NN
 
 
 def columns_of(rows_BK: list[np.ndarray], n: int) -> Int64Array:
