@@ -27,7 +27,7 @@ class Begun:
 
     valid_enc_N: SharedTensor = field(repr=False)
     inner: InnerProducts[Masked]
-    start: SharedTensor | WarmStart
+    start: SharedTensor | WarmStart = field(repr=False)
     """Distances to first centres, (N, C), or an assignment."""
     blocks: tuple[int, ...]
     """Columns of each block."""

@@ -4,7 +4,7 @@ Shape letters: N points, K clusters.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -40,8 +40,8 @@ Loss = Callable[[Labels], int]
 class _First:
     """Distances to the first centres, and the assignment that they are means of."""
 
-    dist_NK: FloatArray | Int64Array
-    assignment_NK: FloatArray | None = None
+    dist_NK: FloatArray | Int64Array = field(repr=False)
+    assignment_NK: FloatArray | None = field(default=None, repr=False)
 
 
 def runs_of(

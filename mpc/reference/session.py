@@ -162,6 +162,10 @@ class PlainSession:
         self._jobs = 0
         self._kept: Kept[FloatArray] = Kept()
 
+    def __reduce__(self) -> tuple[type[Self], tuple[()]]:
+        """Return how to copy or pickle it: as a new session, which has kept nothing."""
+        return type(self), ()
+
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"
 

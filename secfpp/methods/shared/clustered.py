@@ -15,9 +15,9 @@ from secfpp.methods.shared.averaging import bytes_of
 
 __all__ = ["ClusteredExchange"]
 
-LEADERS_UP_TO: Final = 40
-"""Most participants whose first centres are leaders: the dealer sends 5 MB for them, in place of
-some 20 rounds of messages."""
+LEADERS_UP_TO: Final = 32
+"""Most participants whose first centres are leaders: the dealer sends up to 4 MB for them, in place
+of some 20 rounds of messages. For more, bytes outweigh rounds."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

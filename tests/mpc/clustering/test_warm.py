@@ -1,5 +1,6 @@
 """Warm starts: labels are the twin's, clusters keep their numbers, and clients come and go."""
 
+import copy
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
@@ -241,3 +242,10 @@ def test_a_refused_job_leaves_what_is_kept(own_session: Session) -> None:
     with pytest.raises(InputError):
         run(own_session, replace(JOB, k=17), points_ND)
     assert run(own_session, WARM, points_ND).start == "warm"
+
+
+def test_a_copied_twin_has_kept_nothing(plain: PlainSession) -> None:
+    """Nor does it change an object that others hold, such as an estimator's parameter."""
+    run(plain, JOB, domains(16))
+    assert run(copy.deepcopy(plain), WARM, domains(16)).start == "fresh"
+    assert run(plain, WARM, domains(16)).start == "warm"
