@@ -65,7 +65,7 @@ class SecureKMeans(ClusterMixin, BaseEstimator):  # type: ignore[misc]
     max_iter : int, optional
         Most reassignments. None: 20, or fewer if there are many starts; see
         `mpc.jobs.default_start`.
-    init : {"farthest-first", "k-means++"} or sequence of int, optional
+    init : {"farthest-first", "k-means++", "leaders"} or sequence of int, optional
         Start: a method for secret-shared centres, or the K public rows that are the first centres.
         None: k-means++, or farthest-first if `n_clusters` is None.
     n_init : int, optional

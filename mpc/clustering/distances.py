@@ -41,11 +41,12 @@ def look_up_counts(
     -----
     Cost: one round, C look-ups. Leakage: none.
     """
-    return look_up(counts_enc_C, list(_tables(num_points)))
+    return look_up(counts_enc_C, list(distance_tables(num_points)))
 
 
 @lru_cache(maxsize=4)
-def _tables(num_points: int) -> tuple[Int64Array, ...]:
+def distance_tables(num_points: int) -> tuple[Int64Array, ...]:
+    """Return the public tables of `look_up_counts`, (2^d,) each."""
     squared = quotient_tables.squared_reciprocals(num_points, HIGHER_SHIFT)
     once = quotient_tables.reciprocals(num_points)
     far = quotient_tables.far_if_empty(num_points)

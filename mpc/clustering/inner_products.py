@@ -52,6 +52,8 @@ class Points:
     """Squared norms, (N,), `GRAM_BITS` fractional bits."""
     valid: Masked
     """(N,): 1 for valid points, 0 for rejected ones."""
+    payload: Masked
+    """(N, M); those of rejected points are unchanged, but their rows of an assignment are zero."""
 
     @property
     def num_points(self) -> int:
@@ -59,37 +61,31 @@ class Points:
         return self.rows.share.shape[0]
 
 
-def points_within_bounds(
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Measured:
+    """Points and payloads as owners sent them, cut to their width, and tests of their bounds."""
+
+    given: Masked
+    """(N, D); points may be over the bound."""
+    payload: Masked
+    """(N, M)"""
+    sqnorms_enc_N: SharedTensor = field(repr=False)
+    of_points: list[SharedTensor] = field(repr=False)
+    """Excesses that are negative if a point is within its bound, (N,) each."""
+    of_payload: SharedTensor = field(repr=False)
+    fitting: list[SharedTensor] = field(repr=False)
+    """Finished tests of points: 1 if passed, else 0."""
+
+
+def measured(
     points_enc_ND: SharedTensor, payload_enc_NM: SharedTensor, job: ClusterJob
-) -> tuple[Points, Masked]:
-    """Move points over a bound to the origin, and open all points and payloads under masks.
-
-    Parameters
-    ----------
-    points_enc_ND : SharedTensor, (N, D)
-        As owners share them: integers of `mpc.jobs.encoding.point_width` bits.
-    payload_enc_NM : SharedTensor, (N, M)
-        Integers of `mpc.jobs.encoding.payload_width` bits.
-    job : ClusterJob
-
-    Returns
-    -------
-    Points
-    Masked, (N, M)
-        Payloads. Those of rejected points are unchanged; their rows of an assignment are zero.
+) -> Measured:
+    """Open points and payloads under masks, and measure them; see `points_within_bounds`.
 
     Notes
     -----
-    b_i = [squared norms of point i and of its payload are within their limits] is computed and
-    never opened. Products with 0 are exact mod 2^64, so nothing of a rejected point remains. No
-    squared norm wraps around, whatever ring elements an owner shares. Inputs are first cut to their
-    width. If squares of that width might wrap, a coarse norm, of numbers with their last bits
-    dropped, must also be within its own limit.
-
-    Cost: 5 + R_lt(64) rounds, one more where points are centred, one more where a coarse norm is
-    needed, and those of `mpc.clustering.standardizing`; 2 or 3 N comparisons; 8 (3 N D + 2 N M + 5
-    N) bytes from each party to each other, and what `mpc.costs.job_cost` counts besides.
-    Leakage: none.
+    Cost: 2 rounds, one more where points are centred, one more where a coarse norm is needed, and
+    those of `mpc.clustering.standardizing`. Leakage: none.
     """
     dim, num_payload = points_enc_ND.size(1), payload_enc_NM.size(1)
     values_enc_ND, payload_enc_NM = open_batch(
@@ -108,16 +104,60 @@ def points_within_bounds(
         coarse(values_enc_ND, shift),
     )
     sqnorms_enc_N = multiply("id,id->i", given, given)
-    excesses = [
-        excess(sqnorms_enc_N, squared_norm_limit(job, dim)),
-        excess(multiply("id,id->i", payload, payload), squared_payload_limit(job, num_payload)),
-        *excess_of_coarse(dropped, norm_limit(job, dim), shift),
-    ]
-    valid_enc_N = all_within(excesses, fitting)
-    valid, sqnorms = open_batch(masked(valid_enc_N), masked(sqnorms_enc_N))
-    rows = open_now(masked(multiply("i,id->id", valid, given)))
-    within = Points(rows=rows, sqnorms_enc_N=multiply("k,k->k", valid, sqnorms), valid=valid)
-    return within, payload
+    of_payload = multiply("id,id->i", payload, payload)
+    return Measured(
+        given=given,
+        payload=payload,
+        sqnorms_enc_N=sqnorms_enc_N,
+        of_points=[
+            excess(sqnorms_enc_N, squared_norm_limit(job, dim)),
+            *excess_of_coarse(dropped, norm_limit(job, dim), shift),
+        ],
+        of_payload=excess(of_payload, squared_payload_limit(job, num_payload)),
+        fitting=fitting,
+    )
+
+
+def points_within_bounds(
+    points_enc_ND: SharedTensor, payload_enc_NM: SharedTensor, job: ClusterJob
+) -> Points:
+    """Move points over a bound to the origin, and open all points and payloads under masks.
+
+    Parameters
+    ----------
+    points_enc_ND : SharedTensor, (N, D)
+        As owners share them: integers of `mpc.jobs.encoding.point_width` bits.
+    payload_enc_NM : SharedTensor, (N, M)
+        Integers of `mpc.jobs.encoding.payload_width` bits.
+    job : ClusterJob
+
+    Returns
+    -------
+    Points
+
+    Notes
+    -----
+    b_i = [squared norms of point i and of its payload are within their limits] is computed and
+    never opened. Products with 0 are exact mod 2^64, so nothing of a rejected point remains. No
+    squared norm wraps around, whatever ring elements an owner shares. Inputs are first cut to their
+    width. If squares of that width might wrap, a coarse norm, of numbers with their last bits
+    dropped, must also be within its own limit.
+
+    Cost: 5 + R_lt(64) rounds, one more where points are centred, one more where a coarse norm is
+    needed, and those of `mpc.clustering.standardizing`; 2 or 3 N comparisons; 8 (3 N D + 2 N M + 5
+    N) bytes from each party to each other, and what `mpc.costs.job_cost` counts besides.
+    Leakage: none.
+    """
+    of = measured(points_enc_ND, payload_enc_NM, job)
+    valid_enc_N = all_within([*of.of_points, of.of_payload], of.fitting)
+    valid, sqnorms = open_batch(masked(valid_enc_N), masked(of.sqnorms_enc_N))
+    rows = open_now(masked(multiply("i,id->id", valid, of.given)))
+    return Points(
+        rows=rows,
+        sqnorms_enc_N=multiply("k,k->k", valid, sqnorms),
+        valid=valid,
+        payload=of.payload,
+    )
 
 
 WeightsT = TypeVar("WeightsT", contravariant=True)

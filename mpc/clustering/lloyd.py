@@ -12,7 +12,8 @@ from typing import Self
 import torch
 
 from mpc.clustering.distances import centre_distances, look_up_counts, moved
-from mpc.clustering.inner_products import InnerProducts, Points
+from mpc.clustering.inner_products import InnerProducts
+from mpc.clustering.race import raced
 from mpc.engine.context import SharedTensor
 from mpc.engine.openings import (
     DeferredOpening,
@@ -47,64 +48,139 @@ class Found:
         return self if labels is None else replace(self, labels=tuple(labels.tolist()))
 
 
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class WarmStart:
+    """An assignment whose means are the first centres, opened under a mask."""
+
+    assignment: Masked
+    """(N, K): one-hot rows, zero for rejected points and where nothing is kept."""
+    of_counts: list[SharedTensor] = field(repr=False)
+    """Looked up for its counts; see `mpc.clustering.distances.look_up_counts`."""
+
+
 def lloyd_secret_labels(
-    points: Points,
+    valid_enc_N: SharedTensor,
     inner: InnerProducts[Masked],
-    sqdist_enc_NC: SharedTensor,
+    start: SharedTensor | WarmStart,
     blocks: Sequence[int],
     limit: int,
     revealer: Revealer,
     meter: Steps,
+    *,
+    choose_early: bool = False,
 ) -> Found:
     """Iterate with secret assignments until no block changes, or the limit is reached.
 
     Parameters
     ----------
-    points : Points
+    valid_enc_N : SharedTensor, (N,)
+        1 for valid points, 0 for rejected ones.
     inner : InnerProducts
-    sqdist_enc_NC : SharedTensor, (N, C)
-        Distances to the first centres, `COMPARED_FRACTION` fractional bits.
+    start : SharedTensor, (N, C), or WarmStart
+        Distances to the first centres, `COMPARED_FRACTION` fractional bits; or the assignment whose
+        means they are, of a single block.
     blocks : sequence of int
         Columns of each block.
     limit : int
         Most reassignments.
     revealer, meter
+    choose_early : bool
+        Whether only the best block goes on after the first iteration; see `mpc.clustering.race`.
 
     Notes
     -----
     The test whether an iteration changed anything runs during the next iteration, in rounds that it
     needs anyway. A job that ends this way has thus begun one more iteration. The first iteration is
-    not compared with the start, which is not an assignment. With more points than clusters they
-    always differ, unless points are rejected, which must stay secret.
+    compared with a warm start, but not with first centres, which are not an assignment. With more
+    points than clusters they always differ, unless points are rejected, which must stay secret.
 
-    Cost: the first iteration is one of `nearest`; a later one is three rounds more, 5 in all by
-    `fss` and 6 by `lut`, and three rounds of one to find that nothing changed. Leakage: one bit an
-    iteration, from the third on.
+    Cost: the first iteration is one of `nearest`, and two rounds more after a warm start; a later
+    one is three rounds more than `nearest`, 5 in all by `fss` and 6 by `lut`, and three rounds of
+    one to find that nothing changed. Leakage: one bit an iteration, from the third on, or from the
+    second after a warm start.
     """
+    rounds = _Lloyd(valid_enc_N, inner, blocks, revealer, meter)
     with meter.step("iteration 1"):
-        meter.go_on()
-        assignment_enc_NC = nearest(sqdist_enc_NC, blocks, points.valid)
-    done, before = 1, None
+        assignment_enc_NC = rounds.first(start)
+    done = 1
+    if choose_early and limit > 1:
+        with meter.step("iteration 2"):
+            assignment_enc_NC = rounds.raced(assignment_enc_NC)
+        done = 2
     while done < limit:
         with meter.step(f"iteration {done + 1}"):
-            assignment, of_counts = open_batch(
-                masked(assignment_enc_NC),
-                look_up_counts(_counts(assignment_enc_NC), points.num_points),
-            )
-            same = _unchanged(assignment, before, len(blocks))
-            (products, sqnorms_enc_C), same_enc = open_batch(
-                inner.with_sums_and_sqnorms(assignment), same
-            )
-            bit = _opened(revealer, same_enc, done)
-            sqdist_enc_NC, unchanged = open_batch(
-                centre_distances(products, sqnorms_enc_C, of_counts, blocks), bit
-            )
-            if unchanged:
-                break
-            meter.go_on()
-            assignment_enc_NC = nearest(sqdist_enc_NC, blocks, points.valid)
-        done, before = done + 1, assignment
+            found_enc_NC = rounds.later(assignment_enc_NC, done)
+        if found_enc_NC is None:
+            break
+        done, assignment_enc_NC = done + 1, found_enc_NC
     return Found(assignment_enc_NK=assignment_enc_NC, k=blocks[0], iterations=done)
+
+
+class _Lloyd:
+    """Iterations with secret assignments, and what one of them keeps for the next."""
+
+    def __init__(
+        self,
+        valid_enc_N: SharedTensor,
+        inner: InnerProducts[Masked],
+        blocks: Sequence[int],
+        revealer: Revealer,
+        meter: Steps,
+    ) -> None:
+        self._valid_enc_N = valid_enc_N
+        self._inner = inner
+        self._blocks = blocks
+        self._revealer = revealer
+        self._meter = meter
+        self._before: Masked | None = None
+        self._unopened: SharedTensor | None = None
+        """The assignment before, if it has not been opened under a mask yet."""
+
+    def first(self, start: SharedTensor | WarmStart) -> SharedTensor:
+        """Assign points to the nearest first centres."""
+        self._meter.go_on()
+        if isinstance(start, WarmStart):
+            self._before = start.assignment
+            products, sqnorms_enc_C = open_now(self._inner.with_sums_and_sqnorms(start.assignment))
+            start = open_now(
+                centre_distances(products, sqnorms_enc_C, start.of_counts, self._blocks)
+            )
+        return nearest(start, self._blocks, self._valid_enc_N)
+
+    def raced(self, assignment_enc_NC: SharedTensor) -> SharedTensor:
+        """Reassign points, and go on with the best block."""
+        after_enc_NK, self._unopened = raced(
+            self._valid_enc_N, self._inner, assignment_enc_NC, self._blocks, self._meter
+        )
+        self._blocks = self._blocks[:1]
+        return after_enc_NK
+
+    def later(self, assignment_enc_NC: SharedTensor, done: int) -> SharedTensor | None:
+        """Reassign points; return None if the iteration before changed nothing."""
+        num_points = len(self._valid_enc_N.share)
+        assignment, of_counts, before = open_batch(
+            masked(assignment_enc_NC),
+            look_up_counts(_counts(assignment_enc_NC), num_points),
+            self._pending_before(),
+        )
+        same = _unchanged(assignment, before, len(self._blocks))
+        (products, sqnorms_enc_C), same_enc = open_batch(
+            self._inner.with_sums_and_sqnorms(assignment), same
+        )
+        sqdist_enc_NC, unchanged = open_batch(
+            centre_distances(products, sqnorms_enc_C, of_counts, self._blocks),
+            _opened(self._revealer, same_enc, done),
+        )
+        self._before, self._unopened = assignment, None
+        if unchanged:
+            return None
+        self._meter.go_on()
+        return nearest(sqdist_enc_NC, self._blocks, self._valid_enc_N)
+
+    def _pending_before(self) -> DeferredOpening[Masked | None]:
+        if self._unopened is None:
+            return resolved(self._before)
+        return masked(self._unopened).then(lambda opened: opened)
 
 
 def _unchanged(
@@ -130,7 +206,7 @@ def _opened(
 
 
 def lloyd_public_labels(
-    points: Points,
+    valid_enc_N: SharedTensor,
     inner: InnerProducts[torch.Tensor],
     sqdist_enc_NK: SharedTensor,
     limit: int,
@@ -164,13 +240,13 @@ def lloyd_public_labels(
                     centre_distances(products, sqnorms_enc_K, of_counts, (num_clusters,))
                 )
             assignment_enc_NK = nearest(
-                sqdist_enc_NK, (num_clusters,), points.valid, minimize_rounds=True
+                sqdist_enc_NK, (num_clusters,), valid_enc_N, minimize_rounds=True
             )
             before = labels
             why = f"iteration {done}: policy assignments"
             opened, of_counts = open_batch(
                 revealer.reveal(labels_of(assignment_enc_NK), LABELS, why=why),
-                look_up_counts(_counts(assignment_enc_NK), points.num_points),
+                look_up_counts(_counts(assignment_enc_NK), len(valid_enc_N.share)),
             )
             labels = _public(opened)
         if labels == before:

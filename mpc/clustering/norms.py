@@ -74,9 +74,17 @@ def all_within(
     -----
     Cost: R_lt(64) + 1 rounds, N comparisons a test that is not done yet. Leakage: none.
     """
+    return open_now(all_passed([*within(excesses), *passed]))
+
+
+def within(excesses: Sequence[SharedTensor]) -> list[SharedTensor]:
+    """Return shares of [the test passes] for every test, (N,) each; R_lt(64) rounds."""
     flat = torch.cat([each.share for each in excesses])
-    negative = less_than_zero(excesses[0].like(flat), _NORM_BITS).share.reshape(len(excesses), -1)
-    done = sum((each.share for each in passed), start=negative.sum(0))
-    tests = len(excesses) + len(passed)
-    failed_enc_N = excesses[0].like(-done) + tests
-    return open_now(equals_zero(failed_enc_N, tests.bit_length()))
+    negative = less_than_zero(excesses[0].like(flat), _NORM_BITS)
+    return [negative.like(part) for part in negative.share.reshape(len(excesses), -1)]
+
+
+def all_passed(passed: Sequence[SharedTensor]) -> DeferredOpening[SharedTensor]:
+    """Look up whether all tests passed, (N,); one round."""
+    total = torch.stack([each.share for each in passed]).sum(0)
+    return equals_zero(passed[0].like(-total) + len(passed), len(passed).bit_length())

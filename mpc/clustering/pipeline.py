@@ -5,14 +5,16 @@ payload.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import torch
 
 from mpc.clustering import restarts, seeding
+from mpc.clustering.begin import begun_by_gram, beside_warm
 from mpc.clustering.choose_k import chosen_k
 from mpc.clustering.cluster_sums import cluster_sums
 from mpc.clustering.distances import comparable
+from mpc.clustering.gram_points import GramPoints, checked, opened_start
 from mpc.clustering.inner_products import (
     GramInnerProducts,
     InnerProducts,
@@ -22,7 +24,13 @@ from mpc.clustering.inner_products import (
     gram_matrix,
     points_within_bounds,
 )
-from mpc.clustering.lloyd import Found, labels_of, lloyd_public_labels, lloyd_secret_labels
+from mpc.clustering.lloyd import (
+    Found,
+    WarmStart,
+    labels_of,
+    lloyd_public_labels,
+    lloyd_secret_labels,
+)
 from mpc.engine.context import SharedTensor
 from mpc.engine.openings import Masked, masked, multiply, open_batch, open_now
 from mpc.engine.reveal import DISTANCES, EVALUATION, LABELS, OWN_MEAN, Revealer
@@ -46,12 +54,14 @@ class Decision:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Clustering:
-    """The public part of a clustering."""
+    """What a clustering makes public, and the assignment, which stays secret."""
 
     k: int
     iterations: int
     labels: tuple[int, ...] | None
     """None if the policy keeps them secret."""
+    assignment_enc_NK: SharedTensor = field(repr=False)
+    """Kept for a warm start; zero for rejected points."""
 
 
 def cluster_shares(
@@ -63,12 +73,14 @@ def cluster_shares(
     meter: Steps,
     decide: Callable[[], Decision],
     owner_of_N: Sequence[int] | None = None,
+    kept_enc_NK: SharedTensor | None = None,
 ) -> Clustering:
     """Cluster the valid points, and open to each owner its own cluster's sum and size.
 
     Parameters
     ----------
     job : ClusterJob
+        With its start settled; see `mpc.jobs.kept`.
     points_enc_ND : SharedTensor, (N, D)
         As owners share them; see `mpc.jobs.encoding`.
     payload_enc_NM : SharedTensor, (N, M)
@@ -80,6 +92,8 @@ def cluster_shares(
         Waits for the server's decision; called under policy `distances` only.
     owner_of_N : sequence of int, optional
         The owner of each point, 0 .. W - 1; None: each point has its own.
+    kept_enc_NK : SharedTensor, (N, K), optional
+        The kept assignment, with rows of zeros where nothing is kept; for a warm start.
 
     Returns
     -------
@@ -94,12 +108,18 @@ def cluster_shares(
     ledger says. Rounds and bytes depend on the job, N, D, M and the number of iterations, never on
     which points are rejected; see `mpc.clustering.inner_products` for what can be inferred.
     """
-    with meter.step("norms"):
-        points, payload = points_within_bounds(points_enc_ND, payload_enc_NM, job)
-    if job.reveal == "distances":
-        found = _decided_by_server(job, points, revealer, meter, decide)
+    points: Points | GramPoints
+    if by_gram_alone(job, *points_enc_ND.size()):
+        with meter.step("norms"):
+            points = checked(points_enc_ND, payload_enc_NM, job, kept_enc_NK)
+        found = _found_by_gram(job, points, revealer, meter)
     else:
-        found = _found_by_parties(job, points, revealer, meter)
+        with meter.step("norms"):
+            points = points_within_bounds(points_enc_ND, payload_enc_NM, job)
+        if job.reveal == "distances":
+            found = _decided_by_server(job, points, revealer, meter, decide)
+        else:
+            found = _found_by_points(job, points, kept_enc_NK, revealer, meter)
     if job.evaluate:
         open_now(
             revealer.reveal(
@@ -109,37 +129,111 @@ def cluster_shares(
             )
         )
     with meter.step("means"):
-        sums_enc = cluster_sums(found.assignment_enc_NK, payload, job.min_cluster_size, owner_of_N)
+        sums_enc = cluster_sums(
+            found.assignment_enc_NK, points.payload, job.min_cluster_size, owner_of_N
+        )
     revealer.reveal(sums_enc, OWN_MEAN, why="own mean, one row each")
-    return Clustering(k=found.k, iterations=found.iterations, labels=found.labels)
+    return Clustering(
+        k=found.k,
+        iterations=found.iterations,
+        labels=found.labels,
+        assignment_enc_NK=local(found.assignment_enc_NK, lambda p: p[:, : found.k].clone()),
+    )
 
 
-def _found_by_parties(job: ClusterJob, points: Points, revealer: Revealer, meter: Steps) -> Found:
+def by_gram_alone(job: ClusterJob, num_points: int, dim: int) -> bool:
+    """Whether a job uses inner products alone, and never the points themselves.
+
+    Warm starts and leaders do, unless the Gram matrix is larger than the points.
+    """
+    if job.reveal == "distances":
+        return False
+    return num_points <= 2 * dim if job.start == "warm" else job.by_leaders
+
+
+def _found_by_gram(job: ClusterJob, points: GramPoints, revealer: Revealer, meter: Steps) -> Found:
+    """Start, iterate and choose from inner products alone; see `by_gram_alone`."""
+    begun = begun_by_gram(job, points, meter)
+    several = len(begun.blocks) > 1
+    early = several and job.iterations > 1
+    found = lloyd_secret_labels(
+        begun.valid_enc_N,
+        begun.inner,
+        begun.start,
+        begun.blocks,
+        job.iterations,
+        revealer,
+        meter,
+        choose_early=early,
+    )
+    if early == several and job.reveal != "assignments":
+        return found
+    with meter.step("choice"):
+        if several and not early:
+            found = _best(begun.inner, found, begun.blocks)
+        return _labelled(job, found, revealer)
+
+
+def _found_by_points(
+    job: ClusterJob,
+    points: Points,
+    kept_enc_NK: SharedTensor | None,
+    revealer: Revealer,
+    meter: Steps,
+) -> Found:
     """Start, iterate and choose under sharing."""
-    labels_public = job.reveal == "assignments" and not job.is_batch
+    labels_public = job.reveal == "assignments" and not job.opens_labels_last
     with meter.step("distances"):
         inner = _source(points, labels_public=labels_public)
     k_max = job.k or largest_candidate(points.num_points, job.k_max)
     blocks = (k_max,) * job.restarts if job.k else tuple(range(1, k_max + 1))
-    with meter.step("start"):
-        sqdist_enc_NC = _start(job, points, inner, k_max, blocks)
     if isinstance(inner, ShareInnerProducts):
-        return lloyd_public_labels(points, inner, sqdist_enc_NC, job.iterations, revealer, meter)
+        with meter.step("start"):
+            sqdist_enc_NC = _start(job, points, inner, k_max, blocks)
+        valid_enc_N = points.valid.secret
+        return lloyd_public_labels(
+            valid_enc_N, inner, sqdist_enc_NC, job.iterations, revealer, meter
+        )
+    with meter.step("start"):
+        start, blocks = _begun(job, points, inner, kept_enc_NK, k_max, blocks)
     found = lloyd_secret_labels(
-        points, inner, sqdist_enc_NC, blocks, job.iterations, revealer, meter
+        points.valid.secret, inner, start, blocks, job.iterations, revealer, meter
     )
-    if not job.is_batch:
+    if not job.is_batch and job.reveal != "assignments":
         return found
     with meter.step("choice"):
         if job.k is None:
             found = _with_chosen_k(points, inner, found, k_max, revealer)
-        else:
-            found = _best(points, inner, found, blocks)
-        if job.reveal == "assignments":
-            labels_enc_N = labels_of(found.assignment_enc_NK)
-            labels = open_now(revealer.reveal(labels_enc_N, LABELS, why="policy assignments"))
-            found = found.labelled(labels)
-    return found
+        elif job.is_batch:
+            found = _best(inner, found, blocks)
+        return _labelled(job, found, revealer)
+
+
+def _labelled(job: ClusterJob, found: Found, revealer: Revealer) -> Found:
+    """Open the labels if the policy does."""
+    if job.reveal != "assignments":
+        return found
+    labels_enc_N = labels_of(found.assignment_enc_NK)
+    labels = open_now(revealer.reveal(labels_enc_N, LABELS, why="policy assignments"))
+    return found.labelled(labels)
+
+
+def _begun(
+    job: ClusterJob,
+    points: Points,
+    inner: InnerProducts[Masked],
+    kept_enc_NK: SharedTensor | None,
+    k_max: int,
+    blocks: tuple[int, ...],
+) -> tuple[SharedTensor | WarmStart, tuple[int, ...]]:
+    """Find the first centres of every block, or begin at the kept assignment."""
+    if kept_enc_NK is None:
+        return _start(job, points, inner, k_max, blocks), blocks
+    kept = open_now(masked(kept_enc_NK))
+    warm = open_now(opened_start(multiply("i,id->id", points.valid, kept)))
+    if job.start == "warm":
+        return warm, (k_max,)
+    return beside_warm(inner, warm, _start(job, points, inner, k_max, blocks), blocks)
 
 
 def _source(
@@ -175,14 +269,12 @@ def _start(
     return comparable(sqdist_enc_NC, GRAM_BITS, blocks)
 
 
-def _best(
-    points: Points, inner: InnerProducts[Masked], found: Found, blocks: tuple[int, ...]
-) -> Found:
+def _best(inner: InnerProducts[Masked], found: Found, blocks: tuple[int, ...]) -> Found:
     """Return the restart with least inertia."""
     counts_enc_C = local(found.assignment_enc_NK, lambda p: p.sum(0))
     assignment, of_counts = open_batch(
         masked(found.assignment_enc_NK),
-        restarts.look_up_for_between(counts_enc_C, points.num_points),
+        restarts.look_up_for_between(counts_enc_C, found.assignment_enc_NK.size(0)),
     )
     between_enc_B = restarts.between_squares(inner, assignment, of_counts, blocks)
     return replace(found, assignment_enc_NK=restarts.best_of(between_enc_B, assignment, blocks[0]))

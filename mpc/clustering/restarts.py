@@ -13,9 +13,9 @@ from mpc.engine.context import SharedTensor
 from mpc.engine.openings import (
     DeferredOpening,
     Masked,
+    batch,
     masked,
     multiply,
-    open_batch,
     open_now,
     reshaped,
 )
@@ -53,16 +53,29 @@ def between_squares(
     to each other. Leakage: none.
     """
     _, sqnorms_enc_C = open_now(inner.with_sums_and_sqnorms(assignment))
+    return open_now(between_squares_of(sqnorms_enc_C, sqnorms_of, blocks))
+
+
+def between_squares_of(
+    sqnorms_enc_C: SharedTensor, sqnorms_of: Sequence[SharedTensor], blocks: Sequence[int]
+) -> DeferredOpening[SharedTensor]:
+    """Divide squared norms of sums by counts, and add them up: `between_squares` in one round."""
     low_enc_C, rest_enc_C = sqnorms_of
-    low, rest, sqnorms = open_batch(
+    pending = batch(
         masked(low_enc_C),
         masked(rest_enc_C),
         division.split(sqnorms_enc_C, shift=HIGHER_SHIFT),
     )
-    over_c_enc_C = division.quotients(sqnorms, low, rest)
-    return local(
-        over_c_enc_C, lambda q: torch.stack([part.sum() for part in torch.split(q, list(blocks))])
-    )
+
+    def finish(opened: tuple[Masked, Masked, division.Split]) -> SharedTensor:
+        low, rest, sqnorms = opened
+        over_c_enc_C = division.quotients(sqnorms, low, rest)
+        return local(
+            over_c_enc_C,
+            lambda q: torch.stack([part.sum() for part in torch.split(q, list(blocks))]),
+        )
+
+    return pending.then(finish)
 
 
 def look_up_for_between(
@@ -71,6 +84,17 @@ def look_up_for_between(
     """Look up the functions of counts that `between_squares` needs; one round."""
     tables = between_tables(num_points)
     return look_up(counts_enc_C, [tables.low, tables.rest])
+
+
+def losses_of(between_enc_B: SharedTensor) -> SharedTensor:
+    """Return what blocks are chosen by, (B,): the least is best; no message.
+
+    The numbers have `INERTIA_BITS` bits and lie between 0 and half of their range.
+    """
+    num_blocks = between_enc_B.size(0)
+    gains = truncate_local(between_enc_B, INERTIA_DROPPED_BITS)
+    handicaps = torch.arange(num_blocks, dtype=torch.int64) << (INERTIA_BITS - 2 - INERTIA_TIE_BITS)
+    return -gains + (handicaps + (1 << (INERTIA_BITS - 2)))
 
 
 def best_of(between_enc_B: SharedTensor, assignment: Masked, k: int) -> SharedTensor:
@@ -92,9 +116,7 @@ def best_of(between_enc_B: SharedTensor, assignment: Masked, k: int) -> SharedTe
     Cost: A_B + 1 rounds, 8 B bytes and B (B - 1) / 2 comparisons. Leakage: none.
     """
     num_blocks = between_enc_B.size(0)
-    gains = truncate_local(between_enc_B, INERTIA_DROPPED_BITS)
-    handicaps = torch.arange(num_blocks, dtype=torch.int64) << (INERTIA_BITS - 2 - INERTIA_TIE_BITS)
-    losses = -gains + (handicaps + (1 << (INERTIA_BITS - 2)))
-    best_enc_1G = one_hot_min(local(losses, lambda q: q[None]), INERTIA_BITS)
-    best = open_now(masked(local(best_enc_1G, lambda e: e[0].clone())))
+    losses_enc_1B = local(losses_of(between_enc_B), lambda q: q[None])
+    best_enc_1B = one_hot_min(losses_enc_1B, INERTIA_BITS)
+    best = open_now(masked(local(best_enc_1B, lambda e: e[0].clone())))
     return multiply("nrk,r->nk", reshaped(assignment, (-1, num_blocks, k)), best)

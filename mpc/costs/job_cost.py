@@ -64,8 +64,9 @@ def job_cost(shape: JobShape, *, iterations: int, converged: bool = False) -> di
     last = sum(step.startswith(ITERATION) for step in counts)
     for number in range(1, iterations + 1) if last else ():
         cost[f"{ITERATION}{number}"] = _cost_of(counts[f"{ITERATION}{min(number, last)}"])
-    if converged and last > 2 and iterations < shape.job.iterations:
-        cut_short = dry_run(shape, converges=True)[f"{ITERATION}3"]
+    if converged and iterations < shape.job.iterations:
+        number = min(iterations + 1, last)
+        cut_short = dry_run(shape, converges=number)[f"{ITERATION}{number}"]
         cost[f"{ITERATION}{iterations + 1}"] = _cost_of(cut_short)
     return cost
 

@@ -35,6 +35,7 @@ Settled = TypeVar("Settled", covariant=True)
 A = TypeVar("A")
 B = TypeVar("B")
 C = TypeVar("C")
+D = TypeVar("D")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -83,6 +84,14 @@ def open_batch(
     a: DeferredOpening[A], b: DeferredOpening[B], c: DeferredOpening[C], /
 ) -> tuple[A, B, C]: ...
 @overload
+def open_batch(
+    a: DeferredOpening[A],
+    b: DeferredOpening[B],
+    c: DeferredOpening[C],
+    d: DeferredOpening[D],
+    /,
+) -> tuple[A, B, C, D]: ...
+@overload
 def open_batch(*pending: DeferredOpening[T]) -> tuple[T, ...]: ...
 def open_batch(*pending: DeferredOpening[object]) -> tuple[object, ...]:
     """Send several openings in one round, and return their results.
@@ -105,6 +114,8 @@ def _sender(pending: Sequence[DeferredOpening[object]]) -> Party | None:
     return None
 
 
+@overload
+def batch(a: DeferredOpening[A], b: DeferredOpening[B], /) -> DeferredOpening[tuple[A, B]]: ...
 @overload
 def batch(
     a: DeferredOpening[A], b: DeferredOpening[B], c: DeferredOpening[C], /

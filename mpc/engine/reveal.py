@@ -51,12 +51,13 @@ BATCH_OPENINGS: Final[Mapping[RevealPolicy, frozenset[tuple[Audience, Opening]]]
     **OPENINGS,
     "assignments": OPENINGS["assignments"] | {UNCHANGED},
 }
-"""Openings with several restarts or candidates, whose labels stay secret until one is chosen."""
+"""Openings of jobs whose labels stay secret to the end: several restarts or candidates, leaders, or
+a warm start."""
 
 
 def openings_of(job: ClusterJob) -> frozenset[tuple[Audience, Opening]]:
     """Return all allowed openings of a job, with their audiences."""
-    allowed = (BATCH_OPENINGS if job.is_batch else OPENINGS)[job.reveal]
+    allowed = (BATCH_OPENINGS if job.opens_labels_last else OPENINGS)[job.reveal]
     if job.k is None and job.reveal != "distances":
         allowed |= {CHOSEN_K}
     return allowed | {EVALUATION} if job.evaluate else allowed

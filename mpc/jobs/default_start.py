@@ -16,6 +16,9 @@ from mpc.jobs.job import MAX_COLUMNS, MAX_ITERATIONS, Init
 
 ITERATIONS: Final = 20
 """Default maximum of iterations for a single start."""
+LEADERS_STARTS: Final = 4
+"""Default starts of leaders. They find noisy clusters more often than farthest-first does
+(`tests/mpc/clustering/test_leaders.py`)."""
 _MOST_RESTARTS: Final = 32
 _MOST_COMPARISONS: Final = 4_000_000
 """Comparisons of an iteration, over all starts; the dealer sends half a gigabyte for them."""
@@ -47,7 +50,7 @@ def start_of(
         N.
     k : int or None
         Number of clusters. None: it is chosen, and the only start is farthest-first.
-    init : {"farthest-first", "k-means++"}, optional
+    init : {"farthest-first", "k-means++", "leaders"}, optional
     restarts, iterations : int, optional
     rows_given : bool
         Whether the first centres are public rows.
@@ -57,6 +60,9 @@ def start_of(
         init = "farthest-first" if alone and restarts in (None, 1) else "k-means++"
     if init == "farthest-first" or rows_given or k is None or k < 1:
         return Start(init=init, restarts=restarts or 1, iterations=iterations or ITERATIONS)
+    if init == "leaders":
+        starts = min(LEADERS_STARTS, k) if restarts is None else restarts
+        return Start(init=init, restarts=starts, iterations=iterations or ITERATIONS)
     few = min(k + 3, MAX_ITERATIONS) if restarts is None else ITERATIONS
     return Start(
         init=init,

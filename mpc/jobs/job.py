@@ -33,12 +33,19 @@ FORMER_COMPARISONS: Final[dict[object, Comparisons]] = {
 """Names of version 0.1, accepted with a warning until version 0.3."""
 
 
-Init = Literal["farthest-first", "k-means++"]
+Init = Literal["farthest-first", "k-means++", "leaders"]
 K_MAX_LIMIT: Final = 16
 """The largest `k_max`: the set of legal candidates is an index into a table of 2^15 entries."""
 
-INITS: Final[tuple[Init, ...]] = ("farthest-first", "k-means++")
-"""Ways to choose the first centres; see `mpc.clustering.seeding`."""
+INITS: Final[tuple[Init, ...]] = ("farthest-first", "k-means++", "leaders")
+"""Ways to choose the first centres; see `mpc.clustering.seeding` and `mpc.clustering.leaders`."""
+
+MAX_LEADERS_POINTS: Final = 64
+"""Most points of a job with leaders, whose comparisons grow as N^3 / 2."""
+
+Beginning = Literal["fresh", "warm", "both"]
+BEGINNINGS: Final[tuple[Beginning, ...]] = ("fresh", "warm", "both")
+"""Where a job begins; see `ClusterJob.start`."""
 
 MAX_COLUMNS: Final = 1024
 """Most centres over all restarts or candidates for k."""
@@ -82,11 +89,24 @@ class ClusterJob:
     init_rows: tuple[int, ...] | None = None
     """Public start: these points are the first centres. None: see `init`."""
     init: Init = "farthest-first"
-    """How secret-shared first centres are chosen: deterministically, or drawn with `seed`."""
+    """How secret-shared first centres are chosen: `farthest-first`, one after another;
+    `k-means++`, drawn with `seed`; `leaders`, all at once, for at most `MAX_LEADERS_POINTS`
+    points."""
     restarts: int = 1
-    """Number of k-means++ starts, run in the same rounds; the one with least inertia is kept."""
+    """Number of fresh starts, run in the same rounds; the one with least inertia is kept. For
+    k-means++ it is chosen at the end. For leaders it is chosen after the first iteration, and the
+    starts are the order of rows and further public orders, drawn with `seed`."""
+    start: Beginning = "fresh"
+    """Where the job begins. `fresh`: at first centres. `warm`: at the assignment that the parties
+    keep from the jobs before; nothing is opened for it. `both`: a warm start runs beside the fresh
+    ones as a further restart. If too few rows are kept, or another number of clusters, the job
+    begins fresh; see `mpc.jobs.kept`. A warm start with k=None takes the last k; `both` needs a
+    given k."""
+    warm_iterations: int | None = None
+    """Most reassignments of a job that begins warm, and not beside fresh starts; None: as
+    `iterations`. With one of them, nothing is opened to find out when to stop."""
     seed: int = 0
-    """Seed of the public draws of k-means++; no mask depends on it."""
+    """Seed of the public draws of k-means++ and leaders; no mask depends on it."""
     k_max: int = K_CANDIDATES_MAX
     """The largest number of clusters to choose if k is None."""
     centre: bool = True
@@ -121,8 +141,10 @@ class ClusterJob:
         self._take_integers()
         if self.k is not None and self.k < 1:
             raise InputError(f"k={self.k} but at least one cluster is needed")
-        if self.iterations < 1:
-            raise InputError(f"iterations={self.iterations} but at least 1 is needed")
+        for name in ("iterations", "warm_iterations"):
+            most = getattr(self, name)
+            if most is not None and most < 1:
+                raise InputError(f"{name}={most} but at least 1 is needed")
         self._check_limits()
         if self.reveal not in REVEAL_POLICIES:
             raise InputError(f"reveal={self.reveal!r} is none of {', '.join(REVEAL_POLICIES)}")
@@ -142,7 +164,8 @@ class ClusterJob:
     def _take_integers(self) -> None:
         """Convert NumPy integers to Python integers; refuse other types, such as 2.5 or "2"."""
         names = ("iterations", "min_cluster_size", "restarts", "seed", "k_max")
-        for name in (*names, *(["k"] if self.k is not None else [])):
+        given = [name for name in ("k", "warm_iterations") if getattr(self, name) is not None]
+        for name in (*names, *given):
             object.__setattr__(self, name, _integer(name, getattr(self, name)))
         if self.init_rows is not None:
             rows = tuple(_integer("init_rows", row) for row in self.init_rows)
@@ -163,9 +186,10 @@ class ClusterJob:
 
     def _check_limits(self) -> None:
         """Refuse values that are too large; a party checks a job that a server sent."""
-        if self.iterations > MAX_ITERATIONS:
+        most = max(self.iterations, self.warm_iterations or 1)
+        if most > MAX_ITERATIONS:
             raise InputError(
-                f"iterations={self.iterations} but a job has {MAX_ITERATIONS} at most; it ends by "
+                f"iterations={most} but a job has {MAX_ITERATIONS} at most; it ends by "
                 "itself when nothing changes"
             )
         if self.min_cluster_size > MAX_POINTS:
@@ -181,6 +205,8 @@ class ClusterJob:
     def _check_start(self) -> None:
         if self.init not in INITS:
             raise InputError(f"init={self.init!r} is none of {', '.join(INITS)}")
+        if self.start not in BEGINNINGS:
+            raise InputError(f"start={self.start!r} is none of {', '.join(BEGINNINGS)}")
         if self.restarts < 1 or self.k_max < 1:
             raise InputError(
                 f"restarts={self.restarts}, k_max={self.k_max} but at least 1 is needed of each"
@@ -189,18 +215,25 @@ class ClusterJob:
             raise InputError(f"k_max={self.k_max} but k is chosen from {K_MAX_LIMIT} at most")
         if self.seed < 0:
             raise InputError(f"seed={self.seed} but a number of at least 0 is needed")
-        drawn = self.init == "k-means++" and self.init_rows is None
+        drawn = self.init != "farthest-first" and self.init_rows is None
         if self.restarts > 1 and not drawn:
             raise InputError(
-                f"restarts={self.restarts} but only k-means++ starts differ from one another; "
-                "say init='k-means++' without init_rows, or restarts=1"
+                f"restarts={self.restarts} but only k-means++ and leaders starts differ from one "
+                "another; say init='k-means++' without init_rows, or restarts=1"
             )
         if self.k is None and drawn:
-            raise InputError("k=None is chosen from farthest-first starts; give k for k-means++")
-        if (self.k or self.k_max) * self.restarts > MAX_COLUMNS:
+            raise InputError(f"k=None is chosen from farthest-first starts; give k for {self.init}")
+        if self.k is None and self.start == "both":
+            raise InputError("start='both' needs a given k; with k=None say 'fresh' or 'warm'")
+        if (self.k or self.k_max) * self.num_blocks > MAX_COLUMNS:
             raise InputError(
-                f"{self.k or self.k_max} clusters in {self.restarts} restarts are more than "
+                f"{self.k or self.k_max} clusters in {self.num_blocks} restarts are more than "
                 f"{MAX_COLUMNS} centres; lower one of them"
+            )
+        if self.by_leaders and self.restarts + (self.start == "both") > (self.k or 1):
+            raise InputError(
+                f"restarts={self.restarts}, start={self.start!r}: at most k={self.k} starts run "
+                "beside one another with init='leaders'"
             )
 
     def _check_init_rows(self, rows: tuple[int, ...]) -> None:
@@ -212,9 +245,24 @@ class ClusterJob:
             )
 
     @property
+    def by_leaders(self) -> bool:
+        """Whether fresh first centres are leaders."""
+        return self.init == "leaders" and self.init_rows is None
+
+    @property
+    def num_blocks(self) -> int:
+        """Starts that run beside one another."""
+        return {"fresh": self.restarts, "warm": 1, "both": self.restarts + 1}[self.start]
+
+    @property
     def is_batch(self) -> bool:
         """Whether several clusterings run side by side: restarts, or candidates for k."""
-        return self.k is None or self.restarts > 1
+        return self.k is None or self.num_blocks > 1
+
+    @property
+    def opens_labels_last(self) -> bool:
+        """Whether policy `assignments` opens labels at the end only, not in every iteration."""
+        return self.is_batch or self.by_leaders or self.start == "warm"
 
     def check_points(self, points_ND: FloatArray, payload_NM: FloatArray) -> None:
         """Refuse input arrays that do not fit the job, before anything is shared.
@@ -262,6 +310,11 @@ class ClusterJob:
             )
         if self.k is not None and self.k > n:
             raise InputError(f"k={self.k} but only {n} points; lower --k or add points")
+        if self.by_leaders and n > MAX_LEADERS_POINTS:
+            raise InputError(
+                f"init='leaders' is for up to {MAX_LEADERS_POINTS} points, not {n}; say "
+                "init='farthest-first' or 'k-means++'"
+            )
         if self.init_rows is not None and not all(0 <= row < n for row in self.init_rows):
             raise InputError(f"init_rows {self.init_rows} must lie in 0..{n - 1}")
 

@@ -10,6 +10,7 @@ from typing import Self
 from mpc.errors import FrameError, InputError
 from mpc.jobs.encoding import check_bounds
 from mpc.jobs.job import ClusterJob
+from mpc.jobs.kept import Kept, KeptRows
 
 Rows = Sequence[int]
 
@@ -25,6 +26,8 @@ class Order:
     """The rows of each data owner; together 0 .. N - 1."""
     dim: int
     payload: int
+    kept: int = 0
+    """The job whose assignment the parties keep, 0 for none; a warm start begins with it."""
 
     @property
     def num_points(self) -> int:
@@ -52,6 +55,7 @@ class Order:
             "rows": {name: list(held) for name, held in self.rows.items()},
             "dim": self.dim,
             "payload": self.payload,
+            "kept": self.kept,
         }
 
     @classmethod
@@ -71,6 +75,7 @@ class Order:
                 rows=rows,
                 dim=int(message["dim"]),  # type: ignore[call-overload]
                 payload=int(message["payload"]),  # type: ignore[call-overload]
+                kept=int(message.get("kept", 0)),  # type: ignore[call-overload]
             )
         except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
             raise FrameError(f"the server sent a malformed job: {error}") from None
@@ -82,3 +87,35 @@ class Order:
         except InputError as error:
             raise FrameError(f"the server sent a job that is invalid: {error}") from None
         return order
+
+    def check_kept(self, kept: Kept[KeptRows]) -> None:
+        """Refuse a warm start that does not fit what this party keeps.
+
+        Raises
+        ------
+        FrameError
+            The server believes that another job is kept, or the start is not settled.
+        """
+        if self.job.start == "fresh":
+            return
+        if self.kept != kept.number:
+            raise FrameError(
+                f"the server begins at the result of job {self.kept}, but job {kept.number} is kept"
+            )
+        if kept.settled(self.job, self.rows) != self.job:
+            raise FrameError(
+                f"the server sent start={self.job.start!r}, but too few rows or other clusters are "
+                "kept"
+            )
+
+
+def rows_by_owner(owners: Sequence[int] | None, num_points: int) -> dict[str, list[int]]:
+    """Return the rows of each data owner by its role; `owners` names the owner of every row."""
+    if owners is None:
+        owners = range(num_points)
+    if len(owners) != num_points:
+        raise InputError(f"{num_points} points but {len(owners)} owners are named")
+    held: dict[str, list[int]] = {}
+    for row, owner in enumerate(owners):
+        held.setdefault(f"client:{owner}", []).append(row)
+    return held

@@ -10,7 +10,7 @@ from typing import Final, Protocol, Self
 import numpy as np
 import numpy.typing as npt
 
-from mpc.jobs.job import ClusterJob
+from mpc.jobs.job import Beginning, ClusterJob
 from mpc.ring.fixedpoint import FloatArray
 from mpc.traffic import Traffic
 
@@ -62,6 +62,8 @@ class ClusterResult:
     """Labels 0..K-1 if the policy or `evaluate` opens them, else None."""
     ledger: tuple[LedgerEntry, ...]
     traffic: Traffic
+    start: Beginning = "fresh"
+    """Where the job began: `fresh` if too little was kept for the start that it asked for."""
 
     @property
     def rejected_N(self) -> npt.NDArray[np.bool_]:

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 
 from mpc.engine.context import Party, SharedTensor
-from mpc.engine.openings import Masked, open_now
+from mpc.engine.openings import open_now
 from mpc.gates.lut_comparison import RingArray
 from mpc.gates.pairs import pairs_of
 from mpc.protocols.comparison import compare_pairs, local
@@ -39,7 +39,7 @@ MOST_WINS: Final = 255
 def nearest(
     sqdist_enc_NC: SharedTensor,
     blocks: Sequence[int],
-    valid_N: Masked,
+    valid_enc_N: SharedTensor,
     *,
     minimize_rounds: bool = False,
 ) -> SharedTensor:
@@ -51,7 +51,7 @@ def nearest(
         Distances to the K_1 + K_2 + ... = C centres of one or more blocks, of `COMPARED_BITS` bits.
     blocks : sequence of int
         Columns of each block; every point has one nearest centre in each block.
-    valid_N : Masked, (N,)
+    valid_enc_N : SharedTensor, (N,)
         1 for valid points, 0 for rejected ones; distances of the latter lie between -1/8 and 3 5/8.
     minimize_rounds : bool
         Save rounds rather than bytes.
@@ -72,21 +72,21 @@ def nearest(
     run a tournament. Leakage: none.
     """
     if max(blocks) > BRACKET:
-        return _by_tournament(sqdist_enc_NC, blocks, valid_N)
+        return _by_tournament(sqdist_enc_NC, blocks, valid_enc_N)
     if max(blocks) == 1:
-        return _with_first_columns(sqdist_enc_NC.share[:, :0], blocks, valid_N)
+        return _with_first_columns(sqdist_enc_NC.share[:, :0], blocks, valid_enc_N)
     bits, first = (max(blocks) - 1).bit_length(), _first_columns(blocks)
     penalty_C = torch.full((sum(blocks),), _PENALTY << (COMPARED_BITS - 4))
     penalty_C[first] = 0
-    rejected_N = local(valid_N.secret, lambda valid: -valid) + 1
+    rejected_N = -valid_enc_N + 1
     penalised_NC = sqdist_enc_NC.like(sqdist_enc_NC.share + rejected_N.share[:, None] * penalty_C)
     wins = compare_pairs(
         penalised_NC, tuple(blocks), COMPARED_BITS, sum_bits=bits, minimize_rounds=minimize_rounds
     )
     others = sorted(set(range(sum(blocks))) - set(first))
-    losses = _losses(valid_N.party, wins, tuple(blocks))[:, others]
+    losses = losses_of(valid_enc_N.party, wins, tuple(blocks))[:, others]
     won_enc = open_now(equals_zero(sqdist_enc_NC.like(losses), bits))
-    return _with_first_columns(won_enc.share, blocks, valid_N)
+    return _with_first_columns(won_enc.share, blocks, valid_enc_N)
 
 
 def one_hot_min(x_enc_BL: SharedTensor, num_bits: int) -> SharedTensor:
@@ -118,11 +118,11 @@ def one_hot_min(x_enc_BL: SharedTensor, num_bits: int) -> SharedTensor:
         return _tournament(x_enc_BL, num_bits)
     bits = (candidates - 1).bit_length()
     wins = compare_pairs(x_enc_BL, (candidates,), num_bits, sum_bits=bits)
-    losses = _losses(x_enc_BL.party, wins, (candidates,))
+    losses = losses_of(x_enc_BL.party, wins, (candidates,))
     return open_now(equals_zero(x_enc_BL.like(losses), bits))
 
 
-def _losses(party: Party, high_wins: RingArray, blocks: tuple[int, ...]) -> torch.Tensor:
+def losses_of(party: Party, high_wins: RingArray, blocks: tuple[int, ...]) -> torch.Tensor:
     """Return shares of each candidate's number of losses, (B, L), from [higher wins], (B, E)."""
     low, high = pairs_of(blocks)
     lost = np.zeros((len(high_wins), sum(blocks)), dtype=high_wins.dtype)
@@ -139,27 +139,25 @@ def _first_columns(blocks: Sequence[int]) -> list[int]:
 
 
 def _with_first_columns(
-    others: torch.Tensor, blocks: Sequence[int], valid_N: Masked
+    others: torch.Tensor, blocks: Sequence[int], valid_enc_N: SharedTensor
 ) -> SharedTensor:
     """Insert the first column of each block: the validity bit minus the other columns."""
     columns, done = [], 0
     for size in blocks:
         rest = others[:, done : done + size - 1]
-        columns += [valid_N.share[:, None] - rest.sum(1, keepdim=True), rest]
+        columns += [valid_enc_N.share[:, None] - rest.sum(1, keepdim=True), rest]
         done += size - 1
-    return valid_N.party.holds(torch.cat(columns, dim=1))
+    return valid_enc_N.like(torch.cat(columns, dim=1))
 
 
 def _by_tournament(
-    sqdist_enc_NC: SharedTensor, blocks: Sequence[int], valid_N: Masked
+    sqdist_enc_NC: SharedTensor, blocks: Sequence[int], valid_enc_N: SharedTensor
 ) -> SharedTensor:
     parts = torch.split(sqdist_enc_NC.share, list(blocks), dim=1)
     onehot = [
         one_hot_min(sqdist_enc_NC.like(part.contiguous()), COMPARED_BITS).share for part in parts
     ]
-    return sqdist_enc_NC.like(torch.cat(onehot, dim=1)) * local(
-        valid_N.secret, lambda b: b[:, None]
-    )
+    return sqdist_enc_NC.like(torch.cat(onehot, dim=1)) * local(valid_enc_N, lambda b: b[:, None])
 
 
 def _tournament(x_enc_BL: SharedTensor, num_bits: int) -> SharedTensor:

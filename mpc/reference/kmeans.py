@@ -16,7 +16,7 @@ Shape letters: N points, K clusters, D dimensions of a point.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -27,6 +27,8 @@ from mpc.ring.deviation_tables import standardized_rows
 from mpc.ring.fixedpoint import (
     COMPARED_FRACTION,
     DISTANCE_BITS,
+    FAR_CENTRE,
+    GRAM_BITS,
     POINT_BITS,
     FloatArray,
     Int64Array,
@@ -41,6 +43,9 @@ from mpc.ring.quotient_tables import (
     reciprocals,
     squared_reciprocals,
 )
+
+NO_ROW: Final = -1
+"""Stands for a first centre that is not there: its cluster is empty."""
 
 Labels = npt.NDArray[np.int64]
 Valid = npt.NDArray[np.bool_]
@@ -100,6 +105,7 @@ class RingGram:
     def to_rows(self, rows_K: Labels) -> Int64Array:
         """Return distances to points minus each point's squared norm."""
         exact_NK = np.diag(self.gram_NN)[rows_K] - 2 * self.gram_NN[:, rows_K]
+        exact_NK = np.where(rows_K == NO_ROW, FAR_CENTRE * 2.0**GRAM_BITS, exact_NK)
         return exact_NK.astype(np.int64) + _handicaps(self.num_points, len(rows_K))
 
     def with_sums_and_sqnorms(self, assignment_NK: FloatArray) -> tuple[Int64Array, Int64Array]:
@@ -143,6 +149,7 @@ class OpenedDistances:
         """Return distances to points."""
         to_mean_N1 = self._to_means(self.valid_N[:, None].astype(np.float64))
         dist_NK: FloatArray = np.where(self.valid_N[rows_K], self.dist_NN[:, rows_K], to_mean_N1)
+        dist_NK = np.where(rows_K == NO_ROW, np.inf, dist_NK)
         return dist_NK + _handicaps(self.num_points, len(rows_K))
 
     def to_means(self, assignment_NK: FloatArray) -> FloatArray:
@@ -308,18 +315,51 @@ def lloyd(
         Reassignments done; the last changed nothing unless the limit was reached. The first is
         not compared with the start.
     """
-    num_points, rows = geometry.num_points, np.asarray(rows)
-    valid_N = np.ones(num_points, dtype=np.bool_) if valid_N is None else valid_N
-    dist_NK = geometry.to_rows(rows)
-    assignment_NK, done, changed = np.zeros((num_points, len(rows))), 0, True
+    rows = np.asarray(rows)
+    valid_N = np.ones(geometry.num_points, dtype=np.bool_) if valid_N is None else valid_N
+    return iterated(geometry, geometry.to_rows(rows), None, iterations, valid_N)
+
+
+def iterated(
+    geometry: Geometry,
+    dist_NK: FloatArray | Int64Array,
+    before_NK: FloatArray | None,
+    iterations: int,
+    valid_N: Valid,
+) -> tuple[Labels, int]:
+    """Run Lloyd's iteration from first distances; returns as `lloyd`.
+
+    Parameters
+    ----------
+    geometry : Geometry
+    dist_NK : ndarray, (N, K)
+        Distances of all points to the first centres.
+    before_NK : ndarray of float64, (N, K), optional
+        The assignment that the first centres are the means of; the first reassignment is compared
+        with it.
+    iterations : int
+    valid_N : ndarray of bool, (N,)
+    """
+    done, changed = 0, True
     while changed and done < iterations:
-        if done:
-            dist_NK = geometry.to_means(assignment_NK)
-        before_NK = assignment_NK
-        labels_N = np.where(valid_N, np.argmin(dist_NK, axis=1), 0).astype(np.int64)
-        assignment_NK = np.eye(len(rows))[labels_N] * valid_N[:, None]
-        done, changed = done + 1, done == 0 or not np.array_equal(assignment_NK, before_NK)
+        if done and before_NK is not None:
+            dist_NK = geometry.to_means(before_NK)
+        labels_N = nearest(dist_NK, valid_N)
+        assignment_NK = onehot(labels_N, valid_N, dist_NK.shape[1])
+        changed = before_NK is None or not np.array_equal(assignment_NK, before_NK)
+        done, before_NK = done + 1, assignment_NK
     return labels_N, done
+
+
+def nearest(dist_NK: FloatArray | Int64Array, valid_N: Valid) -> Labels:
+    """Return the column of least distance, and 0 for a rejected point, (N,)."""
+    return np.where(valid_N, np.argmin(dist_NK, axis=1), 0).astype(np.int64)
+
+
+def onehot(labels_N: Labels, valid_N: Valid, k: int) -> FloatArray:
+    """Return an assignment, (N, K), with rows of zeros for rejected points."""
+    assignment_NK: FloatArray = np.eye(k)[labels_N] * valid_N[:, None]
+    return assignment_NK
 
 
 def averaged_together(

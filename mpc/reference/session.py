@@ -7,7 +7,7 @@ Shape letters: N points, K clusters, D dimensions of a point, M of a payload.
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from types import TracebackType
 from typing import Self
@@ -17,33 +17,25 @@ import numpy as np
 from mpc.jobs.bounds import with_bounds
 from mpc.jobs.encoding import check_bounds, payload_unit
 from mpc.jobs.job import ClusterJob
+from mpc.jobs.kept import Kept
+from mpc.jobs.order import rows_by_owner
 from mpc.jobs.result import TOO_SMALL, ClusterResult
 from mpc.jobs.rows import check_values, encode_payload
 from mpc.reference.kmeans import (
-    Geometry,
     Labels,
     OpenedDistances,
     RingGram,
     Valid,
     averaged_together,
-    farthest_first,
     gram_of_distances,
-    lloyd,
-    plus_plus,
+    onehot,
     quotient,
     ring_points,
     squared_distances,
 )
-from mpc.reference.separation import RESOLUTION, candidate_of, chosen_k, largest_candidate
-from mpc.ring.fixedpoint import (
-    GRAM_BITS,
-    INERTIA_BITS,
-    INERTIA_DROPPED_BITS,
-    INERTIA_TIE_BITS,
-    FloatArray,
-    Int64Array,
-)
-from mpc.ring.public_draws import public_draws
+from mpc.reference.runs import least, runs_of
+from mpc.reference.separation import RESOLUTION, candidate_of, chosen_k
+from mpc.ring.fixedpoint import GRAM_BITS, FloatArray, Int64Array
 from mpc.ring.quotient_tables import HIGHER_SHIFT, between_bits, between_tables
 from mpc.traffic import NO_TRAFFIC
 
@@ -51,7 +43,9 @@ Clustered = tuple[Labels, int, int]
 """Labels, k, iterations done."""
 
 
-def cluster_points(ring_ND: FloatArray, job: ClusterJob, valid_N: Valid) -> Clustered:
+def cluster_points(
+    ring_ND: FloatArray, job: ClusterJob, valid_N: Valid, kept_NK: FloatArray | None = None
+) -> Clustered:
     """Do a job's clustering on encoded points in the clear; return labels, k, iterations done.
 
     Parameters
@@ -59,8 +53,11 @@ def cluster_points(ring_ND: FloatArray, job: ClusterJob, valid_N: Valid) -> Clus
     ring_ND : ndarray of float64, (N, D)
         Integers from `mpc.reference.kmeans.ring_points`.
     job : ClusterJob
+        With its start settled, if it is not fresh.
     valid_N : ndarray of bool, (N,)
         Which points are valid.
+    kept_NK : ndarray of float64, (N, K), optional
+        One-hot rows of the kept assignment, zero where none is kept.
     """
     inside_ND = np.where(valid_N[:, None], ring_ND, 0.0)
     gram_NN = inside_ND @ inside_ND.T
@@ -69,13 +66,18 @@ def cluster_points(ring_ND: FloatArray, job: ClusterJob, valid_N: Valid) -> Clus
         both_NN = valid_N[:, None] & valid_N[None, :]
         return cluster_distances(np.where(both_NN, dist_NN, 0.0), job, ring_ND.shape[1])
     geometry = RingGram(gram_NN, inside_ND)
-    runs = _runs(geometry, dist_NN, job, valid_N)
+    k = job.k or 1
+
+    def loss(labels_N: Labels) -> int:
+        return -_between(geometry, labels_N, valid_N, k)
+
+    kept_NK = np.zeros((len(ring_ND), k)) if kept_NK is None else kept_NK
+    runs = runs_of(geometry, dist_NN, job, valid_N, kept_NK, loss)
     found = [labels_N for labels_N, _ in runs]
     iterations = max(done for _, done in runs)
     if job.k is None:
         return *_with_chosen_k(found, gram_NN, ring_ND.shape[1], valid_N), iterations
-    losses = [-_between(geometry, labels_N, valid_N, job.k) for labels_N in found]
-    return found[_least(losses)], job.k, iterations
+    return found[least([loss(labels_N) for labels_N in found])], k, iterations
 
 
 def cluster_distances(dist_NN: FloatArray, job: ClusterJob, dim: int) -> Clustered:
@@ -93,7 +95,13 @@ def cluster_distances(dist_NN: FloatArray, job: ClusterJob, dim: int) -> Cluster
     valid_N = np.asarray(dist_NN.any(axis=1))
     if not valid_N.any():
         valid_N = ~valid_N
-    runs = _runs(OpenedDistances(dist_NN, valid_N), dist_NN, job, valid_N)
+    k, scale = job.k or 1, 2.0 ** (between_bits(len(dist_NN)) - GRAM_BITS)
+
+    def loss(labels_N: Labels) -> int:
+        return math.floor(_inertia(dist_NN, labels_N, valid_N, k) * scale)
+
+    geometry, kept_NK = OpenedDistances(dist_NN, valid_N), np.zeros((len(dist_NN), k))
+    runs = runs_of(geometry, dist_NN, job, valid_N, kept_NK, loss)
     found = [labels_N for labels_N, _ in runs]
     iterations = max(done for _, done in runs)
     if job.k is None:
@@ -101,32 +109,7 @@ def cluster_distances(dist_NN: FloatArray, job: ClusterJob, dim: int) -> Cluster
         gram_NN = np.zeros_like(dist_NN)
         gram_NN[inside] = gram_of_distances(dist_NN[inside])
         return *_with_chosen_k(found, gram_NN, dim, valid_N), iterations
-    scale = 2.0 ** (between_bits(len(dist_NN)) - GRAM_BITS)
-    losses = [math.floor(_inertia(dist_NN, labels_N, valid_N, job.k) * scale) for labels_N in found]
-    return found[_least(losses)], job.k, iterations
-
-
-def _runs(
-    geometry: Geometry, dist_NN: FloatArray, job: ClusterJob, valid_N: Valid
-) -> list[tuple[Labels, int]]:
-    """Run Lloyd's iteration from every start."""
-    k_max = job.k or largest_candidate(len(dist_NN), job.k_max)
-    starts = _starts(dist_NN, job, k_max, valid_N)
-    return [lloyd(geometry, rows, job.iterations, valid_N) for rows in starts]
-
-
-def _starts(dist_NN: FloatArray, job: ClusterJob, k: int, valid_N: Valid) -> list[Labels]:
-    """Return the first centres' rows of every restart, or of every candidate k = 1 .. `k`."""
-    if job.k is None:
-        rows_K = farthest_first(dist_NN, k, valid_N)
-        return [rows_K[:size] for size in range(1, k + 1)]
-    if job.init_rows is not None:
-        return [np.asarray(job.init_rows, dtype=np.int64)]
-    if job.init == "farthest-first":
-        return [farthest_first(dist_NN, k, valid_N)]
-    draws_BK = public_draws(job.seed, len(dist_NN), job.restarts, k)
-    whole_NN = dist_NN.astype(np.int64)
-    return [plus_plus(whole_NN, draws_K, valid_N) for draws_K in draws_BK]
+    return found[least([loss(labels_N) for labels_N in found])], k, iterations
 
 
 def _with_chosen_k(
@@ -156,18 +139,8 @@ def _inertia(dist_NN: FloatArray, labels_N: Labels, valid_N: Valid, k: int) -> f
 
 
 def _assignment(labels_N: Labels, valid_N: Valid, k: int) -> tuple[FloatArray, Int64Array]:
-    assignment_NK = np.eye(k)[labels_N] * valid_N[:, None]
+    assignment_NK = onehot(labels_N, valid_N, k)
     return assignment_NK, assignment_NK.sum(axis=0).astype(np.int64)
-
-
-def _least(losses: Sequence[int]) -> int:
-    """Return the index of the best restart; later ones have a tie penalty for each place.
-
-    Losses have `between_bits` fractional bits.
-    """
-    place = 1 << (INERTIA_BITS - 2 - INERTIA_TIE_BITS)
-    compared = [-(-loss >> INERTIA_DROPPED_BITS) + at * place for at, loss in enumerate(losses)]
-    return compared.index(min(compared))
 
 
 def _means(
@@ -184,6 +157,14 @@ def _means(
 
 class PlainSession:
     """A session that computes in the clear, for comparison with `mpc.open_session`."""
+
+    def __init__(self) -> None:
+        self._jobs = 0
+        self._kept: Kept[FloatArray] = Kept()
+
+    def __reduce__(self) -> tuple[type[Self], tuple[()]]:
+        """Return how to copy or pickle it: as a new session, which has kept nothing."""
+        return type(self), ()
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"
@@ -240,8 +221,14 @@ class PlainSession:
         encoded_NM = encode_payload(payload_NM, job)
         if job.centre:
             check_values(points_ND, job)
+        rows = rows_by_owner(owners, len(points_ND))
+        job, self._jobs = self._kept.settled(job, rows), self._jobs + 1
         ring_ND, valid_N = ring_points(points_ND, job)
-        labels_N, k, iterations = cluster_points(ring_ND, job, valid_N)
+        labels_N, k, iterations = cluster_points(ring_ND, job, valid_N, self._known(job, rows))
+        assignment_NK = onehot(labels_N, valid_N, k)
+        self._kept.keep(
+            self._jobs, job, k, {name: assignment_NK[list(held)] for name, held in rows.items()}
+        )
         numbered = None if owners is None else np.unique(owners, return_inverse=True)[1]
         together_NN = averaged_together(labels_N, valid_N, job.min_cluster_size, numbered)
         sizes_N = together_NN.sum(axis=1).astype(np.int64)
@@ -252,9 +239,21 @@ class PlainSession:
         return ClusterResult(
             k=k,
             iterations=iterations,
+            start=job.start,
             means_NM=means_NM,
             sizes_N=sizes_N,
             labels_N=labels_N,
             ledger=(),
             traffic=replace(NO_TRAFFIC, seconds_total=elapsed),
         )
+
+    def _known(self, job: ClusterJob, rows: Mapping[str, Sequence[int]]) -> FloatArray | None:
+        """Return the rows of the kept assignment, zero where none is kept; None if not used."""
+        if job.start == "fresh" or job.k is None:
+            return None
+        known_NK = np.zeros((sum(len(held) for held in rows.values()), job.k))
+        for name, held in rows.items():
+            kept = self._kept.rows_of(name, len(held))
+            if kept is not None:
+                known_NK[list(held)] = kept
+        return known_NK

@@ -20,6 +20,7 @@ Formula = Literal[
     "ik,k->ik",
     "k,k->k",
     "nrk,r->nk",
+    "bij,ij->bi",
 ]
 """Einsum notation: letters are axes; axes missing in the result are summed over."""
 Elements = TypeVar("Elements")
@@ -39,6 +40,7 @@ _MAPS: Final[dict[Formula, Callable[[Any, Any, Callable[[Any, Any], Any]], Any]]
     "ik,k->ik": lambda a, b, matmul: a * b,
     "k,k->k": lambda a, b, matmul: a * b,
     "nrk,r->nk": lambda a, b, matmul: (a * b[:, None]).sum(1),
+    "bij,ij->bi": lambda a, b, matmul: (a * b).sum(2),
 }
 FORMULAS: Final = frozenset(_MAPS)
 

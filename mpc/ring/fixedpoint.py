@@ -27,6 +27,8 @@ COMPARED_BITS: Final = COMPARED_FRACTION + 4
 """Bits of a compared difference, which is below 8 in magnitude."""
 EXACT_BITS: Final = GRAM_BITS + 4
 """Bits of a compared difference of exact squared distances between points."""
+FAR_CENTRE: Final = 3.5
+"""Compared distance to a centre that is not there, in squared bounds; all others are at most 3."""
 INERTIA_BITS: Final = 40
 """Bits of compared inertias of restarts."""
 BETWEEN_BITS: Final = 62

@@ -1,4 +1,4 @@
-"""Public draws of k-means++: derived from a public seed, independent of the data.
+"""Public draws of k-means++ and of leaders: derived from a public seed, independent of the data.
 
 Masks, shares and keys never come from here. The draws reuse `AesCtrStream` for convenience only.
 
@@ -30,3 +30,14 @@ def public_draws(seed: int, num_points: int, restarts: int, k: int) -> Int64Arra
     key = sha256(f"mpc.draws: k-means++ {seed}".encode()).digest()[:KEY_BYTES]
     drawn = AesCtrStream(key).bits((restarts, k), draw_bits(num_points))
     return np.maximum(drawn, 1)
+
+
+def public_orders(seed: int, num_points: int, restarts: int) -> Int64Array:
+    """Return orders of the rows, (B, N): the rows as they are, then orders drawn with the seed.
+
+    The first of B orders do not depend on B.
+    """
+    key = sha256(f"mpc.draws: leaders {seed}".encode()).digest()[:KEY_BYTES]
+    drawn = AesCtrStream(key).ring((restarts, num_points))
+    drawn[0] = np.arange(num_points)
+    return np.argsort(drawn, axis=1, kind="stable")

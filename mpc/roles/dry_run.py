@@ -22,16 +22,16 @@ from mpc.gates.comparison_choice import Comparing
 from mpc.jobs.job import ClusterJob, Comparisons
 from mpc.net.frames import SIGN_KINDS, RoundClock, TupleKind
 from mpc.preprocessing.fss_keys import sign_requests
-from mpc.preprocessing.mask_refs import MaskCounter
+from mpc.preprocessing.mask_refs import ITERATION, MaskCounter
 from mpc.preprocessing.provider import TupleProvider
 from mpc.preprocessing.requests import TupleRequest, matmul_shape
 from mpc.preprocessing.schedule import Schedule, Tuples, schedule_of
 from mpc.ring.fixedpoint import Int64Array
 from mpc.ring.randomness import AesCtrStream, new_key
 
-_ITERATIONS = 3
-"""The first iteration starts from chosen points, and the second has no earlier assignment to
-compare."""
+_ITERATIONS = 4
+"""The first iteration starts from chosen points, the second has no earlier assignment to compare,
+and the third may follow a choice of the best start."""
 
 
 class SilentCommunicator(MeshCommunicator):
@@ -140,12 +140,14 @@ class _Steps:
         self._provider = provider
         self._communicator = communicator
         self.counts: dict[str, StepCounts] = {}
+        self.current = ""
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
         counted = self._communicator
         rounds, elements = counted.num_rounds, counted.num_elements
         self._provider.begin(name)
+        self.current = name
         yield
         self.counts[name] = StepCounts(
             requests=tuple(self._provider.recorded),
@@ -161,13 +163,14 @@ class _Steps:
 class _NoRevealer:
     """Opens nothing; every opened value is zero, so no iteration is the last."""
 
-    converges: bool
-    """Whether the bit that ends a job is 1 instead of 0."""
+    steps: _Steps
+    converges: int
+    """The iteration in which the bit that ends a job is 1; all others open 0."""
 
     def reveal(
         self, x_enc: SharedTensor, opening: tuple[Audience, Opening], *, why: str
     ) -> DeferredOpening[Int64Array | None]:
-        value = int(self.converges and opening == UNCHANGED)
+        value = int(opening == UNCHANGED and self.steps.current == f"{ITERATION}{self.converges}")
         learned = np.full(tuple(x_enc.size()), value, dtype=np.int64)
         if opening[0] != "parties and server":
             return resolved(learned)
@@ -194,19 +197,20 @@ def schedule_for(shape: JobShape) -> Schedule:
     return schedule_of(requests, limit=shape.job.iterations)
 
 
-def dry_run(shape: JobShape, *, converges: bool = False) -> dict[str, StepCounts]:
+def dry_run(shape: JobShape, *, converges: int = 0) -> dict[str, StepCounts]:
     """Return the counts of each step of a job, by name.
 
     Parameters
     ----------
     shape : JobShape
-    converges : bool
-        Whether the third iteration finds that the second changed nothing; for secret assignments.
+    converges : int
+        The iteration that finds that the one before changed nothing; 0: none does. For secret
+        assignments.
 
     Returns
     -------
     dict of str to StepCounts
-        At most three iterations; all later ones have the counts of the last of these.
+        At most four iterations; all later ones have the counts of the last of these.
     """
     provider = RecordingProvider(shape.num_parties, shape.job.comparisons)
     communicator = SilentCommunicator(shape.num_parties)
@@ -215,14 +219,19 @@ def dry_run(shape: JobShape, *, converges: bool = False) -> dict[str, StepCounts
     party = _alone(communicator, provider)
     cluster_shares(
         replace(job, iterations=min(job.iterations, _ITERATIONS)),
-        party.holds(torch.zeros(n, shape.dim, dtype=torch.int64)),
-        party.holds(torch.zeros(n, shape.payload, dtype=torch.int64)),
-        revealer=_NoRevealer(converges),
+        party.holds(_zeros(n, shape.dim)),
+        party.holds(_zeros(n, shape.payload)),
+        revealer=_NoRevealer(steps, converges),
         meter=steps,
         decide=lambda: Decision(labels=(0,) * n, k=k, iterations=1),
         owner_of_N=shape.owner_of_N,
+        kept_enc_NK=None if job.start == "fresh" else party.holds(_zeros(n, k)),
     )
     return steps.counts
+
+
+def _zeros(*shape: int) -> torch.Tensor:
+    return torch.zeros(shape, dtype=torch.int64)
 
 
 def record(

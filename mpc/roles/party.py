@@ -25,7 +25,7 @@ from mpc.preprocessing.provider import DealerProvider
 from mpc.ring.randomness import AesCtrStream, KeyAgreement, new_key
 from mpc.roles.bootstrap import Start, serve_process
 from mpc.roles.job_meter import Network
-from mpc.roles.party_job import run_job
+from mpc.roles.party_job import KeptShares, run_job
 
 PUBLIC_KEY_BYTES = 32
 
@@ -154,7 +154,7 @@ def serve(meeting: Meeting, start: Start) -> None:
     """Do jobs until the server sends stop or hangs up."""
     server = meeting.network.server
     server.send_json(CONTROL, {"ready": True})
-    number = 0
+    number, kept = 0, KeptShares()
     while True:
         server.readable_within(None)
         number += 1
@@ -169,6 +169,7 @@ def serve(meeting: Meeting, start: Start) -> None:
             meeting.network,
             meeting.reception,
             order,
+            kept,
             timeout_s=start.timeout_s,
             job_timeout_s=start.job_timeout_s,
         )

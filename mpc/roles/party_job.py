@@ -9,12 +9,14 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 
 import numpy as np
+import torch
 
 from mpc.clustering.pipeline import Decision, cluster_shares
 from mpc.engine.context import Party, SharedTensor
 from mpc.engine.reveal import PartyRevealer
 from mpc.errors import Cause, PeerTimeoutError, TransportError
 from mpc.jobs.encoding import shape_of
+from mpc.jobs.kept import Kept
 from mpc.jobs.order import Order, Rows
 from mpc.net.exchange import collect
 from mpc.net.frames import CONTROL, DECISION, SHARE
@@ -26,11 +28,15 @@ from mpc.ring.fixedpoint import Int64Array
 from mpc.roles.dry_run import JobShape, schedule_for
 from mpc.roles.job_meter import Meter, Network
 
+KeptShares = Kept[torch.Tensor]
+"""A party's shares of the last assignment of every owner, (R, K) each."""
+
 
 def run_job(
     network: Network,
     reception: Reception,
     order: Order,
+    kept: KeptShares,
     *,
     timeout_s: float,
     job_timeout_s: float,
@@ -45,11 +51,14 @@ def run_job(
     reception : Reception
         Accepts data owners.
     order : Order
+    kept : Kept
+        What a warm start begins with; the job's result is added.
     timeout_s : float
         Longest wait for a data owner to connect, and longest silence of one while it sends.
     job_timeout_s : float
         Longest time that all owners together may take to send.
     """
+    order.check_kept(kept)
     meter = Meter(network, job=order.number)
     heartbeat = _Heartbeat(network.server, order.number, every_s=timeout_s / 4)
     heartbeat()
@@ -74,7 +83,7 @@ def run_job(
     inputs = assemble(network.party, owners, shares, dim=order.dim)
     meter.inputs_are_in()
     revealer = PartyRevealer(network.server, owners, order.job, number=order.number)
-    report = _computed(network, order, inputs, revealer, meter, within_s=job_timeout_s)
+    report = _computed(network, order, inputs, kept, revealer, meter, within_s=job_timeout_s)
     for name in revealer.undelivered:
         reception.drop(name)
     network.server.send_json(CONTROL, report | meter.report(list(owners)), number=order.number)
@@ -92,6 +101,7 @@ def _computed(
     network: Network,
     order: Order,
     inputs: tuple[SharedTensor, SharedTensor],
+    kept: KeptShares,
     revealer: PartyRevealer,
     meter: Meter,
     *,
@@ -107,7 +117,11 @@ def _computed(
         meter=meter,
         decide=lambda: _decision_of(network.server, order.number, within_s=within_s),
         owner_of_N=order.owner_of_N,
+        kept_enc_NK=_kept_rows(network.party, order, kept),
     )
+    share_NK = done.assignment_enc_NK.share
+    of_owners = {name: share_NK[list(held)] for name, held in order.rows.items()}
+    kept.keep(order.number, order.job, done.k, of_owners)
     return {
         "k": done.k,
         "iterations": done.iterations,
@@ -115,6 +129,18 @@ def _computed(
         "ledger": [entry.as_json() for entry in revealer.ledger],
         "undelivered": revealer.undelivered,
     }
+
+
+def _kept_rows(party: Party, order: Order, kept: KeptShares) -> SharedTensor | None:
+    """Return shares of the kept assignment of a warm start, zero where nothing is kept, (N, K)."""
+    if order.job.start == "fresh":
+        return None
+    share_NK = torch.zeros(order.num_points, kept.k, dtype=torch.int64)
+    for name, held in order.rows.items():
+        rows = kept.rows_of(name, len(held))
+        if rows is not None:
+            share_NK[list(held)] = rows
+    return party.holds(share_NK)
 
 
 def _await_owners(

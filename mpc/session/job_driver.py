@@ -16,6 +16,7 @@ import numpy as np
 from mpc.errors import NoAnswerError, OwnerError, PartyError, SessionError, TransportError
 from mpc.jobs.encoding import payload_unit
 from mpc.jobs.job import ClusterJob
+from mpc.jobs.kept import Kept
 from mpc.jobs.order import Order
 from mpc.jobs.result import ClusterResult, LedgerEntry
 from mpc.jobs.rows import decode_mean, encode_payload, encode_point
@@ -100,6 +101,8 @@ class Coordination:
     given : EncodedInput
     number : int
         1, 2, ... in the order of the session's jobs; part of every frame.
+    kept : Kept
+        Whose rows the parties keep for a warm start; the job's owners are added.
     timeout_s : float
         Longest silence of a party that waits for data owners.
     job_timeout_s : float
@@ -113,10 +116,12 @@ class Coordination:
         given: EncodedInput,
         *,
         number: int,
+        kept: Kept[Sequence[int]],
         timeout_s: float,
         job_timeout_s: float,
     ) -> None:
         self._group, self._job, self._given, self._number = group, job, given, number
+        self._kept = kept
         self._started = time.perf_counter()
         self._timeout_s = timeout_s
         self._deadline = time.monotonic() + job_timeout_s
@@ -150,11 +155,13 @@ class Coordination:
         means_NM, sizes_N, undelivered_to = self._collect_means()
         replies = [self._receive(link) for link in self._group.server_links]
         reply = _agreed(replies)
+        self._kept.keep(self._number, self._job, int(str(reply["k"])), self._given.rows)
         self._check_results(replies, undelivered_to)
         labels = evaluated if evaluated is not None else reply["labels"]
         return ClusterResult(
             k=int(str(reply["k"])),
             iterations=int(str(reply["iterations"])),
+            start=self._job.start,
             means_NM=means_NM,
             sizes_N=sizes_N,
             labels_N=None if labels is None else np.asarray(labels, dtype=np.int64),
@@ -169,6 +176,7 @@ class Coordination:
             rows=self._given.rows,
             dim=self._given.dim,
             payload=self._given.payload,
+            kept=self._kept.number,
         )
         self._send_to_parties(order.as_json())
 

@@ -28,6 +28,8 @@ from mpc.errors import (
 from mpc.jobs.bounds import with_bounds
 from mpc.jobs.encoding import check_bounds
 from mpc.jobs.job import MAX_JOBS, ClusterJob
+from mpc.jobs.kept import Kept
+from mpc.jobs.order import rows_by_owner
 from mpc.jobs.result import ClusterResult
 from mpc.net.addresses import MAX_PARTIES, read_addresses
 from mpc.net.channel import check_seconds
@@ -187,6 +189,7 @@ class SecureSession:
         self._parties: list[Link] = []
         self._broken = ""
         self._jobs = 0
+        self._kept: Kept[Sequence[int]] = Kept()
         self.control = LinkMeter(role="server", phase="control")
         self._group = group
         try:
@@ -281,7 +284,8 @@ class SecureSession:
         check_bounds(job, *points_ND.shape)
         if self._jobs >= MAX_JOBS:
             raise InputError(f"a session has {MAX_JOBS} jobs at most; open a new one")
-        held = _rows_by_owner(owners, len(points_ND))
+        held = rows_by_owner(owners, len(points_ND))
+        job = self._kept.settled(job, held)
         given = encode_input(job, points_ND, payload_NM, held)
         allow_open_files(sum(name not in self._owners for name in held) * self.num_parties)
         self._jobs += 1
@@ -291,6 +295,7 @@ class SecureSession:
                 job,
                 given,
                 number=self._jobs,
+                kept=self._kept,
                 timeout_s=self._group.timeout_s,
                 job_timeout_s=self._job_timeout_s,
             )
@@ -360,17 +365,6 @@ class SecureSession:
     def server_links(self) -> Sequence[Link]:
         """The server's link to each party, in rank order."""
         return self._parties
-
-
-def _rows_by_owner(owners: Sequence[int] | None, num_points: int) -> dict[str, list[int]]:
-    if owners is None:
-        owners = range(num_points)
-    if len(owners) != num_points:
-        raise InputError(f"{num_points} points but {len(owners)} owners are named")
-    held: dict[str, list[int]] = {}
-    for row, owner in enumerate(owners):
-        held.setdefault(f"client:{owner}", []).append(row)
-    return held
 
 
 _TOKENS: Final[WeakKeyDictionary[SecureSession, str]] = WeakKeyDictionary()

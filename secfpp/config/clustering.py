@@ -28,6 +28,15 @@ class ClusteringConfig:
     """The most clusters to choose if k is None."""
     iterations: int = 20
     """Iterations of k-means."""
+    warm: bool = True
+    """Begin each round after the first at the clusters of the round before, which stay secret. It
+    takes half the messages. A round begins fresh if too few of its clients were in the rounds
+    before, after a resumption, or if distances are opened."""
+    warm_iterations: int = 1
+    """Iterations of a round that begins warm; those of the next round follow."""
+    fresh_every: int = 5
+    """Every so many rounds a fresh start runs beside the warm one, and the better one is kept. If k
+    is None, it is chosen anew in these rounds."""
     reveal: RevealPolicy = "own-mean"
     """What is opened: each client its own cluster's mean; labels too; distances too."""
     min_cluster_size: int = 3
@@ -57,6 +66,13 @@ class ClusteringConfig:
             self.iterations,
             "in 1..1000",
         )
+        require(
+            1 <= self.warm_iterations <= 1000,
+            "clustering.warm_iterations",
+            self.warm_iterations,
+            "in 1..1000",
+        )
+        require(self.fresh_every >= 1, "clustering.fresh_every", self.fresh_every, "at least 1")
         require(
             self.min_cluster_size >= 1,
             "clustering.min_cluster_size",

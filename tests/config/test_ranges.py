@@ -19,6 +19,8 @@ from secfpp.methods.cfl import CflSettings
         (lambda: TrainingConfig(num_context=0), "training.num_context"),
         (lambda: ClusteringConfig(k=None, k_max=17), "k_max"),
         (lambda: ClusteringConfig(k=0), "clustering.k=0"),
+        (lambda: ClusteringConfig(warm_iterations=0), "clustering.warm_iterations=0"),
+        (lambda: ClusteringConfig(fresh_every=0), "clustering.fresh_every=0"),
         (lambda: ClusteringConfig(min_cluster_size=0), "clustering.min_cluster_size=0"),
         (lambda: SecureConfig(parties=1), "secure.parties=1"),
         (lambda: SecureConfig(provider="tfp"), "insecure_dev"),

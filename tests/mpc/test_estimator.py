@@ -44,6 +44,7 @@ class Recorder(PlainSession):
     """A plaintext twin that remembers the jobs it was given."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.jobs: list[ClusterJob] = []
         self.owners: list[Owners] = []
         self.closed = False
@@ -343,7 +344,7 @@ BAD: list[tuple[dict[str, object], str]] = [
     ({"norm_bound": -1.0}, "norm_bound=-1"),
     ({"norm_bound": float("nan")}, "norm_bound=nan"),
     ({"reveal": "centres"}, "reveal='centres' is none of own-mean"),
-    ({"init": "random"}, "init must be 'farthest-first' or 'k-means\\+\\+', or n_clusters row"),
+    ({"init": "random"}, "init must be 'farthest-first' or 'k-means\\+\\+' or 'leaders', or"),
     ({"n_init": 0}, "n_init=0"),
     ({"n_init": 2, "init": "farthest-first"}, "only k-means"),
     ({"init": "k-means++", "random_state": -1}, "random_state=-1"),

@@ -10,7 +10,7 @@ import json
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -39,6 +39,8 @@ JOBS = {
     "distances": ClusterJob(k=2, reveal="distances"),
     "boolean": ClusterJob(k=2, comparisons="boolean"),
     "restarts": ClusterJob(k=3, init="k-means++", restarts=3, min_cluster_size=1),
+    "leaders": ClusterJob(k=3, init="leaders", restarts=3, min_cluster_size=1),
+    "warm": ClusterJob(k=2, start="warm"),
 }
 """Points lie in two places, so that the third iteration finds that the second changed nothing."""
 PADDED = ("MXOR", "CSG8", "CS64", "CDG4", "CD64", "CPNT")
@@ -174,6 +176,7 @@ def wide(points_ND: np.ndarray) -> np.ndarray:
         (2, "boolean", POINTS, "MXOR CBIN CBIT CTRN CPRD CLKP"),
         (3, "assignments", POINTS, "MXOR CDG4 CBIN CBIT CTRN CPRD CLKP"),
         (3, "restarts", wide(POINTS), "MXOR CDG4 CD64 CBIN CBIT CTRN CPRD CLKP CMUL"),
+        (2, "leaders", wide(POINTS), "CS64 CSG8 CTRN CPRD CLKP"),
     ],
 )
 def test_what_a_party_gets_is_uniform(
@@ -185,14 +188,34 @@ def test_what_a_party_gets_is_uniform(
             iterations.add(recording.session.cluster(JOBS[name], points, PAYLOAD).iterations)
     assert len(iterations) == 1
     assert min(iterations) >= 2
+    assert {"SHAR", "MSUM", *kinds.split()} <= tags_of_uniform_frames(recording)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("num_parties", [2, 3])
+def test_so_is_what_a_warm_start_takes_from_one_job_to_the_next(
+    num_parties: int, recorded: Record
+) -> None:
+    """The kept assignment is the same in every run, and is opened under another mask each time."""
+    points = wide(POINTS)
+    with recorded(num_parties) as recording:
+        recording.session.cluster(replace(JOBS["warm"], start="fresh"), points, PAYLOAD)
+        recording.forget()
+        for _ in range(RUNS):
+            assert recording.session.cluster(JOBS["warm"], points, PAYLOAD).start == "warm"
+    assert {"SHAR", "MSUM", "CPRD"} <= tags_of_uniform_frames(recording)
+
+
+def tags_of_uniform_frames(recording: Recording) -> set[str]:
+    """Return the tags of what parties got in all runs, each of which must be uniform."""
     seen = set()
-    for rank in range(num_parties):
+    for rank in range(recording.session.num_parties):
         for (peer, tag), bytes_RB in by_place(recording.frames_of(rank), RUNS).items():
             of_bits, of_bytes = deviations(bytes_RB, padded=tag in PADDED)
             assert abs(of_bits) < SIGMAS, (rank, peer, tag, of_bits)
             assert abs(of_bytes) < SIGMAS, (rank, peer, tag, of_bytes)
             seen.add(tag)
-    assert {"SHAR", "MSUM", *kinds.split()} <= seen
+    return seen
 
 
 @pytest.mark.slow
@@ -233,12 +256,13 @@ def gaps_between(opened: Int64Array) -> list[int]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("num_parties", "name"), [(2, "assignments"), (2, "restarts"), (3, "own-mean")]
+    ("num_parties", "name"),
+    [(2, "assignments"), (2, "restarts"), (3, "own-mean"), (2, "leaders"), (3, "warm")],
 )
 def test_no_mask_hides_two_secrets(num_parties: int, name: str, recorded: Record) -> None:
     """All points at the origin, so that secrets are small: two under one mask would be near."""
     with recorded(num_parties) as recording:
-        for _ in range(2):
+        for _ in range(3 if name == "warm" else 2):
             recording.session.cluster(JOBS[name], np.zeros((9, 3)), np.zeros((9, 2)))
     opened = opened_sums(recording)
     gaps = gaps_between(opened)

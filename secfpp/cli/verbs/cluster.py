@@ -59,11 +59,11 @@ class Cluster(Verb):
     """Rows that are the first centres, k of them, public. None: chosen under sharing."""
     init: Init | None = None
     """How first centres are chosen under sharing. Default: k-means++, or farthest-first where k is
-    to be chosen."""
+    to be chosen. Leaders take the fewest rounds of messages, for up to 64 vectors."""
     restarts: int | None = None
-    """Starts of k-means++, in the same rounds; the one of least inertia is kept. Default: 2 k + 8,
-    fewer for many rows. Each costs bytes of its own; one is enough if the link to the dealer is
-    slow."""
+    """Starts of k-means++ or of leaders, in the same rounds; the one of least inertia is kept.
+    Default: 2 k + 8, fewer for many rows; 4 of leaders, and at most k. Each costs bytes of its own;
+    one is enough if the link to the dealer is slow."""
     seed: int = 0
     """Of the public draws of k-means++; no mask depends on it."""
     min_cluster_size: int = 3

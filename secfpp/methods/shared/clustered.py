@@ -1,10 +1,12 @@
 """The exchange of SecFPP: one clustering job for each round, on a secure or a plain session."""
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
-from mpc.jobs.job import ClusterJob
+from mpc.jobs.default_start import LEADERS_STARTS
+from mpc.jobs.job import Beginning, ClusterJob
 from mpc.jobs.result import ClusterResult, Session
 from secfpp.config.clustering import ClusteringConfig
 from secfpp.learning.prompts import FloatArray
@@ -12,6 +14,10 @@ from secfpp.methods.interface import Contribution, ExchangeResult
 from secfpp.methods.shared.averaging import bytes_of
 
 __all__ = ["ClusteredExchange", "job_of"]
+
+LEADERS_UP_TO: Final = 32
+"""Most participants whose first centres are leaders: the dealer sends up to 4 MB for them, in place
+of some 20 rounds of messages. For more, bytes outweigh rounds."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -49,25 +55,52 @@ class ClusteredExchange:
         return job_of(
             self.clustering,
             len(contribution.clients_n),
+            contribution.round_index,
             label=f"{self.label}, round {contribution.round_index + 1}",
         )
 
 
-def job_of(clustering: ClusteringConfig, num_clients: int, *, label: str = "") -> ClusterJob:
+def job_of(
+    settings: ClusteringConfig, num_clients: int, round_index: int = 0, *, label: str = ""
+) -> ClusterJob:
     """Return the job of a round; never more clusters than participants."""
-    k = clustering.k
+    k = None if settings.k is None else min(settings.k, num_clients)
+    start = _start(settings, k, round_index)
+    by_leaders = k is not None and num_clients <= LEADERS_UP_TO
     return ClusterJob(
-        k=None if k is None else min(k, num_clients),
-        k_max=clustering.k_max,
-        comparisons=clustering.comparisons,
-        iterations=clustering.iterations,
-        reveal=clustering.reveal,
-        min_cluster_size=clustering.min_cluster_size,
-        evaluate=clustering.evaluate,
+        k=k,
+        k_max=settings.k_max,
+        comparisons=settings.comparisons,
+        iterations=settings.iterations,
+        start=start,
+        warm_iterations=settings.warm_iterations,
+        init="leaders" if by_leaders else "farthest-first",
+        restarts=_restarts(k, start) if by_leaders else 1,
+        seed=round_index,
+        reveal=settings.reveal,
+        min_cluster_size=settings.min_cluster_size,
+        evaluate=settings.evaluate,
         centre=False,  # descriptors have unit norm; their directions are compared
         norm_bound=1.0,
         label=label,
     )
+
+
+def _start(settings: ClusteringConfig, k: int | None, round_index: int) -> Beginning:
+    """Return where a round begins: fresh, warm, or every few rounds at both."""
+    if not settings.warm or round_index == 0:
+        return "fresh"
+    if round_index % settings.fresh_every:
+        return "warm"
+    if k is None:
+        return "fresh"
+    return "both" if k > 1 else "warm"
+
+
+def _restarts(k: int | None, start: Beginning) -> int:
+    """Return the number of fresh starts: no more clusterings than clusters run at a time."""
+    most = (k or 1) - (start == "both")
+    return max(1, min(LEADERS_STARTS, most))
 
 
 def _own_where_none_opened(result: ClusterResult, contribution: Contribution) -> FloatArray:

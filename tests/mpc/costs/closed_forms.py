@@ -143,22 +143,50 @@ def distances(sizes: Sizes, columns: int, *, inner_opened: bool) -> Cost:
     return opening(5 * columns, inner) + corrections(2 * inner) + quotients
 
 
-def secret_iteration(sizes: Sizes, blocks: Sequence[int], number: int, *, ends: bool) -> Cost:
+def secret_iteration(
+    sizes: Sizes,
+    blocks: Sequence[int],
+    number: int,
+    *,
+    ends: bool,
+    by_gram: bool | None = None,
+) -> Cost:
     """See `mpc.clustering.lloyd`; `ends`: it finds that the one before changed nothing."""
+    by_gram = sizes.by_gram if by_gram is None else by_gram
     if number == 1:
         return nearest(sizes.num_points, blocks, sizes.parties)
     n, columns, compared = sizes.num_points, sum(blocks), number > 2
     cost = beside(opening(n * columns), look_up(columns, n.bit_length(), sizes.parties))
-    sums = with_sums(sizes, columns, by_gram=sizes.by_gram) + corrections(columns)
-    if sizes.by_gram:
-        sums += opening(n * columns) + corrections(2 * n * columns)
-    to_means = distances(sizes, columns, inner_opened=sizes.by_gram)
+    sums, to = (
+        sums_of(sizes, columns, by_gram=by_gram),
+        distances(sizes, columns, inner_opened=by_gram),
+    )
     if compared:
         cost += corrections(1)
         sums = beside(sums, look_up(1, (n * len(blocks)).bit_length(), sizes.parties))
-        to_means = beside(to_means, opening(1))
-    cost += sums + to_means
+        to = beside(to, opening(1))
+    cost += sums + to
     return cost if ends else cost + nearest(n, blocks, sizes.parties)
+
+
+def sums_of(sizes: Sizes, columns: int, *, by_gram: bool) -> Cost:
+    """Of inner products with sums, and of squared norms of sums."""
+    inner = sizes.num_points * columns
+    sums = with_sums(sizes, columns, by_gram=by_gram) + corrections(columns)
+    return sums + opening(inner) + corrections(2 * inner) if by_gram else sums
+
+
+def to_means(sizes: Sizes, columns: int, *, by_gram: bool) -> Cost:
+    """Of distances to means of an assignment that is open under a mask."""
+    to = distances(sizes, columns, inner_opened=by_gram)
+    return sums_of(sizes, columns, by_gram=by_gram) + to
+
+
+def kept(sizes: Sizes, k: int) -> Cost:
+    """Of the kept assignment of valid points, opened under a mask."""
+    held = sizes.num_points * k
+    counts = look_up(k, sizes.num_points.bit_length(), sizes.parties)
+    return opening(held) + corrections(held) + beside(opening(held), counts)
 
 
 def open_iteration(sizes: Sizes, k: int, number: int) -> Cost:
@@ -169,13 +197,12 @@ def open_iteration(sizes: Sizes, k: int, number: int) -> Cost:
     return to_means + assigned + beside(opening(n), look_up(k, n.bit_length(), sizes.parties))
 
 
-def choice(sizes: Sizes, blocks: Sequence[int]) -> Cost:
+def choice(sizes: Sizes, blocks: Sequence[int], *, by_gram: bool | None = None) -> Cost:
     """Of the best of several restarts; see `mpc.clustering.restarts`."""
+    by_gram = sizes.by_gram if by_gram is None else by_gram
     n, columns = sizes.num_points, sum(blocks)
     cost = beside(opening(n * columns), look_up(columns, n.bit_length(), sizes.parties))
-    cost += with_sums(sizes, columns, by_gram=sizes.by_gram) + corrections(columns)
-    if sizes.by_gram:
-        cost += opening(n * columns) + corrections(2 * n * columns)
+    cost += sums_of(sizes, columns, by_gram=by_gram)
     cost += opening(3 * columns) + corrections(5 * columns)
     best = one_hot_min(1, len(blocks), INERTIA_BITS, sizes.parties)
     return cost + best + opening(len(blocks)) + corrections(n * blocks[0])
@@ -239,31 +266,40 @@ def closed_form_of(
         cost["distances"] = opening(n) + corrections(n * n, n * n)
         cost["assignments"] = NOTHING
         return cost | {"means": means(sizes, job.k or job.k_max, job.min_cluster_size)}
-    labels_public = job.reveal == "assignments" and not job.is_batch
+    labels_public = job.reveal == "assignments" and not job.opens_labels_last
     k = job.k or largest_candidate(n, job.k_max)
-    blocks = (k,) * job.restarts if job.k else tuple(range(1, k + 1))
+    blocks = (k,) * job.num_blocks if job.k else tuple(range(1, k + 1))
     gram = corrections(n * n) + (NOTHING if labels_public else opening(n * n))
     cost["distances"] = gram if labels_public or sizes.by_gram else NOTHING
     by_gram = sizes.by_gram and not labels_public
-    if job.init_rows is not None:
+    if job.start == "warm":
+        cost["start"] = NOTHING
+    elif job.init_rows is not None:
         cost["start"] = given_rows(sizes, k, by_rows=not (sizes.by_gram or labels_public))
     elif job.init == "k-means++":
         cost["start"] = plus_plus(sizes, k, job.restarts, by_gram=by_gram)
     else:
         cost["start"] = farthest_first(sizes, k, by_gram=by_gram)
+    if job.start != "fresh":
+        cost["start"] += kept(sizes, k)
+    if job.start == "both":
+        cost["start"] += to_means(sizes, k, by_gram=sizes.by_gram)
+    warm = job.start == "warm"
     for number in range(1, iterations + 1):
         cost[f"iteration {number}"] = (
             open_iteration(sizes, k, number)
             if labels_public
-            else secret_iteration(sizes, blocks, number, ends=False)
+            else secret_iteration(sizes, blocks, number + (warm and number > 1), ends=False)
         )
+    if warm:
+        cost["iteration 1"] += to_means(sizes, k, by_gram=sizes.by_gram)
     if converged and not labels_public and iterations < job.iterations:
-        last = secret_iteration(sizes, blocks, iterations + 1, ends=True)
+        last = secret_iteration(sizes, blocks, iterations + 1 + warm, ends=True)
         cost[f"iteration {iterations + 1}"] = last
     if job.k is None:
         cost["choice"] = number_chosen(sizes, k)
     elif len(blocks) > 1:
         cost["choice"] = choice(sizes, blocks)
-    if "choice" in cost and job.reveal == "assignments":
-        cost["choice"] += opening(n)
+    if job.reveal == "assignments" and not labels_public:
+        cost["choice"] = cost.get("choice", NOTHING) + opening(n)
     return cost | {"means": means(sizes, k, job.min_cluster_size)}

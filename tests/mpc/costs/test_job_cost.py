@@ -1,9 +1,12 @@
 """Rounds and payload bytes of real jobs are exactly those of a dry run, and of closed forms."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from mpc import ClusterJob, ClusterResult, SecureSession
+from mpc.clustering.pipeline import by_gram_alone
 from mpc.costs.job_cost import Cost, job_cost, total
 from mpc.gates.comparison_choice import Comparing
 from mpc.gates.lut_comparison import plan_of
@@ -13,6 +16,7 @@ from mpc.ring.fixedpoint import COMPARED_BITS
 from mpc.roles.dry_run import JobShape
 from tests.mpc.costs.closed_forms import closed_form_of
 from tests.mpc.costs.operation_costs import Sizes
+from tests.mpc.costs.warm_forms import closed_form_by_gram
 
 JOBS = {
     "gram": (ClusterJob(k=3), 20, 12),
@@ -62,6 +66,38 @@ JOBS = {
         12,
         6,
     ),
+    "leaders": (ClusterJob(k=3, init="leaders"), 20, 12),
+    "leaders, four starts": (ClusterJob(k=5, init="leaders", restarts=4), 20, 12),
+    "leaders, few dimensions": (ClusterJob(k=4, init="leaders", restarts=2), 24, 3),
+    "leaders, once": (ClusterJob(k=3, init="leaders", restarts=3, iterations=1), 18, 12),
+    "leaders, far": (ClusterJob(k=3, init="leaders", value_bound=2.0**24, iterations=2), 16, 8),
+    "leaders, standardized": (ClusterJob(k=2, init="leaders", standardize=True), 12, 6),
+    "leaders, not centred": (ClusterJob(k=4, init="leaders", restarts=4, centre=False), 20, 30),
+    "leaders, assignments": (
+        ClusterJob(k=3, init="leaders", restarts=2, reveal="assignments"),
+        20,
+        12,
+    ),
+    "leaders, circuits": (
+        ClusterJob(k=3, init="leaders", restarts=2, comparisons="boolean", iterations=3),
+        12,
+        8,
+    ),
+    "leaders, keys": (ClusterJob(k=3, init="leaders", restarts=2, comparisons="fss"), 12, 8),
+    "warm": (ClusterJob(k=3, start="warm"), 20, 12),
+    "warm, rows": (ClusterJob(k=3, start="warm"), 30, 4),
+    "warm, once": (ClusterJob(k=3, start="warm", warm_iterations=1), 20, 12),
+    "warm, far": (ClusterJob(k=3, start="warm", value_bound=2.0**24), 20, 12),
+    "warm, assignments": (ClusterJob(k=3, start="warm", reveal="assignments"), 20, 12),
+    "warm, k left open": (ClusterJob(k=None, k_max=4, start="warm"), 24, 12),
+    "beside leaders": (ClusterJob(k=5, init="leaders", restarts=4, start="both"), 20, 12),
+    "beside leaders, once": (
+        ClusterJob(k=5, init="leaders", restarts=2, start="both", iterations=1),
+        20,
+        12,
+    ),
+    "beside k-means++": (ClusterJob(k=3, init="k-means++", restarts=2, start="both"), 20, 12),
+    "beside farthest-first, rows": (ClusterJob(k=3, start="both"), 30, 4),
 }
 
 
@@ -76,7 +112,11 @@ def test_a_job_costs_what_a_dry_run_and_closed_forms_say(
     points /= np.linalg.norm(points, axis=1).max()
     job = with_bounds(job, points, payload)
     owners = [row % 5 for row in range(n)]
+    if job.start != "fresh":
+        secure_session.cluster(replace(job, start="fresh"), points, payload, owners=owners)
     result = secure_session.cluster(job, points, payload, owners=owners)
+    assert result.start == job.start
+    job = as_settled(job, result)
     parties = secure_session.num_parties
     sizes = Sizes(
         num_points=n,
@@ -92,7 +132,7 @@ def test_a_job_costs_what_a_dry_run_and_closed_forms_say(
     converged = f"iteration {result.iterations + 1}" in {s.name for s in result.traffic.steps}
     ends = {"iterations": result.iterations, "converged": converged}
     steps = job_cost(shape, **ends)  # type: ignore[arg-type]
-    assert online(steps) == online(closed_form_of(job, sizes, **ends))  # type: ignore[arg-type]
+    assert online(steps) == online(form_of(job, sizes, **ends))  # type: ignore[arg-type]
     found = {step.name: (step.rounds, step.payload_sent) for step in result.traffic.steps}
     assert found == {
         step: (cost.rounds, (parties - 1) * cost.online) for step, cost in steps.items()
@@ -100,6 +140,20 @@ def test_a_job_costs_what_a_dry_run_and_closed_forms_say(
     assert result.traffic.rounds_online == total(list(steps.values())).rounds
     assert dealt(result) == asked_for(shape, steps)
     assert dealt(result) == in_closed_form(job, steps, sizes)
+
+
+def as_settled(job: ClusterJob, result: ClusterResult) -> ClusterJob:
+    """Return the job as the parties did it, from its result."""
+    if result.start != "warm":
+        return job
+    return replace(job, k=result.k, iterations=job.warm_iterations or job.iterations)
+
+
+def form_of(job: ClusterJob, sizes: Sizes, *, iterations: int, converged: bool) -> dict[str, Cost]:
+    """Return the closed form of a job, by whichever way it checks its points."""
+    by_gram = by_gram_alone(job, sizes.num_points, sizes.dim)
+    form = closed_form_by_gram if by_gram else closed_form_of
+    return form(job, sizes, iterations=iterations, converged=converged)
 
 
 def bounded(**given: int) -> ClusterJob:
@@ -148,7 +202,7 @@ def dealt(result: ClusterResult) -> int:
 def iterations_dealt(job: ClusterJob, steps: dict[str, Cost]) -> int:
     """Whole iterations that the dealer was asked for, also one that is cut short or in vain."""
     count = sum(name.startswith("iteration ") for name in steps)
-    if job.reveal == "assignments" and job.k is not None and job.restarts == 1:
+    if job.reveal == "assignments" and not job.opens_labels_last:
         count = min(count + 1, job.iterations)
     return count
 
@@ -160,7 +214,7 @@ def asked_for(shape: JobShape, steps: dict[str, Cost]) -> int:
 
 def in_closed_form(job: ClusterJob, steps: dict[str, Cost], sizes: Sizes) -> int:
     count = iterations_dealt(job, steps)
-    costs = closed_form_of(job, sizes, iterations=count, converged=False)
+    costs = form_of(job, sizes, iterations=count, converged=False)
     return to_all(costs, sizes.parties.num_parties)
 
 

@@ -28,7 +28,7 @@ from mpc.roles.dry_run import RecordingProvider, SilentCommunicator
 from tests.mpc.conftest import Parties
 from tests.mpc.deals import Deal, added, dealt
 
-SIZES = {"i": 5, "j": 4, "k": 3, "l": 2, "d": 6, "n": 5, "r": 2}
+SIZES = {"i": 5, "j": 4, "k": 3, "l": 2, "d": 6, "n": 5, "r": 2, "b": 3}
 formulas = pytest.mark.parametrize("formula", sorted(FORMULAS))
 
 

@@ -103,6 +103,8 @@ def test_what_is_said_is_kept() -> None:
     assert (said.init, said.restarts, said.iterations) == ("k-means++", 3, 7)
     assert start_of(100, 4, restarts=3).iterations == 20
     assert start_of(100, 4, init="farthest-first").restarts == 1
+    assert [start_of(50, k, init="leaders").restarts for k in (1, 3, 9)] == [1, 3, 4]
+    assert start_of(50, 9, init="leaders", restarts=2).iterations == 20
     assert start_of(100, None).init == "farthest-first"
     assert start_of(100, 0).restarts == 1  # for the job to refuse
     assert start_of(100, 4, rows_given=True).restarts == 1

@@ -6,6 +6,7 @@ import pytest
 
 from mpc.errors import FrameError
 from mpc.jobs.job import ClusterJob
+from mpc.jobs.kept import Kept
 from mpc.jobs.order import Order
 
 JOB = ClusterJob(k=2, norm_bound=1.0, value_bound=4.0, payload_bound=2.0)
@@ -76,3 +77,21 @@ def test_others_are_refused_as_the_server_s(
 def test_rows_are_each_of_one_owner(rows: dict[str, object]) -> None:
     with pytest.raises(FrameError, match="each of one owner"):
         heard({}, rows=rows)
+
+
+def test_a_warm_start_must_fit_what_the_party_keeps() -> None:
+    kept: Kept[range] = Kept()
+    fresh = heard({})
+    fresh.check_kept(kept)
+    kept.keep(6, JOB, 2, {"client:0": range(2), "client:1": range(1)})
+    heard({"start": "warm"}, kept=6).check_kept(kept)
+    for number in (0, 5, 7):
+        with pytest.raises(FrameError, match=f"result of job {number}, but job 6 is kept"):
+            heard({"start": "warm"}, kept=number).check_kept(kept)
+    with pytest.raises(FrameError, match="start='warm', but too few rows or other clusters"):
+        heard({"start": "warm", "k": 3}, kept=6).check_kept(kept)
+    strangers = {"client:7": [0, 2], "client:8": [1]}
+    with pytest.raises(FrameError, match="start='both', but too few rows or other clusters"):
+        heard({"start": "both"}, kept=6, rows=strangers).check_kept(kept)
+    with pytest.raises(FrameError, match="start='warm', but"):
+        heard({"start": "warm", "warm_iterations": 1}, kept=6).check_kept(kept)

@@ -3,15 +3,24 @@
 Every operation takes shares of one or more integer arrays, and public options.
 """
 
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
 
-from mpc.clustering import centring, cluster_sums, distances, pipeline, restarts, seeding
+from mpc.clustering import (
+    centring,
+    cluster_sums,
+    distances,
+    leaders,
+    pipeline,
+    race,
+    restarts,
+    seeding,
+)
 from mpc.clustering.inner_products import (
     GramInnerProducts,
     InnerProducts,
@@ -96,7 +105,8 @@ def _high_part(v: Any) -> Any:
 def _points_of(points: Any, valid: Any) -> Points:
     """Take points for which somebody has found out who counts."""
     rows, opened = _opened(points, valid)
-    return Points(rows=rows, sqnorms_enc_N=multiply("id,id->i", rows, rows), valid=opened)
+    sqnorms = multiply("id,id->i", rows, rows)
+    return Points(rows=rows, sqnorms_enc_N=sqnorms, valid=opened, payload=rows)
 
 
 def _source(points: Points, name: str) -> InnerProducts[Any]:
@@ -111,7 +121,7 @@ def _within(x: Any, payload: Any = None, **how: Any) -> Points:
     bounds = {"centre": False, "norm_bound": 1.0, "value_bound": 4.0, "payload_bound": 1.0}
     job = ClusterJob(k=1, **(bounds | how))
     nothing = x.like(torch.zeros(x.size(0), 1, dtype=torch.int64))
-    return points_within_bounds(x, nothing if payload is None else payload, job)[0]
+    return points_within_bounds(x, nothing if payload is None else payload, job)
 
 
 def _within_bounds(x: Any, payload: Any, **how: Any) -> Any:
@@ -137,6 +147,29 @@ def _start(points: Any, source: str, **how: Any) -> Any:
     if "draws" in how:
         return seeding.plus_plus(within, inner, how["k"], np.array(how["draws"]))
     return seeding.farthest_first(within, inner, how["k"])
+
+
+def _leaders(gram: Any, valid: Any, k: int, orders: list[list[int]]) -> Any:
+    """Return one-hot columns of leaders, beside an opening of validity."""
+    found, opened = leaders.leaders(gram, valid, k, np.array(orders), masked(valid))
+    return _both(found, opened.secret)
+
+
+def _raced(gram: Any, valid: Any, assignment: Any, blocks: list[int]) -> Any:
+    """Return the best start's assignment after and before an iteration."""
+    inner = GramInnerProducts(open_now(masked(gram)))
+    return _both(*race.raced(valid, inner, assignment, blocks, NoSteps()))
+
+
+class NoSteps:
+    """Measures nothing."""
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        yield
+
+    def go_on(self) -> None:
+        """Do nothing."""
 
 
 def _centre_distances(rows: Any, assignment: Any, source: str, labels: list[int]) -> Any:
@@ -169,7 +202,7 @@ def _choice(between_squares: Any, assignment: Any, k: int) -> Any:
 
 
 def _nearest(dist: Any, valid: Any, blocks: list[int], **how: bool) -> Any:
-    return argmin.nearest(dist, blocks, open_now(masked(valid)), **how)
+    return argmin.nearest(dist, blocks, valid, **how)
 
 
 def _moved(assignment: Any, before: Any) -> Any:
@@ -206,6 +239,8 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "first_kept": lambda valid: seeding._first_valid(open_now(masked(valid))),
     "gram": lambda points: gram_matrix(_within(points)),
     "start": _start,
+    "leaders": _leaders,
+    "raced": _raced,
     "centre_distances": _centre_distances,
     "moved": _moved,
     "best": _best,

@@ -1,6 +1,7 @@
 """What a dry run says is what a job draws: kinds, shapes, names, formulas, and their order."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -44,6 +45,14 @@ JOBS = {
     "boolean": (ClusterJob(k=3, comparisons="boolean", evaluate=True), 40, 5),
     "k left open": (ClusterJob(k=None, k_max=4), 24, 5),
     "k left open, by Gram matrix": (ClusterJob(k=None, reveal="assignments"), 18, 9),
+    "leaders": (ClusterJob(k=4, init="leaders", restarts=3, evaluate=True), 14, 5),
+    "leaders, once": (ClusterJob(k=4, init="leaders", restarts=3, iterations=1), 14, 9),
+    "leaders, twice": (ClusterJob(k=4, init="leaders", restarts=3, iterations=2), 14, 9),
+    "warm": (ClusterJob(k=3, start="warm"), 12, 8),
+    "warm, once": (ClusterJob(k=3, start="warm", warm_iterations=1), 12, 8),
+    "warm, by rows": (ClusterJob(k=3, start="warm", evaluate=True), 40, 5),
+    "beside leaders": (ClusterJob(k=4, init="leaders", restarts=2, start="both"), 14, 9),
+    "beside k-means++": (ClusterJob(k=3, init="k-means++", start="both"), 20, 12),
     "distances": (ClusterJob(k=3, reveal="distances", evaluate=True), 12, 5),
     "distances, no k": (ClusterJob(k=None, reveal="distances"), 24, 5),
     "as they are": (ClusterJob(k=3, centre=False), 12, 5),
@@ -71,8 +80,13 @@ def points(n: int, d: int) -> np.ndarray:
 def test_a_job_draws_what_its_dry_run_says(checking_session: SecureSession, name: str) -> None:
     """The parties look at every tuple; what goes wrong without one shows in the result, too."""
     job, n, d = JOBS[name]
+    plain = PlainSession()
+    if job.start != "fresh":
+        for session in (checking_session, plain):
+            session.cluster(replace(job, start="fresh"), points(n, d), points(n, 2))
     result = checking_session.cluster(job, points(n, d), points(n, 2))
-    twin = PlainSession().cluster(job, points(n, d), points(n, 2))
+    twin = plain.cluster(job, points(n, d), points(n, 2))
+    assert result.start == twin.start == job.start
     assert np.array_equal(result.sizes_N, twin.sizes_N)
     assert np.allclose(result.means_NM, twin.means_NM, rtol=0, atol=2.0**-24, equal_nan=True)
     assert result.iterations == twin.iterations

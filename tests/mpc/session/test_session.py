@@ -220,7 +220,7 @@ def test_bad_input_is_refused_and_loses_nothing(session: Session) -> None:
         ({"k": None, "init_rows": (1, 2)}, "needs a given k"),
         ({"k": 2, "init": "random"}, "none of farthest-first, k-means"),
         ({"k": 2, "restarts": 0, "init": "k-means++"}, "restarts=0"),
-        ({"k": 2, "restarts": 3}, "only k-means\\+\\+ starts differ"),
+        ({"k": 2, "restarts": 3}, "only k-means\\+\\+ and leaders starts differ"),
         ({"k": 2, "restarts": 3, "init": "k-means++", "init_rows": (1, 2)}, "without init_rows"),
         ({"k": 2, "init": "k-means++", "seed": -1}, "seed=-1"),
         ({"k": None, "init": "k-means++"}, "give k for k-means"),

@@ -1,0 +1,133 @@
+"""What jobs cost that use inner products alone: warm starts, and leaders as first centres.
+
+Shape letters: N points, D dimensions, K clusters, C columns of all blocks, B starts.
+"""
+
+from mpc.costs.job_cost import Cost, total
+from mpc.jobs.encoding import points_shift
+from mpc.jobs.job import ClusterJob
+from tests.mpc.costs.closed_forms import (
+    choice,
+    distances,
+    means,
+    measured,
+    secret_iteration,
+    standardizing,
+    sums_of,
+    to_means,
+)
+from tests.mpc.costs.operation_costs import (
+    NOTHING,
+    Sizes,
+    beside,
+    corrections,
+    less_than_zero,
+    look_up,
+    nearest,
+    opening,
+    pair_signs,
+)
+
+LEADERS_BITS = 41
+
+
+def norms_by_gram(job: ClusterJob, sizes: Sizes) -> Cost:
+    """See `mpc.clustering.gram_points.checked`; the job's bounds must be known."""
+    n, d, rows = sizes.num_points, sizes.dim, sizes.num_points * sizes.dim
+    payload = n * sizes.payload
+    cost = opening(rows, payload) + corrections(2 * rows, 2 * payload)
+    if job.centre:
+        cost += opening(d) + corrections(2 * d)
+    shift, tests = points_shift(job, d), 2
+    if job.standardize:
+        cost += standardizing(sizes, shift)
+        shift, tests = 0, 3
+    cost += beside(measured(sizes, shift), opening(payload)) + corrections(n, n * n)
+    compared = 2 + (shift > 0)
+    cost += less_than_zero(compared * n, 64, sizes.parties)
+    fresh, alone = job.start != "warm", tests == 2 and shift == 0
+    opened = [n * n]
+    opened += [n] if fresh and alone else []
+    opened += [n * (job.k or 1)] if job.start != "fresh" else []
+    together = look_up(n, (tests + (shift > 0)).bit_length(), sizes.parties)
+    cost += beside(together, opening(*opened))
+    return cost + (opening(n) if fresh and not alone else NOTHING)
+
+
+def warm_start(sizes: Sizes, k: int) -> Cost:
+    """See `mpc.clustering.gram_points.warm_start`."""
+    n = sizes.num_points
+    counts = look_up(k, n.bit_length(), sizes.parties)
+    products = corrections(n * n, n * k)
+    return opening(n) + products + beside(opening(n * n, n * k), counts)
+
+
+def leaders(sizes: Sizes, k: int, starts: int) -> Cost:
+    """See `mpc.clustering.leaders.leaders`."""
+    n, parties = sizes.num_points, sizes.parties
+    before, bits = starts * n * (n - 1) // 2, (n - 1).bit_length()
+    cost = pair_signs(n, (n,), LEADERS_BITS, parties, sum_bits=bits)
+    cost += look_up(before, bits, parties)
+    cost += opening(starts * n * n, n * n, n, n) + corrections(starts * n)
+    bits = (n - 1 + k).bit_length()
+    cost += pair_signs(starts, (n,), LEADERS_BITS, parties, sum_bits=bits)
+    return cost + look_up(starts * n, bits, parties)
+
+
+def start_by_gram(job: ClusterJob, sizes: Sizes) -> Cost:
+    """See `mpc.clustering.begin.begun_by_gram`."""
+    n, k, columns = sizes.num_points, job.k or 1, (job.k or 1) * job.restarts
+    if job.start == "warm":
+        return warm_start(sizes, k)
+    cost = corrections(n * n) + leaders(sizes, k, job.restarts) + corrections(n * n)
+    opened = opening(n * columns, n * n)
+    if job.start == "both":
+        kept = opening(n * k) + corrections(n * k)
+        opened = beside(opened, kept, look_up(k, n.bit_length(), sizes.parties))
+    cost += opened + corrections(n * columns, columns)
+    return cost + (to_means(sizes, k, by_gram=True) if job.start == "both" else NOTHING)
+
+
+def raced_iteration(sizes: Sizes, k: int, starts: int) -> Cost:
+    """See `mpc.clustering.race.raced`."""
+    n, columns, parties = sizes.num_points, k * starts, sizes.parties
+    cost = beside(opening(n * columns), look_up(columns, n.bit_length(), parties))
+    cost += sums_of(sizes, columns, by_gram=True)
+    between = opening(3 * columns) + corrections(5 * columns)
+    cost += beside(distances(sizes, columns, inner_opened=True), between)
+    cost += nearest(n + 1, (k,) * starts, parties)
+    return cost + opening(n * columns, starts) + corrections(2 * n * k)
+
+
+def iteration_by_gram(job: ClusterJob, sizes: Sizes, number: int, *, ends: bool) -> Cost:
+    """Of one iteration; see `mpc.clustering.lloyd`."""
+    n, k, starts = sizes.num_points, job.k or 1, job.num_blocks
+    if number == 1:
+        first = to_means(sizes, k, by_gram=True) if job.start == "warm" else NOTHING
+        return first + nearest(n, (k,) * starts, sizes.parties)
+    if starts > 1 and number == 2:
+        return raced_iteration(sizes, k, starts)
+    # A warm start is an assignment before the first; after a race, the one before is opened, too.
+    compared = 3 if job.start == "warm" else number
+    cost = secret_iteration(sizes, (k,), compared, ends=ends, by_gram=True)
+    return cost + (Cost(online=8 * n * k) if starts > 1 and number == 3 else NOTHING)
+
+
+def closed_form_by_gram(
+    job: ClusterJob, sizes: Sizes, *, iterations: int, converged: bool
+) -> dict[str, Cost]:
+    """Return the cost of every step of a job; as `tests.mpc.costs.closed_forms.closed_form_of`."""
+    k = job.k or 1
+    cost = {"norms": norms_by_gram(job, sizes), "start": start_by_gram(job, sizes)}
+    for number in range(1, iterations + 1):
+        cost[f"iteration {number}"] = iteration_by_gram(job, sizes, number, ends=False)
+    if converged and iterations < job.iterations:
+        last = iteration_by_gram(job, sizes, iterations + 1, ends=True)
+        cost[f"iteration {iterations + 1}"] = last
+    late = job.num_blocks > 1 and job.iterations == 1
+    chosen = [choice(sizes, (k,) * job.num_blocks, by_gram=True)] if late else []
+    if job.reveal == "assignments":
+        chosen.append(opening(sizes.num_points))
+    if chosen:
+        cost["choice"] = total(chosen)
+    return cost | {"means": means(sizes, k, job.min_cluster_size)}
