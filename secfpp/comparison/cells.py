@@ -71,8 +71,8 @@ def list_cells(config: CompareConfig) -> tuple[Cell, ...]:
         name = f"seed{seed}" if mix is None else f"{mix.name}-seed{seed}"
         place = _Place(name=name, mix="" if mix is None else mix.name, seed=seed)
         tuned = () if mix is None else tuple(m for m in config.methods if m in mix.tuned)
-        rest = [tuple(m for m in some if m not in tuned) for some in (plain, private)]
-        cells += _cells(place, settings, *rest, config.epsilons)
+        of_mix = [tuple(m for m in some if m not in tuned) for some in (plain, private)]
+        cells += _cells(place, settings, of_mix[0], of_mix[1], config.epsilons)
         for method in tuned:
             own = config.settings_of(mix, method=method)
             cells += _cells_of_one(replace(place, name=f"{name}-{method}"), own, method, config)

@@ -21,8 +21,9 @@ from secfpp.learning.prompts import PromptState
 from secfpp.methods import fedotp
 from secfpp.methods.fedotp import METHOD, FedOtpSettings, transport_logits
 from secfpp.methods.registry import MethodName
-from secfpp.methods.shared.one_prompt import LossName, loss_terms
+from secfpp.methods.shared.one_prompt import LossName
 from secfpp.methods.shared.optimal_transport import partial_plan
+from secfpp.methods.shared.plans import loss_terms
 from secfpp.seeds import Seeds
 from tests.experiment.test_experiment import StopAfter, plain_opener, without_seconds
 from tests.federation.toy import SCALE, TOY_PARTITION, C, E, T, W, toy_domains, toy_workload
