@@ -95,7 +95,7 @@ def _record(found: Estimate) -> dict[str, object]:
         for name, value in vars(found).items()
         if name not in ("memory", "room", "sizes", "methods", "secure")
     }
-    secure = None if found.secure is None else asdict(found.secure)
+    secure = [asdict(cost) for cost in found.secure]
     methods = {method.name: asdict(method) for method in found.methods}
     return {**record, "sizes": asdict(found.sizes), "methods": methods, "secure": secure}
 
@@ -133,14 +133,15 @@ def _methods(found: Estimate) -> Table:
 
 def _secure(found: Estimate) -> Iterator[str]:
     """Say what the secure part sends."""
-    if (cost := found.secure) is None:
+    if not found.secure:
         return
     yield ""
-    yield (
-        f"secure part, each round: {cost.rounds} rounds online with {cost.iterations} iterations; "
-        f"a party sends {_bytes(cost.bytes_party)}, the dealer {_bytes(cost.bytes_dealer)}, a "
-        f"client {_bytes(cost.bytes_client)}"
-    )
+    for cost, which in zip(found.secure, ("first round", "later rounds"), strict=False):
+        yield (
+            f"secure part, {which}: {cost.rounds} rounds of messages with {cost.iterations} "
+            f"iterations; a party sends {_bytes(cost.bytes_party)}, the dealer "
+            f"{_bytes(cost.bytes_dealer)}, a client {_bytes(cost.bytes_client)}"
+        )
 
 
 def _memory(found: Estimate) -> Iterator[str]:

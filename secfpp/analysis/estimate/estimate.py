@@ -53,8 +53,8 @@ class Estimate:
     cache_bytes: int
     """Features of all images on disk."""
     methods: tuple[MethodEstimate, ...]
-    secure: SecureCost | None
-    """Of one round of `secfpp`; None if no method uses the parties."""
+    secure: tuple[SecureCost, ...]
+    """Of the first round of `secfpp`, and of the second; empty if no method uses the parties."""
     host_bytes: int
     """Peak of host memory, that of this process now included."""
     host_free: int
@@ -131,9 +131,7 @@ def estimate_run(config: RunConfig, sources: Sources) -> Estimate:
         encode_s=_encoding_s(sources, memory.sizes, with_patches=has_patches),
         cache_bytes=memory.sizes.encoded_bytes(with_patches=has_patches),
         methods=tuple(_of_method(config, memory, probe) for probe in memory.probes),
-        secure=secure_cost(config, memory.sizes, width=sources.clip.width)
-        if any(METHODS[name].uses_parties for name in config.methods)
-        else None,
+        secure=_secure_costs(config, memory.sizes, width=sources.clip.width),
         host_bytes=held + memory.on_host(at_once),
         host_free=held + room.host,
         device_bytes=weights + memory.on_device(at_once) if memory.on_gpu else None,
@@ -183,6 +181,14 @@ def _encoding_s(sources: Sources, sizes: Sizes, *, with_patches: bool) -> float:
     again = (kind.count if kind.kind == "crops" else 1) if with_patches else 0
     once = NUM_CROPS if sources.views == "crops" else 1
     return sizes.images * an_image * (once + again)
+
+
+def _secure_costs(config: RunConfig, sizes: Sizes, *, width: int) -> tuple[SecureCost, ...]:
+    """Count a fresh and a warm round, as far as the run has them."""
+    if not any(METHODS[name].uses_parties for name in config.methods):
+        return ()
+    rounds = range(min(2, config.training.rounds))
+    return tuple(secure_cost(config, sizes, width=width, round_index=index) for index in rounds)
 
 
 def weight_bytes(sources: Sources) -> int:

@@ -35,7 +35,12 @@ class SecureCost:
 
 
 def secure_cost(
-    config: RunConfig, sizes: Sizes, *, width: int, iterations: int = FEW_ITERATIONS
+    config: RunConfig,
+    sizes: Sizes,
+    *,
+    width: int,
+    round_index: int = 0,
+    iterations: int | None = None,
 ) -> SecureCost:
     """Count the cost of a round of `secfpp`.
 
@@ -45,15 +50,22 @@ def secure_cost(
     sizes : Sizes
     width : int
         Width W of a token.
-    iterations : int
-        Iterations of k-means.
+    round_index : int
+        0 for the first round, which begins at fresh centres; later ones begin warm.
+    iterations : int, optional
+        Iterations of k-means. None: `FEW_ITERATIONS`, or as many as a warm round has.
     """
     parties = config.secure.parties
     clients = max(1, ceil(config.participation * sizes.clients - 1e-9))
-    payload = config.training.num_context * width
-    dim = _dimensions(config.clustering.descriptor, config, sizes, payload)
+    prompt = config.training.num_context * width
+    dim = _dimensions(config.clustering.descriptor, config, sizes, prompt)
+    payload = prompt + (sizes.classes * sizes.embed_dim if config.personal.prototypes else 0)
+    job = job_of(config.clustering, clients, round_index)
+    if iterations is None:
+        most = job.warm_iterations if job.start == "warm" else None
+        iterations = min(most or job.iterations, FEW_ITERATIONS)
     job = replace(
-        job_of(config.clustering, clients),
+        job,
         iterations=iterations,
         value_bound=1.0,
         payload_bound=1.0,
@@ -73,6 +85,6 @@ def _dimensions(name: DescriptorName, config: RunConfig, sizes: Sizes, payload: 
     """Return the dimensions of a descriptor."""
     if name in ("projected-update", "projected-prompt"):
         return config.clustering.projection_dim
-    if name == "text-features":
+    if name in ("text-features", "text-shift"):
         return sizes.classes * sizes.embed_dim
     return sizes.embed_dim if name == "mean-image" else payload
