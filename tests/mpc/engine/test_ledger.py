@@ -20,7 +20,7 @@ from mpc.engine.reveal import (
     openings_of,
 )
 from mpc.errors import PolicyError
-from mpc.jobs.job import REVEAL_POLICIES, RevealPolicy
+from mpc.jobs.job import REVEAL_POLICIES, Beginning, RevealPolicy
 
 POINTS = np.random.default_rng(3).normal(size=(12, 4)) / 8
 TABLE = "| policy | to | what |"
@@ -59,8 +59,12 @@ def test_a_session_opens_what_its_policy_allows(
 @pytest.mark.parametrize("reveal", typing.get_args(RevealPolicy))
 @pytest.mark.parametrize(
     "job",
-    [ClusterJob(k=None), ClusterJob(k=3, restarts=2, init="k-means++")],
-    ids=["k left open", "restarts"],
+    [
+        ClusterJob(k=None),
+        ClusterJob(k=3, restarts=2, init="k-means++"),
+        ClusterJob(k=3, restarts=2, init="leaders"),
+    ],
+    ids=["k left open", "restarts", "leaders"],
 )
 def test_one_of_several_clusterings_is_opened_only(
     secure_session: SecureSession, reveal: RevealPolicy, job: ClusterJob
@@ -69,6 +73,21 @@ def test_one_of_several_clusterings_is_opened_only(
     ledger = secure_session.cluster(job, POINTS, POINTS).ledger
     assert {(entry.to, entry.what) for entry in ledger} == openings_of(job)
     assert sum(entry.what == "labels" for entry in ledger) == (reveal == "assignments")
+
+
+@pytest.mark.parametrize("start", ["warm", "both"])
+@pytest.mark.parametrize("reveal", typing.get_args(RevealPolicy))
+def test_a_kept_assignment_opens_nothing_new(
+    secure_session: SecureSession, reveal: RevealPolicy, start: Beginning
+) -> None:
+    """Labels stay secret to the end, so it may take a bit an iteration to find it."""
+    job = ClusterJob(k=3, reveal=reveal, start=start, init="leaders", restarts=2)
+    secure_session.cluster(replace(job, start="fresh"), POINTS, POINTS)
+    result = secure_session.cluster(job, POINTS, POINTS)
+    assert result.start == ("fresh" if reveal == "distances" else start)
+    opened = {(entry.to, entry.what) for entry in result.ledger}
+    assert opened == BATCH_OPENINGS[reveal]
+    assert sum(entry.what == "labels" for entry in result.ledger) == (reveal == "assignments")
 
 
 @pytest.mark.parametrize("opening", [LABELS, DISTANCES, EVALUATION, CHOSEN_K])
