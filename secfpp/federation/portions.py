@@ -64,6 +64,6 @@ def reading_in_portions(tower: TextTower, at_once: int | None) -> TextTower:
 
     def read(context_BTW: torch.Tensor) -> torch.Tensor:
         """Return text features, (B, C, E)."""
-        return torch.cat([tower(part) for part in context_BTW.split(at_once)])
+        return torch.cat([tower(part) for part in torch.split(context_BTW, at_once)])
 
     return read

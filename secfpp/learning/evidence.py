@@ -94,7 +94,8 @@ def resemble(features_nSE: torch.Tensor, sums_nCE: torch.Tensor) -> torch.Tensor
     mean_nS1 = (cosine_nSC * known_n1C).sum(dim=2, keepdim=True) / known_n1C.sum(
         dim=2, keepdim=True
     ).clamp(min=1)
-    return (cosine_nSC - mean_nS1) * known_n1C
+    relative_nSC: torch.Tensor = (cosine_nSC - mean_nS1) * known_n1C
+    return relative_nSC
 
 
 def log_prior(images: Shards, num_classes: int) -> torch.Tensor:

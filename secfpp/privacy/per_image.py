@@ -49,10 +49,14 @@ def image_gradients(
     """
     if len(labels_S) == 0:  # an empty sample, which a tower may not accept
         return torch.zeros_like(prompt_STW), prompt_STW.new_zeros(0)
-    rows = [
-        rows_S.split(at_once or len(labels_S)) for rows_S in (prompt_STW, features_SE, labels_S)
+    prompts, features, labels = (
+        torch.split(rows_S, at_once or len(labels_S))
+        for rows_S in (prompt_STW, features_SE, labels_S)
+    )
+    found = [
+        _gradients(tower, *portion, logit_scale)
+        for portion in zip(prompts, features, labels, strict=True)
     ]
-    found = [_gradients(tower, *portion, logit_scale) for portion in zip(*rows, strict=True)]
     grads, losses = zip(*found, strict=True)
     return torch.cat(grads), torch.cat(losses)
 
