@@ -190,12 +190,11 @@ class _Run:
     def _run_unit(self, unit: Unit, seeds: Seeds, cohort: Cohort, stack: ExitStack) -> None:
         """Run the remaining rounds of one method."""
         federation = self._federation(unit, seeds, cohort, stack)
-        state = self.recorder.states.get(unit.key)
-        if state is None:
-            state = begin(federation, self.workload.initial_TW)
-        else:
-            self._check_fit(unit, state, cohort)
-            state = state.to(self.workload.device)
+        state = begin(federation, self.workload.initial_TW)
+        saved = self.recorder.states.get(unit.key)
+        if saved is not None:
+            self._check_fit(unit, saved, state)
+            state = saved.to(self.workload.device)
         if federation.trainer.steps == 0:
             self._record(unit, score_start(federation, state), cohort)
             return
@@ -207,15 +206,21 @@ class _Run:
             state = result.state
             self._record(unit, result, cohort)
 
-    def _check_fit(self, unit: Unit, state: PromptState, cohort: Cohort) -> None:
+    def _check_fit(self, unit: Unit, saved: PromptState, begun: PromptState) -> None:
         """Refuse saved prompts of other clients or of another size than this run's."""
-        found = (state.num_clients, *state.initial_TW.shape)
-        needed = (cohort.num_clients, *self.workload.initial_TW.shape)
+        where = f"{self.recorder.folder.path}: the state of {unit.key}"
+        found, needed = ((state.num_clients, *state.initial_TW.shape) for state in (saved, begun))
         if found != needed:
             raise RunFolderError(
-                f"{self.recorder.folder.path}: the state of {unit.key} is of (clients, tokens, "
-                f"width) {found}, not {needed}; delete it to redo it"
+                f"{where} is of (clients, tokens, width) {found}, not {needed}; "
+                "delete it to redo it"
             )
+        for name, rows in begun.extra.items():
+            shape = tuple(saved.extra[name].shape) if name in saved.extra else "nothing"
+            if shape != tuple(rows.shape):
+                raise RunFolderError(
+                    f"{where} has {shape} for {name}, not {tuple(rows.shape)}; delete it to redo it"
+                )
 
     def _record(self, unit: Unit, result: RoundResult, cohort: Cohort) -> None:
         """Record a round and tell the observer."""

@@ -19,6 +19,8 @@ from secfpp.experiment.run_folder import RunFolder
 from secfpp.experiment.units import Silence
 from secfpp.federation.round import RoundRecord
 from secfpp.methods.registry import MethodName
+from secfpp.methods.shared.personal import WEIGHTS
+from secfpp.methods.shared.prototypes import PROTOTYPES
 from tests.federation.toy import TOY_PARTITION, T, toy_workload
 
 METHODS: tuple[MethodName, ...] = ("zero-shot", "local-only", "promptfl", "secfpp-plain", "secfpp")
@@ -179,6 +181,20 @@ def test_a_state_of_other_clients_is_named(tmp_path: Path) -> None:
         tensors[name] = tensors[name][:2].clone()
     save_file({n: t for n, t in tensors.items() if not n.startswith("extra/")}, path)
     with pytest.raises(RunFolderError, match=r"the state of local-only/seed0 is of .* \(2, "):
+        run(RunConfig(resume=folder))
+
+
+@pytest.mark.parametrize("name", ["descriptor", WEIGHTS, PROTOTYPES])
+@pytest.mark.parametrize("tensor", [None, torch.zeros(9, 1)])
+def test_a_state_that_lacks_what_clients_keep_is_named(
+    tmp_path: Path, name: str, tensor: torch.Tensor | None
+) -> None:
+    folder = run(config(tmp_path / "run", methods=("secfpp-plain",)))
+    path = folder / "state" / "secfpp-plain" / "seed0.safetensors"
+    tensors = {**load_file(path), "rounds_done": torch.tensor(1)}
+    del tensors[f"extra/{name}"]
+    save_file(tensors if tensor is None else {**tensors, f"extra/{name}": tensor}, path)
+    with pytest.raises(RunFolderError, match=rf"secfpp-plain/seed0 has .* for {name}, not \(9, "):
         run(RunConfig(resume=folder))
 
 

@@ -125,8 +125,7 @@ class Personalised:
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Return the votes of memory, prototypes and label mix."""
         features_nSE = images.features_NBE
-        sums_nQ = state.extra[PROTOTYPES]
-        sums_nCE = sums_nQ.reshape(len(sums_nQ), num_classes, -1)
+        sums_nCE = state.extra[PROTOTYPES].reshape(state.num_clients, num_classes, -1)
         return (
             attend(features_nSE, batch.shards, num_classes, self.config.memory_sharpness),
             resemble(features_nSE, sums_nCE),

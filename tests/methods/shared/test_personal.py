@@ -118,12 +118,19 @@ def test_without_a_choice_weights_are_as_documented() -> None:
 
 
 @pytest.mark.parametrize(
-    ("off", "column"), [("memory", 2), ("prototypes", 3), ("prior", 4)], ids=lambda part: str(part)
+    ("personal", "column"),
+    [
+        (PersonalConfig(memory=False), 2),
+        (PersonalConfig(prototypes=False), 3),
+        (PersonalConfig(prior=False), 4),
+    ],
+    ids=["memory", "prototypes", "prior"],
 )
 @pytest.mark.parametrize("choose", [True, False])
-def test_a_part_that_is_off_weighs_nothing(off: str, column: int, choose: bool) -> None:
-    switches = {off: False, "choose": choose}
-    weights = after(made("secfpp-plain", replace(ALL, **switches)), 1).extra[WEIGHTS]
+def test_a_part_that_is_off_weighs_nothing(
+    personal: PersonalConfig, column: int, choose: bool
+) -> None:
+    weights = after(made("secfpp-plain", replace(personal, choose=choose)), 1).extra[WEIGHTS]
     assert (weights[:, column] == 0).all()
     rest = [c for c in (2, 3, 4) if c != column]
     assert (weights[:, rest] > 0).all()
@@ -336,8 +343,11 @@ def test_resumed_run_equals_uninterrupted_run(name: MethodName, tmp_path: Path) 
 
 @pytest.mark.parametrize("weights", [(), (-1.0,), (float("nan"),), (1e30,)])
 def test_weights_out_of_range_are_refused(weights: tuple[float, ...]) -> None:
-    for name in ("memory_weights", "prior_weights", "prototype_weights"):
-        with pytest.raises(ConfigError, match=f"personal.{name}"):
-            PersonalConfig(**{name: weights})
+    with pytest.raises(ConfigError, match="personal.memory_weights"):
+        PersonalConfig(memory_weights=weights)
+    with pytest.raises(ConfigError, match="personal.prior_weights"):
+        PersonalConfig(prior_weights=weights)
+    with pytest.raises(ConfigError, match="personal.prototype_weights"):
+        PersonalConfig(prototype_weights=weights)
     with pytest.raises(ConfigError, match="memory_sharpness"):
         PersonalConfig(memory_sharpness=-1.0)
