@@ -39,7 +39,7 @@ def test_the_document_says_what_the_door_allows() -> None:
     found = openings_of_the_document()
     assert found.pop("any, with `evaluate`") == {EVALUATION}
     assert found.pop("own-mean or assignments, k left open") == {CHOSEN_K}
-    batch = found.pop("assignments, restarts or k left open")
+    batch = found.pop("assignments, several starts, warm, or k left open")
     assert batch == BATCH_OPENINGS["assignments"] - OPENINGS["assignments"]
     assert found == {policy: set(allowed) for policy, allowed in OPENINGS.items()}
 
