@@ -65,14 +65,14 @@ class SecureKMeans(ClusterMixin, BaseEstimator):  # type: ignore[misc]
     max_iter : int, optional
         Most reassignments. None: 20, or fewer if there are many starts; see
         `mpc.jobs.default_start`.
-    init : {"farthest-first", "k-means++", "leaders"} or sequence of int, optional
-        Start: a method for secret-shared centres, or the K public rows that are the first centres.
+    init : {"farthest-first", "k-means++", "leaders", "random"} or sequence of int, optional
+        Start: a method of `mpc.ClusterJob`, or the K public rows that are the first centres.
         None: k-means++, or farthest-first if `n_clusters` is None.
     n_init : int, optional
-        Number of k-means++ starts, run in the same rounds; the one with least inertia is kept.
-        None: 2 K + 8 for up to some thousand rows, 32 at most.
+        Number of starts, run in the same rounds; the one with least inertia is kept. None: 2 K + 8
+        for k-means++ and up to some thousand rows, 32 at most; see `mpc.jobs.default_start`.
     random_state : int, RandomState instance or None, default=None
-        Seed of the public draws of k-means++; no mask depends on it. None draws a fresh seed.
+        Seed of all public draws; no mask depends on it. None draws a fresh seed.
     k_max : int, default=8
         The largest number of clusters to choose if `n_clusters` is None.
     comparisons : {"auto", "fss", "lut", "boolean"}, default="auto"

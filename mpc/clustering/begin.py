@@ -18,7 +18,7 @@ from mpc.engine.steps import Steps
 from mpc.jobs.job import ClusterJob
 from mpc.protocols.comparison import local
 from mpc.ring.fixedpoint import FAR_CENTRE, GRAM_BITS
-from mpc.ring.public_draws import public_orders
+from mpc.ring.public_draws import public_orders, public_rows
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -34,14 +34,42 @@ class Begun:
 
 
 def begun_by_gram(job: ClusterJob, points: GramPoints, meter: Steps) -> Begun:
-    """Begin at the kept assignment, at leaders, or at both; inner products are all that is used."""
+    """Begin at the kept assignment, at fresh centres, or at both, from inner products alone."""
     k = job.k or 1
     if job.start == "warm":
         with meter.step("start"):
             valid, inner, warm = warm_start(points)
         return Begun(valid_enc_N=valid.secret, inner=inner, start=warm, blocks=(k,))
     with meter.step("start"):
-        return _at_leaders(job, points, k)
+        return _at_rows(job, points, k) if job.by_random_rows else _at_leaders(job, points, k)
+
+
+def _at_rows(job: ClusterJob, points: GramPoints, k: int) -> Begun:
+    """Begin at public rows drawn at random; a rejected row stands for the origin.
+
+    Notes
+    -----
+    Cost: 2 rounds, and two more beside a warm start. Leakage: none.
+    """
+    num_points = len(points.valid_enc_N.share)
+    rows = public_rows(job.seed, num_points, job.restarts, k).reshape(-1)
+    valid = open_now(masked(points.valid_enc_N))
+    pending, warm = masked(rows_of_valid(points, valid)), None
+    if job.start == "both":
+        gram, warm = open_batch(pending, kept_of_valid(points, valid))
+    else:
+        gram = open_now(pending)
+
+    def less_own(inside: torch.Tensor) -> torch.Tensor:
+        return inside.diag()[rows] - 2 * inside[:, rows]
+
+    blocks = (k,) * job.restarts
+    inside_enc_NN = multiply("ik,k->ik", gram, valid)
+    start = comparable(local(inside_enc_NN, less_own), GRAM_BITS, blocks)
+    inner = GramInnerProducts(gram)
+    if warm is not None:
+        start, blocks = beside_warm(inner, warm, start, blocks)
+    return Begun(valid_enc_N=valid.secret, inner=inner, start=start, blocks=blocks)
 
 
 def _at_leaders(job: ClusterJob, points: GramPoints, k: int) -> Begun:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 import torch
 
 from mpc.clustering import restarts, seeding
-from mpc.clustering.begin import begun_by_gram, beside_warm
+from mpc.clustering.begin import Begun, begun_by_gram, beside_warm
 from mpc.clustering.choose_k import chosen_k
 from mpc.clustering.cluster_sums import cluster_sums
 from mpc.clustering.distances import comparable
@@ -40,7 +40,7 @@ from mpc.jobs.job import ClusterJob
 from mpc.protocols.comparison import local
 from mpc.reference.separation import largest_candidate
 from mpc.ring.fixedpoint import GRAM_BITS
-from mpc.ring.public_draws import public_draws
+from mpc.ring.public_draws import public_draws, public_rows
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -112,7 +112,7 @@ def cluster_shares(
     if by_gram_alone(job, *points_enc_ND.size()):
         with meter.step("norms"):
             points = checked(points_enc_ND, payload_enc_NM, job, kept_enc_NK)
-        found = _found_by_gram(job, points, revealer, meter)
+        found = _found_from(job, begun_by_gram(job, points, meter), revealer, meter)
     else:
         with meter.step("norms"):
             points = points_within_bounds(points_enc_ND, payload_enc_NM, job)
@@ -144,18 +144,20 @@ def cluster_shares(
 def by_gram_alone(job: ClusterJob, num_points: int, dim: int) -> bool:
     """Whether a job uses inner products alone, and never the points themselves.
 
-    Warm starts and leaders do, unless the Gram matrix is larger than the points.
+    Warm starts, leaders and random rows do, unless the Gram matrix is larger than the points; fresh
+    leaders do always.
     """
     if job.reveal == "distances":
         return False
-    return num_points <= 2 * dim if job.start == "warm" else job.by_leaders
+    if job.start == "warm" or job.by_random_rows:
+        return num_points <= 2 * dim
+    return job.by_leaders
 
 
-def _found_by_gram(job: ClusterJob, points: GramPoints, revealer: Revealer, meter: Steps) -> Found:
-    """Start, iterate and choose from inner products alone; see `by_gram_alone`."""
-    begun = begun_by_gram(job, points, meter)
+def _found_from(job: ClusterJob, begun: Begun, revealer: Revealer, meter: Steps) -> Found:
+    """Iterate from a job's start, and choose the best of several."""
     several = len(begun.blocks) > 1
-    early = several and job.iterations > 1
+    early = several and job.at_once and job.iterations > 1
     found = lloyd_secret_labels(
         begun.valid_enc_N,
         begun.inner,
@@ -196,16 +198,14 @@ def _found_by_points(
         )
     with meter.step("start"):
         start, blocks = _begun(job, points, inner, kept_enc_NK, k_max, blocks)
+    begun = Begun(valid_enc_N=points.valid.secret, inner=inner, start=start, blocks=blocks)
+    if job.k is not None:
+        return _found_from(job, begun, revealer, meter)
     found = lloyd_secret_labels(
         points.valid.secret, inner, start, blocks, job.iterations, revealer, meter
     )
-    if not job.is_batch and job.reveal != "assignments":
-        return found
     with meter.step("choice"):
-        if job.k is None:
-            found = _with_chosen_k(points, inner, found, k_max, revealer)
-        elif job.is_batch:
-            found = _best(inner, found, blocks)
+        found = _with_chosen_k(points, inner, found, k_max, revealer)
         return _labelled(job, found, revealer)
 
 
@@ -259,6 +259,10 @@ def _start(
     if job.init_rows is not None:
         sqdist_enc_NC = seeding.given_rows(points, inner, job.init_rows)
         return comparable(sqdist_enc_NC, GRAM_BITS, blocks)
+    if job.by_random_rows:
+        drawn_BK = public_rows(job.seed, points.num_points, job.restarts, k_max)
+        rows = tuple(drawn_BK.reshape(-1).tolist())
+        return comparable(seeding.given_rows(points, inner, rows), GRAM_BITS, blocks)
     source = RowInnerProducts(points.rows) if isinstance(inner, ShareInnerProducts) else inner
     if job.init == "k-means++":
         draws_BK = public_draws(job.seed, points.num_points, job.restarts, k_max)

@@ -19,6 +19,9 @@ ITERATIONS: Final = 20
 LEADERS_STARTS: Final = 4
 """Default starts of leaders. They find noisy clusters more often than farthest-first does
 (`tests/mpc/clustering/test_leaders.py`)."""
+RANDOM_STARTS: Final = 64
+"""Default starts at random rows. In a federation of 20 clients and 5 domains they recover more
+domains than 32 do, and about as many as 128 (`tests/mpc/clustering/test_random_rows.py`)."""
 _MOST_RESTARTS: Final = 32
 _MOST_COMPARISONS: Final = 4_000_000
 """Comparisons of an iteration, over all starts; the dealer sends half a gigabyte for them."""
@@ -50,7 +53,7 @@ def start_of(
         N.
     k : int or None
         Number of clusters. None: it is chosen, and the only start is farthest-first.
-    init : {"farthest-first", "k-means++", "leaders"}, optional
+    init : {"farthest-first", "k-means++", "leaders", "random"}, optional
     restarts, iterations : int, optional
     rows_given : bool
         Whether the first centres are public rows.
@@ -63,6 +66,9 @@ def start_of(
     if init == "leaders":
         starts = min(LEADERS_STARTS, k) if restarts is None else restarts
         return Start(init=init, restarts=starts, iterations=iterations or ITERATIONS)
+    if init == "random":
+        starts = random_starts(num_points, k) if restarts is None else restarts
+        return Start(init=init, restarts=starts, iterations=iterations or ITERATIONS)
     few = min(k + 3, MAX_ITERATIONS) if restarts is None else ITERATIONS
     return Start(
         init=init,
@@ -73,5 +79,17 @@ def start_of(
 
 def default_restarts(num_points: int, k: int) -> int:
     """Return the default number of k-means++ starts: 2 K + 8, fewer for many points."""
+    return min(_MOST_RESTARTS, 2 * k + 8, _most_starts(num_points, k))
+
+
+def random_starts(num_points: int, k: int) -> int:
+    """Return the default number of starts at random rows: 64, fewer for many points, 1 for k = 1.
+
+    One more start, a warm one, fits beside them.
+    """
+    return 1 if k == 1 else max(1, min(RANDOM_STARTS, _most_starts(num_points, k) - 1))
+
+
+def _most_starts(num_points: int, k: int) -> int:
     pairs = max(num_points * k * (k - 1) // 2, 1)
-    return max(1, min(_MOST_RESTARTS, 2 * k + 8, MAX_COLUMNS // k, _MOST_COMPARISONS // pairs))
+    return max(1, min(MAX_COLUMNS // k, _MOST_COMPARISONS // pairs))

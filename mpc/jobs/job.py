@@ -33,11 +33,11 @@ FORMER_COMPARISONS: Final[dict[object, Comparisons]] = {
 """Names of version 0.1, accepted with a warning until version 0.3."""
 
 
-Init = Literal["farthest-first", "k-means++", "leaders"]
+Init = Literal["farthest-first", "k-means++", "leaders", "random"]
 K_MAX_LIMIT: Final = 16
 """The largest `k_max`: the set of legal candidates is an index into a table of 2^15 entries."""
 
-INITS: Final[tuple[Init, ...]] = ("farthest-first", "k-means++", "leaders")
+INITS: Final[tuple[Init, ...]] = ("farthest-first", "k-means++", "leaders", "random")
 """Ways to choose the first centres; see `mpc.clustering.seeding` and `mpc.clustering.leaders`."""
 
 MAX_LEADERS_POINTS: Final = 64
@@ -49,6 +49,10 @@ BEGINNINGS: Final[tuple[Beginning, ...]] = ("fresh", "warm", "both")
 
 MAX_COLUMNS: Final = 1024
 """Most centres over all restarts or candidates for k."""
+
+MAX_EARLY_STARTS: Final = 255
+"""Most starts of which one is chosen early: all pairs are compared at once, and a start's losses
+are counted mod 256."""
 
 MAX_ITERATIONS: Final = 10_000
 """Most reassignments of a job. Each one has its own number for randomness; more would reuse numbers
@@ -89,13 +93,15 @@ class ClusterJob:
     init_rows: tuple[int, ...] | None = None
     """Public start: these points are the first centres. None: see `init`."""
     init: Init = "farthest-first"
-    """How secret-shared first centres are chosen: `farthest-first`, one after another;
-    `k-means++`, drawn with `seed`; `leaders`, all at once, for at most `MAX_LEADERS_POINTS`
-    points."""
+    """How first centres are chosen: `farthest-first`, one after another; `k-means++`, drawn with
+    `seed`; `leaders`, all at once, for at most `MAX_LEADERS_POINTS` points; `random`, distinct
+    rows drawn with `seed`, which takes no round. A drawn row that is rejected stands for the
+    origin. Centres of the first three are secret; of `random`, the numbers of rows are public."""
     restarts: int = 1
     """Number of fresh starts, run in the same rounds; the one with least inertia is kept. For
-    k-means++ it is chosen at the end. For leaders it is chosen after the first iteration, and the
-    starts are the order of rows and further public orders, drawn with `seed`."""
+    k-means++ it is chosen at the end. For leaders and random rows it is chosen after the first
+    iteration; starts of leaders are the order of rows and further public orders, drawn with
+    `seed`."""
     start: Beginning = "fresh"
     """Where the job begins. `fresh`: at first centres. `warm`: at the assignment that the parties
     keep from the jobs before; nothing is opened for it. `both`: a warm start runs beside the fresh
@@ -106,7 +112,7 @@ class ClusterJob:
     """Most reassignments of a job that begins warm, and not beside fresh starts; None: as
     `iterations`. With one of them, nothing is opened to find out when to stop."""
     seed: int = 0
-    """Seed of the public draws of k-means++ and leaders; no mask depends on it."""
+    """Seed of the public draws of k-means++, leaders and random rows; no mask depends on it."""
     k_max: int = K_CANDIDATES_MAX
     """The largest number of clusters to choose if k is None."""
     centre: bool = True
@@ -218,8 +224,8 @@ class ClusterJob:
         drawn = self.init != "farthest-first" and self.init_rows is None
         if self.restarts > 1 and not drawn:
             raise InputError(
-                f"restarts={self.restarts} but only k-means++ and leaders starts differ from one "
-                "another; say init='k-means++' without init_rows, or restarts=1"
+                f"restarts={self.restarts} but only starts of k-means++, leaders and random "
+                "rows differ from one another; say init='random' without init_rows, or restarts=1"
             )
         if self.k is None and drawn:
             raise InputError(f"k=None is chosen from farthest-first starts; give k for {self.init}")
@@ -230,10 +236,10 @@ class ClusterJob:
                 f"{self.k or self.k_max} clusters in {self.num_blocks} restarts are more than "
                 f"{MAX_COLUMNS} centres; lower one of them"
             )
-        if self.by_leaders and self.restarts + (self.start == "both") > (self.k or 1):
+        if self.at_once and self.num_blocks > MAX_EARLY_STARTS:
             raise InputError(
-                f"restarts={self.restarts}, start={self.start!r}: at most k={self.k} starts run "
-                "beside one another with init='leaders'"
+                f"restarts={self.restarts}, start={self.start!r}: at most {MAX_EARLY_STARTS} "
+                f"starts run beside one another with init={self.init!r}"
             )
 
     def _check_init_rows(self, rows: tuple[int, ...]) -> None:
@@ -250,6 +256,16 @@ class ClusterJob:
         return self.init == "leaders" and self.init_rows is None
 
     @property
+    def by_random_rows(self) -> bool:
+        """Whether fresh first centres are rows drawn at random."""
+        return self.init == "random" and self.init_rows is None
+
+    @property
+    def at_once(self) -> bool:
+        """Whether fresh first centres are found all at once, and the best start is chosen early."""
+        return self.by_leaders or self.by_random_rows
+
+    @property
     def num_blocks(self) -> int:
         """Starts that run beside one another."""
         return {"fresh": self.restarts, "warm": 1, "both": self.restarts + 1}[self.start]
@@ -262,7 +278,7 @@ class ClusterJob:
     @property
     def opens_labels_last(self) -> bool:
         """Whether policy `assignments` opens labels at the end only, not in every iteration."""
-        return self.is_batch or self.by_leaders or self.start == "warm"
+        return self.is_batch or self.at_once or self.start == "warm"
 
     def check_points(self, points_ND: FloatArray, payload_NM: FloatArray) -> None:
         """Refuse input arrays that do not fit the job, before anything is shared.

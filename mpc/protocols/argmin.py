@@ -17,10 +17,10 @@ import numpy as np
 import torch
 
 from mpc.engine.context import Party, SharedTensor
-from mpc.engine.openings import open_now
+from mpc.engine.openings import open_batch, open_now
 from mpc.gates.lut_comparison import RingArray
 from mpc.gates.pairs import pairs_of
-from mpc.protocols.comparison import compare_pairs, local
+from mpc.protocols.comparison import Candidates, compare_pairs, compare_together, local
 from mpc.protocols.lookup import equals_zero
 from mpc.ring.fixedpoint import COMPARED_BITS
 
@@ -75,18 +75,71 @@ def nearest(
         return _by_tournament(sqdist_enc_NC, blocks, valid_enc_N)
     if max(blocks) == 1:
         return _with_first_columns(sqdist_enc_NC.share[:, :0], blocks, valid_enc_N)
-    bits, first = (max(blocks) - 1).bit_length(), _first_columns(blocks)
-    penalty_C = torch.full((sum(blocks),), _PENALTY << (COMPARED_BITS - 4))
-    penalty_C[first] = 0
-    rejected_N = -valid_enc_N + 1
-    penalised_NC = sqdist_enc_NC.like(sqdist_enc_NC.share + rejected_N.share[:, None] * penalty_C)
-    wins = compare_pairs(
-        penalised_NC, tuple(blocks), COMPARED_BITS, sum_bits=bits, minimize_rounds=minimize_rounds
-    )
-    others = sorted(set(range(sum(blocks))) - set(first))
-    losses = losses_of(valid_enc_N.party, wins, tuple(blocks))[:, others]
-    won_enc = open_now(equals_zero(sqdist_enc_NC.like(losses), bits))
+    distances = _penalised(sqdist_enc_NC, blocks, valid_enc_N)
+    (wins,) = compare_together([distances], COMPARED_BITS, minimize_rounds=minimize_rounds)
+    losses = _of_other_columns(valid_enc_N, wins, blocks)
+    won_enc = open_now(equals_zero(losses, distances.sum_bits))
     return _with_first_columns(won_enc.share, blocks, valid_enc_N)
+
+
+def nearest_and_least(
+    sqdist_enc_NC: SharedTensor,
+    blocks: Sequence[int],
+    valid_enc_N: SharedTensor,
+    x_enc_1L: SharedTensor,
+) -> tuple[SharedTensor, SharedTensor]:
+    """Return what `nearest` returns, and the one-hot row of the smallest of other candidates.
+
+    Parameters
+    ----------
+    sqdist_enc_NC, blocks, valid_enc_N
+        As `nearest` has them.
+    x_enc_1L : SharedTensor, (1, L)
+        At most `MOST_WINS` candidates, as `one_hot_min` has them, correct mod 2^`COMPARED_BITS`.
+
+    Notes
+    -----
+    Cost: R_lt and one round, and L (L - 1) / 2 comparisons and L look-ups more than `nearest`. With
+    blocks of one column or of more than 16, the rounds of `nearest` and of `one_hot_min`. Leakage:
+    none.
+    """
+    num_candidates = x_enc_1L.size(1)
+    if not 1 < max(blocks) <= BRACKET:
+        assigned_enc_NC = nearest(sqdist_enc_NC, blocks, valid_enc_N)
+        return assigned_enc_NC, one_hot_min(x_enc_1L, COMPARED_BITS)
+    distances = _penalised(sqdist_enc_NC, blocks, valid_enc_N)
+    bits = max((num_candidates - 1).bit_length(), 1)
+    others = Candidates(x_enc_BL=x_enc_1L, blocks=(num_candidates,), sum_bits=bits)
+    wins, of_others = compare_together([distances, others], COMPARED_BITS)
+    losses_1L = losses_of(valid_enc_N.party, of_others, (num_candidates,))
+    won_enc, least_enc_1L = open_batch(
+        equals_zero(_of_other_columns(valid_enc_N, wins, blocks), distances.sum_bits),
+        equals_zero(x_enc_1L.like(losses_1L), bits),
+    )
+    return _with_first_columns(won_enc.share, blocks, valid_enc_N), least_enc_1L
+
+
+def _penalised(
+    sqdist_enc_NC: SharedTensor, blocks: Sequence[int], valid_enc_N: SharedTensor
+) -> Candidates:
+    """Add a penalty to all distances of rejected points but those to the first of each block."""
+    penalty_C = torch.full((sum(blocks),), _PENALTY << (COMPARED_BITS - 4))
+    penalty_C[_first_columns(blocks)] = 0
+    rejected_N = -valid_enc_N + 1
+    penalised_NC = sqdist_enc_NC.share + rejected_N.share[:, None] * penalty_C
+    return Candidates(
+        x_enc_BL=sqdist_enc_NC.like(penalised_NC),
+        blocks=tuple(blocks),
+        sum_bits=(max(blocks) - 1).bit_length(),
+    )
+
+
+def _of_other_columns(
+    valid_enc_N: SharedTensor, wins: RingArray, blocks: Sequence[int]
+) -> SharedTensor:
+    """Return shares of the losses of all columns but the first of each block."""
+    others = sorted(set(range(sum(blocks))) - set(_first_columns(blocks)))
+    return valid_enc_N.like(losses_of(valid_enc_N.party, wins, tuple(blocks))[:, others])
 
 
 def one_hot_min(x_enc_BL: SharedTensor, num_bits: int) -> SharedTensor:

@@ -10,15 +10,17 @@ short numbers: keys are as long as the numbers, and a look-up in a small table o
 takes one round for any number of parties (`mpc.protocols.lookup`).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from itertools import accumulate
 
 import numpy as np
 import torch
 
 from mpc.engine.context import Party, SharedTensor
-from mpc.engine.openings import Masked, masked, open_now
+from mpc.engine.openings import Masked, masked, open_batch, open_now
 from mpc.gates import lut_comparison
-from mpc.gates.lut_comparison import RingArray
+from mpc.gates.lut_comparison import Bits, Plan, RingArray, Words
 from mpc.gates.pairs import differences, num_pairs
 from mpc.net.frames import DIGIT_KINDS, TupleKind
 from mpc.protocols import boolean, lookup
@@ -64,7 +66,7 @@ def less_than_zero(x_enc: SharedTensor, bit_length: int = 64) -> SharedTensor:
         return party.holds(signs_n.reshape(x_enc.size()))
     if method == "lut":
         opened = open_now(masked(x_enc.like(share)))
-        signs = _by_digits("digits64", opened, bit_length)
+        (signs,) = _by_digits([_looked_up("digits64", opened, bit_length)], party)
     else:
         keys = party.provider.signs(share.numel(), bit_length)
         at = party.open_masked([share + torch.from_numpy(keys.masks)])[0]
@@ -82,65 +84,141 @@ def compare_pairs(
 ) -> RingArray:
     """Return shares of [higher < lower] of all pairs inside blocks, (B, E).
 
+    The parameters are those of `Candidates` and of `compare_together`, and so is the cost.
+    """
+    candidates = Candidates(x_enc_BL=x_enc_BL, blocks=blocks, sum_bits=sum_bits)
+    return compare_together([candidates], bit_length, minimize_rounds=minimize_rounds)[0]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Candidates:
+    """Numbers of which all pairs inside blocks are compared."""
+
+    x_enc_BL: SharedTensor = field(repr=False)
+    """(B, L): candidates of all blocks side by side. Any two of a block differ by less than half
+    the range of the compared bits."""
+    blocks: tuple[int, ...]
+    sum_bits: int = 8
+    """1 to 8; shares of results are correct at least mod 2^sum_bits."""
+
+    @property
+    def kind(self) -> TupleKind:
+        """Truth tables that have enough bits."""
+        return "digits4" if self.sum_bits <= 4 else "digits8"
+
+    @property
+    def count(self) -> int:
+        """Comparisons."""
+        return self.x_enc_BL.size(0) * num_pairs(self.blocks)
+
+
+def compare_together(
+    groups: Sequence[Candidates], bit_length: int, *, minimize_rounds: bool = False
+) -> list[RingArray]:
+    """Return shares of [higher < lower] of all pairs of every group, (B, E) each.
+
     Parameters
     ----------
-    x_enc_BL : SharedTensor, (B, L)
-        Candidates of all blocks side by side. Any two of a block differ by less than half the range
-        of `bit_length` bits.
-    blocks : tuple of int
+    groups : sequence of Candidates
     bit_length : int
-    sum_bits : int
-        1 to 8; shares are correct at least mod 2^sum_bits.
     minimize_rounds : bool
         Save rounds rather than bytes.
 
     Returns
     -------
-    uint64 array by `boolean`, else uint8 array
+    list of uint64 arrays by `boolean`, else of uint8 arrays
 
     Notes
     -----
-    Cost: R_lt rounds. Not by `boolean`, 8 B L bytes from each party to each other, since a pair is
+    Cost: R_lt rounds. All groups are compared by the method that suits them together. Not by
+    `boolean`, 8 B L bytes a group from each party to each other, since a pair is
     compared at the difference of two masked candidates; by `lut`, some bits a pair more. Leakage:
     none.
     """
-    share_BL, party = x_enc_BL.share, x_enc_BL.party
-    batch = len(share_BL)
-    kind: TupleKind = "digits4" if sum_bits <= 4 else "digits8"
-    count, ring_bits = batch * num_pairs(blocks), DIGIT_KINDS[kind]
+    party = groups[0].x_enc_BL.party
     method = party.provider.comparing.method(
-        count, bit_length, ring_bits, minimize_rounds=minimize_rounds
+        sum(group.count for group in groups),
+        bit_length,
+        max(DIGIT_KINDS[group.kind] for group in groups),
+        minimize_rounds=minimize_rounds,
     )
     if method == "boolean":
-        flat = differences(share_BL.numpy(), blocks)
-        wins = negative_by_circuit(party, flat, bit_length).view(np.uint64)
+        wins = _pairs_by_circuit(party, groups, bit_length)
     elif method == "lut":
-        opened = open_now(masked(x_enc_BL))
-        wins = _by_digits(kind, opened, bit_length, blocks)
+        opened = open_batch(*(masked(group.x_enc_BL) for group in groups))
+        tables = [
+            _looked_up(group.kind, x, bit_length, group.blocks)
+            for group, x in zip(groups, opened, strict=True)
+        ]
+        wins = _by_digits(tables, party)
     else:
-        keys = party.provider.pair_signs(batch, blocks, bit_length)
-        at = party.open_masked([share_BL + torch.from_numpy(keys.masks)])[0]
-        wins = keys.evaluate(at.numpy())
-    return wins.reshape(batch, -1)
+        wins = _pairs_by_keys(party, groups, bit_length)
+    return [
+        of.reshape(len(group.x_enc_BL.share), -1) for group, of in zip(groups, wins, strict=True)
+    ]
 
 
-def _by_digits(
+def _pairs_by_circuit(
+    party: Party, groups: Sequence[Candidates], bit_length: int
+) -> list[RingArray]:
+    flat = [differences(group.x_enc_BL.share.numpy(), group.blocks) for group in groups]
+    wins = negative_by_circuit(party, np.concatenate(flat), bit_length).view(np.uint64)
+    return _parts(wins, [of.size for of in flat])
+
+
+def _pairs_by_keys(party: Party, groups: Sequence[Candidates], bit_length: int) -> list[RingArray]:
+    shares = [group.x_enc_BL.share for group in groups]
+    keys = [
+        party.provider.pair_signs(len(share_BL), group.blocks, bit_length)
+        for group, share_BL in zip(groups, shares, strict=True)
+    ]
+    sums = [
+        share_BL + torch.from_numpy(of.masks) for of, share_BL in zip(keys, shares, strict=True)
+    ]
+    opened = party.open_masked(sums)
+    return [of.evaluate(at.numpy()) for of, at in zip(keys, opened, strict=True)]
+
+
+def _parts(flat: RingArray, sizes: Sequence[int]) -> list[RingArray]:
+    return np.split(flat, list(accumulate(sizes))[:-1])
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class _LookedUp:
+    """What stands in truth tables at masked values, before its flipped bits are opened."""
+
+    flipped: Bits = field(repr=False)
+    """A column for each comparison."""
+    parts: list[tuple[Plan, Words, Words]] = field(repr=False)
+    """Of each chunk: its plan, shares of products, and points."""
+
+
+def _looked_up(
     kind: TupleKind, x: Masked, bit_length: int, blocks: tuple[int, ...] = ()
-) -> RingArray:
-    """Return shares of the signs of masked values, flat, in one more round."""
-    opened, parts, looked_up = x.opened.numpy(), [], []
+) -> _LookedUp:
+    """Look masked values up in truth tables; no round."""
+    opened, parts, flipped = x.opened.numpy(), [], []
     tables = x.party.provider.digits(kind, len(opened), bit_length, x.mask.id, blocks)
-    rank = x.party.rank
     for digits, flips, flat in tables:
         points = digits.compared(opened).view(np.uint64)
         words, products = digits.plan.parts(flat, len(points))
-        looked_up.append(lut_comparison.looked_up(digits.plan, rank, words, points) ^ flips)
+        found = lut_comparison.looked_up(digits.plan, x.party.rank, words, points)
+        flipped.append(found ^ flips)
         parts.append((digits.plan, products.copy(), points))  # the copy releases the words
-    flipped = np.concatenate(looked_up, axis=1)
-    together = x.party.open_bits([boolean.pack(flipped.reshape(-1))])[0]
-    bits = boolean.unpack(together, flipped.size).reshape(flipped.shape)
+    return _LookedUp(flipped=np.concatenate(flipped, axis=1), parts=parts)
+
+
+def _by_digits(tables: Sequence[_LookedUp], party: Party) -> list[RingArray]:
+    """Return shares of the signs of masked values, flat for every group, in one more round."""
+    words = [boolean.pack(of.flipped.reshape(-1)) for of in tables]
+    opened = party.open_bits(words)
+    return [_folded(of, bits, party.rank) for of, bits in zip(tables, opened, strict=True)]
+
+
+def _folded(of: _LookedUp, opened: Int64Array, rank: int) -> RingArray:
+    bits = boolean.unpack(opened, of.flipped.size).reshape(of.flipped.shape)
     done, shares = 0, []
-    for plan, products, points in parts:
+    for plan, products, points in of.parts:
         of_part = bits[:, done : done + len(points)]
         shares.append(lut_comparison.folded(plan, rank, products, points, of_part))
         done += len(points)

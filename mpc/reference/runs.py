@@ -28,7 +28,7 @@ from mpc.ring.fixedpoint import (
     FloatArray,
     Int64Array,
 )
-from mpc.ring.public_draws import public_draws, public_orders
+from mpc.ring.public_draws import public_draws, public_orders, public_rows
 
 Run = tuple[Labels, int]
 """Labels, and iterations done."""
@@ -64,18 +64,19 @@ def runs_of(
     kept_NK : ndarray of float64, (N, K)
         One-hot rows that are kept, zero where none is; not used by a fresh start.
     loss : callable
-        What leaders are chosen by, after the first iteration.
+        What starts are chosen by after the first iteration, where they are chosen early.
 
     Returns
     -------
     list of (labels, iterations)
-        One for each restart, or for each candidate k = 1, 2, ...; a single one for leaders.
+        One for each restart, or for each candidate k = 1, 2, ...; a single one where the best
+        start is chosen early.
     """
     starts = [] if job.start == "warm" else _fresh(geometry, dist_NN, job, valid_N)
     if job.start != "fresh":
         assignment_NK = kept_NK * valid_N[:, None]
         starts.insert(0, _First(geometry.to_means(assignment_NK), assignment_NK))
-    if len(starts) > 1 and job.by_leaders:
+    if len(starts) > 1 and job.at_once:
         return [_chosen_early(geometry, starts, job.iterations, valid_N, loss)]
     if len(starts) == 1:
         first = starts[0]
@@ -104,6 +105,8 @@ def _first_rows(dist_NN: FloatArray, job: ClusterJob, k: int, valid_N: Valid) ->
     if job.by_leaders:
         orders_BN = public_orders(job.seed, n, job.restarts)
         return [leaders(dist_NN, k, order_N, valid_N) for order_N in orders_BN]
+    if job.by_random_rows:
+        return list(public_rows(job.seed, n, job.restarts, k))
     draws_BK = public_draws(job.seed, n, job.restarts, k)
     whole_NN = dist_NN.astype(np.int64)
     return [plus_plus(whole_NN, draws_K, valid_N) for draws_K in draws_BK]

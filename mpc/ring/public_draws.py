@@ -1,4 +1,4 @@
-"""Public draws of k-means++ and of leaders: derived from a public seed, independent of the data.
+"""Public draws of k-means++, leaders and random rows, from a public seed and not from the data.
 
 Masks, shares and keys never come from here. The draws reuse `AesCtrStream` for convenience only.
 
@@ -41,3 +41,13 @@ def public_orders(seed: int, num_points: int, restarts: int) -> Int64Array:
     drawn = AesCtrStream(key).ring((restarts, num_points))
     drawn[0] = np.arange(num_points)
     return np.argsort(drawn, axis=1, kind="stable")
+
+
+def public_rows(seed: int, num_points: int, restarts: int, k: int) -> Int64Array:
+    """Return rows drawn uniformly, distinct within each start, (B, K).
+
+    The first of B starts do not depend on B.
+    """
+    key = sha256(f"mpc.draws: random rows {seed}".encode()).digest()[:KEY_BYTES]
+    drawn = AesCtrStream(key).ring((restarts, num_points))
+    return np.ascontiguousarray(np.argsort(drawn, axis=1, kind="stable")[:, :k])

@@ -58,14 +58,15 @@ class Cluster(Verb):
     init_rows: tuple[int, ...] | None = None
     """Rows that are the first centres, k of them, public. None: chosen under sharing."""
     init: Init | None = None
-    """How first centres are chosen under sharing. Default: k-means++, or farthest-first where k is
-    to be chosen. Leaders take the fewest rounds of messages, for up to 64 vectors."""
+    """How first centres are chosen. Default: k-means++, or farthest-first where k is to be chosen.
+    Random rows, whose numbers are public, take the fewest rounds of messages; then leaders, for up
+    to 64 vectors."""
     restarts: int | None = None
-    """Starts of k-means++ or of leaders, in the same rounds; the one of least inertia is kept.
-    Default: 2 k + 8, fewer for many rows; 4 of leaders, and at most k. Each costs bytes of its own;
-    one is enough if the link to the dealer is slow."""
+    """Starts of k-means++, leaders or random rows, in the same rounds; the one of least inertia is
+    kept. Default: 2 k + 8, fewer for many rows; 4 of leaders, and at most k; 64 at random rows.
+    Each costs bytes of its own; one is enough if the link to the dealer is slow."""
     seed: int = 0
-    """Of the public draws of k-means++; no mask depends on it."""
+    """Of all public draws; no mask depends on it."""
     min_cluster_size: int = 3
     """Nothing is opened of a cluster with fewer owners. 1 opens every cluster. A mean of two owners
     would show each the other's vector."""

@@ -5,8 +5,8 @@ from typing import Final
 
 import numpy as np
 
-from mpc.jobs.default_start import LEADERS_STARTS
-from mpc.jobs.job import Beginning, ClusterJob
+from mpc.jobs.default_start import LEADERS_STARTS, RANDOM_STARTS
+from mpc.jobs.job import Beginning, ClusterJob, Init
 from mpc.jobs.result import ClusterResult, Session
 from secfpp.config.clustering import ClusteringConfig
 from secfpp.learning.prompts import FloatArray
@@ -15,9 +15,16 @@ from secfpp.methods.shared.averaging import bytes_of
 
 __all__ = ["ClusteredExchange", "job_of"]
 
+RANDOM_CLUSTERS: Final = 6
+"""Most clusters for which some of so many starts at random rows have a row in each: of K equal
+clusters, one start in K^K / K! does, 26 for 5 clusters and 65 for 6, but 163 for 7."""
+RANDOM_COMPARISONS: Final = 40_960
+"""Most comparisons of an iteration over all starts at random rows: 64 starts of 64 participants and
+5 clusters, for which the dealer sends 18 MB."""
+_FEWEST_STARTS: Final = 32
 LEADERS_UP_TO: Final = 32
-"""Most participants whose first centres are leaders: the dealer sends up to 4 MB for them, in place
-of some 20 rounds of messages. For more, bytes outweigh rounds."""
+"""Most participants whose first centres are leaders, with more clusters: the dealer sends up to 4
+MB for them, in place of some 20 rounds of messages. For more, bytes outweigh rounds."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -66,7 +73,7 @@ def job_of(
     """Return the job of a round; never more clusters than participants."""
     k = None if settings.k is None else min(settings.k, num_clients)
     start = _start(settings, k, round_index)
-    by_leaders = k is not None and num_clients <= LEADERS_UP_TO
+    init, restarts = _fresh(num_clients, k)
     return ClusterJob(
         k=k,
         k_max=settings.k_max,
@@ -74,8 +81,8 @@ def job_of(
         iterations=settings.iterations,
         start=start,
         warm_iterations=settings.warm_iterations,
-        init="leaders" if by_leaders else "farthest-first",
-        restarts=_restarts(k, start) if by_leaders else 1,
+        init=init,
+        restarts=restarts,
         seed=round_index,
         reveal=settings.reveal,
         min_cluster_size=settings.min_cluster_size,
@@ -97,10 +104,16 @@ def _start(settings: ClusteringConfig, k: int | None, round_index: int) -> Begin
     return "both" if k > 1 else "warm"
 
 
-def _restarts(k: int | None, start: Beginning) -> int:
-    """Return the number of fresh starts: no more clusterings than clusters run at a time."""
-    most = (k or 1) - (start == "both")
-    return max(1, min(LEADERS_STARTS, most))
+def _fresh(n: int, k: int | None) -> tuple[Init, int]:
+    """Return how n participants choose fresh first centres, and from how many starts."""
+    if k is None:
+        return "farthest-first", 1
+    if k == 1:
+        return "random", 1
+    starts = min(RANDOM_STARTS, RANDOM_COMPARISONS // (n * k * (k - 1) // 2))
+    if k <= RANDOM_CLUSTERS and starts >= _FEWEST_STARTS:
+        return "random", starts
+    return ("leaders", LEADERS_STARTS) if n <= LEADERS_UP_TO else ("farthest-first", 1)
 
 
 def _own_where_none_opened(result: ClusterResult, contribution: Contribution) -> FloatArray:

@@ -10,7 +10,7 @@ from tests.mpc.conftest import Parties
 N, D, K = 14, 4, 4
 
 
-@pytest.mark.parametrize("starts", [2, 3, 4])
+@pytest.mark.parametrize("starts", [2, 3, 40, 100])
 def test_the_best_goes_on(any_parties: Parties, starts: int) -> None:
     rng = np.random.default_rng(starts)
     points_ND = rng.normal(size=(N, D))

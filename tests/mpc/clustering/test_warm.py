@@ -9,7 +9,7 @@ import pytest
 
 from mpc import ClusterJob, ClusterResult, PlainSession, SecureSession, open_session
 from mpc.errors import InputError
-from mpc.jobs.job import Beginning, Init
+from mpc.jobs.job import INITS, Beginning, Init
 from mpc.ring.fixedpoint import FloatArray
 from tests.mpc.opened_labels import labels_of
 
@@ -55,7 +55,7 @@ def assert_equal(found: ClusterResult, twin: ClusterResult) -> None:
 
 
 def random_job(rng: np.random.Generator, k: int) -> ClusterJob:
-    init: Init = ("farthest-first", "k-means++", "leaders")[rng.integers(3)]
+    init: Init = INITS[rng.integers(len(INITS))]
     start: Beginning = ("fresh", "warm", "warm", "both")[rng.integers(4)]
     return replace(
         JOB,

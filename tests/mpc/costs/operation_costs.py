@@ -88,15 +88,34 @@ def pair_signs(
     minimize_rounds: bool = False,
 ) -> Cost:
     """See `mpc.protocols.comparison.compare_pairs`."""
-    count = batch * num_pairs(blocks)
-    kind: TupleKind = "digits4" if sum_bits <= 4 else "digits8"
-    method = parties.method(count, bits, DIGIT_KINDS[kind], minimize_rounds=minimize_rounds)
+    return pair_signs_together(
+        [(batch, blocks, sum_bits)], bits, parties, minimize_rounds=minimize_rounds
+    )
+
+
+def pair_signs_together(
+    groups: Sequence[tuple[int, Sequence[int], int]],
+    bits: int,
+    parties: Comparing,
+    *,
+    minimize_rounds: bool = False,
+) -> Cost:
+    """See `mpc.protocols.comparison.compare_together`; a group is a batch, blocks and sum bits."""
+    count = sum(batch * num_pairs(blocks) for batch, blocks, _ in groups)
+    kinds: list[TupleKind] = ["digits4" if of <= 4 else "digits8" for *_, of in groups]
+    ring_bits = max(DIGIT_KINDS[kind] for kind in kinds)
+    method = parties.method(count, bits, ring_bits, minimize_rounds=minimize_rounds)
     if method == "boolean":
         return circuit(count, bits, parties)
-    opened = opening(batch * sum(blocks))
-    if method == "lut":
-        return opened + by_digits(kind, batch, bits, tuple(blocks))
-    return opened + keys("sign8", batch, bits, tuple(blocks))
+    costs = []
+    for (batch, blocks, _), kind in zip(groups, kinds, strict=True):
+        cost = opening(batch * sum(blocks))
+        if method == "lut":
+            cost += by_digits(kind, batch, bits, tuple(blocks))
+        else:
+            cost += keys("sign8", batch, bits, tuple(blocks))
+        costs.append(cost)
+    return beside(*costs)
 
 
 def by_digits(kind: TupleKind, count: int, bits: int, blocks: tuple[int, ...] = ()) -> Cost:
@@ -177,3 +196,18 @@ def nearest(
         num_points, blocks, COMPARED_BITS, parties, sum_bits=bits, minimize_rounds=minimize_rounds
     )
     return compared + won
+
+
+def nearest_and_least(
+    num_points: int, blocks: Sequence[int], candidates: int, parties: Comparing
+) -> Cost:
+    """See `mpc.protocols.argmin.nearest_and_least`."""
+    largest = max(blocks)
+    if not 1 < largest <= BRACKET:
+        assigned = nearest(num_points, blocks, parties)
+        return assigned + one_hot_min(1, candidates, COMPARED_BITS, parties)
+    bits, of_others = (largest - 1).bit_length(), (candidates - 1).bit_length()
+    groups = [(num_points, blocks, bits), (1, (candidates,), of_others)]
+    won = look_up(num_points * (sum(blocks) - len(blocks)), bits, parties)
+    compared = pair_signs_together(groups, COMPARED_BITS, parties)
+    return compared + beside(won, look_up(candidates, of_others, parties))

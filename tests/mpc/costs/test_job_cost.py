@@ -16,7 +16,7 @@ from mpc.ring.fixedpoint import COMPARED_BITS
 from mpc.roles.dry_run import JobShape
 from tests.mpc.costs.closed_forms import closed_form_of
 from tests.mpc.costs.operation_costs import Sizes
-from tests.mpc.costs.warm_forms import closed_form_by_gram
+from tests.mpc.costs.warm_forms import closed_form_at_rows, closed_form_by_gram
 
 JOBS = {
     "gram": (ClusterJob(k=3), 20, 12),
@@ -84,6 +84,27 @@ JOBS = {
         8,
     ),
     "leaders, keys": (ClusterJob(k=3, init="leaders", restarts=2, comparisons="fss"), 12, 8),
+    "random rows": (ClusterJob(k=3, init="random"), 20, 12),
+    "random rows, many starts": (ClusterJob(k=5, init="random", restarts=64), 20, 12),
+    "random rows, once": (ClusterJob(k=3, init="random", restarts=20, iterations=1), 18, 12),
+    "random rows, twice": (ClusterJob(k=3, init="random", restarts=20, iterations=2), 18, 12),
+    "random rows, one cluster": (ClusterJob(k=1, init="random", restarts=3), 9, 12),
+    "random rows, more than 16": (ClusterJob(k=17, init="random", restarts=2), 20, 12),
+    "random rows, far": (ClusterJob(k=3, init="random", value_bound=2.0**24), 16, 8),
+    "random rows, not centred": (ClusterJob(k=4, init="random", restarts=4, centre=False), 20, 30),
+    "random rows, assignments": (
+        ClusterJob(k=3, init="random", restarts=9, reveal="assignments"),
+        20,
+        12,
+    ),
+    "random rows, circuits": (
+        ClusterJob(k=3, init="random", restarts=5, comparisons="boolean", iterations=3),
+        12,
+        8,
+    ),
+    "random rows, keys": (ClusterJob(k=3, init="random", restarts=5, comparisons="fss"), 12, 8),
+    "random rows, by rows": (ClusterJob(k=4, init="random", restarts=7), 40, 6),
+    "random rows, one start by rows": (ClusterJob(k=4, init="random"), 40, 6),
     "warm": (ClusterJob(k=3, start="warm"), 20, 12),
     "warm, rows": (ClusterJob(k=3, start="warm"), 30, 4),
     "warm, once": (ClusterJob(k=3, start="warm", warm_iterations=1), 20, 12),
@@ -95,6 +116,12 @@ JOBS = {
         ClusterJob(k=5, init="leaders", restarts=2, start="both", iterations=1),
         20,
         12,
+    ),
+    "beside random rows": (ClusterJob(k=5, init="random", restarts=30, start="both"), 20, 12),
+    "beside random rows, by rows": (
+        ClusterJob(k=4, init="random", restarts=3, start="both"),
+        40,
+        6,
     ),
     "beside k-means++": (ClusterJob(k=3, init="k-means++", restarts=2, start="both"), 20, 12),
     "beside farthest-first, rows": (ClusterJob(k=3, start="both"), 30, 4),
@@ -152,6 +179,8 @@ def as_settled(job: ClusterJob, result: ClusterResult) -> ClusterJob:
 def form_of(job: ClusterJob, sizes: Sizes, *, iterations: int, converged: bool) -> dict[str, Cost]:
     """Return the closed form of a job, by whichever way it checks its points."""
     by_gram = by_gram_alone(job, sizes.num_points, sizes.dim)
+    if job.by_random_rows and not by_gram:
+        return closed_form_at_rows(job, sizes, iterations=iterations, converged=converged)
     form = closed_form_by_gram if by_gram else closed_form_of
     return form(job, sizes, iterations=iterations, converged=converged)
 

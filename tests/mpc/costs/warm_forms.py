@@ -1,4 +1,4 @@
-"""What jobs cost that use inner products alone: warm starts, and leaders as first centres.
+"""What jobs cost that use inner products alone: warm starts, leaders and random rows.
 
 Shape letters: N points, D dimensions, K clusters, C columns of all blocks, B starts.
 """
@@ -9,8 +9,11 @@ from mpc.jobs.job import ClusterJob
 from tests.mpc.costs.closed_forms import (
     choice,
     distances,
+    given_rows,
+    kept,
     means,
     measured,
+    norms,
     secret_iteration,
     standardizing,
     sums_of,
@@ -24,6 +27,7 @@ from tests.mpc.costs.operation_costs import (
     less_than_zero,
     look_up,
     nearest,
+    nearest_and_least,
     opening,
     pair_signs,
 )
@@ -45,7 +49,7 @@ def norms_by_gram(job: ClusterJob, sizes: Sizes) -> Cost:
     cost += beside(measured(sizes, shift), opening(payload)) + corrections(n, n * n)
     compared = 2 + (shift > 0)
     cost += less_than_zero(compared * n, 64, sizes.parties)
-    fresh, alone = job.start != "warm", tests == 2 and shift == 0
+    fresh, alone = job.by_leaders and job.start != "warm", tests == 2 and shift == 0
     opened = [n * n]
     opened += [n] if fresh and alone else []
     opened += [n * (job.k or 1)] if job.start != "fresh" else []
@@ -79,37 +83,44 @@ def start_by_gram(job: ClusterJob, sizes: Sizes) -> Cost:
     n, k, columns = sizes.num_points, job.k or 1, (job.k or 1) * job.restarts
     if job.start == "warm":
         return warm_start(sizes, k)
-    cost = corrections(n * n) + leaders(sizes, k, job.restarts) + corrections(n * n)
-    opened = opening(n * columns, n * n)
+    if job.by_random_rows:
+        cost, opened = opening(n) + corrections(n * n), opening(n * n)
+        distances_to = corrections(n * n)
+    else:
+        cost = corrections(n * n) + leaders(sizes, k, job.restarts) + corrections(n * n)
+        opened = opening(n * columns, n * n)
+        distances_to = corrections(n * columns, columns)
     if job.start == "both":
-        kept = opening(n * k) + corrections(n * k)
-        opened = beside(opened, kept, look_up(k, n.bit_length(), sizes.parties))
-    cost += opened + corrections(n * columns, columns)
+        again = opening(n * k) + corrections(n * k)
+        opened = beside(opened, again, look_up(k, n.bit_length(), sizes.parties))
+    cost += opened + distances_to
     return cost + (to_means(sizes, k, by_gram=True) if job.start == "both" else NOTHING)
 
 
-def raced_iteration(sizes: Sizes, k: int, starts: int) -> Cost:
+def raced_iteration(sizes: Sizes, k: int, starts: int, *, by_gram: bool = True) -> Cost:
     """See `mpc.clustering.race.raced`."""
     n, columns, parties = sizes.num_points, k * starts, sizes.parties
     cost = beside(opening(n * columns), look_up(columns, n.bit_length(), parties))
-    cost += sums_of(sizes, columns, by_gram=True)
+    cost += sums_of(sizes, columns, by_gram=by_gram)
     between = opening(3 * columns) + corrections(5 * columns)
-    cost += beside(distances(sizes, columns, inner_opened=True), between)
-    cost += nearest(n + 1, (k,) * starts, parties)
+    cost += beside(distances(sizes, columns, inner_opened=by_gram), between)
+    cost += nearest_and_least(n, (k,) * starts, starts, parties)
     return cost + opening(n * columns, starts) + corrections(2 * n * k)
 
 
-def iteration_by_gram(job: ClusterJob, sizes: Sizes, number: int, *, ends: bool) -> Cost:
+def iteration_chosen_early(
+    job: ClusterJob, sizes: Sizes, number: int, *, ends: bool, by_gram: bool = True
+) -> Cost:
     """Of one iteration; see `mpc.clustering.lloyd`."""
     n, k, starts = sizes.num_points, job.k or 1, job.num_blocks
     if number == 1:
-        first = to_means(sizes, k, by_gram=True) if job.start == "warm" else NOTHING
+        first = to_means(sizes, k, by_gram=by_gram) if job.start == "warm" else NOTHING
         return first + nearest(n, (k,) * starts, sizes.parties)
     if starts > 1 and number == 2:
-        return raced_iteration(sizes, k, starts)
+        return raced_iteration(sizes, k, starts, by_gram=by_gram)
     # A warm start is an assignment before the first; after a race, the one before is opened, too.
     compared = 3 if job.start == "warm" else number
-    cost = secret_iteration(sizes, (k,), compared, ends=ends, by_gram=True)
+    cost = secret_iteration(sizes, (k,), compared, ends=ends, by_gram=by_gram)
     return cost + (Cost(online=8 * n * k) if starts > 1 and number == 3 else NOTHING)
 
 
@@ -117,15 +128,37 @@ def closed_form_by_gram(
     job: ClusterJob, sizes: Sizes, *, iterations: int, converged: bool
 ) -> dict[str, Cost]:
     """Return the cost of every step of a job; as `tests.mpc.costs.closed_forms.closed_form_of`."""
-    k = job.k or 1
     cost = {"norms": norms_by_gram(job, sizes), "start": start_by_gram(job, sizes)}
-    for number in range(1, iterations + 1):
-        cost[f"iteration {number}"] = iteration_by_gram(job, sizes, number, ends=False)
-    if converged and iterations < job.iterations:
-        last = iteration_by_gram(job, sizes, iterations + 1, ends=True)
-        cost[f"iteration {iterations + 1}"] = last
+    return cost | _after_start(job, sizes, iterations, converged=converged, by_gram=True)
+
+
+def closed_form_at_rows(
+    job: ClusterJob, sizes: Sizes, *, iterations: int, converged: bool
+) -> dict[str, Cost]:
+    """Of a job with random rows as first centres, and with more points than the Gram matrix pays.
+
+    See `mpc.clustering.seeding.given_rows`.
+    """
+    k = job.k or 1
+    start = given_rows(sizes, k * job.restarts, by_rows=True)
+    if job.start == "both":
+        start += kept(sizes, k) + to_means(sizes, k, by_gram=False)
+    cost = {"norms": norms(job, sizes), "distances": NOTHING, "start": start}
+    return cost | _after_start(job, sizes, iterations, converged=converged, by_gram=False)
+
+
+def _after_start(
+    job: ClusterJob, sizes: Sizes, iterations: int, *, converged: bool, by_gram: bool
+) -> dict[str, Cost]:
+    """Of iterations, choice and means."""
+    k, cost = job.k or 1, {}
+    ends = converged and iterations < job.iterations
+    for number in range(1, iterations + 1 + ends):
+        cost[f"iteration {number}"] = iteration_chosen_early(
+            job, sizes, number, ends=number > iterations, by_gram=by_gram
+        )
     late = job.num_blocks > 1 and job.iterations == 1
-    chosen = [choice(sizes, (k,) * job.num_blocks, by_gram=True)] if late else []
+    chosen = [choice(sizes, (k,) * job.num_blocks, by_gram=by_gram)] if late else []
     if job.reveal == "assignments":
         chosen.append(opening(sizes.num_points))
     if chosen:

@@ -14,7 +14,7 @@ from mpc import ClusterJob, PlainSession, SecureKMeans, SecureSession
 from mpc.costs.job_cost import total
 from mpc.gates.comparison_choice import Comparing
 from mpc.jobs.bounds import with_bounds
-from mpc.jobs.default_start import default_restarts, start_of
+from mpc.jobs.default_start import Start, default_restarts, start_of
 from mpc.ring.fixedpoint import FloatArray
 from tests.mpc.costs.closed_forms import closed_form_of
 from tests.mpc.costs.operation_costs import Sizes
@@ -105,6 +105,11 @@ def test_what_is_said_is_kept() -> None:
     assert start_of(100, 4, init="farthest-first").restarts == 1
     assert [start_of(50, k, init="leaders").restarts for k in (1, 3, 9)] == [1, 3, 4]
     assert start_of(50, 9, init="leaders", restarts=2).iterations == 20
+    assert [start_of(50, k, init="random").restarts for k in (1, 5, 16)] == [1, 64, 63]
+    assert start_of(8191, 16, init="random").restarts == 3
+    assert start_of(50, 9, init="random", restarts=2) == Start(
+        init="random", restarts=2, iterations=20
+    )
     assert start_of(100, None).init == "farthest-first"
     assert start_of(100, 0).restarts == 1  # for the job to refuse
     assert start_of(100, 4, rows_given=True).restarts == 1

@@ -74,9 +74,10 @@ def test_what_is_kept_is_not_shown() -> None:
         ({"warm_iterations": 0}, "warm_iterations=0 but at least 1"),
         ({"warm_iterations": 2.5}, "warm_iterations=2.5 but an integer"),
         ({"warm_iterations": 1 << 20}, "iterations=1048576 but a job has 10000 at most"),
-        ({"init": "leaders", "restarts": 4}, "at most k=3 starts"),
-        ({"init": "leaders", "restarts": 3, "start": "both"}, "at most k=3 starts"),
+        ({"init": "leaders", "restarts": 256}, "at most 255 starts"),
+        ({"init": "random", "restarts": 255, "start": "both"}, "at most 255 starts"),
         ({"k": None, "init": "leaders"}, "give k for leaders"),
+        ({"k": None, "init": "random"}, "give k for random"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(settings: dict[str, object], words: str) -> None:
