@@ -19,6 +19,7 @@ from tests.data.published import published
 SMALL = (
     *("--rounds", "1", "--local-steps", "2", "--shared-steps", "1", "--seeds", "1"),
     *("--clients-per-domain", "3", "--images-per-client", "8", "--test-images-per-domain", "10"),
+    *("--validation-images-per-client", "2"),
 )
 """What a run of seconds changes. Clients are fewer; data set, scheme, methods and losses stay."""
 VIT = {

@@ -182,6 +182,23 @@ class Listening:
         return self.exchange(contribution)
 
 
+@pytest.mark.parametrize("name", METHODS)
+def test_prototypes_are_hidden_by_what_hides_the_update(name: MethodName) -> None:
+    """They are columns of what the method's own exchange gets, or it shows labels to all anyway."""
+    fed, heard = made(name), list[Contribution]()
+    if not isinstance(fed.exchange, WithUpdate):
+        assert isinstance(fed.exchange, ByLabel) == (name in ("ifca", "cfl"))
+        assert not METHODS[name].uses_parties
+        return
+    inner = Listening(fed.exchange.exchange, heard)
+    fed = replace(fed, exchange=WithUpdate(exchange=inner))
+    run_round(fed, begin(fed, torch.zeros(T, W)), EVERYONE)
+    own = class_sums(fed.cohort.train, C).flatten(1).double().numpy()
+    assert np.array_equal(heard[0].update_nM[:, T * W :], own)
+    assert np.array_equal(heard[0].before_nM[:, T * W :], own)
+    assert heard[0].update_nM.shape == (9, T * W + C * E)
+
+
 @pytest.mark.parametrize("name", PRIVATE)
 def test_private_methods_send_nothing_beyond_what_their_guarantee_covers(name: MethodName) -> None:
     heard: list[Contribution] = []
