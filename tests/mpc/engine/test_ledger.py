@@ -59,8 +59,12 @@ def test_a_session_opens_what_its_policy_allows(
 @pytest.mark.parametrize("reveal", typing.get_args(RevealPolicy))
 @pytest.mark.parametrize(
     "job",
-    [ClusterJob(k=None), ClusterJob(k=3, restarts=2, init="k-means++")],
-    ids=["k left open", "restarts"],
+    [
+        ClusterJob(k=None),
+        ClusterJob(k=3, restarts=2, init="k-means++"),
+        ClusterJob(k=3, restarts=9, init="random"),
+    ],
+    ids=["k left open", "restarts", "random rows"],
 )
 def test_one_of_several_clusterings_is_opened_only(
     secure_session: SecureSession, reveal: RevealPolicy, job: ClusterJob
