@@ -109,7 +109,7 @@ def random_job(rng: np.random.Generator) -> tuple[ClusterJob, FloatArray, list[i
 
 @pytest.mark.parametrize("first", [0, 10, pytest.param(20, marks=pytest.mark.slow)])
 def test_random_jobs_are_the_twin_s(secure_session: SecureSession, first: int) -> None:
-    seen = set()
+    seen: set[object] = set()
     for seed in range(first, first + 10):
         job, points_ND, owners = random_job(np.random.default_rng(seed))
         found = secure_session.cluster(job, points_ND, points_ND, owners)
