@@ -51,8 +51,8 @@ BATCH_OPENINGS: Final[Mapping[RevealPolicy, frozenset[tuple[Audience, Opening]]]
     **OPENINGS,
     "assignments": OPENINGS["assignments"] | {UNCHANGED},
 }
-"""Openings of jobs whose labels stay secret to the end: several restarts or candidates, leaders, or
-a warm start."""
+"""Openings of jobs whose labels stay secret to the end: several restarts or candidates, leaders,
+random rows, or a warm start."""
 
 
 def openings_of(job: ClusterJob) -> frozenset[tuple[Audience, Opening]]:

@@ -20,8 +20,8 @@ LEADERS_STARTS: Final = 4
 """Default starts of leaders. They find noisy clusters more often than farthest-first does
 (`tests/mpc/clustering/test_leaders.py`)."""
 RANDOM_STARTS: Final = 64
-"""Default starts at random rows. In a federation of 20 clients and 5 domains they recover more
-domains than 32 do, and about as many as 128 (`tests/mpc/clustering/test_random_rows.py`)."""
+"""Default starts at random rows. Few outliers mislead them less than they mislead leaders
+(`tests/mpc/clustering/test_random_rows.py`)."""
 _MOST_RESTARTS: Final = 32
 _MOST_COMPARISONS: Final = 4_000_000
 """Comparisons of an iteration, over all starts; the dealer sends half a gigabyte for them."""

@@ -130,10 +130,9 @@ def compare_together(
 
     Notes
     -----
-    Cost: R_lt rounds. All groups are compared by the method that suits them together. Not by
-    `boolean`, 8 B L bytes a group from each party to each other, since a pair is
-    compared at the difference of two masked candidates; by `lut`, some bits a pair more. Leakage:
-    none.
+    Cost: R_lt rounds. One method is chosen for all groups together. Not by `boolean`, 8 B L bytes a
+    group from each party to each other, since a pair is compared at the difference of two masked
+    candidates; by `lut`, some bits a pair more. Leakage: none.
     """
     party = groups[0].x_enc_BL.party
     method = party.provider.comparing.method(

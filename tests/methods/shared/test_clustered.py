@@ -11,7 +11,7 @@ from mpc.jobs.result import Session
 from mpc.ring.fixedpoint import FloatArray
 from secfpp.config.clustering import ClusteringConfig
 from secfpp.methods.interface import Contribution
-from secfpp.methods.shared.clustered import LEADERS_UP_TO, ClusteredExchange
+from secfpp.methods.shared.clustered import ClusteredExchange
 
 N, D = 20, 16
 
@@ -63,7 +63,7 @@ def test_a_default_federation_begins_fresh_then_warm_and_sometimes_beside() -> N
     starts = ["fresh", *["warm"] * 4, "both", *["warm"] * 4, "both"]
     assert [job.start for job in session.jobs] == starts
     assert [result.start for result in session.results] == starts
-    assert [(job.init, job.restarts) for job in session.jobs[:6:5]] == [("leaders", 4)] * 2
+    assert [(job.init, job.restarts) for job in session.jobs[:6:5]] == [("random", 64)] * 2
     assert all(
         result.iterations == 1
         for job, result in zip(session.jobs, session.results, strict=True)
@@ -82,15 +82,28 @@ def test_with_k_left_open_it_is_chosen_anew_every_few_rounds() -> None:
     assert {result.k for result in session.results} == {5}
 
 
-def test_many_clients_begin_with_farthest_first() -> None:
-    session = begun(ClusteringConfig(fresh_every=1), 2, n=LEADERS_UP_TO + 5)
-    assert [(job.init, job.restarts) for job in session.jobs] == [("farthest-first", 1)] * 2
+def test_draws_differ_between_rounds() -> None:
+    session = begun(ClusteringConfig(fresh_every=2), 5)
+    assert len({job.seed for job in session.jobs if job.start != "warm"}) == 3
 
 
-@pytest.mark.parametrize("k", [1, 2, 3])
-def test_few_clusters_have_few_starts(k: int) -> None:
-    session = begun(ClusteringConfig(k=k, fresh_every=2), 3)
-    assert [job.num_blocks for job in session.jobs] == [k, 1, k]
+@pytest.mark.parametrize(
+    ("n", "k", "fresh"),
+    [
+        (64, 5, ("random", 64)),
+        (100, 5, ("random", 40)),
+        (129, 5, ("farthest-first", 1)),
+        (200, 2, ("random", 64)),
+        (32, 7, ("leaders", 4)),
+        (33, 7, ("farthest-first", 1)),
+        (20, 1, ("random", 1)),
+    ],
+)
+def test_more_clients_or_clusters_begin_at_fewer_starts(
+    n: int, k: int, fresh: tuple[str, int]
+) -> None:
+    session = begun(ClusteringConfig(k=k, fresh_every=1), 2, n=n)
+    assert [(job.init, job.restarts) for job in session.jobs] == [fresh] * 2
 
 
 @pytest.fixture(scope="module")

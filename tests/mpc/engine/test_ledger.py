@@ -63,8 +63,9 @@ def test_a_session_opens_what_its_policy_allows(
         ClusterJob(k=None),
         ClusterJob(k=3, restarts=2, init="k-means++"),
         ClusterJob(k=3, restarts=2, init="leaders"),
+        ClusterJob(k=3, restarts=9, init="random"),
     ],
-    ids=["k left open", "restarts", "leaders"],
+    ids=["k left open", "restarts", "leaders", "random rows"],
 )
 def test_one_of_several_clusterings_is_opened_only(
     secure_session: SecureSession, reveal: RevealPolicy, job: ClusterJob
