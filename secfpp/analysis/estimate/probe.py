@@ -260,7 +260,7 @@ def _with_patches(cohort: Cohort, sizes: Sizes) -> Cohort:
     shape = (*cohort.train.labels_NB.shape, sizes.regions, sizes.embed_dim)
     tested = (*cohort.test_labels_GS.shape, sizes.regions, sizes.embed_dim)
     train = replace(cohort.train, patches_NBRE=_unit(shape, device))
-    return replace(cohort, train=train, test_patches_GSRE=_unit(tested, device))
+    return replace(cohort, train=train, validation=train, test_patches_GSRE=_unit(tested, device))
 
 
 def _unit(shape: tuple[int, ...], device: torch.device) -> torch.Tensor:

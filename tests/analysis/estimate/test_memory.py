@@ -182,7 +182,8 @@ def test_a_large_run_is_refused_before_anything_is_encoded(
     )
     words = ["--model", wide, "--methods", "promptfl", "--clients-per-domain", "30"]
     cache, out = str(tmp_path / "cache"), tmp_path / "run"
-    sizes = ["--images-per-client", "20", "--cache-dir", cache, "--out", str(out)]
+    held_out = ["--validation-images-per-client", "0"]
+    sizes = [*held_out, "--images-per-client", "20", "--cache-dir", cache, "--out", str(out)]
     assert main(["run", *words, *sizes]) == 2
     said = capfd.readouterr().err
     assert "the run needs" in said
@@ -198,7 +199,15 @@ def test_the_last_word_is_the_users(
         "secfpp.analysis.estimate.check.room_of", lambda device: Room(host=0, device=None)
     )
     words = ["--model", wide, "--methods", "zero-shot", "--clients-per-domain", "2", "--json"]
-    sizes = ["--images-per-client", "4", "--images-per-class", "4", "--test-images-per-domain"]
+    held_out = ["--validation-images-per-client", "1"]
+    sizes = [
+        *held_out,
+        "--images-per-client",
+        "4",
+        "--images-per-class",
+        "4",
+        "--test-images-per-domain",
+    ]
     place = ["--cache-dir", str(tmp_path / "cache"), "--out", str(tmp_path / "run")]
     assert main(["run", *words, *sizes, "10", *place, "--beyond-memory"]) == 0
 
