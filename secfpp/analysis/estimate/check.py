@@ -25,8 +25,8 @@ CONTEXT_BYTES: Final = 500_000_000
 """Of a process on a GPU before it has a tensor."""
 
 SMALL: Final = 100_000_000
-"""Below this rough count of numbers in a step and in all features nothing is probed. The default run
-has less than half of it."""
+"""Below this rough count of numbers in a step and in all features, nothing is probed. The default
+run has less than half of it."""
 
 
 def check_memory(config: RunConfig, sources: Sources) -> None:
