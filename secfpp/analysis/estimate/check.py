@@ -25,7 +25,8 @@ CONTEXT_BYTES: Final = 500_000_000
 """Of a process on a GPU before it has a tensor."""
 
 SMALL: Final = 100_000_000
-"""Numbers of the prompts' text features and of features of images below which nothing is probed."""
+"""Below this rough count of numbers in a step and in all features, nothing is probed. The default
+run has less than half of it."""
 
 
 def check_memory(config: RunConfig, sources: Sources) -> None:
@@ -113,7 +114,7 @@ def _is_small(config: RunConfig, sources: Sources) -> bool:
     layers = len(sources.clip.tower.transformer.resblocks)
     live = sizes.classes * (config.training.num_context + 8)
     states = sizes.clients * max(1, sizes.images_per_client) * live * sources.clip.width * layers
-    return states + sizes.encoded_bytes(with_patches=True) < SMALL * 10
+    return states + sizes.encoded_bytes(with_patches=True) < SMALL
 
 
 def _gigabytes(count: float) -> str:
