@@ -22,7 +22,7 @@ pytest.importorskip("resvg_py")
 
 SMALL_RUN = (
     *("--methods", "zero-shot", "secfpp-plain", "--rounds", "2", "--local-steps", "2"),
-    *("--shared-steps", "1", "--k", "2", "--clients-per-domain", "2", "--images-per-client", "10"),
+    *("--shared-steps", "1", "--k", "2", "--clients-per-domain", "2", "--images-per-client", "8"),
     *("--validation-images-per-client", "2"),
     *("--test-images-per-domain", "12", "--num-context", "4", "--device", "cpu"),
 )
