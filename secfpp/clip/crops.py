@@ -1,68 +1,57 @@
-"""Features of images as the mean over five crops: the whole image and four overlapping quadrants.
+"""Five crops of an image, the whole and four overlapping quadrants, each read as an image.
 
 Averaging over shifted crops is a common augmentation at test time. Here training images have it,
 too, so that every method learns and classifies with the same features.
 """
 
-from __future__ import annotations
-
-from pathlib import Path
+from typing import Final
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
-from secfpp.clip.features import cached_array, digest_of
 from secfpp.clip.model import BATCH_SIZE, FrozenClip
-from secfpp.clip.patches import CROP_FRACTION, crop_boxes
-from secfpp.data.cache import default_cache_dir
-from secfpp.data.domains import Domain, DomainSet
+from secfpp.data.images import Images
 
-# Legend: N images, H height, W width, E embedding.
+# Legend: N images, H height, W width, R crops, E embedding.
 
-__all__ = ["encode_crops"]
+__all__ = ["CROP_FRACTION", "NUM_CROPS", "crop_boxes", "encode_crops", "mean_of_crops"]
 
-_FORMAT = 1
+NUM_CROPS: Final = 5
+CROP_FRACTION: Final = 0.875
+"""Side of a quadrant by the side of the image."""
 
 
-def encode_crops(
-    clip: FrozenClip, domain_set: DomainSet, cache_dir: Path | None = None
-) -> tuple[NDArray[np.float32], ...]:
-    """Return the mean features of the crops of every image of every domain.
+def crop_boxes(height: int, width: int) -> tuple[tuple[slice, slice], ...]:
+    """Return rows and columns of the whole image and of four overlapping quadrants."""
+    tall = max(1, round(height * CROP_FRACTION))
+    wide = max(1, round(width * CROP_FRACTION))
+    quadrants = [
+        (slice(top, top + tall), slice(left, left + wide))
+        for top in (0, height - tall)
+        for left in (0, width - wide)
+    ]
+    return ((slice(0, height), slice(0, width)), *quadrants)
 
-    Parameters
-    ----------
-    clip : FrozenClip
-    domain_set : DomainSet
-    cache_dir : Path, optional
-        None: the user's cache folder.
+
+def encode_crops(clip: FrozenClip, images_NHW3: NDArray[np.uint8]) -> torch.Tensor:
+    """Return unit-norm features of the crops of some images, in the order of `crop_boxes`.
 
     Returns
     -------
-    tuple of ndarray of float32, each of shape (N, E)
-        Unit norm, in the order of the domains.
+    Tensor of float32, (N, R, E)
     """
-    folder = (default_cache_dir() if cache_dir is None else cache_dir) / "features"
-    return tuple(_features(clip, domain, folder) for domain in domain_set.domains)
+    boxes = crop_boxes(images_NHW3.shape[1], images_NHW3.shape[2])
+    return torch.stack([clip.encode_images(images_NHW3[:, *box]) for box in boxes], dim=1)
 
 
-def _features(clip: FrozenClip, domain: Domain, folder: Path) -> NDArray[np.float32]:
-    """Return one domain's features, from the cache if it holds them."""
-    return cached_array(
-        folder / f"{digest_of(clip, domain, ('crops', _FORMAT, CROP_FRACTION))}.safetensors",
-        (len(domain), clip.embed_dim),
-        lambda: _compute(clip, domain),
-    )
-
-
-def _compute(clip: FrozenClip, domain: Domain) -> NDArray[np.float32]:
-    """Read all images of a domain, a batch at a time."""
-    features_NE = np.empty((len(domain), clip.embed_dim), dtype=np.float32)
-    for start in range(0, len(domain), BATCH_SIZE):
-        images_NHW3 = np.asarray(domain.images_NHW3[start : start + BATCH_SIZE])
-        boxes = crop_boxes(images_NHW3.shape[1], images_NHW3.shape[2])
-        total_NE = torch.stack([clip.encode_images(images_NHW3[:, *box]) for box in boxes]).sum(0)
-        rows = slice(start, start + len(images_NHW3))
+def mean_of_crops(clip: FrozenClip, images_NHW3: Images) -> NDArray[np.float32]:
+    """Return the mean features of the crops of images, a batch at a time; unit norm, (N, E)."""
+    features_NE = np.empty((len(images_NHW3), clip.embed_dim), dtype=np.float32)
+    for start in range(0, len(images_NHW3), BATCH_SIZE):
+        batch_NHW3 = np.asarray(images_NHW3[start : start + BATCH_SIZE])
+        total_NE = encode_crops(clip, batch_NHW3).sum(dim=1)
+        rows = slice(start, start + len(batch_NHW3))
         features_NE[rows] = functional.normalize(total_NE, dim=-1).cpu().numpy()
     return features_NE

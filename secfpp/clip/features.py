@@ -18,7 +18,9 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
+from secfpp.clip.crops import CROP_FRACTION, mean_of_crops
 from secfpp.clip.model import FrozenClip
+from secfpp.config.workload import Views
 from secfpp.data.cache import default_cache_dir
 from secfpp.data.domains import Domain, DomainSet
 
@@ -30,7 +32,11 @@ _KEY = "features"
 
 
 def encode_domains(
-    clip: FrozenClip, domain_set: DomainSet, cache_dir: Path | None = None
+    clip: FrozenClip,
+    domain_set: DomainSet,
+    cache_dir: Path | None = None,
+    *,
+    views: Views = "whole",
 ) -> tuple[NDArray[np.float32], ...]:
     """Return the features of every image of every domain.
 
@@ -40,6 +46,8 @@ def encode_domains(
     domain_set : DomainSet
     cache_dir : Path, optional
         None: the user's cache folder.
+    views : {"whole", "crops"}
+        Whether a feature is of the whole image or the mean over its crops.
 
     Returns
     -------
@@ -47,16 +55,23 @@ def encode_domains(
         Unit norm, in the order of the domains.
     """
     folder = (default_cache_dir() if cache_dir is None else cache_dir) / "features"
-    return tuple(_features(clip, domain, folder) for domain in domain_set.domains)
+    return tuple(_features(clip, domain, folder, views) for domain in domain_set.domains)
 
 
-def _features(clip: FrozenClip, domain: Domain, folder: Path) -> NDArray[np.float32]:
+def _features(clip: FrozenClip, domain: Domain, folder: Path, views: Views) -> NDArray[np.float32]:
     """Return one domain's features, from the cache if it holds them."""
-    return cached_array(
-        folder / f"{digest_of(clip, domain, (_FORMAT,))}.safetensors",
-        (len(domain), clip.embed_dim),
-        lambda: clip.encode_images(domain.images_NHW3).cpu().numpy(),
-    )
+    way: tuple[object, ...] = (_FORMAT,)
+    if views == "crops":
+        way = ("crops", _FORMAT, CROP_FRACTION)
+
+    def compute() -> NDArray[np.float32]:
+        if views == "crops":
+            return mean_of_crops(clip, domain.images_NHW3)
+        whole_NE: NDArray[np.float32] = clip.encode_images(domain.images_NHW3).cpu().numpy()
+        return whole_NE
+
+    path = folder / f"{digest_of(clip, domain, way)}.safetensors"
+    return cached_array(path, (len(domain), clip.embed_dim), compute)
 
 
 def cached_array(

@@ -36,6 +36,7 @@ from open_clip.modified_resnet import AttentionPool2d, ModifiedResNet
 from open_clip.transformer import VisionTransformer
 from torch.nn import functional
 
+from secfpp.clip.crops import CROP_FRACTION, NUM_CROPS, encode_crops
 from secfpp.clip.features import cached_array, digest_of
 from secfpp.clip.model import BATCH_SIZE, FrozenClip
 from secfpp.data.cache import default_cache_dir
@@ -46,8 +47,6 @@ from secfpp.data.domains import Domain, DomainSet
 
 RegionKind: TypeAlias = Literal["tokens", "attention pool", "crops"]
 MAX_SIDE = 7
-NUM_CROPS = 5  # the whole image and four quadrants
-CROP_FRACTION = 0.875  # side of a quadrant by the side of the image
 _FORMAT = 1
 
 
@@ -162,18 +161,6 @@ def attend_everywhere(pool: AttentionPool2d, map_NDYX: torch.Tensor) -> torch.Te
     return attended_NQE
 
 
-def crop_boxes(height: int, width: int) -> tuple[tuple[slice, slice], ...]:
-    """Return rows and columns of the whole image and of four overlapping quadrants."""
-    tall = max(1, round(height * CROP_FRACTION))
-    wide = max(1, round(width * CROP_FRACTION))
-    quadrants = [
-        (slice(top, top + tall), slice(left, left + wide))
-        for top in (0, height - tall)
-        for left in (0, width - wide)
-    ]
-    return ((slice(0, height), slice(0, width)), *quadrants)
-
-
 def _patches(clip: FrozenClip, domain: Domain, folder: Path) -> NDArray[np.float32]:
     """Return one domain's regions, from the cache if it holds them."""
     regions = regions_of(clip)
@@ -194,9 +181,7 @@ def _compute(clip: FrozenClip, domain: Domain, regions: Regions) -> NDArray[np.f
         images_NHW3 = np.asarray(domain.images_NHW3[start : start + BATCH_SIZE])
         rows = slice(start, start + len(images_NHW3))
         if regions.kind == "crops":
-            boxes = crop_boxes(images_NHW3.shape[1], images_NHW3.shape[2])
-            crops = [clip.encode_images(images_NHW3[:, *box]) for box in boxes]
-            found_NRE = torch.stack(crops, dim=1)
+            found_NRE = encode_crops(clip, images_NHW3)
         else:
             with clip.reading():
                 pixels = clip.preprocess(clip.upload(images_NHW3))

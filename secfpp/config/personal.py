@@ -30,6 +30,11 @@ class PersonalConfig:
     prototype_weights: tuple[float, ...] = (0.0, 20.0, 40.0)
     """Weights of cosines with the prototypes to choose from."""
 
+    @property
+    def adds_anything(self) -> bool:
+        """Whether any part is on."""
+        return self.memory or self.prior or self.prototypes or self.choose
+
     def __post_init__(self) -> None:
         """Refuse values out of range."""
         require_positive("personal.memory_sharpness", self.memory_sharpness, zero=True)

@@ -310,7 +310,10 @@ def _describe(federation: Federation, batch: ClientBatch, state: PromptState) ->
 
 def _described(federation: Federation, batch: ClientBatch, state: PromptState) -> PromptState:
     """Describe the participants anew, or those only that were not described before."""
-    descriptor_nD, kept_nD = _describe(federation, batch, state), state.extra[DESCRIPTOR]
+    kept_nD = state.extra[DESCRIPTOR]
+    if federation.describe_once and not bool(kept_nD.isnan().any()):
+        return state
+    descriptor_nD = _describe(federation, batch, state)
     if federation.describe_once:
         descriptor_nD = torch.where(kept_nD.isnan(), descriptor_nD, kept_nD)
     return state.replace(extra={DESCRIPTOR: descriptor_nD})

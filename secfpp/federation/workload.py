@@ -104,16 +104,14 @@ class Sources:
         DataError
             If too many images cannot be read.
         """
-        from secfpp.clip.crops import encode_crops
         from secfpp.clip.features import encode_domains
         from secfpp.clip.patches import encode_patches
 
         listed = self.listed
         domain_set = listed if isinstance(listed, DomainSet) else listed.open()
-        encode = encode_crops if self.views == "crops" else encode_domains
         return Workload(
             domain_set=domain_set,
-            features=encode(self.clip, domain_set, self.cache_dir),
+            features=encode_domains(self.clip, domain_set, self.cache_dir, views=self.views),
             tower=self.tower,
             logit_scale=self.clip.logit_scale,
             initial_TW=self.tower.initial_context(domain_set.phrase),

@@ -122,7 +122,6 @@ class DpFpl:
     needs_patches: bool = False
     is_joint: bool = True
     weighs_prompt: bool = False
-    own_memory: bool = True  # its guarantee covers answers, and a memory would not be covered
 
     @property
     def rows_per_client(self) -> float:
@@ -340,5 +339,5 @@ METHOD = Method(
     trainer=trainer,
     begin=begin,
     statement=statement,
-    prototypes="none",
+    is_personal=False,  # its guarantee covers answers, and would not cover a memory
 )

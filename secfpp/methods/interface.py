@@ -173,10 +173,6 @@ class Trainer(Protocol):
     def weighs_prompt(self) -> bool:
         """Whether P_G and P_L may be scaled before `logits`, for clients to choose how strongly."""
 
-    @property
-    def own_memory(self) -> bool:
-        """Whether the method has a memory of images of its own, or must not be given any."""
-
     def begin(self, batch: ClientBatch, state: PromptState) -> PromptState:
         """Add what the method keeps for every client; called before the first round."""
 
@@ -243,7 +239,8 @@ class Method(Generic[OwnT]):
     begin: Callable[[MethodContext[OwnT]], Exchange]
     """Make the exchange of one seed."""
     is_personal: bool = True
-    """Whether clients may add to their prompts what `PersonalConfig` says."""
+    """Whether clients may add to their prompts what `PersonalConfig` says. False for a method that
+    has a memory of its own, or whose guarantee would not cover one."""
     prototypes: Prototypes = "with update"
     """How prototypes of classes are averaged: as further columns of the update, in the clear inside
     the clusters whose labels the exchange returns, or not at all."""

@@ -46,8 +46,6 @@ class PFedPrompt(TwoPhase):
     """PromptFL's steps; attention when it classifies."""
 
     settings: PFedPromptSettings
-    weighs_prompt: bool = False
-    own_memory: bool = True
 
     def logits(self, batch: ClientBatch, state: PromptState, images: Shards) -> torch.Tensor:
         """Add alpha x attention over the client's own training images to CLIP's logits."""
@@ -78,5 +76,5 @@ METHOD = Method(
     settings=PFedPromptSettings,
     trainer=trainer,
     begin=lambda context: average_all,
-    prototypes="none",
+    is_personal=False,
 )

@@ -5,7 +5,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from secfpp.clip.crops import encode_crops
 from secfpp.clip.features import encode_domains
 from secfpp.clip.model import BATCH_SIZE, FrozenClip
 from secfpp.config.workload import Views, WorkloadConfig
@@ -44,7 +43,7 @@ def test_the_feature_is_the_mean_over_five_crops(
     embedded: FrozenClip, tmp_path: Path, side: int
 ) -> None:
     toy = domains(3, 5, side=side)
-    found = encode_crops(embedded, toy, tmp_path)
+    found = encode_domains(embedded, toy, tmp_path, views="crops")
     whole = encode_domains(embedded, toy, tmp_path)
     for features, domain, of_whole in zip(found, toy.domains, whole, strict=True):
         assert features.dtype == np.float32
@@ -56,7 +55,7 @@ def test_the_feature_is_the_mean_over_five_crops(
 
 def test_batches_keep_the_order_of_images(embedded: FrozenClip, tmp_path: Path) -> None:
     toy = domains(BATCH_SIZE + 3)
-    found = encode_crops(embedded, toy, tmp_path)[0]
+    found = encode_domains(embedded, toy, tmp_path, views="crops")[0]
     images = np.asarray(toy.domains[0].images_NHW3)
     places = [0, BATCH_SIZE - 1, BATCH_SIZE, BATCH_SIZE + 2]
     np.testing.assert_allclose(found[places], by_hand(embedded, images[places]), atol=1e-5)
@@ -67,12 +66,12 @@ def test_crops_and_whole_images_have_files_of_their_own(
 ) -> None:
     toy = domains(3, 5)
     whole = encode_domains(embedded, toy, tmp_path)
-    crops = encode_crops(embedded, toy, tmp_path)
+    crops = encode_domains(embedded, toy, tmp_path, views="crops")
     assert len(list((tmp_path / "features").iterdir())) == 4
     monkeypatch.setattr(FrozenClip, "encode_images", lambda *_: pytest.fail("computed again"))
     for again, first in (
         (encode_domains(embedded, toy, tmp_path), whole),
-        (encode_crops(embedded, toy, tmp_path), crops),
+        (encode_domains(embedded, toy, tmp_path, views="crops"), crops),
     ):
         for one, other in zip(again, first, strict=True):
             np.testing.assert_array_equal(one, other)
@@ -88,7 +87,6 @@ def test_a_workload_has_the_views_that_are_asked_for(
         data=str(tmp_path / "data"), cache_dir=tmp_path / "cache", views=views, device="cpu"
     )
     workload = load_workload(config, num_context=2)
-    encode = encode_crops if views == "crops" else encode_domains
-    expected = encode(embedded, workload.domain_set, tmp_path / "other")
+    expected = encode_domains(embedded, workload.domain_set, tmp_path / "other", views=views)
     np.testing.assert_allclose(workload.features[0], expected[0], atol=1e-6)
     assert WorkloadConfig().views == "crops"

@@ -9,11 +9,11 @@ import torch
 from torch.nn import functional
 
 from secfpp.clip import patches
+from secfpp.clip.crops import crop_boxes
 from secfpp.clip.model import FrozenClip, load_clip
 from secfpp.clip.patches import (
     Regions,
     attend_everywhere,
-    crop_boxes,
     encode_patches,
     grid_features,
     regions_of,

@@ -167,8 +167,9 @@ def _in_portions(probe: MethodProbe, rows: float, at_once: int | None) -> float:
 
 def _encoding_s(sources: Sources, sizes: Sizes, *, with_patches: bool) -> float:
     """Return seconds of encoding all images, from a few at once."""
+    from secfpp.clip.crops import NUM_CROPS
     from secfpp.clip.model import BATCH_SIZE
-    from secfpp.clip.patches import NUM_CROPS, regions_of
+    from secfpp.clip.patches import regions_of
 
     count, taken = 1, 0.0
     while taken < LONG_ENOUGH_S and count < min(BATCH_SIZE, sizes.images):

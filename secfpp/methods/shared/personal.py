@@ -29,7 +29,7 @@ from secfpp.learning.evidence import attend, class_sums, log_prior, resemble
 from secfpp.learning.losses import Shards
 from secfpp.learning.prompts import FloatArray, PromptState
 from secfpp.methods.interface import ClientBatch, Method, MethodSettings, OwnT, Trainer
-from secfpp.methods.shared.prototypes import PROTOTYPES
+from secfpp.methods.shared.prototypes import PROTOTYPES, averages_prototypes
 from secfpp.seeds import Seeds
 
 __all__ = ["OWN_SUMS", "WEIGHTS", "Personalised", "make_trainer"]
@@ -81,11 +81,6 @@ class Personalised:
     def weighs_prompt(self) -> bool:
         """Whether parts of the method's prompt can be weighed."""
         return self.base.weighs_prompt
-
-    @property
-    def own_memory(self) -> bool:
-        """Whether the method has a memory of its own, or must not be given any."""
-        return self.base.own_memory
 
     def begin(self, batch: ClientBatch, state: PromptState) -> PromptState:
         """Weigh before the first round, too, for methods that do not train."""
@@ -199,15 +194,14 @@ def _scaled(
 def make_trainer(method: Method[OwnT], settings: MethodSettings[OwnT], seeds: Seeds) -> Trainer:
     """Make a method's trainer, with what its clients add to their prompts.
 
-    A method that is not personal, such as zero-shot, gets its own trainer. A method with a memory
-    of its own, or whose guarantee would not cover one, gets nothing of the client's images.
+    A method that is not personal, such as zero-shot, gets its own trainer, and so does every method
+    if all parts are off.
     """
     base, config = method.trainer(settings, seeds), settings.personal
-    of_images = method.is_personal and not base.own_memory
-    if not of_images:
+    if not method.is_personal or not config.adds_anything:
         return base
-    sends_prototypes = config.prototypes and method.prototypes != "none"
-    weights = Personalised(
+    sends_prototypes = averages_prototypes(method, config)
+    return Personalised(
         base=base,
         config=config,
         memory_weights=config.memory_weights if config.memory else (0.0,),
@@ -215,5 +209,3 @@ def make_trainer(method: Method[OwnT], settings: MethodSettings[OwnT], seeds: Se
         prior_weights=config.prior_weights if config.prior else (0.0,),
         sends_prototypes=sends_prototypes,
     )
-    nothing = not (config.memory or config.prior or config.prototypes or config.choose)
-    return base if nothing else weights

@@ -12,8 +12,10 @@ from typing import Final
 
 import numpy as np
 
+from secfpp.config.personal import PersonalConfig
 from secfpp.learning.prompts import FloatArray
 from secfpp.methods.interface import (
+    AnyMethod,
     Contribution,
     Exchange,
     ExchangeResult,
@@ -24,7 +26,7 @@ from secfpp.methods.interface import (
 )
 from secfpp.methods.shared.averaging import bytes_of
 
-__all__ = ["PROTOTYPES", "ByLabel", "WithUpdate", "make_exchange"]
+__all__ = ["PROTOTYPES", "ByLabel", "WithUpdate", "averages_prototypes", "make_exchange"]
 
 PROTOTYPES: Final = "prototypes"
 """Name of what clients send and of what they keep in their state, (n, Q)."""
@@ -84,10 +86,14 @@ def _cluster_means(sums_nQ: FloatArray, labels_n: IntArray) -> FloatArray:
     return mean_nQ
 
 
+def averages_prototypes(method: AnyMethod, personal: PersonalConfig) -> bool:
+    """Tell whether a method's clients send sums of image features, which its exchange averages."""
+    return personal.prototypes and method.is_personal and method.prototypes != "none"
+
+
 def make_exchange(method: Method[OwnT], context: MethodContext[OwnT]) -> Exchange:
     """Make a method's exchange, with prototypes where the method averages them."""
     exchange = method.begin(context)
-    personal = context.settings.personal
-    if not (personal.prototypes and method.is_personal) or method.prototypes == "none":
+    if not averages_prototypes(method, context.settings.personal):
         return exchange
     return (WithUpdate if method.prototypes == "with update" else ByLabel)(exchange=exchange)

@@ -42,8 +42,6 @@ class TwoPhase:
     """Rows that a client adds to a batch of a step."""
     weighs_prompt: bool = True
     """Whether P_G and P_L may be scaled before `logits`."""
-    own_memory: bool = False
-    """Whether the method has a memory of images of its own, or must not be given any."""
 
     @property
     def steps(self) -> int:

@@ -257,7 +257,7 @@ def test_some_methods_are_left_as_they_are(name: MethodName) -> None:
     trainer = make_trainer(method, settings, Seeds(0))
     assert not isinstance(trainer, Personalised)
     assert type(trainer) is type(method.trainer(settings, Seeds(0)))
-    assert not method.is_personal or trainer.own_memory
+    assert not method.is_personal
 
 
 @pytest.mark.parametrize("name", ["ifca", "fedotp"])
