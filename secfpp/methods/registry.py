@@ -12,10 +12,10 @@ from secfpp.methods.interface import AnyMethod, Method
 __all__ = ["METHODS", "MethodName"]
 
 _MODULES: Final = (
-    "zero_shot",
-    "tip_adapter",
-    "local_only",
-    "two_level_alone",
+    "alone.zero_shot",
+    "alone.tip_adapter",
+    "alone.local_only",
+    "alone.two_level_alone",
     "promptfl",
     "dp_promptfl",
     "ldp_promptfl",
@@ -32,7 +32,7 @@ _MODULES: Final = (
     "secfpp_plain",
     "secfpp",
 )
-"""Modules of this folder, in the order of the table."""
+"""Modules of this folder and of `alone`, in the order of the table."""
 
 
 def _method_of(module: str) -> AnyMethod:

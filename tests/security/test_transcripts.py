@@ -2,7 +2,7 @@
 
 Fixed inputs, many runs, every received frame written down by the parties themselves. Openings
 inside protocols are received as single shares, which must be uniform as well. Each test has its
-control: masks of zero, or links without TLS, where it must find what it looks for.
+control: masks of zero, where it must find what it looks for.
 """
 
 import functools
@@ -17,17 +17,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import mpc.session.data_owner
 from mpc import ClusterJob, SecureSession
-from mpc.net.addresses import Address
 from mpc.net.frames import CONTROL, CORRECTIONS, DEALER_REPORT, REQUEST, Header
-from mpc.net.handshake import LOOPBACK, connect
 from mpc.net.link import Link
 from mpc.ring.fixedpoint import Int64Array
 from mpc.ring.randomness import AesCtrStream
 from mpc.session.local_group import ProcessGroup
 from tests.mpc.deals import added
-from tests.mpc.relay import Relay
 from tests.security.attackers.recording_party import FOLDER, ZERO_MASKS, zeros
 
 RUNS = 24
@@ -360,62 +356,3 @@ def _length(frame: Frame) -> int:
     if frame.tag == REQUEST.decode():
         return frame.length - len(str(json.loads(frame.payload)["segment"]))
     return frame.length
-
-
-class ThroughRelay(ProcessGroup):
-    """Client 3 reaches party 0 through a man in the middle."""
-
-    relay: Relay | None = None
-
-    def connect(self, me: str, rank: int) -> Link:
-        if me != "client:3" or rank:
-            return super().connect(me, rank)
-        self.relay = Relay(self.ports[rank])
-        address = Address(LOOPBACK, self.relay.port)
-        return connect(address, me=self.identity(me), peer="party:0", timeout_s=20)
-
-
-def overheard(
-    tls: bool, monkeypatch: pytest.MonkeyPatch
-) -> tuple[bytes, list[Int64Array], Int64Array]:
-    """Return what the man in the middle saw, client 3's shares, and what they are shares of."""
-    split = mpc.session.data_owner.split
-    made: list[tuple[Int64Array, list[Int64Array]]] = []
-
-    def noting(ring: Int64Array, num_parties: int) -> list[Int64Array]:
-        shares = split(ring, num_parties)
-        made.append((ring, shares))
-        return shares
-
-    monkeypatch.setattr(mpc.session.data_owner, "split", noting)
-    payload = np.random.default_rng(0).normal(size=(len(POINTS), 40))
-    group = ThroughRelay(2, timeout_s=20, tls=tls)
-    with SecureSession(group, job_timeout_s=60, insecure=()) as session:
-        session.cluster(JOBS["own-mean"], POINTS, payload)
-    assert group.relay is not None
-    group.relay.close()
-    ring, shares = made[3]
-    return bytes(group.relay.seen["there"] + group.relay.seen["back"]), shares, ring
-
-
-def windows(array: Int64Array) -> list[bytes]:
-    raw = array.tobytes()
-    return [raw[start : start + 8] for start in range(len(raw) - 7)]
-
-
-@pytest.mark.slow
-def test_a_man_in_the_middle_sees_no_share(monkeypatch: pytest.MonkeyPatch) -> None:
-    seen, shares, ring = overheard(True, monkeypatch)
-    assert len(seen) > shares[0].nbytes
-    for array in (*shares, ring):
-        assert not [window for window in windows(array) if window in seen]
-    assert b"client:3" not in seen
-    assert b"SHAR" not in seen
-
-
-@pytest.mark.slow
-def test_without_tls_he_sees_them_all(monkeypatch: pytest.MonkeyPatch) -> None:
-    seen, shares, _ = overheard(False, monkeypatch)
-    assert all(window in seen for window in windows(shares[0]))
-    assert not any(window in seen for window in windows(shares[1]))  # went to party 1
-    assert b"SHAR" in seen

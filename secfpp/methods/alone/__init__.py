@@ -1,0 +1,4 @@
+"""Methods that exchange nothing: each client works alone.
+
+It imports what methods import. Open `local_only` first.
+"""
