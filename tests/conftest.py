@@ -54,5 +54,6 @@ def parties_stay_open(
             return nullcontext(opened(num_parties))
         return open_session(num_parties, provider=provider, **given)  # type: ignore[arg-type]
 
-    for place in ("mpc.session.session.open_session", "mpc.open_session"):
+    # The lazy name first: looked up later, it would be taken, and kept, from the replaced one.
+    for place in ("mpc.open_session", "mpc.session.session.open_session"):
         monkeypatch.setattr(place, open_or_opened)
