@@ -56,19 +56,35 @@ class Signal:
         return time.monotonic() - self.sent_at
 
 
+def grandchildren() -> list[psutil.Process]:
+    """Return the children of this process's children: what loaders have forked."""
+    return [
+        child
+        for child in psutil.Process().children(recursive=True)
+        if _parent(child) != os.getpid()
+    ]
+
+
+def _parent(process: psutil.Process) -> int:
+    """Return the number of the parent; of one that has ended, of this process."""
+    try:
+        return int(process.ppid())
+    except psutil.NoSuchProcess:
+        return os.getpid()
+
+
 @contextmanager
 def killing_a_newborn(
     number: int, signum: int, *, delay_s: float
 ) -> Iterator[list[psutil.Process]]:
-    """Send a signal to the `number`-th child of this process that is born in here.
+    """Send a signal to the `number`-th grandchild of this process that is born in here.
 
     Yields
     ------
     list of Process
-        The children so far; complete when the block ends.
+        The grandchildren so far; complete when the block ends.
     """
-    me = psutil.Process()
-    before = {child.pid for child in me.children()}
+    before = {child.pid for child in grandchildren()}
     born: list[psutil.Process] = []
     over = threading.Event()
 
@@ -76,7 +92,7 @@ def killing_a_newborn(
         killed = False
         while not over.wait(0.002):
             known = before | {child.pid for child in born}
-            born.extend(child for child in me.children() if child.pid not in known)
+            born.extend(child for child in grandchildren() if child.pid not in known)
             if not killed and len(born) > number:
                 time.sleep(delay_s)
                 born[number].send_signal(signum)

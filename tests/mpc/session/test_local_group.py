@@ -12,17 +12,24 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import psutil
 import pytest
 
 from mpc import ClusterJob, PlainSession, SecureSession, open_session
 from mpc.errors import InputError, InsecureError, ProcessDiedError, SessionError
 from mpc.net.addresses import MAX_PARTIES
 from mpc.net.handshake import LOOPBACK
-from mpc.session.local_group import Child, ProcessGroup
+from mpc.session.child import Child
+from mpc.session.local_group import ProcessGroup
 from mpc.session.session import Links
 from tests.mpc.opened_labels import labels_of
-from tests.mpc.processes import Signal, alive, killing_a_newborn, listening, open_files
+from tests.mpc.processes import (
+    Signal,
+    alive,
+    grandchildren,
+    killing_a_newborn,
+    listening,
+    open_files,
+)
 from tests.mpc.programs.slow_party import LOADING_S
 from tests.patience import SOON_S
 
@@ -248,15 +255,15 @@ def test_secrets_are_not_in_argv_environment_or_files(links: Links, empty_folder
 
 def test_processes_start_side_by_side(monkeypatch: pytest.MonkeyPatch) -> None:
     """All are born before one is waited for."""
-    read_port, me = Child.read_port, psutil.Process()
+    read_port = Child.read_port
     born: list[int] = []
 
     def noting(child: Child, deadline: float) -> int:
-        born.append(len(me.children()))
+        born.append(len(grandchildren()))
         return read_port(child, deadline)
 
     monkeypatch.setattr(Child, "read_port", noting)
-    before = len(me.children())
+    before = len(grandchildren())
     ProcessGroup(3, timeout_s=5, party_module="tests.mpc.programs.failing_party").end()
     assert born == [before + 4] * 4
 
