@@ -117,6 +117,8 @@ class Loader:
 
     def _become(self, name: str, descriptors: list[int]) -> None:
         """Take over standard streams, and close all that is the loader's or another child's."""
+        with contextlib.suppress(OSError):  # only what `ps` shows
+            Path("/proc/self/comm").write_text(name)
         os.setsid()
         for descriptor, standard in zip(descriptors[:3], _STANDARD, strict=True):
             os.dup2(descriptor, standard)
@@ -126,8 +128,6 @@ class Loader:
             child.status.close()
         self._children.clear()
         self.requests.close()
-        with contextlib.suppress(OSError):  # only what `ps` shows
-            Path("/proc/self/comm").write_text(name)
         gc.enable()
 
 

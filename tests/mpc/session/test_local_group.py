@@ -25,7 +25,6 @@ from tests.mpc.opened_labels import labels_of
 from tests.mpc.processes import (
     Signal,
     alive,
-    grandchildren,
     killing_a_newborn,
     listening,
     open_files,
@@ -143,20 +142,22 @@ def test_a_process_killed_between_jobs_is_named_by_a_check_or_the_next_job(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("number", "delay_s"), [(0, 0.0), (0, 1.2), (1, 0.3), (2, 0.0), (2, 1.2)])
+@pytest.mark.parametrize(
+    ("role", "delay_s"),
+    [("party:0", 0.0), ("party:0", 1.2), ("party:1", 0.1), ("dealer", 0.0), ("dealer", 1.2)],
+)
 def test_a_process_killed_while_it_starts_is_named(
-    number: int, delay_s: float, empty_folder: Path
+    role: str, delay_s: float, empty_folder: Path
 ) -> None:
-    role = ("party:0", "party:1", "dealer")[number]
-    with killing_a_newborn(number, signal.SIGKILL, delay_s=delay_s) as born:
+    with killing_a_newborn(role, signal.SIGKILL, delay_s=delay_s) as born:
         started = time.monotonic()
         with pytest.raises(ProcessDiedError) as caught:
             start_and_work(2)
         assert time.monotonic() - started < delay_s + 2 * SOON_S
-    words = f"{role} (pid {born[number].pid}) was killed by SIGKILL"
+    words = f"{role} (pid {born[role].pid}) was killed by SIGKILL"
     assert words in str(caught.value)
     assert caught.value.exit_code == 3
-    assert alive([child.pid for child in born]) == []
+    assert alive([child.pid for child in born.values()]) == []
     assert list(empty_folder.iterdir()) == []
 
 
@@ -255,17 +256,21 @@ def test_secrets_are_not_in_argv_environment_or_files(links: Links, empty_folder
 
 def test_processes_start_side_by_side(monkeypatch: pytest.MonkeyPatch) -> None:
     """All are born before one is waited for."""
-    read_port = Child.read_port
-    born: list[int] = []
+    read_port, wait_until_born = Child.read_port, Child.wait_until_born
+    order: list[str] = []
 
-    def noting(child: Child, deadline: float) -> int:
-        born.append(len(grandchildren()))
+    def noting_birth(child: Child, deadline: float) -> None:
+        wait_until_born(child, deadline)
+        order.append("born")
+
+    def noting_wait(child: Child, deadline: float) -> int:
+        order.append("waited for")
         return read_port(child, deadline)
 
-    monkeypatch.setattr(Child, "read_port", noting)
-    before = len(grandchildren())
+    monkeypatch.setattr(Child, "wait_until_born", noting_birth)
+    monkeypatch.setattr(Child, "read_port", noting_wait)
     ProcessGroup(3, timeout_s=5, party_module="tests.mpc.programs.failing_party").end()
-    assert born == [before + 4] * 4
+    assert order == ["born"] * 4 + ["waited for"] * 4
 
 
 @pytest.mark.slow
