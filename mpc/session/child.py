@@ -266,12 +266,13 @@ class Child:
         self.hang_up()
         if self._life is not None and not self._life.closed:
             if not self._ends_within(grace_s):
-                signal.pidfd_send_signal(self._life.fileno(), signal.SIGKILL)
+                with contextlib.suppress(ProcessLookupError):  # it has ended just now
+                    signal.pidfd_send_signal(self._life.fileno(), signal.SIGKILL)
                 self._ends_within(_ABOUT_TO_END_S)
             self._life.close()
+            self._last_lines.wait()
         self._is_watched = False
         self._status.close()
-        self._last_lines.wait()
 
 
 def _pipe() -> tuple[IO[bytes], IO[bytes]]:

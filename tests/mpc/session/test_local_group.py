@@ -206,7 +206,7 @@ def test_the_parent_s_death_leaves_no_orphan() -> None:
         "import time\n"
         "from mpc import open_session\n"
         "session = open_session(2)  # one that nobody keeps ends by itself\n"
-        "print(*session.pids.values(), flush=True)\n"
+        "print(session._group.loader.pid, *session.pids.values(), flush=True)\n"
         "time.sleep(600)\n"
     )
     parent = subprocess.Popen(
@@ -214,7 +214,7 @@ def test_the_parent_s_death_leaves_no_orphan() -> None:
     )
     assert parent.stdout is not None
     pids = [int(word) for word in parent.stdout.readline().split()]
-    assert len(alive(pids)) == 3
+    assert len(alive(pids)) == 4
     parent.kill()
     parent.wait(timeout=10)
     parent.stdout.close()
