@@ -10,6 +10,8 @@ import secrets
 import ssl
 import sys
 
+import numpy as np
+
 from mpc.ring.randomness import AesCtrStream, KeyAgreement, new_key
 
 
@@ -25,12 +27,22 @@ def draws() -> dict[str, str]:
     }
 
 
+def shared_draw() -> str:
+    """Draw from what a fork does copy, and no mask comes from."""
+    return np.random.bytes(16).hex()  # noqa: NPY002
+
+
 AT_IMPORT = draws()
 """In the loader, so that a generator with a state has one when it forks."""
 
 
 def main() -> None:
-    said = {"parent": os.getppid(), "at_import": AT_IMPORT, "draws": draws()}
+    said = {
+        "parent": os.getppid(),
+        "at_import": AT_IMPORT,
+        "draws": draws(),
+        "shared": shared_draw(),
+    }
     sys.stdout.write(json.dumps(said) + "\n")
     sys.stdout.flush()
     sys.stdin.read()

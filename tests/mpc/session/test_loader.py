@@ -70,6 +70,7 @@ def test_children_share_imports_and_no_generator(loader: Loader) -> None:
     assert said[0]["at_import"] == said[1]["at_import"] == said[2]["at_import"]
     for name, at_import in said[0]["at_import"].items():
         assert len({at_import, *(each["draws"][name] for each in said)}) == 4, name
+    assert len({each["shared"] for each in said}) == 1  # a copied generator would be seen
     for child in children:
         child.end(SOON_S)
         assert child.exit_code == 0
