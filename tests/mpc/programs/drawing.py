@@ -28,21 +28,17 @@ def draws() -> dict[str, str]:
 
 
 def shared_draw() -> str:
-    """Draw from what a fork does copy, and no mask comes from."""
+    """Draw from a generator that a fork copies, and no mask comes from."""
     return np.random.bytes(16).hex()  # noqa: NPY002
 
 
-AT_IMPORT = draws()
+AT_IMPORT = {**draws(), "shared": shared_draw()}
 """In the loader, so that a generator with a state has one when it forks."""
 
 
 def main() -> None:
-    said = {
-        "parent": os.getppid(),
-        "at_import": AT_IMPORT,
-        "draws": draws(),
-        "shared": shared_draw(),
-    }
+    drawn = {**draws(), "shared": shared_draw()}
+    said = {"parent": os.getppid(), "at_import": AT_IMPORT, "draws": drawn}
     sys.stdout.write(json.dumps(said) + "\n")
     sys.stdout.flush()
     sys.stdin.read()
