@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator
 from typing import Final, Protocol
 
-from mpc.errors import InputError, PeerTimeoutError, TransportError
+from mpc.errors import InputError, PeerClosedError, PeerTimeoutError, TransportError
 
 _BUFFER_BYTES: Final = 1 << 18
 _RECORD_BATCH: Final = 1 << 18
@@ -203,7 +203,7 @@ def handshake(
     ------
     TransportError
         Either end refuses the certificate or the protocol; the message has the reason.
-    PeerTimeoutError
+    PeerClosedError, PeerTimeoutError
     """
     channel = TlsChannel(sock, context, server_side=server_side, peer_name=peer_name)
     try:
@@ -215,7 +215,7 @@ def handshake(
     except BlockingIOError:
         raise PeerTimeoutError(f"it did not finish the handshake in {timeout_s:g} s") from None
     except OSError as error:
-        raise TransportError(f"the connection broke: {error.strerror or error}") from None
+        raise PeerClosedError(f"the connection broke: {error.strerror or error}") from None
     return channel
 
 

@@ -19,7 +19,14 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from mpc.errors import InputError, PeerTimeoutError, RefusedError, TransportError
+from mpc.errors import (
+    Cause,
+    InputError,
+    PeerClosedError,
+    PeerTimeoutError,
+    RefusedError,
+    TransportError,
+)
 from mpc.net.addresses import Address
 from mpc.net.certificates import Credentials, certificate_name, role_of
 from mpc.net.channel import Channel, PlainChannel, handshake, set_timeout
@@ -117,7 +124,8 @@ def connect(
     except TransportError as error:
         sock.close()
         kind = PeerTimeoutError if isinstance(error, PeerTimeoutError) else RefusedError
-        raise kind(f"{me.role} and {peer} at {address} do not meet: {error}") from None
+        cause = Cause(lost=peer) if isinstance(error, PeerClosedError) else error.cause
+        raise kind(f"{me.role} and {peer} at {address} do not meet: {error}", cause=cause) from None
     return link
 
 

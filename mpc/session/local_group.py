@@ -1,154 +1,24 @@
 """Parties and dealer as child processes: start, supervision and end.
 
-Children are spawned, not forked. They read settings and credentials from standard input, write
-their port to standard output and errors to standard error. A child ends when its input closes, so
-no child outlives this process.
+This process is never forked. It starts one loader, which imports what the children need, and is
+forked once a child before this process tells any child a secret. See `mpc.session.child` for what
+a child reads and writes, and for its end.
 """
 
-import contextlib
-import json
-import os
 import secrets
-import select
-import signal
-import subprocess
-import sys
-import threading
 import time
-from collections import deque
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Final
 
-from mpc.errors import Cause, NoAnswerError, ProcessDiedError, SessionError
+from mpc.errors import NoAnswerError, ProcessDiedError, SessionError
 from mpc.net.addresses import Address
 from mpc.net.certificates import Authority, Credentials
 from mpc.net.handshake import LOOPBACK, Identity, connect
 from mpc.net.link import Link
-from mpc.roles.bootstrap import FAILED_EXIT_CODE, START_TIMEOUT_S
+from mpc.roles.bootstrap import START_TIMEOUT_S
+from mpc.session.child import Child, Loader
 
-_LAST_LINES: Final = 5
 _ECHO_S: Final = 1.0
-
-
-class Child:
-    """One child process and the last lines of its standard error."""
-
-    def __init__(self, role: str, module: str) -> None:
-        self.role = role
-        self._process = subprocess.Popen(  # noqa: S603
-            [sys.executable, "-m", module],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env=_environment(),
-            start_new_session=True,
-        )
-        self._cause: Cause | None = None
-        self._last_lines: deque[str] = deque(maxlen=_LAST_LINES)
-        self._listener = threading.Thread(target=self._listen, daemon=True)
-        self._listener.start()
-
-    @property
-    def pid(self) -> int:
-        """Process number."""
-        return self._process.pid
-
-    @property
-    def exit_code(self) -> int | None:
-        """None while it runs; the negative signal number if a signal killed it."""
-        return self._process.poll()
-
-    def tell(self, value: object) -> None:
-        """Write one JSON line to its standard input."""
-        pipe = self._process.stdin
-        if pipe is not None:
-            try:
-                pipe.write(json.dumps(value).encode() + b"\n")
-                pipe.flush()
-            except OSError as error:
-                self._raise_if_dead_soon()
-                raise SessionError(f"{self.role} did not take its settings: {error}") from None
-
-    def read_port(self, deadline: float) -> int:
-        """Wait for the port on its standard output."""
-        pipe = self._process.stdout
-        left = max(deadline - time.monotonic(), 0.0)
-        if pipe is None or not select.select([pipe], [], [], left)[0]:
-            raise SessionError(f"{self.role} named no port in time")
-        line = pipe.readline()
-        if not line.strip().isdigit():  # it has ended or is about to end
-            self._raise_if_dead_soon()
-            raise SessionError(f"{self.role} closed its output and named no port")
-        return int(line)
-
-    def _raise_if_dead_soon(self) -> None:
-        """Raise `ProcessDiedError` if it ends within 5 seconds."""
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(timeout=5)
-            raise self.death()
-
-    def death(self) -> ProcessDiedError:
-        """Return the error that names the process and its exit."""
-        return ProcessDiedError(self.exit_report(), cause=self.cause)
-
-    def exit_report(self) -> str:
-        """Describe the exit: the process, its exit code or signal, and its last lines of output."""
-        self._listener.join(timeout=1.0)
-        code = self.exit_code
-        if code is not None and code < 0:
-            how = f"was killed by {signal.Signals(-code).name}"
-        else:
-            how = f"ended with exit code {code}"
-        lines = " | ".join(self._last_lines)
-        return f"{self.role} (pid {self.pid}) {how}" + (f"; last words: {lines}" if lines else "")
-
-    def is_echo(self) -> bool:
-        """Whether it ended only because another process ended."""
-        return self.exit_code == 0 or self.cause.lost != ""
-
-    @property
-    def cause(self) -> Cause:
-        """The cause of its end that it wrote to standard output; empty if it wrote none.
-
-        A process that a signal killed, or that ended with a traceback, wrote none.
-        """
-        if self._cause is None and self.exit_code is not None:
-            self._cause = Cause() if self.exit_code != FAILED_EXIT_CODE else self._said()
-        return self._cause or Cause()
-
-    def _said(self) -> Cause:
-        pipe = self._process.stdout
-        try:
-            if pipe is None:
-                return Cause()
-            os.set_blocking(pipe.fileno(), False)  # it has ended: what it wrote is there
-            return Cause.from_json(json.loads(pipe.read() or b""))
-        except (OSError, ValueError, KeyError, TypeError):  # incomplete output or a closed pipe
-            return Cause()
-
-    def hang_up(self) -> None:
-        """Close its input, which makes it end, and its output."""
-        for pipe in (self._process.stdin, self._process.stdout):
-            if pipe is not None:
-                with contextlib.suppress(OSError):  # the child may have ended
-                    pipe.close()
-
-    def end(self, grace_s: float) -> None:
-        """Hang up, and kill it if it still runs after the grace period."""
-        self.hang_up()
-        try:
-            self._process.wait(timeout=grace_s)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait(timeout=10)
-        self._listener.join(timeout=1.0)
-
-    def _listen(self) -> None:
-        pipe = self._process.stderr
-        if pipe is not None:
-            with pipe:
-                self._last_lines.extend(line.decode(errors="replace").rstrip() for line in pipe)
 
 
 class ProcessGroup:
@@ -165,7 +35,7 @@ class ProcessGroup:
     tls : bool
         Whether links use TLS 1.3, with an authority made for this group; else plain TCP.
     party_module, dealer_module : str
-        Modules that a party and the dealer run; tests replace them.
+        Modules whose `main` a party and the dealer run; tests replace them.
     """
 
     def __init__(
@@ -196,12 +66,17 @@ class ProcessGroup:
         roles = [(f"party:{rank}", party_module) for rank in range(num_parties)]
         if provider == "dealer":
             roles.append(("dealer", dealer_module))
+        deadline = time.monotonic() + START_TIMEOUT_S
+        self.loader = Loader()
         try:
-            for rank, (role, module) in enumerate(roles):
+            for role, module in roles:
+                self.children.append(Child(role, module, self.loader))
+            for child in self.children:
+                child.wait_until_born(deadline)
+            for rank, child in enumerate(self.children):
+                role = child.role
                 own = {"role": role, "rank": rank, "credentials": self._credentials_json(role)}
-                self.children.append(Child(role, module))
-                self.children[-1].tell({**settings, **own})
-            deadline = time.monotonic() + START_TIMEOUT_S
+                child.tell({**settings, **own})
             self.ports = [child.read_port(deadline) for child in self.children]
             for child in self.children:
                 child.tell(self.ports)
@@ -269,12 +144,12 @@ class ProcessGroup:
 
     def check(self) -> None:
         """Raise `ProcessDiedError` if a child has ended; it names the first cause."""
-        if all(child.exit_code is None for child in self.children):
+        if not any(child.has_ended for child in self.children):
             return
         deadline = time.monotonic() + _ECHO_S
         while True:  # the first to end may be an echo of one that is about to end
             time.sleep(0.1)
-            dead = [child for child in self.children if child.exit_code is not None]
+            dead = [child for child in self.children if child.has_ended]
             causes = [child for child in dead if not child.is_echo()]
             late = time.monotonic() > deadline
             if late or any(not child.cause.silent for child in causes):
@@ -300,16 +175,10 @@ class ProcessGroup:
             child.hang_up()
         for child in self.children:
             child.end(max(deadline - time.monotonic(), 0.1))
+        self.loader.end(max(deadline - time.monotonic(), 0.1))
 
 
 def _first_cause(ended: Sequence[Child]) -> Child:
     """Return a child that no silence ended; else one whose awaited peer did not itself wait."""
     waiting = {child.role for child in ended if child.cause.silent}
     return min(ended, key=lambda child: (bool(child.cause.silent), child.cause.silent in waiting))
-
-
-def _environment() -> dict[str, str]:
-    """Return this process's environment with `mpc` importable and one OpenMP thread."""
-    here = str(Path(__file__).parents[2])
-    paths: Sequence[str] = [here, *filter(None, [os.environ.get("PYTHONPATH")])]
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1"}

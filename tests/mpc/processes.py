@@ -56,30 +56,42 @@ class Signal:
         return time.monotonic() - self.sent_at
 
 
+def parties_and_dealers() -> list[psutil.Process]:
+    """Return those among the descendants of this process; loaders name them by their roles."""
+    below = psutil.Process().children(recursive=True)
+    return [process for process in below if _name(process).startswith(("party:", "dealer"))]
+
+
+def _name(process: psutil.Process) -> str:
+    try:
+        return str(process.name())
+    except psutil.NoSuchProcess:
+        return ""
+
+
 @contextmanager
 def killing_a_newborn(
-    number: int, signum: int, *, delay_s: float
-) -> Iterator[list[psutil.Process]]:
-    """Send a signal to the `number`-th child of this process that is born in here.
+    role: str, signum: int, *, delay_s: float
+) -> Iterator[dict[str, psutil.Process]]:
+    """Send a signal to the first process of a role that is born in here.
 
     Yields
     ------
-    list of Process
-        The children so far; complete when the block ends.
+    dict of str to Process
+        The parties and the dealer so far, by role; complete when the block ends.
     """
-    me = psutil.Process()
-    before = {child.pid for child in me.children()}
-    born: list[psutil.Process] = []
+    before = {child.pid for child in parties_and_dealers()}
+    born: dict[str, psutil.Process] = {}
     over = threading.Event()
 
     def watch() -> None:
         killed = False
         while not over.wait(0.002):
-            known = before | {child.pid for child in born}
-            born.extend(child for child in me.children() if child.pid not in known)
-            if not killed and len(born) > number:
+            new = [child for child in parties_and_dealers() if child.pid not in before]
+            born.update({_name(child): child for child in new})
+            if not killed and role in born:
                 time.sleep(delay_s)
-                born[number].send_signal(signum)
+                born[role].send_signal(signum)
                 killed = True
 
     watcher = threading.Thread(target=watch, daemon=True)

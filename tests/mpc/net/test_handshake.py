@@ -380,3 +380,22 @@ def test_plain_channels_are_plain() -> None:
     assert isinstance(link._channel, PlainChannel)
     link.close()
     house.reception.close()
+
+
+def test_a_peer_that_is_lost_before_it_lets_one_in_is_the_cause(kind: str) -> None:
+    house = House(kind)
+    with listen() as listener:
+
+        def hang_up() -> None:
+            listener.accept()[0].close()
+
+        threading.Thread(target=hang_up, daemon=True).start()
+        with pytest.raises(RefusedError, match="do not meet") as caught:
+            connect(
+                Address(LOOPBACK, listener.getsockname()[1]),
+                me=house.identity("client:3"),
+                peer="party:0",
+                timeout_s=SOON_S,
+            )
+    assert caught.value.cause.lost == "party:0"
+    house.reception.close()

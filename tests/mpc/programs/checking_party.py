@@ -89,5 +89,9 @@ def run(start: Start) -> None:
     mpc.roles.party.run_party(start)
 
 
-if __name__ == "__main__":
+def main() -> NoReturn:
     serve_process("party", run)
+
+
+if __name__ == "__main__":
+    main()

@@ -6,7 +6,7 @@ Every operation takes shares of one or more integer arrays, and public options.
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import torch
@@ -323,5 +323,9 @@ def answer_all(network: Network) -> None:
         answer(network, number, request)
 
 
-if __name__ == "__main__":
+def main() -> NoReturn:
     serve_process("party", serve)
+
+
+if __name__ == "__main__":
+    main()

@@ -12,17 +12,23 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import psutil
 import pytest
 
 from mpc import ClusterJob, PlainSession, SecureSession, open_session
 from mpc.errors import InputError, InsecureError, ProcessDiedError, SessionError
 from mpc.net.addresses import MAX_PARTIES
 from mpc.net.handshake import LOOPBACK
-from mpc.session.local_group import Child, ProcessGroup
+from mpc.session.child import Child
+from mpc.session.local_group import ProcessGroup
 from mpc.session.session import Links
 from tests.mpc.opened_labels import labels_of
-from tests.mpc.processes import Signal, alive, killing_a_newborn, listening, open_files
+from tests.mpc.processes import (
+    Signal,
+    alive,
+    killing_a_newborn,
+    listening,
+    open_files,
+)
 from tests.mpc.programs.slow_party import LOADING_S
 from tests.patience import SOON_S
 
@@ -136,20 +142,22 @@ def test_a_process_killed_between_jobs_is_named_by_a_check_or_the_next_job(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("number", "delay_s"), [(0, 0.0), (0, 1.2), (1, 0.3), (2, 0.0), (2, 1.2)])
+@pytest.mark.parametrize(
+    ("role", "delay_s"),
+    [("party:0", 0.0), ("party:0", 1.2), ("party:1", 0.1), ("dealer", 0.0), ("dealer", 1.2)],
+)
 def test_a_process_killed_while_it_starts_is_named(
-    number: int, delay_s: float, empty_folder: Path
+    role: str, delay_s: float, empty_folder: Path
 ) -> None:
-    role = ("party:0", "party:1", "dealer")[number]
-    with killing_a_newborn(number, signal.SIGKILL, delay_s=delay_s) as born:
+    with killing_a_newborn(role, signal.SIGKILL, delay_s=delay_s) as born:
         started = time.monotonic()
         with pytest.raises(ProcessDiedError) as caught:
             start_and_work(2)
         assert time.monotonic() - started < delay_s + 2 * SOON_S
-    words = f"{role} (pid {born[number].pid}) was killed by SIGKILL"
+    words = f"{role} (pid {born[role].pid}) was killed by SIGKILL"
     assert words in str(caught.value)
     assert caught.value.exit_code == 3
-    assert alive([child.pid for child in born]) == []
+    assert alive([child.pid for child in born.values()]) == []
     assert list(empty_folder.iterdir()) == []
 
 
@@ -198,7 +206,7 @@ def test_the_parent_s_death_leaves_no_orphan() -> None:
         "import time\n"
         "from mpc import open_session\n"
         "session = open_session(2)  # one that nobody keeps ends by itself\n"
-        "print(*session.pids.values(), flush=True)\n"
+        "print(session._group.loader.pid, *session.pids.values(), flush=True)\n"
         "time.sleep(600)\n"
     )
     parent = subprocess.Popen(
@@ -206,7 +214,7 @@ def test_the_parent_s_death_leaves_no_orphan() -> None:
     )
     assert parent.stdout is not None
     pids = [int(word) for word in parent.stdout.readline().split()]
-    assert len(alive(pids)) == 3
+    assert len(alive(pids)) == 4
     parent.kill()
     parent.wait(timeout=10)
     parent.stdout.close()
@@ -248,17 +256,21 @@ def test_secrets_are_not_in_argv_environment_or_files(links: Links, empty_folder
 
 def test_processes_start_side_by_side(monkeypatch: pytest.MonkeyPatch) -> None:
     """All are born before one is waited for."""
-    read_port, me = Child.read_port, psutil.Process()
-    born: list[int] = []
+    read_port, wait_until_born = Child.read_port, Child.wait_until_born
+    order: list[str] = []
 
-    def noting(child: Child, deadline: float) -> int:
-        born.append(len(me.children()))
+    def noting_birth(child: Child, deadline: float) -> None:
+        wait_until_born(child, deadline)
+        order.append("born")
+
+    def noting_wait(child: Child, deadline: float) -> int:
+        order.append("waited for")
         return read_port(child, deadline)
 
-    monkeypatch.setattr(Child, "read_port", noting)
-    before = len(me.children())
+    monkeypatch.setattr(Child, "wait_until_born", noting_birth)
+    monkeypatch.setattr(Child, "read_port", noting_wait)
     ProcessGroup(3, timeout_s=5, party_module="tests.mpc.programs.failing_party").end()
-    assert born == [before + 4] * 4
+    assert order == ["born"] * 4 + ["waited for"] * 4
 
 
 @pytest.mark.slow

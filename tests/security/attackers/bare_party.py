@@ -3,8 +3,8 @@
 A test of attacks on outputs must see that they would succeed here.
 """
 
-import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 import numpy as np
 
@@ -18,6 +18,10 @@ def no_sharing(party: Party, shape: Sequence[int]) -> Int64Array:
     return np.zeros(tuple(shape), dtype=np.int64)
 
 
-if __name__ == "__main__":
+def main() -> NoReturn:
     Party.zero_share = no_sharing  # type: ignore[assignment]
-    sys.exit(serve_process("party", run_party))
+    serve_process("party", run_party)
+
+
+if __name__ == "__main__":
+    main()

@@ -4,9 +4,8 @@ What it deals grows from them alone, so that a test that has them knows all that
 """
 
 import os
-import sys
 from pathlib import Path
-from typing import Final
+from typing import Final, NoReturn
 
 import mpc.roles.dealer
 from mpc.ring.randomness import new_key
@@ -23,6 +22,10 @@ def noted_key() -> bytes:
     return key
 
 
-if __name__ == "__main__":
+def main() -> NoReturn:
     mpc.roles.dealer.new_key = noted_key  # type: ignore[attr-defined]
-    sys.exit(serve_process("dealer", mpc.roles.dealer.serve))
+    serve_process("dealer", mpc.roles.dealer.serve)
+
+
+if __name__ == "__main__":
+    main()

@@ -8,7 +8,7 @@ import json
 import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 import numpy as np
 
@@ -77,5 +77,9 @@ def run(start: Start) -> None:
         run_party(start)
 
 
-if __name__ == "__main__":
+def main() -> NoReturn:
     serve_process("party", run)
+
+
+if __name__ == "__main__":
+    main()

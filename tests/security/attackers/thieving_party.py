@@ -6,10 +6,9 @@ thief goes about it, and where all write to, is in the environment.
 """
 
 import os
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, NoReturn
 
 import numpy as np
 import torch
@@ -127,5 +126,9 @@ def run(start: Start) -> None:
     mpc.roles.party.run_party(start)
 
 
+def main() -> NoReturn:
+    serve_process("party", run)
+
+
 if __name__ == "__main__":
-    sys.exit(serve_process("party", run))
+    main()

@@ -156,14 +156,31 @@ class PatchingFinder(importlib.abc.MetaPathFinder):
             def execute_and_patch(module: ModuleType) -> None:
                 execute(module)
                 PATCHES[name](module)
-                note(f"patched {name}")
+                note_and_keep(f"patched {name}")
 
             spec.loader.exec_module = execute_and_patch  # type: ignore[method-assign]
         return spec
 
 
-note("started")
+noted: list[str] = []
+"""What this process has noted but uses, for processes that it forks."""
+
+
+def note_all() -> None:
+    """Note in a forked process's own file what was patched before the fork."""
+    for line in noted:
+        note(line)
+
+
+def note_and_keep(line: str) -> None:
+    """Note a line, in this process and in those that it will fork."""
+    noted.append(line)
+    note(line)
+
+
+os.register_at_fork(after_in_child=note_all)
+note_and_keep("started")
 for early in [name for name in PATCHES if name in sys.modules]:
     PATCHES[early](sys.modules[early])
-    note(f"patched {early}")
+    note_and_keep(f"patched {early}")
 sys.meta_path.insert(0, PatchingFinder())
