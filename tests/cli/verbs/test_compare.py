@@ -294,7 +294,7 @@ def test_interruption_ends_workers_and_parties_and_says_how_to_go_on(tmp_path: P
     running = start("--out", folder, *SMALL, *words)
     wait_for_rounds(running, folder / "cells" / "seed0", 1)
     everybody = descendants(running)
-    assert len(everybody) == 1 + 3, "a worker, two parties, a dealer"
+    assert len(everybody) == 1 + 4, "a worker, a loader, two parties, a dealer"
     running.send_signal(signal.SIGINT)
     out, errors = running.communicate(timeout=SOON_S)
     assert running.returncode == 130
