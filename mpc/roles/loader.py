@@ -4,7 +4,8 @@ Importing torch and CrypTen takes two seconds of CPU time and 300 MB. Forked chi
 The parent of the group starts the loader with a socket as standard input, and sends one request a
 child: its name, its module, and four descriptors. Three become the child's standard input, output
 and error. On the fourth, a socket, the loader says the child's process number and, when the child
-ends, its exit code. The loader ends when its parent asks for no more children and all have ended.
+ends, its exit code. When all have ended, it ends too, if its parent asks for no more children or
+asked for none in the last minute.
 
 A fork is safe here for these reasons.
 
@@ -34,6 +35,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+IDLE_S: Final = 60.0
+"""Seconds without a child after which the loader ends."""
 MAX_REQUEST_BYTES: Final = 4096
 _STANDARD: Final = (0, 1, 2)
 
@@ -75,13 +78,15 @@ class Loader:
         return None
 
     def _readable(self) -> list[int]:
-        """Wait for a request or the end of a child."""
+        """Wait for a request or the end of a child; hang up if there is neither for long."""
         poll = select.poll()
         for descriptor in self._children:
             poll.register(descriptor, select.POLLIN)
         if not self._hung_up:
             poll.register(self.requests, select.POLLIN)
-        return [descriptor for descriptor, _ in poll.poll()]
+        ready = poll.poll(None if self._children else 1000 * IDLE_S)
+        self._hung_up |= not ready
+        return [descriptor for descriptor, _ in ready]
 
     def _report(self, descriptor: int) -> None:
         child = self._children.pop(descriptor)

@@ -1,4 +1,4 @@
-"""A child process of a group, and the loader that forks all of a group's children.
+"""A child process of a group.
 
 Children read settings and credentials from standard input, write their port to standard output and
 errors to standard error. A child ends when its input closes, so no child outlives this process. See
@@ -12,103 +12,17 @@ import os
 import select
 import signal
 import socket
-import subprocess
-import sys
-import threading
 import time
-from collections import deque
-from collections.abc import Sequence
 from io import FileIO
-from pathlib import Path
 from typing import IO, Final
 
 from mpc.errors import Cause, ProcessDiedError, SessionError
 from mpc.roles.bootstrap import FAILED_EXIT_CODE
+from mpc.session.loader import LastLines, Loader, pipe
 
-_LAST_LINES: Final = 5
 _PACKET_BYTES: Final = 64
 _TICK_S: Final = 0.01
 _ABOUT_TO_END_S: Final = 5.0
-
-
-class LastLines:
-    """Reads a pipe to its end in a thread, and keeps the last lines."""
-
-    def __init__(self, pipe: IO[bytes]) -> None:
-        self._lines: deque[str] = deque(maxlen=_LAST_LINES)
-        self._thread = threading.Thread(target=_keep_last, args=(pipe, self._lines), daemon=True)
-        self._thread.start()
-
-    def wait(self) -> None:
-        """Wait for the end of the pipe, for a second at most."""
-        self._thread.join(timeout=1.0)
-
-    def report(self, process: str, exit_code: int | None) -> str:
-        """Describe the exit of a process: its exit code or signal, and its last lines."""
-        self.wait()
-        lines = " | ".join(self._lines)
-        return f"{process} {_how(exit_code)}" + (f"; last words: {lines}" if lines else "")
-
-
-def _keep_last(pipe: IO[bytes], lines: deque[str]) -> None:
-    with pipe:
-        lines.extend(line.decode(errors="replace").rstrip() for line in pipe)
-
-
-def _how(exit_code: int | None) -> str:
-    if exit_code is None:
-        return "ended; its exit code is unknown, because the loader ended before"
-    if exit_code < 0:
-        return f"was killed by {signal.Signals(-exit_code).name}"
-    return f"ended with exit code {exit_code}"
-
-
-class Loader:
-    """The process `mpc.roles.loader`, as its parent sees it."""
-
-    def __init__(self) -> None:
-        self._requests, its_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        output, its_output = _pipe()
-        with its_end, its_output:
-            self._process = subprocess.Popen(  # noqa: S603
-                [sys.executable, "-m", "mpc.roles.loader"],
-                stdin=its_end.fileno(),
-                stdout=its_output,
-                stderr=its_output,
-                env=_environment(),
-                start_new_session=True,
-            )
-        self._last_lines = LastLines(output)
-
-    @property
-    def pid(self) -> int:
-        """Process number."""
-        return self._process.pid
-
-    def fork(self, name: str, module: str, descriptors: Sequence[int]) -> None:
-        """Ask for a child: its standard input, output and error, and a socket for its status."""
-        request = json.dumps({"name": name, "module": module}).encode()
-        try:
-            socket.send_fds(self._requests, [request], descriptors)
-        except ConnectionError:
-            raise self.death() from None
-
-    def death(self) -> ProcessDiedError:
-        """Return the error that names the loader, which is about to end, and its exit."""
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(timeout=_ABOUT_TO_END_S)
-        process, code = f"the loader (pid {self.pid})", self._process.poll()
-        return ProcessDiedError(self._last_lines.report(process, code))
-
-    def end(self, grace_s: float) -> None:
-        """Ask for no more children, and kill it if it still runs after the grace period."""
-        self._requests.close()
-        try:
-            self._process.wait(timeout=grace_s)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait(timeout=10)
-        self._last_lines.wait()
 
 
 class Child:
@@ -127,9 +41,9 @@ class Child:
     def __init__(self, role: str, module: str, loader: Loader) -> None:
         self.role = role
         self._loader = loader
-        its_input, self._input = _pipe()
-        self._output, its_output = _pipe()
-        errors, its_errors = _pipe()
+        its_input, self._input = pipe()
+        self._output, its_output = pipe()
+        errors, its_errors = pipe()
         self._status, its_status = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._last_lines = LastLines(errors)
         with its_input, its_output, its_errors, its_status:
@@ -257,9 +171,9 @@ class Child:
 
     def hang_up(self) -> None:
         """Close its input, which makes it end, and its output."""
-        for pipe in (self._input, self._output):
+        for end in (self._input, self._output):
             with contextlib.suppress(OSError):  # the child may have ended
-                pipe.close()
+                end.close()
 
     def end(self, grace_s: float) -> None:
         """Hang up, and kill it if it still runs after the grace period."""
@@ -275,21 +189,8 @@ class Child:
         self._status.close()
 
 
-def _pipe() -> tuple[IO[bytes], IO[bytes]]:
-    """Return the ends of a pipe for reading and for writing; no program inherits them."""
-    reading, writing = os.pipe()
-    return open(reading, "rb"), open(writing, "wb")
-
-
 def _is_readable(source: IO[bytes] | FileIO | socket.socket, within_s: float = 0.0) -> bool:
     """Wait until something can be read, which may be the end."""
     poll = select.poll()  # unlike `select.select`, it takes any number of a descriptor
     poll.register(source, select.POLLIN)
     return bool(poll.poll(max(within_s, 0.0) * 1000))
-
-
-def _environment() -> dict[str, str]:
-    """Return this process's environment with `mpc` importable and one OpenMP thread."""
-    here = str(Path(__file__).parents[2])
-    paths: Sequence[str] = [here, *filter(None, [os.environ.get("PYTHONPATH")])]
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1"}

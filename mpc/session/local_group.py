@@ -1,6 +1,6 @@
 """Parties and dealer as child processes: start, supervision and end.
 
-This process is never forked. It starts one loader, which imports what the children need, and is
+This process is never forked. It borrows a loader, which has imported what the children need, and is
 forked once a child before this process tells any child a secret. See `mpc.session.child` for what
 a child reads and writes, and for its end.
 """
@@ -8,6 +8,7 @@ a child reads and writes, and for its end.
 import secrets
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 from typing import Final
 
 from mpc.errors import NoAnswerError, ProcessDiedError, SessionError
@@ -16,7 +17,8 @@ from mpc.net.certificates import Authority, Credentials
 from mpc.net.handshake import LOOPBACK, Identity, connect
 from mpc.net.link import Link
 from mpc.roles.bootstrap import START_TIMEOUT_S
-from mpc.session.child import Child, Loader
+from mpc.session.child import Child
+from mpc.session.loader import borrow_loader, give_back_loader
 
 _ECHO_S: Final = 1.0
 
@@ -67,7 +69,9 @@ class ProcessGroup:
         if provider == "dealer":
             roles.append(("dealer", dealer_module))
         deadline = time.monotonic() + START_TIMEOUT_S
-        self.loader = Loader()
+        self.loader = borrow_loader([module for _, module in roles])
+        self._returned = ExitStack()
+        self._returned.callback(give_back_loader, self.loader)
         try:
             for role, module in roles:
                 self.children.append(Child(role, module, self.loader))
@@ -175,7 +179,7 @@ class ProcessGroup:
             child.hang_up()
         for child in self.children:
             child.end(max(deadline - time.monotonic(), 0.1))
-        self.loader.end(max(deadline - time.monotonic(), 0.1))
+        self._returned.close()
 
 
 def _first_cause(ended: Sequence[Child]) -> Child:

@@ -34,6 +34,7 @@ from mpc.jobs.bounds import public_bound
 from mpc.jobs.job import RevealPolicy
 from mpc.jobs.result import TOO_SMALL
 from mpc.ring.fixedpoint import FloatArray, Int64Array
+from mpc.session.loader import end_kept_loader
 
 Session = PlainSession | SecureSession
 Owners = Sequence[int] | None
@@ -212,6 +213,7 @@ def test_without_a_session_one_is_opened_and_ended() -> None:
     model = SecureKMeans(3, owners=4, reveal="assignments", random_state=0).fit(POINTS)
     assert np.array_equal(model.labels_, fitted(PlainSession(), random_state=0).labels_)
     assert model.traffic_.rounds_online > 0
+    end_kept_loader()
     assert set(psutil.Process().children(recursive=True)) <= before
 
 

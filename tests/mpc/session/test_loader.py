@@ -4,6 +4,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -17,13 +18,16 @@ import pytest
 
 from mpc import ClusterJob, SecureSession, open_session
 from mpc.errors import ProcessDiedError, SessionError
-from mpc.session.child import Child, Loader
+from mpc.roles.loader import IDLE_S
+from mpc.session.child import Child
+from mpc.session.loader import Loader, borrow_loader, end_kept_loader, give_back_loader
 from mpc.session.local_group import ProcessGroup
 from tests.mpc.processes import alive
 from tests.patience import SOON_S
 
 POINTS = np.random.default_rng(0).normal(size=(20, 4)) / 4
 JOB = ClusterJob(k=2)
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture
@@ -94,14 +98,97 @@ def test_no_process_of_a_group_holds_what_is_another_s() -> None:
 def test_nothing_is_left_of_a_group_not_even_its_dead() -> None:
     with open_session(2) as session:
         group = group_of(session)
-        pids = [group.loader.pid, *session.pids.values()]
+        pids = list(session.pids.values())
         victim = group.children[1]
         os.kill(victim.pid, signal.SIGKILL)
         wait_until_dead(victim)
         assert victim.exit_code == -signal.SIGKILL
         assert not psutil.pid_exists(victim.pid)
     assert not [pid for pid in pids if psutil.pid_exists(pid)]
+    assert len(channels(group.loader.pid)) == 2, "standard input and its copy, output and errors"
+    end_kept_loader()
+    assert not psutil.pid_exists(group.loader.pid)
     assert group.loader._process.returncode == 0
+
+
+@pytest.mark.slow
+def test_the_next_group_has_the_same_loader_and_one_beside_it_has_another() -> None:
+    with open_session(2) as one, open_session(2) as other:
+        loaders = [group_of(session).loader for session in (one, other)]
+        assert loaders[0] is not loaders[1]
+    with open_session(2) as session:
+        assert group_of(session).loader is loaders[0], "the last that was given back"
+        assert session.cluster(JOB, POINTS, POINTS).k == 2
+    assert loaders[1]._process.returncode == 0, "one is kept"
+
+
+@pytest.mark.parametrize(
+    "change", ["another module", "environment", "open files", "a long rest", "a killed loader"]
+)
+def test_a_loader_that_cannot_serve_is_ended_and_another_is_started(
+    change: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = borrow_loader(["one"])
+    give_back_loader(kept)
+    same = borrow_loader(["one"])
+    assert same is kept
+    give_back_loader(same)
+    modules = ["one"]
+    if change == "another module":
+        modules = ["one", "other"]
+    elif change == "environment":
+        monkeypatch.setenv("SECFPP_TEST", "changed")
+    elif change == "open files":
+        limit = (90, 100)
+        monkeypatch.setattr("mpc.session.loader.resource.getrlimit", lambda which: limit)
+    elif change == "a long rest":
+        kept._idle_since -= IDLE_S
+    else:
+        os.kill(kept.pid, signal.SIGKILL)
+        psutil.Process(kept.pid).wait(SOON_S)
+    another = borrow_loader(modules)
+    assert another is not kept
+    assert kept._process.returncode is not None
+    another.end(SOON_S)
+
+
+def test_a_forked_program_starts_a_loader_of_its_own() -> None:
+    program = (
+        "import os\n"
+        "from mpc.session.loader import borrow_loader, give_back_loader\n"
+        "kept = borrow_loader([])\n"
+        "give_back_loader(kept)\n"
+        "if os.fork() == 0:\n"
+        "    another = borrow_loader([])\n"
+        "    assert another.pid != kept.pid\n"
+        "    another.end(60)\n"
+        "    os._exit(0)\n"
+        "assert os.wait()[1] == 0\n"
+        "assert borrow_loader([]) is kept\n"
+        "kept.end(60)\n"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=SOON_S, cwd=ROOT)
+
+
+def test_a_loader_that_nobody_asks_ends() -> None:
+    program = "from mpc.roles import loader; loader.IDLE_S = 0.2; loader.main()"
+    ours, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with ours, its:
+        words = [sys.executable, "-c", program]
+        subprocess.run(words, stdin=its, check=True, timeout=SOON_S, cwd=ROOT)
+
+
+@pytest.mark.slow
+def test_a_program_that_ends_leaves_no_loader_and_says_nothing() -> None:
+    program = (
+        "from mpc import open_session\n"
+        "with open_session(2) as session:\n"
+        "    print(session._group.loader.pid)\n"
+    )
+    words = [sys.executable, "-X", "dev", "-c", program]
+    done = subprocess.run(words, capture_output=True, timeout=SOON_S, cwd=ROOT, check=True)
+    assert not psutil.pid_exists(int(done.stdout))
+    assert b"loader" not in done.stderr
 
 
 def test_a_loader_that_is_killed_before_it_forks_is_named() -> None:
@@ -159,15 +246,14 @@ def test_where_an_import_starts_a_thread_children_are_not_forked_with_it() -> No
 def test_a_parent_that_is_killed_while_the_loader_imports_leaves_nothing() -> None:
     program = (
         "import time\n"
-        "from mpc.session.child import Child, Loader\n"
+        "from mpc.session.child import Child\n"
+        "from mpc.session.loader import Loader\n"
         "loader = Loader()\n"
         "children = [Child('party:0', 'mpc.roles.party', loader) for _ in range(2)]\n"
         "print(loader.pid, flush=True)\n"
         "time.sleep(600)\n"
     )
-    parent = subprocess.Popen(
-        [sys.executable, "-c", program], stdout=subprocess.PIPE, cwd=Path(__file__).parents[3]
-    )
+    parent = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, cwd=ROOT)
     assert parent.stdout is not None
     with parent.stdout:
         loader = int(parent.stdout.readline())

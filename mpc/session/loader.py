@@ -1,0 +1,187 @@
+"""The process that forks a group's parties and dealer, as its parent sees it.
+
+Starting it takes two seconds of CPU time, so a loader that a group gives back is kept for the next
+one. It ends by itself when none has come for a minute, and with this process. Only one group at a
+time uses it. See `mpc.roles.loader` for the fork.
+"""
+
+import atexit
+import contextlib
+import json
+import os
+import resource
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Sequence
+from pathlib import Path
+from typing import IO, Final
+
+from mpc.errors import ProcessDiedError
+from mpc.roles.loader import IDLE_S
+
+_LAST_LINES: Final = 5
+_ABOUT_TO_END_S: Final = 5.0
+
+
+class LastLines:
+    """Reads a pipe to its end in a thread, and keeps the last lines."""
+
+    def __init__(self, pipe: IO[bytes]) -> None:
+        self._lines: deque[str] = deque(maxlen=_LAST_LINES)
+        self._thread = threading.Thread(target=_keep_last, args=(pipe, self._lines), daemon=True)
+        self._thread.start()
+
+    def wait(self) -> None:
+        """Wait for the end of the pipe, for a second at most."""
+        self._thread.join(timeout=1.0)
+
+    def report(self, process: str, exit_code: int | None) -> str:
+        """Describe the exit of a process: its exit code or signal, and its last lines."""
+        self.wait()
+        lines = " | ".join(self._lines)
+        return f"{process} {_how(exit_code)}" + (f"; last words: {lines}" if lines else "")
+
+
+def _keep_last(pipe: IO[bytes], lines: deque[str]) -> None:
+    with pipe:
+        lines.extend(line.decode(errors="replace").rstrip() for line in pipe)
+
+
+def _how(exit_code: int | None) -> str:
+    if exit_code is None:
+        return "ended; its exit code is unknown, because the loader ended before"
+    if exit_code < 0:
+        return f"was killed by {signal.Signals(-exit_code).name}"
+    return f"ended with exit code {exit_code}"
+
+
+class Loader:
+    """The process `mpc.roles.loader`.
+
+    Parameters
+    ----------
+    modules : sequence of str
+        What its children will run. A kept loader serves groups with the same modules only.
+    """
+
+    def __init__(self, modules: Sequence[str] = ()) -> None:
+        self._circumstances = _circumstances(modules)
+        self._idle_since = time.monotonic()
+        self._requests, its_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        output, its_output = pipe()
+        with its_end, its_output:
+            self._process = subprocess.Popen(  # noqa: S603
+                [sys.executable, "-m", "mpc.roles.loader"],
+                stdin=its_end.fileno(),
+                stdout=its_output,
+                stderr=its_output,
+                env=_environment(),
+                start_new_session=True,
+            )
+        self._last_lines = LastLines(output)
+
+    @property
+    def pid(self) -> int:
+        """Process number."""
+        return self._process.pid
+
+    def fork(self, name: str, module: str, descriptors: Sequence[int]) -> None:
+        """Ask for a child: its standard input, output and error, and a socket for its status."""
+        request = json.dumps({"name": name, "module": module}).encode()
+        try:
+            socket.send_fds(self._requests, [request], descriptors)
+        except ConnectionError:
+            raise self.death() from None
+
+    def death(self) -> ProcessDiedError:
+        """Return the error that names the loader, which is about to end, and its exit."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(timeout=_ABOUT_TO_END_S)
+        process, code = f"the loader (pid {self.pid})", self._process.poll()
+        return ProcessDiedError(self._last_lines.report(process, code))
+
+    def serves(self, modules: Sequence[str]) -> bool:
+        """Whether a new loader would be the same, and this one will not end in this moment."""
+        is_fresh = time.monotonic() - self._idle_since < IDLE_S / 2
+        is_same = self._circumstances == _circumstances(modules)
+        return is_fresh and is_same and self._process.poll() is None
+
+    def rest(self) -> None:
+        """Begin to wait for the next group."""
+        self._idle_since = time.monotonic()
+
+    def end(self, grace_s: float) -> None:
+        """Ask for no more children, and kill it if it still runs after the grace period."""
+        self._requests.close()
+        try:
+            self._process.wait(timeout=grace_s)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait(timeout=10)
+        self._last_lines.wait()
+
+
+_kept: list[Loader] = []
+"""The loader that waits for the next group, if there is one."""
+
+
+def borrow_loader(modules: Sequence[str]) -> Loader:
+    """Return the kept loader if it can serve a group with these modules; else start one."""
+    loader = _take()
+    if loader is not None and not loader.serves(modules):
+        loader.end(_ABOUT_TO_END_S)
+        loader = None
+    return loader or Loader(modules)
+
+
+def give_back_loader(loader: Loader) -> None:
+    """Keep a loader for the next group; end one that is kept already."""
+    end_kept_loader()
+    loader.rest()
+    _kept.append(loader)
+
+
+@atexit.register
+def end_kept_loader() -> None:
+    """End the loader that waits for the next group, if there is one."""
+    loader = _take()
+    if loader is not None:
+        loader.end(_ABOUT_TO_END_S)
+
+
+def _take() -> Loader | None:
+    try:
+        return _kept.pop()
+    except IndexError:
+        return None
+
+
+def pipe() -> tuple[IO[bytes], IO[bytes]]:
+    """Return the ends of a pipe for reading and for writing; no program inherits them."""
+    reading, writing = os.pipe()
+    return open(reading, "rb"), open(writing, "wb")
+
+
+def _environment() -> dict[str, str]:
+    """Return this process's environment with `mpc` importable and one OpenMP thread."""
+    here = str(Path(__file__).parents[2])
+    paths: Sequence[str] = [here, *filter(None, [os.environ.get("PYTHONPATH")])]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1"}
+
+
+def _circumstances(modules: Sequence[str]) -> tuple[object, ...]:
+    """Return what a loader and its children have from this process when it starts."""
+    files = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return (os.getpid(), sorted(modules), _environment(), files, _working_folder())
+
+
+def _working_folder() -> str | None:
+    try:
+        return os.getcwd()
+    except FileNotFoundError:  # it was deleted
+        return None
