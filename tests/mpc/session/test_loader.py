@@ -175,7 +175,7 @@ def test_a_loader_that_nobody_asks_ends() -> None:
     ours, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with ours, its:
         words = [sys.executable, "-c", program]
-        subprocess.run(words, stdin=its, check=True, timeout=SOON_S, cwd=ROOT)
+        subprocess.run(words, stdin=its.fileno(), check=True, timeout=SOON_S, cwd=ROOT)
 
 
 @pytest.mark.slow
