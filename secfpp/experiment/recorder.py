@@ -138,10 +138,11 @@ def planar_map(descriptor_nD: FloatArray) -> FloatArray:
         Zeros for an axis that does not exist.
     """
     centred_nD = descriptor_nD - descriptor_nD.mean(axis=0)
-    left_nn, scale_n, _ = np.linalg.svd(centred_nD, full_matrices=False)
-    found = min(2, len(scale_n))
+    square_n, axis_nn = np.linalg.eigh(centred_nD @ centred_nD.T)  # D is much larger than n
+    found = min(2, *centred_nD.shape)
     points_n2 = np.zeros((len(descriptor_nD), 2))
-    points_n2[:, :found] = left_nn[:, :found] * scale_n[:found]
+    scale_f = np.sqrt(square_n[::-1][:found].clip(min=0))
+    points_n2[:, :found] = axis_nn[:, ::-1][:, :found] * scale_f
     return points_n2
 
 
