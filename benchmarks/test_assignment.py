@@ -20,7 +20,8 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from targets import Samples, Target, by_turns, note
 
 N, D, K = 100, 128, 4
-AT_LEAST = 3.0
+THAN_CRYPTEN = 3.0
+THAN_BEFORE = 1 / 1.05
 BEFORE = os.environ.get("SECFPP_BENCH_BEFORE", "")
 Answer = dict[str, object]
 
@@ -73,8 +74,8 @@ def test_against_crypten_as_it_comes(
     by_turns(benchmark, mine, theirs, rounds=7)
     benchmark.extra_info.update(provenance, **described(ours), provider_of_crypten=provider)
     what = f"assignment, CrypTen with gloo and {provider} / ours"
-    note(benchmark, faster(f"{what}, whole job", theirs.median, mine.median))
-    note(benchmark, faster(f"{what}, step", theirs.median, ours.step))
+    note(benchmark, faster(f"{what}, whole job", theirs.median, mine.median, THAN_CRYPTEN))
+    note(benchmark, faster(f"{what}, step", theirs.median, ours.step, THAN_CRYPTEN))
 
 
 @pytest.mark.skipif(not BEFORE, reason="SECFPP_BENCH_BEFORE names no checkout")
@@ -89,17 +90,17 @@ def test_against_an_older_version(
         older.close()
     benchmark.extra_info.update(provenance, **described(ours), before=older.answers[-1])
     what = "assignment, older version / this one"
-    note(benchmark, faster(f"{what}, whole job", theirs.median, mine.median))
-    note(benchmark, faster(f"{what}, step", older.step, ours.step))
-    note(benchmark, faster(f"{what}, online", older.online, ours.online))
+    note(benchmark, faster(f"{what}, whole job", theirs.median, mine.median, THAN_BEFORE))
+    note(benchmark, faster(f"{what}, step", older.step, ours.step, THAN_BEFORE))
+    note(benchmark, faster(f"{what}, online", older.online, ours.online, THAN_BEFORE))
 
 
-def faster(what: str, theirs: float, ours: float) -> Target:
+def faster(what: str, theirs: float, ours: float, target: float) -> Target:
     return Target(
         what=what,
         ratio=theirs / ours,
         bound="at least",
-        target=AT_LEAST,
+        target=target,
         figures=f"{1e3 * theirs:.1f} ms / {1e3 * ours:.1f} ms",
     )
 
