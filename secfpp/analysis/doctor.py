@@ -149,9 +149,7 @@ def _memory(name: str) -> Check:
     detail = f"{free_gb:.1f} GB free"
     if free_gb >= COMFORTABLE_MEMORY_GB:
         return Check(name=name, status="ok", detail=detail)
-    remedy = (
-        f"the main job wants {COMFORTABLE_MEMORY_GB:.0f} GB: close programs, or fewer --clients"
-    )
+    remedy = f"the main job wants {COMFORTABLE_MEMORY_GB:.0f} GB: close other programs"
     status: Status = "warn" if free_gb >= LEAST_MEMORY_GB else "fail"
     return Check(name=name, status=status, detail=detail, remedy=remedy)
 
