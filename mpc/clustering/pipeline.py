@@ -121,13 +121,9 @@ def cluster_shares(
         else:
             found = _found_by_points(job, points, kept_enc_NK, revealer, meter)
     if job.evaluate:
-        open_now(
-            revealer.reveal(
-                labels_of(found.assignment_enc_NK),
-                EVALUATION,
-                why="simulation: compared with truth",
-            )
-        )
+        labels_enc_N = labels_of(found.assignment_enc_NK)
+        why = "simulation: compared with truth"
+        open_now(revealer.reveal(labels_enc_N, EVALUATION, why=why))
     with meter.step("means"):
         sums_enc = cluster_sums(
             found.assignment_enc_NK, points.payload, job.min_cluster_size, owner_of_N

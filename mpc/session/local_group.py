@@ -68,25 +68,30 @@ class ProcessGroup:
         roles = [(f"party:{rank}", party_module) for rank in range(num_parties)]
         if provider == "dealer":
             roles.append(("dealer", dealer_module))
-        deadline = time.monotonic() + START_TIMEOUT_S
         self.loader = borrow_loader([module for _, module in roles])
         self._returned = ExitStack()
         self._returned.callback(give_back_loader, self.loader)
         try:
-            for role, module in roles:
-                self.children.append(Child(role, module, self.loader))
-            for child in self.children:
-                child.wait_until_born(deadline)
-            for rank, child in enumerate(self.children):
-                role = child.role
-                own = {"role": role, "rank": rank, "credentials": self._credentials_json(role)}
-                child.tell({**settings, **own})
-            self.ports = [child.read_port(deadline) for child in self.children]
-            for child in self.children:
-                child.tell(self.ports)
+            self.ports = self._start(roles, settings)
         except BaseException:
             self.end()
             raise
+
+    def _start(self, roles: Sequence[tuple[str, str]], settings: dict[str, object]) -> list[int]:
+        """Fork the children, tell each its settings, and all of them each other's ports."""
+        deadline = time.monotonic() + START_TIMEOUT_S
+        for role, module in roles:
+            self.children.append(Child(role, module, self.loader))
+        for child in self.children:
+            child.wait_until_born(deadline)
+        for rank, child in enumerate(self.children):
+            role = child.role
+            own = {"role": role, "rank": rank, "credentials": self._credentials_json(role)}
+            child.tell({**settings, **own})
+        ports = [child.read_port(deadline) for child in self.children]
+        for child in self.children:
+            child.tell(ports)
+        return ports
 
     def connect(self, me: str, rank: int) -> Link:
         """Open a link from this process, acting as role `me`, to a party."""

@@ -271,19 +271,7 @@ def closed_form_of(
     blocks = (k,) * job.num_blocks if job.k else tuple(range(1, k + 1))
     gram = corrections(n * n) + (NOTHING if labels_public else opening(n * n))
     cost["distances"] = gram if labels_public or sizes.by_gram else NOTHING
-    by_gram = sizes.by_gram and not labels_public
-    if job.start == "warm":
-        cost["start"] = NOTHING
-    elif job.init_rows is not None:
-        cost["start"] = given_rows(sizes, k, by_rows=not (sizes.by_gram or labels_public))
-    elif job.init == "k-means++":
-        cost["start"] = plus_plus(sizes, k, job.restarts, by_gram=by_gram)
-    else:
-        cost["start"] = farthest_first(sizes, k, by_gram=by_gram)
-    if job.start != "fresh":
-        cost["start"] += kept(sizes, k)
-    if job.start == "both":
-        cost["start"] += to_means(sizes, k, by_gram=sizes.by_gram)
+    cost["start"] = _start(job, sizes, k, labels_public=labels_public)
     warm = job.start == "warm"
     for number in range(1, iterations + 1):
         cost[f"iteration {number}"] = (
@@ -303,3 +291,21 @@ def closed_form_of(
     if job.reveal == "assignments" and not labels_public:
         cost["choice"] = cost.get("choice", NOTHING) + opening(n)
     return cost | {"means": means(sizes, k, job.min_cluster_size)}
+
+
+def _start(job: ClusterJob, sizes: Sizes, k: int, *, labels_public: bool) -> Cost:
+    """Return the cost of finding the first assignment."""
+    by_gram = sizes.by_gram and not labels_public
+    if job.start == "warm":
+        start = NOTHING
+    elif job.init_rows is not None:
+        start = given_rows(sizes, k, by_rows=not (sizes.by_gram or labels_public))
+    elif job.init == "k-means++":
+        start = plus_plus(sizes, k, job.restarts, by_gram=by_gram)
+    else:
+        start = farthest_first(sizes, k, by_gram=by_gram)
+    if job.start != "fresh":
+        start += kept(sizes, k)
+    if job.start == "both":
+        start += to_means(sizes, k, by_gram=sizes.by_gram)
+    return start

@@ -97,8 +97,8 @@ def test_right_roles_are_let_in_each_once(house: House) -> None:
 
 
 def test_a_hundred_at_once_are_let_in(house: House) -> None:
-    identities = [house.identity(role) for role in CROWD]
-    links = concurrently([partial(house.enter, me, within_s=30) for me in identities])
+    crowd = map(house.identity, CROWD)
+    links = concurrently([partial(house.enter, me, within_s=30) for me in crowd])
     assert all(isinstance(link, Link) for link in links), links
     assert set(house.reception.wait_for(CROWD, timeout_s=10)) == CROWD
 
@@ -390,12 +390,8 @@ def test_a_peer_that_is_lost_before_it_lets_one_in_is_the_cause(kind: str) -> No
             listener.accept()[0].close()
 
         threading.Thread(target=hang_up, daemon=True).start()
+        address, me = Address(LOOPBACK, listener.getsockname()[1]), house.identity("client:3")
         with pytest.raises(RefusedError, match="do not meet") as caught:
-            connect(
-                Address(LOOPBACK, listener.getsockname()[1]),
-                me=house.identity("client:3"),
-                peer="party:0",
-                timeout_s=SOON_S,
-            )
+            connect(address, me=me, peer="party:0", timeout_s=SOON_S)
     assert caught.value.cause.lost == "party:0"
     house.reception.close()
