@@ -106,8 +106,10 @@ def test_the_real_architecture_runs_with_random_weights(
     data = published("oxfordpets", tmp_path / "data", classes=3)
     words = ("--data", data, "--pretrained", str(weights), "--cache-dir", str(tmp_path / "cache"))
     chosen = ("--methods", "promptfl", "secfpp-plain", "--images-per-class", "3")
-    sizes = ("--images-per-client", "2", "--validation-images-per-client", "1")
-    sizes += ("--test-images-per-domain", "3", "--views", "whole")
+    sizes = (
+        *("--images-per-client", "2", "--validation-images-per-client", "1"),
+        *("--test-images-per-domain", "3", "--views", "whole"),
+    )
     small = (*SMALL, *sizes, "--out", str(tmp_path / "run"), "--json")
     assert main(["run", "--config", "preset:oxfordpets", *words, *chosen, *small]) == 0
     results = json.loads(capfd.readouterr().out)["results"]
