@@ -12,26 +12,32 @@ TRAIN, TEST = 4, 2
 """Images of a class in each part; of a domain without a split, together."""
 
 
-def published(preset: str, folder: Path) -> str:
-    """Write the data of a preset below `folder`; return what `--data` is given."""
+def published(preset: str, folder: Path, *, classes: int = len(CLASSES)) -> str:
+    """Write the data of a preset below `folder`; return what `--data` is given.
+
+    A layout with classes of its own has all of them.
+    """
+    names = CLASSES[:classes]
     if preset in coop.LAYOUTS:
         layout = coop.LAYOUTS[preset]
         base = folder / layout.folder
-        coop_split(base, preset, {"train": _lines("a", TRAIN), "test": _lines("b", TEST)})
+        coop_split(
+            base, preset, {"train": _lines(names, "a", TRAIN), "test": _lines(names, "b", TEST)}
+        )
         return f"{preset}:{folder}"
     if preset in fedbn.LAYOUTS:
         known = fedbn.LAYOUTS[preset]
         _tree(folder / known.folder, known.domains, known.class_names)
         return f"{preset}:{folder}"
-    _tree(folder / "DomainNet", fedbn.LAYOUTS["domainnet"].domains, CLASSES)
+    _tree(folder / "DomainNet", fedbn.LAYOUTS["domainnet"].domains, names)
     return str(folder / "DomainNet")
 
 
-def _lines(part: str, images: int) -> list[list[object]]:
+def _lines(names: Sequence[str], part: str, images: int) -> list[list[object]]:
     """Return the lines of one part of CoOp's split file."""
     return [
         [f"{name}/{part}{i}.jpg", label, name]
-        for label, name in enumerate(CLASSES)
+        for label, name in enumerate(names)
         for i in range(images)
     ]
 

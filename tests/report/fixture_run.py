@@ -27,18 +27,22 @@ METHODS = {
 
 
 def write_fixture(
-    folder: Path, *, seeds: Sequence[int] = (0, 1, 2), insecure: bool = False
+    folder: Path,
+    *,
+    seeds: Sequence[int] = (0, 1, 2),
+    methods: Sequence[str] = tuple(METHODS),
+    insecure: bool = False,
 ) -> Path:
     """Write a run folder and return it."""
     folder.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(7)
-    json_file(folder / "config.json", _config(len(seeds), insecure))
+    json_file(folder / "config.json", _config(methods, len(seeds), insecure))
     json_file(
         folder / "versions.json", {"python": "3.11.7", "torch": "0.0 (fixture)", "gpu": "none"}
     )
-    jsonl_file(folder / "metrics.jsonl", _metrics(rng, seeds))
+    jsonl_file(folder / "metrics.jsonl", _metrics(rng, methods, seeds))
     jsonl_file(folder / "ledger.jsonl", ledger(seeds))
-    json_file(folder / "results.json", {"complete": True, "methods": _results(rng, seeds)})
+    json_file(folder / "results.json", {"complete": True, "methods": _results(rng, methods, seeds)})
     json_file(folder / "traffic.json", {f"secfpp/seed{seed}": traffic(insecure) for seed in seeds})
     json_file(folder / "clusters.json", {"maps": [clusters(rng)]})
     return folder
@@ -52,11 +56,11 @@ def jsonl_file(path: Path, rows: Iterable[object]) -> None:
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
 
 
-def _config(seeds: int, insecure: bool) -> dict[str, object]:
+def _config(methods: Sequence[str], seeds: int, insecure: bool) -> dict[str, object]:
     return {
         "data": "digits",
         "model": "embedded",
-        "methods": list(METHODS),
+        "methods": list(methods),
         "seeds": seeds,
         "device": "cpu",
         "training": {"rounds": ROUNDS, "local_steps": 30, "lr": 0.01},
@@ -69,8 +73,11 @@ def _config(seeds: int, insecure: bool) -> dict[str, object]:
     }
 
 
-def _metrics(rng: np.random.Generator, seeds: Sequence[int]) -> Iterable[dict[str, object]]:
-    for name, (_, own, uniform, _secure) in METHODS.items():
+def _metrics(
+    rng: np.random.Generator, methods: Sequence[str], seeds: Sequence[int]
+) -> Iterable[dict[str, object]]:
+    for name in methods:
+        _, own, uniform, _secure = METHODS[name]
         for seed in seeds:
             last = 0 if name == "zero-shot" else ROUNDS
             for number in range(min(1, last), last + 1):
@@ -117,8 +124,10 @@ def ledger(seeds: Sequence[int]) -> Iterable[dict[str, object]]:
                 }
 
 
-def _results(rng: np.random.Generator, seeds: Sequence[int]) -> dict[str, object]:
-    return {name: _result(rng, name, len(seeds)) for name in METHODS}
+def _results(
+    rng: np.random.Generator, methods: Sequence[str], seeds: Sequence[int]
+) -> dict[str, object]:
+    return {name: _result(rng, name, len(seeds)) for name in methods}
 
 
 def _result(rng: np.random.Generator, name: str, seeds: int) -> dict[str, object]:

@@ -1,52 +1,55 @@
-"""Print, as JSON, what a run takes: the estimate, or the measured peak of a real run.
+"""Print, as JSON, the measured peak of a real run.
 
-A program, so that each figure comes from a process that has done nothing else. Arguments: what
-("estimate" or "run"), the model, a folder, the method, clients at once (0: all).
+A program, so that the peak is that of a process that has done nothing else. Arguments: the model,
+the folder of the cache, the folder of the run, the method, clients at once (0: all).
 """
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
 
-from secfpp.analysis.estimate.estimate import estimate_run
 from secfpp.config.partition import PartitionConfig
 from secfpp.config.training import TrainingConfig
 from secfpp.experiment.config import RunConfig
 from secfpp.experiment.experiment import run_experiment
-from secfpp.federation.workload import Sources, open_sources
+from secfpp.federation.workload import Sources
 
+NUM_CONTEXT = 16
 before: list[int] = []
 
 
 def main() -> None:
-    what, model, folder, method, at_once = sys.argv[1:]
-    config = RunConfig(
+    model, cache, out, method, at_once = sys.argv[1:]
+    config = replace(config_of(model, Path(cache), method, int(at_once)), out=Path(out))
+    run_experiment(config, check=note_memory)
+    sys.stdout.write(json.dumps({"bytes": _high_water() - before[0]}) + "\n")
+
+
+def config_of(model: str, cache: Path, method: str, at_once: int) -> RunConfig:
+    """Return a run with little but training: each image is encoded once."""
+    return RunConfig(
         model=model,
         device="cpu",
         methods=(method,),
+        views="whole",
         partition=PartitionConfig(
-            clients_per_domain=12, images_per_client=20, test_images_per_domain=200
+            clients_per_domain=12,
+            images_per_client=20,
+            validation_images_per_client=2,
+            test_images_per_domain=60,
         ),
         training=TrainingConfig(
             rounds=1,
-            local_steps=2,
+            local_steps=1,
             shared_steps=1,
-            num_context=16,
-            clients_at_once=int(at_once) or None,
+            num_context=NUM_CONTEXT,
+            clients_at_once=at_once or None,
         ),
-        cache_dir=Path(folder) / "cache",
-        out=Path(folder) / f"{method}-{at_once}",
+        cache_dir=cache,
     )
-    if what == "estimate":
-        found = estimate_run(config, open_sources(config, num_context=16))
-        said = {"bytes": found.memory.on_host(config.training.clients_at_once)}
-    else:
-        run_experiment(config, check=note_memory)
-        peak = _high_water() - before[0]
-        said = {"bytes": peak}
-    sys.stdout.write(json.dumps(said) + "\n")
 
 
 def note_memory(config: RunConfig, sources: Sources) -> None:

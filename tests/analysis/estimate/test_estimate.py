@@ -14,6 +14,7 @@ from secfpp.experiment.config import RunConfig
 from secfpp.federation.workload import Sources, open_sources
 from secfpp.methods.registry import METHODS
 from secfpp.methods.shared.clustered import job_of
+from tests.clip.conftest import TEXT, VISION, save_random
 from tests.data.published import published
 
 WORDS = ["--methods", "zero-shot", "promptfl", "secfpp", "--rounds", "3"]
@@ -34,10 +35,16 @@ def test_sizes_of_the_default(sources: Sources) -> None:
 
 @pytest.mark.slow
 def test_estimate_of_every_method_leaves_nothing_behind(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    tmp_path: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert main(["run", "--estimate", "--json", "--rounds", "3", "--methods", *METHODS]) == 0
+    layer = {"text_cfg": {**TEXT, "layers": 1}, "vision_cfg": VISION, "embed_dim": 32}
+    small = ["--model", save_random(tmp_path_factory.mktemp("small") / "model", layer)]
+    words = ["--rounds", "3", *small, "--methods", *METHODS]
+    assert main(["run", "--estimate", "--json", *words]) == 0
     record = json.loads(capfd.readouterr().out)
     assert list(record["methods"]) == list(METHODS)
     for name, method in record["methods"].items():

@@ -270,9 +270,10 @@ def test_a_stranger_s_certificate_is_refused_by_both_ends(
     """The stranger has the same role, but of another authority."""
     foreign = make_folder(tmp_path / "foreign")
     shutil.copy(folder / "network.json", foreign / "network.json")
-    wait = ("--wait-s", "20")  # from when a role has loaded torch; both parties load it meanwhile
+    guest = start(foreign, "party", "--rank", "1", "--wait-s", "60")
+    assert "listens on" in listens(guest)  # so that it meets the host at once
+    wait = ("--wait-s", "5")
     host = start(folder, "party", "--rank", "0", *wait)
-    guest = start(foreign, "party", "--rank", "1", *wait)
     assert "listens on" in listens(host)
     dealer = start(folder, "dealer", *wait)
     _, said_by_guest = guest.communicate(timeout=2 * SOON_S)

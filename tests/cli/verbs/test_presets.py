@@ -103,10 +103,13 @@ def test_the_real_architecture_runs_with_random_weights(
     weights = tmp_path / "random.pt"
     torch.manual_seed(0)
     torch.save(open_clip.create_model("ViT-B-16-quickgelu").state_dict(), weights)
-    data = published("oxfordpets", tmp_path / "data")
+    data = published("oxfordpets", tmp_path / "data", classes=3)
     words = ("--data", data, "--pretrained", str(weights), "--cache-dir", str(tmp_path / "cache"))
-    chosen = ("--methods", "promptfl", "secfpp-plain", "--images-per-class", "1")
-    sizes = ("--images-per-client", "2", "--test-images-per-domain", "4")
+    chosen = ("--methods", "promptfl", "secfpp-plain", "--images-per-class", "3")
+    sizes = (
+        *("--images-per-client", "2", "--validation-images-per-client", "1"),
+        *("--test-images-per-domain", "3", "--views", "whole"),
+    )
     small = (*SMALL, *sizes, "--out", str(tmp_path / "run"), "--json")
     assert main(["run", "--config", "preset:oxfordpets", *words, *chosen, *small]) == 0
     results = json.loads(capfd.readouterr().out)["results"]

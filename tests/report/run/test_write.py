@@ -19,6 +19,12 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     return write_report(write_fixture(tmp_path_factory.mktemp("written") / "run"))
 
 
+@pytest.fixture
+def run_folder(tmp_path: Path) -> Path:
+    """A made-up run of three methods: pages of these tests are to lack or hold one thing."""
+    return write_fixture(tmp_path / "run", methods=("zero-shot", "promptfl", "secfpp"))
+
+
 def test_page_needs_nothing_from_anywhere(written: tuple[Path, Path]) -> None:
     page, _ = written
     read = read_page(page)
@@ -86,19 +92,20 @@ def test_ledger_is_counted(written: tuple[Path, Path]) -> None:
 
 @pytest.mark.slow
 def test_insecure_run_is_stamped_in_red(tmp_path: Path) -> None:
-    page, numbers = write_report(write_fixture(tmp_path / "run", insecure=True))
+    page, numbers = write_report(
+        write_fixture(tmp_path / "run", methods=("promptfl", "secfpp"), insecure=True)
+    )
     source = page.read_text()
     assert re.search(r'class="stamp alarm">insecure-dev', source)
     assert "party 0 can unmask everything" in source
     assert any(stamp["alarm"] for stamp in json.loads(numbers.read_text())["stamps"])
 
 
-def test_results_on_validation_images_are_stamped(tmp_path: Path) -> None:
-    folder = write_fixture(tmp_path / "run")
-    settings = json.loads((folder / "config.json").read_text())
+def test_results_on_validation_images_are_stamped(run_folder: Path) -> None:
+    settings = json.loads((run_folder / "config.json").read_text())
     settings["partition"] = {"score_on": "validation"}
-    (folder / "config.json").write_text(json.dumps(settings))
-    words = read_page(write_report(folder)[0]).words
+    (run_folder / "config.json").write_text(json.dumps(settings))
+    words = read_page(write_report(run_folder)[0]).words
     assert "Validation images: for choices of settings, not to be reported" in words
 
 
