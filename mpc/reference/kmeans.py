@@ -265,12 +265,11 @@ def plus_plus(
     valid_N : ndarray of bool, (N,), optional
     """
     valid_N = np.ones(len(dist_NN), dtype=np.bool_) if valid_N is None else valid_N
-    dist_NN = dist_NN * valid_N[:, None]
     weight_N, rows = valid_N.astype(dist_NN.dtype), []
     for draw in draws_K:
         reached_N = np.cumsum(weight_N) * (1 << draw_bits(len(dist_NN)))
         rows.append(int(np.argmax(draw * weight_N.sum() <= reached_N)))
-        of_row_N = dist_NN[:, rows[-1]]
+        of_row_N = dist_NN[:, rows[-1]] * valid_N
         weight_N = of_row_N if len(rows) == 1 else np.minimum(weight_N, of_row_N)
     return np.asarray(rows, dtype=np.int64)
 
