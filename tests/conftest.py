@@ -1,5 +1,6 @@
 """What every test relies on is set here, and not inherited from whoever started the tests."""
 
+import os
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, nullcontext
@@ -19,6 +20,21 @@ settings.load_profile("any machine")
 def pytest_configure() -> None:
     """Hear SIGINT, here and so in children: in the background of a shell it is ignored."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_fixture_setup() -> None:
+    """Let processes have the same environment in all tests, as in any program of a user's.
+
+    A loader of parties serves one session after another while the environment stays as it is.
+    """
+    os.environ.pop("PYTEST_CURRENT_TEST", None)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call() -> None:
+    """Do so in the test itself, too."""
+    os.environ.pop("PYTEST_CURRENT_TEST", None)
 
 
 @pytest.fixture(scope="session")

@@ -66,11 +66,12 @@ class Loader:
     Parameters
     ----------
     modules : sequence of str
-        What its children will run. A kept loader serves groups with the same modules only.
+        What its children may run. A kept loader serves groups with some of these modules only.
     """
 
     def __init__(self, modules: Sequence[str] = ()) -> None:
-        self._circumstances = _circumstances(modules)
+        self._modules = frozenset(modules)
+        self._circumstances = _circumstances()
         self._idle_since = time.monotonic()
         self._requests, its_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         output, its_output = pipe()
@@ -108,7 +109,7 @@ class Loader:
     def serves(self, modules: Sequence[str]) -> bool:
         """Whether a new loader would be the same, and this one will not end in this moment."""
         is_fresh = time.monotonic() - self._idle_since < IDLE_S / 2
-        is_same = self._circumstances == _circumstances(modules)
+        is_same = self._modules.issuperset(modules) and self._circumstances == _circumstances()
         return is_fresh and is_same and self._process.poll() is None
 
     def rest(self) -> None:
@@ -174,10 +175,10 @@ def _environment() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1"}
 
 
-def _circumstances(modules: Sequence[str]) -> tuple[object, ...]:
+def _circumstances() -> tuple[object, ...]:
     """Return what a loader and its children have from this process when it starts."""
     files = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return (os.getpid(), sorted(modules), _environment(), files, _working_folder())
+    return (os.getpid(), _environment(), files, _working_folder())
 
 
 def _working_folder() -> str | None:

@@ -45,13 +45,18 @@ MOMENTS = [
 ]
 
 
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("empty")
+
+
 @pytest.fixture(autouse=True)
-def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def empty_folder(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Let everything in here run in an empty folder that is also the one for temporary files."""
     for variable in ("TMPDIR", "TEMP", "TMP"):
-        monkeypatch.setenv(variable, str(tmp_path))
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
+        monkeypatch.setenv(variable, str(folder))
+    monkeypatch.chdir(folder)
+    return folder
 
 
 def work_until_it_fails(session: SecureSession) -> None:
