@@ -5,8 +5,8 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 export HF_HUB_OFFLINE ?= 1
 unexport PYTHONDONTWRITEBYTECODE  # tests start hundreds of processes
-# One worker a core; a worker opens its sessions once.
-SPREAD := -n logical --maxprocesses 8 --dist worksteal
+# One worker more than cores, for some tests wait; a worker opens its sessions once.
+SPREAD := -n $(shell echo $$(($$(nproc) + 1))) --maxprocesses 8 --dist worksteal
 LOCK := requirements/lock.txt
 CONDITIONS ?= background busy random twice
 

@@ -1,5 +1,6 @@
 """What every test relies on is set here, and not inherited from whoever started the tests."""
 
+import gc
 import os
 import signal
 from collections.abc import Callable, Iterator
@@ -20,6 +21,12 @@ settings.load_profile("any machine")
 def pytest_configure() -> None:
     """Hear SIGINT, here and so in children: in the background of a shell it is ignored."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_finish() -> None:
+    """Let no later collection look at the modules and tests, which stay."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(tryfirst=True)
