@@ -38,9 +38,9 @@ WIDE_TEXT = {
     "text_cfg": {
         "context_length": 77,
         "vocab_size": 49408,
-        "width": 192,
-        "heads": 6,
-        "layers": 8,
+        "width": 96,
+        "heads": 3,
+        "layers": 16,
     },
 }
 """A text tower whose training takes more memory than all else in a small run."""

@@ -94,8 +94,8 @@ def test_hosts_agree_with_the_plain_twin(deployment: Deployment, tmp_path: Path)
 def test_a_killed_role_ends_all_and_is_named(
     deployment: Deployment, victim: str, tmp_path: Path
 ) -> None:
-    """In a job of a hundred iterations, which takes half a minute or more."""
-    np.save(tmp_path / "x.npy", np.random.default_rng(0).normal(size=(3000, 32)))
+    """In a job of many iterations, which takes ten seconds or more."""
+    np.save(tmp_path / "x.npy", np.random.default_rng(0).normal(size=(1500, 32)))
     roles = deployment.serve_all()
     server = deployment.cluster(tmp_path / "x.npy", "--k", "12", "--iterations", "500")
     wait_for_connections(roles["party:1"], FIRST_PORT + 1, 1 + OWNERS)
