@@ -268,7 +268,7 @@ def test_the_kernel_counts_at_least_what_we_count(pair: Pair) -> None:
     there, here = pair[0].wire, pair[1].wire
     assert there is not None
     assert here is not None
-    assert counted < there.sent < 1.2 * counted
+    assert counted < there.sent  # by far, if a busy machine makes the kernel send some of it again
     assert counted < here.received < 1.2 * counted
     assert there.received < 0.1 * counted  # acknowledgements
 
