@@ -49,6 +49,7 @@ def test_fingerprint_is_of_the_weights(embedded: FrozenClip) -> None:
     assert again.fingerprint != embedded.fingerprint
 
 
+@pytest.mark.slow
 def test_images_equal_open_clips_own_path(other_clip: FrozenClip) -> None:
     rng = np.random.default_rng(0)
     images_NHW3 = rng.integers(0, 256, (300, 32, 32, 3), dtype=np.uint8)

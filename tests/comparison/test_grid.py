@@ -135,12 +135,14 @@ def test_two_of_one_name_are_refused() -> None:
     assert slug("P_L 0.003") == "p-l-0.003"
 
 
+@pytest.mark.slow
 def test_settings_survive_the_file(folder: CompareFolder) -> None:
     file = folder.path / "compare.json"
     assert load_settings(file) == folder.config == CompareFolder(folder.path).config
     assert folder.config.grid == GRID
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["reduced", "full"])
 def test_grids_beside_the_project_can_be_run(name: str) -> None:
     config = load_settings(GRIDS / f"{name}.json")
@@ -273,6 +275,7 @@ def older(path: Path) -> None:
     path.write_text(json.dumps(value))
 
 
+@pytest.mark.slow
 def test_older_folders_are_read_and_only_finished_ones_are_resumed(tmp_path: Path) -> None:
     from secfpp.comparison.run import run_compare
 

@@ -51,6 +51,7 @@ def domains_of(name: str) -> list[Domain]:
     return [blank(labels, name, np.arange(len(labels)) >= sum(train))]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(5))
 @pytest.mark.parametrize("name", [*SPLITS, *DRAWN])
 def test_the_partition_of_a_preset_is_possible(name: str, seed: int) -> None:

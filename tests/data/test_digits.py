@@ -41,6 +41,7 @@ def built(digits: DomainSet, monkeypatch: pytest.MonkeyPatch) -> DomainSet:
     return digits
 
 
+@pytest.mark.slow
 def test_five_balanced_domains_of_32_pixels(digits: DomainSet) -> None:
     assert [d.name for d in digits.domains] == ["mnist", "mnistm", "rot180", "optdigits", "synth"]
     assert digits.class_names == CLASS_NAMES

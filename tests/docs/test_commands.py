@@ -53,6 +53,7 @@ def refusal(command: str) -> str:
     return ""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_commands_of_a_page_parse(page: Path) -> None:
     assert [why for why in map(refusal, commands(page)) if why] == []

@@ -184,6 +184,7 @@ def test_a_state_of_other_clients_is_named(tmp_path: Path) -> None:
         run(RunConfig(resume=folder))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["descriptor", WEIGHTS, PROTOTYPES])
 @pytest.mark.parametrize("tensor", [None, torch.zeros(9, 1)])
 def test_a_state_that_lacks_what_clients_keep_is_named(

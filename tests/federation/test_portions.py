@@ -50,6 +50,7 @@ def two_rounds(
     return result, tower.most
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", WITHOUT_NOISE)
 @pytest.mark.parametrize("at_once", [1, 4, 100])
 def test_portions_equal_all_at_once(name: MethodName, at_once: int) -> None:
@@ -65,6 +66,7 @@ def test_portions_equal_all_at_once(name: MethodName, at_once: int) -> None:
         assert most_parts <= most_whole * at_once / 9 + 1e-9, "a portion needs less memory"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", WITHOUT_NOISE)
 @pytest.mark.parametrize("at_once", [1, 4])
 def test_clients_in_portions_weigh_as_all_at_once(name: MethodName, at_once: int) -> None:

@@ -59,6 +59,7 @@ def test_estimate_of_every_method_leaves_nothing_behind(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_people_see_images_memory_time_and_bytes(capfd: pytest.CaptureFixture[str]) -> None:
     assert main(["run", "--estimate", *WORDS]) == 0
     printed = " ".join(capfd.readouterr().out.split())
@@ -69,6 +70,7 @@ def test_people_see_images_memory_time_and_bytes(capfd: pytest.CaptureFixture[st
     assert "all together:" in printed
 
 
+@pytest.mark.slow
 def test_a_comparison_counts_workers_and_budgets(capfd: pytest.CaptureFixture[str]) -> None:
     words = ["--methods", "secfpp-plain", "dp-promptfl", "--seeds", "2", "--jobs", "2"]
     assert main(["compare", "--estimate", "--json", *words, "--reference", "secfpp-plain"]) == 0
@@ -80,6 +82,7 @@ def test_a_comparison_counts_workers_and_budgets(capfd: pytest.CaptureFixture[st
     assert record["total_s"] == pytest.approx(2 * record["encode_s"] + work / 2)
 
 
+@pytest.mark.slow
 def test_files_are_counted_and_not_opened(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

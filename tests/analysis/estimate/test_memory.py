@@ -186,6 +186,7 @@ def test_the_default_run_is_let_pass_without_probes(monkeypatch: pytest.MonkeyPa
     check_memory(config, open_sources(config, num_context=8))
 
 
+@pytest.mark.slow
 def test_a_large_run_is_refused_before_anything_is_encoded(
     wide: str,
     tmp_path: Path,
@@ -208,6 +209,7 @@ def test_a_large_run_is_refused_before_anything_is_encoded(
     assert not (tmp_path / "cache" / "features").exists()
 
 
+@pytest.mark.slow
 def test_the_last_word_is_the_users(
     wide: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

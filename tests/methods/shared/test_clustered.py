@@ -112,6 +112,7 @@ def secure() -> Iterator[Session]:
         yield stack.enter_context(open_session(2))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("participation", [0.5, 0.9])
 def test_participants_change_and_secure_rounds_are_the_plain_ones(
     secure: Session, participation: float

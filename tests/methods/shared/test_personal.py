@@ -160,6 +160,7 @@ def test_weights_are_the_average_by_likelihood() -> None:
         torch.testing.assert_close(weights[client].double(), expected, atol=1e-3, rtol=1e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "best",
     [

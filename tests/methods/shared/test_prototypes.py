@@ -153,6 +153,7 @@ def test_ifca_and_cfl_average_inside_their_own_clusters(name: MethodName) -> Non
     torch.testing.assert_close(result.state.extra[OWN_SUMS], own)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", METHODS)
 def test_whoever_sends_prototypes_receives_means_and_the_others_nothing(name: MethodName) -> None:
     """The trainer sends sums exactly where the exchange averages them, and they are counted."""

@@ -33,6 +33,7 @@ def labels(session: Session, points_ND: FloatArray, **given: object) -> Int64Arr
     return labels_of(result)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [0, 1])
 @pytest.mark.parametrize("times", [0.0, 3.0, -1e4, 1e6])
 def test_the_origin_does_not_matter(session: Session, seed: int, times: float) -> None:
@@ -81,6 +82,7 @@ def test_a_constant_feature_counts_for_nothing(session: Session) -> None:
     )
 
 
+@pytest.mark.slow
 def test_many_real_features(secure_session: SecureSession) -> None:
     points, _ = load_wine(return_X_y=True)
     few = points[::6]

@@ -82,6 +82,7 @@ def test_two_places(session: Session) -> None:
     assert run(session, points).k == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("k_max", "k"), [(1, 1), (2, 2), (3, 3), (16, 3)])
 def test_no_more_than_was_allowed(session: Session, k_max: int, k: int) -> None:
     found = run(session, blobs(3, 36, 4), k_max=k_max).k

@@ -223,6 +223,7 @@ def stop_bits(result: ClusterResult) -> list[str]:
     return [entry.why for entry in result.ledger if entry.what.startswith("one bit")]
 
 
+@pytest.mark.slow
 @jobs
 def test_the_stop_bit_of_an_iteration_is_opened_in_the_next(
     secure_session: SecureSession, job: ClusterJob

@@ -40,6 +40,7 @@ def assert_equal(found: ClusterResult, twin: ClusterResult) -> None:
     assert np.array_equal(found.means_NM, twin.means_NM, equal_nan=True)
 
 
+@pytest.mark.slow
 @dims
 @pytest.mark.parametrize("reveal", REVEAL_POLICIES)
 def test_many_starts_find_the_domains(session: Session, reveal: RevealPolicy, dim: int) -> None:

@@ -60,6 +60,7 @@ kinds = pytest.mark.parametrize("make", POINTS.values(), ids=POINTS)
 Make = Callable[[], Given]
 
 
+@pytest.mark.slow
 @kinds
 @sources
 def test_farthest_first(parties: Parties, source: str, make: Make) -> None:

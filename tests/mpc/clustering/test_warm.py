@@ -73,6 +73,7 @@ def random_job(rng: np.random.Generator, k: int) -> ClusterJob:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("first", [0, 10])
 def test_random_jobs_one_after_another_are_the_twin_s(
     own_session: Session, plain: PlainSession, first: int
@@ -123,6 +124,7 @@ def test_owners_come_and_go(own_session: Session) -> None:
     assert np.array_equal(labels_of(again), everyone_N[np.array(back) % K])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "owners"),
     [
@@ -146,6 +148,7 @@ def test_a_job_begins_fresh_if_it_must(
     assert np.array_equal(labels_of(found), labels_of(fresh))
 
 
+@pytest.mark.slow
 def test_the_first_job_begins_fresh(opened_here: Callable[[], Session]) -> None:
     session = opened_here()
     assert run(session, WARM, domains(12)).start == "fresh"

@@ -128,6 +128,7 @@ JOBS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", JOBS)
 def test_a_job_costs_what_a_dry_run_and_closed_forms_say(
     secure_session: SecureSession, name: str

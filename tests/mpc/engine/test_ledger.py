@@ -56,6 +56,7 @@ def test_a_session_opens_what_its_policy_allows(
     assert {entry.policy for entry in ledger} == {reveal}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("reveal", typing.get_args(RevealPolicy))
 @pytest.mark.parametrize(
     "job",

@@ -80,6 +80,7 @@ def test_rounds_are_at_most_one_and_a_half_times_those_of_one_start(
         assert total(now.values()).rounds <= 1.5 * total(before.values()).rounds, k
 
 
+@pytest.mark.slow
 def test_the_default_under_sharing_is_the_twin_s(secure_session: SecureSession) -> None:
     points = rows_of("iris", standardised=True)
     found, twin = (

@@ -150,6 +150,7 @@ def in_order(schedule: Schedule) -> Iterator[tuple[str, Requests]]:
         yield step, schedule.tuples_of(step)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("num_parties", "comparisons"),
     [*((2, each) for each in COMPARISONS), (3, "auto"), (3, "boolean")],

@@ -38,6 +38,7 @@ def distances(columns: int, rows: int = 24, seed: int = 0) -> Int64Array:
     return drawn
 
 
+@pytest.mark.slow
 @every_method
 @pytest.mark.parametrize("blocks", GROUPS, ids=str)
 def test_nearest_in_groups(
@@ -65,6 +66,7 @@ def test_who_does_not_count_wins_nothing_wherever_it_is(
     assert np.array_equal(found, in_groups(dist_NC, blocks, valid_N))
 
 
+@pytest.mark.slow
 def test_two_parties_compare_by_digits_where_that_saves_more_than_a_round_is_worth(
     met: Callable[[int, str], Parties],
 ) -> None:

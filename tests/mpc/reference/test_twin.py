@@ -58,6 +58,7 @@ def test_random_jobs_are_the_twin_s(secure_session: SecureSession, first: int) -
         assert np.array_equal(found.means_NM, twin.means_NM, equal_nan=True), (seed, job)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("reveal", REVEAL_POLICIES)
 @pytest.mark.parametrize("scale", [1e-6, 1.0, 1e3, 1e4, 1e6])
 def test_blobs_of_any_scale(

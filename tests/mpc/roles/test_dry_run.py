@@ -120,6 +120,7 @@ def tuples_of(job: ClusterJob, n: int, d: int, parties: int) -> dict[str, list[T
     return {step: list(schedule.tuples_of(step)) for step in steps}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("parties", [2, 3])
 @pytest.mark.parametrize("name", JOBS)
 def test_every_mask_that_is_multiplied_is_kept(name: str, parties: int) -> None:

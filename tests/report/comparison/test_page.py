@@ -69,6 +69,7 @@ def set_json(path: Path, **changes: object) -> None:
     path.write_text(json.dumps(json.loads(path.read_text()) | changes))
 
 
+@pytest.mark.slow
 def test_page_needs_nothing_from_anywhere(whole: Path) -> None:
     read = read_page(whole / "report.html")
     assert all(reference.startswith("#") for reference in read.references)
@@ -240,6 +241,7 @@ def test_tuning_seeds_are_said_where_none_is_reported(whole: Path) -> None:
     assert "None of them is among those reported here (0 to 4)" in words
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("absent", ["table.csv", "summary.json", "versions.json", "cells"])
 def test_what_is_absent_is_left_out(folder: Path, absent: str) -> None:
     gone = folder / absent

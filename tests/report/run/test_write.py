@@ -25,6 +25,7 @@ def run_folder(tmp_path: Path) -> Path:
     return write_fixture(tmp_path / "run", methods=("zero-shot", "promptfl", "secfpp"))
 
 
+@pytest.mark.slow
 def test_page_needs_nothing_from_anywhere(written: tuple[Path, Path]) -> None:
     page, _ = written
     read = read_page(page)
