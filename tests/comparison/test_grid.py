@@ -212,6 +212,7 @@ def test_tables_by_mix(summary: Summary) -> None:
         assert "Holm" in printed(difference_table(summary, mix))
 
 
+@pytest.mark.slow
 def test_page_shows_every_mix(folder: CompareFolder, tmp_path: Path) -> None:
     page, numbers = write_comparison(folder.path, tmp_path)
     read = read_page(page)

@@ -124,6 +124,7 @@ def sampled_delta(epsilon: float, noise_multiplier: float, rate: float) -> float
     return float(max(removed, norm.cdf(x / z) - math.exp(epsilon) * mixed))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("z", "rate"), [(1.0, 0.125), (0.7, 0.01), (3.0, 0.5)])
 def test_one_sampled_release_agrees_with_the_closed_form(z: float, rate: float) -> None:
     delta = 1e-5
@@ -164,6 +165,7 @@ def test_sampled_renyi_divergence_is_the_finite_sum() -> None:
     assert epsilon_rdp(z, steps, delta, sample_rate=q) == pytest.approx(best, rel=1e-9)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("epsilon", [0.1, pytest.param(1.0, marks=pytest.mark.slow), 8.0])
 def test_sampled_calibration_keeps_the_budget_and_wastes_little(epsilon: float) -> None:
     said = calibrate_gaussian(PrivacyConfig(epsilon=epsilon), 60, clip_norm=0.7, sample_rate=0.125)

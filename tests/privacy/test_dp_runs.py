@@ -50,6 +50,7 @@ def test_every_result_carries_its_whole_statement(tmp_path: Path) -> None:
             assert said[part] in words
 
 
+@pytest.mark.slow
 def test_a_run_that_was_stopped_goes_on(tmp_path: Path) -> None:
     from secfpp.errors import RunInterruptedError
 

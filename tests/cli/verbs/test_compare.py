@@ -187,6 +187,7 @@ def test_unknown_methods_exit_2(capsys: pytest.CaptureFixture[str]) -> None:
     assert "magic" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_nothing_left_to_do_prints_the_tables_anew(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -200,6 +200,7 @@ def test_prototypes_are_hidden_by_what_hides_the_update(name: MethodName) -> Non
     assert heard[0].update_nM.shape == (9, T * W + C * E)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PRIVATE)
 def test_private_methods_send_nothing_beyond_what_their_guarantee_covers(name: MethodName) -> None:
     heard: list[Contribution] = []

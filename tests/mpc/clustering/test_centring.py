@@ -43,6 +43,7 @@ def test_the_origin_does_not_matter(session: Session, seed: int, times: float) -
     assert np.array_equal(labels(session, far), labels(PlainSession(), centred))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("reveal", ["assignments", "distances"])
 def test_nor_does_it_under_other_policies(session: Session, reveal: str) -> None:
     points = clouds(2) + 1e4
@@ -112,6 +113,7 @@ def test_who_is_over_its_features_bounds_is_left_out(session: Session) -> None:
     assert np.array_equal(result.sizes_N, twin.sizes_N)
 
 
+@pytest.mark.slow
 def test_nothing_is_opened_for_it(secure_session: SecureSession) -> None:
     def opened(**given: object) -> list[tuple[str, str]]:
         job = ClusterJob(k=3, iterations=1, **given)  # type: ignore[arg-type]
@@ -137,6 +139,7 @@ def test_the_estimator_takes_rows_wherever_they_are(session: Session) -> None:
     assert np.allclose(far.own_means_ - 2.0**34, near.own_means_, atol=1e-3)
 
 
+@pytest.mark.slow
 def test_the_estimator_standardises(session: Session) -> None:
     points = clouds(1)
     scaled = StandardScaler().fit_transform(points)

@@ -77,6 +77,7 @@ def test_all_alike(session: Session) -> None:
         assert run(session, points).k == 1
 
 
+@pytest.mark.slow
 def test_two_places(session: Session) -> None:
     points = np.repeat([[0.0, 0.9], [0.0, -0.9]], 5, axis=0)
     assert run(session, points).k == 2

@@ -99,6 +99,7 @@ def assert_as_without(
     assert not result.labels_N[list(rows)].any()
 
 
+@pytest.mark.slow
 @jobs
 @pytest.mark.parametrize(
     ("rows", "seed"),
@@ -147,6 +148,7 @@ def test_everybody_left_out(cluster: Callable[..., ClusterResult], job: ClusterJ
     assert result.iterations == 2
 
 
+@pytest.mark.slow
 @jobs
 def test_fewer_kept_than_clusters(cluster: Callable[..., ClusterResult], job: ClusterJob) -> None:
     points, payload = blobs()

@@ -108,6 +108,7 @@ def random_job(rng: np.random.Generator) -> tuple[ClusterJob, FloatArray, list[i
     return job, points_ND, rng.integers(0, n, size=n).tolist()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("first", [0, 10, pytest.param(20, marks=pytest.mark.slow)])
 def test_random_jobs_are_the_twin_s(secure_session: SecureSession, first: int) -> None:
     seen: set[object] = set()

@@ -96,6 +96,7 @@ def test_random_jobs_one_after_another_are_the_twin_s(
     assert len(begun) > 1
 
 
+@pytest.mark.slow
 def test_clusters_keep_their_numbers_and_follow_the_points(own_session: Session) -> None:
     """Rows in another order are numbered anew by a fresh start, and as before by a warm one."""
     points_ND, owners = domains(16), list(range(16))

@@ -66,6 +66,7 @@ def masks(count: int) -> Int64Array:
     return AesCtrStream(new_key()).ring((count,))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("num_parties", "ring_bits"),
     [

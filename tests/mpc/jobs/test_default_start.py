@@ -37,6 +37,7 @@ def rows_of(name: str, standardised: bool) -> FloatArray:
     return np.asarray(StandardScaler().fit_transform(given) if standardised else given)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "standardised",
     [pytest.param(False, marks=pytest.mark.slow), True],

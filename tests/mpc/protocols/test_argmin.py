@@ -134,6 +134,7 @@ def test_rounds_are_those_of_the_docstrings(parties: Parties) -> None:
         assert parties.rounds == rounds, candidates
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("comparisons", ["fss", "lut"])
 def test_a_candidate_is_opened_once_however_many_pairs_it_is_in(
     met: Callable[[int, str], Parties], comparisons: Comparisons

@@ -178,6 +178,7 @@ def test_finished_comparison_has_no_alarm(whole: Path) -> None:
     assert "stamp alarm" not in (whole / "report.html").read_text()
 
 
+@pytest.mark.slow
 def test_one_seed_has_neither_errors_nor_tests(folder: Path) -> None:
     words = page_of(folder)
     assert "One seed: no standard error, no test" in words
@@ -198,6 +199,7 @@ def test_insecure_comparison_is_stamped_in_red(tmp_path: Path) -> None:
     assert 'class="stamp alarm">Not secure: provider tfp: party 0 can unmask' in source
 
 
+@pytest.mark.slow
 def test_without_privacy_there_is_no_curve_and_no_statement(tmp_path: Path) -> None:
     made = write_comparison_fixture(tmp_path / "compare", seeds=(0,), epsilons=())
     words = page_of(made)
@@ -214,6 +216,7 @@ def test_without_the_reference_nothing_is_claimed(folder: Path) -> None:
     assert "Unfinished comparison; no result yet" in words
 
 
+@pytest.mark.slow
 def test_unfinished_comparison_names_what_is_missing(folder: Path) -> None:
     set_json(folder / "compare.json", seeds=2, epsilons=[0.5, 1.0])
     failure = {"cell": "seed4", "error": "disk full", "exit_code": 1}
@@ -226,6 +229,7 @@ def test_unfinished_comparison_names_what_is_missing(folder: Path) -> None:
     assert "Failed: seed4: disk full" in words
 
 
+@pytest.mark.slow
 def test_results_on_tuning_seeds_are_stamped(folder: Path) -> None:
     set_json(folder / "compare.json", first_seed=100)
     rows = read_rows(folder / "table.csv")
@@ -249,6 +253,7 @@ def test_what_is_absent_is_left_out(folder: Path, absent: str) -> None:
     assert "Configuration and versions" in page_of(folder)
 
 
+@pytest.mark.slow
 def test_columns_that_were_not_measured_are_dashes(folder: Path) -> None:
     rows = read_rows(folder / "table.csv")
     emptied = [row | {"own_classes": "", "other_domains": "", "ari_first": ""} for row in rows]
@@ -265,6 +270,7 @@ def test_damaged_number_is_named(folder: Path) -> None:
         write_comparison(folder)
 
 
+@pytest.mark.slow
 def test_text_from_the_folder_cannot_break_the_page(folder: Path) -> None:
     rows = read_rows(folder / "table.csv")
     bad = "<script>alert(1)</script>"
@@ -274,6 +280,7 @@ def test_text_from_the_folder_cannot_break_the_page(folder: Path) -> None:
     assert bad in words
 
 
+@pytest.mark.slow
 def test_name_with_markup_of_matplotlib_is_drawn_as_it_is(folder: Path) -> None:
     rows = read_rows(folder / "table.csv")
     strange = {"dp-fpl": "m$_x$ & <b>"}
@@ -291,6 +298,7 @@ def test_same_folder_same_page(folder: Path, tmp_path: Path) -> None:
     assert first.read_bytes() == second.read_bytes()
 
 
+@pytest.mark.slow
 def test_command_knows_a_comparison(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert main(["report", str(folder), "--json"]) == 0
     record = json.loads(capfd.readouterr().out)
@@ -308,6 +316,7 @@ def test_a_table_that_is_no_text_or_has_a_huge_cell_is_named(tmp_path: Path, odd
         load_comparison(folder)
 
 
+@pytest.mark.slow
 def test_a_table_of_an_earlier_release_makes_the_same_page(folder: Path, tmp_path: Path) -> None:
     """It had no columns for mix, variant, run folder and images."""
     _, numbers = write_comparison(folder, tmp_path / "today")
