@@ -53,6 +53,7 @@ def test_nor_does_it_under_other_policies(session: Session, reveal: str) -> None
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_standardised_features_are_those_of_scikit_learn(session: Session, seed: int) -> None:
     points = clouds(seed)

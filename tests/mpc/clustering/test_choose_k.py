@@ -90,6 +90,7 @@ def test_no_more_than_was_allowed(session: Session, k_max: int, k: int) -> None:
     assert found == k or (k_max == 2 and found in (1, 2))
 
 
+@pytest.mark.slow
 def test_only_the_number_is_opened(secure_session: SecureSession) -> None:
     result = run(secure_session, blobs(3, 24, 6), evaluate=False)
     opened = [(e.what, e.shape) for e in result.ledger if e.to == "parties and server"]

@@ -24,6 +24,7 @@ POWERS = [sign * (1 << k) + off for k in range(63) for sign in (1, -1) for off i
 CRAFTED = np.array([*POWERS, -(1 << 63), (1 << 63) - 1], dtype=np.int64)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", [3, 21, 47, 63])
 def test_numbers_of_good_faith_come_through_and_no_others_are_wider(
     any_parties: Parties, width: int

@@ -49,6 +49,7 @@ def test_many_starts_find_the_domains(session: Session, reveal: RevealPolicy, di
     assert same_clusters(labels_of(result), truth_N)
 
 
+@pytest.mark.slow
 @dims
 def test_one_start_is_that_of_the_drawn_rows(session: Session, dim: int) -> None:
     points_ND, _ = domains(dim=dim, noise=1.5)

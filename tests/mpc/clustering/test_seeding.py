@@ -124,6 +124,7 @@ def test_given_rows(parties: Parties, source: str, make: Make) -> None:
     assert np.array_equal(found + own_N1, given.distances_to(rows))
 
 
+@pytest.mark.slow
 def test_rounds_are_those_of_the_docstrings(parties: Parties) -> None:
     """Beyond those for norms (5 + R_lt) and, where it is opened, for the Gram matrix."""
     less, of_64_bits = (1, 1) if parties.num_parties == 2 else (2, 9)

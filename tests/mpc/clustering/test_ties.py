@@ -42,6 +42,7 @@ def found(result: ClusterResult) -> tuple[list[int], int]:
     return result.labels_N.tolist(), result.iterations
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("job", JOBS.values(), ids=JOBS)
 @pytest.mark.parametrize(
     "lattice",

@@ -110,6 +110,7 @@ def test_clusters_keep_their_numbers_and_follow_the_points(own_session: Session)
     assert not np.array_equal(fresh_N, before_N[turned])
 
 
+@pytest.mark.slow
 def test_owners_come_and_go(own_session: Session) -> None:
     """Who is new goes to the nearest cluster; who was away is known when it is back."""
     points_ND = domains(17)

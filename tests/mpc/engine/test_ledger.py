@@ -77,6 +77,7 @@ def test_one_of_several_clusterings_is_opened_only(
     assert sum(entry.what == "labels" for entry in ledger) == (reveal == "assignments")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("start", ["warm", "both"])
 @pytest.mark.parametrize("reveal", typing.get_args(RevealPolicy))
 def test_a_kept_assignment_opens_nothing_new(

@@ -58,6 +58,7 @@ def send_raw(link: Link, data: bytes) -> None:
         link._channel.sock.sendall(piece)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("num_bytes", SIZES)
 @pytest.mark.parametrize("num_parties", [2, 3])
 def test_everybody_gets_everybody_s_bytes(kind: str, num_parties: int, num_bytes: int) -> None:

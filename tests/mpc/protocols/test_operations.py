@@ -58,6 +58,7 @@ def test_comparisons_at_the_edges(any_parties: Parties) -> None:
     assert np.array_equal(any_parties("less_than_zero", x), x < 0)
 
 
+@pytest.mark.slow
 @every_method
 @pytest.mark.parametrize("bits", [2, 5, 12, 36, 40, 48, 63])
 def test_comparisons_of_short_numbers_look_at_their_bits_only(

@@ -79,6 +79,7 @@ def test_page_needs_nothing_from_anywhere(whole: Path) -> None:
     assert "font-family: 'DejaVu" not in source
 
 
+@pytest.mark.slow
 def test_page_is_well_formed_and_its_ids_are_unique(whole: Path) -> None:
     read = read_page(whole / "report.html")
     assert read.mismatched == []

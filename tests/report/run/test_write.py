@@ -36,6 +36,7 @@ def test_page_needs_nothing_from_anywhere(written: tuple[Path, Path]) -> None:
     assert "font-family: 'DejaVu" not in source
 
 
+@pytest.mark.slow
 def test_page_is_well_formed_and_its_ids_are_unique(written: tuple[Path, Path]) -> None:
     page, _ = written
     read = read_page(page)
