@@ -18,7 +18,7 @@ from mpc.net.handshake import LOOPBACK, Identity, connect
 from mpc.net.link import Link
 from mpc.roles.bootstrap import START_TIMEOUT_S
 from mpc.session.child import Child
-from mpc.session.loader import borrow_loader, give_back_loader
+from mpc.session.loader import borrow_loader, end_kept_loader, give_back_loader
 
 _ECHO_S: Final = 1.0
 
@@ -75,6 +75,7 @@ class ProcessGroup:
             self.ports = self._start(roles, settings)
         except BaseException:
             self.end()
+            end_kept_loader()  # this group's, which may be to blame
             raise
 
     def _start(self, roles: Sequence[tuple[str, str]], settings: dict[str, object]) -> list[int]:

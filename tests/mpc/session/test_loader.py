@@ -122,6 +122,19 @@ def test_the_next_group_has_the_same_loader_and_one_beside_it_has_another() -> N
     assert loaders[1]._process.returncode == 0, "one is kept"
 
 
+def test_a_loader_that_did_not_fork_in_time_is_not_used_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stopped = borrow_loader(["mpc.roles.dealer", "mpc.roles.party"])
+    os.kill(stopped.pid, signal.SIGSTOP)
+    give_back_loader(stopped)
+    with monkeypatch.context() as patch:
+        patch.setattr("mpc.session.local_group.START_TIMEOUT_S", 0.5)
+        with pytest.raises(SessionError, match="party:0 was not started in time"):
+            ProcessGroup(2, timeout_s=60)
+    assert stopped._process.returncode == -signal.SIGKILL
+
+
 @pytest.mark.parametrize(
     "change", ["another module", "environment", "open files", "a long rest", "a killed loader"]
 )
