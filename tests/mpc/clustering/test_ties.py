@@ -10,7 +10,7 @@ from mpc.jobs.job import RevealPolicy
 from mpc.ring.fixedpoint import FloatArray
 
 Session = PlainSession | SecureSession
-RUNS = 5
+RUNS = 10
 LATTICES: dict[str, FloatArray] = {
     "line": np.arange(-8, 8)[:, None] / 8.0,
     "square": np.array(list(product(range(4), repeat=2))) / 8.0,
