@@ -1,7 +1,7 @@
 """The loader: a process that imports the modules of parties and dealer once, and forks them.
 
 Importing torch and CrypTen takes two seconds of CPU time and 300 MB. Forked children share both.
-The parent of the group starts the loader with a socket as standard input, and sends one request a
+The parent of all groups starts the loader with a socket as standard input, and sends one request a
 child: its name, its module, and four descriptors. Three become the child's standard input, output
 and error. On the fourth, a socket, the loader says the child's process number and, when the child
 ends, its exit code. When all have ended, it ends too, if its parent asks for no more children or

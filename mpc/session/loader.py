@@ -1,8 +1,8 @@
-"""The process that forks a group's parties and dealer, as its parent sees it.
+"""The process that forks parties and dealer of groups, as its parent sees it.
 
-Starting it takes two seconds of CPU time, so a loader that a group gives back is kept for the next
-one. It ends by itself when none has come for a minute, and with this process. Only one group at a
-time uses it. See `mpc.roles.loader` for the fork.
+Starting it takes two seconds of CPU time, so groups that are open at once share a loader, and one
+that all have given back is kept for the next. It ends by itself when none has come for a minute,
+and with this process. See `mpc.roles.loader` for the fork.
 """
 
 import atexit
@@ -70,9 +70,11 @@ class Loader:
     """
 
     def __init__(self, modules: Sequence[str] = ()) -> None:
+        self.users = 0
+        """Groups that have borrowed it and not given it back."""
         self._modules = frozenset(modules)
         self._circumstances = _circumstances()
-        self._idle_since = time.monotonic()
+        self._last_use = time.monotonic()
         self._requests, its_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         output, its_output = pipe()
         with its_end, its_output:
@@ -108,13 +110,14 @@ class Loader:
 
     def serves(self, modules: Sequence[str]) -> bool:
         """Whether a new loader would be the same, and this one will not end in this moment."""
-        is_fresh = time.monotonic() - self._idle_since < IDLE_S / 2
+        is_fresh = time.monotonic() - self._last_use < IDLE_S / 2
         is_same = self._modules.issuperset(modules) and self._circumstances == _circumstances()
         return is_fresh and is_same and self._process.poll() is None
 
-    def rest(self) -> None:
-        """Begin to wait for the next group."""
-        self._idle_since = time.monotonic()
+    def used(self, change: int) -> None:
+        """Count a group that comes, 1, or goes, -1."""
+        self.users += change
+        self._last_use = time.monotonic()
 
     def end(self, grace_s: float) -> None:
         """Ask for no more children, and kill it if it still runs after the grace period."""
@@ -127,39 +130,56 @@ class Loader:
         self._last_lines.wait()
 
 
-_kept: list[Loader] = []
-"""The loader that waits for the next group, if there is one."""
+_shared: list[Loader] = []
+"""The loader that the next group shares, if there is one."""
+_lock = threading.RLock()  # a session that is collected gives its loader back in any moment
+
+
+def _renew_lock() -> None:
+    """Forget, in a forked process, that a thread of its parent held the lock."""
+    global _lock
+    _lock = threading.RLock()
+
+
+os.register_at_fork(after_in_child=_renew_lock)
 
 
 def borrow_loader(modules: Sequence[str]) -> Loader:
-    """Return the kept loader if it can serve a group with these modules; else start one."""
-    loader = _take()
-    if loader is not None and not loader.serves(modules):
-        loader.end(_ABOUT_TO_END_S)
-        loader = None
-    return loader or Loader(modules)
+    """Return the shared loader if it can serve a group with these modules; else start one."""
+    with _lock:
+        if not (_shared and _shared[0].serves(modules)):
+            _retire()
+            _shared.append(Loader(modules))
+        _shared[0].used(1)
+        return _shared[0]
 
 
-def give_back_loader(loader: Loader) -> None:
-    """Keep a loader for the next group; end one that is kept already."""
-    end_kept_loader()
-    loader.rest()
-    _kept.append(loader)
+def give_back_loader(loader: Loader, *, again: bool = True) -> None:
+    """Keep a loader for the next group, or, if it should not be used `again`, end it.
+
+    It ends when the last group gives it back.
+    """
+    with _lock:
+        loader.used(-1)
+        if not again and loader in _shared:
+            _shared.clear()
+        if loader not in _shared and not loader.users:
+            loader.end(_ABOUT_TO_END_S)
 
 
 @atexit.register
 def end_kept_loader() -> None:
     """End the loader that waits for the next group, if there is one."""
-    loader = _take()
-    if loader is not None:
-        loader.end(_ABOUT_TO_END_S)
+    with _lock:
+        _retire()
 
 
-def _take() -> Loader | None:
-    try:
-        return _kept.pop()
-    except IndexError:
-        return None
+def _retire() -> None:
+    """Let no more groups share the loader, and end it if none has it."""
+    while _shared:
+        loader = _shared.pop()
+        if not loader.users:
+            loader.end(_ABOUT_TO_END_S)
 
 
 def pipe() -> tuple[IO[bytes], IO[bytes]]:

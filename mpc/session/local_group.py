@@ -8,7 +8,6 @@ a child reads and writes, and for its end.
 import secrets
 import time
 from collections.abc import Sequence
-from contextlib import ExitStack
 from typing import Final
 
 from mpc.errors import NoAnswerError, ProcessDiedError, SessionError
@@ -18,7 +17,7 @@ from mpc.net.handshake import LOOPBACK, Identity, connect
 from mpc.net.link import Link
 from mpc.roles.bootstrap import START_TIMEOUT_S
 from mpc.session.child import Child
-from mpc.session.loader import borrow_loader, end_kept_loader, give_back_loader
+from mpc.session.loader import borrow_loader, give_back_loader
 
 _ECHO_S: Final = 1.0
 
@@ -69,14 +68,13 @@ class ProcessGroup:
         if provider == "dealer":
             roles.append(("dealer", dealer_module))
         self.loader = borrow_loader([module for _, module in roles])
-        self._returned = ExitStack()
-        self._returned.callback(give_back_loader, self.loader)
+        self._has_loader, self._has_started = True, False
         try:
             self.ports = self._start(roles, settings)
         except BaseException:
             self.end()
-            end_kept_loader()  # this group's, which may be to blame
             raise
+        self._has_started = True
 
     def _start(self, roles: Sequence[tuple[str, str]], settings: dict[str, object]) -> list[int]:
         """Fork the children, tell each its settings, and all of them each other's ports."""
@@ -185,7 +183,9 @@ class ProcessGroup:
             child.hang_up()
         for child in self.children:
             child.end(max(deadline - time.monotonic(), 0.1))
-        self._returned.close()
+        if self._has_loader:
+            self._has_loader = False
+            give_back_loader(self.loader, again=self._has_started)  # it may be to blame
 
 
 def _first_cause(ended: Sequence[Child]) -> Child:

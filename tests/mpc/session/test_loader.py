@@ -82,12 +82,13 @@ def test_children_share_imports_and_no_generator(loader: Loader) -> None:
 
 @pytest.mark.slow
 def test_no_process_of_a_group_holds_what_is_another_s() -> None:
-    with open_session(2) as session:
-        pids = [group_of(session).loader.pid, *session.pids.values()]
+    """Two groups share a loader."""
+    with open_session(2) as session, open_session(2) as beside:
+        pids = [group_of(session).loader.pid, *session.pids.values(), *beside.pids.values()]
         held = {pid: channels(pid) for pid in pids}
         for one, other in combinations(pids, 2):
             assert not held[one] & held[other]
-        for pid in session.pids.values():
+        for pid in pids[1:]:
             assert sum(channel.startswith("pipe:") for channel in held[pid]) == 3
             assert psutil.Process(pid).ppid() == pids[0]
             assert os.getsid(pid) == pid
@@ -112,14 +113,31 @@ def test_nothing_is_left_of_a_group_not_even_its_dead() -> None:
 
 
 @pytest.mark.slow
-def test_the_next_group_has_the_same_loader_and_one_beside_it_has_another() -> None:
-    with open_session(2) as one, open_session(2) as other:
-        loaders = [group_of(session).loader for session in (one, other)]
-        assert loaders[0] is not loaders[1]
+def test_the_next_group_has_the_same_loader_and_so_has_one_beside_it() -> None:
+    with open_session(2) as one, open_session(3) as other:
+        loader = group_of(one).loader
+        assert group_of(other).loader is loader
+        assert other.cluster(JOB, POINTS, POINTS).k == 2
+        other.close()
+        assert one.cluster(JOB, POINTS, POINTS).k == 2
     with open_session(2) as session:
-        assert group_of(session).loader is loaders[0], "the last that was given back"
+        assert group_of(session).loader is loader
         assert session.cluster(JOB, POINTS, POINTS).k == 2
-    assert loaders[1]._process.returncode == 0, "one is kept"
+
+
+@pytest.mark.slow
+def test_a_loader_that_serves_no_more_ends_when_its_last_group_ends(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with open_session(2) as one:
+        loader = group_of(one).loader
+        monkeypatch.setenv("SECFPP_TEST", "changed")
+        with open_session(2) as other:
+            assert group_of(other).loader is not loader
+            assert loader._process.poll() is None
+            assert one.cluster(JOB, POINTS, POINTS).k == 2
+            one.close()
+            assert loader._process.returncode == 0
 
 
 def test_a_loader_that_did_not_fork_in_time_is_not_used_again(
@@ -155,7 +173,7 @@ def test_a_loader_that_cannot_serve_is_ended_and_another_is_started(
         limit = (90, 100)
         monkeypatch.setattr("mpc.session.loader.resource.getrlimit", lambda which: limit)
     elif change == "a long rest":
-        kept._idle_since -= IDLE_S
+        kept._last_use -= IDLE_S
     else:
         os.kill(kept.pid, signal.SIGKILL)
         psutil.Process(kept.pid).wait(SOON_S)
