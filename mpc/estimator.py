@@ -281,6 +281,7 @@ class SecureKMeans(ClusterMixin, BaseEstimator):  # type: ignore[misc]
             restarts=None if self.n_init is None else whole("n_init", self.n_init),
             iterations=None if self.max_iter is None else whole("max_iter", self.max_iter),
             rows_given=rows is not None,
+            k_max=whole("k_max", self.k_max),
         )
         job = ClusterJob(
             k=k,

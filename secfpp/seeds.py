@@ -45,6 +45,9 @@ class Seeds:
 
     def torch(self, name: str, device: torch.device | str = "cpu") -> torch.Generator:
         """Return a fresh torch generator, the same at each call with the same name."""
-        generator = torch.Generator(device=device)
+        return torch.Generator(device=device).manual_seed(self.number(name))
+
+    def number(self, name: str) -> int:
+        """Return a number of 63 bits, the same at each call with the same name."""
         state = self.sequence(name).generate_state(1, dtype=np.uint64)
-        return generator.manual_seed(int(state[0] >> np.uint64(1)))
+        return int(state[0] >> np.uint64(1))

@@ -1,13 +1,16 @@
-"""Choose losses and rates of all methods for each label mix, on validation images alone.
+"""Choose losses and rates of other methods for each label mix, on validation images alone.
 
-Every method has the same candidates: three losses times three learning rates.
+Every method has the same candidates: three losses times three learning rates. SecFPP and its
+variants with other clusters are searched as well, and have one choice for all mixes: the best in
+the mean over mixes, which is their default.
 
     python benchmarks/grids/tune.py ask > tune.json
     secfpp compare --config tune.json --score-on validation --out runs/tune
     python benchmarks/grids/tune.py choose runs/tune > tuned.json
 
 The rule is the same for all: the highest sum of both columns, own mix and uniform, in the mean over
-the tuning seeds. `choose` prints the mixes of a comparison with the choices in them.
+the tuning seeds. `choose` prints the mixes of a comparison with the choices in them, `best` the
+choice of each method for all mixes.
 """
 
 import csv
@@ -21,7 +24,7 @@ from typing import Any
 
 LOSSES = ("plain", "balanced", "aligned")
 RATES = (0.003, 0.01, 0.03)
-FIRST_SEED, SEEDS = 100, 2
+FIRST_SEED, SEEDS = 100, 1
 MIXES: dict[str, dict[str, Any]] = {
     **{f"dirichlet-{mix:g}": {"label_mix": mix} for mix in (0.1, 0.2, 0.5, 1.0, 3.0, 10.0)},
     "pathological": {"scheme": "pathological"},
@@ -30,8 +33,8 @@ MIXES: dict[str, dict[str, Any]] = {
 ONE_PROMPT = ("local-only", "promptfl", "pfedprompt")
 TWO_LEVELS = ("two-level-alone", "one-cluster", "random-clusters", "secfpp-plain")
 OWN = ("fedotp", "fedpgp", "ifca", "cfl")
-SAME_AS = {"oracle": "secfpp-plain", "secfpp": "secfpp-plain"}
-"""Methods that differ from another in the exchange alone."""
+ONE_CHOICE = ("secfpp-plain",)
+"""Methods whose choice is the same for all mixes; `oracle` and `secfpp` have the same."""
 
 
 def candidates() -> Iterator[tuple[str, str, dict[str, Any]]]:
@@ -65,7 +68,7 @@ def ask() -> dict[str, Any]:
 
 
 def choose(folder: Path) -> list[dict[str, Any]]:
-    """Return the mixes with the best candidate of every method in them."""
+    """Return the mixes with the best candidate of every other method in them."""
     sums: defaultdict[tuple[str, str, str], list[float]] = defaultdict(list)
     with (folder / "table.csv").open(encoding="utf-8") as file:
         for row in csv.DictReader(file):
@@ -78,10 +81,25 @@ def choose(folder: Path) -> list[dict[str, Any]]:
         for (mix, method, label), both in sums.items():
             if mix == name and label:
                 best[method] = max(best.get(method, (0.0, "")), (sum(both) / len(both), label))
-        tuned = {method: settings_of[method, label] for method, (_, label) in best.items()}
-        tuned |= {method: tuned[other] for method, other in SAME_AS.items() if other in tuned}
+        tuned = {
+            method: settings_of[method, label]
+            for method, (_, label) in best.items()
+            if method not in ONE_CHOICE
+        }
         found.append({"name": name, "settings": {"partition": partition}, "tuned": tuned})
     return found
+
+
+def best_for_all(folder: Path) -> dict[str, str]:
+    """Return the candidate of each method that is best in the mean over mixes."""
+    sums: defaultdict[tuple[str, str], list[float]] = defaultdict(list)
+    with (folder / "table.csv").open(encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            sums[row["method"], row["variant"]].append(float(row["own_mix"]) + float(row["uniform"]))
+    best: dict[str, tuple[float, str]] = {}
+    for (method, label), both in sums.items():
+        best[method] = max(best.get(method, (0.0, "")), (sum(both) / len(both), label))
+    return {method: label for method, (_, label) in best.items() if label}
 
 
 def main() -> None:
@@ -91,8 +109,10 @@ def main() -> None:
             json.dump(ask(), sys.stdout, indent=1)
         case ["choose", folder]:
             json.dump(choose(Path(folder)), sys.stdout, indent=1)
+        case ["best", folder]:
+            json.dump(best_for_all(Path(folder)), sys.stdout, indent=1)
         case _:
-            raise SystemExit("usage: tune.py ask | choose FOLDER")
+            raise SystemExit("usage: tune.py ask | choose FOLDER | best FOLDER")
 
 
 if __name__ == "__main__":

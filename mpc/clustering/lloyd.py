@@ -85,7 +85,8 @@ def lloyd_secret_labels(
         Most reassignments.
     revealer, meter
     choose_early : bool
-        Whether only the best block goes on after the first iteration; see `mpc.clustering.race`.
+        Whether only the best block of each size goes on after the first iteration; see
+        `mpc.clustering.race`. Blocks of a size are then together, smaller sizes first.
 
     Notes
     -----
@@ -148,11 +149,11 @@ class _Lloyd:
         return nearest(start, self._blocks, self._valid_enc_N)
 
     def raced(self, assignment_enc_NC: SharedTensor) -> SharedTensor:
-        """Reassign points, and go on with the best block."""
+        """Reassign points, and go on with the best block of each size."""
         after_enc_NK, self._unopened = raced(
             self._valid_enc_N, self._inner, assignment_enc_NC, self._blocks, self._meter
         )
-        self._blocks = self._blocks[:1]
+        self._blocks = tuple(sorted(set(self._blocks)))
         return after_enc_NK
 
     def later(self, assignment_enc_NC: SharedTensor, done: int) -> SharedTensor | None:

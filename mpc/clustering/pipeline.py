@@ -40,7 +40,7 @@ from mpc.jobs.job import ClusterJob
 from mpc.protocols.comparison import local
 from mpc.reference.separation import largest_candidate
 from mpc.ring.fixedpoint import GRAM_BITS
-from mpc.ring.public_draws import public_draws, public_rows
+from mpc.ring.public_draws import first_rows, public_draws
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -141,11 +141,11 @@ def by_gram_alone(job: ClusterJob, num_points: int, dim: int) -> bool:
     """Whether a job uses inner products alone, and never the points themselves.
 
     Warm starts, leaders and random rows do, unless the Gram matrix is larger than the points; fresh
-    leaders do always.
+    leaders do always. The choice of k needs more.
     """
     if job.reveal == "distances":
         return False
-    if job.start == "warm" or job.by_random_rows:
+    if job.start == "warm" or (job.by_random_rows and job.k is not None):
         return num_points <= 2 * dim
     return job.by_leaders
 
@@ -184,7 +184,7 @@ def _found_by_points(
     with meter.step("distances"):
         inner = _source(points, labels_public=labels_public)
     k_max = job.k or largest_candidate(points.num_points, job.k_max)
-    blocks = (k_max,) * job.restarts if job.k else tuple(range(1, k_max + 1))
+    blocks = job.blocks(k_max)
     if isinstance(inner, ShareInnerProducts):
         with meter.step("start"):
             sqdist_enc_NC = _start(job, points, inner, k_max, blocks)
@@ -198,7 +198,14 @@ def _found_by_points(
     if job.k is not None:
         return _found_from(job, begun, revealer, meter)
     found = lloyd_secret_labels(
-        points.valid.secret, inner, start, blocks, job.iterations, revealer, meter
+        points.valid.secret,
+        inner,
+        start,
+        blocks,
+        job.iterations,
+        revealer,
+        meter,
+        choose_early=job.restarts > 1 and k_max > 1,
     )
     with meter.step("choice"):
         found = _with_chosen_k(points, inner, found, k_max, revealer)
@@ -256,8 +263,7 @@ def _start(
         sqdist_enc_NC = seeding.given_rows(points, inner, job.init_rows)
         return comparable(sqdist_enc_NC, GRAM_BITS, blocks)
     if job.by_random_rows:
-        drawn_BK = public_rows(job.seed, points.num_points, job.restarts, k_max)
-        rows = tuple(drawn_BK.reshape(-1).tolist())
+        rows = tuple(first_rows(job.seed, points.num_points, blocks).tolist())
         return comparable(seeding.given_rows(points, inner, rows), GRAM_BITS, blocks)
     source = RowInnerProducts(points.rows) if isinstance(inner, ShareInnerProducts) else inner
     if job.init == "k-means++":

@@ -1,9 +1,16 @@
-"""The second iteration of several starts, after which only the best goes on.
+"""The second iteration of several starts, after which only the best of each size goes on.
 
-Shape letters: N points, K clusters, B starts, C = B K columns.
+Starts with as many clusters are a group: there is one group if the number of clusters is given, and
+one for each candidate if it is left open.
+
+Shape letters: N points, B starts, C columns of all starts, K columns of one start of each group: the
+clusters, if there is one group.
 """
 
+from collections import Counter
 from collections.abc import Sequence
+
+import torch
 
 from mpc.clustering.distances import centre_distances, distance_tables
 from mpc.clustering.inner_products import InnerProducts
@@ -24,7 +31,7 @@ def raced(
     blocks: Sequence[int],
     meter: Steps,
 ) -> tuple[SharedTensor, SharedTensor]:
-    """Reassign points from every start, and keep the start with least inertia before it.
+    """Reassign points from every start, and keep the one of each group with least inertia before.
 
     Parameters
     ----------
@@ -33,24 +40,27 @@ def raced(
     inner : InnerProducts
     assignment_enc_NC : SharedTensor, (N, C)
     blocks : sequence of int
-        B times K, with B at most `mpc.jobs.job.MAX_EARLY_STARTS`.
+        Clusters of each start, smaller ones first; a group has at most
+        `mpc.jobs.job.MAX_EARLY_STARTS`.
     meter : Steps
 
     Returns
     -------
     SharedTensor, (N, K)
-        The best start's new assignment.
+        The best starts' new assignments, side by side.
     SharedTensor, (N, K)
-        Its assignment before.
+        Their assignments before.
 
     Notes
     -----
     All pairs of inertias are compared in the rounds that compare distances: the choice takes one
     round, the last. Inertias have as many bits as distances: `INERTIA_BITS` is `COMPARED_BITS`.
 
-    Cost: one iteration and a round; B (B - 1) / 2 comparisons and B look-ups more. Leakage: none.
+    Cost: one iteration and a round; B_g (B_g - 1) / 2 comparisons and B_g look-ups a group more.
+    Leakage: none.
     """
-    num_points = len(valid_enc_N.share)
+    num_points, groups = len(valid_enc_N.share), Counter(blocks)
+    starts = tuple(groups.values())
     counts_enc_C = local(assignment_enc_NC, lambda p: p.sum(0))
     between = between_tables(num_points)
     tables = [*distance_tables(num_points), between.low, between.rest]
@@ -61,13 +71,30 @@ def raced(
         between_squares_of(sqnorms_enc_C, of_counts[-2:], blocks),
     )
     meter.go_on()
-    losses_enc_1B = local(losses_of(between_enc_B), lambda q: q[None])
-    after_enc_NC, best_enc_1B = nearest_and_least(sqdist_enc_NC, blocks, valid_enc_N, losses_enc_1B)
-    after, best = open_batch(
-        masked(after_enc_NC), masked(local(best_enc_1B, lambda e: e[0].clone()))
+    losses_enc_1B = local(losses_of(between_enc_B, starts), lambda q: q[None])
+    after_enc_NC, best_enc_1B = nearest_and_least(
+        sqdist_enc_NC, blocks, valid_enc_N, losses_enc_1B, starts
     )
-    shape = (num_points, len(blocks), blocks[0])
-    return (
-        multiply("nrk,r->nk", reshaped(after, shape), best),
-        multiply("nrk,r->nk", reshaped(assignment, shape), best),
-    )
+    best_enc_B = local(best_enc_1B, lambda e: e[0].clone())
+    if len(groups) > 1:
+        best_enc_B = local(best_enc_B, lambda e: e.repeat_interleave(torch.tensor(blocks)))
+    after, best = open_batch(masked(after_enc_NC), masked(best_enc_B))
+    return _of_best(after, best, groups), _of_best(assignment, best, groups)
+
+
+def _of_best(assignment: Masked, best: Masked, groups: Counter[int]) -> SharedTensor:
+    """Return the columns of the best start of each group; no message.
+
+    `best` has an entry for each start of a single group, or for each column of several.
+    """
+    if len(groups) == 1:
+        ((size, starts),) = groups.items()
+        return multiply("nrk,r->nk", reshaped(assignment, (-1, starts, size)), best)
+    columns_enc_NC = multiply("ik,k->ik", assignment, best)
+
+    def added(x_NC: torch.Tensor) -> torch.Tensor:
+        parts = torch.split(x_NC, [size * starts for size, starts in groups.items()], dim=1)
+        by_start = zip(parts, groups.items(), strict=True)
+        return torch.cat([p.reshape(-1, starts, size).sum(1) for p, (size, starts) in by_start], 1)
+
+    return local(columns_enc_NC, added)

@@ -86,14 +86,14 @@ def look_up_for_between(
     return look_up(counts_enc_C, [tables.low, tables.rest])
 
 
-def losses_of(between_enc_B: SharedTensor) -> SharedTensor:
-    """Return what blocks are chosen by, (B,): the least is best; no message.
+def losses_of(between_enc_B: SharedTensor, groups: Sequence[int]) -> SharedTensor:
+    """Return what blocks are chosen by, (B,): the least is best in a group; no message.
 
-    The numbers have `INERTIA_BITS` bits and lie between 0 and half of their range.
+    Groups are numbers of blocks that are compared with one another. The numbers have `INERTIA_BITS` bits and lie between 0 and half of their range.
     """
-    num_blocks = between_enc_B.size(0)
     gains = truncate_local(between_enc_B, INERTIA_DROPPED_BITS)
-    handicaps = torch.arange(num_blocks, dtype=torch.int64) << (INERTIA_BITS - 2 - INERTIA_TIE_BITS)
+    places_B = torch.cat([torch.arange(size, dtype=torch.int64) for size in groups])
+    handicaps = places_B << (INERTIA_BITS - 2 - INERTIA_TIE_BITS)
     return -gains + (handicaps + (1 << (INERTIA_BITS - 2)))
 
 
@@ -116,7 +116,7 @@ def best_of(between_enc_B: SharedTensor, assignment: Masked, k: int) -> SharedTe
     Cost: A_B + 1 rounds, 8 B bytes and B (B - 1) / 2 comparisons. Leakage: none.
     """
     num_blocks = between_enc_B.size(0)
-    losses_enc_1B = local(losses_of(between_enc_B), lambda q: q[None])
+    losses_enc_1B = local(losses_of(between_enc_B, (num_blocks,)), lambda q: q[None])
     best_enc_1B = one_hot_min(losses_enc_1B, INERTIA_BITS)
     best = open_now(masked(local(best_enc_1B, lambda e: e[0].clone())))
     return multiply("nrk,r->nk", reshaped(assignment, (-1, num_blocks, k)), best)

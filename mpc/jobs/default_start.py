@@ -12,7 +12,7 @@ Shape letters: N points, K clusters.
 from dataclasses import dataclass
 from typing import Final
 
-from mpc.jobs.job import MAX_COLUMNS, MAX_ITERATIONS, Init
+from mpc.jobs.job import K_CANDIDATES_MAX, MAX_COLUMNS, MAX_ITERATIONS, Init, open_blocks
 
 ITERATIONS: Final = 20
 """Default maximum of iterations for a single start."""
@@ -44,6 +44,7 @@ def start_of(
     restarts: int | None = None,
     iterations: int | None = None,
     rows_given: bool = False,
+    k_max: int = K_CANDIDATES_MAX,
 ) -> Start:
     """Fill in the settings of a start that are None.
 
@@ -52,15 +53,19 @@ def start_of(
     num_points : int
         N.
     k : int or None
-        Number of clusters. None: it is chosen, and the only start is farthest-first.
+        Number of clusters. None: it is chosen, by default from a farthest-first start.
     init : {"farthest-first", "k-means++", "leaders", "random"}, optional
     restarts, iterations : int, optional
     rows_given : bool
         Whether the first centres are public rows.
+    k_max : int
+        The largest number of clusters to choose.
     """
     if init is None:
         alone = k is None or rows_given or k == 1
         init = "farthest-first" if alone and restarts in (None, 1) else "k-means++"
+    if init == "random" and k is None and restarts is None:
+        restarts = open_starts(num_points, k_max)
     if init == "farthest-first" or rows_given or k is None or k < 1:
         return Start(init=init, restarts=restarts or 1, iterations=iterations or ITERATIONS)
     if init == "leaders":
@@ -88,6 +93,23 @@ def random_starts(num_points: int, k: int) -> int:
     One more start, a warm one, fits beside them.
     """
     return 1 if k == 1 else max(1, min(RANDOM_STARTS, _most_starts(num_points, k) - 1))
+
+
+def open_starts(
+    num_points: int, k_max: int, most_comparisons: int = _MOST_COMPARISONS
+) -> int:
+    """Return the default starts at random rows if k is left open: 64, fewer for many points.
+
+    That is for the largest candidates; see `mpc.jobs.job.open_blocks`.
+    """
+
+    def fits(starts: int) -> bool:
+        blocks = open_blocks(starts, k_max)
+        tried = [k for k in blocks if k <= max(1, num_points // 2)]
+        comparisons = num_points * sum(k * (k - 1) // 2 for k in tried)
+        return sum(blocks) <= MAX_COLUMNS and comparisons <= most_comparisons
+
+    return next((starts for starts in range(RANDOM_STARTS, 1, -1) if fits(starts)), 1)
 
 
 def _most_starts(num_points: int, k: int) -> int:

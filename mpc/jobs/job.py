@@ -101,7 +101,8 @@ class ClusterJob:
     """Number of fresh starts, run in the same rounds; the one with least inertia is kept. For
     k-means++ it is chosen at the end. For leaders and random rows it is chosen after the first
     iteration; starts of leaders are the order of rows and further public orders, drawn with
-    `seed`."""
+    `seed`. With k=None each number of clusters has its own starts, fewer if it is small; see
+    `open_blocks`."""
     start: Beginning = "fresh"
     """Where the job begins. `fresh`: at first centres. `warm`: at the assignment that the parties
     keep from the jobs before; nothing is opened for it. `both`: a warm start runs beside the fresh
@@ -227,19 +228,40 @@ class ClusterJob:
                 f"restarts={self.restarts} but only starts of k-means++, leaders and random "
                 "rows differ from one another; say init='random' without init_rows, or restarts=1"
             )
-        if self.k is None and drawn:
-            raise InputError(f"k=None is chosen from farthest-first starts; give k for {self.init}")
-        if self.k is None and self.start == "both":
-            raise InputError("start='both' needs a given k; with k=None say 'fresh' or 'warm'")
-        if (self.k or self.k_max) * self.num_blocks > MAX_COLUMNS:
+        if self.k is None:
+            self._check_open()
+            return
+        blocks = max(self.num_blocks, self.restarts)  # a warm job may have to begin fresh
+        if self.k * blocks > MAX_COLUMNS:
             raise InputError(
-                f"{self.k or self.k_max} clusters in {self.num_blocks} restarts are more than "
+                f"{self.k} clusters in {blocks} restarts are more than "
                 f"{MAX_COLUMNS} centres; lower one of them"
             )
-        if self.at_once and self.num_blocks > MAX_EARLY_STARTS:
+        if self.at_once and blocks > MAX_EARLY_STARTS:
             raise InputError(
                 f"restarts={self.restarts}, start={self.start!r}: at most {MAX_EARLY_STARTS} "
                 f"starts run beside one another with init={self.init!r}"
+            )
+
+    def _check_open(self) -> None:
+        """Check the start of a job that chooses k."""
+        if self.init not in ("farthest-first", "random"):
+            raise InputError(
+                "k=None is chosen from starts that are farthest-first or random; give k for "
+                f"{self.init}"
+            )
+        if self.start == "both":
+            raise InputError("start='both' needs a given k; with k=None say 'fresh' or 'warm'")
+        centres = sum(open_blocks(self.restarts, self.k_max))
+        if centres > MAX_COLUMNS:
+            raise InputError(
+                f"up to {self.k_max} clusters in up to {self.restarts} restarts each are "
+                f"{centres} centres, but at most {MAX_COLUMNS} are possible; lower one of them"
+            )
+        if self.restarts > 1 and self.iterations == 1:
+            raise InputError(
+                f"restarts={self.restarts} with k=None need at least 2 iterations: the best start "
+                "of each number of clusters is chosen after the first"
             )
 
     def _check_init_rows(self, rows: tuple[int, ...]) -> None:
@@ -269,6 +291,12 @@ class ClusterJob:
     def num_blocks(self) -> int:
         """Starts that run beside one another."""
         return {"fresh": self.restarts, "warm": 1, "both": self.restarts + 1}[self.start]
+
+    def blocks(self, largest: int) -> tuple[int, ...]:
+        """Return the clusters of every fresh start: k each, or of candidates 1 .. `largest`."""
+        if self.k is None:
+            return open_blocks(self.restarts, largest)
+        return (self.k,) * self.restarts
 
     @property
     def is_batch(self) -> bool:
@@ -344,6 +372,16 @@ class ClusterJob:
         if not isinstance(values, dict):
             raise InputError("a job must be a JSON object")
         return cls(**{**values, **{name: _tuple(values.get(name)) for name in _TUPLES}})
+
+
+def open_blocks(restarts: int, largest: int) -> tuple[int, ...]:
+    """Return the clusters of every start if k is left open, those of a candidate together.
+
+    Candidate k has 8 k - 7 starts, or `restarts` if these are fewer: a single cluster needs one,
+    and the more clusters there are, the fewer starts have a row in each.
+    """
+    sizes = range(1, largest + 1)
+    return tuple(k for k in sizes for _ in range(min(restarts, 8 * k - 7)))
 
 
 _TUPLES: Final = ("init_rows", "feature_bounds", "value_bound")

@@ -70,9 +70,11 @@ class Kept(Generic[KeptRows]):
         k = self.k if job.k is None else job.k
         if job.reveal == "distances" or not enough or k != self.k or k > total:
             return replace(job, start="fresh")
+        iterations = job.iterations
         if job.start == "warm" and job.warm_iterations is not None:
-            job = replace(job, iterations=job.warm_iterations)
-        return replace(job, k=k)
+            iterations = job.warm_iterations
+        restarts = job.restarts if job.k is not None else 1
+        return replace(job, k=k, iterations=iterations, restarts=restarts)
 
     def keep(self, number: int, job: ClusterJob, k: int, of: Mapping[str, KeptRows]) -> None:
         """Keep a job's result.

@@ -87,31 +87,34 @@ def nearest_and_least(
     blocks: Sequence[int],
     valid_enc_N: SharedTensor,
     x_enc_1L: SharedTensor,
+    groups: Sequence[int],
 ) -> tuple[SharedTensor, SharedTensor]:
-    """Return what `nearest` returns, and the one-hot row of the smallest of other candidates.
+    """Return what `nearest` returns, and one-hot rows of the smallest of groups of others.
 
     Parameters
     ----------
     sqdist_enc_NC, blocks, valid_enc_N
         As `nearest` has them.
     x_enc_1L : SharedTensor, (1, L)
-        At most `MOST_WINS` candidates, as `one_hot_min` has them, correct mod 2^`COMPARED_BITS`.
+        Candidates, as `one_hot_min` has them, correct mod 2^`COMPARED_BITS`.
+    groups : sequence of int
+        L = L_1 + L_2 + ... candidates of each group, at most `MOST_WINS`; a single group with
+        blocks of one column or of more than 16.
 
     Notes
     -----
-    Cost: R_lt and one round, and L (L - 1) / 2 comparisons and L look-ups more than `nearest`. With
-    blocks of one column or of more than 16, the rounds of `nearest` and of `one_hot_min`. Leakage:
-    none.
+    Cost: R_lt and one round, and L_g (L_g - 1) / 2 comparisons and L_g look-ups a group more than
+    `nearest`. With blocks of one column or of more than 16, the rounds of `nearest` and of
+    `one_hot_min`. Leakage: none.
     """
-    num_candidates = x_enc_1L.size(1)
     if not 1 < max(blocks) <= BRACKET:
         assigned_enc_NC = nearest(sqdist_enc_NC, blocks, valid_enc_N)
         return assigned_enc_NC, one_hot_min(x_enc_1L, COMPARED_BITS)
     distances = _penalised(sqdist_enc_NC, blocks, valid_enc_N)
-    bits = max((num_candidates - 1).bit_length(), 1)
-    others = Candidates(x_enc_BL=x_enc_1L, blocks=(num_candidates,), sum_bits=bits)
+    bits = max((max(groups) - 1).bit_length(), 1)
+    others = Candidates(x_enc_BL=x_enc_1L, blocks=tuple(groups), sum_bits=bits)
     wins, of_others = compare_together([distances, others], COMPARED_BITS)
-    losses_1L = losses_of(valid_enc_N.party, of_others, (num_candidates,))
+    losses_1L = losses_of(valid_enc_N.party, of_others, tuple(groups))
     won_enc, least_enc_1L = open_batch(
         equals_zero(_of_other_columns(valid_enc_N, wins, blocks), distances.sum_bits),
         equals_zero(x_enc_1L.like(losses_1L), bits),

@@ -3,6 +3,7 @@
 Shape letters: N points, K clusters.
 """
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -28,12 +29,12 @@ from mpc.ring.fixedpoint import (
     FloatArray,
     Int64Array,
 )
-from mpc.ring.public_draws import public_draws, public_orders, public_rows
+from mpc.ring.public_draws import first_rows, public_draws, public_orders, public_rows
 
 Run = tuple[Labels, int]
 """Labels, and iterations done."""
-Loss = Callable[[Labels], int]
-"""Loss of labels with `between_bits` fractional bits."""
+Loss = Callable[[Labels, int], int]
+"""Loss of labels of so many clusters, with `between_bits` fractional bits."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,6 +73,8 @@ def runs_of(
         One for each restart, or for each candidate k = 1, 2, ...; a single one where the best
         start is chosen early.
     """
+    if job.k is None:
+        return _of_candidates(geometry, dist_NN, job, valid_N, loss)
     starts = [] if job.start == "warm" else _fresh(geometry, dist_NN, job, valid_N)
     if job.start != "fresh":
         assignment_NK = kept_NK * valid_N[:, None]
@@ -84,20 +87,39 @@ def runs_of(
     return [iterated(geometry, first.dist_NK, None, job.iterations, valid_N) for first in starts]
 
 
+def _of_candidates(
+    geometry: Geometry, dist_NN: FloatArray, job: ClusterJob, valid_N: Valid, loss: Loss
+) -> list[Run]:
+    """Run every candidate k = 1, 2, ..., each from its own starts."""
+    largest = largest_candidate(len(dist_NN), job.k_max)
+    sizes = range(1, largest + 1)
+    if not job.by_random_rows:
+        rows_K = farthest_first(dist_NN, largest, valid_N)
+        firsts = [geometry.to_rows(rows_K[:size]) for size in sizes]
+        return [iterated(geometry, first, None, job.iterations, valid_N) for first in firsts]
+    blocks = job.blocks(largest)
+    rows_C = first_rows(job.seed, len(dist_NN), blocks)
+    starts = [_First(geometry.to_rows(r)) for r in np.split(rows_C, np.cumsum(blocks)[:-1])]
+    runs = []
+    for number in Counter(blocks).values():
+        group, starts = starts[:number], starts[number:]
+        if number > 1:
+            runs.append(_chosen_early(geometry, group, job.iterations, valid_N, loss))
+        else:
+            runs.append(iterated(geometry, group[0].dist_NK, None, job.iterations, valid_N))
+    return runs
+
+
 def _fresh(
     geometry: Geometry, dist_NN: FloatArray, job: ClusterJob, valid_N: Valid
 ) -> list[_First]:
-    k = job.k or largest_candidate(len(dist_NN), job.k_max)
-    rows = _first_rows(dist_NN, job, k, valid_N)
+    rows = _first_rows(dist_NN, job, job.k or 1, valid_N)
     return [_First(geometry.to_rows(rows_K)) for rows_K in rows]
 
 
 def _first_rows(dist_NN: FloatArray, job: ClusterJob, k: int, valid_N: Valid) -> list[Labels]:
-    """Return the first centres' rows of every restart, or of every candidate k = 1 .. `k`."""
+    """Return the first centres' rows of every restart."""
     n = len(dist_NN)
-    if job.k is None:
-        rows_K = farthest_first(dist_NN, k, valid_N)
-        return [rows_K[:size] for size in range(1, k + 1)]
     if job.init_rows is not None:
         return [np.asarray(job.init_rows, dtype=np.int64)]
     if job.init == "farthest-first":
@@ -116,11 +138,11 @@ def _chosen_early(
     geometry: Geometry, starts: list[_First], iterations: int, valid_N: Valid, loss: Loss
 ) -> Run:
     """Run one iteration from every start, and go on with the best."""
-    labels = [nearest(first.dist_NK, valid_N) for first in starts]
-    best_N = labels[least([loss(labels_N) for labels_N in labels])]
+    labels, k = [nearest(first.dist_NK, valid_N) for first in starts], starts[0].dist_NK.shape[1]
+    best_N = labels[least([loss(labels_N, k) for labels_N in labels])]
     if iterations == 1:
         return best_N, 1
-    assignment_NK = onehot(best_N, valid_N, starts[0].dist_NK.shape[1])
+    assignment_NK = onehot(best_N, valid_N, k)
     dist_NK = geometry.to_means(assignment_NK)
     labels_N, done = iterated(geometry, dist_NK, assignment_NK, iterations - 1, valid_N)
     return labels_N, done + 1

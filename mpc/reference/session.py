@@ -68,7 +68,7 @@ def cluster_points(
     geometry = RingGram(gram_NN, inside_ND)
     k = job.k or 1
 
-    def loss(labels_N: Labels) -> int:
+    def loss(labels_N: Labels, k: int) -> int:
         return -_between(geometry, labels_N, valid_N, k)
 
     kept_NK = np.zeros((len(ring_ND), k)) if kept_NK is None else kept_NK
@@ -77,7 +77,7 @@ def cluster_points(
     iterations = max(done for _, done in runs)
     if job.k is None:
         return *_with_chosen_k(found, gram_NN, ring_ND.shape[1], valid_N), iterations
-    return found[least([loss(labels_N) for labels_N in found])], k, iterations
+    return found[least([loss(labels_N, k) for labels_N in found])], k, iterations
 
 
 def cluster_distances(dist_NN: FloatArray, job: ClusterJob, dim: int) -> Clustered:
@@ -97,7 +97,7 @@ def cluster_distances(dist_NN: FloatArray, job: ClusterJob, dim: int) -> Cluster
         valid_N = ~valid_N
     k, scale = job.k or 1, 2.0 ** (between_bits(len(dist_NN)) - GRAM_BITS)
 
-    def loss(labels_N: Labels) -> int:
+    def loss(labels_N: Labels, k: int) -> int:
         return math.floor(_inertia(dist_NN, labels_N, valid_N, k) * scale)
 
     geometry, kept_NK = OpenedDistances(dist_NN, valid_N), np.zeros((len(dist_NN), k))
@@ -109,7 +109,7 @@ def cluster_distances(dist_NN: FloatArray, job: ClusterJob, dim: int) -> Cluster
         gram_NN = np.zeros_like(dist_NN)
         gram_NN[inside] = gram_of_distances(dist_NN[inside])
         return *_with_chosen_k(found, gram_NN, dim, valid_N), iterations
-    return found[least([loss(labels_N) for labels_N in found])], k, iterations
+    return found[least([loss(labels_N, k) for labels_N in found])], k, iterations
 
 
 def _with_chosen_k(

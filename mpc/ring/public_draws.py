@@ -6,6 +6,8 @@ Shape letters: N points, K clusters, B restarts.
 """
 
 import math
+from collections import Counter
+from collections.abc import Sequence
 from hashlib import sha256
 from typing import Final
 
@@ -41,6 +43,20 @@ def public_orders(seed: int, num_points: int, restarts: int) -> Int64Array:
     drawn = AesCtrStream(key).ring((restarts, num_points))
     drawn[0] = np.arange(num_points)
     return np.argsort(drawn, axis=1, kind="stable")
+
+
+def first_rows(seed: int, num_points: int, blocks: Sequence[int]) -> Int64Array:
+    """Return the drawn rows of starts of these sizes side by side, (C,).
+
+    The s-th start of each size is the s-th start of `public_rows`.
+    """
+    orders_BN = public_rows(seed, num_points, max(Counter(blocks).values()), num_points)
+    place: Counter[int] = Counter()
+    rows = []
+    for size in blocks:
+        rows.append(orders_BN[place[size], :size])
+        place[size] += 1
+    return np.concatenate(rows)
 
 
 def public_rows(seed: int, num_points: int, restarts: int, k: int) -> Int64Array:

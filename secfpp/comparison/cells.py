@@ -52,7 +52,7 @@ class Cell:
 
 
 def list_cells(config: CompareConfig) -> tuple[Cell, ...]:
-    """Return all cells of a comparison, mix by mix and seed by seed.
+    """Return all cells of a comparison, seed by seed, so that first results are of every mix.
 
     Raises
     ------
@@ -66,7 +66,7 @@ def list_cells(config: CompareConfig) -> tuple[Cell, ...]:
     private = tuple(name for name in config.methods if is_private(name))
     plain = tuple(name for name in config.methods if not is_private(name))
     cells = []
-    for mix, seed in itertools.product(config.mixes, config.seed_list):
+    for seed, mix in itertools.product(config.seed_list, config.mixes):
         settings = config.settings_of(mix)
         name = f"seed{seed}" if mix is None else f"{mix.name}-seed{seed}"
         place = _Place(name=name, mix="" if mix is None else mix.name, seed=seed)

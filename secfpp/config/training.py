@@ -23,9 +23,10 @@ class TrainingConfig:
     P_L."""
     num_context: int = 8
     """Context tokens T of a prompt."""
-    lr: float = 0.01
-    """Adam's learning rate of methods with one prompt a client (local-only, PromptFL)."""
-    lr_shared: float = 0.02
+    lr: float | None = None
+    """Adam's learning rate of methods with one prompt a client. None: 0.003 for local-only, 0.01
+    for others."""
+    lr_shared: float = 0.003
     """Adam's learning rate of P_G in two-level methods."""
     lr_local: float = 0.001
     """Adam's learning rate of P_L in two-level methods."""
@@ -67,7 +68,7 @@ class TrainingConfig:
         require(
             self.shared_loss in names, "training.shared_loss", self.shared_loss, f"one of {names}"
         )
-        for name in ("lr", "lr_shared", "lr_local"):
+        for name in ("lr_shared", "lr_local", *(["lr"] if self.lr is not None else [])):
             require_positive(f"training.{name}", getattr(self, name))
         for name in ("alignment_weight", "local_pull"):
             require_positive(f"training.{name}", getattr(self, name), zero=True)

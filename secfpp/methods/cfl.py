@@ -62,9 +62,9 @@ class CflSettings:
     authors' eps1 and eps2 give 0.4 / 1.6."""
     cfl_moving: float = 0.1
     """It must also have a step longer than this times the longest path of Adam."""
-    cfl_lr: float = 0.01
+    cfl_lr: float = 0.003
     """Adam's learning rate."""
-    cfl_loss: LossName = "plain"
+    cfl_loss: LossName = "aligned"
     """Loss of the local steps; plain is the paper's."""
 
     def __post_init__(self) -> None:

@@ -54,7 +54,7 @@ class FedOtpSettings:
     fedotp_mass: float = 0.8
     """Gamma: the mass of an image's regions that the prompts take together. The authors have 0.8; 1
     transports all."""
-    fedotp_loss: LossName = "plain"
+    fedotp_loss: LossName = "aligned"
     """Loss of the local steps; plain is the paper's."""
 
     def __post_init__(self) -> None:

@@ -41,7 +41,7 @@ class FedPgpSettings:
     """Weight of the contrastive loss; 1 is the authors' default."""
     fedpgp_temperature: float = 0.5
     """Temperature of the contrastive loss; 0.5 is the authors' default."""
-    fedpgp_lr: float = 0.02
+    fedpgp_lr: float = 0.003
     """Adam's learning rate of all three parts."""
     fedpgp_loss: LossName = "aligned"
     """Loss beside the contrastive one; plain is the paper's."""

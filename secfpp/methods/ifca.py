@@ -46,9 +46,9 @@ class IfcaSettings:
 
     ifca_start: float = 0.02
     """Standard deviation of the k prompts at the start, around the public start."""
-    ifca_lr: float = 0.005
+    ifca_lr: float = 0.01
     """Adam's learning rate."""
-    ifca_loss: LossName = "balanced"
+    ifca_loss: LossName = "aligned"
     """Loss by which clients choose and train; plain is the paper's."""
 
     def __post_init__(self) -> None:

@@ -14,6 +14,7 @@ def begin(context: MethodContext[NoSettings]) -> ClusteredExchange:
         session=context.open_session(),
         clustering=context.settings.clustering,
         label=f"secfpp, seed {context.seeds.root}",
+        seed=context.seeds.number("first centres"),
     )
 
 

@@ -15,6 +15,7 @@ def begin(context: MethodContext[NoSettings]) -> ClusteredExchange:
         session=PlainSession(),
         clustering=context.settings.clustering,
         label=f"secfpp-plain, seed {context.seeds.root}",
+        seed=context.seeds.number("first centres"),
     )
 
 

@@ -42,7 +42,7 @@ def test_left_out_fields_take_their_defaults() -> None:
         ({"training": {"round": 3}}, "unknown key 'round' in training"),
         ({"training": {"rounds": "3"}}, "training.rounds='3' but it must be of type int"),
         ({"training": {"rounds": True}}, "must be of type int"),
-        ({"training": {"lr": None}}, "must be of type float"),
+        ({"training": {"lr_shared": None}}, "must be of type float"),
         ({"training": 3}, "training is 3 but must be an object"),
         ({"methods": ["magic"]}, "methods\\[0\\]='magic'"),
         ({"methods": "secfpp"}, "must be a list"),

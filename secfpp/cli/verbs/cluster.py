@@ -130,6 +130,7 @@ class Cluster(Verb):
             restarts=self.restarts,
             iterations=self.iterations,
             rows_given=self.init_rows is not None,
+            k_max=self.k_max,
         )
         return ClusterJob(
             k=self.k,

@@ -5,7 +5,7 @@ from typing import Final
 
 import numpy as np
 
-from mpc.jobs.default_start import LEADERS_STARTS, RANDOM_STARTS
+from mpc.jobs.default_start import LEADERS_STARTS, RANDOM_STARTS, open_starts
 from mpc.jobs.job import Beginning, ClusterJob, Init
 from mpc.jobs.result import ClusterResult, Session
 from secfpp.config.clustering import ClusteringConfig
@@ -22,6 +22,10 @@ RANDOM_COMPARISONS: Final = 40_960
 """Most comparisons of an iteration over all starts at random rows: 64 starts of 64 participants and
 5 clusters, for which the dealer sends 18 MB."""
 _FEWEST_STARTS: Final = 32
+OPEN_COMPARISONS: Final = 65_536
+"""The same if k is left open, over all candidates: 32 starts of 25 participants and up to 8
+clusters, for which the dealer sends 29 MB."""
+_FEWEST_OPEN_STARTS: Final = 24
 LEADERS_UP_TO: Final = 32
 """Most participants whose first centres are leaders, with more clusters: the dealer sends up to 4
 MB for them, in place of some 20 rounds of messages. For more, bytes outweigh rounds."""
@@ -35,6 +39,9 @@ class ClusteredExchange:
     clustering: ClusteringConfig
     label: str
     """Name of the run, copied to every ledger line with the round."""
+    seed: int = 0
+    """Of the public draws of first centres, which the round's number is added to. Each run has its
+    own, so that draws that are bad by chance are not those of all runs."""
 
     def __call__(self, contribution: Contribution) -> ExchangeResult:
         """Give descriptors and updates to the session; each participant gets its cluster's mean."""
@@ -63,17 +70,23 @@ class ClusteredExchange:
             self.clustering,
             len(contribution.clients_n),
             contribution.round_index,
+            seed=self.seed,
             label=f"{self.label}, round {contribution.round_index + 1}",
         )
 
 
 def job_of(
-    settings: ClusteringConfig, num_clients: int, round_index: int = 0, *, label: str = ""
+    settings: ClusteringConfig,
+    num_clients: int,
+    round_index: int = 0,
+    *,
+    seed: int = 0,
+    label: str = "",
 ) -> ClusterJob:
     """Return the job of a round; never more clusters than participants."""
     k = None if settings.k is None else min(settings.k, num_clients)
     start = _start(settings, k, round_index)
-    init, restarts = _fresh(num_clients, k)
+    init, restarts = _fresh(num_clients, k, settings.k_max)
     return ClusterJob(
         k=k,
         k_max=settings.k_max,
@@ -83,7 +96,7 @@ def job_of(
         warm_iterations=settings.warm_iterations,
         init=init,
         restarts=restarts,
-        seed=round_index,
+        seed=seed + round_index,
         reveal=settings.reveal,
         min_cluster_size=settings.min_cluster_size,
         evaluate=settings.evaluate,
@@ -104,10 +117,11 @@ def _start(settings: ClusteringConfig, k: int | None, round_index: int) -> Begin
     return "both" if k > 1 else "warm"
 
 
-def _fresh(n: int, k: int | None) -> tuple[Init, int]:
+def _fresh(n: int, k: int | None, k_max: int) -> tuple[Init, int]:
     """Return how n participants choose fresh first centres, and from how many starts."""
     if k is None:
-        return "farthest-first", 1
+        starts = open_starts(n, k_max, OPEN_COMPARISONS)
+        return ("random", starts) if starts >= _FEWEST_OPEN_STARTS else ("farthest-first", 1)
     if k == 1:
         return "random", 1
     starts = min(RANDOM_STARTS, RANDOM_COMPARISONS // (n * k * (k - 1) // 2))

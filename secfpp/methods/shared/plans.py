@@ -1,11 +1,16 @@
 """Local work of a round for each kind of method; plans spend `training.local_steps` or nothing."""
 
+from typing import Final
+
 from secfpp.config.training import LossName, TrainingConfig
 from secfpp.learning.losses import LossTerms
 from secfpp.learning.training import LocalSteps
 from secfpp.methods.interface import RoundPlan
 
 __all__ = ["loss_terms", "no_steps", "one_level_local", "one_level_shared", "two_level"]
+
+_LR_SHARED: Final = 0.01
+_LR_ALONE: Final = 0.003
 
 
 def loss_terms(name: LossName, training: TrainingConfig) -> LossTerms:
@@ -16,21 +21,21 @@ def loss_terms(name: LossName, training: TrainingConfig) -> LossTerms:
 
 def no_steps(training: TrainingConfig) -> RoundPlan:
     """Train nothing."""
-    idle = LocalSteps(steps=0, lr=training.lr, terms=LossTerms())
+    idle = LocalSteps(steps=0, lr=_LR_SHARED, terms=LossTerms())
     return RoundPlan(shared=idle, local=idle)
 
 
 def one_level_shared(training: TrainingConfig) -> RoundPlan:
     """Spend all steps on one shared prompt, by the plain loss unless settings say otherwise."""
     terms = loss_terms(training.loss or "plain", training)
-    work = LocalSteps(steps=training.local_steps, lr=training.lr, terms=terms)
+    work = LocalSteps(steps=training.local_steps, lr=training.lr or _LR_SHARED, terms=terms)
     return RoundPlan(shared=work, local=no_steps(training).local)
 
 
 def one_level_local(training: TrainingConfig) -> RoundPlan:
     """Spend all steps on one private prompt, by the aligned loss unless settings say otherwise."""
     terms = loss_terms(training.loss or "aligned", training)
-    work = LocalSteps(steps=training.local_steps, lr=training.lr, terms=terms)
+    work = LocalSteps(steps=training.local_steps, lr=training.lr or _LR_ALONE, terms=terms)
     return RoundPlan(shared=no_steps(training).shared, local=work)
 
 

@@ -10,8 +10,11 @@ from mpc import ClusterJob, ClusterResult, PlainSession, open_session
 from mpc.jobs.result import Session
 from mpc.ring.fixedpoint import FloatArray
 from secfpp.config.clustering import ClusteringConfig
-from secfpp.methods.interface import Contribution
+from secfpp.experiment.config import RunConfig
+from secfpp.methods.interface import Contribution, MethodContext
+from secfpp.methods.registry import METHODS, MethodName
 from secfpp.methods.shared.clustered import ClusteredExchange
+from secfpp.seeds import Seeds
 
 N, D = 20, 16
 
@@ -77,6 +80,7 @@ def test_it_can_always_begin_fresh() -> None:
 
 def test_with_k_left_open_it_is_chosen_anew_every_few_rounds() -> None:
     session = begun(ClusteringConfig(k=None, fresh_every=3), 7)
+    assert [(job.init, job.restarts) for job in session.jobs] == [("random", 32)] * 7
     starts = ["fresh", "warm", "warm", "fresh", "warm", "warm", "fresh"]
     assert [result.start for result in session.results] == starts
     assert {result.k for result in session.results} == {5}
@@ -85,6 +89,25 @@ def test_with_k_left_open_it_is_chosen_anew_every_few_rounds() -> None:
 def test_draws_differ_between_rounds() -> None:
     session = begun(ClusteringConfig(fresh_every=2), 5)
     assert len({job.seed for job in session.jobs if job.start != "warm"}) == 3
+
+
+def test_draws_differ_between_runs_and_are_the_same_in_the_clear() -> None:
+    def first_seed(name: MethodName, root: int) -> int:
+        session = Remembering()
+        method = METHODS[name]
+        context = MethodContext(
+            settings=RunConfig().settings_of(method),
+            seeds=Seeds(root),
+            domain_N=np.repeat(np.arange(5), 4),
+            open_session=lambda: session,
+        )
+        exchange = method.begin(context)
+        assert isinstance(exchange, ClusteredExchange)
+        job = exchange._job(contribution(3, list(range(N))))
+        return job.seed - 3
+
+    assert first_seed("secfpp", 1) == first_seed("secfpp-plain", 1)
+    assert first_seed("secfpp", 1) != first_seed("secfpp", 2)
 
 
 @pytest.mark.parametrize(
@@ -97,10 +120,12 @@ def test_draws_differ_between_rounds() -> None:
         (32, 7, ("leaders", 4)),
         (33, 7, ("farthest-first", 1)),
         (20, 1, ("random", 1)),
+        (25, None, ("random", 32)),
+        (40, None, ("farthest-first", 1)),
     ],
 )
 def test_more_clients_or_clusters_begin_at_fewer_starts(
-    n: int, k: int, fresh: tuple[str, int]
+    n: int, k: int | None, fresh: tuple[str, int]
 ) -> None:
     session = begun(ClusteringConfig(k=k, fresh_every=1), 2, n=n)
     assert [(job.init, job.restarts) for job in session.jobs] == [fresh] * 2

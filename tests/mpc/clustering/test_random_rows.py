@@ -1,5 +1,6 @@
 """Random rows as first centres: the draws are public, the best start goes on, the twin agrees."""
 
+from collections import Counter
 from dataclasses import replace
 
 import numpy as np
@@ -7,9 +8,9 @@ import pytest
 
 from mpc import ClusterJob, ClusterResult, PlainSession, SecureSession
 from mpc.clustering.pipeline import by_gram_alone
-from mpc.jobs.job import REVEAL_POLICIES, RevealPolicy
+from mpc.jobs.job import REVEAL_POLICIES, RevealPolicy, open_blocks
 from mpc.ring.fixedpoint import FloatArray, Int64Array
-from mpc.ring.public_draws import public_rows
+from mpc.ring.public_draws import first_rows, public_rows
 from tests.mpc.opened_labels import labels_of
 
 Session = PlainSession | SecureSession
@@ -91,16 +92,18 @@ def random_job(rng: np.random.Generator) -> tuple[ClusterJob, FloatArray, list[i
     """Some points are over the bound, some are equal, and clusters are fewer than starts."""
     n = int(rng.integers(6, 40))
     k, dim = int(rng.integers(1, 6)), int(rng.integers(1, 30))
+    is_open = bool(rng.random() < 0.3)
     points_ND = rng.normal(size=(n, dim))
     if rng.random() < 0.3:
         points_ND = points_ND[rng.integers(n // 2, size=n)]
     norms_N = np.linalg.norm(points_ND - points_ND.mean(axis=0), axis=1)
     job = ClusterJob(
-        k=k,
+        k=None if is_open else k,
+        k_max=k + 1,
         init="random",
-        restarts=int(rng.choice([1, 2, 7, 64])),
+        restarts=int(rng.choice([1, 2, 7, 32 if is_open else 64])),
         reveal=REVEAL_POLICIES[rng.integers(2)],
-        iterations=int(rng.integers(1, 8)),
+        iterations=int(rng.integers(1 + is_open, 8)),
         min_cluster_size=int(rng.integers(1, 4)),
         norm_bound=float(np.quantile(norms_N, rng.choice([0.5, 0.9, 1.0])) * 1.01),
         seed=int(rng.integers(1 << 20)),
@@ -118,8 +121,26 @@ def test_random_jobs_are_the_twin_s(secure_session: SecureSession, first: int) -
         found = secure_session.cluster(job, points_ND, points_ND, owners)
         assert_equal(found, PlainSession().cluster(job, points_ND, points_ND, owners))
         seen.add(by_gram_alone(job, *points_ND.shape))
+        seen.add("k chosen" if job.k is None else "k given")
         seen.add("some rejected" if found.rejected_N.any() else "none rejected")
-    assert len(seen) == 4
+    assert len(seen) == 6
+
+
+@pytest.mark.slow
+@dims
+@pytest.mark.parametrize("reveal", REVEAL_POLICIES)
+@pytest.mark.parametrize("domain_count", [1, 3])
+def test_the_number_of_clusters_is_found(
+    session: Session, reveal: RevealPolicy, dim: int, domain_count: int
+) -> None:
+    rng = np.random.default_rng(domain_count)
+    truth_N = rng.permutation(np.arange(N) % domain_count)
+    points_ND = np.eye(K, dim)[truth_N] + 0.1 * rng.normal(size=(N, dim)) / np.sqrt(dim)
+    job = replace(JOB, k=None, restarts=24, reveal=reveal)
+    result = session.cluster(job, points_ND, points_ND)
+    assert result.k == domain_count
+    assert same_clusters(labels_of(result), truth_N)
+    assert_equal(result, PlainSession().cluster(job, points_ND, points_ND))
 
 
 @dims
@@ -135,6 +156,14 @@ def test_drawn_rows_may_all_be_rejected(session: Session, dim: int) -> None:
 
 
 class TestDraws:
+    def test_starts_of_a_size_are_those_of_a_given_k(self) -> None:
+        blocks = open_blocks(20, 4)
+        assert blocks == (1, *[2] * 9, *[3] * 17, *[4] * 20)
+        parts = np.split(first_rows(7, N, blocks), np.cumsum(blocks)[:-1])
+        for size, number in Counter(blocks).items():
+            group, parts = parts[:number], parts[number:]
+            assert np.array_equal(np.stack(group), public_rows(7, N, number, size))
+
     def test_rows_of_a_start_are_distinct(self) -> None:
         for n, k in ((1, 1), (5, 5), (20, 5), (300, 16)):
             rows_BK = public_rows(7, n, 30, k)

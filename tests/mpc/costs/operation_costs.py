@@ -199,15 +199,15 @@ def nearest(
 
 
 def nearest_and_least(
-    num_points: int, blocks: Sequence[int], candidates: int, parties: Comparing
+    num_points: int, blocks: Sequence[int], groups: Sequence[int], parties: Comparing
 ) -> Cost:
     """See `mpc.protocols.argmin.nearest_and_least`."""
     largest = max(blocks)
     if not 1 < largest <= BRACKET:
         assigned = nearest(num_points, blocks, parties)
-        return assigned + one_hot_min(1, candidates, COMPARED_BITS, parties)
-    bits, of_others = (largest - 1).bit_length(), (candidates - 1).bit_length()
-    groups = [(num_points, blocks, bits), (1, (candidates,), of_others)]
+        return assigned + one_hot_min(1, groups[0], COMPARED_BITS, parties)
+    bits, of_others = (largest - 1).bit_length(), (max(groups) - 1).bit_length()
     won = look_up(num_points * (sum(blocks) - len(blocks)), bits, parties)
-    compared = pair_signs_together(groups, COMPARED_BITS, parties)
-    return compared + beside(won, look_up(candidates, of_others, parties))
+    both = [(num_points, blocks, bits), (1, tuple(groups), of_others)]
+    compared = pair_signs_together(both, COMPARED_BITS, parties)
+    return compared + beside(won, look_up(sum(groups), of_others, parties))

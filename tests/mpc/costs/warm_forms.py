@@ -3,9 +3,13 @@
 Shape letters: N points, D dimensions, K clusters, C columns of all blocks, B starts.
 """
 
+from collections import Counter
+from collections.abc import Sequence
+
 from mpc.costs.job_cost import Cost, total
 from mpc.jobs.encoding import points_shift
 from mpc.jobs.job import ClusterJob
+from mpc.reference.separation import largest_candidate
 from tests.mpc.costs.closed_forms import (
     choice,
     distances,
@@ -14,6 +18,7 @@ from tests.mpc.costs.closed_forms import (
     means,
     measured,
     norms,
+    number_chosen,
     secret_iteration,
     standardizing,
     sums_of,
@@ -97,31 +102,41 @@ def start_by_gram(job: ClusterJob, sizes: Sizes) -> Cost:
     return cost + (to_means(sizes, k, by_gram=True) if job.start == "both" else NOTHING)
 
 
-def raced_iteration(sizes: Sizes, k: int, starts: int, *, by_gram: bool = True) -> Cost:
+def raced_iteration(sizes: Sizes, blocks: Sequence[int], *, by_gram: bool = True) -> Cost:
     """See `mpc.clustering.race.raced`."""
-    n, columns, parties = sizes.num_points, k * starts, sizes.parties
+    n, columns, parties, groups = sizes.num_points, sum(blocks), sizes.parties, Counter(blocks)
     cost = beside(opening(n * columns), look_up(columns, n.bit_length(), parties))
     cost += sums_of(sizes, columns, by_gram=by_gram)
     between = opening(3 * columns) + corrections(5 * columns)
     cost += beside(distances(sizes, columns, inner_opened=by_gram), between)
-    cost += nearest_and_least(n, (k,) * starts, starts, parties)
-    return cost + opening(n * columns, starts) + corrections(2 * n * k)
+    cost += nearest_and_least(n, blocks, tuple(groups.values()), parties)
+    if len(groups) > 1:
+        return cost + opening(n * columns, columns) + corrections(2 * n * columns)
+    return cost + opening(n * columns, len(blocks)) + corrections(2 * n * blocks[0])
 
 
 def iteration_chosen_early(
     job: ClusterJob, sizes: Sizes, number: int, *, ends: bool, by_gram: bool = True
 ) -> Cost:
     """Of one iteration; see `mpc.clustering.lloyd`."""
-    n, k, starts = sizes.num_points, job.k or 1, job.num_blocks
+    n, blocks = sizes.num_points, blocks_of(job, sizes)
+    last = tuple(sorted(set(blocks)))
     if number == 1:
-        first = to_means(sizes, k, by_gram=by_gram) if job.start == "warm" else NOTHING
-        return first + nearest(n, (k,) * starts, sizes.parties)
-    if starts > 1 and number == 2:
-        return raced_iteration(sizes, k, starts, by_gram=by_gram)
+        first = to_means(sizes, blocks[0], by_gram=by_gram) if job.start == "warm" else NOTHING
+        return first + nearest(n, blocks, sizes.parties)
+    if blocks != last and number == 2:
+        return raced_iteration(sizes, blocks, by_gram=by_gram)
     # A warm start is an assignment before the first; after a race, the one before is opened, too.
     compared = 3 if job.start == "warm" else number
-    cost = secret_iteration(sizes, (k,), compared, ends=ends, by_gram=by_gram)
-    return cost + (Cost(online=8 * n * k) if starts > 1 and number == 3 else NOTHING)
+    cost = secret_iteration(sizes, last, compared, ends=ends, by_gram=by_gram)
+    return cost + (Cost(online=8 * n * sum(last)) if blocks != last and number == 3 else NOTHING)
+
+
+def blocks_of(job: ClusterJob, sizes: Sizes) -> tuple[int, ...]:
+    """Return the clusters of every start, in order."""
+    if job.k is None:
+        return job.blocks(largest_candidate(sizes.num_points, job.k_max))
+    return (job.k,) * job.num_blocks
 
 
 def closed_form_by_gram(
@@ -135,30 +150,35 @@ def closed_form_by_gram(
 def closed_form_at_rows(
     job: ClusterJob, sizes: Sizes, *, iterations: int, converged: bool
 ) -> dict[str, Cost]:
-    """Of a job with random rows as first centres, and with more points than the Gram matrix pays.
+    """Of a job with random rows as first centres that needs the points.
 
-    See `mpc.clustering.seeding.given_rows`.
+    There are more of them than the Gram matrix pays, or it chooses k. See
+    `mpc.clustering.seeding.given_rows`.
     """
-    k = job.k or 1
-    start = given_rows(sizes, k * job.restarts, by_rows=True)
+    by_gram = job.k is None and sizes.by_gram
+    start = given_rows(sizes, sum(job.blocks(blocks_of(job, sizes)[-1])), by_rows=not by_gram)
     if job.start == "both":
+        k = job.k or 1
         start += kept(sizes, k) + to_means(sizes, k, by_gram=False)
-    cost = {"norms": norms(job, sizes), "distances": NOTHING, "start": start}
-    return cost | _after_start(job, sizes, iterations, converged=converged, by_gram=False)
+    n = sizes.num_points
+    distances = opening(n * n) + corrections(n * n) if by_gram else NOTHING
+    cost = {"norms": norms(job, sizes), "distances": distances, "start": start}
+    return cost | _after_start(job, sizes, iterations, converged=converged, by_gram=by_gram)
 
 
 def _after_start(
     job: ClusterJob, sizes: Sizes, iterations: int, *, converged: bool, by_gram: bool
 ) -> dict[str, Cost]:
     """Of iterations, choice and means."""
-    k, cost = job.k or 1, {}
+    k, cost = blocks_of(job, sizes)[-1], {}
     ends = converged and iterations < job.iterations
     for number in range(1, iterations + 1 + ends):
         cost[f"iteration {number}"] = iteration_chosen_early(
             job, sizes, number, ends=number > iterations, by_gram=by_gram
         )
     late = job.num_blocks > 1 and job.iterations == 1
-    chosen = [choice(sizes, (k,) * job.num_blocks, by_gram=by_gram)] if late else []
+    chosen = [choice(sizes, (k,) * job.num_blocks, by_gram=by_gram)] if late and job.k else []
+    chosen += [number_chosen(sizes, k)] if job.k is None else []
     if job.reveal == "assignments":
         chosen.append(opening(sizes.num_points))
     if chosen:

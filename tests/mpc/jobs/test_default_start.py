@@ -111,5 +111,9 @@ def test_what_is_said_is_kept() -> None:
         init="random", restarts=2, iterations=20
     )
     assert start_of(100, None).init == "farthest-first"
+    assert start_of(100, None, init="random").restarts == 32
+    assert start_of(100, None, init="random", k_max=3).restarts == 64
+    assert start_of(8191, None, init="random").restarts == 5
+    assert start_of(8191, None, init="random", k_max=16).restarts == 1
     assert start_of(100, 0).restarts == 1  # for the job to refuse
     assert start_of(100, 4, rows_given=True).restarts == 1

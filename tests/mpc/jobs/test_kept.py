@@ -76,8 +76,12 @@ def test_what_is_kept_is_not_shown() -> None:
         ({"warm_iterations": 1 << 20}, "iterations=1048576 but a job has 10000 at most"),
         ({"init": "leaders", "restarts": 256}, "at most 255 starts"),
         ({"init": "random", "restarts": 255, "start": "both"}, "at most 255 starts"),
+        ({"init": "random", "restarts": 256, "start": "warm"}, "at most 255 starts"),
+        ({"init": "k-means++", "restarts": 500, "start": "warm"}, "more than 1024 centres"),
         ({"k": None, "init": "leaders"}, "give k for leaders"),
-        ({"k": None, "init": "random"}, "give k for random"),
+        ({"k": None, "init": "k-means++"}, "give k for k-means\\+\\+"),
+        ({"k": None, "init": "random", "restarts": 33}, "1028 centres, but at most 1024"),
+        ({"k": None, "init": "random", "restarts": 2, "iterations": 1}, "at least 2 iterations"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(settings: dict[str, object], words: str) -> None:
