@@ -95,7 +95,9 @@ def best_for_all(folder: Path) -> dict[str, str]:
     sums: defaultdict[tuple[str, str], list[float]] = defaultdict(list)
     with (folder / "table.csv").open(encoding="utf-8") as file:
         for row in csv.DictReader(file):
-            sums[row["method"], row["variant"]].append(float(row["own_mix"]) + float(row["uniform"]))
+            sums[row["method"], row["variant"]].append(
+                float(row["own_mix"]) + float(row["uniform"])
+            )
     best: dict[str, tuple[float, str]] = {}
     for (method, label), both in sums.items():
         best[method] = max(best.get(method, (0.0, "")), (sum(both) / len(both), label))

@@ -3,8 +3,8 @@
 Starts with as many clusters are a group: there is one group if the number of clusters is given, and
 one for each candidate if it is left open.
 
-Shape letters: N points, B starts, C columns of all starts, K columns of one start of each group: the
-clusters, if there is one group.
+Shape letters: N points, B starts, C columns of all starts, K columns of one start of each group:
+the clusters, if there is one group.
 """
 
 from collections import Counter

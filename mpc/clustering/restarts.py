@@ -89,7 +89,8 @@ def look_up_for_between(
 def losses_of(between_enc_B: SharedTensor, groups: Sequence[int]) -> SharedTensor:
     """Return what blocks are chosen by, (B,): the least is best in a group; no message.
 
-    Groups are numbers of blocks that are compared with one another. The numbers have `INERTIA_BITS` bits and lie between 0 and half of their range.
+    Groups are numbers of blocks that are compared with one another. What is returned has
+    `INERTIA_BITS` bits and lies between 0 and half of their range.
     """
     gains = truncate_local(between_enc_B, INERTIA_DROPPED_BITS)
     places_B = torch.cat([torch.arange(size, dtype=torch.int64) for size in groups])

@@ -12,7 +12,8 @@ import numpy.typing as npt
 
 from mpc.errors import BudgetError
 from mpc.jobs.encoding import VALUE_BITS, bounds_of, check_bounds, point_scale
-from mpc.jobs.job import GREATEST_BOUND, ClusterJob
+from mpc.jobs.job import ClusterJob
+from mpc.jobs.job_numbers import GREATEST_BOUND
 from mpc.ring.fixedpoint import POINT_BITS, FloatArray, binary_scale
 
 _ORIGIN_BITS: Final = 10

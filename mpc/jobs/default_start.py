@@ -95,9 +95,7 @@ def random_starts(num_points: int, k: int) -> int:
     return 1 if k == 1 else max(1, min(RANDOM_STARTS, _most_starts(num_points, k) - 1))
 
 
-def open_starts(
-    num_points: int, k_max: int, most_comparisons: int = _MOST_COMPARISONS
-) -> int:
+def open_starts(num_points: int, k_max: int, most_comparisons: int = _MOST_COMPARISONS) -> int:
     """Return the default starts at random rows if k is left open: 64, fewer for many points.
 
     That is for the largest candidates; see `mpc.jobs.job.open_blocks`.

@@ -3,7 +3,6 @@
 Shape letters: N points, D dimensions of a point, M of a payload.
 """
 
-import operator
 import warnings
 from dataclasses import asdict, dataclass
 from typing import Any, Final, Literal, Self
@@ -11,6 +10,7 @@ from typing import Any, Final, Literal, Self
 import numpy as np
 
 from mpc.errors import BudgetError, InputError
+from mpc.jobs.job_numbers import bounds_of, integer_of
 from mpc.ring.fixedpoint import FloatArray
 
 RevealPolicy = Literal["own-mean", "assignments", "distances"]
@@ -63,13 +63,6 @@ MAX_JOBS: Final = (1 << 32) - 1
 
 MAX_ENTRIES: Final = 1 << 27
 """Most numbers that owners share in a job, N (D + M): one gigabyte at each party."""
-
-MAX_INTEGER_BITS: Final = 256
-"""Most bits of any integer of a job, such as the seed."""
-
-_LEAST_BOUND: Final = 2.0**-1000
-GREATEST_BOUND: Final = 2.0**1000
-"""Smallest and largest bound: the quotient of any two is a finite float."""
 
 MAX_LABEL: Final = 1000
 """Most characters of a job's label, which is copied to every line of the ledger."""
@@ -173,16 +166,16 @@ class ClusterJob:
         names = ("iterations", "min_cluster_size", "restarts", "seed", "k_max")
         given = [name for name in ("k", "warm_iterations") if getattr(self, name) is not None]
         for name in (*names, *given):
-            object.__setattr__(self, name, _integer(name, getattr(self, name)))
+            object.__setattr__(self, name, integer_of(name, getattr(self, name)))
         if self.init_rows is not None:
-            rows = tuple(_integer("init_rows", row) for row in self.init_rows)
+            rows = tuple(integer_of("init_rows", row) for row in self.init_rows)
             object.__setattr__(self, "init_rows", rows)
 
     def _check_bounds(self) -> None:
         for name in ("norm_bound", "value_bound", "feature_bounds", "payload_bound"):
             bound = getattr(self, name)
             if bound is not None:
-                object.__setattr__(self, name, _bounds(name, bound))
+                object.__setattr__(self, name, bounds_of(name, bound))
         if self.standardize and not self.centre:
             raise InputError("standardize=True needs centre=True")
         if not self.standardize:
@@ -390,38 +383,6 @@ _TUPLES: Final = ("init_rows", "feature_bounds", "value_bound")
 def _tuple(value: Any) -> Any:
     """Return a JSON list as a tuple; return other values unchanged, for a later check to refuse."""
     return tuple(value) if isinstance(value, list) else value
-
-
-def _bounds(name: str, value: object) -> float | tuple[float, ...]:
-    """Return a checked bound, or a checked bound for each feature."""
-    several = name == "feature_bounds" or (name == "value_bound" and not np.isscalar(value))
-    if not several:
-        return _positive(name, value)
-    if not isinstance(value, list | tuple | np.ndarray):
-        raise InputError(f"{name}={value!r} but a number for each feature is needed")
-    return tuple(_positive(name, bound) for bound in value)
-
-
-def _positive(name: str, value: object) -> float:
-    if not isinstance(value, int | float | np.integer | np.floating) or isinstance(value, bool):
-        raise InputError(f"{name}={value!r} but a positive number is needed")
-    if not (_LEAST_BOUND <= value <= GREATEST_BOUND):
-        raise InputError(
-            f"{name}={value!r} but a positive number is needed, from 2^-1000 to 2^1000"
-        )
-    return float(value)
-
-
-def _integer(name: str, value: object) -> int:
-    try:
-        integer = operator.index(value)  # type: ignore[arg-type]
-    except TypeError:
-        raise InputError(f"{name}={value!r} but an integer is needed") from None
-    if integer.bit_length() > MAX_INTEGER_BITS:  # too many digits to show
-        raise InputError(
-            f"{name} has {integer.bit_length()} bits, but at most {MAX_INTEGER_BITS} are possible"
-        )
-    return integer
 
 
 def _renamed(former: object) -> Comparisons:
