@@ -11,6 +11,7 @@ randomness. Versions differ in what they count as online, so their steps are com
 
 import os
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
 from pathlib import Path
 from statistics import median
 
@@ -22,22 +23,45 @@ from targets import Samples, Target, by_turns, note
 N, D, K = 100, 128, 4
 THAN_CRYPTEN = 3.0
 THAN_BEFORE = 1 / 1.05
+SESSIONS, JOBS_A_SESSION = 12, 6
 BEFORE = os.environ.get("SECFPP_BENCH_BEFORE", "")
 Answer = dict[str, object]
 
 
 class Driver:
-    """A session of one checkout, in a process of its own; the last answers are kept."""
+    """Sessions of one checkout, in processes of their own; all answers are kept.
 
-    def __init__(self, checkout: Path) -> None:
-        self._peers = Companions("session_driver.py", (), [{}], checkout=checkout)
-        self.close = self._peers.close
+    Where the scheduler puts the processes of a session lasts for the session, and may change a
+    step's time by a quarter. Versions are compared over several sessions of each.
+
+    Parameters
+    ----------
+    checkout : Path
+    jobs_a_session : int, optional
+        None: one session for all.
+    """
+
+    def __init__(self, checkout: Path, jobs_a_session: int | None = None) -> None:
         self.answers: list[Answer] = []
+        self._checkout, self._jobs_a_session, self._jobs = checkout, jobs_a_session, 0
+        self._open()
+
+    def _open(self) -> None:
+        self._peers = Companions("session_driver.py", (), [{}], checkout=self._checkout)
         started = self._peers.ask((0,), N=N, D=D, K=K)[0]
-        if Path(str(started["checkout"])) != checkout:
-            raise RuntimeError(f"{checkout} was to be measured, not {started['checkout']}")
+        if Path(str(started["checkout"])) != self._checkout:
+            raise RuntimeError(f"{self._checkout} was to be measured, not {started['checkout']}")
+
+    def close(self) -> None:
+        self._peers.close()
 
     def __call__(self) -> float:
+        if self._jobs_a_session and self._jobs == self._jobs_a_session:
+            self.close()
+            self._open()
+            self._jobs = 0
+            self._peers.ask((0,), job="assignment")  # warms up
+        self._jobs += 1
         self.answers.append(self._peers.ask((0,), job="assignment")[0])
         return self.answers[-1]["seconds"]
 
@@ -80,14 +104,15 @@ def test_against_crypten_as_it_comes(
 
 @pytest.mark.skipif(not BEFORE, reason="SECFPP_BENCH_BEFORE names no checkout")
 def test_against_an_older_version(
-    benchmark: BenchmarkFixture, ours: Driver, provenance: dict[str, object]
+    benchmark: BenchmarkFixture, provenance: dict[str, object]
 ) -> None:
-    older = Driver(Path(BEFORE).resolve())
-    try:
+    with ExitStack() as stack:
+        ours, older = (
+            stack.enter_context(closing(Driver(checkout, JOBS_A_SESSION)))
+            for checkout in (HERE.parent, Path(BEFORE).resolve())
+        )
         mine, theirs = Samples(ours), Samples(older)
-        by_turns(benchmark, mine, theirs, rounds=21)
-    finally:
-        older.close()
+        by_turns(benchmark, mine, theirs, rounds=SESSIONS * JOBS_A_SESSION - 1)
     benchmark.extra_info.update(provenance, **described(ours), before=older.answers[-1])
     what = "assignment, older version / this one"
     note(benchmark, faster(f"{what}, whole job", theirs.median, mine.median, THAN_BEFORE))
