@@ -24,7 +24,7 @@ RANDOM_COMPARISONS: Final = 40_960
 _FEWEST_STARTS: Final = 32
 OPEN_COMPARISONS: Final = 65_536
 """The same if k is left open, over all candidates: 32 starts of 25 participants and up to 8
-clusters, for which the dealer sends 29 MB."""
+clusters, for which the dealer sends 23 MB."""
 _FEWEST_OPEN_STARTS: Final = 24
 LEADERS_UP_TO: Final = 32
 """Most participants whose first centres are leaders, with more clusters: the dealer sends up to 4

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from mpc.costs.job_cost import job_cost, total
-from mpc.jobs.job import ClusterJob
+from mpc.jobs.job import ClusterJob, Init
 from mpc.roles.dry_run import JobShape
 
 LEADERS = ClusterJob(
@@ -62,6 +62,23 @@ def test_totals_between_two_parties() -> None:
         "leaders": 28,
         "beside leaders": 30,
     }
+
+
+@pytest.mark.parametrize(
+    ("init", "restarts", "start", "in_all"),
+    [("farthest-first", 1, 43, 73), ("random", 32, 0, 31)],
+)
+def test_rounds_with_the_number_of_clusters_left_open(
+    init: Init, restarts: int, start: int, in_all: int
+) -> None:
+    """Norms and the choice take more than with k given: the points themselves are needed."""
+    job = replace(FRESH, k=None, init=init, restarts=restarts)
+    shape = JobShape(job=job, num_points=20, dim=1280, payload=1800, num_parties=2)
+    steps = job_cost(shape, iterations=2, converged=True)
+    assert steps["start"].rounds == start
+    cost = total(steps.values())
+    assert cost.rounds == in_all
+    assert cost.dealer_to_first + cost.dealer_to_others < 20e6
 
 
 @pytest.mark.parametrize(("restarts", "megabytes"), [(32, 3.8), (64, 6.1), (128, 11.3)])
