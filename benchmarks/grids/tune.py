@@ -1,8 +1,7 @@
-"""Choose losses and rates of other methods for each label mix, on validation images alone.
+"""Choose losses and rates of all methods, on validation images alone.
 
-Every method has the same candidates: three losses times three learning rates. SecFPP and its
-variants with other clusters are searched as well, and have one choice for all mixes: the best in
-the mean over mixes, which is their default.
+Every method has the same candidates: three losses times three learning rates. SecFPP has one choice
+for all mixes, its default: the best in the mean over mixes. Other methods have one for each mix.
 
     python benchmarks/grids/tune.py ask > tune.json
     secfpp compare --config tune.json --score-on validation --out runs/tune
@@ -17,9 +16,10 @@ import csv
 import json
 import sys
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import product
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 LOSSES = ("plain", "balanced", "aligned")
@@ -67,41 +67,45 @@ def ask() -> dict[str, Any]:
     }
 
 
-def choose(folder: Path) -> list[dict[str, Any]]:
-    """Return the mixes with the best candidate of every other method in them."""
-    sums: defaultdict[tuple[str, str, str], list[float]] = defaultdict(list)
+def sums_of(folder: Path) -> dict[str, dict[tuple[str, str], float]]:
+    """Return the sum of both columns, in the mean over seeds: by mix, then by method and label."""
+    sums: defaultdict[str, defaultdict[tuple[str, str], list[float]]]
+    sums = defaultdict(lambda: defaultdict(list))
     with (folder / "table.csv").open(encoding="utf-8") as file:
         for row in csv.DictReader(file):
-            key = (row["mix"], row["method"], row["variant"])
-            sums[key].append(float(row["own_mix"]) + float(row["uniform"]))
+            if row["variant"]:
+                both = float(row["own_mix"]) + float(row["uniform"])
+                sums[row["mix"]][row["method"], row["variant"]].append(both)
+    return {
+        mix: {candidate: fmean(both) for candidate, both in found.items()}
+        for mix, found in sums.items()
+    }
+
+
+def best_of(sums: Mapping[tuple[str, str], float]) -> dict[str, str]:
+    """Return the label of each method's best candidate."""
+    best: dict[str, tuple[float, str]] = {}
+    for (method, label), both in sums.items():
+        best[method] = max(best.get(method, (0.0, "")), (both, label))
+    return {method: label for method, (_, label) in best.items()}
+
+
+def choose(folder: Path) -> list[dict[str, Any]]:
+    """Return the mixes with the best candidate of every other method in them."""
     settings_of = {(method, label): settings for method, label, settings in candidates()}
-    found = []
+    sums, found = sums_of(folder), []
     for name, partition in MIXES.items():
-        best: dict[str, tuple[float, str]] = {}
-        for (mix, method, label), both in sums.items():
-            if mix == name and label:
-                best[method] = max(best.get(method, (0.0, "")), (sum(both) / len(both), label))
-        tuned = {
-            method: settings_of[method, label]
-            for method, (_, label) in best.items()
-            if method not in ONE_CHOICE
-        }
+        best = best_of(sums[name]).items()
+        tuned = {m: settings_of[m, label] for m, label in best if m not in ONE_CHOICE}
         found.append({"name": name, "settings": {"partition": partition}, "tuned": tuned})
     return found
 
 
 def best_for_all(folder: Path) -> dict[str, str]:
     """Return the candidate of each method that is best in the mean over mixes."""
-    sums: defaultdict[tuple[str, str], list[float]] = defaultdict(list)
-    with (folder / "table.csv").open(encoding="utf-8") as file:
-        for row in csv.DictReader(file):
-            sums[row["method"], row["variant"]].append(
-                float(row["own_mix"]) + float(row["uniform"])
-            )
-    best: dict[str, tuple[float, str]] = {}
-    for (method, label), both in sums.items():
-        best[method] = max(best.get(method, (0.0, "")), (sum(both) / len(both), label))
-    return {method: label for method, (_, label) in best.items() if label}
+    of_mixes = sums_of(folder).values()
+    everywhere = next(iter(of_mixes))
+    return best_of({each: fmean(sums[each] for sums in of_mixes) for each in everywhere})
 
 
 def main() -> None:

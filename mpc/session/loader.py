@@ -130,28 +130,49 @@ class Loader:
         self._last_lines.wait()
 
 
-_shared: list[Loader] = []
-"""The loader that the next group shares, if there is one."""
-_lock = threading.RLock()  # a session that is collected gives its loader back in any moment
+class _Shelf:
+    """Keeps the loader that the next group shares, if there is one."""
+
+    def __init__(self) -> None:
+        self._loader: Loader | None = None
+        self.renew()
+
+    def renew(self) -> None:
+        """Forget, in a forked process, that a thread of its parent held the lock."""
+        # A session that is collected gives its loader back in any moment.
+        self._lock = threading.RLock()
+
+    def borrow(self, modules: Sequence[str]) -> Loader:
+        with self._lock:
+            if self._loader is None or not self._loader.serves(modules):
+                self.clear()
+                self._loader = Loader(modules)
+            self._loader.used(1)
+            return self._loader
+
+    def give_back(self, loader: Loader, *, again: bool) -> None:
+        with self._lock:
+            loader.used(-1)
+            if not again and loader is self._loader:
+                self._loader = None
+            if loader is not self._loader and not loader.users:
+                loader.end(_ABOUT_TO_END_S)
+
+    def clear(self) -> None:
+        """Let no more groups share the loader, and end it if none has it."""
+        with self._lock:
+            loader, self._loader = self._loader, None
+            if loader is not None and not loader.users:
+                loader.end(_ABOUT_TO_END_S)
 
 
-def _renew_lock() -> None:
-    """Forget, in a forked process, that a thread of its parent held the lock."""
-    global _lock
-    _lock = threading.RLock()
-
-
-os.register_at_fork(after_in_child=_renew_lock)
+_shelf: Final = _Shelf()
+os.register_at_fork(after_in_child=_shelf.renew)
 
 
 def borrow_loader(modules: Sequence[str]) -> Loader:
     """Return the shared loader if it can serve a group with these modules; else start one."""
-    with _lock:
-        if not (_shared and _shared[0].serves(modules)):
-            _retire()
-            _shared.append(Loader(modules))
-        _shared[0].used(1)
-        return _shared[0]
+    return _shelf.borrow(modules)
 
 
 def give_back_loader(loader: Loader, *, again: bool = True) -> None:
@@ -159,27 +180,13 @@ def give_back_loader(loader: Loader, *, again: bool = True) -> None:
 
     It ends when the last group gives it back.
     """
-    with _lock:
-        loader.used(-1)
-        if not again and loader in _shared:
-            _shared.clear()
-        if loader not in _shared and not loader.users:
-            loader.end(_ABOUT_TO_END_S)
+    _shelf.give_back(loader, again=again)
 
 
 @atexit.register
 def end_kept_loader() -> None:
     """End the loader that waits for the next group, if there is one."""
-    with _lock:
-        _retire()
-
-
-def _retire() -> None:
-    """Let no more groups share the loader, and end it if none has it."""
-    while _shared:
-        loader = _shared.pop()
-        if not loader.users:
-            loader.end(_ABOUT_TO_END_S)
+    _shelf.clear()
 
 
 def pipe() -> tuple[IO[bytes], IO[bytes]]:

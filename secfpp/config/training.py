@@ -68,7 +68,9 @@ class TrainingConfig:
         require(
             self.shared_loss in names, "training.shared_loss", self.shared_loss, f"one of {names}"
         )
-        for name in ("lr_shared", "lr_local", *(["lr"] if self.lr is not None else [])):
+        if self.lr is not None:
+            require_positive("training.lr", self.lr)
+        for name in ("lr_shared", "lr_local"):
             require_positive(f"training.{name}", getattr(self, name))
         for name in ("alignment_weight", "local_pull"):
             require_positive(f"training.{name}", getattr(self, name), zero=True)
