@@ -63,8 +63,9 @@ class Cluster(Verb):
     to 64 vectors."""
     restarts: int | None = None
     """Starts of k-means++, leaders or random rows, in the same rounds; the one of least inertia is
-    kept. Default: 2 k + 8, fewer for many rows; 4 of leaders, and at most k; 64 at random rows.
-    Each costs bytes of its own; one is enough if the link to the dealer is slow."""
+    kept. Default: 2 k + 8, fewer for many rows; 4 of leaders, and at most k; 64 at random rows, or
+    fewer of each number of clusters if k is to be chosen. Each costs bytes of its own; one is
+    enough if the link to the dealer is slow."""
     seed: int = 0
     """Of all public draws; no mask depends on it."""
     min_cluster_size: int = 3
