@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from mpc.jobs.job import ClusterJob
     from mpc.jobs.result import ClusterResult, LedgerEntry, Session
     from mpc.reference.session import PlainSession
+    from mpc.session.owner import Owner
     from mpc.session.session import SecureSession, open_session
     from mpc.traffic import Traffic
 
@@ -32,6 +33,7 @@ __all__ = [
     "ClusterResult",
     "LedgerEntry",
     "MpcError",
+    "Owner",
     "PlainSession",
     "SecureKMeans",
     "SecureSession",
@@ -45,6 +47,7 @@ _MODULES: Final = {
     "ClusterResult": "mpc.jobs.result",
     "LedgerEntry": "mpc.jobs.result",
     "MpcError": "mpc.errors",
+    "Owner": "mpc.session.owner",
     "PlainSession": "mpc.reference.session",
     "SecureKMeans": "mpc.estimator",
     "SecureSession": "mpc.session.session",

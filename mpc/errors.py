@@ -7,19 +7,23 @@
      |    +-- BudgetError       2   a value or a sum does not fit the fixed-point range
      |    +-- PolicyError       2   the reveal policy does not allow what was asked
      |    +-- InsecureError     2   an insecure shortcut was requested without `insecure_dev`
+     +-- LedgerError            1   a ledger was changed, or cannot be written
      +-- TransportError         3   a link failed
      |    +-- PeerClosedError  3   the peer closed its socket
      |    +-- PeerTimeoutError 3   the peer stayed silent past the time-out
      |    +-- FrameError       3   the peer sent an unexpected frame
      |    +-- PeerFailedError  3   the peer reported why it cannot go on
+     |         +-- DeclinedError 3  a data owner declines a job
      |    +-- RefusedError     3   one end refuses the other: certificate, session or role
      +-- SessionError           3   a group of processes could not start or go on
           +-- ProcessDiedError  3   a party or the dealer ended; the message has its last output
           +-- PartyError        3   a party refused or failed a job; the message says why
           +-- NoAnswerError     3   a party did not answer in time
           +-- OwnerError        3   data owners did not send what a job needs
+          +-- ConsentError      3   a party or a data owner does not allow a job
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
@@ -82,6 +86,10 @@ class InsecureError(InputError):
     """Raise when an insecure shortcut is requested without `insecure_dev`."""
 
 
+class LedgerError(MpcError):
+    """Raise when a ledger's chain is broken, ledgers contradict one another, or writing fails."""
+
+
 class TransportError(MpcError):
     """Raise when a link fails; the message names both ends."""
 
@@ -101,7 +109,29 @@ class FrameError(TransportError):
 
 
 class PeerFailedError(TransportError):
-    """Raise when the peer's last frame says why it cannot go on."""
+    """Raise when the peer's last frame says why it cannot go on.
+
+    Parameters
+    ----------
+    words : str
+    cause : Cause, optional
+    refusals : tuple of mapping
+        What the peer does not allow, as in `ConsentError`.
+    """
+
+    def __init__(
+        self,
+        words: str = "",
+        *,
+        cause: Cause | None = None,
+        refusals: tuple[Mapping[str, object], ...] = (),
+    ) -> None:
+        super().__init__(words, cause=cause)
+        self.refusals = refusals
+
+
+class DeclinedError(PeerFailedError):
+    """Raise when a data owner declines a job; its link goes on."""
 
 
 class RefusedError(TransportError):
@@ -128,6 +158,26 @@ class PartyError(SessionError):
 
 class OwnerError(SessionError):
     """Raise when data owners fail a job; the session stays usable without them."""
+
+
+class ConsentError(SessionError):
+    """Raise when a party or a data owner does not allow a job; nothing was opened.
+
+    Parameters
+    ----------
+    words : str
+    refusals : tuple of mapping
+        Role, field, what was asked, and what is allowed.
+    job : int
+        Number of the job; 0 if it is the caller's.
+    """
+
+    def __init__(
+        self, words: str = "", *, refusals: tuple[Mapping[str, object], ...] = (), job: int = 0
+    ) -> None:
+        super().__init__(words)
+        self.refusals = refusals
+        self.job = job
 
 
 class NoAnswerError(SessionError):

@@ -1,10 +1,13 @@
 """Reading of small files that a user names; devices, which may have no end, are refused."""
 
 import errno
+import json
 import os
 import stat
 from pathlib import Path
 from typing import Final
+
+from mpc.errors import InputError
 
 _PIPES: Final = (stat.S_IFIFO, stat.S_IFSOCK)
 
@@ -30,3 +33,21 @@ def read_whole(path: Path, *, pipes: bool = True) -> bytes:
         if kind != stat.S_IFREG and not (pipes and kind in _PIPES):
             raise OSError(errno.ENODEV, "is a pipe or a device; a file is needed", str(path))
         return file.read()
+
+
+def read_json(path: Path) -> object:
+    """Return the value in a JSON file.
+
+    Raises
+    ------
+    InputError
+        The file cannot be read, is no UTF-8 text, or is no JSON. The message names it.
+    """
+    try:
+        return json.loads(read_whole(path).decode("utf-8-sig"))
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise InputError(f"{path} is no UTF-8 text; save it as UTF-8") from None
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path} is not valid JSON: {error}") from None

@@ -7,7 +7,7 @@ Under `distances` the server computes k and the labels from the opened distances
 the parties.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, Literal, Protocol
 
 import numpy as np
@@ -85,6 +85,8 @@ class PartyRevealer:
         Its policy defines what may be opened; its label is in every ledger line.
     number : int
         Number of the job, in every frame of an opening.
+    record : callable
+        Is given every entry of the ledger before anything is sent.
     """
 
     def __init__(
@@ -94,7 +96,9 @@ class PartyRevealer:
         job: ClusterJob,
         *,
         number: int = 0,
+        record: Callable[[LedgerEntry], None] = lambda entry: None,
     ) -> None:
+        self._record = record
         self._server = server
         self._owners = owners
         self._job = job
@@ -141,16 +145,16 @@ class PartyRevealer:
             raise PolicyError(f"policy {self._job.reveal!r} does not open {what} to {to}")
         share: Int64Array = x_enc.share.contiguous().numpy()
         share = share + x_enc.party.zero_share(share.shape)
-        self.ledger.append(
-            LedgerEntry(
-                to=to,
-                what=what,
-                shape=share.shape,
-                why=why,
-                policy=self._job.reveal,
-                job=self._job.label,
-            )
+        entry = LedgerEntry(
+            to=to,
+            what=what,
+            shape=share.shape,
+            why=why,
+            policy=self._job.reveal,
+            job=self._job.label,
         )
+        self.ledger.append(entry)
+        self._record(entry)
         if to == "parties and server":
             return DeferredOpening(
                 masked=torch.from_numpy(share),

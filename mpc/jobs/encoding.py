@@ -199,6 +199,7 @@ def shape_of(job: ClusterJob) -> ClusterJob:
     return replace(
         job,
         label="",
+        round=0,
         seed=0,
         norm_bound=norm,
         value_bound=math.ldexp(1.0, width - 3 - POINT_BITS),  # in units of the scale

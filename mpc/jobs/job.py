@@ -136,6 +136,8 @@ class ClusterJob:
     back to `lut`. See `mpc.gates.comparison_choice`."""
     label: str = ""
     """Text that is copied to every ledger line, e.g. "round 3"."""
+    round: int = 0
+    """Number of the federated round; 0 for a job that is none."""
 
     def __post_init__(self) -> None:
         self._take_integers()
@@ -163,7 +165,7 @@ class ClusterJob:
 
     def _take_integers(self) -> None:
         """Convert NumPy integers to Python integers; refuse other types, such as 2.5 or "2"."""
-        names = ("iterations", "min_cluster_size", "restarts", "seed", "k_max")
+        names = ("iterations", "min_cluster_size", "restarts", "seed", "k_max", "round")
         given = [name for name in ("k", "warm_iterations") if getattr(self, name) is not None]
         for name in (*names, *given):
             object.__setattr__(self, name, integer_of(name, getattr(self, name)))

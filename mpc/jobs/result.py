@@ -16,6 +16,8 @@ from mpc.traffic import Traffic
 
 TOO_SMALL: Final = -1
 """Stands for the size of a cluster that has fewer owners than the minimum and is not opened."""
+ELSEWHERE: Final = -2
+"""Stands for the size of a cluster that only an owner in another process learns."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -57,7 +59,7 @@ class ClusterResult:
     """Row i: the mean payload of point i's cluster, which its owner reconstructed, or NaN."""
     sizes_N: npt.NDArray[np.int64]
     """Size of each point's cluster; 0 for a rejected point, `TOO_SMALL` for a cluster with fewer
-    owners than the minimum."""
+    owners than the minimum, `ELSEWHERE` for a point whose owner is another process."""
     labels_N: npt.NDArray[np.int64] | None
     """Labels 0..K-1 if the policy or `evaluate` opens them, else None."""
     ledger: tuple[LedgerEntry, ...]

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Final, Self
 
 from mpc.errors import InputError
-from mpc.whole_file import read_whole
+from mpc.whole_file import read_json
 
 MAX_PARTIES: Final = 5
 _KEYS: Final = ("session", "parties", "dealer")
@@ -153,14 +153,7 @@ def read_addresses(path: Path) -> Addresses:
     InputError
         Names the file and the error.
     """
-    try:
-        value = json.loads(read_whole(path).decode("utf-8-sig"))
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise InputError(f"{path} is no UTF-8 text; save it as UTF-8") from None
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{path} is not valid JSON: {error}") from None
+    value = read_json(path)
     try:
         return Addresses.from_json(value)
     except InputError as error:

@@ -12,8 +12,9 @@ from typing import Final, Protocol
 
 import numpy as np
 
-from mpc.errors import TransportError
-from mpc.net.frames import HEADER_BYTES, Header
+from mpc.errors import DeclinedError, PeerFailedError, TransportError
+from mpc.net import last_words
+from mpc.net.frames import DECLINED, FAILED, HEADER_BYTES, Header
 from mpc.net.link import SMALL_BYTES, Link, raw_view
 from mpc.ring.fixedpoint import Int64Array
 
@@ -58,7 +59,7 @@ class Outgoing:
 
 
 class Incoming:
-    """Receives one frame of ring elements.
+    """Receives one frame of ring elements, or the peer's reason why it sends none.
 
     Parameters
     ----------
@@ -92,6 +93,8 @@ class Incoming:
         self._raw = bytearray(HEADER_BYTES)
         self._view = memoryview(self._raw)
         self._left_to_skip: int | None = None
+        self._words: bytearray | None = None
+        self._declined: Header | None = None
 
     def step(self) -> bool:
         """Read what has arrived; return whether the frame is complete."""
@@ -101,6 +104,8 @@ class Incoming:
                 if not count:
                     return False
                 self._view = self._view[count:]
+            if self._words is not None:
+                raise self._heard(self._words)
             if self._left_to_skip is not None:
                 self._skip(self._left_to_skip)
             elif self._header is None:
@@ -111,6 +116,11 @@ class Incoming:
 
     def _read_header(self) -> None:
         header = Header.unpack(self._raw)
+        if header.tag == FAILED or (header.tag, header.number) == (DECLINED, self._number):
+            self._words = bytearray(min(header.length, last_words.MAX_BYTES))
+            self._view = memoryview(self._words)
+            self._declined = header if header.tag == DECLINED else None
+            return
         if self._is_late(header):
             self._skipped += HEADER_BYTES + header.length
             self._skip(header.length)
@@ -119,8 +129,16 @@ class Incoming:
         self._header = header
         self._view = raw_view(self.array)
 
+    def _heard(self, said: bytearray) -> PeerFailedError:
+        """Return why the peer sends nothing; if it only declines, its link goes on."""
+        error = last_words.heard(self.link.peer, said)
+        if self._declined is None or self._declined.length > len(said):
+            return error
+        self.link.note_received(self._declined)
+        return DeclinedError(str(error), cause=error.cause, refusals=error.refusals)
+
     def _is_late(self, header: Header) -> bool:
-        of_older = header.tag == self._tag and header.number < self._number
+        of_older = header.tag in (self._tag, DECLINED) and header.number < self._number
         return self._skip_older and of_older and self._skipped + header.length < _MAX_SKIPPED_BYTES
 
     def _skip(self, num_bytes: int) -> None:

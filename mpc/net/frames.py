@@ -37,14 +37,17 @@ REFUSED: Final = b"NOPE"  # text: the reason
 CONTROL: Final = b"CTRL"  # JSON: jobs and replies, between server and party
 FAILED: Final = b"FAIL"  # JSON: error and cause that end a process, to its peers
 DECISION: Final = b"DCSN"  # JSON: k and labels, from the server under policy `distances`
-SHARE: Final = b"SHAR"  # a data owner's share, to one party
+TERMS: Final = b"TERM"  # JSON: the terms of a job, from a party to its data owners
+SHARE: Final = b"SHAR"  # digest of the terms and a data owner's share, to one party
+DECLINED: Final = b"DENY"  # JSON: why a data owner takes no part in a job, to a party
+GIVEN_UP: Final = b"GVUP"  # JSON: why a job ends without a result, from a party to its data owners
 OPENED: Final = b"OPEN"  # a party's share of a revealed value, to its audience
 MASKED_SUM: Final = b"MSUM"  # a party's additive share of a masked value, to the others
 MASKED_XOR: Final = b"MXOR"  # a party's XOR share of a masked value, to the others
 GATHERED: Final = b"GATH"  # shares collected at one party
 SCATTERED: Final = b"SCAT"  # shares distributed by one party
 AGREEMENT: Final = b"X255"  # X25519 public key, for the key of zero sharings
-DEALER_KEY: Final = b"DKEY"  # a party's key, from the dealer
+DEALER_KEY: Final = b"DKEY"  # a party's key and the name of the run, from the dealer
 REQUEST: Final = b"DREQ"  # JSON: preprocessing requests of a segment of a job, to the dealer
 DEALER_REPORT: Final = b"DRPT"  # JSON: what the dealer counted in a job
 CORRECTIONS: Final[Mapping[TupleKind, bytes]] = {
@@ -89,7 +92,10 @@ OPERATIONS: Final[Mapping[bytes, str]] = {
     CONTROL: "control",
     FAILED: "failure",
     DECISION: "decision",
+    TERMS: "terms",
     SHARE: "share",
+    DECLINED: "job declined",
+    GIVEN_UP: "job given up",
     OPENED: "opening",
     MASKED_SUM: "masked sum",
     MASKED_XOR: "masked xor",
@@ -102,6 +108,9 @@ OPERATIONS: Final[Mapping[bytes, str]] = {
     **{tag: f"{kind} correction" for kind, tag in CORRECTIONS.items()},
 }
 """Name of each tag, for traffic tables."""
+
+RUN_BYTES: Final = 8
+"""Bytes of the random name of a run."""
 
 _HEADER: Final = struct.Struct("<4sIIQ")
 HEADER_BYTES: Final = _HEADER.size

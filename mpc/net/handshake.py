@@ -241,6 +241,12 @@ class Reception:
         """Return those of the roles that are not connected."""
         return [role for role in roles if role not in self._links]
 
+    def drop_ended(self, roles: Collection[str]) -> None:
+        """Forget the links of those roles that hung up, which are then missing."""
+        for role, link in self.present(roles).items():
+            if link.hung_up():
+                self.drop(role)
+
     def drop(self, role: str) -> None:
         """Close and forget a role's link; the role may connect again."""
         with self._changed:

@@ -39,6 +39,7 @@ class FirstPartyProvider(TrustedFirstParty):  # type: ignore[misc]
         self._masks = MaskCounter()
         self._store: Masks = MaskStore()
         self._job = 0
+        self.run = ""
         self.rounds = 0
         self.seconds = 0.0
 

@@ -30,6 +30,7 @@ from mpc.net.frames import (
     DEALER_REPORT,
     KEY_KINDS,
     REQUEST,
+    RUN_BYTES,
     RoundClock,
     TupleKind,
 )
@@ -218,7 +219,10 @@ class DealerProvider(TupleProvider):
         self.comparing = Comparing(num_parties)
         self._link = link
         self._clock = clock
-        self._key = bytes(link.recv(DEALER_KEY, num_bytes=KEY_BYTES))
+        given = bytes(link.recv(DEALER_KEY, num_bytes=KEY_BYTES + RUN_BYTES))
+        self._key, run = given[:KEY_BYTES], given[KEY_BYTES:]
+        self.run = run.hex()
+        """Random name of this run of parties and dealer."""
         link.start_counting()
         self._schedule = Schedule()
         self._job = 0

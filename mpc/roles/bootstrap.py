@@ -11,9 +11,11 @@ import socket
 import sys
 import threading
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Final, NoReturn
 
+from mpc.consent.policy import Policy
 from mpc.errors import MpcError
 from mpc.net.addresses import Address
 from mpc.net.certificates import Credentials
@@ -42,6 +44,10 @@ class Start:
     addresses: tuple[Address, ...]
     """Addresses of the parties in rank order, then of the dealer if there is one."""
     start_timeout_s: float = START_TIMEOUT_S
+    policy: Policy = field(default_factory=Policy.of_simulation)
+    """What a party allows; of a process that was started by the session's user: everything."""
+    ledger: Path | None = None
+    """File of this role's ledger; None: it keeps none, and reports what it opened to the server."""
 
 
 def bootstrap() -> Start:

@@ -10,6 +10,7 @@ not collude with a party. A segment is dealt once, and only if a job could need 
 
 import contextlib
 import json
+import secrets
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -17,6 +18,7 @@ from typing import NoReturn
 
 import numpy as np
 
+from mpc.consent.chain import Ledger
 from mpc.errors import FrameError, PeerClosedError, TransportError
 from mpc.net.frames import (
     CORRECTIONS,
@@ -24,6 +26,7 @@ from mpc.net.frames import (
     DEALER_REPORT,
     FAILED,
     REQUEST,
+    RUN_BYTES,
     SIGN_KINDS,
     RoundClock,
 )
@@ -53,6 +56,7 @@ class Dealer:
     ----------
     links : sequence of Link
         Links to each party, in rank order.
+    ledger : Ledger, optional
 
     Notes
     -----
@@ -60,7 +64,8 @@ class Dealer:
     last part, to party 0. Leakage: the dealer sees kinds and shapes of tuples.
     """
 
-    def __init__(self, links: Sequence[Link]) -> None:
+    def __init__(self, links: Sequence[Link], ledger: Ledger | None = None) -> None:
+        self._ledger = ledger or Ledger(None, role="dealer")
         self._client = links[0]
         self._links = links
         self._meter = LinkMeter(role="dealer", phase="offline")
@@ -68,10 +73,13 @@ class Dealer:
         self._sent = dict.fromkeys(links, 0)
         self._seconds = 0.0
         self._job = 0
+        self._dealt_requests = 0
         self._dealt = DealtOnce()
         self._masks: Masks = MaskStore()
+        run = secrets.token_bytes(RUN_BYTES)
+        self._run = run.hex()
         for link, key in zip(links, self._keys, strict=True):
-            link.send(DEALER_KEY, key)
+            link.send(DEALER_KEY, key + run)
             link.start_counting()
 
     def serve(self) -> None:
@@ -110,6 +118,7 @@ class Dealer:
         if job_of(segment) != self._job:
             self._job, self._masks = job_of(segment), MaskStore()
         self._masks.begin(place_of(segment)[1])
+        self._dealt_requests += len(requests)
         check_requests(requests, self._masks.mapped(np.shape), len(self._links))
         digest = digest_of(requests)
         streams = [stream_of(key, segment, digest) for key in self._keys]
@@ -141,6 +150,10 @@ class Dealer:
     def _report(self) -> None:
         seconds, self._seconds = self._seconds, 0.0
         role, operations = self._meter.since_last(self._links, seconds)
+        if self._dealt_requests:
+            self._ledger.write("dealt", run=self._run, job=self._job, requests=self._dealt_requests)
+            self._ledger.sync()
+            self._dealt_requests = 0
         report = {"role": asdict(role), "operations": [asdict(entry) for entry in operations]}
         self._client.send_json(DEALER_REPORT, report)
 
@@ -166,11 +179,13 @@ def serve(start: Start) -> None:
         timeout_s=start.job_timeout_s,  # party 0 may be waiting for data owners
         clock_of=lambda role: clock,
     )
+    ledger = Ledger(start.ledger, role="dealer")
     try:
         links = reception.wait_for(roles, timeout_s=start.start_timeout_s)
-        Dealer([links[role] for role in roles]).serve()
+        Dealer([links[role] for role in roles], ledger).serve()
     finally:
         reception.close()
+        ledger.close()
 
 
 def main() -> NoReturn:

@@ -11,6 +11,8 @@ from typing import NoReturn
 
 import torch
 
+from mpc.consent.chain import Ledger
+from mpc.consent.policy import Consent
 from mpc.engine._crypten import plugged
 from mpc.engine.communicator import MeshCommunicator
 from mpc.engine.context import Party
@@ -25,7 +27,7 @@ from mpc.preprocessing.provider import DealerProvider
 from mpc.ring.randomness import AesCtrStream, KeyAgreement, new_key
 from mpc.roles.bootstrap import Start, serve_process
 from mpc.roles.job_meter import Network
-from mpc.roles.party_job import KeptShares, run_job
+from mpc.roles.party_job import Charter, KeptShares, run_job
 
 PUBLIC_KEY_BYTES = 32
 
@@ -150,10 +152,16 @@ def agree_ring_keys(rank: int, peers: dict[int, Link], session: str) -> tuple[by
     return key(before, before), key(after, rank)
 
 
-def serve(meeting: Meeting, start: Start) -> None:
+def serve(meeting: Meeting, start: Start, ledger: Ledger) -> None:
     """Do jobs until the server sends stop or hangs up."""
+    charter = Charter(
+        session=start.identity.session,
+        run=meeting.network.provider.run,
+        consent=Consent(start.policy, start.identity.role),
+        ledger=ledger,
+    )
     server = meeting.network.server
-    server.send_json(CONTROL, {"ready": True})
+    server.send_json(CONTROL, {"ready": True, "run": charter.run})
     number, kept = 0, KeptShares()
     while True:
         server.readable_within(None)
@@ -170,6 +178,7 @@ def serve(meeting: Meeting, start: Start) -> None:
             meeting.reception,
             order,
             kept,
+            charter=charter,
             timeout_s=start.timeout_s,
             job_timeout_s=start.job_timeout_s,
         )
@@ -178,16 +187,18 @@ def serve(meeting: Meeting, start: Start) -> None:
 def run_party(start: Start) -> None:
     """Connect to the others, then serve jobs; report a failure to the server."""
     torch.set_num_threads(1)
+    ledger = Ledger(start.ledger, role=start.identity.role)
     meeting = meet(start)
     try:
         with meeting.plugged():
-            serve(meeting, start)
+            serve(meeting, start, ledger)
     except MpcError as error:
         with contextlib.suppress(TransportError):  # it may have ended
             meeting.network.server.say_last(FAILED, last_words(error))
         raise
     finally:
         meeting.reception.close()
+        ledger.close()
 
 
 def main() -> NoReturn:

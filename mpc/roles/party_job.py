@@ -6,30 +6,54 @@ Shape letters: N points, D dimensions of a point, M of a payload.
 import math
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 import torch
 
 from mpc.clustering.pipeline import Decision, cluster_shares
+from mpc.consent.chain import Ledger
+from mpc.consent.policy import Consent
+from mpc.consent.terms import Terms
 from mpc.engine.context import Party, SharedTensor
 from mpc.engine.reveal import PartyRevealer
-from mpc.errors import Cause, PeerTimeoutError, TransportError
+from mpc.errors import Cause, ConsentError, FrameError, PartyError, PeerTimeoutError
 from mpc.jobs.encoding import shape_of
 from mpc.jobs.kept import Kept
 from mpc.jobs.order import Order, Rows
-from mpc.net.exchange import collect
-from mpc.net.frames import CONTROL, DECISION, SHARE
+from mpc.jobs.result import LedgerEntry
+from mpc.net.frames import CONTROL, DECISION
 from mpc.net.handshake import Reception
-from mpc.net.link import Link, allow_open_files
+from mpc.net.link import Link
 from mpc.preprocessing.provider import DealerProvider
 from mpc.preprocessing.schedule import Schedule
 from mpc.ring.fixedpoint import Int64Array
 from mpc.roles.dry_run import JobShape, schedule_for
+from mpc.roles.inputs import Inputs
 from mpc.roles.job_meter import Meter, Network
 
 KeptShares = Kept[torch.Tensor]
 """A party's shares of the last assignment of every owner, (R, K) each."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Charter:
+    """What a party holds every job against, and where it writes what it did."""
+
+    session: str
+    run: str
+    """Name of this run of the session; see `mpc.consent.terms.Terms`."""
+    consent: Consent
+    ledger: Ledger
+
+    def terms_of(self, order: Order, num_parties: int) -> Terms:
+        """Return the terms of an order of this session."""
+        return Terms.of(order, session=self.session, run=self.run, parties=num_parties)
+
+    def write(self, event: str, order: Order, **values: object) -> None:
+        """Append an event of a job to the ledger."""
+        self.ledger.write(event, run=self.run, job=order.number, **values)
 
 
 def run_job(
@@ -38,12 +62,14 @@ def run_job(
     order: Order,
     kept: KeptShares,
     *,
+    charter: Charter,
     timeout_s: float,
     job_timeout_s: float,
 ) -> None:
-    """Receive shares, compute, send results to owners, and report public values to the server.
+    """Agree with the owners, compute, send them results, and report public values to the server.
 
-    If data owners fail, the job is cancelled, and the party is ready for the next one.
+    If this party's policy does not allow the job, or if data owners refuse or fail, the job is
+    given up, nothing is opened, and the party is ready for the next one.
 
     Parameters
     ----------
@@ -53,6 +79,7 @@ def run_job(
     order : Order
     kept : Kept
         What a warm start begins with; the job's result is added.
+    charter : Charter
     timeout_s : float
         Longest wait for a data owner to connect, and longest silence of one while it sends.
     job_timeout_s : float
@@ -62,39 +89,99 @@ def run_job(
     meter = Meter(network, job=order.number)
     heartbeat = _Heartbeat(network.server, order.number, every_s=timeout_s / 4)
     heartbeat()
+    terms = charter.terms_of(order, network.communicator.get_world_size())
+    inputs = Inputs(
+        reception,
+        order,
+        terms,
+        timeout_s=timeout_s,
+        job_timeout_s=job_timeout_s,
+        heartbeat=heartbeat,
+    )
+    shares = _agreed_shares(network, order, terms, inputs, charter, heartbeat)
+    if not _may_go_on(network, order, inputs, charter, within_s=job_timeout_s):
+        network.provider.finish()
+        return
+    owners = {link: order.rows[link.peer] for link in shares}
+    given = assemble(network.party, owners, shares, dim=order.dim)
+    meter.inputs_are_in()
+    revealer = PartyRevealer(
+        network.server,
+        owners,
+        order.job,
+        number=order.number,
+        record=lambda entry: charter.write("opened", order, **_ledger_line(entry)),
+    )
+    report = _computed(network, order, given, kept, revealer, meter, within_s=job_timeout_s)
+    for name in revealer.undelivered:
+        reception.drop(name)
+    charter.write("done", order, undelivered=sorted(revealer.undelivered))
+    charter.ledger.sync()
+    network.server.send_json(CONTROL, report | meter.report(list(owners)), number=order.number)
+
+
+def _agreed_shares(
+    network: Network,
+    order: Order,
+    terms: Terms,
+    inputs: Inputs,
+    charter: Charter,
+    heartbeat: Callable[[], None],
+) -> dict[Link, Int64Array]:
+    """Check the policy, prepare the job, and collect the shares of owners that consent."""
+    try:
+        charter.consent.check(terms)
+    except ConsentError as error:
+        charter.write("refused", order, refusals=[dict(each) for each in error.refusals])
+        inputs.refusals += error.refusals
+        inputs.give_up(str(error), error.refusals)
+        return {}
+    charter.write("agreed", order, digest=terms.digest.hex(), terms=terms.as_json())
+    inputs.announce()
     network.provider.compare_by(order.job.comparisons)
     if isinstance(network.provider, DealerProvider):
         network.provider.expect(order.number, _schedule_of(network, order))
     heartbeat()
-    links, refused = _await_owners(reception, order, timeout_s, heartbeat)
-    shares, failures = collect(
-        {link: order.share_shape(name) for name, link in links.items()},
-        SHARE,
-        number=order.number,
-        silence_s=timeout_s,
-        within_s=job_timeout_s,
-        heartbeat=heartbeat,
-    )
-    refused |= _drop_failed(reception, failures)
-    if not _may_go_on(network, order, refused, within_s=job_timeout_s):
-        network.provider.finish()
-        return
-    owners = {link: order.rows[name] for name, link in links.items()}
-    inputs = assemble(network.party, owners, shares, dim=order.dim)
-    meter.inputs_are_in()
-    revealer = PartyRevealer(network.server, owners, order.job, number=order.number)
-    report = _computed(network, order, inputs, kept, revealer, meter, within_s=job_timeout_s)
-    for name in revealer.undelivered:
-        reception.drop(name)
-    network.server.send_json(CONTROL, report | meter.report(list(owners)), number=order.number)
+    return inputs.collect()
 
 
-def _may_go_on(network: Network, order: Order, refused: dict[str, str], *, within_s: float) -> bool:
-    """Tell the server which owners failed, and wait for its decision whether the job goes on."""
+def _may_go_on(
+    network: Network, order: Order, inputs: Inputs, charter: Charter, *, within_s: float
+) -> bool:
+    """Tell the server what is missing, and wait for its decision whether the job goes on.
+
+    If it does not, all owners are told why.
+    """
     server = network.server
-    server.send_json(CONTROL, {"refused": refused}, number=order.number)
+    report = {"refused": inputs.failed, "refusals": [dict(each) for each in inputs.refusals]}
+    server.send_json(CONTROL, report, number=order.number)
     _await_server(server, within_s)  # it may be waiting for another party
-    return bool(server.recv_json(CONTROL, number=order.number).get("go"))
+    decision = server.recv_json(CONTROL, number=order.number)
+    whole = not inputs.failed and not inputs.refusals
+    if decision.get("go") and whole:
+        return True
+    if decision.get("go"):
+        raise PartyError(f"{server.me} has not what the job needs, but the server goes on with it")
+    why = str(decision.get("why", "the server gave no reason"))
+    charter.write("given up", order, why=why)
+    charter.ledger.sync()
+    inputs.give_up(why, refusals_in(decision))
+    return False
+
+
+def refusals_in(message: Mapping[str, object]) -> list[Mapping[str, object]]:
+    """Return the refusals in a control message."""
+    listed = message.get("refusals", [])
+    if not isinstance(listed, list) or not all(isinstance(each, dict) for each in listed):
+        raise FrameError("a control message has malformed refusals")
+    return listed
+
+
+def _ledger_line(entry: LedgerEntry) -> dict[str, object]:
+    """Return a ledger entry with its label under a name of its own: `job` is the job's number."""
+    values = entry.as_json()
+    label = values.pop("job")
+    return {**values, "shape": list(entry.shape), "label": label}
 
 
 def _computed(
@@ -141,26 +228,6 @@ def _kept_rows(party: Party, order: Order, kept: KeptShares) -> SharedTensor | N
         if rows is not None:
             share_NK[list(held)] = rows
     return party.holds(share_NK)
-
-
-def _await_owners(
-    reception: Reception, order: Order, timeout_s: float, heartbeat: Callable[[], None]
-) -> tuple[dict[str, Link], dict[str, str]]:
-    """Wait for every owner to connect; return links, and the owners that did not connect."""
-    allow_open_files(len(reception.missing(order.rows)))
-    refused: dict[str, str] = {}
-    try:
-        reception.wait_for(order.rows, timeout_s=timeout_s, heartbeat=heartbeat)
-    except PeerTimeoutError as error:
-        refused = {name: str(error) for name in reception.missing(order.rows)}
-    return reception.present(order.rows), refused
-
-
-def _drop_failed(reception: Reception, failures: Mapping[Link, TransportError]) -> dict[str, str]:
-    """Close the links of owners that failed, who must reconnect; return their errors."""
-    for link in failures:
-        reception.drop(link.peer)
-    return {link.peer: str(error) for link, error in failures.items()}
 
 
 class _Heartbeat:

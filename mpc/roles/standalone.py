@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from mpc.consent.policy import Policy
 from mpc.errors import InputError
 from mpc.net.addresses import Addresses
 from mpc.net.credential_folder import read_credentials
@@ -18,6 +19,8 @@ def start_of(
     timeout_s: float = 60.0,
     job_timeout_s: float = 600.0,
     start_timeout_s: float = START_TIMEOUT_S,
+    policy: Policy | None = None,
+    ledger: Path | None = None,
 ) -> Start:
     """Read a role's credentials, and listen at its address.
 
@@ -36,6 +39,10 @@ def start_of(
         Longest time that one job may take.
     start_timeout_s : float
         Longest wait for the others.
+    policy : Policy, optional
+        What the role allows; None: the defaults.
+    ledger : Path, optional
+        File of the role's ledger; None: it keeps none.
 
     Raises
     ------
@@ -58,4 +65,6 @@ def start_of(
         provider="dealer",
         addresses=(*addresses.parties, addresses.dealer),
         start_timeout_s=start_timeout_s,
+        policy=policy or Policy(),
+        ledger=ledger,
     )

@@ -13,12 +13,21 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from mpc.errors import NoAnswerError, OwnerError, PartyError, SessionError, TransportError
+from mpc.consent.policy import Refusal, refused
+from mpc.consent.terms import Terms
+from mpc.errors import (
+    ConsentError,
+    NoAnswerError,
+    OwnerError,
+    PartyError,
+    SessionError,
+    TransportError,
+)
 from mpc.jobs.encoding import payload_unit
 from mpc.jobs.job import ClusterJob
 from mpc.jobs.kept import Kept
 from mpc.jobs.order import Order
-from mpc.jobs.result import ClusterResult, LedgerEntry
+from mpc.jobs.result import ELSEWHERE, ClusterResult, LedgerEntry
 from mpc.jobs.rows import decode_mean, encode_payload, encode_point
 from mpc.net.frames import CONTROL, DECISION, OPENED
 from mpc.net.link import Link
@@ -36,6 +45,9 @@ class Group(Protocol):
 
     control: LinkMeter
     """Meter of the server's links."""
+
+    def terms_of(self, order: Order) -> Terms:
+        """Return the terms of an order of this session."""
 
     @property
     def server_links(self) -> Sequence[Link]:
@@ -61,7 +73,7 @@ class EncodedInput:
     rows: Mapping[str, Sequence[int]]
     """Rows of each owner; together 0 .. N - 1."""
     ring: Mapping[str, Int64Array] = field(repr=False)
-    """Array of each owner, (R, D + M)."""
+    """Array of each owner in this process, (R, D + M)."""
     dim: int
     payload: int
 
@@ -125,7 +137,7 @@ class Coordination:
         self._started = time.perf_counter()
         self._timeout_s = timeout_s
         self._deadline = time.monotonic() + job_timeout_s
-        self._owners = group.owners(list(given.rows))
+        self._owners = group.owners(list(given.ring))
 
     def run(self, insecure: tuple[str, ...]) -> ClusterResult:
         """Send the job and the shares, carry out the policy, and collect all results.
@@ -139,12 +151,14 @@ class Coordination:
         ------
         OwnerError
             Data owners failed; the session stays usable.
+        ConsentError
+            A party or a data owner does not allow the job; the session stays usable.
         SessionError, TransportError
             A process or a link failed, or the parties do not agree.
         """
-        self._announce()
+        terms = self._announce()
         sharing = time.perf_counter()
-        failed = self._share()
+        failed = self._share(terms)
         seconds_share = time.perf_counter() - sharing
         self._check_inputs(failed)
         if self._job.reveal == "distances":
@@ -169,7 +183,8 @@ class Coordination:
             traffic=self._traffic(replies, seconds_share, insecure),
         )
 
-    def _announce(self) -> None:
+    def _announce(self) -> Terms:
+        """Send every party the order; return the terms that they should announce."""
         order = Order(
             number=self._number,
             job=self._job,
@@ -179,40 +194,90 @@ class Coordination:
             kept=self._kept.number,
         )
         self._send_to_parties(order.as_json())
+        return self._group.terms_of(order)
 
     def _send_to_parties(self, message: Mapping[str, object]) -> None:
         for link in self._group.server_links:
             link.send_json(CONTROL, message, number=self._number)
 
-    def _share(self) -> dict[str, str]:
-        """Send every owner's shares; return the owners that failed, and why."""
-        failed = {}
+    def _share(self, terms: Terms) -> dict[str, str]:
+        """Let every owner here consent and share; return the owners that failed, and why.
+
+        If a party refuses the job, the owners decline it, so that no party waits for them.
+        """
+        failed: dict[str, str] = {}
+        digest = terms.digest
         for name, owner in self._owners.items():
             try:
-                owner.send(self._given.ring[name], job=self._number)
+                self._check_heard(
+                    name, terms, owner.hear(job=self._number, wait=self._wait_briefly)
+                )
+                owner.send(self._given.ring[name], job=self._number, digest=digest)
+            except ConsentError as error:
+                for declining in self._owners.values():
+                    declining.decline(error, job=self._number)
+                return {}
             except TransportError as error:
                 failed[name] = str(error)
         return failed
 
+    def _check_heard(self, name: str, ordered: Terms, heard: Terms) -> None:
+        """Raise if the parties announce something else than what was ordered."""
+        if heard != ordered:
+            raise refused(
+                tuple(
+                    Refusal(role=name, field=each.field, asked=each.other, allowed=each.one)
+                    for each in ordered.differences(heard)
+                )
+            )
+
+    def _wait_briefly(self, link: Link) -> None:
+        """Wait for a party that has nothing else to do than to answer."""
+        try:
+            self._group.wait_readable(link, self._soon)
+        except NoAnswerError:
+            raise SessionError(str(link.silence())) from None
+
+    @property
+    def _soon(self) -> float:
+        """Monotonic seconds at which a silent party counts as dead."""
+        return min(self._deadline, time.monotonic() + self._timeout_s)
+
     def _check_inputs(self, failed: dict[str, str]) -> None:
-        """Continue if every party has a share from every owner, else cancel the job."""
+        """Continue if every party has a share from every owner, else give the job up."""
+        refusals: list[Mapping[str, object]] = []
         for link in self._group.server_links:
-            refused = self._receive_inputs(link)["refused"]
-            if isinstance(refused, dict):
-                failed |= {str(name): f"{link.peer}: {why}" for name, why in refused.items()}
-        self._send_to_parties({"go": not failed})
-        if failed:
+            reply = self._receive_inputs(link)
+            refusals += _dicts(reply["refusals"])
+            for name, why in _object(reply["refused"]).items():
+                failed[name] = f"{link.peer}: {why}"
+        if not failed and not refusals:
+            self._send_to_parties({"go": True})
+            return
+        error = self._given_up(failed, refusals)
+        named = [dict(each) for each in getattr(error, "refusals", ())]
+        self._send_to_parties({"go": False, "why": str(error), "refusals": named})
+        raise error
+
+    def _given_up(
+        self, failed: Mapping[str, str], refusals: Sequence[Mapping[str, object]]
+    ) -> SessionError:
+        """Return why the job is given up; owners that failed must reconnect."""
+        if not refusals:
             what = "data owners failed the job; nothing was opened"
-            raise self._owners_failed(what, failed)
+            return self._owners_failed(what, failed)
+        for name in failed:
+            self._group.forget(name)
+        try:
+            named = {str(each): each for each in map(Refusal.from_json, refusals)}
+        except KeyError as error:
+            raise PartyError(f"a party's reply has a refusal without {error}") from None
+        return refused(tuple(named.values()))
 
     def _receive_inputs(self, link: Link) -> Reply:
         """Wait until a party has its inputs; it sends heartbeats while it waits for owners."""
         while True:
-            deadline = min(self._deadline, time.monotonic() + self._timeout_s)
-            try:
-                self._group.wait_readable(link, deadline)
-            except NoAnswerError:
-                raise SessionError(str(link.silence())) from None
+            self._wait_briefly(link)
             message = link.recv_json(CONTROL, number=self._number)
             if "waiting" not in message:
                 return message
@@ -241,11 +306,13 @@ class Coordination:
         """
         given = self._given
         whole = np.zeros((given.num_points, given.payload + 1), dtype=np.int64)
+        whole[:, -1] = ELSEWHERE
         undelivered_to = {}
-        for name, rows in given.rows.items():
+        for name, owner in self._owners.items():
+            rows = given.rows[name]
             shape = (len(rows), given.payload + 1)
             try:
-                received = self._owners[name].receive(shape, job=self._number, wait=self._wait)
+                received = owner.receive(shape, job=self._number, wait=self._wait)
                 whole[np.asarray(rows)] = received
             except TransportError as error:
                 self._group.check()
@@ -286,7 +353,7 @@ class Coordination:
         ]
         total = time.perf_counter() - self._started
         counted = [
-            owner.meter.since_last(owner.links, seconds_share / len(self._owners))
+            owner.meter.since_last(owner.links, seconds_share / max(len(self._owners), 1))
             for owner in self._owners.values()
         ]
         counted.append(self._group.control.since_last(self._group.server_links, total))
@@ -310,6 +377,12 @@ def _agreed(replies: Sequence[Reply]) -> Reply:
         if any(reply[key] != replies[0][key] for reply in replies):
             raise PartyError(f"the parties do not agree on {key}; one of them is faulty")
     return replies[0]
+
+
+def _object(value: object) -> dict[str, object]:
+    if not isinstance(value, dict):
+        raise PartyError("a party's reply is malformed")
+    return value
 
 
 def _dicts(value: object) -> list[dict[str, Any]]:

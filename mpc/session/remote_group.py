@@ -31,6 +31,7 @@ class RemoteGroup:
 
     def __init__(self, addresses: Addresses, certificates: Path, *, timeout_s: float) -> None:
         self.num_parties = len(addresses.parties)
+        self.session = addresses.session
         self._addresses = addresses
         self._certificates = certificates
         self.timeout_s = timeout_s

@@ -7,17 +7,16 @@ processes.
 Shape letters: N points, K clusters, D dimensions of a point, M of a payload, P parties.
 """
 
-import copyreg
 import time
-import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Literal, Protocol, Self
-from weakref import WeakKeyDictionary, WeakValueDictionary
+from typing import Final, Literal, Self
 
+from mpc.consent.terms import Terms
 from mpc.errors import (
+    ConsentError,
     InputError,
     InsecureError,
     OwnerError,
@@ -29,7 +28,7 @@ from mpc.jobs.bounds import with_bounds
 from mpc.jobs.encoding import check_bounds
 from mpc.jobs.job import MAX_JOBS, ClusterJob
 from mpc.jobs.kept import Kept
-from mpc.jobs.order import rows_by_owner
+from mpc.jobs.order import Order, rows_by_owner
 from mpc.jobs.result import ClusterResult
 from mpc.net.addresses import MAX_PARTIES, read_addresses
 from mpc.net.channel import check_seconds
@@ -38,9 +37,11 @@ from mpc.net.link import Link, allow_open_files
 from mpc.net.link_meter import LinkMeter
 from mpc.ring.fixedpoint import FloatArray
 from mpc.roles.bootstrap import START_TIMEOUT_S
+from mpc.session.by_token import copy_by_token
 from mpc.session.data_owner import DataOwner
-from mpc.session.job_driver import Coordination, encode_input
+from mpc.session.job_driver import Coordination, EncodedInput, encode_input
 from mpc.session.local_group import ProcessGroup
+from mpc.session.party_group import PartyGroup
 from mpc.session.remote_group import RemoteGroup
 
 Links = Literal["tls", "plain"]
@@ -49,32 +50,6 @@ TFP_STAMP: Final = "provider tfp: party 0 can unmask everything"
 """Stamp of every result that used CrypTen's first-party provider."""
 PLAIN_STAMP: Final = "plain TCP: whoever reads the links of a data owner reads its secrets"
 """Stamp of every result that used links without TLS."""
-
-
-class PartyGroup(Protocol):
-    """Parties and dealer of a session: child processes, or processes on other hosts."""
-
-    num_parties: int
-    timeout_s: float
-
-    def connect(self, me: str, rank: int) -> Link:
-        """Open a link from this process, acting as role `me`, to a party."""
-
-    def wait_readable(self, link: Link, deadline: float) -> None:
-        """Wait for a link until a deadline (monotonic seconds); raise if a process died."""
-
-    def check(self) -> None:
-        """Raise if a process died."""
-
-    def raise_if_dead(self) -> None:
-        """After a link broke: raise if the reason is that a process died."""
-
-    def end(self) -> None:
-        """End the processes that this process started."""
-
-    @property
-    def pids(self) -> dict[str, int]:
-        """Process number of each role that runs on this machine."""
 
 
 def open_session(
@@ -189,6 +164,7 @@ class SecureSession:
         self._parties: list[Link] = []
         self._broken = ""
         self._jobs = 0
+        self._run_name = ""
         self._kept: Kept[Sequence[int]] = Kept()
         self.control = LinkMeter(role="server", phase="control")
         self._group = group
@@ -209,7 +185,7 @@ class SecureSession:
         deadline = time.monotonic() + START_TIMEOUT_S
         for link in self._parties:
             self._group.wait_readable(link, deadline)
-            link.recv_json(CONTROL)
+            self._run_name = str(link.recv_json(CONTROL).get("run", ""))
 
     def __enter__(self) -> Self:
         return self
@@ -269,6 +245,8 @@ class SecureSession:
             Refused before anything is shared; the session stays usable.
         OwnerError
             Data owners failed; the session stays usable.
+        ConsentError
+            A party's policy does not allow the job; the session stays usable.
         SessionError, TransportError
             A process or a link failed; the session is closed.
 
@@ -277,17 +255,60 @@ class SecureSession:
         Cost: a data owner sends 8 P (D + M) bytes a row and gets 8 P (M + 1); see
         `mpc.clustering.distances` for the parties. Leakage: see the table in `mpc.engine.reveal`.
         """
-        if self._broken:
-            raise SessionError(f"the session cannot be used: {self._broken}; open a new one")
+        self._check_usable()
         job.check_points(points_ND, payload_NM)
         job = with_bounds(job, points_ND, payload_NM)
         check_bounds(job, *points_ND.shape)
-        if self._jobs >= MAX_JOBS:
-            raise InputError(f"a session has {MAX_JOBS} jobs at most; open a new one")
         held = rows_by_owner(owners, len(points_ND))
         job = self._kept.settled(job, held)
         given = encode_input(job, points_ND, payload_NM, held)
         allow_open_files(sum(name not in self._owners for name in held) * self.num_parties)
+        return self._run(job, given)
+
+    def order(
+        self, job: ClusterJob, rows: Mapping[str, Sequence[int]], *, dim: int, payload: int
+    ) -> ClusterResult:
+        """Run a job whose data owners are other processes, connected to the parties.
+
+        Parameters
+        ----------
+        job : ClusterJob
+            All its bounds are set: this process sees no row.
+        rows : mapping of str to sequence of int
+            The rows of each owner by its role, `client:0` ..; together 0 .. N - 1.
+        dim, payload : int
+            Numbers of a point and of a payload.
+
+        Returns
+        -------
+        ClusterResult
+            Means are NaN, and sizes `mpc.jobs.result.ELSEWHERE`: only the owners learn them.
+
+        Raises
+        ------
+        InputError, OwnerError, ConsentError, SessionError, TransportError
+            As for `cluster`.
+
+        Notes
+        -----
+        Cost and leakage: as for `cluster`.
+        """
+        self._check_usable()
+        num_points = sum(len(held) for held in rows.values())
+        if sorted(row for held in rows.values() for row in held) != list(range(num_points)):
+            raise InputError("the rows of a job must be 0 .. N - 1, each of one owner")
+        job.check_shapes(num_points, dim, payload)
+        check_bounds(job, num_points, dim)
+        job = self._kept.settled(job, rows)
+        return self._run(job, EncodedInput(rows=rows, ring={}, dim=dim, payload=payload))
+
+    def _check_usable(self) -> None:
+        if self._broken:
+            raise SessionError(f"the session cannot be used: {self._broken}; open a new one")
+        if self._jobs >= MAX_JOBS:
+            raise InputError(f"a session has {MAX_JOBS} jobs at most; open a new one")
+
+    def _run(self, job: ClusterJob, given: EncodedInput) -> ClusterResult:
         self._jobs += 1
         with self._closing_on_failure():
             coordination = Coordination(
@@ -303,10 +324,10 @@ class SecureSession:
 
     @contextmanager
     def _closing_on_failure(self) -> Iterator[None]:
-        """Close the session if a job fails, unless only data owners failed."""
+        """Close the session if a job fails, unless data owners failed or a role refuses it."""
         try:
             yield
-        except OwnerError:
+        except (OwnerError, ConsentError):
             raise
         except (TransportError, SessionError) as error:
             self._broken = str(error)
@@ -361,26 +382,15 @@ class SecureSession:
         """Wait for a link; raise if a process ends. See `ProcessGroup.wait_readable`."""
         self._group.wait_readable(link, deadline)
 
+    def terms_of(self, order: Order) -> Terms:
+        """Return the terms of an order of this session."""
+        session, run = self._group.session, self._run_name
+        return Terms.of(order, session=session, run=run, parties=self.num_parties)
+
     @property
     def server_links(self) -> Sequence[Link]:
         """The server's link to each party, in rank order."""
         return self._parties
 
 
-_TOKENS: Final[WeakKeyDictionary[SecureSession, str]] = WeakKeyDictionary()
-_SESSIONS: Final[WeakValueDictionary[str, SecureSession]] = WeakValueDictionary()
-
-
-def _session_here(token: str) -> SecureSession | None:
-    """Return an open session of this process, or None if another process opened it."""
-    return _SESSIONS.get(token)
-
-
-def _by_token(session: SecureSession) -> tuple[Callable[[str], SecureSession | None], tuple[str]]:
-    """Reduce a session to a token, for `copy` and `pickle`."""
-    token = _TOKENS.setdefault(session, uuid.uuid4().hex)
-    _SESSIONS[token] = session
-    return _session_here, (token,)
-
-
-copyreg.pickle(SecureSession, _by_token)  # type: ignore[arg-type]
+copy_by_token(SecureSession)

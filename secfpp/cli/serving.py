@@ -15,6 +15,7 @@ from secfpp.errors import ConfigError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from mpc.consent.policy import Policy
     from mpc.roles.bootstrap import Start
 
 
@@ -34,6 +35,8 @@ class Serving(Verb):
     """Longest time that one job may take."""
     wait_s: float = 600.0
     """Seconds to wait until the other roles connect."""
+    ledger: Path | None = None
+    """File of this role's ledger, continued if it exists. Default: `ledger-ROLE.jsonl` here."""
 
     def __post_init__(self) -> None:
         from mpc.net.channel import check_seconds
@@ -62,11 +65,19 @@ class Serving(Verb):
             timeout_s=self.timeout_s,
             job_timeout_s=self.job_timeout_s,
             start_timeout_s=self.wait_s,
+            ledger=self.ledger or Path(f"ledger-{role.replace(':', '-')}.jsonl"),
+            policy=self.allowed(),
         )
         host, port = start.listener.getsockname()[:2]
         say(f"{role} of session {start.identity.session!r} listens on {host}:{port}")
         live(start)
         return Outcome(record={"role": role}, shown=(f"{role}: the session is over",))
+
+    def allowed(self) -> Policy:
+        """Return what the role allows; a role that sees no job allows what it is asked."""
+        from mpc.consent.policy import Policy
+
+        return Policy.of_simulation()
 
     def program(self) -> Callable[[Start], None]:
         """Load and return the program of the role."""

@@ -5,7 +5,6 @@ import re
 import subprocess
 import tarfile
 import tomllib
-from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from zipfile import ZipFile
@@ -15,8 +14,12 @@ import pytest
 
 import secfpp
 from mpc import ClusterJob
+from mpc.consent.chain import read_ledger
+from mpc.consent.compare import differences
+from mpc.jobs.result import ELSEWHERE
+from mpc.session.session import join_session
+from tests.mpc.deployment import ROLES, hand_out, ledger_of, make_credentials, running
 from tests.packaging.checkouts import CHECKOUT, Environment, build, copy_of_checkout
-from tests.packaging.deployment import hand_out, make_credentials, serve_one_job, start_roles
 from tests.packaging.owner_program import PATIENCE_S
 
 pytestmark = pytest.mark.slow
@@ -26,7 +29,8 @@ NEEDED = ("numpy", "cryptography")
 ALL_INSTALLED = {*NEEDED, "cffi", "pycparser", "secfpp-data-owner"}
 MODULES = {
     *("mpc.errors", "mpc.traffic", "mpc.whole_file"),
-    *("mpc.jobs", "mpc.net", "mpc.ring", "mpc.session", "mpc.session.data_owner"),
+    *("mpc.consent", "mpc.jobs", "mpc.net", "mpc.ring"),
+    *("mpc.session", "mpc.session.data_owner", "mpc.session.owner"),
 }
 ROWS_ND = np.array([[0.0, 1.0], [0.5, 1.0], [1.0, 4.0], [9.0, 8.0], [9.5, 9.0], [10.0, 7.0]])
 MEANS_KD = np.array([[0.5, 2.0], [9.5, 8.0]])
@@ -49,19 +53,6 @@ def alone(built: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) ->
         environment.borrow(name)
     environment.install(built[1])
     return environment
-
-
-@pytest.fixture
-def running(tmp_path: Path) -> Iterator[Path]:
-    """Return the folder of credentials of parties and a dealer that run."""
-    folder = make_credentials(tmp_path / "credentials", clients=len(ROWS_ND))
-    roles = start_roles(folder)
-    try:
-        yield folder
-    finally:
-        for process in roles:
-            process.kill()
-            process.communicate()
 
 
 def metadata_of(wheel: Path) -> str:
@@ -87,9 +78,10 @@ def test_it_has_a_part_of_mpc_only(built: tuple[Path, Path]) -> None:
     assert {name for name in files if name.startswith("mpc/session/")} == {
         "mpc/session/__init__.py",
         "mpc/session/data_owner.py",
+        "mpc/session/owner.py",
     }
     assert {name.split("/")[1] for name in files if name.count("/") > 1} == {
-        *("jobs", "net", "ring", "session")
+        *("consent", "jobs", "net", "ring", "session")
     }
     for name in files:
         assert (CHECKOUT / name).is_file()
@@ -123,22 +115,31 @@ def test_what_it_lacks_is_refused_with_a_remedy(alone: Environment) -> None:
     assert said == remedy
 
 
-def test_data_owners_send_shares_and_get_their_means(
-    alone: Environment, running: Path, tmp_path: Path
-) -> None:
+def test_data_owners_send_shares_and_get_their_means(alone: Environment, tmp_path: Path) -> None:
     """Parties and dealer are of the whole installation, each owner is alone."""
     program = Path(__file__).with_name("owner_program.py")
+    folder = make_credentials(tmp_path / "credentials", clients=len(ROWS_ND))
     owners = [f"client:{row}" for row in range(len(ROWS_ND))]
-    with ExitStack() as stack:
+    with running(folder), ExitStack() as stack:
         started = []
         for name, row_D in zip(owners, ROWS_ND, strict=True):
-            place = hand_out(running, name, JOB, tmp_path / name.replace(":", "-"))
+            place = hand_out(folder, name, tmp_path / name.replace(":", "-"))
             words: list[str | Path] = [alone.python, "-I", program, place, name, *map(str, row_D)]
             process = subprocess.Popen(words, stdout=subprocess.PIPE, text=True, cwd=place)
             started.append(stack.enter_context(process))
             stack.callback(process.kill)
-        serve_one_job(running, JOB, owners, dim=ROWS_ND.shape[1])
-        said = [json.loads(process.communicate(timeout=PATIENCE_S)[0]) for process in started]
+        with join_session(folder / "network.json", folder) as session:
+            rows = {name: [row] for row, name in enumerate(owners)}
+            dim = ROWS_ND.shape[1]
+            result = session.order(JOB, rows, dim=dim, payload=dim)
+            said = [json.loads(process.communicate(timeout=PATIENCE_S)[0]) for process in started]
+    assert np.isnan(result.means_NM).all()
+    assert set(result.sizes_N) == {ELSEWHERE}
     means_ND = np.array([each["mean"] for each in said])
     np.testing.assert_allclose(means_ND, np.repeat(MEANS_KD, 3, axis=0), atol=1e-4)
     assert [each["size"] for each in said] == [3] * len(ROWS_ND)
+    kept = [ledger_of(folder, role) for role in ROLES]
+    kept += [tmp_path / name.replace(":", "-") / "ledger.jsonl" for name in owners]
+    ledgers = [read_ledger(path) for path in kept]
+    assert [ledger.role for ledger in ledgers] == [*ROLES, *owners]
+    assert list(differences(ledgers)) == []

@@ -1,0 +1,265 @@
+"""What a party or a data owner allows, and whether a job asks for more.
+
+A policy is a small JSON file. Keys that are left out have the defaults of `Policy`::
+
+    {"reveal": ["own-mean"], "min_cluster_size": 3, "min_owners": 5, "max_iterations": 100,
+     "max_jobs_per_hour": 60, "evaluate": false}
+"""
+
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Final, Self
+
+import numpy as np
+
+from mpc.consent.terms import Terms
+from mpc.errors import ConsentError, InputError
+from mpc.jobs.job import MAX_ITERATIONS, REVEAL_POLICIES, RevealPolicy
+from mpc.jobs.job_numbers import integer_of, positive
+from mpc.whole_file import read_json
+
+_HOUR_S: Final = 3600.0
+_COUNTS: Final = ("min_cluster_size", "min_owners", "max_iterations")
+_BOUNDS: Final = ("max_norm_bound", "max_value_bound", "max_payload_bound")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Refusal:
+    """A field of a job that a role does not allow."""
+
+    role: str
+    field: str
+    asked: object
+    allowed: object
+
+    def __str__(self) -> str:
+        return f"{self.role} refuses {self.field} {self.asked!r:.60}: allowed is {self.allowed}"
+
+    def as_json(self) -> dict[str, object]:
+        """Return plain values for a control message or a ledger."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, object]) -> Self:
+        """Rebuild a refusal that came in a control message."""
+        return cls(
+            role=str(value["role"]),
+            field=str(value["field"]),
+            asked=value["asked"],
+            allowed=value["allowed"],
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Policy:
+    """What a role allows. The defaults are those of a role without a policy file."""
+
+    reveal: tuple[RevealPolicy, ...] = ("own-mean",)
+    """Reveal policies that a job may have."""
+    min_cluster_size: int = 3
+    """Least `min_cluster_size` of a job: owners that a cluster must have before its mean is
+    opened."""
+    min_owners: int = 5
+    """Fewest data owners of a job."""
+    max_iterations: int = 100
+    """Most reassignments of a job, each of which may open one bit."""
+    choose_k: bool = True
+    """Whether the number of clusters may be left open: it is then opened to parties and server."""
+    evaluate: bool = False
+    """Whether labels may be opened to an evaluator; for simulations."""
+    max_norm_bound: float | None = None
+    """Greatest norm bound of points; None: any."""
+    max_value_bound: float | None = None
+    """Greatest bound on a coordinate; None: any."""
+    max_payload_bound: float | None = None
+    """Greatest norm bound of payloads; None: any."""
+    max_jobs_per_hour: int | None = None
+    """Most jobs within any hour, since the process began; None: any."""
+
+    def __post_init__(self) -> None:
+        """Refuse values that no job could be compared with."""
+        self._check_reveal()
+        for name in _COUNTS:
+            self._set(name, _at_least_one(name, getattr(self, name)))
+        if self.max_iterations > MAX_ITERATIONS:
+            raise InputError(f"max_iterations={self.max_iterations}: {MAX_ITERATIONS} is the most")
+        if self.max_jobs_per_hour is not None:
+            self._set(
+                "max_jobs_per_hour", _at_least_one("max_jobs_per_hour", self.max_jobs_per_hour)
+            )
+        for name in ("choose_k", "evaluate"):
+            if not isinstance(getattr(self, name), bool):
+                raise InputError(f"{name}={getattr(self, name)!r} but true or false is needed")
+        for name in _BOUNDS:
+            if getattr(self, name) is not None:
+                self._set(name, positive(name, getattr(self, name)))
+
+    def _set(self, name: str, value: object) -> None:
+        object.__setattr__(self, name, value)
+
+    def _check_reveal(self) -> None:
+        given = (self.reveal,) if isinstance(self.reveal, str) else tuple(self.reveal)
+        for name in given:
+            if name not in REVEAL_POLICIES:
+                raise InputError(f"reveal {name!r} is none of {', '.join(REVEAL_POLICIES)}")
+        if not given:
+            raise InputError("reveal allows nothing; name at least one reveal policy")
+        self._set("reveal", given)
+
+    @classmethod
+    def of_simulation(cls) -> Self:
+        """Return the policy of processes that one user starts for itself: all is allowed."""
+        return cls(
+            reveal=REVEAL_POLICIES,
+            min_cluster_size=1,
+            min_owners=1,
+            max_iterations=MAX_ITERATIONS,
+            evaluate=True,
+        )
+
+    @classmethod
+    def from_json(cls, value: object) -> Self:
+        """Return the policy of a file's content.
+
+        Raises
+        ------
+        InputError
+            A key is unknown, or a value has a wrong type or is out of range.
+        """
+        known = [entry.name for entry in fields(cls)]
+        if not isinstance(value, Mapping):
+            raise InputError(f"needed is an object with keys out of {', '.join(known)}")
+        for key in value:
+            if key not in known:
+                raise InputError(f"unknown key {key!r}; known are {', '.join(known)}")
+        reveal = value.get("reveal", ["own-mean"])
+        if not isinstance(reveal, str | list) or not all(isinstance(each, str) for each in reveal):
+            raise InputError(f"reveal={reveal!r} but a list of reveal policies is needed")
+        return cls(**value)
+
+    def as_json(self) -> dict[str, object]:
+        """Return the content of a policy file."""
+        return asdict(self) | {"reveal": list(self.reveal)}
+
+    def refusals(self, terms: Terms, role: str) -> tuple[Refusal, ...]:
+        """Return what a job asks beyond this policy; empty if it allows the job.
+
+        Parameters
+        ----------
+        terms : Terms
+        role : str
+            Who refuses.
+        """
+        job = terms.job
+        most_iterations = max(job.iterations, job.warm_iterations or 1)
+        checks: tuple[tuple[str, object, bool, object], ...] = (
+            ("reveal", job.reveal, job.reveal in self.reveal, ", ".join(self.reveal)),
+            ("evaluate", job.evaluate, self.evaluate or not job.evaluate, False),
+            ("k", job.k, self.choose_k or job.k is not None, "a given number"),
+            self._least("min_cluster_size", job.min_cluster_size, self.min_cluster_size),
+            self._least("owners", terms.owners, self.min_owners),
+            self._most("iterations", most_iterations, self.max_iterations),
+            self._most("norm_bound", job.norm_bound, self.max_norm_bound),
+            self._most("value_bound", _greatest(job.value_bound), self.max_value_bound),
+            self._most("payload_bound", job.payload_bound, self.max_payload_bound),
+        )
+        return tuple(
+            Refusal(role=role, field=field, asked=asked, allowed=allowed)
+            for field, asked, holds, allowed in checks
+            if not holds
+        )
+
+    @staticmethod
+    def _least(field: str, asked: int, least: int) -> tuple[str, object, bool, object]:
+        return field, asked, asked >= least, f"at least {least}"
+
+    @staticmethod
+    def _most(
+        field: str, asked: float | None, most: float | None
+    ) -> tuple[str, object, bool, object]:
+        return field, asked, most is None or (asked is not None and asked <= most), f"up to {most}"
+
+
+class Consent:
+    """Checks jobs against a role's policy, and counts those that it allowed.
+
+    Parameters
+    ----------
+    policy : Policy
+    role : str
+    clock : callable
+        Returns monotonic seconds.
+    """
+
+    def __init__(
+        self, policy: Policy, role: str, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.policy = policy
+        self.role = role
+        self._clock = clock
+        self._allowed_at: deque[float] = deque()
+
+    def check(self, terms: Terms) -> None:
+        """Count a job that the policy allows; raise for any other.
+
+        Raises
+        ------
+        ConsentError
+            Its `refusals` name each field, what was asked, and what is allowed.
+        """
+        refusals = self.policy.refusals(terms, self.role) or self._too_many()
+        if refusals:
+            raise refused(refusals)
+        self._allowed_at.append(self._clock())
+
+    def _too_many(self) -> tuple[Refusal, ...]:
+        most = self.policy.max_jobs_per_hour
+        if most is None:
+            self._allowed_at.clear()
+            return ()
+        while self._allowed_at and self._allowed_at[0] <= self._clock() - _HOUR_S:
+            self._allowed_at.popleft()
+        asked = len(self._allowed_at) + 1
+        if asked <= most:
+            return ()
+        return (
+            Refusal(role=self.role, field="jobs_per_hour", asked=asked, allowed=f"up to {most}"),
+        )
+
+
+def refused(refusals: tuple[Refusal, ...]) -> ConsentError:
+    """Return the error that names every refusal."""
+    what = "; ".join(map(str, refusals))
+    return ConsentError(
+        f"the job is refused and nothing was opened: {what}",
+        refusals=tuple(each.as_json() for each in refusals),
+    )
+
+
+def read_policy(path: Path) -> Policy:
+    """Read and check a policy file.
+
+    Raises
+    ------
+    InputError
+        Names the file and the error.
+    """
+    value = read_json(path)
+    try:
+        return Policy.from_json(value)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+
+
+def _at_least_one(name: str, value: object) -> int:
+    number = value if isinstance(value, bool) else integer_of(name, value)
+    if isinstance(number, bool) or number < 1:
+        raise InputError(f"{name}={value!r} but an integer of at least 1 is needed")
+    return number
+
+
+def _greatest(bound: float | tuple[float, ...] | None) -> float | None:
+    return None if bound is None else float(np.max(bound))

@@ -1,0 +1,395 @@
+"""A data owner as a process of its own: it consents to jobs, shares its vectors, fetches its means.
+
+Needs neither CrypTen nor torch.
+
+>>> with Owner("client:3", read_addresses(network), certificates) as owner:  # doctest: +SKIP
+...     terms = owner.await_job()  # announced alike by all parties, and allowed by the policy
+...     owner.share(terms, points_RD, payload_RM)
+...     result = owner.fetch(terms)
+
+Shape letters: R rows of this owner, D dimensions of a point, M of a payload.
+"""
+
+import secrets
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from mpc.consent.chain import Ledger
+from mpc.consent.policy import Consent, Policy, Refusal, refused
+from mpc.consent.terms import Terms
+from mpc.errors import (
+    Cause,
+    ConsentError,
+    InputError,
+    PeerClosedError,
+    PeerTimeoutError,
+    RefusedError,
+    SessionError,
+    TransportError,
+)
+from mpc.jobs.encoding import payload_unit
+from mpc.jobs.rows import decode_mean, encode_payload, encode_point
+from mpc.net.addresses import Addresses
+from mpc.net.channel import check_seconds
+from mpc.net.credential_folder import read_credentials
+from mpc.net.handshake import Identity, connect
+from mpc.net.link import Link
+from mpc.net.link_meter import LinkMeter
+from mpc.ring.fixedpoint import FloatArray, Int64Array
+from mpc.session.data_owner import DataOwner
+
+
+class _NoJobYetError(PeerTimeoutError):
+    """Raise when no job came within the time that the caller gave."""
+
+
+_RANDOM: Final = secrets.SystemRandom()
+_TICK_S: Final = 0.2
+_FIRST_PAUSE_S: Final = 0.2
+_LONGEST_PAUSE_S: Final = 5.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class OwnResult:
+    """What one owner learns from a job."""
+
+    mean_RM: FloatArray
+    """Mean payload of the cluster of each row; NaN if none was opened."""
+    size_R: npt.NDArray[np.int64]
+    """Size of that cluster; 0 for a rejected row, `mpc.jobs.result.TOO_SMALL` for a cluster with
+    fewer owners than the minimum."""
+
+
+class Owner:
+    """One data owner and its links to the parties, which are made anew when they break.
+
+    Parameters
+    ----------
+    role : str
+        `client:` and a name, as in its certificate.
+    addresses : Addresses
+    certificates : Path
+        Folder with this owner's certificate and key, and the authority's certificate.
+    policy : Policy, optional
+        What this owner allows; None: the defaults.
+    ledger : Path, optional
+        File of this owner's ledger; None: it keeps none.
+    timeout_s : float
+        Longest silence of a party that has something to say.
+    job_timeout_s : float
+        Longest time from an owner's share to its result.
+
+    Raises
+    ------
+    InputError
+        The credentials or the ledger cannot be used.
+    """
+
+    def __init__(
+        self,
+        role: str,
+        addresses: Addresses,
+        certificates: Path,
+        *,
+        policy: Policy | None = None,
+        ledger: Path | None = None,
+        timeout_s: float = 60.0,
+        job_timeout_s: float = 600.0,
+    ) -> None:
+        check_seconds("timeout_s", timeout_s)
+        check_seconds("job_timeout_s", job_timeout_s)
+        self.role = role
+        self._addresses = addresses
+        self._timeout_s, self._job_timeout_s = timeout_s, job_timeout_s
+        self._me = Identity(
+            role=role,
+            session=addresses.session,
+            credentials=read_credentials(certificates, role),
+        )
+        self._consent = Consent(policy or Policy(), role)
+        self._ledger = Ledger(ledger, role=role)
+        self._owner: DataOwner | None = None
+        self._heard = 0
+        """Number of the last job that was heard on these links."""
+        self._shared: tuple[str, int] = ("", 0)
+        self._fetched: dict[tuple[str, int], OwnResult] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Hang up, and close the ledger. Idempotent."""
+        self._hang_up()
+        self._ledger.close()
+
+    def await_job(self, within_s: float | None = None) -> Terms:
+        """Wait until every party announces a job, and check it against the policy.
+
+        Parameters
+        ----------
+        within_s : float, optional
+            Longest wait; None: as long as it takes. Parties that cannot be reached are tried again.
+
+        Returns
+        -------
+        Terms
+            To be passed to `share`.
+
+        Raises
+        ------
+        ConsentError
+            The policy does not allow the job, or the parties announce different ones. They are
+            told, and the owner can wait for the next job.
+        PartyError
+            A party gave the job up before this owner shared anything.
+        PeerTimeoutError
+            No job came in time.
+        """
+        deadline = None if within_s is None else time.monotonic() + within_s
+        while True:
+            owner = self._connected(deadline)
+            try:
+                terms = owner.hear_next(
+                    after=self._heard,
+                    wait=lambda link: self._await_announcement(link, deadline),
+                    wait_for_others=lambda link: self._wait(
+                        link, time.monotonic() + self._timeout_s
+                    ),
+                )
+                break
+            except _NoJobYetError:
+                raise
+            except TransportError:
+                self._hang_up()
+            except ConsentError as error:
+                self._decline(error, error.job)
+                raise
+        self._heard = terms.number
+        try:
+            self._consent.check(terms)
+        except ConsentError as error:
+            self._decline(error, terms.number, terms)
+            raise
+        return terms
+
+    def share(self, terms: Terms, points_RD: FloatArray, payload_RM: FloatArray) -> None:
+        """Consent to a job, and send share p of the rows to party p. Once a job: then idempotent.
+
+        Parameters
+        ----------
+        terms : Terms
+            From `await_job`.
+        points_RD : ndarray of float64, (R, D)
+        payload_RM : ndarray of float64, (R, M)
+
+        Raises
+        ------
+        ConsentError
+            The job is for vectors of other lengths. The parties are told.
+        InputError
+            The rows are over a bound, or no float64 arrays. Nothing is shared, and the parties are
+            told that this owner does not take part, but not why.
+        TransportError
+            A party cannot be reached; the job will be given up.
+
+        Notes
+        -----
+        Cost: 8 (R (D + M) + 4) bytes to each party.
+        """
+        if self._shared == (terms.run, terms.number):
+            return
+        owner = self._of_job(terms)
+        try:
+            self._check_lengths(terms, points_RD, payload_RM)
+            ring_RX = _encoded(terms, points_RD, payload_RM)
+        except ConsentError as error:
+            self._decline(error, terms.number, terms)
+            raise
+        except InputError:
+            self._decline(ConsentError(f"{self.role} does not take part"), terms.number, terms)
+            raise
+        self._write("consented", terms, digest=terms.digest.hex(), terms=terms.as_json())
+        self._ledger.sync()
+        self._shared = (terms.run, terms.number)
+        with self._hanging_up_on_failure():
+            owner.send(ring_RX, job=terms.number, digest=terms.digest)
+
+    def fetch(self, terms: Terms, num_rows: int = 1) -> OwnResult:
+        """Return the mean and the size of the cluster of each own row. Idempotent.
+
+        Parameters
+        ----------
+        terms : Terms
+            Of a job that this owner has shared in.
+        num_rows : int
+            R, as it was shared.
+
+        Raises
+        ------
+        ConsentError
+            Another role does not allow the job.
+        PartyError
+            The job was given up for another reason.
+        TransportError
+            A party died, or the result did not come in time.
+        """
+        key = (terms.run, terms.number)
+        if key in self._fetched:
+            return self._fetched[key]
+        if self._shared != key:
+            raise InputError(f"{self.role} has not shared anything in job {terms.number}")
+        deadline = time.monotonic() + self._job_timeout_s
+        owner = self._of_job(terms)
+        try:
+            with self._hanging_up_on_failure():
+                whole = owner.receive(
+                    (num_rows, terms.payload + 1),
+                    job=terms.number,
+                    wait=lambda link: self._wait(link, deadline),
+                )
+        except SessionError as error:
+            self._write("given up", terms, why=str(error))
+            raise
+        size_R = whole[:, -1].copy()
+        mean_RM = decode_mean(whole[:, :-1], size_R, payload_unit(terms.job, terms.payload))
+        self._write("received", terms, shape=list(whole.shape))
+        self._ledger.sync()
+        self._fetched = {key: OwnResult(mean_RM=mean_RM, size_R=size_R)}
+        return self._fetched[key]
+
+    def _connected(self, deadline: float | None) -> DataOwner:
+        """Return the links to all parties; try until they stand, with growing random pauses."""
+        pause = _FIRST_PAUSE_S
+        refused_until = time.monotonic() + self._timeout_s
+        while self._owner is None:
+            try:
+                self._owner = self._connect()
+            except TransportError as error:
+                # A party refuses this owner while it believes that an older link of it stands.
+                if isinstance(error, RefusedError) and time.monotonic() > refused_until:
+                    raise
+                if deadline is not None and time.monotonic() + pause > deadline:
+                    raise _NoJobYetError(f"{self.role} cannot reach the parties: {error}") from None
+                time.sleep(_RANDOM.uniform(0.5, 1.0) * pause)
+                pause = min(2 * pause, _LONGEST_PAUSE_S)
+        return self._owner
+
+    def _connect(self) -> DataOwner:
+        links: list[Link] = []
+        try:
+            for rank, address in enumerate(self._addresses.parties):
+                links.append(
+                    connect(address, me=self._me, peer=f"party:{rank}", timeout_s=self._timeout_s)
+                )
+        except TransportError:
+            for link in links:
+                link.close()
+            raise
+        self._heard = 0
+        return DataOwner(
+            name=self.role, links=tuple(links), meter=LinkMeter(role=self.role, phase="input")
+        )
+
+    def _of_job(self, terms: Terms) -> DataOwner:
+        """Return the links on which a job was announced."""
+        if self._owner is None or self._heard != terms.number:
+            raise PeerClosedError(
+                f"the connection on which job {terms.number} was announced to {self.role} is gone"
+            )
+        return self._owner
+
+    def _await_announcement(self, link: Link, deadline: float | None) -> None:
+        """Wait for the next job; raise if any party hangs up, or the deadline passes."""
+        while not link.readable_within(_TICK_S):
+            self._check_links()
+            if deadline is not None and time.monotonic() > deadline:
+                raise _NoJobYetError(f"no job was announced to {self.role} in time")
+
+    def _wait(self, link: Link, deadline: float) -> None:
+        """Wait for a party in a job; raise if any party hangs up, or the deadline passes."""
+        while not link.readable_within(_TICK_S):
+            self._check_links()
+            if time.monotonic() > deadline:
+                raise PeerTimeoutError(
+                    f"{link.peer} was silent towards {self.role} in a job",
+                    cause=Cause(silent=link.peer),
+                )
+
+    def _check_lengths(self, terms: Terms, points_RD: FloatArray, payload_RM: FloatArray) -> None:
+        """Raise unless points and payloads of a job are as long as those of this owner."""
+        lengths = {"dim": (terms.dim, points_RD), "payload": (terms.payload, payload_RM)}
+        refusals = tuple(
+            Refusal(role=self.role, field=field, asked=asked, allowed=rows.shape[-1])
+            for field, (asked, rows) in lengths.items()
+            if np.ndim(rows) and asked != np.shape(rows)[-1]
+        )
+        if refusals:
+            raise refused(refusals)
+
+    @property
+    def _soon(self) -> float:
+        """Monotonic seconds at which a party that is silent now counts as dead."""
+        return time.monotonic() + self._timeout_s
+
+    def _check_links(self) -> None:
+        for link in () if self._owner is None else self._owner.links:
+            if link.hung_up() and not link.readable_within(0):
+                raise PeerClosedError(f"{link.peer} hung up on {self.role}")
+
+    def _decline(self, error: ConsentError, job: int, terms: Terms | None = None) -> None:
+        """Tell the parties why this owner takes no part in a job, and write it down."""
+        self._heard = job
+        named = [dict(each) for each in error.refusals]
+        run = {} if terms is None else {"run": terms.run}
+        self._ledger.write("declined", **run, job=job, why=str(error), refusals=named)
+        self._ledger.sync()
+        if self._owner is not None:
+            self._owner.decline(error, job=job)
+
+    def _hang_up(self) -> None:
+        if self._owner is not None:
+            self._owner.close()
+        self._owner = None
+
+    @contextmanager
+    def _hanging_up_on_failure(self) -> Iterator[None]:
+        """Hang up if a link fails: what else comes on it belongs to no job."""
+        try:
+            yield
+        except TransportError:
+            self._hang_up()
+            raise
+
+    def _write(self, event: str, terms: Terms, /, **values: object) -> None:
+        self._ledger.write(event, run=terms.run, job=terms.number, **values)
+
+
+def _encoded(terms: Terms, points_RD: FloatArray, payload_RM: FloatArray) -> Int64Array:
+    """Check and encode an owner's rows, (R, D + M)."""
+    widths = {"points": (points_RD, terms.dim), "payload": (payload_RM, terms.payload)}
+    for name, (rows, width) in widths.items():
+        if not isinstance(rows, np.ndarray) or rows.dtype != np.float64:
+            raise InputError(f"{name} must be a float64 array")
+        if rows.ndim != 2 or rows.shape[1] != width or not len(rows):
+            raise InputError(f"{name} has shape {rows.shape}; the job needs (R, {width})")
+    if len(points_RD) != len(payload_RM):
+        raise InputError(f"{len(points_RD)} points but {len(payload_RM)} payload rows")
+    return np.concatenate(
+        [encode_point(points_RD, terms.job), encode_payload(payload_RM, terms.job)], axis=1
+    )

@@ -1,0 +1,91 @@
+"""Parties and a dealer of the whole installation on this machine, for owners that run elsewhere."""
+
+import json
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from mpc.net.credential_folder import file_names
+from mpc.net.handshake import LOOPBACK
+from tests.cli.command import secfpp
+from tests.patience import SOON_S
+
+ROLES = {
+    "party:0": ("party", "--rank", "0"),
+    "party:1": ("party", "--rank", "1"),
+    "dealer": ("dealer",),
+}
+
+
+def make_credentials(folder: Path, clients: int) -> Path:
+    """Write addresses on this machine, and certificates and keys of every role."""
+    words = ("--parties", "2", "--clients", str(clients), "--hosts", *_free_addresses(3))
+    made = secfpp("certs", "init", folder, *words)
+    assert made.returncode == 0, made.stderr
+    return folder
+
+
+def _free_addresses(count: int) -> list[str]:
+    with ExitStack() as stack:
+        socks = [stack.enter_context(socket.create_server((LOOPBACK, 0))) for _ in range(count)]
+        return [f"{LOOPBACK}:{sock.getsockname()[1]}" for sock in socks]
+
+
+def hand_out(folder: Path, name: str, place: Path) -> Path:
+    """Copy what one data owner is given, and nothing else, to a place of its own."""
+    place.mkdir()
+    for file in ("network.json", "ca.pem", *file_names(name)):
+        shutil.copy2(folder / file, place)
+    return place
+
+
+def ledger_of(folder: Path, role: str) -> Path:
+    """Return where a role of `running` keeps its ledger."""
+    return folder / f"{role.replace(':', '-')}.jsonl"
+
+
+@contextmanager
+def running(
+    folder: Path, policies: Mapping[str, Mapping[str, object]] | None = None
+) -> Iterator[dict[str, subprocess.Popen[str]]]:
+    """Run two parties and the dealer by their commands; end them in the end.
+
+    Parameters
+    ----------
+    folder : Path
+        Of `make_credentials`.
+    policies : mapping, optional
+        Content of a party's policy file, by role; parties that are left out have none.
+    """
+    files: Sequence[str | Path] = ("--network", folder / "network.json", "--certs", folder)
+    with ExitStack() as stack:
+        started = {}
+        for role, verb in ROLES.items():
+            more: list[str | Path] = ["--ledger", ledger_of(folder, role)]
+            if policies is not None and role in policies:
+                path = folder / f"policy-{role.replace(':', '-')}.json"
+                path.write_text(json.dumps(policies[role]))
+                more += ["--policy", path]
+            words = [sys.executable, "-m", "secfpp.cli", *verb, *files, *more]
+            started[role] = subprocess.Popen(
+                [str(word) for word in words],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+            stack.callback(_end, started[role])
+        yield started
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    """Wait for a role that ends with the server; kill it if it does not."""
+    try:
+        process.communicate(timeout=SOON_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.communicate()
