@@ -14,7 +14,12 @@ from unittest.mock import patch
 
 PAGE = Path(__file__).parent / "reference" / "cli.md"
 COLUMNS = "100"
-SUBCOMMANDS = {"certs": ("init", "add"), "worlds": ("build", "probe")}
+SUBCOMMANDS = {
+    "certs": ("init", "add"),
+    "policy": ("show", "check"),
+    "ledger": ("verify", "show"),
+    "worlds": ("build", "probe"),
+}
 ASCII = str.maketrans(
     {"╭": "+", "╮": "+", "╰": "+", "╯": "+", "─": "-", "│": "|", "•": "*", "—": "-", "…": "..."}
 )

@@ -10,18 +10,34 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from typing import Final, Self
 
 from mpc.errors import FrameError, InputError
 from mpc.jobs.job import ClusterJob
 from mpc.jobs.job_numbers import integer_of
 from mpc.jobs.order import Order
+from mpc.whole_file import read_json
 
 PROTOCOL: Final = 1
 """Version of the protocols and of this description; roles of different versions never agree."""
 DIGEST_BYTES: Final = 32
 _CONTEXT: Final = b"secfpp terms of a job\0"
 _NUMBERS: Final = ("protocol", "parties", "number", "owners", "points", "dim", "payload", "kept")
+_EXAMPLE: Final[dict[str, object]] = {
+    "protocol": PROTOCOL,
+    "parties": 2,
+    "number": 1,
+    "owners": 20,
+    "dim": 1,
+    "payload": 1,
+    "kept": 0,
+    "session": "",
+    "run": "",
+    "cohort": "",
+    "k": 5,
+}
+"""A job of a federation of 20 owners."""
 _TEXTS: Final = ("session", "run", "cohort")
 
 
@@ -131,6 +147,27 @@ def _decoded(text: bytes) -> Terms:
     if terms.encoded() != text:
         raise FrameError("a party announced a job that is not in canonical form")
     return terms
+
+
+def read_terms(path: Path) -> Terms:
+    """Read the terms of a job from a JSON file; fields that are left out have examples' values.
+
+    Raises
+    ------
+    InputError
+        Names the file, and the field that is unknown or out of range.
+    """
+    values = read_json(path)
+    if not isinstance(values, dict):
+        raise InputError(f"{path}: needed is an object with the fields of a job")
+    given = {**_EXAMPLE, **values}
+    given.setdefault("points", given["owners"])
+    try:
+        own: dict[str, object] = {name: str(given.pop(name)) for name in _TEXTS}
+        own |= {name: integer_of(name, given.pop(name)) for name in _NUMBERS}
+        return Terms(job=ClusterJob.from_json(given), **own)  # type: ignore[arg-type]
+    except (InputError, TypeError) as error:
+        raise InputError(f"{path}: {error}") from None
 
 
 def cohort_of(rows: Mapping[str, Sequence[int]]) -> str:

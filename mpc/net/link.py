@@ -152,8 +152,8 @@ class Link:
 
         Only a process between jobs waits without limit: the exit of its parent or peer ends it.
         """
-        if self._channel.has_buffered:
-            return True
+        if self._channel.has_buffered or self.fileno() < 0:
+            return True  # closed on this side: reading raises
         poller = select.poll()  # select() itself cannot watch descriptors above 1023
         poller.register(self._channel.sock, select.POLLIN)
         return bool(poller.poll(None if seconds is None else 1000 * seconds))

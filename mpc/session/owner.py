@@ -2,10 +2,12 @@
 
 Needs neither CrypTen nor torch.
 
->>> with Owner("client:3", read_addresses(network), certificates) as owner:  # doctest: +SKIP
-...     terms = owner.await_job()  # announced alike by all parties, and allowed by the policy
-...     owner.share(terms, points_RD, payload_RM)
-...     result = owner.fetch(terms)
+::
+
+    with Owner("client:3", read_addresses(network), certificates) as owner:
+        terms = owner.await_job()  # announced alike by all parties, and allowed by the policy
+        owner.share(terms, points_RD, payload_RM)
+        result = owner.fetch(terms)
 
 Shape letters: R rows of this owner, D dimensions of a point, M of a payload.
 """
@@ -14,7 +16,7 @@ import secrets
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -61,9 +63,9 @@ _LONGEST_PAUSE_S: Final = 5.0
 class OwnResult:
     """What one owner learns from a job."""
 
-    mean_RM: FloatArray
+    mean_RM: FloatArray = field(repr=False)
     """Mean payload of the cluster of each row; NaN if none was opened."""
-    size_R: npt.NDArray[np.int64]
+    size_R: npt.NDArray[np.int64] = field(repr=False)
     """Size of that cluster; 0 for a rejected row, `mpc.jobs.result.TOO_SMALL` for a cluster with
     fewer owners than the minimum."""
 

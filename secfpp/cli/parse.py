@@ -32,6 +32,8 @@ VERBS: Final = {
     "pretrain": "Train the embedded CLIP model again.",
     "worlds": "Build worlds of drawings with 24 classes; probe any world for conflict.",
     "report": "Make one self-contained HTML page of a run or a comparison.",
+    "policy": "Print what a party or a data owner allows, and check a job against it.",
+    "ledger": "Check the ledgers that the roles of a deployment keep.",
     "certs": "Make certificates, keys and addresses for a session across hosts.",
     "doctor": "Check whether this machine is ready.",
 }

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Sequence
 
+import numpy as np
+
 from mpc.net.frames import SHARE, Header
 from mpc.net.link import Link, raw_view
 from mpc.net.link_meter import LinkMeter
@@ -10,6 +12,7 @@ from mpc.session.data_owner import DataOwner, split
 from mpc.session.session import SecureSession
 
 Send = Callable[[Link, Int64Array, int], None]
+"""Takes a link, the digest of the terms and a share in one array, and the job's number."""
 
 
 class Saboteur:
@@ -22,11 +25,14 @@ class Saboteur:
         self.name: str = owner.name
         self.links: tuple[Link, ...] = owner.links
         self.meter: LinkMeter = owner.meter
+        self.hear = owner.hear
+        self.decline = owner.decline
         self.receive = owner.receive
         self.close = owner.close
 
-    def send(self, ring_RX: Int64Array, *, job: int) -> None:
-        shares = split(ring_RX, len(self.links))
+    def send(self, ring_RX: Int64Array, *, job: int, digest: bytes) -> None:
+        consent = np.frombuffer(digest, dtype=np.int64)
+        shares = [np.append(consent, share) for share in split(ring_RX, len(self.links))]
         for rank, (link, share) in enumerate(zip(self.links, shares, strict=True)):
             if rank in self._ranks:
                 self._send(link, share, job)
@@ -62,11 +68,11 @@ def half(link: Link, share: Int64Array, job: int) -> None:
 
 
 def too_short(link: Link, share: Int64Array, job: int) -> None:
-    link.send_ring(SHARE, share[:, 1:], number=job)
+    link.send_ring(SHARE, share[1:], number=job)
 
 
 def too_long(link: Link, share: Int64Array, job: int) -> None:
-    link.send_ring(SHARE, share.repeat(2, axis=0), number=job)
+    link.send_ring(SHARE, share.repeat(2), number=job)
 
 
 def of_the_next_job(link: Link, share: Int64Array, job: int) -> None:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from mpc.net.link import Link
 from mpc.ring.fixedpoint import Int64Array
 from mpc.ring.randomness import KEY_BYTES
 from mpc.roles.dry_run import JobShape
+from mpc.session.data_owner import DataOwner
 from tests.security.dealers_view import DealersView, dealers_view
 
 
@@ -66,7 +68,7 @@ class Listening:
     now: Pool
 
     def __init__(self, patch: pytest.MonkeyPatch) -> None:
-        recv_ring = Link.recv_ring
+        recv_ring, next_of_owner = Link.recv_ring, DataOwner._next
 
         def hearing(link: Link, tag: bytes, shape: object, *, number: int = 0) -> Int64Array:
             array = recv_ring(link, tag, shape, number=number)  # type: ignore[arg-type]
@@ -74,4 +76,12 @@ class Listening:
                 self.now.got.setdefault(link.me, []).append(array.copy())
             return array
 
+        def owner_hearing(owner: DataOwner, link: Link, tag: bytes, *more: Any) -> bytearray:
+            payload = next_of_owner(owner, link, tag, *more)
+            if tag == OPENED:  # of one row
+                array = np.frombuffer(payload, dtype=np.int64)[None, :]
+                self.now.got.setdefault(link.me, []).append(array.copy())
+            return payload
+
         patch.setattr(Link, "recv_ring", hearing)
+        patch.setattr(DataOwner, "_next", owner_hearing)

@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 from mpc import ClusterJob, SecureSession
-from mpc.net.frames import CONTROL, CORRECTIONS, DEALER_REPORT, REQUEST, Header
+from mpc.net.frames import CONTROL, CORRECTIONS, DEALER_REPORT, REQUEST, TERMS, Header
 from mpc.net.link import Link
 from mpc.ring.fixedpoint import Int64Array
 from mpc.ring.randomness import AesCtrStream
@@ -43,8 +43,8 @@ PADDED = ("MXOR", "CSG8", "CS64", "CDG4", "CD64", "CPNT")
 """Bits are packed into words or bytes, and what is left of the last is zero."""
 SIGMAS = 6
 MASKED = ("SHAR", "MSUM", "MXOR", *(tag.decode() for tag in CORRECTIONS.values()))
-SPOKEN = (CONTROL.decode(), DEALER_REPORT.decode())
-"""Their length varies with how many digits a time has."""
+SPOKEN = (CONTROL.decode(), DEALER_REPORT.decode(), TERMS.decode())
+"""Their length varies with how many digits a time or a public bound has."""
 
 
 @dataclass(frozen=True, slots=True)

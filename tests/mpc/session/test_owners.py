@@ -64,11 +64,11 @@ def sent(session: SecureSession) -> list[int]:
 
 FAILURES: list[tuple[Send, str]] = [
     (saboteur.nothing, r"client:3 was silent towards party:\d for 2 s"),
-    (saboteur.garbage, r"party:\d expected share \d+ of 64 bytes from client:3, got"),
+    (saboteur.garbage, r"party:\d expected share \d+ of 96 bytes from client:3, got"),
     (saboteur.half, r"client:3 was silent towards party:\d for 2 s"),
-    (saboteur.too_short, r"expected share \d+ of 64 bytes from client:3, got share \d+ of 56"),
-    (saboteur.too_long, r"expected share \d+ of 64 bytes from client:3, got share \d+ of 128"),
-    (saboteur.of_the_next_job, r"expected share \d+ of 64 bytes from client:3, got share"),
+    (saboteur.too_short, r"expected share \d+ of 96 bytes from client:3, got share \d+ of 88"),
+    (saboteur.too_long, r"expected share \d+ of 96 bytes from client:3, got share \d+ of 192"),
+    (saboteur.of_the_next_job, r"expected share \d+ of 96 bytes from client:3, got share"),
     (saboteur.hanging_up, r"client:3 closed its connection to party:\d"),
 ]
 

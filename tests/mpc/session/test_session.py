@@ -8,6 +8,7 @@ from sklearn.cluster import KMeans
 from sklearn.datasets import load_iris, load_wine
 
 from mpc import ClusterJob, ClusterResult, PlainSession, SecureSession
+from mpc.consent.terms import DIGEST_BYTES
 from mpc.errors import BudgetError, InputError
 from mpc.jobs.bounds import public_bound
 from mpc.jobs.result import TOO_SMALL
@@ -159,8 +160,14 @@ def test_bytes_of_a_job_are_those_of_its_formulas(secure_session: SecureSession)
     points, payload, _ = blobs(n, d, 2, seed=2)
     traffic = secure_session.cluster(ClusterJob(k=2), points, payload).traffic
     owner = next(role for role in traffic.roles if role.role == "client:0")
-    assert owner.bytes_sent == p * (8 * (d + m) + header)
-    assert owner.bytes_received == p * (8 * (m + 1) + header)
+    heard = next(
+        entry.bytes_received
+        for entry in traffic.operations
+        if (entry.role, entry.operation) == ("client:0", "terms")
+    )
+    assert 0 < heard < p * 1000
+    assert owner.bytes_sent == p * (8 * (d + m) + DIGEST_BYTES + header)
+    assert owner.bytes_received == p * (8 * (m + 1) + header) + heard
     distances = next(step for step in traffic.steps if step.name == "distances")
     assert n <= 2 * d  # so few that their Gram matrix is opened, under a mask
     assert (distances.rounds, distances.bytes_sent) == (1, (p - 1) * (8 * n * n + header))

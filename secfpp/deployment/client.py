@@ -1,0 +1,198 @@
+"""The program of one client: it trains, consents, shares, fetches, personalises and evaluates.
+
+Its images, its prompt and its key never leave it. Its folder holds its state after every round, so
+that it goes on after a kill.
+"""
+
+import json
+import os
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import torch
+
+from mpc.session.owner import Owner
+from secfpp.config.workload import DeviceName
+from secfpp.data.readers.listing import ReadOptions
+from secfpp.deployment.config import FederationConfig, settings_digest
+from secfpp.deployment.exchange import OwnerExchange
+from secfpp.deployment.own_images import OwnImages, read_own_images
+from secfpp.errors import RunFolderError
+from secfpp.experiment.run_folder import RunFolder
+from secfpp.federation.cohort import Cohort, build_cohort
+from secfpp.federation.round import Federation, RoundResult, begin, run_round
+from secfpp.learning.prompts import PromptState
+from secfpp.learning.training import TextTower, pick_device
+from secfpp.methods.interface import Exchange
+from secfpp.methods.secfpp import METHOD
+from secfpp.methods.shared.personal import make_trainer
+from secfpp.methods.shared.prototypes import WithUpdate, averages_prototypes
+from secfpp.seeds import Seeds
+
+__all__ = ["ClientRound", "LoadedClient", "federation_of", "load_client", "run_client"]
+
+_UNIT: Final = "client"
+_NO_END: Final = 1 << 30
+"""Rounds of a federation whose clients have images of one domain only: none is scored elsewhere."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClientRound:
+    """One line of a client's metrics.jsonl: accuracies on its own test images, in 0..1."""
+
+    round: int
+    own_mix: float | None
+    """None without test images."""
+    uniform: float | None
+    train_loss: float
+    seconds_train: float
+    opened: bool
+    """Whether a mean was opened to this client; otherwise it kept its own update."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class LoadedClient:
+    """A client's images as features, and the frozen model."""
+
+    cohort: Cohort
+    """Of this client alone."""
+    tower: TextTower
+    logit_scale: float
+    initial_TW: torch.Tensor
+    has_tests: bool
+
+
+def load_client(
+    data: Path,
+    config: FederationConfig,
+    *,
+    device: DeviceName = "auto",
+    cache_dir: Path | None = None,
+) -> LoadedClient:
+    """Load the model, and encode a client's images.
+
+    Raises
+    ------
+    DataError, ModelError, ConfigError
+        If the images, the model or the device cannot be used.
+    """
+    from secfpp.clip.features import encode_domains
+    from secfpp.clip.model import load_clip
+    from secfpp.clip.text import PromptedText
+
+    chosen = pick_device(device)
+    clip = replace(
+        load_clip(config.model, config.pretrained, str(chosen)), precision=config.precision
+    )
+    options = ReadOptions(image_size=clip.image_size, cache_dir=cache_dir)
+    own: OwnImages = read_own_images(data, config.classes, options, phrase=config.phrase)
+    images = own.listed.open()
+    tower = PromptedText(clip, config.classes, config.training.num_context)
+    features = encode_domains(clip, images, cache_dir, views=config.views)
+    return LoadedClient(
+        cohort=build_cohort(images, features, [own.shard], chosen),
+        tower=tower,
+        logit_scale=clip.logit_scale,
+        initial_TW=tower.initial_context(config.phrase),
+        has_tests=len(own.shard.test_index) > 0,
+    )
+
+
+def federation_of(config: FederationConfig, loaded: LoadedClient, exchange: Exchange) -> Federation:
+    """Return the constants of all rounds, with prototypes where clients average them."""
+    settings = config.method_settings
+    if averages_prototypes(METHOD, config.personal):
+        exchange = WithUpdate(exchange=exchange)
+    return Federation(
+        cohort=loaded.cohort,
+        tower=loaded.tower,
+        logit_scale=loaded.logit_scale,
+        trainer=make_trainer(METHOD, settings, Seeds(config.seed)),
+        exchange=exchange,
+        descriptor=config.clustering.descriptor,
+        projection_dim=config.clustering.projection_dim,
+        describe_once=config.clustering.describe_once,
+        rounds=_NO_END,
+        clients_at_once=config.training.clients_at_once,
+    )
+
+
+def run_client(
+    config: FederationConfig,
+    loaded: LoadedClient,
+    owner: Owner,
+    folder: Path,
+    *,
+    wait_s: float,
+    observe: Callable[[ClientRound], None] = lambda record: None,
+    say: Callable[[str], None] = lambda line: None,
+) -> PromptState:
+    """Take part in every round until the last one; go on from the folder's state.
+
+    Parameters
+    ----------
+    config : FederationConfig
+    loaded : LoadedClient
+    owner : Owner
+    folder : Path
+        Keeps settings.json, state/client.safetensors and metrics.jsonl.
+    wait_s : float
+        Longest wait for a round.
+    observe : callable
+        Is told of every round.
+    say : callable
+        Is told, in a line, why a job came to nothing.
+
+    Raises
+    ------
+    ConsentError
+        This client's policy does not allow a round.
+    RunFolderError
+        The folder is of other settings, or damaged.
+    TransportError
+        No round came in time.
+    """
+    exchange = OwnerExchange(owner=owner, config=config, wait_s=wait_s, say=say)
+    federation = federation_of(config, loaded, exchange)
+    kept = _folder_of(folder, config)
+    state = kept.load_state(_UNIT) or begin(federation, loaded.initial_TW)
+    state = state.to(loaded.cohort.device)
+    while state.rounds_done < config.training.rounds:
+        result = run_round(federation, state, np.zeros(1, dtype=np.int64))
+        state = result.state.replace(rounds_done=exchange.round)
+        record = _record(exchange.round, result, opened=exchange.opened, scored=loaded.has_tests)
+        kept.save_state(_UNIT, state)
+        kept.append("metrics.jsonl", [asdict(record)])
+        observe(record)
+    return state
+
+
+def _folder_of(path: Path, config: FederationConfig) -> RunFolder:
+    """Make or reopen a client's folder; refuse one of other settings."""
+    path.mkdir(parents=True, exist_ok=True)
+    folder = RunFolder(path)
+    before = folder.read("settings.json")
+    now = settings_digest(config)
+    if before is None:
+        folder.write("settings.json", {"digest": now})
+    elif before != {"digest": now}:
+        raise RunFolderError(
+            f"{path} is of a federation with other settings ({json.dumps(before)}, not {now}); "
+            "choose another folder"
+        )
+    os.chmod(path, 0o700)
+    return folder
+
+
+def _record(number: int, result: RoundResult, *, opened: bool, scored: bool) -> ClientRound:
+    return ClientRound(
+        round=number,
+        own_mix=result.scores.own_mix if scored else None,
+        uniform=result.scores.uniform if scored else None,
+        train_loss=result.train_loss,
+        seconds_train=result.seconds_train,
+        opened=opened,
+    )

@@ -1,0 +1,118 @@
+"""The settings that all clients and the server of a federation share, in one file."""
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from secfpp.config.checks import require, require_positive
+from secfpp.config.clustering import ClusteringConfig
+from secfpp.config.personal import PersonalConfig
+from secfpp.config.privacy import PrivacyConfig
+from secfpp.config.training import TrainingConfig
+from secfpp.config.tree import from_json, read_settings, to_json
+from secfpp.config.workload import PrecisionName, Views
+from secfpp.errors import ConfigError
+from secfpp.methods.interface import MethodSettings, NoSettings
+
+__all__ = ["FederationConfig", "label_of", "load_federation", "settings_digest"]
+
+_DIGEST_CHARACTERS: Final = 16
+
+
+def _deployed() -> ClusteringConfig:
+    return ClusteringConfig(evaluate=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FederationConfig:
+    """What clients and server of a federation must have in common."""
+
+    classes: tuple[str, ...]
+    """Names of all classes, in one order for everybody; a client may have images of some only."""
+    phrase: str = "a photo of a"
+    """Words whose embeddings every prompt starts from."""
+    model: str = "embedded"
+    """`embedded`, an open_clip name, or `local-dir:PATH`. Each host may have it at another path."""
+    pretrained: str | None = None
+    """Weights of an open_clip name."""
+    precision: PrecisionName = "fp32"
+    """Precision of the image tower."""
+    views: Views = "crops"
+    """What an image's feature is made of; see `secfpp run --help`."""
+    training: TrainingConfig = field(default_factory=TrainingConfig)
+    """How prompts are trained, and for how many rounds."""
+    personal: PersonalConfig = field(default_factory=PersonalConfig)
+    """What clients add to their prompts from their own images."""
+    clustering: ClusteringConfig = field(default_factory=_deployed)
+    """How clients are clustered, and what is opened."""
+    payload_bound: float = 64.0
+    """Public bound on the norm of what is averaged: the update and sums of image features. A client
+    over it scales its own down."""
+    quorum: int = 5
+    """Fewest clients of a round."""
+    seed: int = 0
+    """Of the public draws of first centres."""
+
+    def __post_init__(self) -> None:
+        """Refuse values out of range."""
+        require(len(self.classes) >= 2, "classes", self.classes, "two at least")
+        twice = sorted({name for name in self.classes if self.classes.count(name) > 1})
+        if twice:
+            raise ConfigError(f"classes names {', '.join(map(repr, twice))} twice")
+        require_positive("payload_bound", self.payload_bound)
+        require(self.quorum >= 1, "quorum", self.quorum, "at least 1")
+        require(self.seed >= 0, "seed", self.seed, "at least 0")
+        require(
+            not self.clustering.evaluate,
+            "clustering.evaluate",
+            self.clustering.evaluate,
+            "false: it opens labels to an evaluator, which only a simulation has",
+        )
+
+    @property
+    def method_settings(self) -> MethodSettings[NoSettings]:
+        """The settings that SecFPP's local work reads."""
+        return MethodSettings(
+            own=NoSettings(),
+            training=self.training,
+            clustering=self.clustering,
+            privacy=PrivacyConfig(),
+            personal=self.personal,
+            images_per_client=0,
+        )
+
+
+def load_federation(path: Path) -> FederationConfig:
+    """Read a federation's settings.
+
+    Raises
+    ------
+    ConfigError
+        If the file cannot be read, is not JSON, or holds what `from_json` refuses.
+    """
+    value = read_settings(path)
+    if isinstance(value, dict):
+        clustering = value.setdefault("clustering", {})
+        if isinstance(clustering, dict):
+            clustering.setdefault("evaluate", False)
+    return from_json(FederationConfig, value)
+
+
+def settings_digest(config: FederationConfig) -> str:
+    """Return the digest of all settings but where the model lies on this host."""
+    value = to_json(config)
+    if not isinstance(value, dict):
+        raise ConfigError("settings have no JSON form")
+    value.pop("model")
+    training = value["training"]
+    if isinstance(training, dict):
+        training.pop("clients_at_once")
+    text = json.dumps(value, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:_DIGEST_CHARACTERS]
+
+
+def label_of(config: FederationConfig, round_number: int) -> str:
+    """Return the label of a round's job, by which a client knows that settings are its own."""
+    return f"settings {settings_digest(config)}, round {round_number}"
