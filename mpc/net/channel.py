@@ -18,6 +18,8 @@ from mpc.errors import InputError, PeerClosedError, PeerTimeoutError, TransportE
 _BUFFER_BYTES: Final = 1 << 18
 _RECORD_BATCH: Final = 1 << 18
 """Bytes encrypted at a time; bounds the memory for copies of a large payload."""
+_MOST_KEEP_ALIVE_S: Final = 32_767
+"""The kernel's limit."""
 MAX_SECONDS: Final = 1e9
 """About 30 years, near the limit of the kernel and of Python."""
 
@@ -237,6 +239,22 @@ def set_timeout(sock: socket.socket, seconds: float) -> None:
     timeval = struct.pack("ll", whole, micros)
     for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
         sock.setsockopt(socket.SOL_SOCKET, option, timeval)
+
+
+def keep_alive(sock: socket.socket, seconds: float) -> None:
+    """Let the kernel end a connection whose other end does not answer for some seconds.
+
+    It probes an idle connection, and gives up unacknowledged data after the same time. Blocking
+    calls then raise `TimeoutError`.
+    """
+    whole = min(max(1, round(seconds)), _MOST_KEEP_ALIVE_S)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for option, value in (
+        (socket.TCP_KEEPIDLE, max(1, whole // 3)),
+        (socket.TCP_KEEPINTVL, max(1, whole // 6)),
+        (socket.TCP_USER_TIMEOUT, 1000 * whole),
+    ):
+        sock.setsockopt(socket.IPPROTO_TCP, option, value)
 
 
 def receive(sock: socket.socket, view: memoryview, *, wait: bool, spin_s: float) -> int:

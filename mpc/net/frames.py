@@ -35,6 +35,7 @@ HELLO: Final = b"HELO"  # JSON: role and session of the connecting peer
 WELCOME: Final = b"WELC"  # empty: admitted
 REFUSED: Final = b"NOPE"  # text: the reason
 CONTROL: Final = b"CTRL"  # JSON: jobs and replies, between server and party
+PRESENT: Final = b"PRES"  # JSON: which data owners are connected to a party, on request
 FAILED: Final = b"FAIL"  # JSON: error and cause that end a process, to its peers
 DECISION: Final = b"DCSN"  # JSON: k and labels, from the server under policy `distances`
 TERMS: Final = b"TERM"  # JSON: the terms of a job, from a party to its data owners
@@ -90,6 +91,7 @@ OPERATIONS: Final[Mapping[bytes, str]] = {
     WELCOME: "greeting",
     REFUSED: "greeting",
     CONTROL: "control",
+    PRESENT: "presence",
     FAILED: "failure",
     DECISION: "decision",
     TERMS: "terms",

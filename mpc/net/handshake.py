@@ -224,6 +224,7 @@ class Reception:
             Names the missing roles and the last refusals.
         """
         deadline = time.monotonic() + timeout_s
+        self.drop_ended(roles)
         with self._changed:
             while self.missing(roles) and time.monotonic() < deadline:
                 self._changed.wait(min(timeout_s / 4, deadline - time.monotonic()))
@@ -236,6 +237,12 @@ class Reception:
         """Return links to those of the roles that are connected."""
         with self._changed:
             return {role: self._links[role] for role in roles if role in self._links}
+
+    def connected(self, prefix: str) -> list[str]:
+        """Return the roles with a prefix that are connected and have not hung up."""
+        with self._changed:
+            links = {role: link for role, link in self._links.items() if role.startswith(prefix)}
+        return sorted(role for role, link in links.items() if not link.hung_up())
 
     def missing(self, roles: Collection[str]) -> list[str]:
         """Return those of the roles that are not connected."""
@@ -255,10 +262,13 @@ class Reception:
             link.close()
 
     def close(self) -> None:
-        """Stop listening, close unauthenticated connections and drop the private key."""
+        """Stop listening, close all connections and drop the private key."""
         with self._changed:
             self._closed = True
             self._context = None
+            for link in self._links.values():
+                link.close()
+            self._links.clear()
             while self._unproven:
                 _hang_up(self._unproven.popleft())
         with contextlib.suppress(OSError):  # wakes the thread that accepts

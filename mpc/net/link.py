@@ -27,7 +27,7 @@ from mpc.errors import (
     TransportError,
 )
 from mpc.net import last_words
-from mpc.net.channel import Channel, set_timeout
+from mpc.net.channel import Channel, keep_alive, set_timeout
 from mpc.net.frames import FAILED, HEADER_BYTES, MAX_NUMBER, OPERATIONS, Header, RoundClock
 from mpc.net.tcp_info import WireCount, wire_count
 from mpc.ring.fixedpoint import Int64Array
@@ -107,7 +107,7 @@ class Link:
         self._channel = channel
         self._wire_before = WireCount()
         channel.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        set_timeout(channel.sock, timeout_s)
+        self.bear_silence(timeout_s)
 
     def fileno(self) -> int:
         """Return the socket's descriptor, for selectors."""
@@ -143,9 +143,10 @@ class Link:
         self._channel.spin_s = spin_s
 
     def bear_silence(self, seconds: float) -> None:
-        """Change the time-out."""
+        """Change the time-out, after which a cut wire is noticed, too, also while nobody sends."""
         self.timeout_s = seconds
         set_timeout(self._channel.sock, seconds)
+        keep_alive(self._channel.sock, seconds)
 
     def readable_within(self, seconds: float | None) -> bool:
         """Return whether the peer sends or hangs up within some seconds; None waits without limit.
@@ -227,6 +228,10 @@ class Link:
         """Receive a control message, a JSON object."""
         header, payload = self.recv_any(max_bytes=max_bytes)
         self.check(header, tag, number, header.length)
+        return self.object_in(payload)
+
+    def object_in(self, payload: bytearray) -> dict[str, object]:
+        """Return the JSON object of a frame from the peer."""
         try:
             value = json.loads(payload)
         except (ValueError, RecursionError):
@@ -343,7 +348,7 @@ class Link:
         )
 
     def _failure(self, error: OSError) -> TransportError:
-        if isinstance(error, BlockingIOError):
+        if isinstance(error, BlockingIOError | TimeoutError):
             return self.silence()
         return PeerClosedError(
             f"the connection of {self.me} to {self.peer} broke: {error.strerror or error}",

@@ -11,7 +11,7 @@ import socket
 import sys
 import threading
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Final, NoReturn
 
@@ -20,6 +20,7 @@ from mpc.errors import MpcError
 from mpc.net.addresses import Address
 from mpc.net.certificates import Credentials
 from mpc.net.handshake import LOOPBACK, Identity, listen
+from mpc.roles.ending import Ending
 
 FAILED_EXIT_CODE: Final = 3
 START_TIMEOUT_S: Final = 180.0
@@ -41,13 +42,26 @@ class Start:
     """Longest time that one job may take."""
     provider: str
     """`dealer`, or `tfp`: CrypTen's insecure first-party provider."""
+    place: tuple[str, int] = ("", 0)
+    """Host and port of the listener."""
     addresses: tuple[Address, ...]
     """Addresses of the parties in rank order, then of the dealer if there is one."""
     start_timeout_s: float = START_TIMEOUT_S
     policy: Policy = field(default_factory=Policy.of_simulation)
     """What a party allows; of a process that was started by the session's user: everything."""
+    stays: bool = False
+    """Whether the role waits for the next server, and forms a new session when one has failed."""
+    ending: Ending | None = None
+    """How the process ends on request; None: at once."""
+    say: Callable[[str], None] = lambda line: None
+    """Is told, in a line, why a session failed, if the role stays."""
     ledger: Path | None = None
     """File of this role's ledger; None: it keeps none, and reports what it opened to the server."""
+
+    def listening_again(self) -> "Start":
+        """Return the same settings with a new listener at the same address."""
+        host, port = self.place[:2]
+        return replace(self, listener=listen(host, port))
 
 
 def bootstrap() -> Start:

@@ -19,7 +19,7 @@ from typing import NoReturn
 import numpy as np
 
 from mpc.consent.chain import Ledger
-from mpc.errors import FrameError, PeerClosedError, TransportError
+from mpc.errors import FrameError, LedgerError, MpcError, PeerClosedError, TransportError
 from mpc.net.frames import (
     CORRECTIONS,
     DEALER_KEY,
@@ -169,6 +169,25 @@ def _segment_in(payload: bytearray) -> tuple[int, list[TupleRequest]]:
 
 
 def serve(start: Start) -> None:
+    """Deal until party 0 hangs up; a dealer that stays then waits for the next session."""
+    ledger = Ledger(start.ledger, role=start.identity.role)
+    try:
+        while True:
+            try:
+                _serve_one_session(start, ledger)
+            except MpcError as error:
+                if not start.stays or isinstance(error, LedgerError):
+                    raise
+                ledger.write("session ended", why=str(error))
+                start.say(f"dealer: the session ended: {error}; waiting for a new one")
+            if not start.stays:
+                return
+            start = start.listening_again()
+    finally:
+        ledger.close()
+
+
+def _serve_one_session(start: Start, ledger: Ledger) -> None:
     """Accept every party, then deal until party 0 hangs up."""
     roles = [f"party:{rank}" for rank in range(start.num_parties)]
     clock = RoundClock()
@@ -179,13 +198,11 @@ def serve(start: Start) -> None:
         timeout_s=start.job_timeout_s,  # party 0 may be waiting for data owners
         clock_of=lambda role: clock,
     )
-    ledger = Ledger(start.ledger, role="dealer")
     try:
         links = reception.wait_for(roles, timeout_s=start.start_timeout_s)
         Dealer([links[role] for role in roles], ledger).serve()
     finally:
         reception.close()
-        ledger.close()
 
 
 def main() -> NoReturn:

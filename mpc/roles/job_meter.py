@@ -51,6 +51,11 @@ class Network:
         self._input = LinkMeter(role=me, phase="input")
 
     @property
+    def others(self) -> list[Link]:
+        """Links to the other parties and to the dealer."""
+        return [*self._peers, *([] if self._dealer is None else [self._dealer])]
+
+    @property
     def online_sent(self) -> LinkCount:
         """Bytes and frames sent to the other parties since the session began."""
         return sum((link.count for link in self._peers), start=LinkCount())

@@ -4,10 +4,9 @@ A party holds one share of every value. It learns only the public schedule and w
 policy opens to `parties and server`; see `mpc.engine.reveal`.
 """
 
-import contextlib
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, field
-from typing import NoReturn
+from typing import Final, NoReturn
 
 import torch
 
@@ -16,12 +15,19 @@ from mpc.consent.policy import Consent
 from mpc.engine._crypten import plugged
 from mpc.engine.communicator import MeshCommunicator
 from mpc.engine.context import Party
-from mpc.errors import MpcError, PeerClosedError, TransportError
+from mpc.errors import (
+    Cause,
+    LedgerError,
+    MpcError,
+    PeerClosedError,
+    PeerTimeoutError,
+    TransportError,
+)
 from mpc.jobs.order import Order
-from mpc.net.frames import AGREEMENT, CONTROL, FAILED, RoundClock
+from mpc.net.frames import AGREEMENT, CONTROL, FAILED, PRESENT, RoundClock
 from mpc.net.handshake import Reception, connect
 from mpc.net.last_words import last_words
-from mpc.net.link import Link
+from mpc.net.link import MAX_CONTROL_BYTES, Link
 from mpc.preprocessing.first_party import FirstPartyProvider
 from mpc.preprocessing.provider import DealerProvider
 from mpc.ring.randomness import AesCtrStream, KeyAgreement, new_key
@@ -30,6 +36,8 @@ from mpc.roles.job_meter import Network
 from mpc.roles.party_job import Charter, KeptShares, run_job
 
 PUBLIC_KEY_BYTES = 32
+_TICK_S: Final = 1.0
+"""How often an idle party looks whether the other roles are there."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,8 +62,8 @@ class Meeting:
 
 
 def meet(start: Start) -> Meeting:
-    """Connect to all roles, and agree on keys."""
-    online, offline = RoundClock(), RoundClock()
+    """Connect to all roles, and agree on keys; nothing stays open if that fails."""
+    online = RoundClock()
     reception = Reception(
         start.listener,
         me=start.identity,
@@ -63,10 +71,26 @@ def meet(start: Start) -> Meeting:
         timeout_s=start.timeout_s,
         clock_of=lambda role: online if role.startswith("party:") else RoundClock(),
     )
-    peers = {rank: _connect(start, rank, online) for rank in range(start.rank)}
-    dealer = None
-    if start.provider == "dealer":
-        dealer = _connect(start, start.num_parties, offline)
+    opened: list[Link] = []
+    try:
+        return _met(start, reception, online, opened)
+    except BaseException:
+        for link in opened:
+            link.close()
+        reception.close()
+        raise
+
+
+def _met(start: Start, reception: Reception, online: RoundClock, opened: list[Link]) -> Meeting:
+    """Connect and agree; links to other roles are added to `opened` at once."""
+    offline = RoundClock()
+
+    def reach(rank: int, clock: RoundClock) -> Link:
+        opened.append(_connect(start, rank, clock))
+        return opened[-1]
+
+    peers = {rank: reach(rank, online) for rank in range(start.rank)}
+    dealer = reach(start.num_parties, offline) if start.provider == "dealer" else None
     higher = {f"party:{rank}": rank for rank in range(start.rank + 1, start.num_parties)}
     accepted = reception.wait_for([*higher, "server"], timeout_s=start.start_timeout_s)
     peers |= {rank: accepted[role] for role, rank in higher.items()}
@@ -152,53 +176,128 @@ def agree_ring_keys(rank: int, peers: dict[int, Link], session: str) -> tuple[by
     return key(before, before), key(after, rank)
 
 
-def serve(meeting: Meeting, start: Start, ledger: Ledger) -> None:
-    """Do jobs until the server sends stop or hangs up."""
-    charter = Charter(
-        session=start.identity.session,
-        run=meeting.network.provider.run,
-        consent=Consent(start.policy, start.identity.role),
-        ledger=ledger,
-    )
-    server = meeting.network.server
-    server.send_json(CONTROL, {"ready": True, "run": charter.run})
+def serve(meeting: Meeting, start: Start, charter: Charter) -> None:
+    """Do jobs until the server sends stop, or hangs up on a party that does not stay."""
     number, kept = 0, KeptShares()
+    _greet(meeting, charter, number)
     while True:
-        server.readable_within(None)
-        number += 1
         try:
-            message = server.recv_json(CONTROL, number=number)
-        except PeerClosedError:
+            asked = _next_request(meeting, start, number + 1)
+        except PeerClosedError as error:
+            if not start.stays or error.cause.lost != "server":
+                if start.stays:
+                    raise
+                return
+            meeting.network.server = _next_server(meeting)
+            _greet(meeting, charter, number)
+            continue
+        if asked.get("do") == "stop":
             return
-        if message.get("do") == "stop":
-            return
-        order = Order.from_json(number, message)
-        run_job(
-            meeting.network,
-            meeting.reception,
-            order,
-            kept,
-            charter=charter,
-            timeout_s=start.timeout_s,
-            job_timeout_s=start.job_timeout_s,
-        )
+        number += 1
+        order = Order.from_json(number, asked)
+        with start.ending.job() if start.ending else nullcontext():
+            run_job(
+                meeting.network,
+                meeting.reception,
+                order,
+                kept,
+                charter=charter,
+                timeout_s=start.timeout_s,
+                job_timeout_s=start.job_timeout_s,
+            )
+
+
+def _greet(meeting: Meeting, charter: Charter, number: int) -> None:
+    """Tell the server that this party is ready, in which run, and after how many jobs."""
+    ready = {"ready": True, "run": charter.run, "jobs": number}
+    with suppress(PeerClosedError):  # it is waited for again
+        meeting.network.server.send_json(CONTROL, ready)
+
+
+def _next_request(meeting: Meeting, start: Start, number: int) -> dict[str, object]:
+    """Return the server's next message; meanwhile say which data owners are connected."""
+    server = meeting.network.server
+    while True:
+        _idle(meeting, start)
+        header, payload = server.recv_any(max_bytes=MAX_CONTROL_BYTES)
+        if header.tag == PRESENT:
+            server.send_json(PRESENT, {"owners": meeting.reception.connected("client:")})
+            continue
+        server.check(header, CONTROL, number, header.length)
+        return server.object_in(payload)
+
+
+def _idle(meeting: Meeting, start: Start) -> None:
+    """Wait for the server as long as it takes; a party that stays notices others that end."""
+    if not start.stays:
+        meeting.network.server.readable_within(None)
+        return
+    while not meeting.network.server.readable_within(_TICK_S):
+        _check_others(meeting)
+
+
+def _next_server(meeting: Meeting) -> Link:
+    """Wait for a server to connect, as long as it takes."""
+    while True:
+        try:
+            return meeting.reception.wait_for(["server"], timeout_s=_TICK_S)["server"]
+        except PeerTimeoutError:
+            _check_others(meeting)
+
+
+def _check_others(meeting: Meeting) -> None:
+    """Raise if another party or the dealer has hung up."""
+    for link in meeting.network.others:
+        if link.hung_up():
+            raise PeerClosedError(
+                f"{link.peer} closed its connection to {link.me}", cause=Cause(lost=link.peer)
+            )
 
 
 def run_party(start: Start) -> None:
-    """Connect to the others, then serve jobs; report a failure to the server."""
+    """Connect to the others, then serve jobs; report a failure to the server.
+
+    A party that stays serves one server after another. If a session fails, because a role died or
+    fell silent, it forms the next one with fresh keys.
+    """
     torch.set_num_threads(1)
     ledger = Ledger(start.ledger, role=start.identity.role)
+    consent = Consent(start.policy, start.identity.role)
+    try:
+        while True:
+            try:
+                _serve_one_session(start, consent, ledger)
+                return
+            except MpcError as error:
+                if not start.stays or isinstance(error, LedgerError):
+                    raise
+                ledger.write("session ended", why=str(error))
+                what = f"{start.identity.role}: the session ended: {error}"
+                start.say(f"{what}; waiting for a new one")
+            start = start.listening_again()
+    finally:
+        ledger.close()
+
+
+def _serve_one_session(start: Start, consent: Consent, ledger: Ledger) -> None:
     meeting = meet(start)
+    charter = Charter(
+        session=start.identity.session,
+        run=meeting.network.provider.run,
+        consent=consent,
+        ledger=ledger,
+    )
     try:
         with meeting.plugged():
-            serve(meeting, start, ledger)
+            serve(meeting, start, charter)
     except MpcError as error:
-        with contextlib.suppress(TransportError):  # it may have ended
+        with suppress(TransportError):  # it may have ended
             meeting.network.server.say_last(FAILED, last_words(error))
         raise
     finally:
         meeting.reception.close()
-        ledger.close()
+        for link in meeting.network.others:
+            link.close()
 
 
 def main() -> NoReturn:

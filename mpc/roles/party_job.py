@@ -6,6 +6,7 @@ Shape letters: N points, D dimensions of a point, M of a payload.
 import math
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -18,7 +19,14 @@ from mpc.consent.policy import Consent
 from mpc.consent.terms import Terms
 from mpc.engine.context import Party, SharedTensor
 from mpc.engine.reveal import PartyRevealer
-from mpc.errors import Cause, ConsentError, FrameError, PartyError, PeerTimeoutError
+from mpc.errors import (
+    Cause,
+    ConsentError,
+    FrameError,
+    PartyError,
+    PeerClosedError,
+    PeerTimeoutError,
+)
 from mpc.jobs.encoding import shape_of
 from mpc.jobs.kept import Kept
 from mpc.jobs.order import Order, Rows
@@ -117,7 +125,9 @@ def run_job(
         reception.drop(name)
     charter.write("done", order, undelivered=sorted(revealer.undelivered))
     charter.ledger.sync()
-    network.server.send_json(CONTROL, report | meter.report(list(owners)), number=order.number)
+    told = report | meter.report(list(owners))
+    with suppress(PeerClosedError):  # the next server, or nobody, goes on
+        network.server.send_json(CONTROL, told, number=order.number)
 
 
 def _agreed_shares(
@@ -154,9 +164,12 @@ def _may_go_on(
     """
     server = network.server
     report = {"refused": inputs.failed, "refusals": [dict(each) for each in inputs.refusals]}
-    server.send_json(CONTROL, report, number=order.number)
-    _await_server(server, within_s)  # it may be waiting for another party
-    decision = server.recv_json(CONTROL, number=order.number)
+    try:
+        server.send_json(CONTROL, report, number=order.number)
+        _await_server(server, within_s)  # it may be waiting for another party
+        decision = server.recv_json(CONTROL, number=order.number)
+    except PeerClosedError as error:
+        decision = {"go": False, "why": str(error)}
     whole = not inputs.failed and not inputs.refusals
     if decision.get("go") and whole:
         return True

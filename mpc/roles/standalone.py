@@ -1,5 +1,6 @@
-"""A party or the dealer as a separate program on its own host; it serves one session."""
+"""A party or the dealer as a separate program on its own host."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from mpc.consent.policy import Policy
@@ -8,6 +9,7 @@ from mpc.net.addresses import Addresses
 from mpc.net.credential_folder import read_credentials
 from mpc.net.handshake import Identity, listen
 from mpc.roles.bootstrap import START_TIMEOUT_S, Start
+from mpc.roles.ending import Ending
 
 
 def start_of(
@@ -21,6 +23,9 @@ def start_of(
     start_timeout_s: float = START_TIMEOUT_S,
     policy: Policy | None = None,
     ledger: Path | None = None,
+    stays: bool = True,
+    ending: Ending | None = None,
+    say: Callable[[str], None] = lambda line: None,
 ) -> Start:
     """Read a role's credentials, and listen at its address.
 
@@ -43,6 +48,12 @@ def start_of(
         What the role allows; None: the defaults.
     ledger : Path, optional
         File of the role's ledger; None: it keeps none.
+    stays : bool
+        Whether the role serves one server after another, and goes on when a session has failed.
+    ending : Ending, optional
+        How the process ends on request.
+    say : callable
+        Is told why a session failed, if the role stays.
 
     Raises
     ------
@@ -55,8 +66,10 @@ def start_of(
     if role not in places:
         raise InputError(f"{role} is none of {', '.join(places)}, which the network file names")
     credentials = read_credentials(certificates, role)
+    listener = listen(bind or places[role].host, places[role].port)
     return Start(
-        listener=listen(bind or places[role].host, places[role].port),
+        listener=listener,
+        place=listener.getsockname()[:2],
         identity=Identity(role=role, session=addresses.session, credentials=credentials),
         rank=list(places).index(role),
         num_parties=len(addresses.parties),
@@ -67,4 +80,7 @@ def start_of(
         start_timeout_s=start_timeout_s,
         policy=policy or Policy(),
         ledger=ledger,
+        stays=stays,
+        ending=ending,
+        say=say,
     )

@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, NoReturn, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -189,6 +189,19 @@ class Owner:
             self._decline(error, terms.number, terms)
             raise
         return terms
+
+    def decline(self, terms: Terms, field: str, *, asked: object, allowed: object) -> NoReturn:
+        """Decline a job for a reason of the caller's, and raise it.
+
+        Raises
+        ------
+        ConsentError
+            Always.
+        """
+        refusal = Refusal(role=self.role, field=field, asked=asked, allowed=allowed)
+        error = refused((refusal,))
+        self._decline(error, terms.number, terms)
+        raise error
 
     def share(self, terms: Terms, points_RD: FloatArray, payload_RM: FloatArray) -> None:
         """Consent to a job, and send share p of the rows to party p. Once a job: then idempotent.

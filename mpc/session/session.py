@@ -32,7 +32,7 @@ from mpc.jobs.order import Order, rows_by_owner
 from mpc.jobs.result import ClusterResult
 from mpc.net.addresses import MAX_PARTIES, read_addresses
 from mpc.net.channel import check_seconds
-from mpc.net.frames import CONTROL
+from mpc.net.frames import CONTROL, PRESENT
 from mpc.net.link import Link, allow_open_files
 from mpc.net.link_meter import LinkMeter
 from mpc.ring.fixedpoint import FloatArray
@@ -165,6 +165,8 @@ class SecureSession:
         self._broken = ""
         self._jobs = 0
         self._run_name = ""
+        self.terms: Terms | None = None
+        """Of the last job."""
         self._kept: Kept[Sequence[int]] = Kept()
         self.control = LinkMeter(role="server", phase="control")
         self._group = group
@@ -185,7 +187,8 @@ class SecureSession:
         deadline = time.monotonic() + START_TIMEOUT_S
         for link in self._parties:
             self._group.wait_readable(link, deadline)
-            self._run_name = str(link.recv_json(CONTROL).get("run", ""))
+            ready = link.recv_json(CONTROL)
+            self._run_name, self._jobs = str(ready.get("run", "")), int(str(ready.get("jobs", 0)))
 
     def __enter__(self) -> Self:
         return self
@@ -342,6 +345,25 @@ class SecureSession:
             self.close()
             raise
 
+    def present(self) -> list[str]:
+        """Return the data owners that are connected to every party, by their roles.
+
+        Raises
+        ------
+        SessionError, TransportError
+            A party does not answer.
+        """
+        self._check_usable()
+        everywhere: set[str] | None = None
+        with self._closing_on_failure():
+            for link in self._parties:
+                link.send_json(PRESENT, {})
+                self._group.wait_readable(link, time.monotonic() + self._group.timeout_s)
+                listed = link.recv_json(PRESENT)["owners"]
+                names = {str(name) for name in listed} if isinstance(listed, list) else set()
+                everywhere = names if everywhere is None else everywhere & names
+        return sorted(everywhere or ())
+
     def check(self) -> None:
         """Raise `ProcessDiedError` if a process has ended. Cheap; meant for long idle times."""
         try:
@@ -385,7 +407,8 @@ class SecureSession:
     def terms_of(self, order: Order) -> Terms:
         """Return the terms of an order of this session."""
         session, run = self._group.session, self._run_name
-        return Terms.of(order, session=session, run=run, parties=self.num_parties)
+        self.terms = Terms.of(order, session=session, run=run, parties=self.num_parties)
+        return self.terms
 
     @property
     def server_links(self) -> Sequence[Link]:

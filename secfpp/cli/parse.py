@@ -26,6 +26,8 @@ VERBS: Final = {
     "presets": "List ready settings for published data sets, and where they depart from papers.",
     "methods": "List all methods: what a client sends, gets and keeps, and what hides its update.",
     "cluster": "Cluster the rows of a file by k-means over secret shares.",
+    "client": "Be one client of a federation, with images, prompt and key of its own.",
+    "server": "Drive the rounds of a federation whose clients are programs of their own.",
     "party": "Be one computing party of a session across hosts.",
     "dealer": "Be the dealer of a session across hosts.",
     "descriptors": "Compare descriptors of clients: how well they find the domains.",

@@ -1,4 +1,4 @@
-"""The common part of `secfpp party` and `secfpp dealer`: a role on this host, for one session."""
+"""The common part of `secfpp party` and `secfpp dealer`: a role on this host."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Serving(Verb):
-    """Waits for the other roles, takes part in the server's jobs, and ends with the server."""
+    """Waits for the other roles, and takes part in the jobs of one server after another."""
 
     network: Path
     """File of addresses, the same on every host; `secfpp certs init` makes one."""
@@ -35,6 +35,8 @@ class Serving(Verb):
     """Longest time that one job may take."""
     wait_s: float = 600.0
     """Seconds to wait until the other roles connect."""
+    once: bool = False
+    """End with the first server, or when a session fails."""
     ledger: Path | None = None
     """File of this role's ledger, continued if it exists. Default: `ledger-ROLE.jsonl` here."""
 
@@ -52,8 +54,9 @@ class Serving(Verb):
                 raise ConfigError(str(error)) from error
 
     def serve(self, role: str) -> Outcome:
-        """Serve one session in a role, until the server closes it."""
+        """Serve in a role until SIGTERM, or until the first server leaves with `--once`."""
         from mpc.net.addresses import read_addresses
+        from mpc.roles.ending import Ending
         from mpc.roles.standalone import start_of
 
         live = self.program()  # loaded before the role announces itself, so that Ctrl-C is clean
@@ -67,9 +70,14 @@ class Serving(Verb):
             start_timeout_s=self.wait_s,
             ledger=self.ledger or Path(f"ledger-{role.replace(':', '-')}.jsonl"),
             policy=self.allowed(),
+            stays=not self.once,
+            ending=Ending(self.job_timeout_s),
+            say=say,
         )
         host, port = start.listener.getsockname()[:2]
         say(f"{role} of session {start.identity.session!r} listens on {host}:{port}")
+        if start.ending is not None:
+            start.ending.install()
         live(start)
         return Outcome(record={"role": role}, shown=(f"{role}: the session is over",))
 

@@ -54,7 +54,7 @@ class ClusteringConfig:
     """Dimensions kept by the projected descriptors."""
     evaluate: bool = True
     """Open the labels to an evaluator, who knows the true domains, for the adjusted Rand index. It
-    is for simulations, stands in the ledger, and must be off in deployment."""
+    is for simulations, stands in the ledger, and is off with parties on other hosts."""
 
     def __post_init__(self) -> None:
         """Refuse values out of range or in contradiction."""

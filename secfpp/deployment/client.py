@@ -4,8 +4,6 @@ Its images, its prompt and its key never leave it. Its folder holds its state af
 that it goes on after a kill.
 """
 
-import json
-import os
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -17,11 +15,10 @@ import torch
 from mpc.session.owner import Owner
 from secfpp.config.workload import DeviceName
 from secfpp.data.readers.listing import ReadOptions
-from secfpp.deployment.config import FederationConfig, settings_digest
+from secfpp.deployment.config import FederationConfig
 from secfpp.deployment.exchange import OwnerExchange
+from secfpp.deployment.folder import open_folder
 from secfpp.deployment.own_images import OwnImages, read_own_images
-from secfpp.errors import RunFolderError
-from secfpp.experiment.run_folder import RunFolder
 from secfpp.federation.cohort import Cohort, build_cohort
 from secfpp.federation.round import Federation, RoundResult, begin, run_round
 from secfpp.learning.prompts import PromptState
@@ -138,7 +135,7 @@ def run_client(
     loaded : LoadedClient
     owner : Owner
     folder : Path
-        Keeps settings.json, state/client.safetensors and metrics.jsonl.
+        Keeps config.json, state/client.safetensors and metrics.jsonl.
     wait_s : float
         Longest wait for a round.
     observe : callable
@@ -157,7 +154,7 @@ def run_client(
     """
     exchange = OwnerExchange(owner=owner, config=config, wait_s=wait_s, say=say)
     federation = federation_of(config, loaded, exchange)
-    kept = _folder_of(folder, config)
+    kept = open_folder(folder, config)
     state = kept.load_state(_UNIT) or begin(federation, loaded.initial_TW)
     state = state.to(loaded.cohort.device)
     while state.rounds_done < config.training.rounds:
@@ -168,23 +165,6 @@ def run_client(
         kept.append("metrics.jsonl", [asdict(record)])
         observe(record)
     return state
-
-
-def _folder_of(path: Path, config: FederationConfig) -> RunFolder:
-    """Make or reopen a client's folder; refuse one of other settings."""
-    path.mkdir(parents=True, exist_ok=True)
-    folder = RunFolder(path)
-    before = folder.read("settings.json")
-    now = settings_digest(config)
-    if before is None:
-        folder.write("settings.json", {"digest": now})
-    elif before != {"digest": now}:
-        raise RunFolderError(
-            f"{path} is of a federation with other settings ({json.dumps(before)}, not {now}); "
-            "choose another folder"
-        )
-    os.chmod(path, 0o700)
-    return folder
 
 
 def _record(number: int, result: RoundResult, *, opened: bool, scored: bool) -> ClientRound:

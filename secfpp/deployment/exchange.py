@@ -36,6 +36,8 @@ class OwnerExchange:
     """Is told, in a line, why a job came to nothing."""
     round: int = field(default=0, init=False)
     """The round that was exchanged last."""
+    opened: bool = field(default=False, init=False)
+    """Whether a mean was opened to this client in it."""
 
     def __call__(self, contribution: Contribution) -> ExchangeResult:
         """Share descriptor and update, and receive the mean of the client's cluster.
@@ -61,8 +63,8 @@ class OwnerExchange:
                 self.say(f"round {terms.job.round} is refused: {error}")
             except (PartyError, TransportError) as error:
                 self.say(f"round {terms.job.round} came to nothing: {error}")
-        self.round = terms.job.round
         opened = result.size_R > 0
+        self.round, self.opened = terms.job.round, bool(opened.all())
         return ExchangeResult(
             clients_r=contribution.clients_n,
             update_rM=np.where(opened[:, None], result.mean_RM, payload_nM),

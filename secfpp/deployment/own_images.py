@@ -1,5 +1,7 @@
-"""The images of one client: `train/CLASS/*`, and, if there are any, `validation/CLASS/*` and
-`test/CLASS/*`.
+"""The images of one client, in folders of its own.
+
+`train/CLASS/*` are for training; `validation/CLASS/*` for choices of its own and `test/CLASS/*` for
+its accuracies, if there are any.
 """
 
 from collections.abc import Sequence

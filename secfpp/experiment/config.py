@@ -6,7 +6,7 @@ tree.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, make_dataclass
+from dataclasses import dataclass, field, fields, make_dataclass, replace
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -121,11 +121,17 @@ class RunConfig(WorkloadConfig):
         return MethodSettings(
             own=own,
             training=self.training,
-            clustering=self.clustering,
+            clustering=self._clustering(),
             privacy=self.privacy,
             personal=self.personal,
             images_per_client=self.partition.images_per_client,
         )
+
+    def _clustering(self) -> ClusteringConfig:
+        """Return how clients are clustered; only a simulation on one machine has an evaluator."""
+        if self.secure.network is None:
+            return self.clustering
+        return replace(self.clustering, evaluate=False)
 
     @staticmethod
     def from_older_json(value: Mapping[str, JsonValue]) -> Mapping[str, JsonValue]:

@@ -52,7 +52,7 @@ def ledger_of(folder: Path, role: str) -> Path:
 def running(
     folder: Path, policies: Mapping[str, Mapping[str, object]] | None = None
 ) -> Iterator[dict[str, subprocess.Popen[str]]]:
-    """Run two parties and the dealer by their commands; end them in the end.
+    """Run two parties and the dealer by their commands; end them in order, by SIGTERM.
 
     Parameters
     ----------
@@ -83,9 +83,12 @@ def running(
 
 
 def _end(process: subprocess.Popen[str]) -> None:
-    """Wait for a role that ends with the server; kill it if it does not."""
+    """Ask a role to end; kill it if it does not."""
+    process.terminate()
     try:
         process.communicate(timeout=SOON_S)
     except subprocess.TimeoutExpired:
         process.kill()
         process.communicate()
+        raise
+    assert process.returncode == 0

@@ -1,4 +1,4 @@
-"""`secfpp dealer`: the source of correlated randomness on this host, for one session."""
+"""`secfpp dealer`: the source of correlated randomness on this host."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`secfpp party`: one computing party on this host, for one session."""
+"""`secfpp party`: one computing party on this host."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 class Party(Serving):
     """Be one computing party of a session across hosts.
 
-    It waits for the other roles, does the server's jobs, and ends with the server.
+    It waits for the other roles, does the jobs of one server after another, and goes on when a
+    session fails. SIGTERM lets a job finish, and then ends it with 0.
     """
 
     rank: int

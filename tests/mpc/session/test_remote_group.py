@@ -30,8 +30,11 @@ class Deployment:
 
     def serve(self, role: str, *more: str | Path) -> subprocess.Popen[str]:
         """Start a party or the dealer on its host."""
-        verb = ("dealer",) if role == "dealer" else ("party", "--rank", role[-1])
-        return self.hosts.start(PLACES[role], *verb, *self._network(), *(more or self._certs()))
+        policy = ("--policy", self.folder / "policy.json")
+        verb = ("dealer",) if role == "dealer" else ("party", "--rank", role[-1], *policy)
+        ledger = ("--once", "--ledger", self.folder / f"{PLACES[role]}.jsonl")
+        files = more or self._certs()
+        return self.hosts.start(PLACES[role], *verb, *self._network(), *ledger, *files)
 
     def serve_all(self) -> dict[str, subprocess.Popen[str]]:
         """Start both parties and the dealer."""
@@ -59,6 +62,8 @@ def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]
             *("--hosts", *places),
         )
         assert made.returncode == 0, made.stderr
+        policy = {"reveal": ["own-mean", "assignments"], "min_owners": 4, "max_iterations": 500}
+        (folder / "policy.json").write_text(json.dumps(policy))
         yield Deployment(hosts, folder)
 
 

@@ -1,0 +1,293 @@
+"""The program of the server: it drives rounds, and holds no data and no key of a client.
+
+It knows which clients are connected to the parties, and what the reveal policy opens to it. Its
+folder has a line for every finished round, so that it goes on from there after a kill.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import torch
+
+from mpc.consent.chain import Ledger
+from mpc.errors import ConsentError, OwnerError
+from mpc.jobs.job import ClusterJob
+from mpc.jobs.result import ClusterResult
+from mpc.session.session import SecureSession
+from secfpp.data.partition import ClientShard
+from secfpp.deployment.client import LoadedClient, federation_of
+from secfpp.deployment.config import FederationConfig, label_of
+from secfpp.deployment.folder import open_folder
+from secfpp.errors import RunError
+from secfpp.federation.cohort import Cohort
+from secfpp.federation.round import begin
+from secfpp.learning.losses import Shards
+from secfpp.methods.interface import Contribution, ExchangeResult
+from secfpp.methods.shared.clustered import job_of
+from secfpp.seeds import Seeds
+
+__all__ = ["Lengths", "ServerRound", "lengths_of", "run_server"]
+
+_POLL_S: Final = 0.25
+_MOST_ATTEMPTS: Final = 10
+"""Jobs of one round that may come to nothing because clients fail."""
+ROUNDS: Final = "rounds.jsonl"
+LEDGER: Final = "ledger.jsonl"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lengths:
+    """How many numbers each client shares."""
+
+    dim: int
+    """Of a descriptor."""
+    payload: int
+    """Of an update and what is averaged with it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServerRound:
+    """One line of the server's rounds.jsonl; all of it public."""
+
+    round: int
+    clients: int
+    attempts: int
+    """Jobs of this round, those given up included."""
+    start: str
+    iterations: int
+    k: int
+    rounds_online: int
+    """Rounds of messages among the parties."""
+    seconds: float
+    bytes_party_max: int
+
+
+def lengths_of(config: FederationConfig) -> Lengths:
+    """Load the model, and count what a client shares.
+
+    Raises
+    ------
+    ModelError, ConfigError
+        If the model cannot be used.
+    """
+    from secfpp.clip.model import load_clip
+    from secfpp.clip.text import PromptedText
+
+    clip = load_clip(config.model, config.pretrained, "cpu")
+    tower = PromptedText(clip, config.classes, config.training.num_context)
+    one_image = Shards(
+        features_NBE=torch.zeros(1, 1, clip.embed_dim),
+        labels_NB=torch.zeros(1, 1, dtype=torch.int64),
+        mask_NB=torch.ones(1, 1, dtype=torch.bool),
+    )
+    loaded = LoadedClient(
+        cohort=_cohort_of(one_image, config.classes),
+        tower=tower,
+        logit_scale=clip.logit_scale,
+        initial_TW=tower.initial_context(config.phrase),
+        has_tests=False,
+    )
+    federation = federation_of(config, loaded, _no_exchange)
+    state = begin(federation, loaded.initial_TW)
+    sent = federation.trainer.sent(state)
+    return Lengths(
+        dim=state.extra["descriptor"].shape[1],
+        payload=state.updates().shape[1] + sum(rows.shape[1] for rows in sent.values()),
+    )
+
+
+def _cohort_of(images: Shards, class_names: Sequence[str]) -> Cohort:
+    """Return a cohort of one client, of which only the sizes matter."""
+    mix = np.full(len(class_names), 1 / len(class_names))
+    shard = ClientShard(
+        client=0,
+        domain=0,
+        train_index=np.zeros(1, dtype=np.int64),
+        validation_index=np.empty(0, dtype=np.int64),
+        test_index=np.empty(0, dtype=np.int64),
+        label_mix_C=mix,
+    )
+    none = Shards(
+        features_NBE=images.features_NBE[:, :0],
+        labels_NB=images.labels_NB[:, :0],
+        mask_NB=images.mask_NB[:, :0],
+    )
+    return Cohort(
+        domain_names=("",),
+        class_names=tuple(class_names),
+        domain_N=np.array([shard.domain], dtype=np.int64),
+        label_mix_NC=torch.tensor(mix)[None],
+        train=images,
+        validation=none,
+        test_features_GSE=none.features_NBE,
+        test_labels_GS=none.labels_NB,
+    )
+
+
+def _no_exchange(contribution: Contribution) -> ExchangeResult:
+    raise RunError("the server exchanges nothing")
+
+
+def run_server(
+    config: FederationConfig,
+    lengths: Lengths,
+    session: SecureSession,
+    folder: Path,
+    *,
+    clients: int,
+    round_wait_s: float,
+    wait_s: float,
+    observe: Callable[[ServerRound], None] = lambda record: None,
+    say: Callable[[str], None] = lambda line: None,
+) -> list[ServerRound]:
+    """Drive every round that is left.
+
+    Parameters
+    ----------
+    config : FederationConfig
+    lengths : Lengths
+    session : SecureSession
+        Of parties to which the clients connect by themselves.
+    folder : Path
+        Keeps config.json, rounds.jsonl, and the server's ledger.
+    clients : int
+        A round begins as soon as so many clients are connected.
+    round_wait_s : float
+        A round begins with the quorum if they are not all connected after so many seconds.
+    wait_s : float
+        Longest wait for the quorum.
+    observe : callable
+        Is told of every finished round.
+    say : callable
+        Is told, in a line, why a job came to nothing.
+
+    Raises
+    ------
+    RunError
+        Too few clients are connected, or fail again and again.
+    ConsentError
+        A party or a client does not allow the job.
+    RunFolderError
+        The folder is of other settings, or damaged.
+    SessionError, TransportError
+        The secure part failed.
+    """
+    kept = open_folder(folder, config)
+    done = kept.records(ROUNDS, ServerRound)
+    ledger = Ledger(folder / LEDGER, role="server")
+    try:
+        for number in range(len(done) + 1, config.training.rounds + 1):
+            attempt, result, names = 0, None, []
+            started = time.monotonic()
+            while result is None:
+                attempt += 1
+                names = _await_clients(session, config, clients, round_wait_s, wait_s)
+                job = _job(config, number, len(names))
+                result = _attempt(session, job, names, lengths, ledger, say)
+                if result is None and attempt == _MOST_ATTEMPTS:
+                    raise RunError(f"round {number} came to nothing {attempt} times")
+            record = _record(number, attempt, len(names), result, time.monotonic() - started)
+            kept.append(ROUNDS, [asdict(record)])
+            done.append(record)
+            observe(record)
+    finally:
+        ledger.close()
+    return done
+
+
+def _attempt(
+    session: SecureSession,
+    job: ClusterJob,
+    names: Sequence[str],
+    lengths: Lengths,
+    ledger: Ledger,
+    say: Callable[[str], None],
+) -> ClusterResult | None:
+    """Order one job of the clients; None if some of them failed, so that nothing was opened."""
+    rows = {name: [row] for row, name in enumerate(names)}
+    try:
+        result = session.order(job, rows, dim=lengths.dim, payload=lengths.payload)
+    except (OwnerError, ConsentError) as error:
+        _write_terms(ledger, session)
+        _write(ledger, session, "given up", why=str(error))
+        if isinstance(error, ConsentError):
+            raise
+        say(f"{job.label} came to nothing: {error}")
+        return None
+    _write_terms(ledger, session)
+    for entry in result.ledger:
+        values = entry.as_json()
+        label = values.pop("job")
+        _write(ledger, session, "opened", **{**values, "shape": list(entry.shape), "label": label})
+    _write(ledger, session, "done")
+    ledger.sync()
+    return result
+
+
+def _write_terms(ledger: Ledger, session: SecureSession) -> None:
+    """Write what was ordered."""
+    if session.terms is not None:
+        terms = session.terms
+        _write(ledger, session, "ordered", digest=terms.digest.hex(), terms=terms.as_json())
+
+
+def _write(ledger: Ledger, session: SecureSession, event: str, **values: object) -> None:
+    """Write an event of the session's last job."""
+    if session.terms is not None:
+        ledger.write(event, run=session.terms.run, job=session.terms.number, **values)
+
+
+def _await_clients(
+    session: SecureSession,
+    config: FederationConfig,
+    clients: int,
+    round_wait_s: float,
+    wait_s: float,
+) -> list[str]:
+    """Return the clients of the next job: as many as wanted, or the quorum after a while."""
+    started = time.monotonic()
+    while True:
+        present = session.present()
+        waited = time.monotonic() - started
+        if len(present) >= clients:
+            return present
+        if len(present) >= config.quorum and waited >= round_wait_s:
+            return present
+        if waited >= wait_s:
+            raise RunError(
+                f"{len(present)} clients are connected to all parties after {waited:.0f} s, but "
+                f"{config.quorum} are needed: {', '.join(present) or 'none'}"
+            )
+        time.sleep(_POLL_S)
+
+
+def _job(config: FederationConfig, number: int, num_clients: int) -> ClusterJob:
+    """Return the job of a round."""
+    job = job_of(
+        config.clustering,
+        num_clients,
+        number - 1,
+        seed=Seeds(config.seed).number("first centres"),
+        label=label_of(config, number),
+    )
+    return replace(job, payload_bound=config.payload_bound, round=number)
+
+
+def _record(
+    number: int, attempts: int, clients: int, result: ClusterResult, seconds: float
+) -> ServerRound:
+    return ServerRound(
+        round=number,
+        clients=clients,
+        attempts=attempts,
+        start=result.start,
+        iterations=result.iterations,
+        k=result.k,
+        rounds_online=result.traffic.rounds_online,
+        seconds=seconds,
+        bytes_party_max=result.traffic.bytes_party_max,
+    )
