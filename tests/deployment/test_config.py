@@ -1,0 +1,49 @@
+"""Settings that a federation shares: read, checked, and told apart by a digest."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from secfpp.deployment.config import label_of, load_federation, settings_digest
+from secfpp.errors import ConfigError
+from tests.deployment.folders import settings, write_settings
+
+
+def test_a_file_is_read_and_nobody_evaluates(tmp_path: Path) -> None:
+    config = load_federation(write_settings(tmp_path / "federation.json"))
+    assert config.training.rounds == 4
+    assert config.clustering.k == 2
+    assert config.clustering.evaluate is False
+
+
+def test_a_digest_is_of_what_must_be_alike_only(tmp_path: Path) -> None:
+    config = load_federation(write_settings(tmp_path / "federation.json"))
+    elsewhere = replace(config, model="local-dir:/elsewhere")
+    in_portions = replace(config, training=replace(config.training, clients_at_once=1))
+    slower = replace(config, training=replace(config.training, lr_shared=0.002))
+    digest = settings_digest(config)
+    assert settings_digest(elsewhere) == settings_digest(in_portions) == digest
+    assert settings_digest(slower) != digest
+    assert label_of(config, 3) == f"settings {digest}, round 3"
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"classes": ["one"]}, "classes"),
+        ({"classes": ["one", "two", "one"]}, "classes names 'one' twice"),
+        ({"clustering": {"evaluate": True}}, "clustering.evaluate"),
+        ({"payload_bound": 0}, "payload_bound"),
+        ({"quorum": 0}, "quorum"),
+        ({"rounds": 3}, "rounds"),
+    ],
+)
+def test_bad_settings_are_refused_by_their_name(
+    tmp_path: Path, changes: dict[str, object], words: str
+) -> None:
+    path = tmp_path / "federation.json"
+    path.write_text(json.dumps(settings(**changes)))
+    with pytest.raises(ConfigError, match=words):
+        load_federation(path)
