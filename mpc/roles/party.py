@@ -189,6 +189,7 @@ def serve(meeting: Meeting, start: Start, charter: Charter) -> None:
                     raise
                 return
             meeting.network.server = _next_server(meeting)
+            _check_others(meeting)
             _greet(meeting, charter, number)
             continue
         if asked.get("do") == "stop":

@@ -46,6 +46,7 @@ from mpc.session.remote_group import RemoteGroup
 
 Links = Literal["tls", "plain"]
 
+_RETRY_S: Final = 0.5
 TFP_STAMP: Final = "provider tfp: party 0 can unmask everything"
 """Stamp of every result that used CrypTen's first-party provider."""
 PLAIN_STAMP: Final = "plain TCP: whoever reads the links of a data owner reads its secrets"
@@ -128,11 +129,23 @@ def join_session(
         A file is missing or malformed.
     TransportError
         A party cannot be reached, or refuses the connection.
+    SessionError
+        The parties form no session within `timeout_s`.
     """
     check_seconds("timeout_s", timeout_s)
     check_seconds("job_timeout_s", job_timeout_s)
-    group = RemoteGroup(read_addresses(network), certificates, timeout_s=timeout_s)
-    return SecureSession(group, job_timeout_s=job_timeout_s, insecure=())
+    addresses = read_addresses(network)
+    deadline = time.monotonic() + timeout_s
+    while True:
+        group = RemoteGroup(addresses, certificates, timeout_s=timeout_s)
+        try:
+            return SecureSession(group, job_timeout_s=job_timeout_s, insecure=())
+        except RefusedError:
+            raise
+        except (SessionError, TransportError):  # parties that lost one of them form a new session
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(_RETRY_S)
 
 
 def insecure_stamps(provider: str, links: str) -> tuple[str, ...]:

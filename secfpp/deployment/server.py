@@ -6,15 +6,16 @@ folder has a line for every finished round, so that it goes on from there after 
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 import numpy as np
 import torch
 
 from mpc.consent.chain import Ledger
-from mpc.errors import ConsentError, OwnerError
+from mpc.errors import ConsentError, OwnerError, SessionError, TransportError
 from mpc.jobs.job import ClusterJob
 from mpc.jobs.result import ClusterResult
 from mpc.session.session import SecureSession
@@ -30,11 +31,13 @@ from secfpp.methods.interface import Contribution, ExchangeResult
 from secfpp.methods.shared.clustered import job_of
 from secfpp.seeds import Seeds
 
-__all__ = ["Lengths", "ServerRound", "lengths_of", "run_server"]
+__all__ = ["Lengths", "Patience", "ServerRound", "SessionOpener", "lengths_of", "run_server"]
 
 _POLL_S: Final = 0.25
 _MOST_ATTEMPTS: Final = 10
 """Jobs of one round that may come to nothing because clients fail."""
+_MOST_FAILURES: Final = 5
+"""Sessions in a row that may end without a finished round."""
 ROUNDS: Final = "rounds.jsonl"
 LEDGER: Final = "ledger.jsonl"
 
@@ -132,38 +135,53 @@ def _no_exchange(contribution: Contribution) -> ExchangeResult:
     raise RunError("the server exchanges nothing")
 
 
+class SessionOpener(Protocol):
+    """Join the parties."""
+
+    def __call__(self) -> AbstractContextManager[SecureSession]:
+        """Return a session of parties to which the clients connect by themselves."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Patience:
+    """How long the server waits for clients."""
+
+    clients: int
+    """A round begins as soon as so many clients are connected."""
+    round_wait_s: float
+    """A round begins with the quorum if they are not all connected after so many seconds."""
+    wait_s: float
+    """Longest wait for the quorum."""
+
+
 def run_server(
     config: FederationConfig,
     lengths: Lengths,
-    session: SecureSession,
+    opener: SessionOpener,
     folder: Path,
     *,
-    clients: int,
-    round_wait_s: float,
-    wait_s: float,
+    patience: Patience,
     observe: Callable[[ServerRound], None] = lambda record: None,
     say: Callable[[str], None] = lambda line: None,
 ) -> list[ServerRound]:
     """Drive every round that is left.
 
+    If the session fails, because a party or the dealer died, the parties form a new one, and the
+    server goes on in it.
+
     Parameters
     ----------
     config : FederationConfig
     lengths : Lengths
-    session : SecureSession
-        Of parties to which the clients connect by themselves.
+    opener : callable
+        Joins the parties.
     folder : Path
         Keeps config.json, rounds.jsonl, and the server's ledger.
-    clients : int
-        A round begins as soon as so many clients are connected.
-    round_wait_s : float
-        A round begins with the quorum if they are not all connected after so many seconds.
-    wait_s : float
-        Longest wait for the quorum.
+    patience : Patience
     observe : callable
         Is told of every finished round.
     say : callable
-        Is told, in a line, why a job came to nothing.
+        Is told, in a line, why a job or a session came to nothing.
 
     Raises
     ------
@@ -174,29 +192,51 @@ def run_server(
     RunFolderError
         The folder is of other settings, or damaged.
     SessionError, TransportError
-        The secure part failed.
+        The parties cannot be joined, or fail again and again.
     """
     kept = open_folder(folder, config)
     done = kept.records(ROUNDS, ServerRound)
     ledger = Ledger(folder / LEDGER, role="server")
+    failures = 0
     try:
-        for number in range(len(done) + 1, config.training.rounds + 1):
-            attempt, result, names = 0, None, []
-            started = time.monotonic()
-            while result is None:
-                attempt += 1
-                names = _await_clients(session, config, clients, round_wait_s, wait_s)
-                job = _job(config, number, len(names))
-                result = _attempt(session, job, names, lengths, ledger, say)
-                if result is None and attempt == _MOST_ATTEMPTS:
-                    raise RunError(f"round {number} came to nothing {attempt} times")
-            record = _record(number, attempt, len(names), result, time.monotonic() - started)
-            kept.append(ROUNDS, [asdict(record)])
-            done.append(record)
-            observe(record)
+        while len(done) < config.training.rounds:
+            finished = len(done)
+            try:
+                with opener() as session:
+                    for number in range(finished + 1, config.training.rounds + 1):
+                        record = _round(config, number, lengths, session, ledger, patience, say)
+                        kept.append(ROUNDS, [asdict(record)])
+                        done.append(record)
+                        observe(record)
+            except ConsentError:
+                raise
+            except (SessionError, TransportError) as error:
+                failures = failures + 1 if len(done) == finished else 1
+                if failures == _MOST_FAILURES:
+                    raise
+                say(f"the session ended: {error}; joining the next one")
     finally:
         ledger.close()
     return done
+
+
+def _round(
+    config: FederationConfig,
+    number: int,
+    lengths: Lengths,
+    session: SecureSession,
+    ledger: Ledger,
+    patience: Patience,
+    say: Callable[[str], None],
+) -> ServerRound:
+    """Drive one round, with as many jobs as it takes."""
+    started = time.monotonic()
+    for attempt in range(1, _MOST_ATTEMPTS + 1):
+        names = _await_clients(session, config, patience)
+        result = _attempt(session, _job(config, number, len(names)), names, lengths, ledger, say)
+        if result is not None:
+            return _record(number, attempt, len(names), result, time.monotonic() - started)
+    raise RunError(f"round {number} came to nothing {_MOST_ATTEMPTS} times")
 
 
 def _attempt(
@@ -242,22 +282,18 @@ def _write(ledger: Ledger, session: SecureSession, event: str, **values: object)
 
 
 def _await_clients(
-    session: SecureSession,
-    config: FederationConfig,
-    clients: int,
-    round_wait_s: float,
-    wait_s: float,
+    session: SecureSession, config: FederationConfig, patience: Patience
 ) -> list[str]:
     """Return the clients of the next job: as many as wanted, or the quorum after a while."""
     started = time.monotonic()
     while True:
         present = session.present()
         waited = time.monotonic() - started
-        if len(present) >= clients:
+        if len(present) >= patience.clients:
             return present
-        if len(present) >= config.quorum and waited >= round_wait_s:
+        if len(present) >= config.quorum and waited >= patience.round_wait_s:
             return present
-        if waited >= wait_s:
+        if waited >= patience.wait_s:
             raise RunError(
                 f"{len(present)} clients are connected to all parties after {waited:.0f} s, but "
                 f"{config.quorum} are needed: {', '.join(present) or 'none'}"

@@ -5,7 +5,7 @@ import shutil
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -61,25 +61,37 @@ def running(
     policies : mapping, optional
         Content of a party's policy file, by role; parties that are left out have none.
     """
-    files: Sequence[str | Path] = ("--network", folder / "network.json", "--certs", folder)
     with ExitStack() as stack:
         started = {}
-        for role, verb in ROLES.items():
-            more: list[str | Path] = ["--ledger", ledger_of(folder, role)]
-            if policies is not None and role in policies:
-                path = folder / f"policy-{role.replace(':', '-')}.json"
-                path.write_text(json.dumps(policies[role]))
-                more += ["--policy", path]
-            words = [sys.executable, "-m", "secfpp.cli", *verb, *files, *more]
-            started[role] = subprocess.Popen(
-                [str(word) for word in words],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.PIPE,
-                text=True,
-            )
-            stack.callback(_end, started[role])
+        for role in ROLES:
+            policy = None if policies is None else policies.get(role)
+            started[role] = start(folder, role, policy)
+        stack.callback(_end_all, started)
         yield started
+
+
+def start(
+    folder: Path, role: str, policy: Mapping[str, object] | None = None
+) -> subprocess.Popen[str]:
+    """Start a party or the dealer by its command."""
+    words: list[str | Path] = [*ROLES[role], "--network", folder / "network.json"]
+    words += ["--certs", folder, "--ledger", ledger_of(folder, role)]
+    if policy is not None:
+        path = folder / f"policy-{role.replace(':', '-')}.json"
+        path.write_text(json.dumps(policy))
+        words += ["--policy", path]
+    return subprocess.Popen(
+        [sys.executable, "-m", "secfpp.cli", *map(str, words)],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def _end_all(started: Mapping[str, subprocess.Popen[str]]) -> None:
+    for process in started.values():
+        _end(process)
 
 
 def _end(process: subprocess.Popen[str]) -> None:

@@ -53,27 +53,29 @@ class Server(Verb):
         """Count what clients share, then drive every round that is left."""
         from mpc.session.session import join_session
         from secfpp.deployment.config import load_federation
-        from secfpp.deployment.server import lengths_of, run_server
+        from secfpp.deployment.server import Patience, lengths_of, run_server
 
         config = load_federation(self.config)
         if self.model is not None:
             config = replace(config, model=self.model)
         lengths = lengths_of(config)
         self.out.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with join_session(
-            self.network, self.certs, timeout_s=self.timeout_s, job_timeout_s=self.job_timeout_s
-        ) as session:
-            rounds = run_server(
-                config,
-                lengths,
-                session,
-                self.out,
-                clients=self.clients,
-                round_wait_s=self.round_wait_s,
-                wait_s=self.wait_s,
-                observe=_observe,
-                say=say,
-            )
+        rounds = run_server(
+            config,
+            lengths,
+            lambda: join_session(
+                self.network,
+                self.certs,
+                timeout_s=self.timeout_s,
+                job_timeout_s=self.job_timeout_s,
+            ),
+            self.out,
+            patience=Patience(
+                clients=self.clients, round_wait_s=self.round_wait_s, wait_s=self.wait_s
+            ),
+            observe=_observe,
+            say=say,
+        )
         record = {**asdict(lengths), "rounds": [asdict(each) for each in rounds]}
         return Outcome(record=record, shown=(_table(rounds),))
 
