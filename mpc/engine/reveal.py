@@ -87,6 +87,8 @@ class PartyRevealer:
         Number of the job, in every frame of an opening.
     record : callable
         Is given every entry of the ledger before anything is sent.
+    keep : callable
+        Is given the link, the job's number and the share of every result of an owner.
     """
 
     def __init__(
@@ -97,7 +99,9 @@ class PartyRevealer:
         *,
         number: int = 0,
         record: Callable[[LedgerEntry], None] = lambda entry: None,
+        keep: Callable[[Link, int, Int64Array], None] = lambda link, number, share: None,
     ) -> None:
+        self._keep = keep
         self._record = record
         self._server = server
         self._owners = owners
@@ -169,6 +173,7 @@ class PartyRevealer:
         return resolved(None)
 
     def _deliver(self, link: Link, share: Int64Array) -> None:
+        self._keep(link, self._number, share)
         try:
             link.send_ring(OPENED, share, number=self._number)
         except TransportError as error:  # the other owners still receive theirs

@@ -33,6 +33,7 @@ from mpc.preprocessing.provider import DealerProvider
 from mpc.ring.randomness import AesCtrStream, KeyAgreement, new_key
 from mpc.roles.bootstrap import Start, serve_process
 from mpc.roles.job_meter import Network
+from mpc.roles.mailbox import Mailbox
 from mpc.roles.party_job import Charter, KeptShares, run_job
 
 PUBLIC_KEY_BYTES = 32
@@ -46,6 +47,8 @@ class Meeting:
 
     network: Network
     reception: Reception
+    mailbox: Mailbox = field(default_factory=Mailbox, repr=False)
+    """Results that owners may not have yet."""
     local: AesCtrStream = field(repr=False)
     """Stream that only this party knows, for the masks of CrypTen's own protocols."""
 
@@ -203,6 +206,7 @@ def serve(meeting: Meeting, start: Start, charter: Charter) -> None:
                 order,
                 kept,
                 charter=charter,
+                mailbox=meeting.mailbox,
                 timeout_s=start.timeout_s,
                 job_timeout_s=start.job_timeout_s,
             )
@@ -234,6 +238,7 @@ def _idle(meeting: Meeting, start: Start) -> None:
         meeting.network.server.readable_within(None)
         return
     while not meeting.network.server.readable_within(_TICK_S):
+        meeting.mailbox.deliver(meeting.reception)
         _check_others(meeting)
 
 
@@ -243,6 +248,7 @@ def _next_server(meeting: Meeting) -> Link:
         try:
             return meeting.reception.wait_for(["server"], timeout_s=_TICK_S)["server"]
         except PeerTimeoutError:
+            meeting.mailbox.deliver(meeting.reception)
             _check_others(meeting)
 
 

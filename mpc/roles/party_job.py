@@ -40,6 +40,7 @@ from mpc.ring.fixedpoint import Int64Array
 from mpc.roles.dry_run import JobShape, schedule_for
 from mpc.roles.inputs import Inputs
 from mpc.roles.job_meter import Meter, Network
+from mpc.roles.mailbox import Mailbox
 
 KeptShares = Kept[torch.Tensor]
 """A party's shares of the last assignment of every owner, (R, K) each."""
@@ -71,6 +72,7 @@ def run_job(
     kept: KeptShares,
     *,
     charter: Charter,
+    mailbox: Mailbox,
     timeout_s: float,
     job_timeout_s: float,
 ) -> None:
@@ -88,6 +90,8 @@ def run_job(
     kept : Kept
         What a warm start begins with; the job's result is added.
     charter : Charter
+    mailbox : Mailbox
+        Keeps the owners' results.
     timeout_s : float
         Longest wait for a data owner to connect, and longest silence of one while it sends.
     job_timeout_s : float
@@ -110,6 +114,8 @@ def run_job(
     if not _may_go_on(network, order, inputs, charter, within_s=job_timeout_s):
         network.provider.finish()
         return
+    for name in order.rows:
+        mailbox.forget(name)
     owners = {link: order.rows[link.peer] for link in shares}
     given = assemble(network.party, owners, shares, dim=order.dim)
     meter.inputs_are_in()
@@ -119,6 +125,7 @@ def run_job(
         order.job,
         number=order.number,
         record=lambda entry: charter.write("opened", order, **_ledger_line(entry)),
+        keep=mailbox.put,
     )
     report = _computed(network, order, given, kept, revealer, meter, within_s=job_timeout_s)
     for name in revealer.undelivered:

@@ -82,11 +82,12 @@ class DataOwner:
     ) -> Terms:
         """Return the terms of the next job, whatever its number.
 
+        What comes late of older jobs is skipped.
+
         Parameters
         ----------
         after : int
-            Number of the last job on these links; what comes late of it and of older ones is
-            skipped.
+            Number of the last job on these links.
         wait : callable
             Blocks until the first party's link is readable, or raises.
         wait_for_others : callable
@@ -94,16 +95,18 @@ class DataOwner:
 
         Raises
         ------
-        ConsentError, PartyError, TransportError
-            As for `hear`.
+        ConsentError, TransportError
+            As for `hear`. A job that only the first party refuses is refused here, too.
         """
         link, *others = self.links
         while True:
             wait(link)
             header, text = link.recv_any(max_bytes=MAX_CONTROL_BYTES)
-            if header.number > after and header.tag == GIVEN_UP:
-                raise given_up(link.peer, text, header.number)
-            if header.number > after:
+            if header.tag == GIVEN_UP and header.number > after:
+                error = given_up(link.peer, text, header.number)
+                if isinstance(error, ConsentError):
+                    raise error
+            elif header.tag not in (OPENED, GIVEN_UP):
                 break
         link.check(header, TERMS, header.number, header.length)
         rest = [self._next(each, TERMS, header.number, wait_for_others, 0) for each in others]

@@ -12,14 +12,13 @@ Needs neither CrypTen nor torch.
 Shape letters: R rows of this owner, D dimensions of a point, M of a payload.
 """
 
-import secrets
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Final, NoReturn, Self
+from typing import NoReturn, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -28,12 +27,11 @@ from mpc.consent.chain import Ledger
 from mpc.consent.policy import Consent, Policy, Refusal, refused
 from mpc.consent.terms import Terms
 from mpc.errors import (
-    Cause,
     ConsentError,
+    FrameError,
     InputError,
     PeerClosedError,
     PeerTimeoutError,
-    RefusedError,
     SessionError,
     TransportError,
 )
@@ -42,21 +40,10 @@ from mpc.jobs.rows import decode_mean, encode_payload, encode_point
 from mpc.net.addresses import Addresses
 from mpc.net.channel import check_seconds
 from mpc.net.credential_folder import read_credentials
-from mpc.net.handshake import Identity, connect
-from mpc.net.link import Link
-from mpc.net.link_meter import LinkMeter
+from mpc.net.handshake import Identity
 from mpc.ring.fixedpoint import FloatArray, Int64Array
 from mpc.session.data_owner import DataOwner
-
-
-class _NoJobYetError(PeerTimeoutError):
-    """Raise when no job came within the time that the caller gave."""
-
-
-_RANDOM: Final = secrets.SystemRandom()
-_TICK_S: Final = 0.2
-_FIRST_PAUSE_S: Final = 0.2
-_LONGEST_PAUSE_S: Final = 5.0
+from mpc.session.owner_links import NoJobYetError, OwnerLinks
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -109,18 +96,14 @@ class Owner:
         check_seconds("timeout_s", timeout_s)
         check_seconds("job_timeout_s", job_timeout_s)
         self.role = role
-        self._addresses = addresses
-        self._timeout_s, self._job_timeout_s = timeout_s, job_timeout_s
-        self._me = Identity(
-            role=role,
-            session=addresses.session,
-            credentials=read_credentials(certificates, role),
-        )
+        self._job_timeout_s = job_timeout_s
+        credentials = read_credentials(certificates, role)
+        me = Identity(role=role, session=addresses.session, credentials=credentials)
+        self._links = OwnerLinks(me, addresses, timeout_s=timeout_s)
         self._consent = Consent(policy or Policy(), role)
         self._ledger = Ledger(ledger, role=role)
-        self._owner: DataOwner | None = None
-        self._heard = 0
-        """Number of the last job that was heard on these links."""
+        self._heard: tuple[str, int] = ("", 0)
+        """Run and number of the last job."""
         self._shared: tuple[str, int] = ("", 0)
         self._fetched: dict[tuple[str, int], OwnResult] = {}
 
@@ -137,7 +120,7 @@ class Owner:
 
     def close(self) -> None:
         """Hang up, and close the ledger. Idempotent."""
-        self._hang_up()
+        self._links.hang_up()
         self._ledger.close()
 
     def await_job(self, within_s: float | None = None) -> Terms:
@@ -165,24 +148,23 @@ class Owner:
         """
         deadline = None if within_s is None else time.monotonic() + within_s
         while True:
-            owner = self._connected(deadline)
+            owner = self._links.connected(deadline)
             try:
                 terms = owner.hear_next(
-                    after=self._heard,
-                    wait=lambda link: self._await_announcement(link, deadline),
-                    wait_for_others=lambda link: self._wait(
-                        link, time.monotonic() + self._timeout_s
-                    ),
+                    after=self._links.heard,
+                    wait=lambda link: self._links.await_announcement(link, deadline),
+                    wait_for_others=self._links.wait_briefly,
                 )
                 break
-            except _NoJobYetError:
+            except NoJobYetError:
                 raise
             except TransportError:
-                self._hang_up()
+                self._links.hang_up()
             except ConsentError as error:
                 self._decline(error, error.job)
                 raise
-        self._heard = terms.number
+        self._heard = (terms.run, terms.number)
+        self._links.heard = terms.number
         try:
             self._consent.check(terms)
         except ConsentError as error:
@@ -269,15 +251,8 @@ class Owner:
             return self._fetched[key]
         if self._shared != key:
             raise InputError(f"{self.role} has not shared anything in job {terms.number}")
-        deadline = time.monotonic() + self._job_timeout_s
-        owner = self._of_job(terms)
         try:
-            with self._hanging_up_on_failure():
-                whole = owner.receive(
-                    (num_rows, terms.payload + 1),
-                    job=terms.number,
-                    wait=lambda link: self._wait(link, deadline),
-                )
+            whole = self._received((num_rows, terms.payload + 1), terms.number)
         except SessionError as error:
             self._write("given up", terms, why=str(error))
             raise
@@ -288,63 +263,29 @@ class Owner:
         self._fetched = {key: OwnResult(mean_RM=mean_RM, size_R=size_R)}
         return self._fetched[key]
 
-    def _connected(self, deadline: float | None) -> DataOwner:
-        """Return the links to all parties; try until they stand, with growing random pauses."""
-        pause = _FIRST_PAUSE_S
-        refused_until = time.monotonic() + self._timeout_s
-        while self._owner is None:
+    def _received(self, shape: tuple[int, int], number: int) -> Int64Array:
+        """Return the reconstructed result; if a link breaks, connect anew and get it there."""
+        deadline = time.monotonic() + self._job_timeout_s
+        while True:
+            owner = self._links.connected(deadline)
             try:
-                self._owner = self._connect()
-            except TransportError as error:
-                # A party refuses this owner while it believes that an older link of it stands.
-                if isinstance(error, RefusedError) and time.monotonic() > refused_until:
-                    raise
-                if deadline is not None and time.monotonic() + pause > deadline:
-                    raise _NoJobYetError(f"{self.role} cannot reach the parties: {error}") from None
-                time.sleep(_RANDOM.uniform(0.5, 1.0) * pause)
-                pause = min(2 * pause, _LONGEST_PAUSE_S)
-        return self._owner
-
-    def _connect(self) -> DataOwner:
-        links: list[Link] = []
-        try:
-            for rank, address in enumerate(self._addresses.parties):
-                links.append(
-                    connect(address, me=self._me, peer=f"party:{rank}", timeout_s=self._timeout_s)
+                return owner.receive(
+                    shape, job=number, wait=lambda link: self._links.wait(link, deadline)
                 )
-        except TransportError:
-            for link in links:
-                link.close()
-            raise
-        self._heard = 0
-        return DataOwner(
-            name=self.role, links=tuple(links), meter=LinkMeter(role=self.role, phase="input")
-        )
+            except TransportError as error:
+                self._links.hang_up()
+                late = isinstance(error, PeerTimeoutError) or time.monotonic() > deadline
+                if late or isinstance(error, FrameError):
+                    raise
 
     def _of_job(self, terms: Terms) -> DataOwner:
         """Return the links on which a job was announced."""
-        if self._owner is None or self._heard != terms.number:
+        owner = self._links.standing
+        if owner is None or self._heard != (terms.run, terms.number):
             raise PeerClosedError(
                 f"the connection on which job {terms.number} was announced to {self.role} is gone"
             )
-        return self._owner
-
-    def _await_announcement(self, link: Link, deadline: float | None) -> None:
-        """Wait for the next job; raise if any party hangs up, or the deadline passes."""
-        while not link.readable_within(_TICK_S):
-            self._check_links()
-            if deadline is not None and time.monotonic() > deadline:
-                raise _NoJobYetError(f"no job was announced to {self.role} in time")
-
-    def _wait(self, link: Link, deadline: float) -> None:
-        """Wait for a party in a job; raise if any party hangs up, or the deadline passes."""
-        while not link.readable_within(_TICK_S):
-            self._check_links()
-            if time.monotonic() > deadline:
-                raise PeerTimeoutError(
-                    f"{link.peer} was silent towards {self.role} in a job",
-                    cause=Cause(silent=link.peer),
-                )
+        return owner
 
     def _check_lengths(self, terms: Terms, points_RD: FloatArray, payload_RM: FloatArray) -> None:
         """Raise unless points and payloads of a job are as long as those of this owner."""
@@ -357,30 +298,15 @@ class Owner:
         if refusals:
             raise refused(refusals)
 
-    @property
-    def _soon(self) -> float:
-        """Monotonic seconds at which a party that is silent now counts as dead."""
-        return time.monotonic() + self._timeout_s
-
-    def _check_links(self) -> None:
-        for link in () if self._owner is None else self._owner.links:
-            if link.hung_up() and not link.readable_within(0):
-                raise PeerClosedError(f"{link.peer} hung up on {self.role}")
-
     def _decline(self, error: ConsentError, job: int, terms: Terms | None = None) -> None:
         """Tell the parties why this owner takes no part in a job, and write it down."""
-        self._heard = job
+        self._links.heard = job
         named = [dict(each) for each in error.refusals]
         run = {} if terms is None else {"run": terms.run}
         self._ledger.write("declined", **run, job=job, why=str(error), refusals=named)
         self._ledger.sync()
-        if self._owner is not None:
-            self._owner.decline(error, job=job)
-
-    def _hang_up(self) -> None:
-        if self._owner is not None:
-            self._owner.close()
-        self._owner = None
+        if self._links.standing is not None:
+            self._links.standing.decline(error, job=job)
 
     @contextmanager
     def _hanging_up_on_failure(self) -> Iterator[None]:
@@ -388,7 +314,7 @@ class Owner:
         try:
             yield
         except TransportError:
-            self._hang_up()
+            self._links.hang_up()
             raise
 
     def _write(self, event: str, terms: Terms, /, **values: object) -> None:
