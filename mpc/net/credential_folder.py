@@ -29,6 +29,7 @@ from mpc.net.certificates import (
 AUTHORITY_FILE: Final = "ca.pem"
 AUTHORITY_KEY_FILE: Final = "ca.key"
 _KEY_SUFFIX: Final = ".key"
+_OF_A_VOLUME: Final = stat.S_IRUSR | stat.S_IRGRP
 _OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 
 
@@ -227,10 +228,11 @@ def _read(path: Path) -> str:
         with open(
             descriptor, encoding="utf-8-sig"
         ) as file:  # opening a pipe with O_NONBLOCK does not block
-            mode = os.fstat(descriptor).st_mode
+            status = os.fstat(descriptor)
+            mode = status.st_mode
             if not stat.S_ISREG(mode):
                 raise InputError(f"{path} is a pipe or a device; a file is needed")
-            if path.suffix == _KEY_SUFFIX and mode & _OTHERS:
+            if path.suffix == _KEY_SUFFIX and mode & _OTHERS and not _is_of_own_group(status):
                 raise InputError(f"others may read the private key {path}; run: chmod 600 {path}")
             return file.read()
     except FileNotFoundError:
@@ -239,6 +241,15 @@ def _read(path: Path) -> str:
         raise InputError(f"cannot read {path}: {error.strerror}") from None
     except UnicodeDecodeError:
         raise InputError(f"{path} is not a PEM file; copy it anew") from None
+
+
+def _is_of_own_group(status: os.stat_result) -> bool:
+    """Whether a key has mode 0440 and a group of this process.
+
+    Volumes of secrets come like this from Kubernetes, for a pod with an `fsGroup`.
+    """
+    groups = {os.getegid(), *os.getgroups()}
+    return stat.S_IMODE(status.st_mode) == _OF_A_VOLUME and status.st_gid in groups
 
 
 def _issue(

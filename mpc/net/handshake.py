@@ -37,6 +37,8 @@ from mpc.net.tls import context_of
 LOOPBACK: Final = "127.0.0.1"
 HANDSHAKE_TIMEOUT_S: Final = 15.0
 """Longest time that a connecting peer may take to prove its role."""
+_BACKLOG: Final = 4096
+"""Connections that the kernel keeps until they are accepted; it may allow fewer."""
 _MAX_HELLO_BYTES: Final = 4096
 _MAX_UNPROVEN: Final = 128
 """Most unauthenticated connections at a time."""
@@ -72,7 +74,7 @@ def listen(host: str = LOOPBACK, port: int = 0) -> socket.socket:
     """Open a listening socket; port 0 selects a free port."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        return socket.create_server((host, port), family=family, backlog=512)
+        return socket.create_server((host, port), family=family, backlog=_BACKLOG)
     except OSError as error:
         raise TransportError(f"cannot listen on {host}:{port}: {error.strerror}") from None
 

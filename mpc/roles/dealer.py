@@ -19,7 +19,7 @@ from typing import NoReturn
 import numpy as np
 
 from mpc.consent.chain import Ledger
-from mpc.errors import FrameError, LedgerError, MpcError, PeerClosedError, TransportError
+from mpc.errors import FrameError, PeerClosedError, TransportError
 from mpc.net.frames import (
     CORRECTIONS,
     DEALER_KEY,
@@ -47,6 +47,7 @@ from mpc.preprocessing.requests import (
 from mpc.preprocessing.segments import DealtOnce, digest_of, stream_of
 from mpc.ring.randomness import new_key
 from mpc.roles.bootstrap import Start, serve_process
+from mpc.roles.staying import serve_sessions
 
 
 class Dealer:
@@ -172,23 +173,13 @@ def serve(start: Start) -> None:
     """Deal until party 0 hangs up; a dealer that stays then waits for the next session."""
     ledger = Ledger(start.ledger, role=start.identity.role)
     try:
-        while True:
-            try:
-                _serve_one_session(start, ledger)
-            except MpcError as error:
-                if not start.stays or isinstance(error, LedgerError):
-                    raise
-                ledger.write("session ended", why=str(error))
-                start.say(f"dealer: the session ended: {error}; waiting for a new one")
-            if not start.stays:
-                return
-            start = start.listening_again()
+        serve_sessions(start, ledger, lambda now: _serve_one_session(now, ledger))
     finally:
         ledger.close()
 
 
-def _serve_one_session(start: Start, ledger: Ledger) -> None:
-    """Accept every party, then deal until party 0 hangs up."""
+def _serve_one_session(start: Start, ledger: Ledger) -> bool:
+    """Accept every party, then deal until party 0 hangs up; return True: more may follow."""
     roles = [f"party:{rank}" for rank in range(start.num_parties)]
     clock = RoundClock()
     reception = Reception(
@@ -203,6 +194,7 @@ def _serve_one_session(start: Start, ledger: Ledger) -> None:
         Dealer([links[role] for role in roles], ledger).serve()
     finally:
         reception.close()
+    return True
 
 
 def main() -> NoReturn:

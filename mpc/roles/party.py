@@ -17,7 +17,6 @@ from mpc.engine.communicator import MeshCommunicator
 from mpc.engine.context import Party
 from mpc.errors import (
     Cause,
-    LedgerError,
     MpcError,
     PeerClosedError,
     PeerTimeoutError,
@@ -35,6 +34,7 @@ from mpc.roles.bootstrap import Start, serve_process
 from mpc.roles.job_meter import Network
 from mpc.roles.mailbox import Mailbox
 from mpc.roles.party_job import Charter, KeptShares, run_job
+from mpc.roles.staying import serve_sessions
 
 PUBLIC_KEY_BYTES = 32
 _TICK_S: Final = 1.0
@@ -271,22 +271,13 @@ def run_party(start: Start) -> None:
     ledger = Ledger(start.ledger, role=start.identity.role)
     consent = Consent(start.policy, start.identity.role)
     try:
-        while True:
-            try:
-                _serve_one_session(start, consent, ledger)
-                return
-            except MpcError as error:
-                if not start.stays or isinstance(error, LedgerError):
-                    raise
-                ledger.write("session ended", why=str(error))
-                what = f"{start.identity.role}: the session ended: {error}"
-                start.say(f"{what}; waiting for a new one")
-            start = start.listening_again()
+        serve_sessions(start, ledger, lambda now: _serve_one_session(now, consent, ledger))
     finally:
         ledger.close()
 
 
-def _serve_one_session(start: Start, consent: Consent, ledger: Ledger) -> None:
+def _serve_one_session(start: Start, consent: Consent, ledger: Ledger) -> bool:
+    """Serve until the server sends stop; return False: it was the last session."""
     meeting = meet(start)
     charter = Charter(
         session=start.identity.session,
@@ -305,6 +296,7 @@ def _serve_one_session(start: Start, consent: Consent, ledger: Ledger) -> None:
         meeting.reception.close()
         for link in meeting.network.others:
             link.close()
+    return False
 
 
 def main() -> NoReturn:

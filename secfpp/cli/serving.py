@@ -74,10 +74,10 @@ class Serving(Verb):
             ending=Ending(self.job_timeout_s),
             say=say,
         )
-        host, port = start.listener.getsockname()[:2]
-        say(f"{role} of session {start.identity.session!r} listens on {host}:{port}")
         if start.ending is not None:
             start.ending.install()
+        host, port = start.listener.getsockname()[:2]
+        say(f"{role} of session {start.identity.session!r} listens on {host}:{port}")
         live(start)
         return Outcome(record={"role": role}, shown=(f"{role}: the session is over",))
 

@@ -244,6 +244,19 @@ def test_a_key_that_others_may_touch_is_refused_with_the_remedy(folder: Path, mo
     assert f"chmod 600 {folder / 'party-0.key'}" in refusal(folder)
 
 
+def test_a_key_of_a_volume_is_accepted_for_a_group_of_this_process_only(folder: Path) -> None:
+    key = folder / "party-0.key"
+    key.chmod(0o440)
+    os.chown(key, -1, os.getegid())
+    assert read_credentials(folder, "party:0").role == "party:0"
+    strange = max(os.getgroups(), default=0) + 4321
+    try:
+        os.chown(key, -1, strange)
+    except PermissionError:
+        pytest.skip("only root gives a file to a group of others")
+    assert "chmod 600" in refusal(folder)
+
+
 def test_anothers_certificate_is_refused_by_both_names(folder: Path) -> None:
     for suffix in ("pem", "key"):
         (folder / f"party-1.{suffix}").replace(folder / f"party-0.{suffix}")
