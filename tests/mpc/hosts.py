@@ -54,6 +54,18 @@ class Hosts:
         self._started.append(process)
         return process
 
+    def cut(self, host: str) -> None:
+        """Cut the wire of a host: nothing arrives, and nobody is told."""
+        self._wire(host, "down")
+
+    def mend(self, host: str) -> None:
+        """Join the wire of a host again."""
+        self._wire(host, "up")
+
+    def _wire(self, host: str, state: str) -> None:
+        port = f"port{list(self.addresses).index(host)}"
+        _ip("-n", self._switch, "link", "set", port, state)
+
     def tear_down(self) -> None:
         """End what was started, and remove every namespace, whatever happened before."""
         for process in self._started:
