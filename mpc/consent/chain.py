@@ -11,7 +11,7 @@ import fcntl
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -19,6 +19,8 @@ from typing import Any, Final
 from mpc.errors import InputError, LedgerError
 from mpc.whole_file import read_whole
 
+Listener = Callable[[str, Mapping[str, object]], None]
+"""Takes an event and its public values."""
 _FIRST: Final = "0" * 64
 """Stands for the hash before the first line."""
 
@@ -66,6 +68,8 @@ class Ledger:
     path : Path or None
         The file. It is made, or continued if its chain holds. None: events are not written.
     role : str
+    listener : callable
+        Is told of every event and its values.
 
     Raises
     ------
@@ -75,8 +79,11 @@ class Ledger:
         The chain of an existing file is broken, or it is another role's.
     """
 
-    def __init__(self, path: Path | None, *, role: str) -> None:
+    def __init__(
+        self, path: Path | None, *, role: str, listener: Listener = lambda event, values: None
+    ) -> None:
         self._role = role
+        self._listener = listener
         self._descriptor = -1
         self._count, self._last = 0, _FIRST
         if path is not None:
@@ -114,6 +121,7 @@ class Ledger:
 
     def write(self, event: str, **values: object) -> None:
         """Append an event with public values; it outlives this process, but see `sync`."""
+        self._listener(event, values)
         if self._descriptor < 0:
             return
         self._count += 1

@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Final, NoReturn
 
+from mpc.consent.chain import Listener
 from mpc.consent.policy import Policy
 from mpc.errors import MpcError
 from mpc.net.addresses import Address
@@ -57,6 +58,8 @@ class Start:
     """Is told, in a line, why a session failed, if the role stays."""
     ledger: Path | None = None
     """File of this role's ledger; None: it keeps none, and reports what it opened to the server."""
+    on_event: Listener = lambda event, values: None
+    """Is told of every event of the ledger."""
 
     def listening_again(self) -> "Start":
         """Return the same settings with a new listener at the same address."""

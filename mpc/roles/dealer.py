@@ -78,7 +78,8 @@ class Dealer:
         self._dealt = DealtOnce()
         self._masks: Masks = MaskStore()
         run = secrets.token_bytes(RUN_BYTES)
-        self._run = run.hex()
+        self.run = run.hex()
+        """Random name of this run of parties and dealer."""
         for link, key in zip(links, self._keys, strict=True):
             link.send(DEALER_KEY, key + run)
             link.start_counting()
@@ -152,7 +153,7 @@ class Dealer:
         seconds, self._seconds = self._seconds, 0.0
         role, operations = self._meter.since_last(self._links, seconds)
         if self._dealt_requests:
-            self._ledger.write("dealt", run=self._run, job=self._job, requests=self._dealt_requests)
+            self._ledger.write("dealt", run=self.run, job=self._job, requests=self._dealt_requests)
             self._ledger.sync()
             self._dealt_requests = 0
         report = {"role": asdict(role), "operations": [asdict(entry) for entry in operations]}
@@ -171,7 +172,7 @@ def _segment_in(payload: bytearray) -> tuple[int, list[TupleRequest]]:
 
 def serve(start: Start) -> None:
     """Deal until party 0 hangs up; a dealer that stays then waits for the next session."""
-    ledger = Ledger(start.ledger, role=start.identity.role)
+    ledger = Ledger(start.ledger, role=start.identity.role, listener=start.on_event)
     try:
         serve_sessions(start, ledger, lambda now: _serve_one_session(now, ledger))
     finally:
@@ -191,7 +192,9 @@ def _serve_one_session(start: Start, ledger: Ledger) -> bool:
     )
     try:
         links = reception.wait_for(roles, timeout_s=start.start_timeout_s)
-        Dealer([links[role] for role in roles], ledger).serve()
+        dealer = Dealer([links[role] for role in roles], ledger)
+        ledger.write("session began", run=dealer.run)
+        dealer.serve()
     finally:
         reception.close()
     return True

@@ -268,7 +268,7 @@ def run_party(start: Start) -> None:
     fell silent, it forms the next one with fresh keys.
     """
     torch.set_num_threads(1)
-    ledger = Ledger(start.ledger, role=start.identity.role)
+    ledger = Ledger(start.ledger, role=start.identity.role, listener=start.on_event)
     consent = Consent(start.policy, start.identity.role)
     try:
         serve_sessions(start, ledger, lambda now: _serve_one_session(now, consent, ledger))
@@ -285,6 +285,7 @@ def _serve_one_session(start: Start, consent: Consent, ledger: Ledger) -> bool:
         consent=consent,
         ledger=ledger,
     )
+    ledger.write("session began", run=charter.run)
     try:
         with meeting.plugged():
             serve(meeting, start, charter)

@@ -97,6 +97,7 @@ def run_job(
     job_timeout_s : float
         Longest time that all owners together may take to send.
     """
+    began = time.monotonic()
     order.check_kept(kept)
     meter = Meter(network, job=order.number)
     heartbeat = _Heartbeat(network.server, order.number, every_s=timeout_s / 4)
@@ -130,7 +131,8 @@ def run_job(
     report = _computed(network, order, given, kept, revealer, meter, within_s=job_timeout_s)
     for name in revealer.undelivered:
         reception.drop(name)
-    charter.write("done", order, undelivered=sorted(revealer.undelivered))
+    seconds = round(time.monotonic() - began, 3)
+    charter.write("done", order, seconds=seconds, undelivered=len(revealer.undelivered))
     charter.ledger.sync()
     told = report | meter.report(list(owners))
     with suppress(PeerClosedError):  # the next server, or nobody, goes on

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
+from mpc.consent.chain import Listener
 from mpc.consent.policy import Policy
 from mpc.errors import InputError
 from mpc.net.addresses import Addresses
@@ -26,6 +27,7 @@ def start_of(
     stays: bool = True,
     ending: Ending | None = None,
     say: Callable[[str], None] = lambda line: None,
+    on_event: Listener = lambda event, values: None,
 ) -> Start:
     """Read a role's credentials, and listen at its address.
 
@@ -54,6 +56,8 @@ def start_of(
         How the process ends on request.
     say : callable
         Is told why a session failed, if the role stays.
+    on_event : callable
+        Is told of every event of the ledger.
 
     Raises
     ------
@@ -83,4 +87,5 @@ def start_of(
         stays=stays,
         ending=ending,
         say=say,
+        on_event=on_event,
     )

@@ -23,7 +23,7 @@ from typing import NoReturn, Self
 import numpy as np
 import numpy.typing as npt
 
-from mpc.consent.chain import Ledger
+from mpc.consent.chain import Ledger, Listener
 from mpc.consent.policy import Consent, Policy, Refusal, refused
 from mpc.consent.terms import Terms
 from mpc.errors import (
@@ -75,6 +75,8 @@ class Owner:
         Longest silence of a party that has something to say.
     job_timeout_s : float
         Longest time from an owner's share to its result.
+    on_event : callable
+        Is told of every event of the ledger.
 
     Raises
     ------
@@ -92,6 +94,7 @@ class Owner:
         ledger: Path | None = None,
         timeout_s: float = 60.0,
         job_timeout_s: float = 600.0,
+        on_event: Listener = lambda event, values: None,
     ) -> None:
         check_seconds("timeout_s", timeout_s)
         check_seconds("job_timeout_s", job_timeout_s)
@@ -101,7 +104,7 @@ class Owner:
         me = Identity(role=role, session=addresses.session, credentials=credentials)
         self._links = OwnerLinks(me, addresses, timeout_s=timeout_s)
         self._consent = Consent(policy or Policy(), role)
-        self._ledger = Ledger(ledger, role=role)
+        self._ledger = Ledger(ledger, role=role, listener=on_event)
         self._heard: tuple[str, int] = ("", 0)
         """Run and number of the last job."""
         self._shared: tuple[str, int] = ("", 0)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from mpc.errors import InputError
 from secfpp.cli.console import say
 from secfpp.cli.outcome import Outcome
-from secfpp.cli.verb import Verb
+from secfpp.cli.watching import Watched
 from secfpp.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Serving(Verb):
+class Serving(Watched):
     """Waits for the other roles, and takes part in the jobs of one server after another."""
 
     network: Path
@@ -60,9 +60,10 @@ class Serving(Verb):
         from mpc.roles.standalone import start_of
 
         live = self.program()  # loaded before the role announces itself, so that Ctrl-C is clean
+        addresses = read_addresses(self.network)
         start = start_of(
             role,
-            read_addresses(self.network),
+            addresses,
             self.certs,
             bind=self.bind,
             timeout_s=self.timeout_s,
@@ -73,6 +74,7 @@ class Serving(Verb):
             stays=not self.once,
             ending=Ending(self.job_timeout_s),
             say=say,
+            on_event=self.watch(role, addresses.session),
         )
         if start.ending is not None:
             start.ending.install()

@@ -14,7 +14,7 @@ from typing import Final, Protocol
 import numpy as np
 import torch
 
-from mpc.consent.chain import Ledger
+from mpc.consent.chain import Ledger, Listener
 from mpc.errors import ConsentError, OwnerError, SessionError, TransportError
 from mpc.jobs.job import ClusterJob
 from mpc.jobs.result import ClusterResult
@@ -163,6 +163,7 @@ def run_server(
     patience: Patience,
     observe: Callable[[ServerRound], None] = lambda record: None,
     say: Callable[[str], None] = lambda line: None,
+    on_event: Listener = lambda event, values: None,
 ) -> list[ServerRound]:
     """Drive every round that is left.
 
@@ -182,6 +183,8 @@ def run_server(
         Is told of every finished round.
     say : callable
         Is told, in a line, why a job or a session came to nothing.
+    on_event : callable
+        Is told of every event of the ledger.
 
     Raises
     ------
@@ -196,7 +199,7 @@ def run_server(
     """
     kept = open_folder(folder, config)
     done = kept.records(ROUNDS, ServerRound)
-    ledger = Ledger(folder / LEDGER, role="server")
+    ledger = Ledger(folder / LEDGER, role="server", listener=on_event)
     failures = 0
     try:
         while len(done) < config.training.rounds:

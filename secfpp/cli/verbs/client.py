@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from secfpp.cli.console import say
 from secfpp.cli.outcome import Outcome
-from secfpp.cli.verb import Verb
+from secfpp.cli.watching import Watched
 from secfpp.config.workload import DeviceName
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Client(Verb):
+class Client(Watched):
     """Be one client of a federation, with images, prompt and key of its own, until its last round.
 
     It trains, checks every job against its policy, shares, fetches its cluster's mean, personalises
@@ -72,6 +72,7 @@ class Client(Verb):
             policy=policy,
             ledger=self.out / "ledger.jsonl",
             timeout_s=self.timeout_s,
+            on_event=self.watch(self.role, addresses.session, ready=True),
         ) as owner:
             say(f"{self.role}: {loaded.cohort.train.mask_NB.sum().item()} training images")
             run_client(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from secfpp.cli.console import say
 from secfpp.cli.outcome import Outcome
 from secfpp.cli.tables import table
-from secfpp.cli.verb import Verb
+from secfpp.cli.watching import Watched
 from secfpp.report.kit.text import seconds, size
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Server(Verb):
+class Server(Watched):
     """Drive the rounds of a federation whose clients are programs of their own.
 
     The server holds no data and no key of a client. Started again after a kill, it goes on after
@@ -51,6 +51,7 @@ class Server(Verb):
 
     def execute(self) -> Outcome:
         """Count what clients share, then drive every round that is left."""
+        from mpc.net.addresses import read_addresses
         from mpc.session.session import join_session
         from secfpp.deployment.config import load_federation
         from secfpp.deployment.server import Patience, lengths_of, run_server
@@ -75,6 +76,7 @@ class Server(Verb):
             ),
             observe=_observe,
             say=say,
+            on_event=self.watch("server", read_addresses(self.network).session, ready=True),
         )
         record = {**asdict(lengths), "rounds": [asdict(each) for each in rounds]}
         return Outcome(record=record, shown=(_table(rounds),))
