@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Final
 
 from rich.console import Console
 
@@ -22,6 +24,10 @@ from secfpp.comparison.table import read_rows, write_table
 from secfpp.errors import ConfigError, RunFolderError, RunInterruptedError
 
 __all__ = ["Comparison", "run_compare"]
+
+_REST: Final = 20
+"""After the table was written, it is left alone for so many times as long as that took: writing it
+reads every finished cell."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,6 +89,7 @@ class _Reports:
         self.folder = folder
         self.cells = cells
         self.failures: list[Failure] = []
+        self._write_from = 0.0
         self.todo = [cell for cell in cells if not folder.is_done(cell)]
         self.jobs = replace(folder.config, jobs=jobs).jobs_for(len(self.todo))
         done = {cell.name: folder.rounds_done(cell) for cell in cells}
@@ -111,11 +118,13 @@ class _Reports:
 
     def write(self) -> Summary:
         """Write table and summary of what is finished."""
+        began = time.monotonic()
         rows = read_rows(self.folder, self.cells)
         complete = all(self.folder.is_done(cell) for cell in self.cells)
         summary = summarise(self.folder.config, rows, self.failures, complete=complete)
         write_table(self.folder.path / "table.csv", rows)
         write_summary(self.folder.path / "summary.json", summary)
+        self._write_from = time.monotonic() + _REST * (time.monotonic() - began)
         return summary
 
     def cell_started(self, worker: int, cell: Cell) -> None:
@@ -127,9 +136,10 @@ class _Reports:
         self.progress.round_done(worker, report)
 
     def cell_done(self, worker: int, cell: Cell) -> None:
-        """Show it, and bring the table up to date."""
+        """Show it, and bring the table up to date unless that takes too much of the time."""
         self.progress.cell_done(worker, cell)
-        self.write()
+        if time.monotonic() >= self._write_from:
+            self.write()
 
     def cell_failed(self, worker: int, failure: Failure) -> None:
         """Keep it for the summary, and show it."""

@@ -1,15 +1,20 @@
 """A terminal sees workers, rounds and the time left; a pipe sees plain lines."""
 
 import io
+from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 from rich.console import Console
 
-from secfpp.comparison.cells import list_cells
+from secfpp.comparison.cells import Cell, list_cells
+from secfpp.comparison.folder import CompareFolder
 from secfpp.comparison.forecast import Forecast
 from secfpp.comparison.messages import Report, decode, encode
 from secfpp.comparison.pool import Failure
 from secfpp.comparison.progress import CompareProgress, clock
+from secfpp.comparison.run import _Reports
+from secfpp.comparison.table import Row
 from tests.comparison.toy import ROUNDS, settings
 
 
@@ -65,3 +70,29 @@ def test_clock(seconds: float | None, shown: str) -> None:
 
 def test_messages_survive_the_pipe() -> None:
     assert decode(Report, encode(report("seed5"))) == report("seed5")
+
+
+def test_the_table_takes_a_small_part_of_the_time_however_many_cells_there_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Writing it reads every finished cell, which grows with the comparison."""
+    config = settings("zero-shot", seeds=200)
+    cells = list_cells(config)
+    clock_s = [0.0]
+    monkeypatch.setattr("secfpp.comparison.run.time.monotonic", lambda: clock_s[0])
+    reports = _Reports(
+        CompareFolder.create(config, tmp_path / "c"), cells, 1, Console(file=io.StringIO())
+    )
+    spent_s: list[float] = []
+
+    def slow(folder: CompareFolder, cells: Sequence[Cell]) -> list[Row]:
+        spent_s.append(0.1 * len(spent_s))
+        clock_s[0] += spent_s[-1]
+        return []
+
+    monkeypatch.setattr("secfpp.comparison.run.read_rows", slow)
+    for cell in cells:
+        clock_s[0] += 1.0
+        reports.cell_done(1, cell)
+    assert 5 < len(spent_s) < 100
+    assert sum(spent_s) < 0.06 * clock_s[0]
