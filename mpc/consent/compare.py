@@ -11,6 +11,7 @@ from typing import Any, Final
 from mpc.consent.chain import RoleLedger
 
 _PUBLIC: Final = ("to", "what", "shape", "why", "policy", "label")
+_OWNERS: Final = "each client"
 _AGREE: Final = ("agreed", "consented", "ordered")
 """Events that hold the digest of a job's terms."""
 
@@ -43,8 +44,8 @@ def _of_job(job: tuple[str, int], ledgers: Sequence[RoleLedger]) -> Iterator[str
             if not ledger.of(job, "consented"):
                 yield f"{name}: {ledger.role} received a result without having consented"
             for party in parties:
-                if not party.of(job, "done"):
-                    yield f"{name}: {ledger.role} received a result, but {party.role} has none"
+                if not any(line["to"] == _OWNERS for line in party.of(job, "opened")):
+                    yield f"{name}: {ledger.role} received a result, but {party.role} opened none"
         if ledger.role == "dealer" and ledger.of(job, "dealt"):
             for party in parties:
                 if not party.of(job, "agreed"):

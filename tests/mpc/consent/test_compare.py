@@ -67,8 +67,8 @@ def result_without_consent(told: Told) -> None:
     del told["client:0"][0]
 
 
-def result_without_an_end(told: Told) -> None:
-    del told["party:1"][2]
+def result_of_nothing(told: Told) -> None:
+    del told["party:1"][1]
 
 
 def dealt_for_nothing(told: Told) -> None:
@@ -83,7 +83,7 @@ def dealt_for_nothing(told: Told) -> None:
         (one_opening_more, "differ in what was opened, line 2:"),
         (silent_party, "party:1 has no line about it, but party:0, client:0 agreed to it"),
         (result_without_consent, "client:0 received a result without having consented"),
-        (result_without_an_end, "client:0 received a result, but party:1 has none"),
+        (result_of_nothing, "client:0 received a result, but party:1 opened none"),
         (dealt_for_nothing, "the dealer dealt for it, but party:0 did not agree to it"),
     ],
 )

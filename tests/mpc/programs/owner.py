@@ -30,6 +30,7 @@ def main() -> None:
         Path(folder),
         policy=read_policy(Path(policy)),
         ledger=Path(ledger),
+        timeout_s=float(os.environ.get("OWNER_TIMEOUT_S", "60")),
     ) as owner:
         while True:
             sys.stdout.write(json.dumps(_one_job(owner, row_1D)) + "\n")
