@@ -181,3 +181,17 @@ class PartyRevealer:
 
     def _allows(self, opening: tuple[Audience, Opening]) -> bool:
         return opening in openings_of(self._job)
+
+
+def send_again(link: Link, share_RM: Int64Array, *, number: int) -> None:
+    """Send a share of a result once more, on a new link of the owner that it was revealed to.
+
+    It is the share that `PartyRevealer.reveal` recorded, with the same zero sharing: the owner
+    learns nothing else from it.
+
+    Raises
+    ------
+    TransportError
+        The link failed.
+    """
+    link.send_ring(OPENED, share_RM, number=number)

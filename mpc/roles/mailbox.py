@@ -7,8 +7,8 @@ an owner that has it already skips it.
 
 from dataclasses import dataclass, field
 
+from mpc.engine.reveal import send_again
 from mpc.errors import TransportError
-from mpc.net.frames import OPENED
 from mpc.net.handshake import Reception
 from mpc.net.link import Link
 from mpc.ring.fixedpoint import Int64Array
@@ -53,6 +53,6 @@ class Mailbox:
                 continue
             kept.sent_on = link
             try:
-                link.send_ring(OPENED, kept.share_RM, number=kept.number)
+                send_again(link, kept.share_RM, number=kept.number)
             except TransportError:  # it may connect once more
                 reception.drop(name)

@@ -5,7 +5,7 @@ from setuptools.command.build_py import build_py
 
 MODULES_OF = {
     "mpc": ("__init__", "errors", "traffic", "whole_file"),
-    "mpc.session": ("__init__", "data_owner", "owner"),
+    "mpc.session": ("__init__", "data_owner", "owner", "owner_links"),
 }
 """Modules to keep of these packages; the other packages are kept whole."""
 

@@ -30,7 +30,7 @@ ALL_INSTALLED = {*NEEDED, "cffi", "pycparser", "secfpp-data-owner"}
 MODULES = {
     *("mpc.errors", "mpc.traffic", "mpc.whole_file"),
     *("mpc.consent", "mpc.jobs", "mpc.net", "mpc.ring"),
-    *("mpc.session", "mpc.session.data_owner", "mpc.session.owner"),
+    *("mpc.session", "mpc.session.data_owner", "mpc.session.owner", "mpc.session.owner_links"),
 }
 ROWS_ND = np.array([[0.0, 1.0], [0.5, 1.0], [1.0, 4.0], [9.0, 8.0], [9.5, 9.0], [10.0, 7.0]])
 MEANS_KD = np.array([[0.5, 2.0], [9.5, 8.0]])
@@ -79,6 +79,7 @@ def test_it_has_a_part_of_mpc_only(built: tuple[Path, Path]) -> None:
         "mpc/session/__init__.py",
         "mpc/session/data_owner.py",
         "mpc/session/owner.py",
+        "mpc/session/owner_links.py",
     }
     assert {name.split("/")[1] for name in files if name.count("/") > 1} == {
         *("consent", "jobs", "net", "ring", "session")
