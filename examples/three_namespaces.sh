@@ -50,9 +50,13 @@ done
 secfpp certs init "$folder/certs" --parties 2 --clients 12 \
     --hosts 10.78.0.1 10.78.0.2 10.78.0.3 > /dev/null
 files=(--network "$folder/certs/network.json" --certs "$folder/certs")
-on "$prefix-party0" party --rank 0 "${files[@]}" &
-on "$prefix-party1" party --rank 1 "${files[@]}" &
-on "$prefix-dealer" dealer "${files[@]}" &
+
+# Both parties allow labels to be opened, which they do not without a policy of their own.
+echo '{"reveal": ["own-mean", "assignments"]}' > "$folder/policy.json"
+allow=(--once --policy "$folder/policy.json")
+on "$prefix-party0" party --rank 0 "${allow[@]}" --ledger "$folder/party-0.jsonl" "${files[@]}" &
+on "$prefix-party1" party --rank 1 "${allow[@]}" --ledger "$folder/party-1.jsonl" "${files[@]}" &
+on "$prefix-dealer" dealer --once --ledger "$folder/dealer.jsonl" "${files[@]}" &
 
 # Twelve data owners, three rows each, two clusters around (0, 0) and (9, 9).
 "$PYTHON" - > "$folder/rows.csv" << 'ROWS'

@@ -16,7 +16,7 @@ from mpc.errors import MpcError, ProcessDiedError
 from mpc.ring.fixedpoint import Int64Array
 from mpc.session.local_group import ProcessGroup
 from tests.security.attackers.gullible_dealer import UNBOUND
-from tests.security.attackers.thieving_party import ATTACK, FOLDER, LOOKED_UP_BITS
+from tests.security.attackers.thieving_party import ATTACK, FOLDER, LOOKED_UP_BITS, PARTIES
 
 pytestmark = pytest.mark.slow
 
@@ -36,6 +36,7 @@ def robbed(
     """Open a session whose party 0 is a thief, with our dealer or with a gullible one."""
     monkeypatch.setenv(FOLDER, str(folder))
     monkeypatch.setenv(ATTACK, attack)
+    monkeypatch.setenv(PARTIES, str(num_parties))
     monkeypatch.setenv(UNBOUND, "yes" if gullible else "")
     group = ProcessGroup(
         num_parties,

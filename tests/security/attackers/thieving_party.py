@@ -6,6 +6,7 @@ thief goes about it, and where all write to, is in the environment.
 """
 
 import os
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final, NoReturn
@@ -27,6 +28,7 @@ from tests.security.attackers.gullible_dealer import UNBOUND, unbound
 
 FOLDER: Final = "THIEF_FOLDER"
 ATTACK: Final = "THIEF_ATTACK"
+PARTIES: Final = "THIEF_PARTIES"
 LOOKED_UP_BITS: Final = 4
 """Of the look-up whose one-hot row hides all but one of 16 numbers badly."""
 
@@ -94,11 +96,23 @@ class Thieving(Recording):
             super()._ask(segment, each)
 
     def _read_next(self) -> None:
+        if not self._unread:  # nothing honest was asked for
+            self.wait_for_the_others()
+            raise MpcError("the thief has what it came for")
         segment, request = self._unread[0]
         super()._read_next()
         if any(request is extra for extra in self._extra):
             _, sent = self._arrived[segment].pop()
             self.save("stolen", torch.from_numpy(-np.frombuffer(sent, np.int64)))
+
+    def wait_for_the_others(self) -> None:
+        """Let every other party draw its mask, which ends with this party's session."""
+        folder = Path(os.environ[FOLDER])
+        deadline = time.monotonic() + 15.0
+        missing = [folder / f"mask-{rank}.npy" for rank in range(1, int(os.environ[PARTIES]))]
+        while time.monotonic() < deadline and not all(path.exists() for path in missing):
+            time.sleep(0.02)
+        time.sleep(0.2)  # until they are written
 
     def steal_now(self, opened: list[torch.Tensor]) -> None:
         self.save("opened", opened[0])
