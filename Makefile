@@ -12,7 +12,7 @@ CONDITIONS ?= background busy random twice
 
 .DEFAULT_GOAL := help
 .PHONY: help install run compare test test-fast test-conditions coverage lint dist docs lock bench bench-peers \
-	bench-growth report clean
+	bench-growth soak report clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /|/' | awk -F'|' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -60,6 +60,9 @@ lock: $(STAMP)  ## write the versions in .venv to the lock file; delete .venv fi
 	@sed -n '/^#/p' $(LOCK) > $(VENV)/lock.txt
 	$(BIN)/pip freeze --all --exclude-editable --exclude secfpp --exclude pip | sed 's/+.*//' >> $(VENV)/lock.txt
 	mv $(VENV)/lock.txt $(LOCK)
+
+soak: $(STAMP)  ## kill, stop and restart every role at random while jobs go on; MINUTES=30
+	$(BIN)/python -m tests.mpc.soak --minutes $(or $(MINUTES),30)
 
 bench: $(STAMP)  ## benchmarks and speed targets; SECFPP_BENCH_BEFORE=CHECKOUT adds an older version
 	$(BIN)/pytest benchmarks --benchmark-enable --benchmark-only \

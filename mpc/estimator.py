@@ -33,7 +33,8 @@ from mpc.jobs.encoding import TOLERANCE, bounds_of
 from mpc.jobs.job import INITS, K_CANDIDATES_MAX, ClusterJob, Comparisons, Init, RevealPolicy
 from mpc.jobs.result import ClusterResult, LedgerEntry, Session
 from mpc.ring.fixedpoint import FloatArray
-from mpc.session.session import Links, open_session
+from mpc.session.session import open_session
+from mpc.session.stamps import Links
 from mpc.traffic import Traffic
 
 LABELS_OPEN: Final[tuple[RevealPolicy, ...]] = ("assignments", "distances")

@@ -4,11 +4,13 @@ import errno
 import json
 import os
 import stat
+from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from mpc.errors import InputError
 
+T = TypeVar("T")
 _PIPES: Final = (stat.S_IFIFO, stat.S_IFSOCK)
 
 
@@ -35,19 +37,30 @@ def read_whole(path: Path, *, pipes: bool = True) -> bytes:
         return file.read()
 
 
-def read_json(path: Path) -> object:
-    """Return the value in a JSON file.
+def read_json(path: Path, build: Callable[[object], T]) -> T:
+    """Return what is built of the value in a JSON file.
+
+    Parameters
+    ----------
+    path : Path
+    build : callable
+        Takes the value; may raise `InputError`.
 
     Raises
     ------
     InputError
-        The file cannot be read, is no UTF-8 text, or is no JSON. The message names it.
+        The file cannot be read, is no UTF-8 text or no JSON, or holds what `build` refuses. The
+        message names it.
     """
     try:
-        return json.loads(read_whole(path).decode("utf-8-sig"))
+        value = json.loads(read_whole(path).decode("utf-8-sig"))
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}") from None
     except UnicodeDecodeError:
         raise InputError(f"{path} is no UTF-8 text; save it as UTF-8") from None
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path} is not valid JSON: {error}") from None
+    try:
+        return build(value)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None

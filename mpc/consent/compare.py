@@ -1,8 +1,8 @@
 """Whether the ledgers of several roles tell the same story; the first difference is named.
 
-The compared events are those of `mpc.roles.party_job`, `mpc.roles.dealer`, `mpc.session.owner` and
-the server's `mpc.session.job_driver`: `agreed` with the terms of a job, `opened` with what was
-opened to whom, `done` and `given up`, `dealt`, and an owner's `consented` and `received`.
+The compared events are a party's `agreed` with the terms of a job, `refused`, `opened` with what
+was opened to whom, and `done`; the server's `ordered`, `opened` and `done`; the dealer's `dealt`;
+and an owner's `consented` and `received`.
 """
 
 from collections.abc import Iterator, Sequence

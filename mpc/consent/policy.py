@@ -213,12 +213,12 @@ class Consent:
         refusals = self.policy.refusals(terms, self.role) or self._too_many()
         if refusals:
             raise refused(refusals)
-        self._allowed_at.append(self._clock())
+        if self.policy.max_jobs_per_hour is not None:
+            self._allowed_at.append(self._clock())
 
     def _too_many(self) -> tuple[Refusal, ...]:
         most = self.policy.max_jobs_per_hour
         if most is None:
-            self._allowed_at.clear()
             return ()
         while self._allowed_at and self._allowed_at[0] <= self._clock() - _HOUR_S:
             self._allowed_at.popleft()
@@ -247,11 +247,7 @@ def read_policy(path: Path) -> Policy:
     InputError
         Names the file and the error.
     """
-    value = read_json(path)
-    try:
-        return Policy.from_json(value)
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from None
+    return read_json(path, Policy.from_json)
 
 
 def _at_least_one(name: str, value: object) -> int:

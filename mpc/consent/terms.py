@@ -137,10 +137,7 @@ class Terms:
 def _decoded(text: bytes) -> Terms:
     """Return the terms in a text; owners of one process hear the same one again and again."""
     try:
-        values = json.loads(text)
-        own: dict[str, object] = {name: str(values.pop(name)) for name in _TEXTS}
-        own |= {name: integer_of(name, values.pop(name)) for name in _NUMBERS}
-        terms = Terms(job=ClusterJob.from_json(values), **own)  # type: ignore[arg-type]
+        terms = _terms_of(json.loads(text))
         terms.job.check_shapes(terms.points, terms.dim, terms.payload)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise FrameError(f"a party announced a malformed job: {error}") from None
@@ -157,17 +154,28 @@ def read_terms(path: Path) -> Terms:
     InputError
         Names the file, and the field that is unknown or out of range.
     """
-    values = read_json(path)
+    return read_json(path, _example_of)
+
+
+def _example_of(values: object) -> Terms:
+    """Return terms that fill up the given fields."""
     if not isinstance(values, dict):
-        raise InputError(f"{path}: needed is an object with the fields of a job")
+        raise InputError("needed is an object with the fields of a job")
     given = {**_EXAMPLE, **values}
     given.setdefault("points", given["owners"])
     try:
-        own: dict[str, object] = {name: str(given.pop(name)) for name in _TEXTS}
-        own |= {name: integer_of(name, given.pop(name)) for name in _NUMBERS}
-        return Terms(job=ClusterJob.from_json(given), **own)  # type: ignore[arg-type]
-    except (InputError, TypeError) as error:
-        raise InputError(f"{path}: {error}") from None
+        return _terms_of(given)
+    except TypeError as error:  # an unknown field
+        raise InputError(str(error)) from None
+
+
+def _terms_of(values: dict[str, object]) -> Terms:
+    """Return the terms in plain values, which are used up."""
+    own: dict[str, object] = {name: str(values.pop(name)) for name in _TEXTS}
+    own |= {name: integer_of(name, values.pop(name)) for name in _NUMBERS}
+    if own["protocol"] != PROTOCOL:
+        raise InputError(f"protocol={own['protocol']}, but this role's is {PROTOCOL}")
+    return Terms(job=ClusterJob.from_json(values), **own)  # type: ignore[arg-type]
 
 
 def cohort_of(rows: Mapping[str, Sequence[int]]) -> str:

@@ -79,9 +79,8 @@ class Order:
             )
         except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
             raise FrameError(f"the server sent a malformed job: {error}") from None
-        if sorted(row for held in rows.values() for row in held) != list(range(order.num_points)):
-            raise FrameError("the rows of a job must be 0 .. N - 1, each of one owner")
         try:
+            check_rows(rows)
             order.job.check_shapes(order.num_points, order.dim, order.payload)
             check_bounds(order.job, order.num_points, order.dim)
         except InputError as error:
@@ -107,6 +106,20 @@ class Order:
                 f"the server sent start={self.job.start!r}, but too few rows or other clusters are "
                 "kept"
             )
+
+
+def check_rows(rows: Mapping[str, Rows]) -> int:
+    """Return the number of rows N of all owners together.
+
+    Raises
+    ------
+    InputError
+        The rows are not 0 .. N - 1, each of one owner.
+    """
+    listed = sorted(row for held in rows.values() for row in held)
+    if listed != list(range(len(listed))):
+        raise InputError("the rows of a job must be 0 .. N - 1, each of one owner")
+    return len(listed)
 
 
 def rows_by_owner(owners: Sequence[int] | None, num_points: int) -> dict[str, list[int]]:

@@ -153,11 +153,7 @@ def read_addresses(path: Path) -> Addresses:
     InputError
         Names the file and the error.
     """
-    value = read_json(path)
-    try:
-        return Addresses.from_json(value)
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from None
+    return read_json(path, Addresses.from_json)
 
 
 def write_addresses(path: Path, addresses: Addresses) -> None:

@@ -8,6 +8,7 @@ import contextlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 
@@ -52,6 +53,32 @@ class DataOwner:
     name: str
     links: tuple[Link, ...]
     meter: LinkMeter
+
+    @classmethod
+    def connected(cls, name: str, num_parties: int, connect: Callable[[int], Link]) -> Self:
+        """Connect an owner to every party; if one link fails, none stays open.
+
+        Parameters
+        ----------
+        name : str
+            Role of the owner.
+        num_parties : int
+        connect : callable
+            Opens the link to the party of a rank.
+
+        Raises
+        ------
+        TransportError
+        """
+        links: list[Link] = []
+        try:
+            for rank in range(num_parties):
+                links.append(connect(rank))
+        except TransportError:
+            for link in links:
+                link.close()
+            raise
+        return cls(name=name, links=tuple(links), meter=LinkMeter(role=name, phase="input"))
 
     def hear(self, *, job: int, wait: Callable[[Link], None]) -> Terms:
         """Return the terms of a job, which every party announces alike.
@@ -179,11 +206,16 @@ class DataOwner:
     def _next(
         self, link: Link, tag: bytes, job: int, wait: Callable[[Link], None], num_bytes: int
     ) -> bytearray:
-        """Return a job's next frame, of `num_bytes` bytes unless 0; skip those of older jobs."""
+        """Return a job's next frame, of `num_bytes` bytes unless 0; skip those of older jobs.
+
+        Terms are not skipped while a result is awaited: a party that announces another job has none
+        to send, whatever that job's number in a new run.
+        """
+        late = {OPENED, GIVEN_UP, tag}
         while True:
             wait(link)
             header, payload = link.recv_any(max_bytes=max(MAX_CONTROL_BYTES, num_bytes))
-            if header.tag in (TERMS, OPENED, GIVEN_UP) and header.number < job:
+            if header.tag in late and header.number < job:
                 continue
             if header.tag == GIVEN_UP and header.number == job:
                 raise given_up(link.peer, payload, job)

@@ -14,7 +14,6 @@ from mpc.errors import (
 from mpc.net.addresses import Addresses
 from mpc.net.handshake import Identity, connect
 from mpc.net.link import Link
-from mpc.net.link_meter import LinkMeter
 from mpc.session.data_owner import DataOwner
 
 _RANDOM: Final = secrets.SystemRandom()
@@ -83,19 +82,15 @@ class OwnerLinks:
         return self._owner
 
     def _connect(self) -> DataOwner:
-        links: list[Link] = []
-        try:
-            for rank, address in enumerate(self._addresses.parties):
-                links.append(
-                    connect(address, me=self._me, peer=f"party:{rank}", timeout_s=self._timeout_s)
-                )
-        except TransportError:
-            for link in links:
-                link.close()
-            raise
+        parties = self._addresses.parties
+
+        def reach(rank: int) -> Link:
+            peer = f"party:{rank}"
+            return connect(parties[rank], me=self._me, peer=peer, timeout_s=self._timeout_s)
+
+        owner = DataOwner.connected(self._me.role, len(parties), reach)
         self.heard = 0
-        role = self._me.role
-        return DataOwner(name=role, links=tuple(links), meter=LinkMeter(role=role, phase="input"))
+        return owner
 
     def await_announcement(self, link: Link, deadline: float | None) -> None:
         """Wait for the next job; raise if any party hangs up, or the deadline passes."""

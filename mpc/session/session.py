@@ -11,8 +11,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
-from typing import Final, Literal, Self
+from typing import Final, Self
 
 from mpc.consent.terms import Terms
 from mpc.errors import (
@@ -28,7 +27,7 @@ from mpc.jobs.bounds import with_bounds
 from mpc.jobs.encoding import check_bounds
 from mpc.jobs.job import MAX_JOBS, ClusterJob
 from mpc.jobs.kept import Kept
-from mpc.jobs.order import Order, rows_by_owner
+from mpc.jobs.order import Order, check_rows, rows_by_owner
 from mpc.jobs.result import ClusterResult
 from mpc.net.addresses import MAX_PARTIES, read_addresses
 from mpc.net.channel import check_seconds
@@ -43,14 +42,9 @@ from mpc.session.job_driver import Coordination, EncodedInput, encode_input
 from mpc.session.local_group import ProcessGroup
 from mpc.session.party_group import PartyGroup
 from mpc.session.remote_group import RemoteGroup
-
-Links = Literal["tls", "plain"]
+from mpc.session.stamps import Links, insecure_stamps
 
 _RETRY_S: Final = 0.5
-TFP_STAMP: Final = "provider tfp: party 0 can unmask everything"
-"""Stamp of every result that used CrypTen's first-party provider."""
-PLAIN_STAMP: Final = "plain TCP: whoever reads the links of a data owner reads its secrets"
-"""Stamp of every result that used links without TLS."""
 
 
 def open_session(
@@ -148,22 +142,6 @@ def join_session(
             time.sleep(_RETRY_S)
 
 
-def insecure_stamps(provider: str, links: str) -> tuple[str, ...]:
-    """Return the stamps of results with these settings.
-
-    Raises
-    ------
-    InputError
-        The provider or the kind of links does not exist.
-    """
-    if provider not in ("dealer", "tfp"):
-        raise InputError(f"provider={provider!r} is none of dealer, tfp")
-    if links not in ("tls", "plain"):
-        raise InputError(f"links={links!r} is none of tls, plain")
-    stamps = {TFP_STAMP: provider == "tfp", PLAIN_STAMP: links == "plain"}
-    return tuple(stamp for stamp, holds in stamps.items() if holds)
-
-
 class SecureSession:
     """An open group of parties; made by `open_session` or `join_session`."""
 
@@ -206,12 +184,7 @@ class SecureSession:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *raised: object) -> None:
         self.close()
 
     @property
@@ -310,9 +283,7 @@ class SecureSession:
         Cost and leakage: as for `cluster`.
         """
         self._check_usable()
-        num_points = sum(len(held) for held in rows.values())
-        if sorted(row for held in rows.values() for row in held) != list(range(num_points)):
-            raise InputError("the rows of a job must be 0 .. N - 1, each of one owner")
+        num_points = check_rows(rows)
         job.check_shapes(num_points, dim, payload)
         check_bounds(job, num_points, dim)
         job = self._kept.settled(job, rows)
@@ -391,21 +362,17 @@ class SecureSession:
         for name in names:
             if name not in self._owners:
                 self._group.check()  # connecting many owners takes seconds
-                links = self._links_of(name)
-                meter = LinkMeter(role=name, phase="input")
-                self._owners[name] = DataOwner(name=name, links=links, meter=meter)
+                self._owners[name] = self._connected(name)
         return {name: self._owners[name] for name in names}
 
-    def _links_of(self, name: str) -> tuple[Link, ...]:
-        links: list[Link] = []
+    def _connected(self, name: str) -> DataOwner:
         try:
-            links += (self._group.connect(name, rank) for rank in range(self.num_parties))
+            return DataOwner.connected(
+                name, self.num_parties, lambda rank: self._group.connect(name, rank)
+            )
         except RefusedError as error:
-            for link in links:
-                link.close()
             self._group.raise_if_dead()  # a dying party hangs up before its exit is visible
             raise OwnerError(f"a data owner is not let in: {error}") from None
-        return tuple(links)
 
     def forget(self, name: str) -> None:
         """Close a data owner's links; it reconnects for the next job."""

@@ -1,7 +1,7 @@
 """What an operator sees of a long-lived role: health, metrics, and a log in JSON.
 
-Events are those of the role's ledger, which holds public values only. No label and no line names a
-client.
+Events are those of the role's ledger, which holds public values only. No label names a client, and
+no line is written for each client; why a job was given up may name those that failed.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from mpc.session.session import insecure_stamps
+from mpc.session.stamps import insecure_stamps
 from secfpp.config.checks import require, require_positive
 from secfpp.errors import ConfigError
 

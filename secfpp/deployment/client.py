@@ -17,8 +17,8 @@ from secfpp.config.workload import DeviceName
 from secfpp.data.readers.listing import ReadOptions
 from secfpp.deployment.config import FederationConfig
 from secfpp.deployment.exchange import OwnerExchange
-from secfpp.deployment.folder import open_folder
 from secfpp.deployment.own_images import OwnImages, read_own_images
+from secfpp.experiment.run_folder import RunFolder
 from secfpp.federation.cohort import Cohort, build_cohort
 from secfpp.federation.round import Federation, RoundResult, begin, run_round
 from secfpp.learning.prompts import PromptState
@@ -121,7 +121,7 @@ def run_client(
     config: FederationConfig,
     loaded: LoadedClient,
     owner: Owner,
-    folder: Path,
+    folder: RunFolder,
     *,
     wait_s: float,
     observe: Callable[[ClientRound], None] = lambda record: None,
@@ -134,8 +134,8 @@ def run_client(
     config : FederationConfig
     loaded : LoadedClient
     owner : Owner
-    folder : Path
-        Keeps config.json, state/client.safetensors and metrics.jsonl.
+    folder : RunFolder
+        Of `open_folder`. Keeps config.json, state/client.safetensors and metrics.jsonl.
     wait_s : float
         Longest wait for a round.
     observe : callable
@@ -148,21 +148,20 @@ def run_client(
     ConsentError
         This client's policy does not allow a round.
     RunFolderError
-        The folder is of other settings, or damaged.
+        The folder is damaged.
     TransportError
         No round came in time.
     """
     exchange = OwnerExchange(owner=owner, config=config, wait_s=wait_s, say=say)
     federation = federation_of(config, loaded, exchange)
-    kept = open_folder(folder, config)
-    state = kept.load_state(_UNIT) or begin(federation, loaded.initial_TW)
+    state = folder.load_state(_UNIT) or begin(federation, loaded.initial_TW)
     state = state.to(loaded.cohort.device)
     while state.rounds_done < config.training.rounds:
         result = run_round(federation, state, np.zeros(1, dtype=np.int64))
         state = result.state.replace(rounds_done=exchange.round)
         record = _record(exchange.round, result, opened=exchange.opened, scored=loaded.has_tests)
-        kept.save_state(_UNIT, state)
-        kept.append("metrics.jsonl", [asdict(record)])
+        folder.save_state(_UNIT, state)
+        folder.append("metrics.jsonl", [asdict(record)])
         observe(record)
     return state
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from mpc.consent.terms import Terms
-from mpc.errors import ConsentError, PartyError, TransportError
+from mpc.errors import ConsentError, MpcError, PartyError, TransportError
 from mpc.session.owner import Owner
 from secfpp.deployment.config import FederationConfig, label_of
 from secfpp.errors import RunError
@@ -51,18 +51,14 @@ class OwnerExchange:
         """
         payload_nM = _within(contribution.update_nM, self.config.payload_bound)
         while True:
-            terms = self.owner.await_job(self.wait_s)
+            terms = self._next_terms()
             try:
                 self._check_settings(terms)
                 self.owner.share(terms, contribution.descriptor_nD, payload_nM)
                 result = self.owner.fetch(terms)
                 break
-            except ConsentError as error:
-                if any(each["role"] == self.owner.role for each in error.refusals):
-                    raise
-                self.say(f"round {terms.job.round} is refused: {error}")
-            except (PartyError, TransportError) as error:
-                self.say(f"round {terms.job.round} came to nothing: {error}")
+            except (ConsentError, PartyError, TransportError) as error:
+                self._go_on_after(error)
         opened = result.size_R > 0
         self.round, self.opened = terms.job.round, bool(opened.all())
         return ExchangeResult(
@@ -72,6 +68,21 @@ class OwnerExchange:
             clusters_descriptors=True,
             bytes_client=bytes_of(terms.dim, terms.payload, terms.payload),
         )
+
+    def _next_terms(self) -> Terms:
+        """Wait for the next job that no party refuses or gives up at once."""
+        while True:
+            try:
+                return self.owner.await_job(self.wait_s)
+            except (ConsentError, PartyError) as error:
+                self._go_on_after(error)
+
+    def _go_on_after(self, error: MpcError) -> None:
+        """Say why a job came to nothing; raise if it is this client that refuses it."""
+        refusals = error.refusals if isinstance(error, ConsentError) else ()
+        if any(each["role"] == self.owner.role for each in refusals):
+            raise error
+        self.say(f"a job came to nothing: {error}")
 
     def _check_settings(self, terms: Terms) -> None:
         """Decline a job of a federation with other settings."""

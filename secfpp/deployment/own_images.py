@@ -11,7 +11,6 @@ from typing import Final
 
 import numpy as np
 
-from secfpp.data.halves import rank_in_class
 from secfpp.data.partition import ClientShard
 from secfpp.data.readers.listing import (
     ListedSet,
@@ -108,6 +107,6 @@ def _list_part(root: Path, part: str, class_names: Sequence[str]) -> Listing:
             f"{', '.join(class_names)}"
         )
     listing = list_classes(part, class_folders, [known[name] for name in names])
-    if part == "train" and not len(rank_in_class(listing.labels_N)):
+    if part == "train" and not listing.paths:
         raise DataError(f"{str(folder)!r} holds no image; add some")
     return listing

@@ -19,7 +19,6 @@ from mpc.errors import ConsentError, OwnerError, SessionError, TransportError
 from mpc.jobs.job import ClusterJob
 from mpc.jobs.result import ClusterResult
 from mpc.session.session import SecureSession
-from secfpp.data.partition import ClientShard
 from secfpp.deployment.client import LoadedClient, federation_of
 from secfpp.deployment.config import FederationConfig, label_of
 from secfpp.deployment.folder import open_folder
@@ -105,15 +104,6 @@ def lengths_of(config: FederationConfig) -> Lengths:
 
 def _cohort_of(images: Shards, class_names: Sequence[str]) -> Cohort:
     """Return a cohort of one client, of which only the sizes matter."""
-    mix = np.full(len(class_names), 1 / len(class_names))
-    shard = ClientShard(
-        client=0,
-        domain=0,
-        train_index=np.zeros(1, dtype=np.int64),
-        validation_index=np.empty(0, dtype=np.int64),
-        test_index=np.empty(0, dtype=np.int64),
-        label_mix_C=mix,
-    )
     none = Shards(
         features_NBE=images.features_NBE[:, :0],
         labels_NB=images.labels_NB[:, :0],
@@ -122,8 +112,8 @@ def _cohort_of(images: Shards, class_names: Sequence[str]) -> Cohort:
     return Cohort(
         domain_names=("",),
         class_names=tuple(class_names),
-        domain_N=np.array([shard.domain], dtype=np.int64),
-        label_mix_NC=torch.tensor(mix)[None],
+        domain_N=np.zeros(1, dtype=np.int64),
+        label_mix_NC=torch.full((1, len(class_names)), 1 / len(class_names), dtype=torch.float64),
         train=images,
         validation=none,
         test_features_GSE=none.features_NBE,

@@ -56,15 +56,16 @@ class Client(Watched):
         from mpc.session.owner import Owner
         from secfpp.deployment.client import load_client, run_client
         from secfpp.deployment.config import load_federation
+        from secfpp.deployment.folder import open_folder
 
         config = load_federation(self.config)
         if self.model is not None:
             config = replace(config, model=self.model)
         policy = Policy() if self.policy is None else read_policy(self.policy)
         addresses = read_addresses(self.network)
+        folder = open_folder(self.out, config)
         loaded = load_client(self.data, config, device=self.device, cache_dir=self.cache_dir)
         rounds: list[ClientRound] = []
-        self.out.mkdir(mode=0o700, parents=True, exist_ok=True)
         with Owner(
             self.role,
             addresses,
@@ -79,7 +80,7 @@ class Client(Watched):
                 config,
                 loaded,
                 owner,
-                self.out,
+                folder,
                 wait_s=self.wait_s,
                 observe=lambda record: _observe(rounds, record),
                 say=say,

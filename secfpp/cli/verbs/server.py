@@ -60,7 +60,6 @@ class Server(Watched):
         if self.model is not None:
             config = replace(config, model=self.model)
         lengths = lengths_of(config)
-        self.out.mkdir(mode=0o700, parents=True, exist_ok=True)
         rounds = run_server(
             config,
             lengths,

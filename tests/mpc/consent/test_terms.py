@@ -1,7 +1,7 @@
 """Terms of a job: one text for one job, and a digest that no other job has."""
 
 import json
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 import pytest
@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mpc import ClusterJob
-from mpc.consent.terms import Terms, cohort_of
+from mpc.consent.terms import PROTOCOL, Terms, cohort_of
 from mpc.errors import FrameError
 from tests.mpc.consent.examples import JOB, terms
 
@@ -98,6 +98,7 @@ MALFORMED: list[bytes] = [
     json.dumps(terms().as_json() | {"points": "six"}).encode(),
     json.dumps(terms().as_json() | {"unknown": 1}).encode(),
     json.dumps(terms().as_json() | {"k": 0}).encode(),
+    replace(terms(), protocol=PROTOCOL + 1).encoded(),
     terms().encoded() + b" ",
     json.dumps(terms().as_json()).encode(),
 ]

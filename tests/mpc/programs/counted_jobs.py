@@ -10,7 +10,7 @@ import time
 import numpy as np
 
 from mpc import ClusterJob, SecureSession, open_session
-from mpc.session.session import Links
+from mpc.session.stamps import Links
 from mpc.traffic import Traffic
 from tests.mpc.namespaces import bring_loopback_up, loopback_sent
 

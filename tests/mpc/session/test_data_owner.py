@@ -10,10 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats  # type: ignore[import-untyped]
 
-from mpc.errors import BudgetError, InputError
+from mpc.errors import BudgetError, FrameError, InputError
 from mpc.jobs.job import ClusterJob
 from mpc.jobs.rows import encode_payload, encode_point
-from mpc.session.data_owner import reconstruct, split
+from mpc.net.frames import GIVEN_UP, OPENED, TERMS
+from mpc.net.link_meter import LinkMeter
+from mpc.session.data_owner import DataOwner, reconstruct, split
+from tests.mpc.ends import linked
 
 reals = st.floats(-1e6, 1e6, allow_nan=False)
 
@@ -60,3 +63,25 @@ def test_a_data_owner_needs_neither_torch_nor_crypten() -> None:
         "sys.exit(any(name in sys.modules for name in ('torch', 'crypten')))"
     )
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+def test_an_owner_whose_result_is_lost_is_told_by_the_next_job() -> None:
+    """A new run counts its jobs from 1: their terms must not pass for late news of an old one."""
+    with linked("plain") as (mine, party):
+        owner = DataOwner(
+            name="client:0", links=(mine,), meter=LinkMeter(role="client:0", phase="input")
+        )
+        party.send(TERMS, b"{}", number=1)
+        with pytest.raises(FrameError, match="expected opening 3 .* got terms 1"):
+            owner.receive((1, 2), job=3, wait=lambda link: None)
+
+
+def test_late_news_of_older_jobs_is_skipped() -> None:
+    with linked("plain") as (mine, party):
+        owner = DataOwner(
+            name="client:0", links=(mine,), meter=LinkMeter(role="client:0", phase="input")
+        )
+        party.send(GIVEN_UP, b"{}", number=2)
+        party.send_ring(OPENED, np.zeros((5, 5), dtype=np.int64), number=2)
+        party.send_ring(OPENED, np.array([[4, 5]]), number=3)
+        assert owner.receive((1, 2), job=3, wait=lambda link: None).tolist() == [[4, 5]]

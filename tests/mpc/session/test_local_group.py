@@ -20,7 +20,7 @@ from mpc.net.addresses import MAX_PARTIES
 from mpc.net.handshake import LOOPBACK
 from mpc.session.child import Child
 from mpc.session.local_group import ProcessGroup
-from mpc.session.session import Links
+from mpc.session.stamps import Links
 from tests.mpc.opened_labels import labels_of
 from tests.mpc.processes import (
     Signal,
