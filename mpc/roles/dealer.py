@@ -47,6 +47,7 @@ from mpc.preprocessing.requests import (
 from mpc.preprocessing.segments import DealtOnce, digest_of, stream_of
 from mpc.ring.randomness import new_key
 from mpc.roles.bootstrap import Start, serve_process
+from mpc.roles.ending import Ending
 from mpc.roles.staying import serve_sessions
 
 
@@ -58,6 +59,8 @@ class Dealer:
     links : sequence of Link
         Links to each party, in rank order.
     ledger : Ledger, optional
+    ending : Ending, optional
+        Lets a job finish that party 0 has begun to ask for, and has not asked the report of.
 
     Notes
     -----
@@ -65,7 +68,10 @@ class Dealer:
     last part, to party 0. Leakage: the dealer sees kinds and shapes of tuples.
     """
 
-    def __init__(self, links: Sequence[Link], ledger: Ledger | None = None) -> None:
+    def __init__(
+        self, links: Sequence[Link], ledger: Ledger | None = None, ending: Ending | None = None
+    ) -> None:
+        self._ending = ending
         self._ledger = ledger or Ledger(None, role="dealer")
         self._client = links[0]
         self._links = links
@@ -115,6 +121,8 @@ class Dealer:
             self._deal(_segment_in(payload))
 
     def _deal(self, segment_requests: tuple[int, list[TupleRequest]]) -> None:
+        if self._ending is not None:
+            self._ending.begin()
         segment, requests = segment_requests
         self._dealt.enter(segment)
         if job_of(segment) != self._job:
@@ -158,6 +166,8 @@ class Dealer:
             self._dealt_requests = 0
         report = {"role": asdict(role), "operations": [asdict(entry) for entry in operations]}
         self._client.send_json(DEALER_REPORT, report)
+        if self._ending is not None:
+            self._ending.finish()
 
 
 def _segment_in(payload: bytearray) -> tuple[int, list[TupleRequest]]:
@@ -192,11 +202,13 @@ def _serve_one_session(start: Start, ledger: Ledger) -> bool:
     )
     try:
         links = reception.wait_for(roles, timeout_s=start.start_timeout_s)
-        dealer = Dealer([links[role] for role in roles], ledger)
+        dealer = Dealer([links[role] for role in roles], ledger, start.ending)
         ledger.write("session began", run=dealer.run)
         dealer.serve()
     finally:
         reception.close()
+        if start.ending is not None:
+            start.ending.finish()
     return True
 
 

@@ -27,10 +27,19 @@ class Ending:
     @contextmanager
     def job(self) -> Iterator[None]:
         """Let the body finish if the end is requested meanwhile, and end then."""
-        self._busy = True
+        self.begin()
         try:
             yield
         finally:
+            self.finish()
+
+    def begin(self) -> None:
+        """Take a job in hand, for roles whose jobs are no block of code. Idempotent."""
+        self._busy = True
+
+    def finish(self) -> None:
+        """End now if the end was requested meanwhile. Idempotent."""
+        if self._busy:
             self._busy = False
             signal.setitimer(signal.ITIMER_REAL, 0.0)
         if self._asked:
