@@ -19,9 +19,12 @@ from mpc.errors import ConsentError, MpcError
 from mpc.net.addresses import read_addresses
 from mpc.session.owner import Owner
 
+RECONNECT = "--reconnect"
+"""Connect anew for every job."""
+
 
 def main() -> None:
-    folder, name, policy, ledger, *row = sys.argv[1:]
+    folder, name, policy, ledger, *row = (word for word in sys.argv[1:] if word != RECONNECT)
     row_1D = np.array([[float(entry) for entry in row]])
     threading.Thread(target=_end_with_parent, daemon=True).start()
     with Owner(
@@ -35,6 +38,8 @@ def main() -> None:
         while True:
             sys.stdout.write(json.dumps(_one_job(owner, row_1D)) + "\n")
             sys.stdout.flush()
+            if RECONNECT in sys.argv:
+                owner._links.hang_up()
 
 
 def _one_job(owner: Owner, row_1D: np.ndarray) -> dict[str, object]:
