@@ -15,7 +15,7 @@ import torch
 from mpc.session.owner import Owner
 from secfpp.config.workload import DeviceName
 from secfpp.data.readers.listing import ReadOptions
-from secfpp.deployment.config import FederationConfig
+from secfpp.deployment.config import FederationConfig, model_digest
 from secfpp.deployment.exchange import OwnerExchange
 from secfpp.deployment.own_images import OwnImages, read_own_images
 from secfpp.experiment.run_folder import RunFolder
@@ -152,7 +152,8 @@ def run_client(
     TransportError
         No round came in time.
     """
-    exchange = OwnerExchange(owner=owner, config=config, wait_s=wait_s, say=say)
+    model = model_digest(loaded.initial_TW)
+    exchange = OwnerExchange(owner=owner, config=config, model=model, wait_s=wait_s, say=say)
     federation = federation_of(config, loaded, exchange)
     state = folder.load_state(_UNIT) or begin(federation, loaded.initial_TW)
     state = state.to(loaded.cohort.device)

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+import torch
+
 from secfpp.config.checks import require, require_positive
 from secfpp.config.clustering import ClusteringConfig
 from secfpp.config.personal import PersonalConfig
@@ -16,7 +18,7 @@ from secfpp.config.workload import PrecisionName, Views
 from secfpp.errors import ConfigError
 from secfpp.methods.interface import MethodSettings, NoSettings
 
-__all__ = ["FederationConfig", "label_of", "load_federation", "settings_digest"]
+__all__ = ["FederationConfig", "label_of", "load_federation", "model_digest", "settings_digest"]
 
 _DIGEST_CHARACTERS: Final = 16
 
@@ -113,6 +115,28 @@ def settings_digest(config: FederationConfig) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:_DIGEST_CHARACTERS]
 
 
-def label_of(config: FederationConfig, round_number: int) -> str:
-    """Return the label of a round's job, by which a client knows that settings are its own."""
-    return f"settings {settings_digest(config)}, round {round_number}"
+def model_digest(initial_TW: torch.Tensor) -> str:
+    """Return a digest by which hosts know that their models are the same.
+
+    It is of the public start of every prompt: rows of the model's token embedding as they are, so
+    that all machines compute the same digest of the same weights.
+
+    Parameters
+    ----------
+    initial_TW : Tensor of float32, (T, W)
+    """
+    rows_TW = initial_TW.detach().cpu().contiguous().numpy()
+    return hashlib.sha256(rows_TW.tobytes()).hexdigest()[:_DIGEST_CHARACTERS]
+
+
+def label_of(config: FederationConfig, model: str, round_number: int) -> str:
+    """Return the label of a round's job, by which a client knows settings and model as its own.
+
+    Parameters
+    ----------
+    config : FederationConfig
+    model : str
+        Of `model_digest`.
+    round_number : int
+    """
+    return f"settings {settings_digest(config)}, model {model}, round {round_number}"

@@ -30,6 +30,8 @@ class OwnerExchange:
 
     owner: Owner
     config: FederationConfig
+    model: str
+    """Digest of this client's model."""
     wait_s: float
     """Longest wait for a round."""
     say: Callable[[str], None]
@@ -85,8 +87,8 @@ class OwnerExchange:
         self.say(f"a job came to nothing: {error}")
 
     def _check_settings(self, terms: Terms) -> None:
-        """Decline a job of a federation with other settings."""
-        expected = label_of(self.config, terms.job.round)
+        """Decline a job of a federation with other settings or another model."""
+        expected = label_of(self.config, self.model, terms.job.round)
         if terms.job.label != expected:
             self.owner.decline(terms, "label", asked=terms.job.label, allowed=expected)
         if not 1 <= terms.job.round <= self.config.training.rounds:

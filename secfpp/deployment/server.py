@@ -20,7 +20,7 @@ from mpc.jobs.job import ClusterJob
 from mpc.jobs.result import ClusterResult
 from mpc.session.session import SecureSession
 from secfpp.deployment.client import LoadedClient, federation_of
-from secfpp.deployment.config import FederationConfig, label_of
+from secfpp.deployment.config import FederationConfig, label_of, model_digest
 from secfpp.deployment.folder import open_folder
 from secfpp.errors import RunError
 from secfpp.federation.cohort import Cohort
@@ -43,12 +43,14 @@ LEDGER: Final = "ledger.jsonl"
 
 @dataclass(frozen=True, kw_only=True)
 class Lengths:
-    """How many numbers each client shares."""
+    """How many numbers each client shares, with which model."""
 
     dim: int
     """Of a descriptor."""
     payload: int
     """Of an update and what is averaged with it."""
+    model: str
+    """Digest of the model."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,6 +101,7 @@ def lengths_of(config: FederationConfig) -> Lengths:
     return Lengths(
         dim=state.extra["descriptor"].shape[1],
         payload=state.updates().shape[1] + sum(rows.shape[1] for rows in sent.values()),
+        model=model_digest(loaded.initial_TW),
     )
 
 
@@ -226,7 +229,9 @@ def _round(
     started = time.monotonic()
     for attempt in range(1, _MOST_ATTEMPTS + 1):
         names = _await_clients(session, config, patience)
-        result = _attempt(session, _job(config, number, len(names)), names, lengths, ledger, say)
+        result = _attempt(
+            session, _job(config, lengths.model, number, len(names)), names, lengths, ledger, say
+        )
         if result is not None:
             return _record(number, attempt, len(names), result, time.monotonic() - started)
     raise RunError(f"round {number} came to nothing {_MOST_ATTEMPTS} times")
@@ -294,14 +299,14 @@ def _await_clients(
         time.sleep(_POLL_S)
 
 
-def _job(config: FederationConfig, number: int, num_clients: int) -> ClusterJob:
+def _job(config: FederationConfig, model: str, number: int, num_clients: int) -> ClusterJob:
     """Return the job of a round."""
     job = job_of(
         config.clustering,
         num_clients,
         number - 1,
         seed=Seeds(config.seed).number("first centres"),
-        label=label_of(config, number),
+        label=label_of(config, model, number),
     )
     return replace(job, payload_bound=config.payload_bound, round=number)
 

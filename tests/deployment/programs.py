@@ -58,8 +58,18 @@ class Programs:
 
     def wait(self, role: str, within_s: float = 3 * SOON_S) -> tuple[int, str]:
         """Wait until a program ends; return its exit code and what it said."""
-        _, said = self.started[role].communicate(timeout=within_s)
+        try:
+            _, said = self.started[role].communicate(timeout=within_s)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"{role} does not end; {self._all_said()}") from None
         return self.started[role].returncode, said
+
+    def _all_said(self) -> dict[str, tuple[int | None, str]]:
+        """End all programs; return how each had ended before, and what it said."""
+        ended = {role: process.poll() for role, process in self.started.items()}
+        for process in self.started.values():
+            process.kill()
+        return {role: (ended[role], each.communicate()[1]) for role, each in self.started.items()}
 
     def until(self, holds: Callable[[], bool], complaint: str) -> None:
         """Wait until something holds; no program may have failed before."""

@@ -5,8 +5,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
-from secfpp.deployment.config import label_of, load_federation, settings_digest
+from secfpp.deployment.config import label_of, load_federation, model_digest, settings_digest
 from secfpp.errors import ConfigError
 from tests.deployment.folders import settings, write_settings
 
@@ -26,7 +27,13 @@ def test_a_digest_is_of_what_must_be_alike_only(tmp_path: Path) -> None:
     digest = settings_digest(config)
     assert settings_digest(elsewhere) == settings_digest(in_portions) == digest
     assert settings_digest(slower) != digest
-    assert label_of(config, 3) == f"settings {digest}, round 3"
+    assert label_of(config, "ab", 3) == f"settings {digest}, model ab, round 3"
+
+
+def test_another_model_has_another_digest() -> None:
+    start_TW = torch.arange(6.0).reshape(2, 3)
+    assert model_digest(start_TW) == model_digest(start_TW.clone())
+    assert model_digest(start_TW) != model_digest(start_TW + 2.0**-20)
 
 
 @pytest.mark.parametrize(

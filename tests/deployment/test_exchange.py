@@ -58,8 +58,10 @@ def exchanged(config: FederationConfig) -> Exchanged:
 
     def exchange(ends: list[MpcError]) -> tuple[np.ndarray, list[str], int]:
         said: list[str] = []
-        owner = Scripted([*ends], terms(label=label_of(config, 3), round=3))
-        made = OwnerExchange(owner=cast(Owner, owner), config=config, wait_s=1.0, say=said.append)
+        owner = Scripted([*ends], terms(label=label_of(config, "ab", 3), round=3))
+        made = OwnerExchange(
+            owner=cast(Owner, owner), config=config, model="ab", wait_s=1.0, say=said.append
+        )
         row = np.array([[3.0, 4.0]])
         given = Contribution(
             round_index=0,
@@ -101,3 +103,30 @@ def test_what_the_client_itself_cannot_go_on_with_ends_it(
 ) -> None:
     with pytest.raises(type(end)):
         exchanged([end])
+
+
+def test_a_round_with_another_model_is_declined(config: FederationConfig) -> None:
+    declined: list[str] = []
+
+    class Declining(Scripted):
+        def decline(self, terms: Terms, field: str, *, asked: object, allowed: object) -> None:
+            declined.append(f"{field}: {asked}, not {allowed}")
+            raise ConsentError("declined", refusals=({"role": self.role, "field": field},))
+
+    owner = Declining([], terms(label=label_of(config, "cd", 3), round=3))
+    made = OwnerExchange(
+        owner=cast(Owner, owner), config=config, model="ab", wait_s=1.0, say=declined.append
+    )
+    row = np.ones((1, 2))
+    given = Contribution(
+        round_index=0,
+        clients_n=np.array([0]),
+        num_clients=1,
+        descriptor_nD=row,
+        before_nM=row,
+        update_nM=row,
+    )
+    with pytest.raises(ConsentError):
+        made(given)
+    assert len(declined) == 1
+    assert "model cd, round 3, not settings" in declined[0]

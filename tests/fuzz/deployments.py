@@ -52,8 +52,7 @@ def networks(random: Random, folder: Path) -> Case:
         file,
         "--certs",
         certs,
-        "--wait-s",
-        "0.1",
+        *_one_session(folder),
         *SHORT,
     )
     return Case(words=words, blamed=(str(file), str(certs), "network file"), kept=(file,))
@@ -75,7 +74,10 @@ def credentials(random: Random, folder: Path) -> Case:
         ),
         "server": ("cluster", "--input", folder / "x.npy", "--k", "1", *_at(network, certs)),
         "client-1": ("cluster", "--input", folder / "x.npy", "--k", "1", *_at(network, certs)),
-        "dealer": ("dealer", "--wait-s", "0.1", "--bind", "127.0.0.1", *_at(network, certs)),
+        "dealer": (
+            *("dealer", *_one_session(folder), "--bind", "127.0.0.1"),
+            *_at(network, certs),
+        ),
     }
     stem = random.choice(list(verbs))
     file = certs / f"{random.choice([stem, stem, 'ca'])}.{random.choice(['pem', 'key'])}"
@@ -86,6 +88,11 @@ def credentials(random: Random, folder: Path) -> Case:
         blamed=(str(certs), "role", "127.0.0.1", "party:", "the credentials of"),
         kept=kept,
     )
+
+
+def _one_session(folder: Path) -> tuple[str | Path, ...]:
+    """Return flags of a role that waits for nobody, and writes no file beside the case's own."""
+    return ("--once", "--wait-s", "0.1", "--ledger", folder / "ledger.jsonl")
 
 
 def _at(network: Path, certs: Path) -> tuple[str | Path, ...]:

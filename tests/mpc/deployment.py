@@ -1,12 +1,13 @@
 """Parties and a dealer of the whole installation on this machine, for owners that run elsewhere."""
 
 import json
+import secrets
 import shutil
 import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from mpc.net.credential_folder import file_names
@@ -30,9 +31,15 @@ def make_credentials(folder: Path, clients: int) -> Path:
 
 
 def _free_addresses(count: int) -> list[str]:
+    """Return addresses at ports that are free, below those that the system gives to connections."""
     with ExitStack() as stack:
-        socks = [stack.enter_context(socket.create_server((LOOPBACK, 0))) for _ in range(count)]
-        return [f"{LOOPBACK}:{sock.getsockname()[1]}" for sock in socks]
+        found: list[str] = []
+        while len(found) < count:
+            port = secrets.choice(range(20_000, 32_000))
+            with suppress(OSError):
+                stack.enter_context(socket.create_server((LOOPBACK, port)))
+                found.append(f"{LOOPBACK}:{port}")
+    return found
 
 
 def hand_out(folder: Path, name: str, place: Path) -> Path:
@@ -96,6 +103,8 @@ def _end_all(started: Mapping[str, subprocess.Popen[str]]) -> None:
 
 def _end(process: subprocess.Popen[str]) -> None:
     """Ask a role to end; kill it if it does not."""
+    if process.poll() not in (None, 0):
+        raise AssertionError(f"a role ended before: {process.communicate()[1]}")
     process.terminate()
     try:
         process.communicate(timeout=SOON_S)
