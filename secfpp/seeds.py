@@ -5,13 +5,18 @@ never share a stream, and a new name changes no other stream. Generators are for
 masks, shares and privacy noise come from the operating system.
 """
 
+from __future__ import annotations
+
 import hashlib
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 
 from secfpp.errors import ConfigError
+
+if TYPE_CHECKING:
+    import torch
 
 __all__ = ["Seeds"]
 
@@ -45,6 +50,8 @@ class Seeds:
 
     def torch(self, name: str, device: torch.device | str = "cpu") -> torch.Generator:
         """Return a fresh torch generator, the same at each call with the same name."""
+        import torch  # the server draws, too, and needs none
+
         return torch.Generator(device=device).manual_seed(self.number(name))
 
     def number(self, name: str) -> int:

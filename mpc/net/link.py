@@ -5,6 +5,7 @@ unexpected tag, number or size is an error as well, and the link is unusable aft
 """
 
 import contextlib
+import errno
 import json
 import os
 import resource
@@ -166,6 +167,13 @@ class Link:
         poller = select.poll()  # reports it even if unread data is left
         poller.register(self._channel.sock, select.POLLRDHUP)
         return bool(poller.poll(0))
+
+    def fell_silent(self) -> bool:
+        """Return, once only, whether the system gave up a peer that answered no probes."""
+        if self.fileno() < 0:
+            return False
+        error = self._channel.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        return error in (errno.ETIMEDOUT, errno.EHOSTUNREACH)
 
     def send(self, tag: bytes, payload: bytes | memoryview, *, number: int = 0) -> None:
         """Send one frame; block until the kernel has taken it.

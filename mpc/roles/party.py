@@ -253,9 +253,14 @@ def _next_server(meeting: Meeting) -> Link:
 
 
 def _check_others(meeting: Meeting) -> None:
-    """Raise if another party or the dealer has hung up."""
+    """Raise if another party or the dealer has hung up, or its wire was cut."""
     for link in meeting.network.others:
         if link.hung_up():
+            if link.fell_silent():
+                raise PeerTimeoutError(
+                    f"{link.peer} no longer answers {link.me}: its host or the network is gone",
+                    cause=Cause(silent=link.peer),
+                )
             raise PeerClosedError(
                 f"{link.peer} closed its connection to {link.me}", cause=Cause(lost=link.peer)
             )

@@ -23,7 +23,8 @@ from secfpp.comparison.config import CompareConfig
 from secfpp.config.tree import JsonValue, from_json
 from secfpp.errors import ConfigError, RunFolderError
 from secfpp.experiment.config import RunConfig
-from secfpp.experiment.run_folder import RunFolder, predates_parts, write_json
+from secfpp.experiment.record_folder import write_json
+from secfpp.experiment.run_folder import RunFolder, predates_parts
 from secfpp.experiment.versions import collect_versions
 from secfpp.json_file import read_json
 

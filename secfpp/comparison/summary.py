@@ -15,8 +15,8 @@ from secfpp.comparison.paired import PairedTest, holm, paired_test
 from secfpp.comparison.pool import Failure
 from secfpp.comparison.table import Row
 from secfpp.config.tree import to_json
+from secfpp.experiment.record_folder import write_json
 from secfpp.experiment.results import estimate
-from secfpp.experiment.run_folder import write_json
 
 __all__ = ["METRICS", "PAIRED", "Line", "MeanOverSeeds", "Summary", "summarise", "write_summary"]
 

@@ -4,7 +4,7 @@ Its images, its prompt and its key never leave it. Its folder holds its state af
 that it goes on after a kill.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -13,23 +13,39 @@ import numpy as np
 import torch
 
 from mpc.session.owner import Owner
+from secfpp.config.privacy import PrivacyConfig
 from secfpp.config.workload import DeviceName
 from secfpp.data.readers.listing import ReadOptions
 from secfpp.deployment.config import FederationConfig, model_digest
 from secfpp.deployment.exchange import OwnerExchange
 from secfpp.deployment.own_images import OwnImages, read_own_images
+from secfpp.errors import RunError
 from secfpp.experiment.run_folder import RunFolder
 from secfpp.federation.cohort import Cohort, build_cohort
 from secfpp.federation.round import Federation, RoundResult, begin, run_round
+from secfpp.learning.losses import Shards
 from secfpp.learning.prompts import PromptState
 from secfpp.learning.training import TextTower, pick_device
-from secfpp.methods.interface import Exchange
+from secfpp.methods.interface import (
+    Contribution,
+    Exchange,
+    ExchangeResult,
+    MethodSettings,
+    NoSettings,
+)
 from secfpp.methods.secfpp import METHOD
 from secfpp.methods.shared.personal import make_trainer
 from secfpp.methods.shared.prototypes import WithUpdate, averages_prototypes
 from secfpp.seeds import Seeds
 
-__all__ = ["ClientRound", "LoadedClient", "federation_of", "load_client", "run_client"]
+__all__ = [
+    "ClientRound",
+    "LoadedClient",
+    "federation_of",
+    "load_client",
+    "run_client",
+    "sent_lengths",
+]
 
 _UNIT: Final = "client"
 _NO_END: Final = 1 << 30
@@ -100,7 +116,7 @@ def load_client(
 
 def federation_of(config: FederationConfig, loaded: LoadedClient, exchange: Exchange) -> Federation:
     """Return the constants of all rounds, with prototypes where clients average them."""
-    settings = config.method_settings
+    settings = _settings_of(config)
     if averages_prototypes(METHOD, config.personal):
         exchange = WithUpdate(exchange=exchange)
     return Federation(
@@ -114,6 +130,18 @@ def federation_of(config: FederationConfig, loaded: LoadedClient, exchange: Exch
         describe_once=config.clustering.describe_once,
         rounds=_NO_END,
         clients_at_once=config.training.clients_at_once,
+    )
+
+
+def _settings_of(config: FederationConfig) -> MethodSettings[NoSettings]:
+    """Return the settings that SecFPP's local work reads."""
+    return MethodSettings(
+        own=NoSettings(),
+        training=config.training,
+        clustering=config.clustering,
+        privacy=PrivacyConfig(),
+        personal=config.personal,
+        images_per_client=0,
     )
 
 
@@ -152,7 +180,7 @@ def run_client(
     TransportError
         No round came in time.
     """
-    model = model_digest(loaded.initial_TW)
+    model = model_digest(loaded.initial_TW.cpu().numpy())
     exchange = OwnerExchange(owner=owner, config=config, model=model, wait_s=wait_s, say=say)
     federation = federation_of(config, loaded, exchange)
     state = folder.load_state(_UNIT) or begin(federation, loaded.initial_TW)
@@ -176,3 +204,68 @@ def _record(number: int, result: RoundResult, *, opened: bool, scored: bool) -> 
         seconds_train=result.seconds_train,
         opened=opened,
     )
+
+
+def sent_lengths(config: FederationConfig) -> tuple[int, int, str]:
+    """Load the model, and form what a client without images would share.
+
+    Returns
+    -------
+    dim, payload : int
+        Numbers in a descriptor, and in an update and what is averaged with it.
+    model : str
+        Digest of the model.
+
+    Raises
+    ------
+    ModelError, ConfigError
+        If the model cannot be used.
+    """
+    from secfpp.clip.model import load_clip
+    from secfpp.clip.text import PromptedText
+
+    clip = load_clip(config.model, config.pretrained, "cpu")
+    tower = PromptedText(clip, config.classes, config.training.num_context)
+    loaded = LoadedClient(
+        cohort=_no_images(clip.embed_dim, config.classes),
+        tower=tower,
+        logit_scale=clip.logit_scale,
+        initial_TW=tower.initial_context(config.phrase),
+        has_tests=False,
+    )
+    federation = federation_of(config, loaded, _no_exchange)
+    state = begin(federation, loaded.initial_TW)
+    sent = federation.trainer.sent(state)
+    return (
+        state.extra["descriptor"].shape[1],
+        state.updates().shape[1] + sum(rows.shape[1] for rows in sent.values()),
+        model_digest(loaded.initial_TW.numpy()),
+    )
+
+
+def _no_images(embed_dim: int, class_names: Sequence[str]) -> Cohort:
+    """Return a cohort of one client, of which only the sizes matter."""
+    image = Shards(
+        features_NBE=torch.zeros(1, 1, embed_dim),
+        labels_NB=torch.zeros(1, 1, dtype=torch.int64),
+        mask_NB=torch.ones(1, 1, dtype=torch.bool),
+    )
+    none = Shards(
+        features_NBE=image.features_NBE[:, :0],
+        labels_NB=image.labels_NB[:, :0],
+        mask_NB=image.mask_NB[:, :0],
+    )
+    return Cohort(
+        domain_names=("",),
+        class_names=tuple(class_names),
+        domain_N=np.zeros(1, dtype=np.int64),
+        label_mix_NC=torch.full((1, len(class_names)), 1 / len(class_names), dtype=torch.float64),
+        train=image,
+        validation=none,
+        test_features_GSE=none.features_NBE,
+        test_labels_GS=none.labels_NB,
+    )
+
+
+def _no_exchange(contribution: Contribution) -> ExchangeResult:
+    raise RunError("nothing is exchanged")

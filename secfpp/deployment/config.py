@@ -6,17 +6,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-import torch
+import numpy as np
+import numpy.typing as npt
 
 from secfpp.config.checks import require, require_positive
 from secfpp.config.clustering import ClusteringConfig
 from secfpp.config.personal import PersonalConfig
-from secfpp.config.privacy import PrivacyConfig
 from secfpp.config.training import TrainingConfig
 from secfpp.config.tree import from_json, read_settings, to_json
 from secfpp.config.workload import PrecisionName, Views
 from secfpp.errors import ConfigError
-from secfpp.methods.interface import MethodSettings, NoSettings
 
 __all__ = ["FederationConfig", "label_of", "load_federation", "model_digest", "settings_digest"]
 
@@ -73,18 +72,6 @@ class FederationConfig:
             "false: it opens labels to an evaluator, which only a simulation has",
         )
 
-    @property
-    def method_settings(self) -> MethodSettings[NoSettings]:
-        """The settings that SecFPP's local work reads."""
-        return MethodSettings(
-            own=NoSettings(),
-            training=self.training,
-            clustering=self.clustering,
-            privacy=PrivacyConfig(),
-            personal=self.personal,
-            images_per_client=0,
-        )
-
 
 def load_federation(path: Path) -> FederationConfig:
     """Read a federation's settings.
@@ -115,7 +102,7 @@ def settings_digest(config: FederationConfig) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:_DIGEST_CHARACTERS]
 
 
-def model_digest(initial_TW: torch.Tensor) -> str:
+def model_digest(initial_TW: npt.NDArray[np.float32]) -> str:
     """Return a digest by which hosts know that their models are the same.
 
     It is of the public start of every prompt: rows of the model's token embedding as they are, so
@@ -123,10 +110,9 @@ def model_digest(initial_TW: torch.Tensor) -> str:
 
     Parameters
     ----------
-    initial_TW : Tensor of float32, (T, W)
+    initial_TW : ndarray of float32, (T, W)
     """
-    rows_TW = initial_TW.detach().cpu().contiguous().numpy()
-    return hashlib.sha256(rows_TW.tobytes()).hexdigest()[:_DIGEST_CHARACTERS]
+    return hashlib.sha256(initial_TW.tobytes()).hexdigest()[:_DIGEST_CHARACTERS]
 
 
 def label_of(config: FederationConfig, model: str, round_number: int) -> str:

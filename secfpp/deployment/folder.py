@@ -5,13 +5,13 @@ from pathlib import Path
 from secfpp.config.tree import to_json
 from secfpp.deployment.config import FederationConfig, load_federation, settings_digest
 from secfpp.errors import RunFolderError, reason
-from secfpp.experiment.run_folder import RunFolder, write_json
+from secfpp.experiment.record_folder import write_json
 
 __all__ = ["open_folder"]
 
 
-def open_folder(path: Path, config: FederationConfig) -> RunFolder:
-    """Make a folder that only its owner can read, or reopen one of the same settings.
+def open_folder(path: Path, config: FederationConfig) -> Path:
+    """Make a folder that only its owner can read, or find that it is of the same settings.
 
     Raises
     ------
@@ -30,4 +30,4 @@ def open_folder(path: Path, config: FederationConfig) -> RunFolder:
             f"{path} is of a federation with other settings; choose another --out, or compare "
             f"{settings} with the settings of today"
         )
-    return RunFolder(path)
+    return path

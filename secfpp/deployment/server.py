@@ -1,7 +1,8 @@
 """The program of the server: it drives rounds, and holds no data and no key of a client.
 
 It knows which clients are connected to the parties, and what the reveal policy opens to it. Its
-folder has a line for every finished round, so that it goes on from there after a kill.
+folder has a line for every finished round, so that it goes on from there after a kill. It works
+without torch, which the process that counts lengths has to itself.
 """
 
 import time
@@ -11,26 +12,20 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Final, Protocol
 
-import numpy as np
-import torch
-
 from mpc.consent.chain import Ledger, Listener
 from mpc.errors import ConsentError, OwnerError, SessionError, TransportError
 from mpc.jobs.job import ClusterJob
 from mpc.jobs.result import ClusterResult
 from mpc.session.session import SecureSession
-from secfpp.deployment.client import LoadedClient, federation_of
-from secfpp.deployment.config import FederationConfig, label_of, model_digest
+from secfpp.deployment.config import FederationConfig, label_of
 from secfpp.deployment.folder import open_folder
+from secfpp.deployment.lengths import Lengths
 from secfpp.errors import RunError
-from secfpp.federation.cohort import Cohort
-from secfpp.federation.round import begin
-from secfpp.learning.losses import Shards
-from secfpp.methods.interface import Contribution, ExchangeResult
-from secfpp.methods.shared.clustered import job_of
+from secfpp.experiment.record_folder import RecordFolder
+from secfpp.methods.shared.round_job import job_of
 from secfpp.seeds import Seeds
 
-__all__ = ["Lengths", "Patience", "ServerRound", "SessionOpener", "lengths_of", "run_server"]
+__all__ = ["Patience", "ServerRound", "SessionOpener", "run_server"]
 
 _POLL_S: Final = 0.25
 _MOST_ATTEMPTS: Final = 10
@@ -39,18 +34,6 @@ _MOST_FAILURES: Final = 5
 """Sessions in a row that may end without a finished round."""
 ROUNDS: Final = "rounds.jsonl"
 LEDGER: Final = "ledger.jsonl"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Lengths:
-    """How many numbers each client shares, with which model."""
-
-    dim: int
-    """Of a descriptor."""
-    payload: int
-    """Of an update and what is averaged with it."""
-    model: str
-    """Digest of the model."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,64 +51,6 @@ class ServerRound:
     """Rounds of messages among the parties."""
     seconds: float
     bytes_party_max: int
-
-
-def lengths_of(config: FederationConfig) -> Lengths:
-    """Load the model, and count what a client shares.
-
-    Raises
-    ------
-    ModelError, ConfigError
-        If the model cannot be used.
-    """
-    from secfpp.clip.model import load_clip
-    from secfpp.clip.text import PromptedText
-
-    clip = load_clip(config.model, config.pretrained, "cpu")
-    tower = PromptedText(clip, config.classes, config.training.num_context)
-    one_image = Shards(
-        features_NBE=torch.zeros(1, 1, clip.embed_dim),
-        labels_NB=torch.zeros(1, 1, dtype=torch.int64),
-        mask_NB=torch.ones(1, 1, dtype=torch.bool),
-    )
-    loaded = LoadedClient(
-        cohort=_cohort_of(one_image, config.classes),
-        tower=tower,
-        logit_scale=clip.logit_scale,
-        initial_TW=tower.initial_context(config.phrase),
-        has_tests=False,
-    )
-    federation = federation_of(config, loaded, _no_exchange)
-    state = begin(federation, loaded.initial_TW)
-    sent = federation.trainer.sent(state)
-    return Lengths(
-        dim=state.extra["descriptor"].shape[1],
-        payload=state.updates().shape[1] + sum(rows.shape[1] for rows in sent.values()),
-        model=model_digest(loaded.initial_TW),
-    )
-
-
-def _cohort_of(images: Shards, class_names: Sequence[str]) -> Cohort:
-    """Return a cohort of one client, of which only the sizes matter."""
-    none = Shards(
-        features_NBE=images.features_NBE[:, :0],
-        labels_NB=images.labels_NB[:, :0],
-        mask_NB=images.mask_NB[:, :0],
-    )
-    return Cohort(
-        domain_names=("",),
-        class_names=tuple(class_names),
-        domain_N=np.zeros(1, dtype=np.int64),
-        label_mix_NC=torch.full((1, len(class_names)), 1 / len(class_names), dtype=torch.float64),
-        train=images,
-        validation=none,
-        test_features_GSE=none.features_NBE,
-        test_labels_GS=none.labels_NB,
-    )
-
-
-def _no_exchange(contribution: Contribution) -> ExchangeResult:
-    raise RunError("the server exchanges nothing")
 
 
 class SessionOpener(Protocol):
@@ -190,7 +115,7 @@ def run_server(
     SessionError, TransportError
         The parties cannot be joined, or fail again and again.
     """
-    kept = open_folder(folder, config)
+    kept = RecordFolder(open_folder(folder, config))
     done = kept.records(ROUNDS, ServerRound)
     ledger = Ledger(folder / LEDGER, role="server", listener=on_event)
     failures = 0

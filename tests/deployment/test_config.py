@@ -1,15 +1,18 @@
 """Settings that a federation shares: read, checked, and told apart by a digest."""
 
 import json
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
-import torch
 
 from secfpp.deployment.config import label_of, load_federation, model_digest, settings_digest
 from secfpp.errors import ConfigError
 from tests.deployment.folders import settings, write_settings
+from tests.patience import SOON_S
 
 
 def test_a_file_is_read_and_nobody_evaluates(tmp_path: Path) -> None:
@@ -31,9 +34,9 @@ def test_a_digest_is_of_what_must_be_alike_only(tmp_path: Path) -> None:
 
 
 def test_another_model_has_another_digest() -> None:
-    start_TW = torch.arange(6.0).reshape(2, 3)
-    assert model_digest(start_TW) == model_digest(start_TW.clone())
-    assert model_digest(start_TW) != model_digest(start_TW + 2.0**-20)
+    start_TW = np.arange(6, dtype=np.float32).reshape(2, 3)
+    assert model_digest(start_TW) == model_digest(start_TW.copy())
+    assert model_digest(start_TW) != model_digest(start_TW + np.float32(2.0**-20))
 
 
 @pytest.mark.parametrize(
@@ -54,3 +57,9 @@ def test_bad_settings_are_refused_by_their_name(
     path.write_text(json.dumps(settings(**changes)))
     with pytest.raises(ConfigError, match=words):
         load_federation(path)
+
+
+def test_the_server_works_without_torch() -> None:
+    program = "import sys, secfpp.deployment.server, secfpp.deployment.lengths as lengths\n"
+    program += "assert 'torch' not in sys.modules and lengths.lengths_of"
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=SOON_S)

@@ -11,7 +11,7 @@ from mpc.roles.dry_run import JobShape
 from secfpp.analysis.estimate.sizes import Sizes
 from secfpp.config.clustering import DescriptorName
 from secfpp.experiment.config import RunConfig
-from secfpp.methods.shared.clustered import job_of
+from secfpp.methods.shared.round_job import job_of
 
 __all__ = ["FEW_ITERATIONS", "SecureCost", "secure_cost"]
 

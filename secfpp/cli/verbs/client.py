@@ -57,13 +57,14 @@ class Client(Watched):
         from secfpp.deployment.client import load_client, run_client
         from secfpp.deployment.config import load_federation
         from secfpp.deployment.folder import open_folder
+        from secfpp.experiment.run_folder import RunFolder
 
         config = load_federation(self.config)
         if self.model is not None:
             config = replace(config, model=self.model)
         policy = Policy() if self.policy is None else read_policy(self.policy)
         addresses = read_addresses(self.network)
-        folder = open_folder(self.out, config)
+        folder = RunFolder(open_folder(self.out, config))
         loaded = load_client(self.data, config, device=self.device, cache_dir=self.cache_dir)
         rounds: list[ClientRound] = []
         with Owner(

@@ -54,7 +54,8 @@ class Server(Watched):
         from mpc.net.addresses import read_addresses
         from mpc.session.session import join_session
         from secfpp.deployment.config import load_federation
-        from secfpp.deployment.server import Patience, lengths_of, run_server
+        from secfpp.deployment.lengths import lengths_of
+        from secfpp.deployment.server import Patience, run_server
 
         config = load_federation(self.config)
         if self.model is not None:

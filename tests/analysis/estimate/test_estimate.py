@@ -13,7 +13,7 @@ from secfpp.cli import main
 from secfpp.experiment.config import RunConfig
 from secfpp.federation.workload import Sources, open_sources
 from secfpp.methods.registry import METHODS
-from secfpp.methods.shared.clustered import job_of
+from secfpp.methods.shared.round_job import job_of
 from tests.clip.conftest import TEXT, VISION, save_random
 from tests.data.published import published
 
