@@ -134,12 +134,11 @@ def join_session(
         group = RemoteGroup(addresses, certificates, timeout_s=timeout_s)
         try:
             return SecureSession(group, job_timeout_s=job_timeout_s, insecure=())
-        except RefusedError:
-            raise
-        except (SessionError, TransportError):  # parties that lost one of them form a new session
-            if time.monotonic() > deadline:
+        except (SessionError, TransportError) as error:
+            refused = isinstance(error, RefusedError) and not error.cause.lost
+            if refused or time.monotonic() > deadline:
                 raise
-            time.sleep(_RETRY_S)
+            time.sleep(_RETRY_S)  # parties that lost one of them form a new session
 
 
 class SecureSession:
