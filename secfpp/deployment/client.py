@@ -18,6 +18,7 @@ from secfpp.config.workload import DeviceName
 from secfpp.data.readers.listing import ReadOptions
 from secfpp.deployment.config import FederationConfig, model_digest
 from secfpp.deployment.exchange import OwnerExchange
+from secfpp.deployment.lengths import Lengths
 from secfpp.deployment.own_images import OwnImages, read_own_images
 from secfpp.errors import RunError
 from secfpp.experiment.run_folder import RunFolder
@@ -206,15 +207,8 @@ def _record(number: int, result: RoundResult, *, opened: bool, scored: bool) -> 
     )
 
 
-def sent_lengths(config: FederationConfig) -> tuple[int, int, str]:
+def sent_lengths(config: FederationConfig) -> Lengths:
     """Load the model, and form what a client without images would share.
-
-    Returns
-    -------
-    dim, payload : int
-        Numbers in a descriptor, and in an update and what is averaged with it.
-    model : str
-        Digest of the model.
 
     Raises
     ------
@@ -236,10 +230,10 @@ def sent_lengths(config: FederationConfig) -> tuple[int, int, str]:
     federation = federation_of(config, loaded, _no_exchange)
     state = begin(federation, loaded.initial_TW)
     sent = federation.trainer.sent(state)
-    return (
-        state.extra["descriptor"].shape[1],
-        state.updates().shape[1] + sum(rows.shape[1] for rows in sent.values()),
-        model_digest(loaded.initial_TW.numpy()),
+    return Lengths(
+        dim=state.extra["descriptor"].shape[1],
+        payload=state.updates().shape[1] + sum(rows.shape[1] for rows in sent.values()),
+        model=model_digest(loaded.initial_TW.numpy()),
     )
 
 

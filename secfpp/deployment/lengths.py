@@ -5,9 +5,11 @@ A process of its own loads the model and counts, so that the server itself stays
 
 import multiprocessing
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 
 from secfpp.deployment.config import FederationConfig
+from secfpp.errors import ModelError
 
 __all__ = ["Lengths", "lengths_of"]
 
@@ -30,16 +32,20 @@ def lengths_of(config: FederationConfig) -> Lengths:
     Raises
     ------
     ModelError, ConfigError
-        If the model cannot be used.
+        If the model cannot be used, or the process was killed.
     """
     spawning = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(max_workers=1, mp_context=spawning) as pool:
-        return pool.submit(_count, config).result()
+        try:
+            return pool.submit(_count, config).result()
+        except BrokenProcessPool:
+            raise ModelError(
+                f"the process that loads model {config.model!r} was killed; is memory short?"
+            ) from None
 
 
 def _count(config: FederationConfig) -> Lengths:
     """Let a client without images form what it would share."""
     from secfpp.deployment.client import sent_lengths
 
-    dim, payload, model = sent_lengths(config)
-    return Lengths(dim=dim, payload=payload, model=model)
+    return sent_lengths(config)

@@ -1,6 +1,7 @@
 """Settings that a federation shares: read, checked, and told apart by a digest."""
 
 import json
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -9,8 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from secfpp.deployment import lengths
 from secfpp.deployment.config import label_of, load_federation, model_digest, settings_digest
-from secfpp.errors import ConfigError
+from secfpp.errors import ConfigError, ModelError
 from tests.deployment.folders import settings, write_settings
 from tests.patience import SOON_S
 
@@ -63,3 +65,16 @@ def test_the_server_works_without_torch() -> None:
     program = "import sys, secfpp.deployment.server, secfpp.deployment.lengths as lengths\n"
     program += "assert 'torch' not in sys.modules and lengths.lengths_of"
     subprocess.run([sys.executable, "-c", program], check=True, timeout=SOON_S)
+
+
+def dies(config: object) -> None:
+    os._exit(9)
+
+
+def test_a_killed_process_that_loads_the_model_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lengths, "_count", dies)
+    config = load_federation(write_settings(tmp_path / "federation.json"))
+    with pytest.raises(ModelError, match="'embedded' was killed"):
+        lengths.lengths_of(config)
