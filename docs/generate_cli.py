@@ -10,16 +10,11 @@ import os
 from contextlib import redirect_stdout, suppress
 from io import StringIO
 from pathlib import Path
+from typing import get_args, get_type_hints
 from unittest.mock import patch
 
 PAGE = Path(__file__).parent / "reference" / "cli.md"
 COLUMNS = "100"
-SUBCOMMANDS = {
-    "certs": ("init", "add"),
-    "policy": ("show", "check"),
-    "ledger": ("verify", "show"),
-    "worlds": ("build", "probe"),
-}
 ASCII = str.maketrans(
     {"╭": "+", "╮": "+", "╰": "+", "╯": "+", "─": "-", "│": "|", "•": "*", "—": "-", "…": "..."}
 )
@@ -46,10 +41,16 @@ Exit codes:
 
 def commands() -> list[tuple[str, ...]]:
     """Return the words of every command that has a help text, the program itself first."""
-    from secfpp.cli.parse import VERBS
+    from secfpp.cli.parse import VERBS, load_verb
 
-    below = {verb: SUBCOMMANDS.get(verb, ()) for verb in VERBS}
+    below = {verb: _subcommands(load_verb(verb)) for verb in VERBS}
     return [(), *((verb, *sub) for verb in VERBS for sub in [(), *((s,) for s in below[verb])])]
+
+
+def _subcommands(verb: type) -> list[str]:
+    """Return the words that may follow a verb, from the type of its field `action`."""
+    action = get_type_hints(verb, include_extras=True).get("action")
+    return [about.name for kind in get_args(action) for about in kind.__metadata__]
 
 
 def help_text(words: tuple[str, ...]) -> str:

@@ -5,9 +5,10 @@ are ignored. The name is independent of the host: addresses are in the network f
 move without a new certificate. The extended key usage is to listen, to connect, or both, as the
 role does.
 
-`Authority` is a test authority. The holder of its key can impersonate every role, which breaks
-secret sharing. In a real deployment each role generates its own key, which never leaves its host,
-and an authority that all organisations trust signs a certificate with the same name.
+The holder of an authority's key can impersonate every role, which breaks secret sharing. Where one
+program makes an authority and all keys, it is for tests. In a deployment each role makes its own
+key and a request (`mpc.net.requests`), the key never leaves its host, and an authority that all
+organisations trust signs a certificate with the same name.
 """
 
 import datetime as dt
@@ -41,7 +42,7 @@ _USES: Final[Mapping[str, tuple[x509.ObjectIdentifier, ...]]] = {
 }
 """By kind of role. Parties connect to one another and to the dealer; the server and data owners
 connect to parties and accept no connections."""
-_OURS: Final = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "SecFPP test authority")])
+_OURS: Final = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "SecFPP authority")])
 
 
 def certificate_name(role: str) -> str:
@@ -158,7 +159,7 @@ class Credentials:
 
 
 class Authority:
-    """A test authority: ECDSA P-256, in memory.
+    """An authority: ECDSA P-256, in memory.
 
     Parameters
     ----------
@@ -189,10 +190,7 @@ class Authority:
         ------
         InputError
         """
-        if not 1 <= valid_days <= VALID_DAYS_MAX:
-            raise InputError(
-                f"{valid_days} days of validity asked for; 1 to {VALID_DAYS_MAX} are possible"
-            )
+        _check_days(valid_days)
         key = ec.generate_private_key(ec.SECP256R1())
         until = utc_now() + dt.timedelta(days=valid_days)
         builder = _builder(_OURS, _OURS, key.public_key(), until)
@@ -211,7 +209,7 @@ class Authority:
     @property
     def key_pem(self) -> str:
         """The private key, unencrypted. It can impersonate every role: keep it secret."""
-        return _private_pem(self._key)
+        return private_pem(self._key)
 
     def issue(self, role: str) -> Credentials:
         """Create a new key and certificate for a role.
@@ -221,12 +219,39 @@ class Authority:
         InputError
             `role` is not a role, or the authority has expired.
         """
+        key = ec.generate_private_key(ec.SECP256R1())
+        return Credentials(
+            role=role,
+            certificate_pem=self.certify(role, key.public_key()),
+            key_pem=private_pem(key),
+            authority_pem=self.certificate_pem,
+        )
+
+    def certify(
+        self, role: str, key: ec.EllipticCurvePublicKey, *, valid_days: int | None = None
+    ) -> str:
+        """Return a certificate, as PEM text, of a public key for a role.
+
+        Parameters
+        ----------
+        role : str
+        key : ec.EllipticCurvePublicKey
+        valid_days : int, optional
+            1 to 3650, and no longer than the authority; None: as long as the authority.
+
+        Raises
+        ------
+        InputError
+            `role` is not a role, or the authority has expired.
+        """
         name = certificate_name(role)
         check_validity(self._certificate, "the authority")
-        key = ec.generate_private_key(ec.SECP256R1())
+        until = self.valid_until
+        if valid_days is not None:
+            _check_days(valid_days)
+            until = min(until, utc_now() + dt.timedelta(days=valid_days))
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-        issuer = self._certificate.subject
-        builder = _builder(issuer, subject, key.public_key(), self.valid_until)
+        builder = _builder(self._certificate.subject, subject, key, until)
         for extension, critical in (
             (x509.BasicConstraints(ca=False, path_length=None), True),
             (_key_usage(for_certificates=False), True),
@@ -235,11 +260,13 @@ class Authority:
             (self._identifier, False),
         ):
             builder = builder.add_extension(extension, critical)
-        return Credentials(
-            role=role,
-            certificate_pem=_pem(builder.sign(self._key, hashes.SHA256())),
-            key_pem=_private_pem(key),
-            authority_pem=self.certificate_pem,
+        return _pem(builder.sign(self._key, hashes.SHA256()))
+
+
+def _check_days(valid_days: int) -> None:
+    if not 1 <= valid_days <= VALID_DAYS_MAX:
+        raise InputError(
+            f"{valid_days} days of validity asked for; 1 to {VALID_DAYS_MAX} are possible"
         )
 
 
@@ -278,7 +305,8 @@ def _pem(certificate: x509.Certificate) -> str:
     return certificate.public_bytes(serialization.Encoding.PEM).decode()
 
 
-def _private_pem(key: ec.EllipticCurvePrivateKey) -> str:
+def private_pem(key: ec.EllipticCurvePrivateKey) -> str:
+    """Return a private key as unencrypted PEM text, PKCS #8. It must not appear in a log."""
     return key.private_bytes(
         serialization.Encoding.PEM,
         serialization.PrivateFormat.PKCS8,

@@ -4,6 +4,7 @@ Key files are created with mode 0600, and no file is ever overwritten. `ca.key`,
 the test authority, stays where it was created; see `mpc.net.certificates`.
 """
 
+import contextlib
 import os
 import stat
 from collections.abc import Mapping, Sequence
@@ -11,10 +12,7 @@ from pathlib import Path
 from typing import Final, TextIO
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 
 from mpc.errors import InputError
 from mpc.net.certificates import (
@@ -23,7 +21,15 @@ from mpc.net.certificates import (
     Credentials,
     certificate_name,
     check_validity,
-    uses_of,
+    role_of,
+)
+from mpc.net.credential_checks import (
+    belong,
+    certificates_in,
+    check_name,
+    check_uses,
+    issuer_of,
+    key_in,
 )
 
 AUTHORITY_FILE: Final = "ca.pem"
@@ -43,6 +49,28 @@ def file_names(role: str) -> tuple[str, str]:
     """
     stem = certificate_name(role).removesuffix(f".{DOMAIN}")
     return f"{stem}.pem", f"{stem}{_KEY_SUFFIX}"
+
+
+def roles_in(folder: Path) -> list[str]:
+    """Return the roles that have a certificate or a key in a folder, in the order of their names.
+
+    Raises
+    ------
+    InputError
+        The folder cannot be listed.
+    """
+    try:
+        names = sorted(path.name for path in folder.iterdir())
+    except OSError as error:
+        raise InputError(f"cannot list {folder}: {error.strerror}") from None
+    found: dict[str, None] = {}
+    for name in names:
+        stem = name.removesuffix(_KEY_SUFFIX).removesuffix(".pem")
+        with contextlib.suppress(InputError):
+            role = role_of(f"{stem}.{DOMAIN}")
+            if name in file_names(role):
+                found[role] = None
+    return list(found)
 
 
 def write_certificates(authority: Authority, folder: Path, roles: Sequence[str]) -> None:
@@ -65,7 +93,7 @@ def write_certificates(authority: Authority, folder: Path, roles: Sequence[str])
         AUTHORITY_FILE: authority.certificate_pem,
         AUTHORITY_KEY_FILE: authority.key_pem,
     }
-    _write_new(folder, contents | _issue(authority, folder, roles, also=tuple(contents)))
+    write_new(folder, contents | _issue(authority, folder, roles, also=tuple(contents)))
 
 
 def add_certificates(folder: Path, roles: Sequence[str]) -> Authority:
@@ -77,7 +105,7 @@ def add_certificates(folder: Path, roles: Sequence[str]) -> Authority:
         As `write_certificates` and `read_authority`.
     """
     authority = read_authority(folder)
-    _write_new(folder, _issue(authority, folder, roles))
+    write_new(folder, _issue(authority, folder, roles))
     return authority
 
 
@@ -90,9 +118,9 @@ def read_authority(folder: Path) -> Authority:
         A file is missing, damaged or readable by others, the key does not match the certificate, or
         the certificate is not an authority's.
     """
-    certificate = _certificates(_read(folder / AUTHORITY_FILE), folder / AUTHORITY_FILE)[0]
-    key = _key(_read(folder / AUTHORITY_KEY_FILE), folder / AUTHORITY_KEY_FILE)
-    if not isinstance(key, ec.EllipticCurvePrivateKey) or not _belong(key, certificate):
+    certificate = certificates_in(read_pem(folder / AUTHORITY_FILE), folder / AUTHORITY_FILE)[0]
+    key = key_in(read_pem(folder / AUTHORITY_KEY_FILE), folder / AUTHORITY_KEY_FILE)
+    if not isinstance(key, ec.EllipticCurvePrivateKey) or not belong(key, certificate):
         raise InputError(f"{folder / AUTHORITY_KEY_FILE} is not the key of {AUTHORITY_FILE}")
     try:
         may_issue = certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
@@ -126,15 +154,15 @@ def read_credentials(folder: Path, role: str) -> Credentials:
         certificate; the certificate has another role, issuer or key usage, or is not valid now.
     """
     certificate_path, key_path = (folder / name for name in file_names(role))
-    authority_pem = _read(folder / AUTHORITY_FILE)
-    certificate_pem, key_pem = _read(certificate_path), _read(key_path)
-    certificate = _certificates(certificate_pem, certificate_path)[0]
-    _check_name(certificate, role, certificate_path)
-    _check_uses(certificate, role, certificate_path)
-    if not _belong(_key(key_pem, key_path), certificate):
+    authority_pem = read_pem(folder / AUTHORITY_FILE)
+    certificate_pem, key_pem = read_pem(certificate_path), read_pem(key_path)
+    certificate = certificates_in(certificate_pem, certificate_path)[0]
+    check_name(certificate, role, certificate_path)
+    check_uses(certificate, role, certificate_path)
+    if not belong(key_in(key_pem, key_path), certificate):
         raise InputError(f"{key_path} is not the key of {certificate_path.name}")
     check_validity(certificate, str(certificate_path))
-    _check_issuer(certificate, certificate_path, authority_pem)
+    issuer_of(certificate, certificate_path, authority_pem, folder / AUTHORITY_FILE)
     return Credentials(
         role=role,
         certificate_pem=certificate_pem,
@@ -143,86 +171,14 @@ def read_credentials(folder: Path, role: str) -> Credentials:
     )
 
 
-def _check_name(certificate: x509.Certificate, role: str, path: Path) -> None:
-    """Reject a certificate whose names are not exactly its role's."""
-    try:
-        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
-        found = list(names.value)
-    except x509.ExtensionNotFound:
-        found = []
-    if found != [x509.DNSName(certificate_name(role))]:
-        shown = ", ".join(str(name.value) for name in found)
-        raise InputError(
-            f"{path} is for {shown or 'nobody'} and not for {role}, whose certificate "
-            f"has the one DNS name {certificate_name(role)}"
-        )
+def read_pem(path: Path) -> str:
+    """Return a file's text; reject a key that group or others may access.
 
-
-def _check_uses(certificate: x509.Certificate, role: str, path: Path) -> None:
-    """Reject a certificate whose extended key usage lacks a use that the role needs."""
-    try:
-        allowed = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
-    except x509.ExtensionNotFound:
-        return  # any use is allowed: RFC 5280, section 4.2.1.12
-    missing = [use._name for use in uses_of(role) if use not in allowed]
-    if missing:
-        raise InputError(
-            f"{path} may not be used for {' and '.join(missing)}, which {role} needs; have it "
-            "issued with that extended key usage"
-        )
-
-
-def _check_issuer(certificate: x509.Certificate, path: Path, authority_pem: str) -> None:
-    """Reject a certificate that no valid authority of the folder has signed."""
-    authorities = _certificates(authority_pem, path.with_name(AUTHORITY_FILE))
-    issuers = [authority for authority in authorities if _issued(authority, certificate)]
-    if not issuers:
-        raise InputError(
-            f"{path} was not issued by {AUTHORITY_FILE} beside it: copy both from the same folder"
-        )
-    check_validity(issuers[0], str(path.with_name(AUTHORITY_FILE)))
-
-
-def _issued(authority: x509.Certificate, certificate: x509.Certificate) -> bool:
-    try:
-        certificate.verify_directly_issued_by(authority)
-    except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
-        return False
-    return True
-
-
-def _belong(key: PrivateKeyTypes, certificate: x509.Certificate) -> bool:
-    return key.public_key() == certificate.public_key()
-
-
-def _certificates(text: str, path: Path) -> list[x509.Certificate]:
-    try:
-        found = x509.load_pem_x509_certificates(text.encode())
-        for certificate in found:
-            _read_all_of(certificate)
-    except Exception:  # cryptography raises many types for damaged input
-        raise InputError(f"{path} holds no readable PEM certificate; copy it anew") from None
-    return found
-
-
-def _read_all_of(certificate: x509.Certificate) -> None:
-    """Read the fields that cryptography parses lazily, to find damage early."""
-    for name in ("extensions", "issuer", "subject", "not_valid_before_utc", "not_valid_after_utc"):
-        getattr(certificate, name)
-    certificate.public_key()
-
-
-def _key(text: str, path: Path) -> PrivateKeyTypes:
-    try:
-        return serialization.load_pem_private_key(text.encode(), password=None)
-    except TypeError:
-        raise InputError(f"{path} is encrypted; a key without a passphrase is needed") from None
-    except Exception:  # as above
-        raise InputError(f"{path} holds no readable PEM private key; copy it anew") from None
-
-
-def _read(path: Path) -> str:
-    """Return a file's text; reject a key that group or others may access."""
+    Raises
+    ------
+    InputError
+        Names the file and the remedy.
+    """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         with open(
@@ -260,7 +216,7 @@ def _issue(
     if len(set(names)) < len(names):
         twice = next(role for role in roles if list(roles).count(role) > 1)
         raise InputError(f"{twice} is named twice")
-    _refuse_existing(folder, [*also, *names])
+    refuse_existing(folder, [*also, *names])
     contents: dict[str, str] = {}
     for role in roles:
         pem_name, key_name = file_names(role)
@@ -269,7 +225,8 @@ def _issue(
     return contents
 
 
-def _refuse_existing(folder: Path, names: Sequence[str]) -> None:
+def refuse_existing(folder: Path, names: Sequence[str]) -> None:
+    """Raise `InputError` if a folder has one of the files."""
     present = [name for name in names if os.path.lexists(folder / name)]
     if present:
         raise InputError(
@@ -278,8 +235,22 @@ def _refuse_existing(folder: Path, names: Sequence[str]) -> None:
         )
 
 
-def _write_new(folder: Path, contents: Mapping[str, str]) -> None:
-    """Create all files, or none."""
+def write_new(folder: Path, contents: Mapping[str, str]) -> None:
+    """Create all files, or none; files of keys have mode 0600.
+
+    Parameters
+    ----------
+    folder : Path
+        Created with mode 0700 if it does not exist.
+    contents : mapping of str to str
+        Texts by file name.
+
+    Raises
+    ------
+    InputError
+        A file exists already, or writing fails.
+    """
+    refuse_existing(folder, tuple(contents))
     made: list[Path] = []
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -55,19 +55,22 @@ class Identity:
     role: str
     session: str
     """Name of the session; without TLS it is a secret token."""
-    credentials: Credentials | None
-    """None for plain TCP."""
-    _contexts: dict[bool, ssl.SSLContext] = field(
+    credentials: Credentials | Callable[[], Credentials] | None
+    """Or what returns them as they are now, if they are renewed; None for plain TCP."""
+    _contexts: dict[bool, tuple[Credentials, ssl.SSLContext]] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
 
     def context(self, *, server_side: bool) -> ssl.SSLContext | None:
-        """Return the TLS context of these credentials, cached."""
-        if self.credentials is None:
+        """Return the TLS context of the credentials of now, cached until they are renewed."""
+        now = self.credentials() if callable(self.credentials) else self.credentials
+        if now is None:
             return None
-        if server_side not in self._contexts:
-            self._contexts[server_side] = context_of(self.credentials, server_side=server_side)
-        return self._contexts[server_side]
+        made_of, context = self._contexts.get(server_side, (None, None))
+        if context is None or made_of is not now:
+            context = context_of(now, server_side=server_side)
+            self._contexts[server_side] = now, context
+        return context
 
 
 def listen(host: str = LOOPBACK, port: int = 0) -> socket.socket:
@@ -192,7 +195,8 @@ class Reception:
         self._listener = listener
         self._role, self._session = me.role, me.session
         self._is_plain = me.credentials is None
-        self._context = me.context(server_side=True)
+        self._me: Identity | None = me
+        me.context(server_side=True)  # credentials that cannot be used are noticed now
         self._admits = admits
         self._timeout_s = timeout_s
         self._clock_of = clock_of
@@ -267,7 +271,7 @@ class Reception:
         """Stop listening, close all connections and drop the private key."""
         with self._changed:
             self._closed = True
-            self._context = None
+            self._me = None
             for link in self._links.values():
                 link.close()
             self._links.clear()
@@ -345,8 +349,7 @@ class Reception:
         """Return the channel and all names in the peer's certificate."""
         if self._is_plain:
             return PlainChannel(sock), ()
-        context = self._context
-        if context is None:
+        if (me := self._me) is None or (context := me.context(server_side=True)) is None:
             raise TransportError(f"{self._role} lets nobody in any more")
         channel = handshake(sock, context, server_side=True, timeout_s=HANDSHAKE_TIMEOUT_S)
         return channel, channel.peer_names

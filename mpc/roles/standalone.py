@@ -7,8 +7,8 @@ from mpc.consent.chain import Listener
 from mpc.consent.policy import Policy
 from mpc.errors import InputError
 from mpc.net.addresses import Addresses
-from mpc.net.credential_folder import read_credentials
 from mpc.net.handshake import Identity, listen
+from mpc.net.renewal import RenewedCredentials
 from mpc.roles.bootstrap import START_TIMEOUT_S, Start
 from mpc.roles.ending import Ending
 
@@ -37,7 +37,8 @@ def start_of(
         `party:0` .. or `dealer`.
     addresses : Addresses
     certificates : Path
-        Folder with the role's certificate and key, and the authority's certificate.
+        Folder with the role's certificate and key, and the authority's certificate. Files that
+        are replaced are read when the role next connects or is connected to.
     bind : str, optional
         Host to listen on instead, such as 0.0.0.0 if the public address is not this host's own.
     timeout_s : float
@@ -55,7 +56,8 @@ def start_of(
     ending : Ending, optional
         How the process ends on request.
     say : callable
-        Is told why a session failed, if the role stays.
+        Is told why a session failed, if the role stays, and of renewed credentials that cannot be
+        used.
     on_event : callable
         Is told of every event of the ledger.
 
@@ -69,7 +71,7 @@ def start_of(
     places = addresses.by_role()
     if role not in places:
         raise InputError(f"{role} is none of {', '.join(places)}, which the network file names")
-    credentials = read_credentials(certificates, role)
+    credentials = RenewedCredentials(certificates, role, say=say)
     listener = listen(bind or places[role].host, places[role].port)
     return Start(
         listener=listener,

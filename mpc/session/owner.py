@@ -38,8 +38,8 @@ from mpc.jobs.encoding import payload_unit
 from mpc.jobs.rows import decode_mean, encode_payload, encode_point
 from mpc.net.addresses import Addresses
 from mpc.net.channel import check_seconds
-from mpc.net.credential_folder import read_credentials
 from mpc.net.handshake import Identity
+from mpc.net.renewal import RenewedCredentials
 from mpc.ring.fixedpoint import FloatArray, Int64Array
 from mpc.session.data_owner import DataOwner
 from mpc.session.owner_links import NoJobYetError, OwnerLinks
@@ -65,7 +65,8 @@ class Owner:
         `client:` and a name, as in its certificate.
     addresses : Addresses
     certificates : Path
-        Folder with this owner's certificate and key, and the authority's certificate.
+        Folder with this owner's certificate and key, and the authority's certificate. Files that
+        are replaced are read when it next connects.
     policy : Policy, optional
         What this owner allows; None: the defaults.
     ledger : Path, optional
@@ -99,7 +100,7 @@ class Owner:
         check_seconds("job_timeout_s", job_timeout_s)
         self.role = role
         self._job_timeout_s = job_timeout_s
-        credentials = read_credentials(certificates, role)
+        credentials = RenewedCredentials(certificates, role)
         me = Identity(role=role, session=addresses.session, credentials=credentials)
         self._links = OwnerLinks(me, addresses, timeout_s=timeout_s)
         self._consent = Consent(policy or Policy(), role)

@@ -11,9 +11,9 @@ from mpc.errors import (
     TransportError,
 )
 from mpc.net.addresses import Addresses
-from mpc.net.credential_folder import read_credentials
 from mpc.net.handshake import Identity, connect
 from mpc.net.link import MAX_CONTROL_BYTES, Link
+from mpc.net.renewal import RenewedCredentials
 from mpc.session.failure_cause import first_cause
 
 
@@ -55,7 +55,7 @@ class RemoteGroup:
     def _identity(self, role: str) -> Identity:
         """Return the identity of a role; the latest one is cached."""
         if self._latest is None or self._latest.role != role:
-            credentials = read_credentials(self._certificates, role)
+            credentials = RenewedCredentials(self._certificates, role)
             session = self._addresses.session
             self._latest = Identity(role=role, session=session, credentials=credentials)
         return self._latest

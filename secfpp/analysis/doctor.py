@@ -15,6 +15,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Literal
 
+from mpc.errors import InputError
 from secfpp import __version__
 
 Status = Literal["ok", "warn", "fail"]
@@ -28,6 +29,8 @@ LEAST_DISK_GB = 1.0
 PORTS_TRIED = 8  # parties, dealer and clients of a run with three parties
 GIGABYTE = 1e9
 SOCKET_TIMEOUT_S = 5.0
+ROWS_OF_CREDENTIALS = 4
+NEW_KEY = "secfpp certs request makes a new key and asks for a certificate"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,14 +43,57 @@ class Check:
     remedy: str = ""
 
 
-def examine() -> tuple[Check, ...]:
-    """Run every check, in the order in which a run would meet the problems."""
-    return tuple(_guarded(name, check) for name, check in CHECKS.items())
+def examine(certs: Path | None = None) -> tuple[Check, ...]:
+    """Run every check, in the order in which a run would meet the problems.
+
+    Parameters
+    ----------
+    certs : Path, optional
+        Folder with credentials, each of which is checked.
+    """
+    found = [_guarded(name, check) for name, check in CHECKS.items()]
+    if certs is not None:
+        found += check_credentials(certs)
+    return tuple(found)
 
 
 def healthy(checks: tuple[Check, ...]) -> bool:
     """Return whether no check failed; warnings are not failures."""
     return all(check.status != "fail" for check in checks)
+
+
+def check_credentials(folder: Path) -> list[Check]:
+    """Check the credentials of every role that has a certificate or a key in a folder."""
+    from mpc.net.credential_folder import roles_in
+
+    try:
+        roles = roles_in(folder)
+    except InputError as error:
+        return [Check(name="credentials", status="fail", detail=str(error), remedy=NEW_KEY)]
+    if not roles:
+        detail = f"no role has credentials in {folder}"
+        return [Check(name="credentials", status="fail", detail=detail, remedy=NEW_KEY)]
+    found = [_credentials(folder, role) for role in roles]
+    fine = [check for check in found if check.status == "ok"]
+    if len(fine) <= ROWS_OF_CREDENTIALS:
+        return found
+    detail = f"{len(fine)} roles in {folder}, all valid for long enough"
+    summary = Check(name="credentials", status="ok", detail=detail)
+    return [summary, *(check for check in found if check.status != "ok")]
+
+
+def _credentials(folder: Path, role: str) -> Check:
+    """Read a role's credentials, and look when they expire."""
+    from mpc.net.renewal import expiry_in
+
+    try:
+        expiry = expiry_in(folder, role)
+    except InputError as error:
+        return Check(name=role, status="fail", detail=str(error), remedy=NEW_KEY)
+    if expiry.is_near:
+        remedy = f"little of its life is left; {NEW_KEY}"
+        return Check(name=role, status="warn", detail=str(expiry), remedy=remedy)
+    return Check(name=role, status="ok", detail=str(expiry))
 
 
 def _guarded(name: str, check: Callable[[str], Check]) -> Check:

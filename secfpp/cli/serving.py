@@ -74,7 +74,7 @@ class Serving(Watched):
             stays=not self.once,
             ending=Ending(self.job_timeout_s),
             say=say,
-            on_event=self.watch(role, addresses.session),
+            on_event=self.watch(role, addresses.session, certs=self.certs),
         )
         if start.ending is not None:
             start.ending.install()

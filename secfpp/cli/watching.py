@@ -12,10 +12,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from mpc.errors import InputError
 from mpc.net.handshake import LOOPBACK
+from mpc.net.renewal import expiry_in
 from secfpp.cli.console import say
 from secfpp.cli.verb import Verb
 from secfpp.errors import ConfigError
@@ -42,11 +45,14 @@ class Watched(Verb):
     log: LogFormat = "text"
     """How events are written to standard error: `text`, failures only; or `json`, all of them."""
 
-    def watch(self, role: str, session: str, *, ready: bool = False) -> Listener:
+    def watch(self, role: str, session: str, *, certs: Path, ready: bool = False) -> Listener:
         """Begin to serve health, and return what is told of every event of the role's ledger."""
+        expiry = expiry_in(certs, role)
+        if expiry.is_near:
+            say(f"{role}: the certificate in {certs} is {expiry}: renew it")
         listeners: list[Listener] = []
         if self.health_port is not None:
-            health = Health(role, ready=ready)
+            health = Health(role, certs=certs, ready=ready)
             health.serve(self.health_port)
             listeners.append(health.note)
         if self.log == "json":
@@ -81,11 +87,13 @@ class Health:
     Parameters
     ----------
     role : str
+    certs : Path
+        Folder of the role's credentials; it is read at every request for metrics.
     ready : bool
         Whether the role is ready without a session of its own, as clients and servers are.
     """
 
-    def __init__(self, role: str, *, ready: bool) -> None:
+    def __init__(self, role: str, *, certs: Path, ready: bool) -> None:
         try:
             import prometheus_client as prometheus
         except ImportError:
@@ -108,6 +116,12 @@ class Health:
             "secfpp_ready", "Whether the role can take part in a job.", registry=self._registry
         )
         self._ready.set(float(ready))
+        expiry = prometheus.Gauge(
+            "secfpp_certificate_expiry_timestamp_seconds",
+            "When the role's certificate ends, in seconds since 1970; 0 if it cannot be used.",
+            registry=self._registry,
+        )
+        expiry.set_function(lambda: _end_of(certs, role))
         self._text: Callable[[Any], bytes] = prometheus.generate_latest
 
     def note(self, event: str, values: Mapping[str, object]) -> None:
@@ -160,3 +174,11 @@ class Health:
         server.daemon_threads = True
         Thread(target=server.serve_forever, daemon=True).start()
         return server
+
+
+def _end_of(certs: Path, role: str) -> float:
+    """Return when the credentials in a folder end, as a time stamp; 0 if they cannot be used."""
+    try:
+        return expiry_in(certs, role).until.timestamp()
+    except InputError:
+        return 0.0

@@ -2,13 +2,17 @@
 
 import json
 import socket
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from mpc.net.certificates import Authority
+from mpc.net.credential_folder import write_certificates
 from mpc.net.handshake import LOOPBACK
 from secfpp.cli.watching import Health, json_log
 from secfpp.errors import ConfigError
@@ -20,8 +24,14 @@ def free_port() -> int:
 
 
 @pytest.fixture
-def served() -> Iterator[tuple[Health, int]]:
-    health, port = Health("party:0", ready=False), free_port()
+def certs(tmp_path: Path) -> Path:
+    write_certificates(Authority.create(valid_days=30), tmp_path / "certs", ["party:0", "dealer"])
+    return tmp_path / "certs"
+
+
+@pytest.fixture
+def served(certs: Path) -> Iterator[tuple[Health, int]]:
+    health, port = Health("party:0", certs=certs, ready=False), free_port()
     server = health.serve(port)
     yield health, port
     server.shutdown()
@@ -79,10 +89,22 @@ def test_the_log_has_session_job_and_role_and_no_shares() -> None:
     assert "terms" not in line
 
 
-def test_a_port_in_use_is_refused_with_its_flag() -> None:
-    health = Health("dealer", ready=False)
+def test_metrics_say_when_the_certificate_ends(served: tuple[Health, int], certs: Path) -> None:
+    def end() -> float:
+        text = ask(served[1], "/metrics")[1]
+        families = {family.name: family for family in text_string_to_metric_families(text)}
+        return float(families["secfpp_certificate_expiry_timestamp_seconds"].samples[0].value)
+
+    in_a_month = time.time() + 30 * 86_400
+    assert end() == pytest.approx(in_a_month, abs=3600)
+    (certs / "party-0.key").unlink()
+    assert end() == 0
+
+
+def test_a_port_in_use_is_refused_with_its_flag(certs: Path) -> None:
+    health = Health("dealer", certs=certs, ready=False)
     taken = socket.create_server((LOOPBACK, 0))
     with taken, pytest.raises(ConfigError, match="--health-port"):
         health.serve(taken.getsockname()[1])
     with pytest.raises(ConfigError, match="--health-port 70000"):
-        Health("dealer", ready=False).serve(70_000)
+        Health("dealer", certs=certs, ready=False).serve(70_000)

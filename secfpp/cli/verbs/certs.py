@@ -1,4 +1,4 @@
-"""`secfpp certs`: a test authority, and credentials for every role of a deployment."""
+"""`secfpp certs`: a test authority and all credentials, or keys that each role makes."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ import tyro
 from rich.console import RenderableType
 
 from mpc.jobs.job import MAX_POINTS
-from mpc.net.addresses import MAX_PARTIES, Address, Addresses, write_addresses
+from mpc.net.addresses import MAX_PARTIES, Addresses, write_addresses
 from secfpp.cli.outcome import Outcome
+from secfpp.cli.requesting import NETWORK_FILE, Install, Request, Sign, addresses_at
+from secfpp.cli.requesting import Authority as AuthorityAlone
 from secfpp.cli.tables import table
 from secfpp.cli.verb import Verb
 from secfpp.errors import ConfigError
@@ -21,12 +23,10 @@ from secfpp.errors import ConfigError
 if TYPE_CHECKING:
     from mpc.net.certificates import Authority
 
-NETWORK_FILE = "network.json"
-FIRST_PORT = 7000
 ROWS_OF_CLIENTS = 4
 WARNING = (
     "A test authority: whoever holds ca.key can impersonate everybody. Keep it here, copy it to no "
-    "host.\nIn a real deployment each role makes its own key, and a trusted authority signs it."
+    "host.\nIn a deployment each role makes its own key: see `secfpp certs request`."
 )
 
 
@@ -79,8 +79,7 @@ class Init(Verb):
                 f"--hosts names {len(hosts)}; {needed} are needed, {self.parties} parties in rank "
                 "order and then the dealer"
             )
-        places = [_address(host, FIRST_PORT + index) for index, host in enumerate(hosts)]
-        return Addresses(session=self.session, parties=tuple(places[:-1]), dealer=places[-1])
+        return addresses_at(hosts, self.session)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,13 +105,18 @@ class Add(Verb):
 class Certs(Verb):
     """Make certificates and keys by which the roles of a deployment authenticate one another.
 
-    `secfpp certs init DIR` makes a folder, `secfpp certs add DIR ROLE ...` adds roles to it; both
-    take --json.
+    For tests, `init` makes a folder with all of them, and `add` adds roles to it. In a deployment,
+    `authority` makes an authority, each role's host makes its own key by `request`, the authority's
+    host signs it by `sign`, and `install` puts the certificate in place. All take --json.
     """
 
     action: (
         Annotated[Init, tyro.conf.subcommand("init", prefix_name=False)]
         | Annotated[Add, tyro.conf.subcommand("add", prefix_name=False)]
+        | Annotated[AuthorityAlone, tyro.conf.subcommand("authority", prefix_name=False)]
+        | Annotated[Request, tyro.conf.subcommand("request", prefix_name=False)]
+        | Annotated[Sign, tyro.conf.subcommand("sign", prefix_name=False)]
+        | Annotated[Install, tyro.conf.subcommand("install", prefix_name=False)]
     )
 
     def __post_init__(self) -> None:
@@ -121,12 +125,6 @@ class Certs(Verb):
     def execute(self) -> Outcome:
         """Run the chosen action."""
         return self.action.execute()
-
-
-def _address(host: str, port: int) -> Address:
-    """Read an address; the port is optional."""
-    named = host.endswith("]") or ":" not in host
-    return Address.parse(f"{host}:{port}" if named else host)
 
 
 def _outcome(

@@ -74,7 +74,7 @@ class Client(Watched):
             policy=policy,
             ledger=self.out / "ledger.jsonl",
             timeout_s=self.timeout_s,
-            on_event=self.watch(self.role, addresses.session, ready=True),
+            on_event=self.watch(self.role, addresses.session, certs=self.certs, ready=True),
         ) as owner:
             say(f"{self.role}: {loaded.cohort.train.mask_NB.sum().item()} training images")
             run_client(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 from rich.table import Table
 from rich.text import Text
@@ -21,9 +22,12 @@ class Doctor(Verb):
     Exits with 1 when a check fails; warnings do not count as failures.
     """
 
+    certs: Path | None = None
+    """Check the credentials of every role in this folder, too, and when they expire."""
+
     def execute(self) -> Outcome:
         """Run all checks."""
-        checks = examine()
+        checks = examine(certs=self.certs)
         well = healthy(checks)
         record = {"healthy": well, "checks": [asdict(check) for check in checks]}
         verdict = "Ready." if well else "Not ready: see the lines marked fail."

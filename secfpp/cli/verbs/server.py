@@ -76,7 +76,9 @@ class Server(Watched):
             ),
             observe=_observe,
             say=say,
-            on_event=self.watch("server", read_addresses(self.network).session, ready=True),
+            on_event=self.watch(
+                "server", read_addresses(self.network).session, certs=self.certs, ready=True
+            ),
         )
         record = {**asdict(lengths), "rounds": [asdict(each) for each in rounds]}
         return Outcome(record=record, shown=(_table(rounds),))

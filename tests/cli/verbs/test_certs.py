@@ -138,3 +138,53 @@ def test_words_that_make_no_sense_exit_2(
         main(words)
     assert stop.value.code == 2
     assert capsys.readouterr().out == ""
+
+
+def test_each_role_makes_its_own_key_and_an_authority_signs_it(tmp_path: Path) -> None:
+    """Authority, role and its files, by the commands of the guide; then doctor reads them."""
+    issuer, host, to = tmp_path / "authority", tmp_path / "host", tmp_path / "to"
+    hosts = ("--hosts", "a.example:9", "b.example", "c.example")
+    made = said("certs", "authority", issuer, *hosts, "--days", "30")
+    addresses = read_addresses(issuer / "network.json").by_role()
+    assert [str(place) for place in addresses.values()] == [
+        *("a.example:9", "b.example:7001", "c.example:7002")
+    ]
+    asked = said("certs", "request", "party:1", "--certs", host)
+    words = ("--authority", issuer, "--to", to, "--days", "7")
+    signed = said("certs", "sign", "party:1", host / "party-1.csr", *words)
+    assert signed["fingerprint"] == asked["fingerprint"]
+    folders = ("--certs", host, "--authority", issuer / "ca.pem")
+    placed = said("certs", "install", "party:1", to / "party-1.pem", *folders)
+    assert placed["authority_fingerprint"] == made["fingerprint"]
+    assert placed["expires"] == signed["expires"]
+    assert read_credentials(host, "party:1").role == "party:1"
+    checks = said("doctor", "--certs", host)["checks"]
+    assert isinstance(checks, list)
+    assert (checks[-1]["name"], checks[-1]["status"]) == ("party:1", "ok")
+
+
+def said(*words: str | Path) -> dict[str, object]:
+    """Run a command, and return what it says as JSON."""
+    done = secfpp(*words, "--json")
+    assert done.returncode == 0, done.stderr
+    assert "PRIVATE" not in done.stdout
+    record = json.loads(done.stdout)
+    assert isinstance(record, dict)
+    return record
+
+
+def test_doctor_names_credentials_that_cannot_be_used(tmp_path: Path) -> None:
+    folder = tmp_path / "certs"
+    assert secfpp("certs", "init", folder, "--clients", "3").returncode == 0
+    (folder / "client-1.key").unlink()
+    done = secfpp("doctor", "--certs", folder)
+    assert done.returncode == 1
+    assert "6 roles" in done.stdout
+    assert "client-1.key is missing" in " ".join(done.stdout.split())
+
+
+@pytest.mark.parametrize("hosts", [(), ("a", "b"), ("a",) * 7])
+def test_a_network_file_needs_parties_and_a_dealer(tmp_path: Path, hosts: tuple[str, ...]) -> None:
+    done = main(["certs", "authority", str(tmp_path / "authority"), "--hosts", *hosts])
+    assert done == (0 if not hosts else 2)
+    assert (tmp_path / "authority" / "ca.key").exists() == (not hosts)

@@ -272,7 +272,7 @@ def test_anothers_key_is_refused(folder: Path) -> None:
 
 def test_another_authoritys_certificate_is_refused(folder: Path) -> None:
     (folder / "ca.pem").write_text(Authority.create().certificate_pem)
-    assert "not issued by ca.pem" in refusal(folder)
+    assert f"not issued by {folder / 'ca.pem'}" in refusal(folder)
 
 
 def test_one_authority_of_several_suffices(folder: Path) -> None:
