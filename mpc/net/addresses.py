@@ -105,6 +105,19 @@ class Addresses:
                 raise InputError(f"{role} has the address of {role_at[address.place]}, {address}")
             role_at[address.place] = role
 
+    def address_of(self, role: str) -> Address:
+        """Return the address of a role.
+
+        Raises
+        ------
+        InputError
+            There is no such role.
+        """
+        places = self.by_role()
+        if role not in places:
+            raise InputError(f"{role} is none of {', '.join(places)}, which the network file names")
+        return places[role]
+
     def by_role(self) -> dict[str, Address]:
         """Return addresses by role: `party:0`, `party:1`, ..., `dealer`."""
         parties = {f"party:{rank}": address for rank, address in enumerate(self.parties)}

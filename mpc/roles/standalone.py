@@ -5,7 +5,6 @@ from pathlib import Path
 
 from mpc.consent.chain import Listener
 from mpc.consent.policy import Policy
-from mpc.errors import InputError
 from mpc.net.addresses import Addresses
 from mpc.net.handshake import Identity, listen
 from mpc.net.renewal import RenewedCredentials
@@ -68,16 +67,14 @@ def start_of(
     TransportError
         The address cannot be listened on.
     """
-    places = addresses.by_role()
-    if role not in places:
-        raise InputError(f"{role} is none of {', '.join(places)}, which the network file names")
+    address = addresses.address_of(role)
     credentials = RenewedCredentials(certificates, role, say=say)
-    listener = listen(bind or places[role].host, places[role].port)
+    listener = listen(bind or address.host, address.port)
     return Start(
         listener=listener,
         place=listener.getsockname()[:2],
         identity=Identity(role=role, session=addresses.session, credentials=credentials),
-        rank=list(places).index(role),
+        rank=list(addresses.by_role()).index(role),
         num_parties=len(addresses.parties),
         timeout_s=timeout_s,
         job_timeout_s=job_timeout_s,

@@ -61,6 +61,7 @@ class Serving(Watched):
 
         live = self.program()  # loaded before the role announces itself, so that Ctrl-C is clean
         addresses = read_addresses(self.network)
+        addresses.address_of(role)  # a rank too high is told before a file of it is missed
         start = start_of(
             role,
             addresses,
