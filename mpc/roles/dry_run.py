@@ -190,6 +190,11 @@ class JobShape:
     owner_of_N: tuple[int, ...] | None = None
     """The owner of each point; None: each point has its own."""
 
+    @property
+    def num_owners(self) -> int:
+        """Number of data owners."""
+        return self.num_points if self.owner_of_N is None else max(self.owner_of_N) + 1
+
 
 def schedule_for(shape: JobShape) -> Schedule:
     """Return the preprocessing requests of each step of a job."""

@@ -12,6 +12,7 @@ from secfpp.analysis.estimate.check import refusal
 from secfpp.analysis.estimate.estimate import Estimate, estimate_run
 from secfpp.cli.outcome import Outcome
 from secfpp.cli.tables import table
+from secfpp.cli.units import byte_size, duration
 from secfpp.comparison.cells import is_private, list_cells
 from secfpp.comparison.config import CompareConfig
 from secfpp.experiment.config import RunConfig
@@ -46,7 +47,7 @@ def estimated(settings: RunConfig) -> Outcome:
             *_secure(found),
             "",
             *_memory(found),
-            f"all together: {_duration(found.total_s)}, {_duration(found.encode_s)} of it for "
+            f"all together: {duration(found.total_s)}, {duration(found.encode_s)} of it for "
             f"image features (none if they are in the cache)",
             CAUTION,
             *([f"would be refused: {reason}"] if reason else []),
@@ -75,7 +76,7 @@ def estimated_comparison(asked: CompareConfig) -> Outcome:
             *_memory(found),
             f"{jobs} workers, each of which takes that memory; private methods run once for each "
             f"of {len(asked.epsilons)} budgets",
-            f"all together: {_duration(total_s)} if workers do not slow each other down",
+            f"all together: {duration(total_s)} if workers do not slow each other down",
             CAUTION,
         ),
     )
@@ -105,7 +106,7 @@ def _sizes(found: Estimate) -> Iterator[RenderableType]:
     sizes = found.sizes
     at_once = found.clients_at_once
     yield (
-        f"{sizes.images:,} images to encode, {_bytes(found.cache_bytes)} of features on disk; "
+        f"{sizes.images:,} images to encode, {byte_size(found.cache_bytes)} of features on disk; "
         f"{sizes.domains} domains, {sizes.classes} classes"
     )
     yield (
@@ -125,8 +126,8 @@ def _methods(found: Estimate) -> Table:
             METHODS[method.name].card.title,
             f"{method.step_s:.3g}",
             f"{method.score_s:.3g}",
-            _duration(method.run_s),
-            _bytes(method.step_bytes),
+            duration(method.run_s),
+            byte_size(method.step_bytes),
         )
     return drawn
 
@@ -139,29 +140,13 @@ def _secure(found: Estimate) -> Iterator[str]:
     for cost, which in zip(found.secure, ("first round", "later rounds"), strict=False):
         yield (
             f"secure part, {which}: {cost.rounds} rounds of messages with {cost.iterations} "
-            f"iterations; a party sends {_bytes(cost.bytes_party)}, the dealer "
-            f"{_bytes(cost.bytes_dealer)}, a client {_bytes(cost.bytes_client)}"
+            f"iterations; a party sends {byte_size(cost.bytes_party)}, the dealer "
+            f"{byte_size(cost.bytes_dealer)}, a client {byte_size(cost.bytes_client)}"
         )
 
 
 def _memory(found: Estimate) -> Iterator[str]:
     """Say what memory is needed, and what there is."""
-    yield f"host memory: {_bytes(found.host_bytes)} of {_bytes(found.host_free)}"
+    yield f"host memory: {byte_size(found.host_bytes)} of {byte_size(found.host_free)}"
     if found.device_bytes is not None and found.device_free is not None:
-        yield f"GPU memory: {_bytes(found.device_bytes)} of {_bytes(found.device_free)}"
-
-
-def _bytes(count: float) -> str:
-    """Return bytes in a unit for people."""
-    for unit, factor in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
-        if count >= factor:
-            return f"{count / factor:.3g} {unit}"
-    return f"{count:.0f} B"
-
-
-def _duration(seconds: float) -> str:
-    """Return seconds, minutes or hours."""
-    for unit, factor in (("h", 3600.0), ("min", 60.0)):
-        if seconds >= 2 * factor:
-            return f"{seconds / factor:.3g} {unit}"
-    return f"{seconds:.3g} s"
+        yield f"GPU memory: {byte_size(found.device_bytes)} of {byte_size(found.device_free)}"

@@ -31,6 +31,7 @@ VERBS: Final = {
     "party": "Be one computing party of a session across hosts.",
     "dealer": "Be the dealer of a session across hosts.",
     "descriptors": "Compare descriptors of clients: how well they find the domains.",
+    "plan": "Say what a federation will take: rounds, bytes, seconds and memory.",
     "pretrain": "Train the embedded CLIP model again.",
     "worlds": "Build worlds of drawings with 24 classes; probe any world for conflict.",
     "report": "Make one self-contained HTML page of a run or a comparison.",
