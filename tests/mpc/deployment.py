@@ -24,13 +24,13 @@ ROLES = {
 
 def make_credentials(folder: Path, clients: int) -> Path:
     """Write addresses on this machine, and certificates and keys of every role."""
-    words = ("--parties", "2", "--clients", str(clients), "--hosts", *_free_addresses(3))
+    words = ("--parties", "2", "--clients", str(clients), "--hosts", *free_addresses(3))
     made = secfpp("certs", "init", folder, *words)
     assert made.returncode == 0, made.stderr
     return folder
 
 
-def _free_addresses(count: int) -> list[str]:
+def free_addresses(count: int) -> list[str]:
     """Return addresses at ports that are free, below those that the system gives to connections."""
     with ExitStack() as stack:
         found: list[str] = []
@@ -57,7 +57,9 @@ def ledger_of(folder: Path, role: str) -> Path:
 
 @contextmanager
 def running(
-    folder: Path, policies: Mapping[str, Mapping[str, object]] | None = None
+    folder: Path,
+    policies: Mapping[str, Mapping[str, object]] | None = None,
+    networks: Mapping[str, Path] | None = None,
 ) -> Iterator[dict[str, subprocess.Popen[str]]]:
     """Run two parties and the dealer by their commands; end them in order, by SIGTERM.
 
@@ -67,21 +69,27 @@ def running(
         Of `make_credentials`.
     policies : mapping, optional
         Content of a party's policy file, by role; parties that are left out have none.
+    networks : mapping, optional
+        The network file of each role, if they do not all have the folder's.
     """
     with ExitStack() as stack:
         started = {}
         for role in ROLES:
             policy = None if policies is None else policies.get(role)
-            started[role] = start(folder, role, policy)
+            network = None if networks is None else networks[role]
+            started[role] = start(folder, role, policy, network)
         stack.callback(_end_all, started)
         yield started
 
 
 def start(
-    folder: Path, role: str, policy: Mapping[str, object] | None = None
+    folder: Path,
+    role: str,
+    policy: Mapping[str, object] | None = None,
+    network: Path | None = None,
 ) -> subprocess.Popen[str]:
     """Start a party or the dealer by its command."""
-    words: list[str | Path] = [*ROLES[role], "--network", folder / "network.json"]
+    words: list[str | Path] = [*ROLES[role], "--network", network or folder / "network.json"]
     words += ["--certs", folder, "--ledger", ledger_of(folder, role)]
     if policy is not None:
         path = folder / f"policy-{role.replace(':', '-')}.json"

@@ -18,6 +18,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.patience import SOON_S
+
 _CHUNK = 1 << 14
 _CHECKOUT = Path(__file__).parents[2]
 
@@ -74,13 +76,25 @@ def _carry(
         waiting.put((wire.arrival(source, target, len(data)), data))
 
 
+def _reach(port: int) -> socket.socket:
+    """Connect to a role, which may not listen yet."""
+    until = time.monotonic() + SOON_S
+    while True:
+        try:
+            return socket.create_connection(("127.0.0.1", port), timeout=SOON_S)
+        except OSError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.05)
+
+
 def _relay(wire: Wire, hosts: dict[str, Host], route: Sequence[object]) -> None:
     """Accept connections of one role to another for ever."""
     source, target, port, behind = route
     listener = socket.create_server(("127.0.0.1", int(str(port))), backlog=4096)
     while True:
         near, _ = listener.accept()
-        far = socket.create_connection(("127.0.0.1", int(str(behind))), timeout=60)
+        far = _reach(int(str(behind)))
         for end in (near, far):
             end.settimeout(None)
             end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
