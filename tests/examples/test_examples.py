@@ -14,7 +14,9 @@ pytestmark = pytest.mark.slow
 
 CHECKOUT = Path(__file__).parents[2]
 EXAMPLES = CHECKOUT / "examples"
-PROGRAMS = sorted(path.name for path in EXAMPLES.iterdir() if path.suffix in (".py", ".sh"))
+PROGRAMS = sorted(
+    path.name for path in EXAMPLES.iterdir() if path.suffix in (".py", ".sh", ".ipynb")
+)
 FOUND = {"PYTHONPATH": str(CHECKOUT), "PYTHON": sys.executable}
 
 
