@@ -24,13 +24,13 @@ ROLES = {
 
 def make_credentials(folder: Path, clients: int) -> Path:
     """Write addresses on this machine, and certificates and keys of every role."""
-    words = ("--parties", "2", "--clients", str(clients), "--hosts", *_free_addresses(3))
+    words = ("--parties", "2", "--clients", str(clients), "--hosts", *free_addresses(3))
     made = secfpp("certs", "init", folder, *words)
     assert made.returncode == 0, made.stderr
     return folder
 
 
-def _free_addresses(count: int) -> list[str]:
+def free_addresses(count: int) -> list[str]:
     """Return addresses at ports that are free, below those that the system gives to connections."""
     with ExitStack() as stack:
         found: list[str] = []

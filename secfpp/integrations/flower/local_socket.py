@@ -25,7 +25,7 @@ REQUEST_S: Final = 30.0
 """Longest time that a request, or the sending of an answer, may take."""
 _MOST_AT_ONCE: Final = 16
 """Connections that are served at once; more wait."""
-_BACKLOG: Final = 16
+_BACKLOG: Final = 128
 _LONGEST_PATH: Final = 107
 """Bytes of a path that the kernel takes."""
 

@@ -42,7 +42,7 @@ class RoundsOnRequest:
     shares_metrics: bool
     """Whether accuracies and losses go into answers."""
     say: Callable[[str], None]
-    """Is told, in a line, what went wrong."""
+    """Is told, in a line, what is asked for and what went wrong."""
     observe: Callable[[ClientRound], None] = lambda record: None
     """Is told of every round."""
 
@@ -97,6 +97,7 @@ class RoundsOnRequest:
         code = self._code_of_others(values)
         if code != "done":
             return refusal(code)
+        self.say(f"asked for round {number}")
         return self._done(number, time.monotonic() + min(within_s, self.wait_s))
 
     def _code_of_others(self, values: Mapping[str, JsonValue]) -> Code:
