@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from secfpp.cli.console import say
 from secfpp.cli.outcome import Outcome
@@ -109,7 +109,7 @@ class Client(Watched):
         loaded: LoadedClient,
         owner: Owner,
         folder: RunFolder,
-    ) -> None:
+    ) -> NoReturn:
         """Take part in the rounds that are asked for on the socket, until SIGTERM."""
         from secfpp.deployment.client import TakingPart
         from secfpp.integrations.flower.local_socket import answering

@@ -24,7 +24,6 @@ Code = Literal[
     "other settings",
     "other model",
     "other run",
-    "not allowed",
     "declined",
     "no round",
     "missed",
@@ -36,7 +35,6 @@ Code = Literal[
 `other protocol`: the two ends are of different versions.
 `other settings`, `other model`: not those of this client.
 `other run`: the client's folder belongs to another run of the federation.
-`not allowed`: the client does not send its prompt in the clear.
 `declined`: the client's policy does not allow the job.
 `no round`: no job was announced in time, or it came to nothing.
 `missed`: the round is over, and this client was not in it.

@@ -1,37 +1,25 @@
-"""Messages on the socket between a ClientApp and the client's program: JSON and raw numbers.
+"""Messages on the socket between a ClientApp and the client's program: bounded JSON objects.
 
-A message is a header (4-byte tag, 4-byte length of a JSON object, 8-byte length of the numbers,
-little-endian), the object, and the numbers of all arrays one behind the other. The object lists the
-arrays under `arrays`: name, type and shape of each. Nothing is ever unpickled.
+A message is a header (4-byte tag, 4-byte length, little-endian) and a JSON object of that length.
 """
 
 import json
-import math
 import socket
 import struct
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, Final
-
-import numpy as np
-import numpy.typing as npt
+from dataclasses import dataclass
+from typing import Final
 
 from secfpp.errors import RunError
 from secfpp.json_file import JsonValue, parse_json
 
-__all__ = ["MAX_ARRAYS_BYTES", "MAX_JSON_BYTES", "SocketError", "SocketMessage", "receive", "send"]
+__all__ = ["MAX_BYTES", "SocketError", "SocketMessage", "receive", "send"]
 
-AnyArray = npt.NDArray[Any]
-
-_HEADER: Final = struct.Struct("<4sIQ")
+_HEADER: Final = struct.Struct("<4sI")
 _TAG: Final = b"SFP1"
-MAX_JSON_BYTES: Final = 1 << 20
+MAX_BYTES: Final = 1 << 20
 """Most bytes of a message's JSON object."""
-MAX_ARRAYS_BYTES: Final = 1 << 28
-"""Most bytes of a message's arrays, together."""
-_TYPES: Final = ("<f4", "<f8", "<i8")
-_LISTED: Final = "arrays"
 _CHUNK: Final = 1 << 16
 
 
@@ -44,8 +32,6 @@ class SocketMessage:
     """One request or one answer."""
 
     values: Mapping[str, JsonValue]
-    arrays: Mapping[str, AnyArray] = field(default_factory=dict)
-    """Of float32, float64 or int64, by name."""
 
 
 def send(sock: socket.socket, message: SocketMessage, *, deadline: float) -> None:
@@ -61,26 +47,15 @@ def send(sock: socket.socket, message: SocketMessage, *, deadline: float) -> Non
     Raises
     ------
     SocketError
-        The message is over a limit, or cannot be sent in time.
+        The message is over the limit, or cannot be sent in time.
+    ValueError
+        A value is not finite.
     """
-    raw = {name: np.ascontiguousarray(each) for name, each in message.arrays.items()}
-    listed: list[JsonValue] = [
-        [name, each.dtype.str, [int(size) for size in each.shape]] for name, each in raw.items()
-    ]
-    for name, each in raw.items():
-        if each.dtype.str not in _TYPES:
-            raise SocketError(f"array {name!r} is of {each.dtype}, none of {', '.join(_TYPES)}")
-    text = json.dumps({**message.values, _LISTED: listed}, allow_nan=False).encode()
-    length = sum(each.nbytes for each in raw.values())
-    _check_lengths(len(text), length)
-    whole = [
-        _HEADER.pack(_TAG, len(text), length),
-        text,
-        *(each.tobytes() for each in raw.values()),
-    ]
+    text = json.dumps(dict(message.values), allow_nan=False).encode()
+    _check_length(len(text))
     try:
         sock.settimeout(_left(deadline))
-        sock.sendall(b"".join(whole))
+        sock.sendall(_HEADER.pack(_TAG, len(text)) + text)
     except OSError as error:
         raise SocketError(f"the other end of the socket takes no message: {error}") from None
 
@@ -97,51 +72,24 @@ def receive(sock: socket.socket, *, deadline: float) -> SocketMessage:
     Raises
     ------
     SocketError
-        No whole message comes in time, it is malformed, or over a limit.
+        No whole message comes in time, it is malformed, or over the limit.
     """
-    tag, text_length, length = _HEADER.unpack(_exactly(sock, _HEADER.size, deadline))
+    tag, length = _HEADER.unpack(_exactly(sock, _HEADER.size, deadline))
     if tag != _TAG:
         raise SocketError(f"a message begins with {tag!r} in place of {_TAG!r}")
-    _check_lengths(text_length, length)
+    _check_length(length)
     try:
-        values = parse_json(_exactly(sock, text_length, deadline))
+        values = parse_json(_exactly(sock, length, deadline))
     except ValueError as error:
         raise SocketError(f"a message holds no JSON: {error}") from None
     if not isinstance(values, dict):
         raise SocketError("a message holds no JSON object")
-    listed = [_listed(entry) for entry in _as_list(values.pop(_LISTED, []))]
-    if sum(math.prod(shape) * np.dtype(kind).itemsize for _, kind, shape in listed) != length:
-        raise SocketError(f"a message announces {length} bytes of arrays, and lists other ones")
-    arrays = {}
-    for name, kind, shape in listed:
-        count = math.prod(shape) * np.dtype(kind).itemsize
-        raw = _exactly(sock, count, deadline)
-        arrays[name] = np.frombuffer(raw, dtype=kind).reshape(shape)
-    return SocketMessage(values=values, arrays=arrays)
+    return SocketMessage(values=values)
 
 
-def _check_lengths(text: int, arrays: int) -> None:
-    if text > MAX_JSON_BYTES or arrays > MAX_ARRAYS_BYTES:
-        raise SocketError(
-            f"a message has {text} bytes of JSON and {arrays} of arrays; {MAX_JSON_BYTES} and "
-            f"{MAX_ARRAYS_BYTES} are the most"
-        )
-
-
-def _as_list(value: JsonValue) -> list[JsonValue]:
-    if not isinstance(value, list):
-        raise SocketError("a message lists its arrays in no list")
-    return value
-
-
-def _listed(entry: JsonValue) -> tuple[str, str, tuple[int, ...]]:
-    """Return name, type and shape of an array."""
-    match entry:
-        case [str(name), str(kind), [*sizes]] if kind in _TYPES:
-            shape = tuple(size for size in sizes if type(size) is int and size >= 0)
-            if len(shape) == len(sizes) and math.prod(shape) <= MAX_ARRAYS_BYTES:
-                return name, kind, shape
-    raise SocketError(f"a message lists an array as {entry!r:.80}")
+def _check_length(length: int) -> None:
+    if length > MAX_BYTES:
+        raise SocketError(f"a message has {length} bytes; {MAX_BYTES} are the most")
 
 
 def _exactly(sock: socket.socket, count: int, deadline: float) -> bytes:

@@ -11,7 +11,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from queue import SimpleQueue
 from threading import Lock
-from typing import Final
+from typing import Final, NoReturn
 
 from mpc.errors import ConsentError, MpcError
 from mpc.session.owner import Owner
@@ -55,7 +55,7 @@ class RoundsOnRequest:
         self._going: Future[Code] | None = None
         self._lock = Lock()
 
-    def serve(self) -> None:
+    def serve(self) -> NoReturn:
         """Take part in rounds, for ever."""
         while True:
             going, deadline = self._orders.get()
@@ -131,10 +131,10 @@ class RoundsOnRequest:
             with self._lock:
                 if number in self._records:
                     return self._answer_of(self._records[number])
-                if number <= self.part.state.rounds_done:
-                    return refusal("missed")
                 going, began = self._going, self._going is None
                 if going is None:
+                    if number <= self.part.state.rounds_done:
+                        return refusal("missed")
                     going = self._going = Future()
                     self._orders.put((going, deadline))
             try:

@@ -1,5 +1,6 @@
 """The socket of a client's program: who may connect, what is refused, and what is not said."""
 
+import math
 import os
 import socket
 import stat
@@ -10,18 +11,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from secfpp.errors import ConfigError
 from secfpp.integrations.flower.frames import (
-    MAX_JSON_BYTES,
+    MAX_BYTES,
     SocketError,
     SocketMessage,
     receive,
     send,
 )
 from secfpp.integrations.flower.local_socket import answering, ask
+from secfpp.json_file import JsonValue
 from tests.patience import SOON_S
 
 SECRET = "the patient's name"
@@ -59,28 +60,19 @@ def listening(
         yield place
 
 
-def header(tag: bytes = b"SFP1", text: int = 0, arrays: int = 0) -> bytes:
-    return struct.pack("<4sIQ", tag, text, arrays)
+def header(tag: bytes = b"SFP1", length: int = 0) -> bytes:
+    return struct.pack("<4sI", tag, length)
 
 
-def framed(text: bytes, arrays: int = 0) -> bytes:
-    return header(text=len(text), arrays=arrays) + text
+def framed(text: bytes) -> bytes:
+    return header(length=len(text)) + text
 
 
-def test_values_and_arrays_come_back_as_they_were(tmp_path: Path) -> None:
-    arrays = {
-        "single": np.arange(6, dtype=np.float32).reshape(2, 3),
-        "double": np.array([[np.nan, -0.0]]),
-        "numbers": np.empty((0, 3), dtype=np.int64),
-    }
+def test_values_come_back_as_they_were(tmp_path: Path) -> None:
+    values: dict[str, JsonValue] = {"verb": "x", "nested": {"a": [1, None, -0.5]}}
     with listening(tmp_path) as place:
-        request = SocketMessage(values={"verb": "x", "nested": {"a": [1, None]}}, arrays=arrays)
-        answer = ask(place.path, request, within_s=SOON_S)
-    assert answer.values == {"verb": "x", "nested": {"a": [1, None]}}
-    assert answer.arrays.keys() == arrays.keys()
-    for name, each in arrays.items():
-        assert answer.arrays[name].dtype == each.dtype
-        np.testing.assert_array_equal(answer.arrays[name], each)
+        answer = ask(place.path, SocketMessage(values=values), within_s=SOON_S)
+    assert answer.values == values
 
 
 def test_the_socket_is_this_user_s_alone_and_goes_with_the_program(tmp_path: Path) -> None:
@@ -96,18 +88,11 @@ def test_the_socket_is_this_user_s_alone_and_goes_with_the_program(tmp_path: Pat
     "content",
     [
         header(tag=b"PICK"),
-        header(text=MAX_JSON_BYTES + 1),
-        header(arrays=1 << 40),
+        header(length=MAX_BYTES + 1),
         framed(b"\x80\x04."),
         framed(b"[]"),
         framed(b'{"a": NaN}'),
         framed(b"[" * 100_000),
-        framed(b'{"arrays": 1}'),
-        framed(b'{"arrays": [["x", "|O", [1]]]}', arrays=8),
-        framed(b'{"arrays": [["x", "<f8", [-1]]]}', arrays=8),
-        framed(b'{"arrays": [["x", "<f8", [2]]]}', arrays=8),
-        framed(b'{"arrays": [["x", "<f8", [true]]]}', arrays=8),
-        framed(b'{"arrays": [["x", "<f8", [4294967296, 4294967296]]]}', arrays=8),
     ],
 )
 def test_what_is_malformed_is_refused_and_the_next_is_served(
@@ -150,10 +135,10 @@ def test_an_error_s_words_stay_in_the_log(tmp_path: Path) -> None:
 
 
 def test_an_answer_that_cannot_be_sent_is_a_failure(tmp_path: Path) -> None:
-    def complex_numbers(request: SocketMessage) -> SocketMessage:
-        return SocketMessage(values={}, arrays={"x": np.zeros(1, dtype=np.complex128)})
+    def diverged(request: SocketMessage) -> SocketMessage:
+        return SocketMessage(values={"train_loss": math.nan})
 
-    with listening(tmp_path, complex_numbers) as place:
+    with listening(tmp_path, diverged) as place:
         assert place.ask(verb="x") == {"code": "failed"}
 
 
@@ -229,6 +214,6 @@ def test_a_group_may_connect_if_the_owner_says_so(tmp_path: Path) -> None:
 
 def test_a_message_over_a_limit_is_not_sent() -> None:
     one, other = socket.socketpair()
-    large = SocketMessage(values={"x": "y" * (MAX_JSON_BYTES + 1)})
+    large = SocketMessage(values={"x": "y" * (MAX_BYTES + 1)})
     with one, other, pytest.raises(SocketError, match="are the most"):
         send(one, large, deadline=time.monotonic() + SOON_S)
