@@ -5,6 +5,7 @@ A request that is repeated gets the same answer: a round that is going on is joi
 one is answered from the folder. Shares of one job are sent once.
 """
 
+import math
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
@@ -169,12 +170,14 @@ class RoundsOnRequest:
         """Say that a round is done, with metrics if the owner wants that."""
         values: dict[str, JsonValue] = {"code": "done", "round": record.round}
         if self.shares_metrics:
-            values |= {
+            metrics = {
                 "own_mix": record.own_mix,
                 "uniform": record.uniform,
                 "train_loss": record.train_loss,
                 "seconds_train": record.seconds_train,
             }
+            known = {name: each for name, each in metrics.items() if each is not None}
+            values |= {name: each for name, each in known.items() if math.isfinite(each)}
         return SocketMessage(values=values)
 
 
