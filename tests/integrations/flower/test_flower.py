@@ -4,6 +4,7 @@ import json
 import os
 import signal
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -16,9 +17,14 @@ import pytest
 from mpc.consent.chain import read_ledger
 from mpc.consent.compare import differences
 from mpc.session.session import join_session
+from secfpp.config.tree import to_json
 from secfpp.deployment.client import sent_lengths
 from secfpp.deployment.config import load_federation
 from secfpp.deployment.server import Gathering, Patience, run_server
+from secfpp.integrations.flower.answers import PROTOCOL
+from secfpp.integrations.flower.frames import SocketMessage
+from secfpp.integrations.flower.local_socket import ask
+from secfpp.json_file import JsonValue
 from tests.deployment.folders import make_client_folders, write_settings
 from tests.deployment.programs import Programs
 from tests.integrations.flower.superlink import superlink
@@ -119,6 +125,50 @@ def _metrics(programs: Programs) -> list[list[list[float]]]:
     ]
 
 
+def ask_again(
+    path: Path, federation: Federation, run: str, number: int, **changes: JsonValue
+) -> dict[str, JsonValue]:
+    """Ask a client's program to take part in a round, as a ClientApp does."""
+    hello: dict[str, JsonValue] = {"protocol": PROTOCOL, "verb": "hello"}
+    known = ask(path, SocketMessage(values=hello), within_s=SOON_S).values
+    values: dict[str, JsonValue] = {
+        "protocol": PROTOCOL,
+        "verb": "round",
+        "run": run,
+        "round": number,
+        "model": known["model"],
+        "settings": to_json(load_federation(federation.settings)),
+        "within_s": LONG_S,
+    }
+    return dict(ask(path, SocketMessage(values=values | changes), within_s=LONG_S).values)
+
+
+def check_repeated(programs: Programs, federation: Federation, paths: list[Path]) -> None:
+    """A message that comes again is answered alike, others are refused; nothing is shared for it."""
+    run = json.loads((programs.folder("client:0") / "run.json").read_text())["run"]
+    ledgers = [programs.folder(f"client:{n}") / "ledger.jsonl" for n in range(CLIENTS)]
+    before = [path.read_text() for path in ledgers]
+    for number in (1, 2, 3):
+        answer = ask_again(paths[0], federation, run, number)
+        (kept,) = (
+            line for line in programs.lines("client:0", "metrics.jsonl") if line["round"] == number
+        )
+        assert (answer["code"], answer["train_loss"]) == ("done", kept["train_loss"])
+    last = partial(ask_again, paths[LAST], federation)
+    assert last(run, 2) == {"code": "missed"}
+    other = to_json(load_federation(federation.settings))
+    assert isinstance(other, dict)
+    for code, changes in {
+        "bad request": {"round": 4},
+        "other protocol": {"protocol": PROTOCOL + 1},
+        "other settings": {"settings": other | {"seed": 12345}},
+        "other model": {"model": "another"},
+        "other run": {"run": "0" * 16},
+    }.items():
+        assert last(run, 3, **changes) == {"code": code}
+    assert [path.read_text() for path in ledgers] == before
+
+
 def by_secfpp_server(federation: Federation) -> list[list[list[float]]]:
     """Return the metrics of the same federation, driven as by `secfpp server`."""
     with federation.programs("server") as (certs, programs):
@@ -170,7 +220,11 @@ def test_flower_reaches_what_the_server_reaches(federation: Federation, tmp_path
         asked = programs.folder(f"client:{LAST}") / "run.json"
         programs.until(asked.exists, "the last client is not asked")
         link.kill(f"node-{LAST}")
-        os.kill(first.pid, signal.SIGCONT)
+        run = json.loads(asked.read_text())["run"]
+        with ThreadPoolExecutor(1) as pool:  # Flower runs a ClientApp that was killed again
+            again = pool.submit(ask_again, sockets[LAST], federation, run, 1)
+            os.kill(first.pid, signal.SIGCONT)
+            assert again.result(LONG_S)["code"] == "done"
         written = partial(_wait_for, programs)
         written("rounds.jsonl", 1)
         expected = by_secfpp_server(federation)
@@ -184,6 +238,7 @@ def test_flower_reaches_what_the_server_reaches(federation: Federation, tmp_path
         assert [len(rounds) for rounds in reached] == [3, 3, 3, 2]
         for client, (one, other) in enumerate(zip(reached, expected, strict=True)):
             np.testing.assert_allclose(one, other, rtol=1e-3, atol=0.02, err_msg=str(client))
+        check_repeated(programs, federation, sockets)
         told = [client[-1][2] for client in reached]
         assert answers[-1]["train_loss"] == pytest.approx(np.mean(told))
         names = ["server", *(f"client:{number}" for number in range(CLIENTS))]
