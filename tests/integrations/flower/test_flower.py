@@ -3,12 +3,13 @@
 import json
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -126,7 +127,11 @@ def _metrics(programs: Programs) -> list[list[list[float]]]:
 
 
 def ask_again(
-    path: Path, federation: Federation, run: str, number: int, **changes: JsonValue
+    path: Path,
+    federation: Federation,
+    run: str,
+    number: int,
+    changes: Mapping[str, JsonValue] = MappingProxyType({}),
 ) -> dict[str, JsonValue]:
     """Ask a client's program to take part in a round, as a ClientApp does."""
     hello: dict[str, JsonValue] = {"protocol": PROTOCOL, "verb": "hello"}
@@ -140,11 +145,11 @@ def ask_again(
         "settings": to_json(load_federation(federation.settings)),
         "within_s": LONG_S,
     }
-    return dict(ask(path, SocketMessage(values=values | changes), within_s=LONG_S).values)
+    return dict(ask(path, SocketMessage(values={**values, **changes}), within_s=LONG_S).values)
 
 
 def check_repeated(programs: Programs, federation: Federation, paths: list[Path]) -> None:
-    """A message that comes again is answered alike, others are refused; nothing is shared for it."""
+    """A message that comes again is answered alike, others are refused; nothing is shared."""
     run = json.loads((programs.folder("client:0") / "run.json").read_text())["run"]
     ledgers = [programs.folder(f"client:{n}") / "ledger.jsonl" for n in range(CLIENTS)]
     before = [path.read_text() for path in ledgers]
@@ -158,14 +163,15 @@ def check_repeated(programs: Programs, federation: Federation, paths: list[Path]
     assert last(run, 2) == {"code": "missed"}
     other = to_json(load_federation(federation.settings))
     assert isinstance(other, dict)
-    for code, changes in {
+    refused: dict[str, dict[str, JsonValue]] = {
         "bad request": {"round": 4},
         "other protocol": {"protocol": PROTOCOL + 1},
         "other settings": {"settings": other | {"seed": 12345}},
         "other model": {"model": "another"},
         "other run": {"run": "0" * 16},
-    }.items():
-        assert last(run, 3, **changes) == {"code": code}
+    }
+    for code, changes in refused.items():
+        assert last(run, 3, changes) == {"code": code}
     assert [path.read_text() for path in ledgers] == before
 
 
@@ -200,10 +206,11 @@ def test_flower_reaches_what_the_server_reaches(federation: Federation, tmp_path
         sockets = [tmp_path / f"s{number}" / "socket" for number in range(CLIENTS)]
         for number, images in enumerate(federation.images):
             programs.client(number, images, "--listen", sockets[number], "--share-metrics")
-            link.register(f"node-{number}")
-        programs.until(lambda: all(path.exists() for path in sockets), "a client does not listen")
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(link.register, [f"node-{number}" for number in range(CLIENTS)]))
         for number, path in enumerate(sockets):
             link.start_node(f"node-{number}", path)
+        programs.until(lambda: all(path.exists() for path in sockets), "a client does not listen")
         first = programs.started["client:0"]
         os.kill(first.pid, signal.SIGSTOP)  # no round without it
         link.run(
