@@ -86,7 +86,8 @@ class FlowerGathering(Gathering):
         while True:
             self._poll()
             done = sum(code == "done" for code in self._answers.values())
-            if done >= record.clients or time.monotonic() > deadline:
+            owing = (self._asked.keys() & self._there) - self._answers.keys()
+            if done >= record.clients or not owing or time.monotonic() > deadline:
                 break
             time.sleep(_POLL_S)
         codes = Counter(self._answers.values())

@@ -220,9 +220,9 @@ def test_flower_reaches_what_the_server_reaches(federation: Federation, tmp_path
             certs=str(certs),
             out=str(out),
             clients=CLIENTS,
-            round_wait_s=LONG_S,
+            round_wait_s=2 * SOON_S,
             wait_s=LONG_S,
-            reply_wait_s=10.0,
+            reply_wait_s=SOON_S / 2,
         )
         asked = programs.folder(f"client:{LAST}") / "run.json"
         programs.until(asked.exists, "the last client is not asked")
