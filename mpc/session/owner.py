@@ -121,6 +121,13 @@ class Owner:
         self._links.hang_up()
         self._ledger.close()
 
+    def hang_up(self) -> None:
+        """Close the links, so that the parties do not count this owner as present. Idempotent.
+
+        `await_job` connects anew.
+        """
+        self._links.hang_up()
+
     def await_job(self, within_s: float | None = None) -> Terms:
         """Wait until every party announces a job, and check it against the policy.
 

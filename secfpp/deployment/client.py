@@ -7,7 +7,7 @@ that it goes on after a kill.
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 import numpy as np
 import torch
@@ -41,13 +41,17 @@ from secfpp.seeds import Seeds
 
 __all__ = [
     "ClientRound",
+    "METRICS",
     "LoadedClient",
+    "TakingPart",
     "federation_of",
     "load_client",
     "run_client",
     "sent_lengths",
 ]
 
+METRICS: Final = "metrics.jsonl"
+"""A client's file of `ClientRound`."""
 _UNIT: Final = "client"
 _NO_END: Final = 1 << 30
 """Rounds of a federation whose clients have images of one domain only: none is scored elsewhere."""
@@ -146,6 +150,77 @@ def _settings_of(config: FederationConfig) -> MethodSettings[NoSettings]:
     )
 
 
+@dataclass(kw_only=True, eq=False)
+class TakingPart:
+    """A client between two rounds: what stays the same, and its state."""
+
+    federation: Federation
+    exchange: OwnerExchange
+    folder: RunFolder
+    state: PromptState
+    has_tests: bool
+
+    @classmethod
+    def begin(
+        cls,
+        config: FederationConfig,
+        loaded: LoadedClient,
+        owner: Owner,
+        folder: RunFolder,
+        *,
+        wait_s: float,
+        say: Callable[[str], None] = lambda line: None,
+    ) -> Self:
+        """Go on from the folder's state, or begin.
+
+        Parameters
+        ----------
+        config : FederationConfig
+        loaded : LoadedClient
+        owner : Owner
+        folder : RunFolder
+            Of `open_folder`. Keeps config.json, state/client.safetensors and metrics.jsonl.
+        wait_s : float
+            Longest wait for a round.
+        say : callable
+            Is told, in a line, why a job came to nothing.
+
+        Raises
+        ------
+        RunFolderError
+            The folder is damaged.
+        """
+        model = model_digest(loaded.initial_TW.cpu().numpy())
+        exchange = OwnerExchange(owner=owner, config=config, model=model, wait_s=wait_s, say=say)
+        federation = federation_of(config, loaded, exchange)
+        state = folder.load_state(_UNIT) or begin(federation, loaded.initial_TW)
+        return cls(
+            federation=federation,
+            exchange=exchange,
+            folder=folder,
+            state=state.to(loaded.cohort.device),
+            has_tests=loaded.has_tests,
+        )
+
+    def next_round(self) -> ClientRound:
+        """Take part in the next round that is announced, and save what comes of it.
+
+        Raises
+        ------
+        ConsentError
+            This client's policy does not allow the round.
+        TransportError
+            No round came in time.
+        """
+        result = run_round(self.federation, self.state, np.zeros(1, dtype=np.int64))
+        number = self.exchange.round
+        record = _record(number, result, opened=self.exchange.opened, scored=self.has_tests)
+        self.state = result.state.replace(rounds_done=number)
+        self.folder.save_state(_UNIT, self.state)
+        self.folder.append(METRICS, [asdict(record)])
+        return record
+
+
 def run_client(
     config: FederationConfig,
     loaded: LoadedClient,
@@ -160,17 +235,10 @@ def run_client(
 
     Parameters
     ----------
-    config : FederationConfig
-    loaded : LoadedClient
-    owner : Owner
-    folder : RunFolder
-        Of `open_folder`. Keeps config.json, state/client.safetensors and metrics.jsonl.
-    wait_s : float
-        Longest wait for a round.
+    config, loaded, owner, folder, wait_s, say
+        As for `TakingPart.begin`.
     observe : callable
         Is told of every round.
-    say : callable
-        Is told, in a line, why a job came to nothing.
 
     Raises
     ------
@@ -181,19 +249,10 @@ def run_client(
     TransportError
         No round came in time.
     """
-    model = model_digest(loaded.initial_TW.cpu().numpy())
-    exchange = OwnerExchange(owner=owner, config=config, model=model, wait_s=wait_s, say=say)
-    federation = federation_of(config, loaded, exchange)
-    state = folder.load_state(_UNIT) or begin(federation, loaded.initial_TW)
-    state = state.to(loaded.cohort.device)
-    while state.rounds_done < config.training.rounds:
-        result = run_round(federation, state, np.zeros(1, dtype=np.int64))
-        state = result.state.replace(rounds_done=exchange.round)
-        record = _record(exchange.round, result, opened=exchange.opened, scored=loaded.has_tests)
-        folder.save_state(_UNIT, state)
-        folder.append("metrics.jsonl", [asdict(record)])
-        observe(record)
-    return state
+    part = TakingPart.begin(config, loaded, owner, folder, wait_s=wait_s, say=say)
+    while part.state.rounds_done < config.training.rounds:
+        observe(part.next_round())
+    return part.state
 
 
 def _record(number: int, result: RoundResult, *, opened: bool, scored: bool) -> ClientRound:

@@ -25,7 +25,7 @@ from secfpp.experiment.record_folder import RecordFolder
 from secfpp.methods.shared.round_job import job_of
 from secfpp.seeds import Seeds
 
-__all__ = ["Patience", "ServerRound", "SessionOpener", "run_server"]
+__all__ = ["Gathering", "Patience", "ServerRound", "SessionOpener", "run_server"]
 
 _POLL_S: Final = 0.25
 _MOST_ATTEMPTS: Final = 10
@@ -72,6 +72,20 @@ class Patience:
     """Longest wait for the quorum."""
 
 
+class Gathering:
+    """Which clients a round waits for. Here they come by themselves, as `secfpp client` does."""
+
+    def begin(self, number: int) -> None:
+        """Tell clients that a round begins, or begins anew in another session."""
+
+    def lost(self) -> int:
+        """Return how many of the clients that are wanted cannot come to this round."""
+        return 0
+
+    def end(self, record: ServerRound) -> None:
+        """Hear from the clients of a finished round."""
+
+
 def run_server(
     config: FederationConfig,
     lengths: Lengths,
@@ -79,6 +93,7 @@ def run_server(
     folder: Path,
     *,
     patience: Patience,
+    gathering: Gathering | None = None,
     observe: Callable[[ServerRound], None] = lambda record: None,
     say: Callable[[str], None] = lambda line: None,
     on_event: Listener = lambda event, values: None,
@@ -97,6 +112,8 @@ def run_server(
     folder : Path
         Keeps config.json, rounds.jsonl, and the server's ledger.
     patience : Patience
+    gathering : Gathering, optional
+        Tells clients that a round begins; None: they come by themselves.
     observe : callable
         Is told of every finished round.
     say : callable
@@ -116,6 +133,7 @@ def run_server(
         The parties cannot be joined, or fail again and again.
     """
     kept = RecordFolder(open_folder(folder, config))
+    gathering = gathering or Gathering()
     done = kept.records(ROUNDS, ServerRound)
     ledger = Ledger(folder / LEDGER, role="server", listener=on_event)
     failures = 0
@@ -125,10 +143,14 @@ def run_server(
             try:
                 with opener() as session:
                     for number in range(finished + 1, config.training.rounds + 1):
-                        record = _round(config, number, lengths, session, ledger, patience, say)
+                        gathering.begin(number)
+                        record = _round(
+                            config, number, lengths, session, ledger, patience, gathering, say
+                        )
                         kept.append(ROUNDS, [asdict(record)])
                         done.append(record)
                         observe(record)
+                        gathering.end(record)
             except ConsentError:
                 raise
             except (SessionError, TransportError) as error:
@@ -148,12 +170,13 @@ def _round(
     session: SecureSession,
     ledger: Ledger,
     patience: Patience,
+    gathering: Gathering,
     say: Callable[[str], None],
 ) -> ServerRound:
     """Drive one round, with as many jobs as it takes."""
     started = time.monotonic()
     for attempt in range(1, _MOST_ATTEMPTS + 1):
-        names = _await_clients(session, config, patience)
+        names = _await_clients(session, config, patience, gathering)
         result = _attempt(
             session, _job(config, lengths.model, number, len(names)), names, lengths, ledger, say
         )
@@ -205,14 +228,14 @@ def _write(ledger: Ledger, session: SecureSession, event: str, **values: object)
 
 
 def _await_clients(
-    session: SecureSession, config: FederationConfig, patience: Patience
+    session: SecureSession, config: FederationConfig, patience: Patience, gathering: Gathering
 ) -> list[str]:
-    """Return the clients of the next job: as many as wanted, or the quorum after a while."""
+    """Return the clients of the next job: as many as can come, or the quorum after a while."""
     started = time.monotonic()
     while True:
         present = session.present()
         waited = time.monotonic() - started
-        if len(present) >= patience.clients:
+        if len(present) >= max(config.quorum, patience.clients - gathering.lost()):
             return present
         if len(present) >= config.quorum and waited >= patience.round_wait_s:
             return present

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from secfpp.cli.console import say
 from secfpp.cli.outcome import Outcome
@@ -12,7 +12,10 @@ from secfpp.cli.watching import Watched
 from secfpp.config.workload import DeviceName
 
 if TYPE_CHECKING:
-    from secfpp.deployment.client import ClientRound
+    from mpc.session.owner import Owner
+    from secfpp.deployment.client import ClientRound, LoadedClient
+    from secfpp.deployment.config import FederationConfig
+    from secfpp.experiment.run_folder import RunFolder
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,9 +51,17 @@ class Client(Watched):
     """Seconds after which a silent party counts as dead."""
     wait_s: float = 3600.0
     """Longest wait for a round."""
+    listen: Path | None = None
+    """Unix socket on which a Flower ClientApp says when a round begins; see the guide on Flower.
+    The program then stays until it is ended. None: take part in every round, and end with the last
+    one."""
+    socket_group: str | None = None
+    """Group whose members may use the socket, too. None: this user alone."""
+    share_metrics: bool = False
+    """Answer on the socket with accuracies and losses, which the server then sees."""
 
     def execute(self) -> Outcome:
-        """Load all, then take part in every round."""
+        """Load all, then take part in every round, or in those that are asked for."""
         from mpc.consent.policy import Policy, read_policy
         from mpc.net.addresses import read_addresses
         from mpc.session.owner import Owner
@@ -77,6 +88,8 @@ class Client(Watched):
             on_event=self.watch(self.role, addresses.session, certs=self.certs, ready=True),
         ) as owner:
             say(f"{self.role}: {loaded.cohort.train.mask_NB.sum().item()} training images")
+            if self.listen is not None:
+                self._serve(self.listen, config, loaded, owner, folder)
             run_client(
                 config,
                 loaded,
@@ -88,6 +101,33 @@ class Client(Watched):
             )
         record = {"role": self.role, "rounds": [asdict(each) for each in rounds]}
         return Outcome(record=record, shown=(f"{self.role}: done; see {self.out}",))
+
+    def _serve(
+        self,
+        path: Path,
+        config: FederationConfig,
+        loaded: LoadedClient,
+        owner: Owner,
+        folder: RunFolder,
+    ) -> NoReturn:
+        """Take part in the rounds that are asked for on the socket, until SIGTERM."""
+        from secfpp.deployment.client import TakingPart
+        from secfpp.integrations.flower.local_socket import answering
+        from secfpp.integrations.flower.rounds import RoundsOnRequest
+
+        part = TakingPart.begin(config, loaded, owner, folder, wait_s=self.wait_s, say=say)
+        rounds = RoundsOnRequest(
+            config=config,
+            part=part,
+            owner=owner,
+            wait_s=self.wait_s,
+            shares_metrics=self.share_metrics,
+            say=say,
+            observe=lambda record: _observe([], record),
+        )
+        with answering(path, rounds.answer, group=self.socket_group, say=say):
+            say(f"{self.role} listens on {path}")
+            rounds.serve()
 
 
 def _observe(rounds: list[ClientRound], record: ClientRound) -> None:
