@@ -1,0 +1,152 @@
+"""Containers of the images that deploy/build-without-daemon.sh builds, with today's code in them."""
+
+import importlib.util
+import json
+import os
+import resource
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.packaging.checkouts import CHECKOUT
+from tests.patience import SOON_S
+
+COMPOSE_FILE = CHECKOUT / "deploy" / "compose.yaml"
+IMAGES = ("secfpp-dealer", "secfpp-party", "secfpp-client")
+SERVICES = ("dealer", "party-0", "party-1", "server", "client-0", "client-1", "client-2")
+PACKAGES = "/opt/secfpp/lib/python3.11/site-packages"
+BUILT_BY = "deploy/build-without-daemon.sh"
+MOST_FILES = 16384
+MOST_PROCESSES = 8192
+
+
+def why_not() -> str | None:
+    """Return why no containers can be run here; None if they can."""
+    if os.geteuid() != 0:
+        return "podman with networks of its own needs root"
+    if shutil.which("podman") is None:
+        return "podman is not installed"
+    if importlib.util.find_spec("podman_compose") is None:
+        return "podman-compose is not installed; the extra dev has it"
+    for image in IMAGES:
+        if subprocess.run(["podman", "image", "exists", image], check=False).returncode != 0:
+            return f"there is no image {image}; {BUILT_BY} builds it"
+    return None
+
+
+@dataclass(frozen=True)
+class Containers:
+    """The services of compose.yaml under a name of their own.
+
+    Parameters
+    ----------
+    root : Path
+        Holds the code, images of clients in `data`, and podman's settings.
+    project : str
+        Prefix of all names.
+    """
+
+    root: Path
+    project: str
+
+    def prepare(self) -> None:
+        """Copy today's code, so that containers run it in place of the code of their images."""
+        for package in ("secfpp", "mpc"):
+            shutil.copytree(CHECKOUT / package, self.root / package)
+        subprocess.run(["chmod", "-R", "a+rX", self.root], check=True)
+        volumes = [f"{self.root / name}:{PACKAGES}/{name}:ro" for name in ("secfpp", "mpc")]
+        more = {"services": {name: {"volumes": volumes} for name in (*SERVICES, "credentials")}}
+        self._today.write_text(json.dumps(more))
+        self._settings.write_text(_settings_of_this_machine())
+
+    @property
+    def _today(self) -> Path:
+        return self.root / "compose.today.yaml"
+
+    @property
+    def _settings(self) -> Path:
+        return self.root / "containers.conf"
+
+    def compose(self, *words: str, within_s: float = 3 * SOON_S) -> str:
+        """Run a command of podman-compose; return what it printed."""
+        before = ("--project-name", self.project, "--file", COMPOSE_FILE, "--file", self._today)
+        flags = ("--podman-run-args=--no-healthcheck",)  # podman's own need systemd; see `probe`
+        return self._run(
+            (sys.executable, "-m", "podman_compose", *flags, *before, *words), within_s
+        )
+
+    def podman(self, *words: str | Path, within_s: float = 3 * SOON_S) -> str:
+        """Run a command of podman; return what it printed."""
+        return self._run(("podman", *words), within_s)
+
+    def name(self, service: str) -> str:
+        """Return the name of a service's container."""
+        return f"{self.project}_{service}_1"
+
+    def inspect(self, service: str) -> dict[str, Any]:
+        """Return what podman knows of a service's container."""
+        (found,) = json.loads(self.podman("inspect", self.name(service)))
+        assert isinstance(found, dict)
+        return found
+
+    def await_end(self, service: str, within_s: float) -> None:
+        """Wait until a service has ended with 0."""
+        code = self.podman("wait", self.name(service), within_s=within_s).strip()
+        assert code == "0", self.podman("logs", self.name(service))
+
+    def file_of(self, service: str, name: str) -> Path:
+        """Return a copy of a file in a service's state."""
+        place = self.root / f"{service}-{name}"
+        self.podman("cp", f"{self.name(service)}:/var/lib/secfpp/{name}", place)
+        return place
+
+    def python(self, service: str, program: str, *words: str) -> str:
+        """Run a Python program beside a service: same image, networks, user and volumes."""
+        options = ("--rm", "--no-deps", "-T", "--entrypoint", "python")
+        return self.compose("run", *options, service, "-c", program, *words)
+
+    def probe(self, service: str, path: str) -> int:
+        """Return the exit code of the probe of the images."""
+        words = ("python", "-I", "/opt/secfpp/probe.py", path)
+        command = ("podman", "exec", self.name(service), *words)
+        return subprocess.run(command, timeout=SOON_S, check=False).returncode
+
+    def _run(self, command: Sequence[str | Path], within_s: float) -> str:
+        environment = {
+            **os.environ,
+            "CONTAINERS_CONF": str(self._settings),
+            "SECFPP_DATA": str(self.root / "data"),
+        }
+        done = subprocess.run(
+            list(map(str, command)),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=within_s,
+            env=environment,
+            check=False,
+        )
+        assert done.returncode == 0, (command, done.stdout, done.stderr)
+        return done.stdout
+
+
+def _settings_of_this_machine() -> str:
+    """Return settings of podman: limits that this process may set, and no need of systemd."""
+    files = _at_most(resource.RLIMIT_NOFILE, MOST_FILES)
+    processes = _at_most(resource.RLIMIT_NPROC, MOST_PROCESSES)
+    engine = ["[engine]", 'events_logger = "file"']
+    if not Path("/run/systemd/system").is_dir():
+        engine.append('cgroup_manager = "cgroupfs"')
+    if shutil.which("runc") is not None:
+        engine.append('runtime = "runc"')
+    limits = f'default_ulimits = ["nofile={files}:{files}", "nproc={processes}:{processes}"]'
+    return "\n".join(["[containers]", limits, *engine, ""])
+
+
+def _at_most(kind: int, most: int) -> int:
+    hard = resource.getrlimit(kind)[1]
+    return most if hard == resource.RLIM_INFINITY else min(most, hard)
