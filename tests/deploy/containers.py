@@ -22,6 +22,8 @@ PACKAGES = "/opt/secfpp/lib/python3.11/site-packages"
 BUILT_BY = "deploy/build-without-daemon.sh"
 MOST_FILES = 16384
 MOST_PROCESSES = 8192
+_WITHOUT_SYSTEMD = {"healthcheck": {"disable": True}}
+"""Podman's own health checks need systemd; see `Containers.probe`."""
 
 
 def why_not() -> str | None:
@@ -59,7 +61,8 @@ class Containers:
             shutil.copytree(CHECKOUT / package, self.root / package)
         subprocess.run(["chmod", "-R", "a+rX", self.root], check=True)
         volumes = [f"{self.root / name}:{PACKAGES}/{name}:ro" for name in ("secfpp", "mpc")]
-        more = {"services": {name: {"volumes": volumes} for name in (*SERVICES, "credentials")}}
+        more = {"services": {name: {"volumes": volumes, **_WITHOUT_SYSTEMD} for name in SERVICES}}
+        more["services"]["credentials"] = {"volumes": volumes}
         self._today.write_text(json.dumps(more))
         self._settings.write_text(_settings_of_this_machine())
 
@@ -74,10 +77,7 @@ class Containers:
     def compose(self, *words: str, within_s: float = 3 * SOON_S) -> str:
         """Run a command of podman-compose; return what it printed."""
         before = ("--project-name", self.project, "--file", COMPOSE_FILE, "--file", self._today)
-        flags = ("--podman-run-args=--no-healthcheck",)  # podman's own need systemd; see `probe`
-        return self._run(
-            (sys.executable, "-m", "podman_compose", *flags, *before, *words), within_s
-        )
+        return self._run((sys.executable, "-m", "podman_compose", *before, *words), within_s)
 
     def podman(self, *words: str | Path, within_s: float = 3 * SOON_S) -> str:
         """Run a command of podman; return what it printed."""
