@@ -67,6 +67,7 @@ build() {
     fi
     buildah bud --isolation chroot --pull-never --format docker --layers \
         --build-arg "PYTHON=$base" --target "$1" --tag "localhost/$name" \
+        --label "secfpp.lock=$(sha256sum requirements/lock.txt | cut --delimiter=' ' --fields=1)" \
         "${flags[@]}" "${more_flags[@]}" .
 }
 

@@ -11,7 +11,7 @@ import pytest
 
 from mpc.consent.chain import read_ledger
 from mpc.consent.compare import differences
-from tests.deploy.containers import SERVICES, Containers, why_not
+from tests.deploy.containers import SERVICES, Containers, images_are_built, why_not
 from tests.packaging.checkouts import CHECKOUT
 from tests.patience import SOON_S
 
@@ -70,7 +70,9 @@ def test_a_federation_in_containers(containers: Containers) -> None:
         assert containers.probe(service, "/nothing") == 1
     for service in SERVICES:
         _is_confined(containers, service)
-    assert containers.python("dealer", FOUND, "numpy", "torch", "crypten").split() == ["numpy"]
+    if images_are_built():
+        found = containers.python("dealer", FOUND, "numpy", "torch", "crypten")
+        assert found.split() == ["numpy"]
 
 
 def _lines(path: Path) -> list[dict[str, object]]:
