@@ -1,7 +1,7 @@
 # syntax=docker/dockerfile:1
 # Images of the roles, by target. Each is smaller than the next, which is built upon it:
 #
-#   docker build --target dealer -t secfpp-dealer .    no torch, no CrypTen
+#   docker build --target dealer -t secfpp-dealer .    no torch, no CrypTen; also for mpc.Owner
 #   docker build --target party -t secfpp-party .      CrypTen, and so torch
 #   docker build --target client -t secfpp-client .    clients, the server, and all other verbs
 #   docker build -t secfpp .                           `docker run --rm secfpp` does `make run`
@@ -27,11 +27,14 @@ ARG PIP_EXTRA_INDEX_URL
 FROM base AS wheel
 WORKDIR /checkout
 COPY . .
+ENV PIP_CONSTRAINT=requirements/lock.txt PIP_BUILD_CONSTRAINT=requirements/lock.txt
 RUN pip wheel --no-deps --wheel-dir /wheels .
 
-FROM base AS dealer
-RUN --mount=type=bind,source=requirements,target=/requirements \
-    pip install --constraint /requirements/lock.txt --requirement /requirements/dealer.txt
+FROM base AS pinned
+COPY requirements /requirements
+
+FROM pinned AS dealer
+RUN pip install --constraint /requirements/lock.txt --requirement /requirements/dealer.txt
 COPY --from=wheel /wheels /wheels
 RUN pip install --no-deps /wheels/*.whl
 COPY deploy/probe.py /opt/secfpp/probe.py
@@ -42,9 +45,8 @@ HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 \
 ENTRYPOINT ["secfpp"]
 CMD ["dealer", "--help"]
 
-FROM base AS torch
-RUN --mount=type=bind,source=requirements,target=/requirements \
-    pip install --constraint /requirements/lock.txt --requirement /requirements/party.txt \
+FROM pinned AS torch
+RUN pip install --constraint /requirements/lock.txt --requirement /requirements/party.txt \
     && pip install --constraint /requirements/lock.txt --no-deps crypten
 ARG TORCH=
 RUN python -c "import sys, torch; found = 'cuda' if torch.version.cuda else 'cpu'; \
@@ -62,13 +64,11 @@ ENTRYPOINT ["secfpp"]
 CMD ["party", "--help"]
 
 FROM torch AS client
-RUN --mount=type=bind,source=requirements,target=/requirements \
-    --mount=type=bind,source=pyproject.toml,target=/pyproject.toml \
-    python -c "import tomllib; \
-    print(*tomllib.load(open('/pyproject.toml', 'rb'))['project']['dependencies'], sep='\n')" \
-    > /tmp/all.txt \
-    && pip install --constraint /requirements/lock.txt --requirement /tmp/all.txt \
-    && rm /tmp/all.txt
+COPY pyproject.toml /requirements/
+RUN python -c "import tomllib; \
+    print(*tomllib.load(open('/requirements/pyproject.toml', 'rb'))['project']['dependencies'], \
+    sep='\n')" > /requirements/all.txt \
+    && pip install --constraint /requirements/lock.txt --requirement /requirements/all.txt
 COPY --from=wheel /wheels /wheels
 RUN pip install --no-deps /wheels/*.whl
 COPY deploy/probe.py /opt/secfpp/probe.py
@@ -82,7 +82,7 @@ CMD ["--help"]
 # A folder mounted at runs/ must be writable by uid 1000:
 #   docker run --rm -v "$PWD/runs:/home/secfpp/app/runs" secfpp make run ARGS="--seeds 3"
 FROM client AS simulation
-USER root
+USER 0
 # hadolint ignore=DL3008
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends make \

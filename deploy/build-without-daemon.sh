@@ -37,6 +37,7 @@ needs() {
 make_base() {
     local mirror container
     needs debootstrap
+    # shellcheck disable=SC2016 # apt fills in the name
     mirror=${SECFPP_MIRROR:-$(apt-get indextargets --format '$(SITE)' | head -n 1)}
     root=$(mktemp --directory)
     trap 'rm -rf "$root"' EXIT # a variable of the script: the trap outlives this function
