@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
+import yaml  # type: ignore[import-untyped]
 
 from mpc.net.certificates import certificate_name, role_of, uses_of
 from tests.deploy.files import KUBERNETES, OVERLAYS, program, said
