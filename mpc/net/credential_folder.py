@@ -188,7 +188,7 @@ def read_pem(path: Path) -> str:
             mode = status.st_mode
             if not stat.S_ISREG(mode):
                 raise InputError(f"{path} is a pipe or a device; a file is needed")
-            if path.suffix == _KEY_SUFFIX and mode & _OTHERS and not _is_of_own_group(status):
+            if path.suffix == _KEY_SUFFIX and mode & _OTHERS and not _is_handed_over(status):
                 raise InputError(f"others may read the private key {path}; run: chmod 600 {path}")
             return file.read()
     except FileNotFoundError:
@@ -199,13 +199,16 @@ def read_pem(path: Path) -> str:
         raise InputError(f"{path} is not a PEM file; copy it anew") from None
 
 
-def _is_of_own_group(status: os.stat_result) -> bool:
-    """Whether a key has mode 0440 and a group of this process.
+def _is_handed_over(status: os.stat_result) -> bool:
+    """Whether a key has mode 0440, and a group of this process or root as its owner and group.
 
-    Volumes of secrets come like this from Kubernetes, for a pod with an `fsGroup`.
+    The former comes from a volume of secrets of Kubernetes, for a pod with an `fsGroup`; the latter
+    from systemd's `LoadCredential`, which lets a service read root's file by an access list, whose
+    mask is what the mode shows for the group.
     """
-    groups = {os.getegid(), *os.getgroups()}
-    return stat.S_IMODE(status.st_mode) == _OF_A_VOLUME and status.st_gid in groups
+    if stat.S_IMODE(status.st_mode) != _OF_A_VOLUME:
+        return False
+    return status.st_gid in {os.getegid(), *os.getgroups()} or status.st_uid == status.st_gid == 0
 
 
 def _issue(

@@ -257,6 +257,24 @@ def test_a_key_of_a_volume_is_accepted_for_a_group_of_this_process_only(folder: 
     assert "chmod 600" in refusal(folder)
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root makes a file of root's")
+@pytest.mark.parametrize(
+    ("owner", "group", "accepted"), [(0, 0, True), (0, 9, False), (9, 0, False)]
+)
+def test_a_key_that_systemd_hands_over_is_roots_alone(
+    folder: Path, owner: int, group: int, accepted: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = folder / "party-0.key"
+    key.chmod(0o440)
+    os.chown(key, owner, group)
+    monkeypatch.setattr(os, "getegid", lambda: 1000)  # as a service without privileges
+    monkeypatch.setattr(os, "getgroups", lambda: [1000])
+    if accepted:
+        assert read_credentials(folder, "party:0").role == "party:0"
+    else:
+        assert "chmod 600" in refusal(folder)
+
+
 def test_anothers_certificate_is_refused_by_both_names(folder: Path) -> None:
     for suffix in ("pem", "key"):
         (folder / f"party-1.{suffix}").replace(folder / f"party-0.{suffix}")
