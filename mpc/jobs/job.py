@@ -11,6 +11,7 @@ import numpy as np
 
 from mpc.errors import BudgetError, InputError
 from mpc.jobs.job_numbers import bounds_of, integer_of
+from mpc.jobs.sharding import ShardFields, check_shard
 from mpc.ring.fixedpoint import FloatArray
 
 RevealPolicy = Literal["own-mean", "assignments", "distances"]
@@ -69,7 +70,7 @@ MAX_LABEL: Final = 1000
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class ClusterJob:
+class ClusterJob(ShardFields):
     """Public description of one job: cluster points, and average payloads inside clusters."""
 
     k: int | None
@@ -141,6 +142,7 @@ class ClusterJob:
 
     def __post_init__(self) -> None:
         self._take_integers()
+        self._take_shard_integers()
         if self.k is not None and self.k < 1:
             raise InputError(f"k={self.k} but at least one cluster is needed")
         for name in ("iterations", "warm_iterations"):
@@ -162,6 +164,7 @@ class ClusterJob:
         self._check_start()
         if self.init_rows is not None:
             self._check_init_rows(self.init_rows)
+        check_shard(self)
 
     def _take_integers(self) -> None:
         """Convert NumPy integers to Python integers; refuse other types, such as 2.5 or "2"."""
