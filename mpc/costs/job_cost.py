@@ -40,8 +40,10 @@ def total(costs: Iterable[Cost]) -> Cost:
     return sum(costs, start=Cost())
 
 
-def job_cost(shape: JobShape, *, iterations: int, converged: bool = False) -> dict[str, Cost]:
-    """Return the cost of every step of a job, by name.
+def job_steps(
+    shape: JobShape, *, iterations: int, converged: bool = False
+) -> dict[str, StepCounts]:
+    """Return the counts of every step that a job does, by name, in the order they are done.
 
     Parameters
     ----------
@@ -52,26 +54,35 @@ def job_cost(shape: JobShape, *, iterations: int, converged: bool = False) -> di
     converged : bool
         Whether the job ended because the last iteration changed nothing. If assignments are secret,
         the result includes the iteration that finds this.
+    """
+    counts = dry_run(shape)
+    steps = list(counts)
+    loop = [step for step in steps if step.startswith(ITERATION)]
+    first = steps.index(loop[0]) if loop else len(steps)
+    done = {step: counts[step] for step in steps[:first]}
+    for number in range(1, iterations + 1) if loop else ():
+        done[f"{ITERATION}{number}"] = counts[f"{ITERATION}{min(number, len(loop))}"]
+    if converged and iterations < shape.job.iterations:
+        number = min(iterations + 1, len(loop))
+        cut_short = dry_run(shape, converges=number)[f"{ITERATION}{number}"]
+        done[f"{ITERATION}{iterations + 1}"] = cut_short
+    return done | {step: counts[step] for step in steps[first + len(loop) :]}
+
+
+def job_cost(shape: JobShape, *, iterations: int, converged: bool = False) -> dict[str, Cost]:
+    """Return the cost of every step of a job, by name; parameters are those of `job_steps`.
 
     Notes
     -----
     The dealer deals all tuples of an iteration that is cut short; the cost includes only the
     requests that it reached.
     """
-    counts = dry_run(shape)
-    steps = [step for step in counts if not step.startswith(ITERATION)]
-    cost = {step: _cost_of(counts[step]) for step in steps}
-    last = sum(step.startswith(ITERATION) for step in counts)
-    for number in range(1, iterations + 1) if last else ():
-        cost[f"{ITERATION}{number}"] = _cost_of(counts[f"{ITERATION}{min(number, last)}"])
-    if converged and iterations < shape.job.iterations:
-        number = min(iterations + 1, last)
-        cut_short = dry_run(shape, converges=number)[f"{ITERATION}{number}"]
-        cost[f"{ITERATION}{iterations + 1}"] = _cost_of(cut_short)
-    return cost
+    done = job_steps(shape, iterations=iterations, converged=converged)
+    return {step: cost_of(counts) for step, counts in done.items()}
 
 
-def _cost_of(counts: StepCounts) -> Cost:
+def cost_of(counts: StepCounts) -> Cost:
+    """Return the cost of a step with these counts."""
     return Cost(
         rounds=counts.rounds,
         online=_ELEMENT_BYTES * counts.elements,

@@ -71,7 +71,7 @@ def planned_shards(
         raise InputError(
             f"{num_points} points fit one shard of {shard_size}; use a job without shards"
         )
-    clusters = 2 * job.k if shard_k is None else integer_of("shard_k", shard_k)
+    clusters = shard_clusters(job.k) if shard_k is None else integer_of("shard_k", shard_k)
     fewest = min(len(shard.rows) for shard in shards)
     if clusters > fewest:
         raise InputError(
@@ -86,6 +86,11 @@ def planned_shards(
     for size in {len(shard.rows) for shard in shards}:
         check_bounds(job, size, points_ND.shape[1])
     return job, shards
+
+
+def shard_clusters(k: int) -> int:
+    """Return the default number of clusters of each shard for k clusters of all points."""
+    return 2 * k
 
 
 def cut_in_shards(rows: Mapping[str, Sequence[int]], shard_size: int, seed: int) -> list[Shard]:

@@ -30,7 +30,7 @@ MAX_SHARD_CLUSTERS: Final = 4095
 SECOND_LEVEL: Final = "second level"
 HAND_BACK: Final = "hand back"
 """What a server asks of parties after the shards."""
-FINAL_STARTS: Final = 16
+FINAL_STARTS: Final = 32
 """Default starts of the second level."""
 FINAL_ITERATIONS: Final = 30
 """Default limit of reassignments of the second level."""

@@ -111,7 +111,8 @@ class _Weighted:
         """Return distances to clusters minus each cluster's squared norm, (J, K)."""
         inner_JK = self.ring_JD @ self.ring_JD[rows_K].T
         sqnorms_K = np.einsum("kd,kd->k", self.ring_JD[rows_K], self.ring_JD[rows_K])
-        return (sqnorms_K - 2 * inner_JK).astype(np.int64) + handicaps(self.most, len(rows_K))
+        dist_JK: Int64Array = (sqnorms_K - 2 * inner_JK).astype(np.int64)
+        return dist_JK + handicaps(self.most, len(rows_K))
 
     def to_means(self, assignment_JK: FloatArray) -> Int64Array:
         """Return distances to weighted means, (J, K)."""
