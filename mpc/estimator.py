@@ -96,7 +96,7 @@ class SecureKMeans(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         `mpc.cluster_in_shards`. Needs `reveal="own-mean"`, `n_clusters` and no `standardize`. None:
         all rows are one job, of up to 8191.
     shard_k : int, optional
-        Clusters of each shard. None: 2 K.
+        Clusters of each shard. None: 2 K, but at most 16 unless K is larger.
     timeout_s : float, default=60.0
         Longest silence of a peer, if no session is given.
     links : {"tls", "plain"}, default="tls"

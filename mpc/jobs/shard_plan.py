@@ -19,6 +19,8 @@ from mpc.ring.fixedpoint import FloatArray
 
 SHARD_SIZE: Final = 8000
 """Default most points of a shard."""
+_AT_ONCE: Final = 16
+"""Most clusters whose distances are all compared with one another; more take more rounds."""
 _NEAR: Final = 1e-6
 """Rounding error of a sum of sizes."""
 
@@ -89,8 +91,11 @@ def planned_shards(
 
 
 def shard_clusters(k: int) -> int:
-    """Return the default number of clusters of each shard for k clusters of all points."""
-    return 2 * k
+    """Return the default number of clusters of each shard for k clusters of all points.
+
+    It is 2 k, but not more than `mpc.protocols.argmin` compares at once, unless k is.
+    """
+    return max(k, min(2 * k, _AT_ONCE))
 
 
 def cut_in_shards(rows: Mapping[str, Sequence[int]], shard_size: int, seed: int) -> list[Shard]:

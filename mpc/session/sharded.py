@@ -63,7 +63,7 @@ def cluster_in_shards(
     shard_size : int
         Most points of a shard, up to `mpc.jobs.job.MAX_POINTS`.
     shard_k : int, optional
-        Clusters of each shard; None: 2 k.
+        Clusters of each shard; None: 2 k, but at most 16 unless k is larger.
 
     Returns
     -------

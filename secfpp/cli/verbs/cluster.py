@@ -87,7 +87,7 @@ class Cluster(Verb):
     8191 rows. All rows of an owner are in one shard. Needs `--reveal own-mean` and a given
     `--k`."""
     shard_k: int | None = None
-    """Clusters of each shard. Default: 2 k."""
+    """Clusters of each shard. Default: 2 k, but at most 16 unless k is larger."""
     tensor: str | None = None
     """Name of the tensor in a safetensors file that holds several."""
     headings: Headings = "auto"
