@@ -9,11 +9,13 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from mpc.errors import InputError
+from mpc.jobs.arrays import check_arrays
 from mpc.jobs.bounds import public_bound, with_bounds
 from mpc.jobs.encoding import check_bounds
 from mpc.jobs.job import MAX_COLUMNS, MAX_POINTS, ClusterJob
 from mpc.jobs.job_numbers import integer_of
 from mpc.jobs.order import rows_by_owner
+from mpc.jobs.rows import encode_payload, encode_point
 from mpc.jobs.sharding import drawn_order
 from mpc.ring.fixedpoint import FloatArray
 
@@ -60,8 +62,10 @@ def planned_shards(
     Raises
     ------
     InputError, BudgetError
-        The shards are too large, too small or too many, or the job cannot be sharded.
+        The shards are too large, too small or too many, the job cannot be sharded, or a row is over
+        a bound that its owner can test.
     """
+    check_arrays(points_ND, payload_NM)
     shard_size = integer_of("shard_size", shard_size)
     if not 1 <= shard_size <= MAX_POINTS:
         raise InputError(f"shard_size={shard_size} but a shard has 1 to {MAX_POINTS} points")
@@ -82,11 +86,12 @@ def planned_shards(
         )
     starts = max(1, min(job.final_restarts, MAX_COLUMNS // job.k))
     job = replace(job, k=clusters, final_k=job.k, final_restarts=starts, shards=len(shards))
-    largest = max(shards, key=lambda shard: len(shard.rows)).rows
-    job.check_points(points_ND[largest], payload_NM[largest])
     job = _with_bounds(job, points_ND, payload_NM, shards[0].rows)
     for size in {len(shard.rows) for shard in shards}:
+        job.check_shapes(size, points_ND.shape[1], payload_NM.shape[1])
         check_bounds(job, size, points_ND.shape[1])
+    encode_point(points_ND, job)
+    encode_payload(payload_NM, job)
     return job, shards
 
 
