@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from mpc.errors import BudgetError, InputError
 from mpc.jobs.bounds import Prepared, with_bounds
 from mpc.jobs.job import MAX_POINTS, ClusterJob
+from mpc.jobs.job_numbers import integer_of
 from mpc.jobs.result import ClusterResult, Session
 from mpc.jobs.shard_plan import planned_shards, shard_clusters
 from mpc.reference.session import PlainSession
@@ -49,7 +50,8 @@ def shard_sizes(k: int | None, shard_size: int | None, shard_k: int | None) -> S
         return None
     if k is None:
         raise InputError("a sharded clustering needs a number of clusters; it cannot choose one")
-    return ShardSizes(size=shard_size, k=shard_clusters(k) if shard_k is None else shard_k)
+    clusters = shard_clusters(k) if shard_k is None else integer_of("shard_k", shard_k)
+    return ShardSizes(size=integer_of("shard_size", shard_size), k=clusters)
 
 
 def bounded_job(

@@ -8,6 +8,7 @@ import signal
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -67,10 +68,10 @@ def test_every_owner_receives_the_mean_of_its_cluster_of_all_shards(
     ids=str,
 )
 def test_results_are_the_twin_s(
-    secure_session: SecureSession, change: dict[str, object], options: dict[str, int]
+    secure_session: SecureSession, change: dict[str, Any], options: dict[str, Any]
 ) -> None:
     points, payload, _ = rows(8)
-    job = replace(JOB, **change)  # type: ignore[arg-type]
+    job = replace(JOB, **change)
     results = [
         cluster_in_shards(each, job, points, payload, shard_size=SIZE, **options)
         for each in (secure_session, PlainSession())
@@ -199,7 +200,7 @@ def test_a_party_that_dies_after_the_shards_is_named(
             session.cluster(ClusterJob(k=2), points, payload)
 
 
-OUT_OF_TURN = {
+OUT_OF_TURN: dict[str, tuple[dict[str, object], str]] = {
     "a second level without shards": ({"do": SECOND_LEVEL}, "second level, but 0 shards are kept"),
     "results without a second level": ({"do": HAND_BACK, "shard": 1}, "results of shard 1, but"),
     "results of no shard": ({"do": HAND_BACK, "shard": "1"}, "results of no shard"),
@@ -274,15 +275,15 @@ def test_parties_refuse_a_shard_that_does_not_follow(
 )
 def test_bad_input_is_refused_before_anything_is_shared(
     session: PlainSession | SecureSession,
-    change: dict[str, object],
-    options: dict[str, int],
+    change: dict[str, Any],
+    options: dict[str, Any],
     words: str,
 ) -> None:
     points, payload, _ = rows(17)
     with pytest.raises(InputError, match=words):
         cluster_in_shards(
             session,
-            replace(JOB, **change),  # type: ignore[arg-type]
+            replace(JOB, **change),
             points,
             payload,
             **{"shard_size": SIZE, **options},
