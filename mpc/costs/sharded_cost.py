@@ -11,7 +11,7 @@ dimensions of a point, M of a payload.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import lru_cache, partial
 
 from mpc.costs.job_cost import Cost, cost_of, job_steps, total
 from mpc.jobs.encoding import shape_of
@@ -85,13 +85,13 @@ def sharded_steps(
     done = [most] * len(shape.shards) if iterations is None else iterations
     level = last if final is None else final
     shards = [
-        job_steps(shape.of_shard(number), iterations=of, converged=of < most)
+        _of_shard(shape.of_shard(number), of, converged=of < most)
         for number, of in enumerate(done, start=1)
     ]
     counted = partial(dry_second_level, shape.second_level)
     second = _steps_done(counted, iterations=level, ends=level < last)
     results = [
-        dry_hand_back(shard.num_points, shape.job.k or 1, shape.payload, shape.num_parties)
+        _of_results(shard.num_points, shape.job.k or 1, shape.payload, shape.num_parties)
         for shard in shape.shards
     ]
     return (*shards, second, *results)
@@ -109,6 +109,15 @@ def sharded_cost(
     """
     jobs = sharded_steps(shape, iterations=iterations, final=final)
     return total(cost_of(counts) for steps in jobs for counts in steps.values())
+
+
+@lru_cache(maxsize=4)
+def _of_shard(shape: JobShape, iterations: int, *, converged: bool) -> Steps:
+    """Return the counts of a shard's job; most shards have the same shape."""
+    return job_steps(shape, iterations=iterations, converged=converged)
+
+
+_of_results = lru_cache(maxsize=4)(dry_hand_back)
 
 
 def _steps_done(
