@@ -48,6 +48,8 @@ class Shards:
     """What a party keeps of a sharded clustering, from its first shard until all is handed back."""
 
     def __init__(self) -> None:
+        self._were_here: tuple[str, ...] = ()
+        """Owners of the last shard that was clustered or handed back; many of them hang up."""
         self._forget()
 
     def _forget(self) -> None:
@@ -101,11 +103,11 @@ class Shards:
             owner_of_N=order.owner_of_N,
         )
         self._kept.append(_KeptShard(order=order, shares=shares))
+        self._were_here = tuple(order.rows)
 
     def drop_ended(self, reception: Reception) -> None:
-        """Forget links of owners that hung up after the last shard."""
-        if self._kept:
-            reception.drop_ended(self._kept[-1].order.rows)
+        """Forget links of owners that hung up after the last shard, so that few stay open."""
+        reception.drop_ended(self._were_here)
 
     def run_second_level(self, network: Network, ledger: Ledger, number: int) -> None:
         """Cluster the clusters of all shards, keep what owners are to receive, and report.
@@ -162,6 +164,8 @@ class Shards:
         shape = (*assignment.size(), payload, network.communicator.get_world_size())
         _expect(network, number, order.job.comparisons, _hand_back_schedule(*shape))
         meter.inputs_are_in()
+        self.drop_ended(reception)
+        self._were_here = tuple(order.rows)
         reception.drop_ended(order.rows)
         links = reception.present(order.rows)
         line = {"run": network.provider.run, "job": order.number}
