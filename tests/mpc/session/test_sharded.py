@@ -8,6 +8,7 @@ import signal
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -141,11 +142,15 @@ def test_what_is_opened_is_in_the_ledger_and_nothing_else(secure_session: Secure
 def test_many_owners_hang_up_after_their_shard_and_come_back(
     secure_session: SecureSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """A party has few descriptors open, whatever the number of shards."""
     monkeypatch.setattr("mpc.session.sharded.MOST_CONNECTED", 10)
     points, payload, _ = rows(11)
+    descriptors = Path(f"/proc/{secure_session.pids['party:0']}/fd")
+    before = len(list(descriptors.iterdir()))
     found = cluster_in_shards(secure_session, JOB, points, payload, shard_size=SIZE)
     assert_same(found, cluster_in_shards(PlainSession(), JOB, points, payload, shard_size=SIZE))
     assert not {f"client:{row}" for row in range(84)} & set(secure_session.present())
+    assert len(list(descriptors.iterdir())) < before + 42
     assert len(found.traffic.bytes_of("client:")) <= 6  # the busiest of each job
 
 
