@@ -18,8 +18,16 @@ from rich.text import Text
 from mpc.errors import BudgetError
 from mpc.jobs.bounds import Prepared, lost_to_rounding, prepared
 from mpc.jobs.default_start import start_of
-from mpc.jobs.job import K_CANDIDATES_MAX, ClusterJob, Comparisons, Init, RevealPolicy
+from mpc.jobs.job import (
+    K_CANDIDATES_MAX,
+    MAX_POINTS,
+    ClusterJob,
+    Comparisons,
+    Init,
+    RevealPolicy,
+)
 from mpc.jobs.result import ClusterResult, Session
+from mpc.jobs.sharding import MAX_SHARD_CLUSTERS
 from mpc.ring.fixedpoint import FloatArray
 from mpc.session.held_rows import ShardSizes, bounded_job, cluster_rows, shard_sizes
 from secfpp.cli.csv_rows import Headings
@@ -112,7 +120,7 @@ class Cluster(Verb):
 
     def execute(self) -> Outcome:
         """Share, cluster, and show what the policy opens."""
-        points_ND = read_vectors(self.input, Choice(tensor=self.tensor, headings=self.headings))
+        points_ND = read_vectors(self.input, self._choice())
         check_writable(self.out)
         if (self.network is None) != (self.certs is None):
             raise ConfigError("--network and --certs go together: addresses and credentials")
@@ -129,6 +137,11 @@ class Cluster(Verb):
             shown=_shown(result, points_ND, opened, self.min_cluster_size, lost),
             exit_code=0 if saved else OutputError.exit_code,
         )
+
+    def _choice(self) -> Choice:
+        """Return which part of the file to read; shards hold more rows than a job does."""
+        most = MAX_POINTS if self.shard_size is None else MAX_POINTS * MAX_SHARD_CLUSTERS
+        return Choice(tensor=self.tensor, headings=self.headings, most_rows=most)
 
     def _job(self, num_points: int, shards: ShardSizes | None) -> ClusterJob:
         """Return the public description of the job."""

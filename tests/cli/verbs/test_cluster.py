@@ -319,3 +319,21 @@ def test_what_shards_cannot_do_is_told(
 ) -> None:
     assert main(["cluster", "--input", str(blobs), "--plain", *words]) == 2
     assert said in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("kind", ["npy", "csv"])
+def test_shards_hold_more_rows_than_a_job(
+    tmp_path: Path, kind: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    rows = np.repeat(4.0 * np.eye(3), 3000, axis=0) + np.tile([0.0, 0.25, 0.5], 3000)[:, None]
+    file, means = tmp_path / f"many.{kind}", tmp_path / "means.npy"
+    if kind == "npy":
+        np.save(file, rows)
+    else:
+        np.savetxt(file, rows, delimiter=",")
+    words = ("--input", file, "--k", "3", "--plain", "--owners", "900", "--out", means)
+    assert main(["cluster", *map(str, words)]) == 2
+    assert "8191" in capfd.readouterr().err
+    record_of(capfd, *words, "--shard-size", "1000", "--restarts", "1")
+    expected = 4.0 * np.eye(3) + 0.25
+    assert np.allclose(np.load(means), np.repeat(expected, 3000, axis=0), atol=1e-4)
