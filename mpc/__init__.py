@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from mpc.reference.session import PlainSession
     from mpc.session.owner import Owner
     from mpc.session.session import SecureSession, open_session
+    from mpc.session.sharded import cluster_in_shards
     from mpc.traffic import Traffic
 
 __all__ = [
@@ -39,6 +40,7 @@ __all__ = [
     "SecureSession",
     "Session",
     "Traffic",
+    "cluster_in_shards",
     "open_session",
 ]
 
@@ -53,6 +55,7 @@ _MODULES: Final = {
     "SecureSession": "mpc.session.session",
     "Session": "mpc.jobs.result",
     "Traffic": "mpc.traffic",
+    "cluster_in_shards": "mpc.session.sharded",
     "open_session": "mpc.session.session",
 }
 """The module that defines each public name."""

@@ -26,13 +26,13 @@ from mpc.jobs.bounds import (
     measured_rows,
     prepared,
     public_bound,
-    with_bounds,
 )
 from mpc.jobs.default_start import start_of
 from mpc.jobs.encoding import TOLERANCE, bounds_of
 from mpc.jobs.job import INITS, K_CANDIDATES_MAX, ClusterJob, Comparisons, Init, RevealPolicy
 from mpc.jobs.result import ClusterResult, LedgerEntry, Session
 from mpc.ring.fixedpoint import FloatArray
+from mpc.session.held_rows import ShardSizes, bounded_job, cluster_rows, shard_sizes
 from mpc.session.session import open_session
 from mpc.session.stamps import Links
 from mpc.traffic import Traffic
@@ -90,6 +90,13 @@ class SecureKMeans(ClusterMixin, BaseEstimator):  # type: ignore[misc]
     owners : int, sequence of int or None, default=64
         Data owners, each with its own links. An int is their number; rows are assigned to them in
         turn. A sequence names the owner of each row. None: each row has its own owner.
+    shard_size : int, optional
+        Most rows of a shard, up to 8191. The rows of shards are clustered one shard after another,
+        then the clusters of all shards, so that X may have any number of rows; see
+        `mpc.cluster_in_shards`. Needs `reveal="own-mean"`, `n_clusters` and no `standardize`. None:
+        all rows are one job, of up to 8191.
+    shard_k : int, optional
+        Clusters of each shard. None: 2 K, but at most 16 unless K is larger.
     timeout_s : float, default=60.0
         Longest silence of a peer, if no session is given.
     links : {"tls", "plain"}, default="tls"
@@ -159,6 +166,8 @@ class SecureKMeans(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         norm_bound: float | None = None,
         min_cluster_size: int = 3,
         owners: int | Sequence[int] | npt.NDArray[np.int64] | None = 64,
+        shard_size: int | None = None,
+        shard_k: int | None = None,
         timeout_s: float = 60.0,
         links: Links = "tls",
         insecure_dev: bool = False,
@@ -177,6 +186,8 @@ class SecureKMeans(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         self.norm_bound = norm_bound
         self.min_cluster_size = min_cluster_size
         self.owners = owners
+        self.shard_size = shard_size
+        self.shard_k = shard_k
         self.timeout_s = timeout_s
         self.links = links
         self.insecure_dev = insecure_dev
@@ -208,12 +219,13 @@ class SecureKMeans(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         """
         points_ND = validate_data(self, X, dtype=np.float64, order="C")
         given = prepared(points_ND)
-        job = self._job(given)
         owners = self._owners(len(points_ND))
+        shards = shard_sizes(self.n_clusters, self.shard_size, self.shard_k)
+        job = self._job(given, owners, shards)
         for lost in lost_to_rounding(job, given.points_ND):
             warnings.warn(lost, PrecisionWarning, stacklevel=2)
         with self._session() as session:
-            result = session.cluster(job, given.points_ND, given.payload_ND, owners)
+            result = cluster_rows(session, job, given, owners, shards)
         self._set_fitted(points_ND, given, job, result)
         return self
 
@@ -268,7 +280,9 @@ class SecureKMeans(ClusterMixin, BaseEstimator):  # type: ignore[misc]
             raise _withheld(name, self.policy_)
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
-    def _job(self, given: Prepared) -> ClusterJob:
+    def _job(
+        self, given: Prepared, owners: Sequence[int] | None, shards: ShardSizes | None
+    ) -> ClusterJob:
         """Return the public description of the job with its bounds; refuse invalid parameters."""
         n = len(given.points_ND)
         k = None if self.n_clusters is None else whole("n_clusters", self.n_clusters)
@@ -276,8 +290,8 @@ class SecureKMeans(ClusterMixin, BaseEstimator):  # type: ignore[misc]
             raise InputError(f"n_samples={n} should be >= n_clusters={k}")
         rows = init_rows(self.init)
         start = start_of(
-            n,
-            k,
+            n if shards is None else min(n, shards.size),
+            k if shards is None else shards.k,
             init=next((name for name in INITS if says(self.init, name)), None),
             restarts=None if self.n_init is None else whole("n_init", self.n_init),
             iterations=None if self.max_iter is None else whole("max_iter", self.max_iter),
@@ -299,9 +313,9 @@ class SecureKMeans(ClusterMixin, BaseEstimator):  # type: ignore[misc]
             norm_bound=self.norm_bound,
             label="fit",
         )
-        job.check_points(given.points_ND, given.payload_ND)
-        bounded = with_bounds(job, given.points_ND, given.payload_ND)
-        _check_norms(given, bounded)
+        bounded = bounded_job(job, given, owners, shards)
+        if shards is None:
+            _check_norms(given, bounded)
         return bounded
 
     def _owners(self, n: int) -> tuple[int, ...] | None:

@@ -6,8 +6,9 @@ of rounds is the length of the longest chain of dependent messages. Messages tha
 the same time are one round.
 """
 
-from dataclasses import asdict, dataclass
-from typing import Literal
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal, TypeVar
 
 Phase = Literal["online", "offline", "input", "output", "control"]
 """online: party to party; offline: dealer and party; input, output: data owner and party;
@@ -120,6 +121,61 @@ class Traffic:
             "bytes_client_max": self.bytes_client_max,
             "bytes_online": self.bytes_online,
         }
+
+
+def combined(parts: Sequence[Traffic]) -> Traffic:
+    """Return the traffic of consecutive jobs together.
+
+    Roles and operations are summed; of the data owners of each job, only the busiest is kept, since
+    they may be very many. Steps follow one another.
+    """
+    roles: dict[tuple[str, str], RoleTraffic] = {}
+    operations: dict[tuple[str, str, str], OperationTraffic] = {}
+    for part in parts:
+        idle = _owners_but_the_busiest(part)
+        for role in part.roles:
+            if role.role not in idle:
+                key = (role.role, role.phase)
+                roles[key] = _sum(roles[key], role) if key in roles else role
+        for of in part.operations:
+            if of.role not in idle:
+                name = (of.role, of.phase, of.operation)
+                operations[name] = _sum(operations[name], of) if name in operations else of
+    return Traffic(
+        roles=tuple(roles.values()),
+        operations=tuple(operations.values()),
+        steps=tuple(step for part in parts for step in part.steps),
+        rounds_online=sum(part.rounds_online for part in parts),
+        rounds_offline=sum(part.rounds_offline for part in parts),
+        seconds_share=sum(part.seconds_share for part in parts),
+        seconds_online=sum(part.seconds_online for part in parts),
+        seconds_offline=sum(part.seconds_offline for part in parts),
+        seconds_total=sum(part.seconds_total for part in parts),
+        insecure=parts[0].insecure,
+    )
+
+
+def _owners_but_the_busiest(part: Traffic) -> frozenset[str]:
+    bytes_of: dict[str, int] = {}
+    for role in part.roles:
+        if role.role.startswith("client:"):
+            bytes_of[role.role] = bytes_of.get(role.role, 0) + role.bytes_total
+    busiest = max(bytes_of, key=lambda name: bytes_of[name], default="")
+    return frozenset(bytes_of.keys() - {busiest})
+
+
+Counted = TypeVar("Counted", RoleTraffic, OperationTraffic)
+
+
+def _sum(one: Counted, other: Counted) -> Counted:
+    """Add up all numbers; a number that is unknown in one stays unknown."""
+    others = asdict(other)
+    added: dict[str, Any] = {
+        name: None if value is None or others[name] is None else value + others[name]
+        for name, value in asdict(one).items()
+        if not isinstance(value, str)
+    }
+    return replace(one, **added)
 
 
 NO_TRAFFIC = Traffic(

@@ -47,8 +47,8 @@ def high_part(of: Split) -> SharedTensor:
     return party.holds(share + of.high if party.rank == 0 else share)
 
 
-def centred(x_enc_ND: SharedTensor) -> SharedTensor:
-    """Return shares of points minus their mean, (N, D).
+def mean_of(x_enc_ND: SharedTensor) -> SharedTensor:
+    """Return shares of the mean of points, (D,).
 
     Parameters
     ----------
@@ -57,15 +57,14 @@ def centred(x_enc_ND: SharedTensor) -> SharedTensor:
 
     Notes
     -----
-    The mean is rounded, with an error of less than 2 units. The error is the same for every point,
-    so differences of points are exact.
+    The mean is rounded, with an error of less than 2 units. It is subtracted from every point, so
+    differences of points stay exact.
 
     Cost: one round, 8 D bytes from each party to each other; 16 D from the dealer to party 0.
     Leakage: none.
     """
     total_enc_D = local(x_enc_ND, lambda x: x.sum(0))
-    mean_enc_D = open_now(_over(total_enc_D, x_enc_ND.size(0)))
-    return x_enc_ND - mean_enc_D
+    return open_now(_over(total_enc_D, x_enc_ND.size(0)))
 
 
 def _over(x_enc: SharedTensor, divisor: int) -> DeferredOpening[SharedTensor]:

@@ -51,17 +51,29 @@ def cluster_sums(
     pending = masked(assignment_enc_NK)
     if min_cluster_size == 1:
         assignment = open_now(pending)
-        return _own_rows(assignment, _sums(assignment, payload))
+        return own_rows(assignment, _sums(assignment, payload))
     assignment, small_enc_K = _with_small(pending, assignment_enc_NK, min_cluster_size, owner_of_N)
     sums_enc = _sums(assignment, payload)
+    return own_rows(assignment, withheld(sums_enc, small_enc_K))
+
+
+def withheld(sums_enc: SharedTensor, small_enc_K: SharedTensor) -> SharedTensor:
+    """Return sums and sizes, (K, M + 1), with zeros and `TOO_SMALL` for small clusters; one round.
+
+    Parameters
+    ----------
+    sums_enc : SharedTensor, (K, M + 1)
+    small_enc_K : SharedTensor, (K,)
+        1 for a cluster that is too small, else 0.
+    """
     small, sums = open_batch(masked(small_enc_K), masked(sums_enc))
-    withheld = multiply("i,id->id", small, sums)
-    opened = sums_enc.share - withheld.share
+    taken_enc = multiply("i,id->id", small, sums)
+    opened = sums_enc.share - taken_enc.share
     opened[:, -1] += TOO_SMALL * small_enc_K.share
-    return _own_rows(assignment, sums_enc.like(opened))
+    return sums_enc.like(opened)
 
 
-def _own_rows(assignment: Masked, sums_enc: SharedTensor) -> SharedTensor:
+def own_rows(assignment: Masked, sums_enc: SharedTensor) -> SharedTensor:
     """Return each point's row of its cluster's sums."""
     return multiply("ij,jk->ik", assignment, open_now(masked(sums_enc)))
 
@@ -88,7 +100,7 @@ def _with_small(
             pending, _look_up_small(counts_enc_K, num_owners, min_cluster_size)
         )
         return opened, small_enc_K
-    held_enc_WK = local(assignment_enc_NK, lambda p: _by_owner(p, owners, num_owners))
+    held_enc_WK = local(assignment_enc_NK, lambda p: by_owner(p, owners, num_owners))
     opened, absent_enc_WK = open_batch(pending, equals_zero(held_enc_WK, most.bit_length()))
     present_enc_K = local(absent_enc_WK, lambda absent: -absent.sum(0)) + num_owners
     (small_enc_K,) = open_now(_look_up_small(present_enc_K, num_owners, min_cluster_size))
@@ -108,7 +120,7 @@ def _look_up_small(
     return look_up(counts_enc_K, [too_small.astype(np.int64)])
 
 
-def _by_owner(assignment_NK: torch.Tensor, owners: Int64Array, num_owners: int) -> torch.Tensor:
+def by_owner(assignment_NK: torch.Tensor, owners: Int64Array, num_owners: int) -> torch.Tensor:
     """Return the number of each owner's points in each cluster, (W, K)."""
     held = torch.zeros(num_owners, assignment_NK.shape[1], dtype=torch.int64)
     return held.index_add(0, torch.from_numpy(owners.astype(np.int64)), assignment_NK)

@@ -58,6 +58,7 @@ def centre_distances(
     sqnorms_enc_C: SharedTensor,
     of_counts: Sequence[SharedTensor],
     blocks: Sequence[int],
+    most: int | None = None,
 ) -> DeferredOpening[SharedTensor]:
     """Return shares of squared distances to means minus each point's squared norm, (N, C).
 
@@ -71,6 +72,8 @@ def centre_distances(
         From `look_up_counts`.
     blocks : sequence of int
         Columns of each block.
+    most : int, optional
+        The largest count; None: N.
 
     Returns
     -------
@@ -99,13 +102,16 @@ def centre_distances(
         squared_enc_C = division.quotients(squares, of_square, rest_of_square)
         over_c_enc_NC = division.quotients(products, of_one, rest_of_one, "ik,k->ik")
         sqdist_enc_NC = squared_enc_C + far_enc_C - local(over_c_enc_NC, lambda x: 2 * x)
-        return comparable(sqdist_enc_NC, DISTANCE_BITS, blocks)
+        return comparable(sqdist_enc_NC, DISTANCE_BITS, blocks, most)
 
     return pending.then(finish)
 
 
 def comparable(
-    sqdist_enc_NC: SharedTensor, fractional_bits: int, blocks: Sequence[int]
+    sqdist_enc_NC: SharedTensor,
+    fractional_bits: int,
+    blocks: Sequence[int],
+    most: int | None = None,
 ) -> SharedTensor:
     """Return distances in the format of `mpc.protocols.argmin.nearest`, (N, C); no message.
 
@@ -117,10 +123,12 @@ def comparable(
         At least `COMPARED_FRACTION`.
     blocks : sequence of int
         Columns of each block; in a block, ties go to the first column.
+    most : int, optional
+        The largest count of a cluster; None: N.
     """
     places_C = torch.cat([torch.arange(size, dtype=torch.int64) for size in blocks])
     dropped = fractional_bits - COMPARED_FRACTION
-    tie = tie_units(sqdist_enc_NC.size(0)) << dropped
+    tie = tie_units(most or sqdist_enc_NC.size(0)) << dropped
     return truncate_local(sqdist_enc_NC + places_C * tie, dropped)
 
 

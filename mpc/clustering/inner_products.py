@@ -16,7 +16,7 @@ from typing import Protocol, TypeVar
 
 import torch
 
-from mpc.clustering.centring import centred, cut
+from mpc.clustering.centring import cut, mean_of
 from mpc.clustering.norms import all_within, coarse, excess, excess_of_coarse
 from mpc.clustering.standardizing import standardized
 from mpc.engine.context import Matmul, SharedTensor
@@ -54,6 +54,8 @@ class Points:
     """(N,): 1 for valid points, 0 for rejected ones."""
     payload: Masked
     """(N, M); those of rejected points are unchanged, but their rows of an assignment are zero."""
+    origin_enc_D: SharedTensor | None = field(default=None, repr=False)
+    """What was subtracted from the points, (D,); None if they are not centred."""
 
     @property
     def num_points(self) -> int:
@@ -75,10 +77,15 @@ class Measured:
     of_payload: SharedTensor = field(repr=False)
     fitting: list[SharedTensor] = field(repr=False)
     """Finished tests of points: 1 if passed, else 0."""
+    origin_enc_D: SharedTensor | None = field(repr=False)
+    """What was subtracted from the points, (D,)."""
 
 
 def measured(
-    points_enc_ND: SharedTensor, payload_enc_NM: SharedTensor, job: ClusterJob
+    points_enc_ND: SharedTensor,
+    payload_enc_NM: SharedTensor,
+    job: ClusterJob,
+    origin_enc_D: SharedTensor | None = None,
 ) -> Measured:
     """Open points and payloads under masks, and measure them; see `points_within_bounds`.
 
@@ -94,7 +101,8 @@ def measured(
     )
     shift, fitting = points_shift(job, dim), []
     if job.centre:
-        values_enc_ND = centred(values_enc_ND)
+        origin_enc_D = mean_of(values_enc_ND) if origin_enc_D is None else origin_enc_D
+        values_enc_ND = values_enc_ND - origin_enc_D
     if job.standardize:
         values_enc_ND, fits_enc_N = standardized(values_enc_ND, job)
         shift, fitting = 0, [fits_enc_N]
@@ -115,11 +123,15 @@ def measured(
         ],
         of_payload=excess(of_payload, squared_payload_limit(job, num_payload)),
         fitting=fitting,
+        origin_enc_D=origin_enc_D,
     )
 
 
 def points_within_bounds(
-    points_enc_ND: SharedTensor, payload_enc_NM: SharedTensor, job: ClusterJob
+    points_enc_ND: SharedTensor,
+    payload_enc_NM: SharedTensor,
+    job: ClusterJob,
+    origin_enc_D: SharedTensor | None = None,
 ) -> Points:
     """Move points over a bound to the origin, and open all points and payloads under masks.
 
@@ -130,6 +142,8 @@ def points_within_bounds(
     payload_enc_NM : SharedTensor, (N, M)
         Integers of `mpc.jobs.encoding.payload_width` bits.
     job : ClusterJob
+    origin_enc_D : SharedTensor, (D,), optional
+        What centred points are measured from; None: their mean. Shards have one origin.
 
     Returns
     -------
@@ -148,7 +162,7 @@ def points_within_bounds(
     N) bytes from each party to each other, and what `mpc.costs.job_cost` counts besides.
     Leakage: none.
     """
-    of = measured(points_enc_ND, payload_enc_NM, job)
+    of = measured(points_enc_ND, payload_enc_NM, job, origin_enc_D)
     valid_enc_N = all_within([*of.of_points, of.of_payload], of.fitting)
     valid, sqnorms = open_batch(masked(valid_enc_N), masked(of.sqnorms_enc_N))
     rows = open_now(masked(multiply("i,id->id", valid, of.given)))
@@ -157,6 +171,7 @@ def points_within_bounds(
         sqnorms_enc_N=multiply("k,k->k", valid, sqnorms),
         valid=valid,
         payload=of.payload,
+        origin_enc_D=of.origin_enc_D,
     )
 
 
@@ -216,6 +231,8 @@ class RowInnerProducts:
     """From the rows, opened under a mask: one round, 8 D C bytes; no N x N matrix is formed."""
 
     rows: Masked
+    weighted: Masked | None = None
+    """Each row times its weight, (N, D), of which sums are formed; None: all weigh 1."""
 
     def with_sums(self, weights: Masked) -> SharedTensor:
         """Return shares of U."""
@@ -236,7 +253,8 @@ class RowInnerProducts:
         return self._sums(weights).then(lambda sums: multiply("ik,il->kl", sums, sums))
 
     def _sums(self, weights: Masked) -> DeferredOpening[Masked]:
-        return masked(multiply("id,ik->dk", self.rows, weights))
+        summed = self.rows if self.weighted is None else self.weighted
+        return masked(multiply("id,ik->dk", summed, weights))
 
     def with_rows(self, rows: tuple[int, ...]) -> SharedTensor:
         """Return inner products of all rows with the given ones."""

@@ -19,6 +19,7 @@ from mpc.engine.openings import (
     DeferredOpening,
     Masked,
     masked,
+    multiply,
     open_batch,
     open_now,
     resolved,
@@ -49,6 +50,16 @@ class Found:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Weights:
+    """Secret weights of points, which count in sums as so many points."""
+
+    of: Masked
+    """(N,): at least 0; 0 for rejected points."""
+    most: int
+    """A public bound on the sum of all weights, at most `mpc.jobs.job.MAX_POINTS`."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class WarmStart:
     """An assignment whose means are the first centres, opened under a mask."""
 
@@ -68,6 +79,7 @@ def lloyd_secret_labels(
     meter: Steps,
     *,
     choose_early: bool = False,
+    weights: Weights | None = None,
 ) -> Found:
     """Iterate with secret assignments until no block changes, or the limit is reached.
 
@@ -87,6 +99,8 @@ def lloyd_secret_labels(
     choose_early : bool
         Whether only the best block of each size goes on after the first iteration; see
         `mpc.clustering.race`. Blocks of a size are then together, smaller sizes first.
+    weights : Weights, optional
+        Of points; `inner` then forms weighted sums, and starts are neither warm nor chosen early.
 
     Notes
     -----
@@ -100,7 +114,7 @@ def lloyd_secret_labels(
     one to find that nothing changed. Leakage: one bit an iteration, from the third on, or from the
     second after a warm start.
     """
-    rounds = _Lloyd(valid_enc_N, inner, blocks, revealer, meter)
+    rounds = _Lloyd(valid_enc_N, inner, blocks, revealer, meter, weights)
     with meter.step("iteration 1"):
         assignment_enc_NC = rounds.first(start)
     done = 1
@@ -127,7 +141,9 @@ class _Lloyd:
         blocks: Sequence[int],
         revealer: Revealer,
         meter: Steps,
+        weights: Weights | None,
     ) -> None:
+        self._weights = weights
         self._valid_enc_N = valid_enc_N
         self._inner = inner
         self._blocks = blocks
@@ -158,18 +174,18 @@ class _Lloyd:
 
     def later(self, assignment_enc_NC: SharedTensor, done: int) -> SharedTensor | None:
         """Reassign points; return None if the iteration before changed nothing."""
-        num_points = len(self._valid_enc_N.share)
         assignment, of_counts, before = open_batch(
-            masked(assignment_enc_NC),
-            look_up_counts(_counts(assignment_enc_NC), num_points),
-            self._pending_before(),
+            masked(assignment_enc_NC), self._counted(assignment_enc_NC), self._pending_before()
         )
         same = _unchanged(assignment, before, len(self._blocks))
-        (products, sqnorms_enc_C), same_enc = open_batch(
-            self._inner.with_sums_and_sqnorms(assignment), same
+        (products, sqnorms_enc_C), same_enc, of_weights = open_batch(
+            self._inner.with_sums_and_sqnorms(assignment), same, self._weighed(assignment)
         )
+        most = None if self._weights is None else self._weights.most
         sqdist_enc_NC, unchanged = open_batch(
-            centre_distances(products, sqnorms_enc_C, of_counts, self._blocks),
+            centre_distances(
+                products, sqnorms_enc_C, [*of_counts, *of_weights], self._blocks, most
+            ),
             _opened(self._revealer, same_enc, done),
         )
         self._before, self._unopened = assignment, None
@@ -177,6 +193,19 @@ class _Lloyd:
             return None
         self._meter.go_on()
         return nearest(sqdist_enc_NC, self._blocks, self._valid_enc_N)
+
+    def _counted(self, assignment_enc_NC: SharedTensor) -> DeferredOpening[list[SharedTensor]]:
+        """Look up counts of points; nothing if points have weights."""
+        if self._weights is not None:
+            return resolved([])
+        return look_up_counts(_counts(assignment_enc_NC), assignment_enc_NC.size(0))
+
+    def _weighed(self, assignment: Masked) -> DeferredOpening[list[SharedTensor]]:
+        """Look up sums of weights, a round later than counts; nothing if there are no weights."""
+        if self._weights is None:
+            return resolved([])
+        counts_enc_C = multiply("i,ik->k", self._weights.of, assignment)
+        return look_up_counts(counts_enc_C, self._weights.most)
 
     def _pending_before(self) -> DeferredOpening[Masked | None]:
         if self._unopened is None:

@@ -31,6 +31,7 @@ from mpc.clustering.lloyd import (
     lloyd_public_labels,
     lloyd_secret_labels,
 )
+from mpc.clustering.shard_sums import ShardSums, shard_sums
 from mpc.engine.context import SharedTensor
 from mpc.engine.openings import Masked, masked, multiply, open_batch, open_now
 from mpc.engine.reveal import DISTANCES, EVALUATION, LABELS, OWN_MEAN, Revealer
@@ -62,6 +63,8 @@ class Clustering:
     """None if the policy keeps them secret."""
     assignment_enc_NK: SharedTensor = field(repr=False)
     """Kept for a warm start; zero for rejected points."""
+    sums: ShardSums | None = field(default=None, repr=False)
+    """Kept for the second level; None unless the job is a shard."""
 
 
 def cluster_shares(
@@ -74,6 +77,7 @@ def cluster_shares(
     decide: Callable[[], Decision],
     owner_of_N: Sequence[int] | None = None,
     kept_enc_NK: SharedTensor | None = None,
+    origin_enc_D: SharedTensor | None = None,
 ) -> Clustering:
     """Cluster the valid points, and open to each owner its own cluster's sum and size.
 
@@ -94,6 +98,8 @@ def cluster_shares(
         The owner of each point, 0 .. W - 1; None: each point has its own.
     kept_enc_NK : SharedTensor, (N, K), optional
         The kept assignment, with rows of zeros where nothing is kept; for a warm start.
+    origin_enc_D : SharedTensor, (D,), optional
+        For a shard: what points are measured from, if they are centred; None: their mean.
 
     Returns
     -------
@@ -115,7 +121,7 @@ def cluster_shares(
         found = _found_from(job, begun_by_gram(job, points, meter), revealer, meter)
     else:
         with meter.step("norms"):
-            points = points_within_bounds(points_enc_ND, payload_enc_NM, job)
+            points = points_within_bounds(points_enc_ND, payload_enc_NM, job, origin_enc_D)
         if job.reveal == "distances":
             found = _decided_by_server(job, points, revealer, meter, decide)
         else:
@@ -124,16 +130,22 @@ def cluster_shares(
         labels_enc_N = labels_of(found.assignment_enc_NK)
         why = "simulation: compared with truth"
         open_now(revealer.reveal(labels_enc_N, EVALUATION, why=why))
-    with meter.step("means"):
-        sums_enc = cluster_sums(
-            found.assignment_enc_NK, points.payload, job.min_cluster_size, owner_of_N
-        )
-    revealer.reveal(sums_enc, OWN_MEAN, why="own mean, one row each")
+    sums = None
+    if job.is_shard and isinstance(points, Points):
+        with meter.step("means"):
+            sums = shard_sums(found.assignment_enc_NK, points)
+    else:
+        with meter.step("means"):
+            sums_enc = cluster_sums(
+                found.assignment_enc_NK, points.payload, job.min_cluster_size, owner_of_N
+            )
+        revealer.reveal(sums_enc, OWN_MEAN, why="own mean, one row each")
     return Clustering(
         k=found.k,
         iterations=found.iterations,
         labels=found.labels,
         assignment_enc_NK=local(found.assignment_enc_NK, lambda p: p[:, : found.k].clone()),
+        sums=sums,
     )
 
 
@@ -143,7 +155,7 @@ def by_gram_alone(job: ClusterJob, num_points: int, dim: int) -> bool:
     Warm starts, leaders and random rows do, unless the Gram matrix is larger than the points; fresh
     leaders do always. The choice of k needs more.
     """
-    if job.reveal == "distances":
+    if job.reveal == "distances" or job.is_shard:
         return False
     if job.start == "warm" or (job.by_random_rows and job.k is not None):
         return num_points <= 2 * dim

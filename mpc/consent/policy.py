@@ -65,7 +65,7 @@ class Policy:
     min_owners: int = 5
     """Fewest data owners of a job."""
     max_iterations: int = 100
-    """Most reassignments of a job, each of which may open one bit."""
+    """Most reassignments of a job, and of a second level after shards; each may open one bit."""
     choose_k: bool = True
     """Whether the number of clusters may be left open: it is then opened to parties and server."""
     evaluate: bool = False
@@ -155,6 +155,7 @@ class Policy:
         """
         job = terms.job
         most_iterations = max(job.iterations, job.warm_iterations or 1)
+        final_iterations = job.final_iterations if job.is_shard else 1
         checks: tuple[tuple[str, object, bool, object], ...] = (
             ("reveal", job.reveal, job.reveal in self.reveal, ", ".join(self.reveal)),
             ("evaluate", job.evaluate, self.evaluate or not job.evaluate, False),
@@ -162,6 +163,7 @@ class Policy:
             self._least("min_cluster_size", job.min_cluster_size, self.min_cluster_size),
             self._least("owners", terms.owners, self.min_owners),
             self._most("iterations", most_iterations, self.max_iterations),
+            self._most("final_iterations", final_iterations, self.max_iterations),
             self._most("norm_bound", job.norm_bound, self.max_norm_bound),
             self._most("value_bound", _greatest(job.value_bound), self.max_value_bound),
             self._most("payload_bound", job.payload_bound, self.max_payload_bound),

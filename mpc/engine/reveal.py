@@ -18,6 +18,7 @@ from mpc.engine.openings import DeferredOpening, resolved
 from mpc.errors import PolicyError, TransportError
 from mpc.jobs.job import ClusterJob, RevealPolicy
 from mpc.jobs.result import LedgerEntry
+from mpc.jobs.sharding import ledger_label
 from mpc.net.frames import OPENED
 from mpc.net.link import Link
 from mpc.ring.fixedpoint import Int64Array
@@ -56,7 +57,13 @@ random rows, or a warm start."""
 
 
 def openings_of(job: ClusterJob) -> frozenset[tuple[Audience, Opening]]:
-    """Return all allowed openings of a job, with their audiences."""
+    """Return all allowed openings of a job, with their audiences.
+
+    A shard opens nothing but the bit that ends it. What its owners receive is opened after the
+    second level, whose openings are those of `mpc.jobs.sharding.final_job`.
+    """
+    if job.is_shard:
+        return frozenset({UNCHANGED})
     allowed = (BATCH_OPENINGS if job.opens_labels_last else OPENINGS)[job.reveal]
     if job.k is None and job.reveal != "distances":
         allowed |= {CHOSEN_K}
@@ -82,13 +89,17 @@ class PartyRevealer:
     owners : mapping of link to rows
         Link to each data owner, with the owner's rows.
     job : ClusterJob
-        Its policy defines what may be opened; its label is in every ledger line.
+        Its policy defines what may be opened; its label is in every line of the ledger.
     number : int
         Number of the job, in every frame of an opening.
     record : callable
         Is given every entry of the ledger before anything is sent.
     keep : callable
         Is given the link, the job's number and the share of every result of an owner.
+    absent : mapping of str to rows, optional
+        Owners that are not connected, with their rows.
+    keep_for : callable
+        Is given the role, the job's number and the share of the result of an absent owner.
     """
 
     def __init__(
@@ -100,8 +111,11 @@ class PartyRevealer:
         number: int = 0,
         record: Callable[[LedgerEntry], None] = lambda entry: None,
         keep: Callable[[Link, int, Int64Array], None] = lambda link, number, share: None,
+        absent: Mapping[str, Sequence[int]] | None = None,
+        keep_for: Callable[[str, int, Int64Array], None] = lambda owner, number, share: None,
     ) -> None:
         self._keep = keep
+        self._absent, self._keep_for = absent or {}, keep_for
         self._record = record
         self._server = server
         self._owners = owners
@@ -155,7 +169,7 @@ class PartyRevealer:
             shape=share.shape,
             why=why,
             policy=self._job.reveal,
-            job=self._job.label,
+            job=ledger_label(self._job),
         )
         self.ledger.append(entry)
         self._record(entry)
@@ -168,6 +182,8 @@ class PartyRevealer:
         if to == "each client":
             for link, rows in self._owners.items():
                 self._deliver(link, share[np.asarray(rows)])
+            for name, rows in self._absent.items():
+                self._keep_for(name, self._number, share[np.asarray(rows)])
         else:
             self._server.send_ring(OPENED, share, number=self._number)
         return resolved(None)

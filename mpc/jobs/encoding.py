@@ -201,6 +201,7 @@ def shape_of(job: ClusterJob) -> ClusterJob:
         label="",
         round=0,
         seed=0,
+        shard=min(job.shard, 2),  # later ones have the first one's origin
         norm_bound=norm,
         value_bound=math.ldexp(1.0, width - 3 - POINT_BITS),  # in units of the scale
         payload_bound=1.0,

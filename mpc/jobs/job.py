@@ -7,10 +7,10 @@ import warnings
 from dataclasses import asdict, dataclass
 from typing import Any, Final, Literal, Self
 
-import numpy as np
-
 from mpc.errors import BudgetError, InputError
+from mpc.jobs.arrays import check_arrays
 from mpc.jobs.job_numbers import bounds_of, integer_of
+from mpc.jobs.sharding import ShardFields, check_shard
 from mpc.ring.fixedpoint import FloatArray
 
 RevealPolicy = Literal["own-mean", "assignments", "distances"]
@@ -69,7 +69,7 @@ MAX_LABEL: Final = 1000
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class ClusterJob:
+class ClusterJob(ShardFields):
     """Public description of one job: cluster points, and average payloads inside clusters."""
 
     k: int | None
@@ -141,6 +141,7 @@ class ClusterJob:
 
     def __post_init__(self) -> None:
         self._take_integers()
+        self._take_shard_integers()
         if self.k is not None and self.k < 1:
             raise InputError(f"k={self.k} but at least one cluster is needed")
         for name in ("iterations", "warm_iterations"):
@@ -162,6 +163,7 @@ class ClusterJob:
         self._check_start()
         if self.init_rows is not None:
             self._check_init_rows(self.init_rows)
+        check_shard(self)
 
     def _take_integers(self) -> None:
         """Convert NumPy integers to Python integers; refuse other types, such as 2.5 or "2"."""
@@ -317,17 +319,8 @@ class ClusterJob:
             Wrong rank or dtype, an empty array, NaN or infinity, different N, k > N, or a start out
             of range.
         """
-        for name, array in (("points", points_ND), ("payload", payload_NM)):
-            if not isinstance(array, np.ndarray) or array.dtype != np.float64:
-                raise InputError(f"{name} must be a float64 array")
-            if array.ndim != 2 or 0 in array.shape:
-                raise InputError(f"{name} has shape {array.shape}; a non-empty (N, D) is needed")
-            if not np.isfinite(array).all():
-                raise InputError(f"{name} contain NaN or infinity; clean them before sharing")
-        n = len(points_ND)
-        if len(payload_NM) != n:
-            raise InputError(f"{n} points but {len(payload_NM)} payload rows")
-        self.check_shapes(n, points_ND.shape[1], payload_NM.shape[1])
+        check_arrays(points_ND, payload_NM)
+        self.check_shapes(len(points_ND), points_ND.shape[1], payload_NM.shape[1])
 
     def check_shapes(self, num_points: int, dim: int, payload: int) -> None:
         """Refuse shapes that do not fit the job.

@@ -36,6 +36,12 @@ class LedgerEntry:
         """Return the entry as plain values."""
         return asdict(self)
 
+    def as_line(self) -> dict[str, object]:
+        """Return it for a role's ledger, where `job` is the job's number and not its label."""
+        values = self.as_json()
+        label = values.pop("job")
+        return {**values, "shape": list(self.shape), "label": label}
+
     @classmethod
     def from_json(cls, values: dict[str, object]) -> Self:
         """Rebuild an entry that came in a control message."""

@@ -106,7 +106,7 @@ class RingGram:
         """Return distances to points minus each point's squared norm."""
         exact_NK = np.diag(self.gram_NN)[rows_K] - 2 * self.gram_NN[:, rows_K]
         exact_NK = np.where(rows_K == NO_ROW, FAR_CENTRE * 2.0**GRAM_BITS, exact_NK)
-        return exact_NK.astype(np.int64) + _handicaps(self.num_points, len(rows_K))
+        return exact_NK.astype(np.int64) + handicaps(self.num_points, len(rows_K))
 
     def with_sums_and_sqnorms(self, assignment_NK: FloatArray) -> tuple[Int64Array, Int64Array]:
         """Return U, (N, K), and the squared norms V of the sums, (K,)."""
@@ -119,14 +119,9 @@ class RingGram:
 
     def to_means(self, assignment_NK: FloatArray) -> Int64Array:
         """Return distances to means, rounded as in `mpc.clustering.distances`."""
-        n, k = assignment_NK.shape
         counts_K = assignment_NK.sum(axis=0).astype(np.int64)
         u_NK, v_K = self.with_sums_and_sqnorms(assignment_NK)
-        squared_K = quotient(v_K, counts_K, squared_reciprocals(n, HIGHER_SHIFT), HIGHER_SHIFT)
-        over_c_NK = quotient(u_NK, counts_K, reciprocals(n), HIGH_SHIFT)
-        dist_NK = squared_K + far_if_empty(n)[counts_K] - 2 * over_c_NK
-        dropped = DISTANCE_BITS - COMPARED_FRACTION
-        return np.asarray((dist_NK + (_handicaps(n, k) << dropped)) >> dropped)
+        return rounded_distances(u_NK, v_K, counts_K, self.num_points)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -150,11 +145,11 @@ class OpenedDistances:
         to_mean_N1 = self._to_means(self.valid_N[:, None].astype(np.float64))
         dist_NK: FloatArray = np.where(self.valid_N[rows_K], self.dist_NN[:, rows_K], to_mean_N1)
         dist_NK = np.where(rows_K == NO_ROW, np.inf, dist_NK)
-        return dist_NK + _handicaps(self.num_points, len(rows_K))
+        return dist_NK + handicaps(self.num_points, len(rows_K))
 
     def to_means(self, assignment_NK: FloatArray) -> FloatArray:
         """Return distances to means."""
-        return self._to_means(assignment_NK) + _handicaps(*assignment_NK.shape)
+        return self._to_means(assignment_NK) + handicaps(*assignment_NK.shape)
 
     def _to_means(self, assignment_NK: FloatArray) -> FloatArray:
         """Return mean squared distances to clusters minus half of those inside them."""
@@ -167,8 +162,20 @@ class OpenedDistances:
         return dist_NK
 
 
-def _handicaps(num_points: int, k: int) -> Int64Array:
-    return np.arange(k, dtype=np.int64) * tie_units(num_points)
+def rounded_distances(
+    u_NK: Int64Array, v_K: Int64Array, counts_K: Int64Array, most: int
+) -> Int64Array:
+    """Return V / c^2 - 2 U / c as the parties round it, (N, K); counts are `most` at most."""
+    squared_K = quotient(v_K, counts_K, squared_reciprocals(most, HIGHER_SHIFT), HIGHER_SHIFT)
+    over_c_NK = quotient(u_NK, counts_K, reciprocals(most), HIGH_SHIFT)
+    dist_NK = squared_K + far_if_empty(most)[counts_K] - 2 * over_c_NK
+    dropped = DISTANCE_BITS - COMPARED_FRACTION
+    return np.asarray((dist_NK + (handicaps(most, len(counts_K)) << dropped)) >> dropped)
+
+
+def handicaps(most: int, k: int) -> Int64Array:
+    """Return what is added to distances so that ties go to the lowest index, (K,)."""
+    return np.arange(k, dtype=np.int64) * tie_units(most)
 
 
 def quotient(values: Int64Array, counts_K: Int64Array, tables: Tables, shift: int) -> Int64Array:

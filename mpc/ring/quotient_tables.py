@@ -24,6 +24,10 @@ HIGH_SHIFT: Final = 20
 """h, the number of low bits: 20."""
 HIGHER_SHIFT: Final = 28
 """h for dividends of up to 62 bits."""
+MEAN_SHIFT: Final = 40
+"""Fractional bits of 1/c where the mean of a cluster is itself a point. A sum of 8191 points is
+below 2^31.1 units in magnitude, so a mean is off by less than 2^-9 units, and the product of 58
+bits fits the ring."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -54,6 +58,11 @@ def reciprocals(num_points: int, shift: int = HIGH_SHIFT) -> Tables:
 def squared_reciprocals(num_points: int, shift: int = HIGH_SHIFT) -> Tables:
     """Return the tables of 1/c^2 with `TABLE_BITS` fractional bits; 0 for an empty cluster."""
     return tables_of(of_counts(num_points, lambda c: 2.0**TABLE_BITS / c**2), shift)
+
+
+def mean_reciprocals(num_points: int) -> Int64Array:
+    """Return the table of 1/c with `MEAN_SHIFT` fractional bits; 0 for an empty cluster."""
+    return np.rint(of_counts(num_points, lambda c: 2.0**MEAN_SHIFT / c)).astype(np.int64)
 
 
 def far_if_empty(num_points: int) -> Int64Array:

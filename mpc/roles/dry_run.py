@@ -16,7 +16,8 @@ from mpc.engine.communicator import MeshCommunicator
 from mpc.engine.context import Party, SharedTensor
 from mpc.engine.correlations import SignKeys
 from mpc.engine.openings import DeferredOpening, resolved
-from mpc.engine.reveal import UNCHANGED, Audience, Opening
+from mpc.engine.reveal import UNCHANGED, Audience, Opening, Revealer
+from mpc.engine.steps import Steps
 from mpc.fss.correction_words import RingArray
 from mpc.gates.comparison_choice import Comparing
 from mpc.jobs.job import ClusterJob, Comparisons
@@ -217,25 +218,56 @@ def dry_run(shape: JobShape, *, converges: int = 0) -> dict[str, StepCounts]:
     dict of str to StepCounts
         At most four iterations; all later ones have the counts of the last of these.
     """
-    provider = RecordingProvider(shape.num_parties, shape.job.comparisons)
-    communicator = SilentCommunicator(shape.num_parties)
-    steps, job = _Steps(provider, communicator), shape.job
-    n, k = shape.num_points, job.k or 1
-    party = _alone(communicator, provider)
-    cluster_shares(
-        replace(job, iterations=min(job.iterations, _ITERATIONS)),
-        party.holds(_zeros(n, shape.dim)),
-        party.holds(_zeros(n, shape.payload)),
-        revealer=_NoRevealer(steps, converges),
-        meter=steps,
-        decide=lambda: Decision(labels=(0,) * n, k=k, iterations=1),
-        owner_of_N=shape.owner_of_N,
-        kept_enc_NK=None if job.start == "fresh" else party.holds(_zeros(n, k)),
-    )
+    job, n, k = shape.job, shape.num_points, shape.job.k or 1
+
+    def cluster(party: Party, revealer: Revealer, steps: Steps) -> None:
+        cluster_shares(
+            at_most_four(job),
+            party.holds(zeros(n, shape.dim)),
+            party.holds(zeros(n, shape.payload)),
+            revealer=revealer,
+            meter=steps,
+            decide=lambda: Decision(labels=(0,) * n, k=k, iterations=1),
+            owner_of_N=shape.owner_of_N,
+            kept_enc_NK=None if job.start == "fresh" else party.holds(zeros(n, k)),
+            origin_enc_D=party.holds(zeros(shape.dim)) if job.centre and job.shard > 1 else None,
+        )
+
+    return counted(cluster, shape.num_parties, job.comparisons, converges=converges)
+
+
+def at_most_four(job: ClusterJob) -> ClusterJob:
+    """Return a job with at most as many iterations as a dry run has."""
+    return replace(job, iterations=min(job.iterations, _ITERATIONS))
+
+
+def counted(
+    body: Callable[[Party, Revealer, Steps], object],
+    num_parties: int,
+    comparisons: Comparisons,
+    *,
+    converges: int = 0,
+) -> dict[str, StepCounts]:
+    """Return the counts of each step of what a party computes, by name.
+
+    Parameters
+    ----------
+    body : callable
+        Computes on zero shares with a party that has no peers, a revealer and a meter.
+    num_parties : int
+    comparisons : Comparisons
+    converges : int
+        As `dry_run` has it.
+    """
+    provider = RecordingProvider(num_parties, comparisons)
+    communicator = SilentCommunicator(num_parties)
+    steps = _Steps(provider, communicator)
+    body(_alone(communicator, provider), _NoRevealer(steps, converges), steps)
     return steps.counts
 
 
-def _zeros(*shape: int) -> torch.Tensor:
+def zeros(*shape: int) -> torch.Tensor:
+    """Return shares of zeros."""
     return torch.zeros(shape, dtype=torch.int64)
 
 

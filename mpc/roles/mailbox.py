@@ -6,6 +6,7 @@ an owner that has it already skips it.
 """
 
 from dataclasses import dataclass, field
+from weakref import ReferenceType, ref
 
 from mpc.engine.reveal import send_again
 from mpc.errors import TransportError
@@ -18,7 +19,8 @@ from mpc.ring.fixedpoint import Int64Array
 class _Kept:
     number: int
     share_RM: Int64Array = field(repr=False)
-    sent_on: Link
+    sent_on: "ReferenceType[Link] | None"
+    """The link that it was sent on last, if there is one; mail outlives links."""
 
 
 class Mailbox:
@@ -39,7 +41,11 @@ class Mailbox:
         share_RM : ndarray of int64, (R, M + 1)
             Re-randomised already: it is the same share that was sent.
         """
-        self._kept[link.peer] = _Kept(number, share_RM, link)
+        self._kept[link.peer] = _Kept(number, share_RM, ref(link))
+
+    def put_for(self, owner: str, number: int, share_RM: Int64Array) -> None:
+        """Keep what an owner that is not connected is to receive; see `put`."""
+        self._kept[owner] = _Kept(number, share_RM, None)
 
     def forget(self, owner: str) -> None:
         """Drop the result of an owner that takes part in another job."""
@@ -49,9 +55,9 @@ class Mailbox:
         """Send kept results to owners that have connected anew."""
         for name, link in reception.present(self._kept).items():
             kept = self._kept[name]
-            if link is kept.sent_on:
+            if kept.sent_on is not None and link is kept.sent_on():
                 continue
-            kept.sent_on = link
+            kept.sent_on = ref(link)
             try:
                 send_again(link, kept.share_RM, number=kept.number)
             except TransportError:  # it may connect once more

@@ -4,6 +4,7 @@ A party holds one share of every value. It learns only the public schedule and w
 policy opens to `parties and server`; see `mpc.engine.reveal`.
 """
 
+from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, field
 from typing import Final, NoReturn
@@ -17,12 +18,14 @@ from mpc.engine.communicator import MeshCommunicator
 from mpc.engine.context import Party
 from mpc.errors import (
     Cause,
+    FrameError,
     MpcError,
     PeerClosedError,
     PeerTimeoutError,
     TransportError,
 )
 from mpc.jobs.order import Order
+from mpc.jobs.sharding import HAND_BACK, SECOND_LEVEL
 from mpc.net.frames import AGREEMENT, CONTROL, FAILED, PRESENT, RoundClock
 from mpc.net.handshake import Reception, connect
 from mpc.net.last_words import last_words
@@ -34,6 +37,7 @@ from mpc.roles.bootstrap import Start, serve_process
 from mpc.roles.job_meter import Network
 from mpc.roles.mailbox import Mailbox
 from mpc.roles.party_job import Charter, KeptShares, run_job
+from mpc.roles.shards import Shards
 from mpc.roles.staying import serve_sessions
 
 PUBLIC_KEY_BYTES = 32
@@ -181,7 +185,7 @@ def agree_ring_keys(rank: int, peers: dict[int, Link], session: str) -> tuple[by
 
 def serve(meeting: Meeting, start: Start, charter: Charter) -> None:
     """Do jobs until the server sends stop, or hangs up on a party that does not stay."""
-    number, kept = 0, KeptShares()
+    number, kept, shards = 0, KeptShares(), Shards()
     _greet(meeting, charter, number)
     while True:
         try:
@@ -198,18 +202,40 @@ def serve(meeting: Meeting, start: Start, charter: Charter) -> None:
         if asked.get("do") == "stop":
             return
         number += 1
-        order = Order.from_json(number, asked)
         with start.ending.job() if start.ending else nullcontext():
+            if _follows_shards(meeting, shards, charter, number, asked):
+                continue
+            order = Order.from_json(number, asked)
             run_job(
                 meeting.network,
                 meeting.reception,
                 order,
                 kept,
+                shards,
                 charter=charter,
                 mailbox=meeting.mailbox,
                 timeout_s=start.timeout_s,
                 job_timeout_s=start.job_timeout_s,
             )
+
+
+def _follows_shards(
+    meeting: Meeting, shards: Shards, charter: Charter, number: int, asked: Mapping[str, object]
+) -> bool:
+    """Do what a server asks after the shards; return False if it asks for something else."""
+    network = meeting.network
+    if asked.get("do") == SECOND_LEVEL:
+        shards.run_second_level(network, charter.ledger, number)
+        return True
+    if asked.get("do") == HAND_BACK:
+        shard = asked.get("shard")
+        if not isinstance(shard, int):
+            raise FrameError("the server asked for results of no shard")
+        shards.run_hand_back(
+            network, charter.ledger, number, shard, meeting.reception, meeting.mailbox
+        )
+        return True
+    return False
 
 
 def _greet(meeting: Meeting, charter: Charter, number: int) -> None:

@@ -30,7 +30,6 @@ from mpc.errors import (
 from mpc.jobs.encoding import shape_of
 from mpc.jobs.kept import Kept
 from mpc.jobs.order import Order, Rows
-from mpc.jobs.result import LedgerEntry
 from mpc.net.frames import CONTROL, DECISION
 from mpc.net.handshake import Reception
 from mpc.net.link import Link
@@ -41,6 +40,7 @@ from mpc.roles.dry_run import JobShape, schedule_for
 from mpc.roles.inputs import Inputs
 from mpc.roles.job_meter import Meter, Network
 from mpc.roles.mailbox import Mailbox
+from mpc.roles.shards import Shards
 
 KeptShares = Kept[torch.Tensor]
 """A party's shares of the last assignment of every owner, (R, K) each."""
@@ -70,6 +70,7 @@ def run_job(
     reception: Reception,
     order: Order,
     kept: KeptShares,
+    shards: Shards,
     *,
     charter: Charter,
     mailbox: Mailbox,
@@ -89,6 +90,8 @@ def run_job(
     order : Order
     kept : Kept
         What a warm start begins with; the job's result is added.
+    shards : Shards
+        Results of shards before; that of a shard is added.
     charter : Charter
     mailbox : Mailbox
         Keeps the owners' results.
@@ -99,6 +102,8 @@ def run_job(
     """
     began = time.monotonic()
     order.check_kept(kept)
+    shards.check(order)
+    shards.drop_ended(reception)
     meter = Meter(network, job=order.number)
     heartbeat = _Heartbeat(network.server, order.number, every_s=timeout_s / 4)
     heartbeat()
@@ -125,10 +130,11 @@ def run_job(
         owners,
         order.job,
         number=order.number,
-        record=lambda entry: charter.write("opened", order, **_ledger_line(entry)),
+        record=lambda entry: charter.write("opened", order, **entry.as_line()),
         keep=mailbox.put,
     )
-    report = _computed(network, order, given, kept, revealer, meter, within_s=job_timeout_s)
+    keep = (kept, shards)
+    report = _computed(network, order, given, keep, revealer, meter, within_s=job_timeout_s)
     for name in revealer.undelivered:
         reception.drop(name)
     seconds = round(time.monotonic() - began, 3)
@@ -199,18 +205,11 @@ def refusals_in(message: Mapping[str, object]) -> list[Mapping[str, object]]:
     return listed
 
 
-def _ledger_line(entry: LedgerEntry) -> dict[str, object]:
-    """Return a ledger entry with its label under a name of its own: `job` is the job's number."""
-    values = entry.as_json()
-    label = values.pop("job")
-    return {**values, "shape": list(entry.shape), "label": label}
-
-
 def _computed(
     network: Network,
     order: Order,
     inputs: tuple[SharedTensor, SharedTensor],
-    kept: KeptShares,
+    keep: tuple[KeptShares, Shards],
     revealer: PartyRevealer,
     meter: Meter,
     *,
@@ -218,6 +217,7 @@ def _computed(
 ) -> dict[str, object]:
     """Do the job on points and payload, send results, and return the public values."""
     points_enc_ND, payload_enc_NM = inputs
+    kept, shards = keep
     done = cluster_shares(
         order.job,
         points_enc_ND,
@@ -227,10 +227,14 @@ def _computed(
         decide=lambda: _decision_of(network.server, order.number, within_s=within_s),
         owner_of_N=order.owner_of_N,
         kept_enc_NK=_kept_rows(network.party, order, kept),
+        origin_enc_D=shards.origin_for(order),
     )
-    share_NK = done.assignment_enc_NK.share
-    of_owners = {name: share_NK[list(held)] for name, held in order.rows.items()}
-    kept.keep(order.number, order.job, done.k, of_owners)
+    if order.job.is_shard:
+        shards.keep(order, done)
+    else:
+        share_NK = done.assignment_enc_NK.share
+        of_owners = {name: share_NK[list(held)] for name, held in order.rows.items()}
+        kept.keep(order.number, order.job, done.k, of_owners)
     return {
         "k": done.k,
         "iterations": done.iterations,

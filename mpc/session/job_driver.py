@@ -9,7 +9,7 @@ Shape letters: N points, D dimensions of a point, M of a payload, R rows of one 
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 
@@ -35,9 +35,7 @@ from mpc.net.link_meter import LinkMeter
 from mpc.reference.session import cluster_distances
 from mpc.ring.fixedpoint import FloatArray, Int64Array
 from mpc.session.data_owner import DataOwner, reconstruct
-from mpc.traffic import OperationTraffic, RoleTraffic, StepCost, Traffic
-
-Reply = dict[str, object]
+from mpc.session.replies import Reply, agreed, dicts, fields_of, traffic_of
 
 
 class Group(Protocol):
@@ -168,8 +166,9 @@ class Coordination:
             evaluated = self._collect_from_parties((self._given.num_points,))
         means_NM, sizes_N, undelivered_to = self._collect_means()
         replies = [self._receive(link) for link in self._group.server_links]
-        reply = _agreed(replies)
-        self._kept.keep(self._number, self._job, int(str(reply["k"])), self._given.rows)
+        reply = agreed(replies, ("k", "iterations", "labels", "ledger"))
+        if not self._job.is_shard:
+            self._kept.keep(self._number, self._job, int(str(reply["k"])), self._given.rows)
         self._check_results(replies, undelivered_to)
         labels = evaluated if evaluated is not None else reply["labels"]
         return ClusterResult(
@@ -179,8 +178,15 @@ class Coordination:
             means_NM=means_NM,
             sizes_N=sizes_N,
             labels_N=None if labels is None else np.asarray(labels, dtype=np.int64),
-            ledger=tuple(LedgerEntry.from_json(line) for line in _dicts(reply["ledger"])),
-            traffic=self._traffic(replies, seconds_share, insecure),
+            ledger=tuple(LedgerEntry.from_json(line) for line in dicts(reply["ledger"])),
+            traffic=traffic_of(
+                replies,
+                self._owners.values(),
+                self._group,
+                started=self._started,
+                seconds_share=seconds_share,
+                insecure=insecure,
+            ),
         )
 
     def _announce(self) -> Terms:
@@ -248,8 +254,8 @@ class Coordination:
         refusals: list[Mapping[str, object]] = []
         for link in self._group.server_links:
             reply = self._receive_inputs(link)
-            refusals += _dicts(reply["refusals"])
-            for name, why in _object(reply["refused"]).items():
+            refusals += dicts(reply["refusals"])
+            for name, why in fields_of(reply["refused"]).items():
                 failed[name] = f"{link.peer}: {why}"
         if not failed and not refusals:
             self._send_to_parties({"go": True})
@@ -302,13 +308,15 @@ class Coordination:
     def _collect_means(self) -> tuple[FloatArray, Int64Array, dict[str, str]]:
         """Reconstruct means (N, M) and sizes (N,) at the owners; return them and failed owners.
 
-        A party that died breaks links too; `Group.check` then raises instead.
+        A party that died breaks links too; `Group.check` then raises instead. Owners of a shard
+        receive nothing yet.
         """
         given = self._given
         whole = np.zeros((given.num_points, given.payload + 1), dtype=np.int64)
         whole[:, -1] = ELSEWHERE
         undelivered_to = {}
-        for name, owner in self._owners.items():
+        receiving = {} if self._job.is_shard else self._owners
+        for name, owner in receiving.items():
             rows = given.rows[name]
             shape = (len(rows), given.payload + 1)
             try:
@@ -342,50 +350,3 @@ class Coordination:
     def _receive(self, link: Link) -> Reply:
         self._wait(link)
         return link.recv_json(CONTROL, number=self._number)
-
-    def _traffic(
-        self, replies: Sequence[Reply], seconds_share: float, insecure: tuple[str, ...]
-    ) -> Traffic:
-        reply = replies[0]
-        roles = [RoleTraffic(**line) for each in replies for line in _dicts(each["roles"])]
-        operations = [
-            OperationTraffic(**line) for each in replies for line in _dicts(each["operations"])
-        ]
-        total = time.perf_counter() - self._started
-        counted = [
-            owner.meter.since_last(owner.links, seconds_share / max(len(self._owners), 1))
-            for owner in self._owners.values()
-        ]
-        counted.append(self._group.control.since_last(self._group.server_links, total))
-        return Traffic(
-            roles=(*roles, *(role for role, _ in counted)),
-            operations=(*operations, *(entry for _, entries in counted for entry in entries)),
-            steps=tuple(StepCost(**step) for step in _dicts(reply["steps"])),
-            rounds_online=max(int(str(each["rounds_online"])) for each in replies),
-            rounds_offline=int(str(reply["rounds_offline"])),  # only party 0 asks the dealer
-            seconds_share=seconds_share,
-            seconds_online=float(str(reply["seconds_online"])),
-            seconds_offline=float(str(reply["seconds_offline"])),
-            seconds_total=total,
-            insecure=insecure,
-        )
-
-
-def _agreed(replies: Sequence[Reply]) -> Reply:
-    """Return party 0's reply, if all replies agree on the public values."""
-    for key in ("k", "iterations", "labels", "ledger"):
-        if any(reply[key] != replies[0][key] for reply in replies):
-            raise PartyError(f"the parties do not agree on {key}; one of them is faulty")
-    return replies[0]
-
-
-def _object(value: object) -> dict[str, object]:
-    if not isinstance(value, dict):
-        raise PartyError("a party's reply is malformed")
-    return value
-
-
-def _dicts(value: object) -> list[dict[str, Any]]:
-    if not isinstance(value, list):
-        raise PartyError("a party's reply is malformed")
-    return value

@@ -82,9 +82,8 @@ def open_session(
 
     Raises
     ------
-    InputError, InsecureError
-    SessionError
-        A process did not start.
+    InputError, InsecureError, SessionError
+        The last of them if a process did not start.
     """
     if not 2 <= num_parties <= MAX_PARTIES:
         raise InputError(f"{num_parties} parties asked for; 2 to {MAX_PARTIES} are possible")
@@ -147,14 +146,12 @@ class SecureSession:
     def __init__(
         self, group: PartyGroup, *, job_timeout_s: float, insecure: tuple[str, ...]
     ) -> None:
-        self.num_parties = group.num_parties
-        self.insecure = insecure
-        self._job_timeout_s = job_timeout_s
+        self.num_parties, self.insecure = group.num_parties, insecure
+        self.job_timeout_s = job_timeout_s
         self._owners: dict[str, DataOwner] = {}
         self._parties: list[Link] = []
-        self._broken = ""
+        self._broken = self._run_name = ""
         self._jobs = 0
-        self._run_name = ""
         self.terms: Terms | None = None
         """Of the last job."""
         self._kept: Kept[Sequence[int]] = Kept()
@@ -258,6 +255,8 @@ class SecureSession:
     ) -> ClusterResult:
         """Run a job whose data owners are other processes, connected to the parties.
 
+        Cost and leakage are those of `cluster`.
+
         Parameters
         ----------
         job : ClusterJob
@@ -276,10 +275,6 @@ class SecureSession:
         ------
         InputError, OwnerError, ConsentError, SessionError, TransportError
             As for `cluster`.
-
-        Notes
-        -----
-        Cost and leakage: as for `cluster`.
         """
         self._check_usable()
         num_points = check_rows(rows)
@@ -295,18 +290,25 @@ class SecureSession:
             raise InputError(f"a session has {MAX_JOBS} jobs at most; open a new one")
 
     def _run(self, job: ClusterJob, given: EncodedInput) -> ClusterResult:
-        self._jobs += 1
-        with self._closing_on_failure():
+        with self.numbered() as number:
             coordination = Coordination(
                 self,
                 job,
                 given,
-                number=self._jobs,
+                number=number,
                 kept=self._kept,
                 timeout_s=self._group.timeout_s,
-                job_timeout_s=self._job_timeout_s,
+                job_timeout_s=self.job_timeout_s,
             )
             return coordination.run(self.insecure)
+
+    @contextmanager
+    def numbered(self) -> Iterator[int]:
+        """Give the body the next job's number; close the session if it fails, as `cluster` does."""
+        self._check_usable()
+        self._jobs += 1
+        with self._closing_on_failure():
+            yield self._jobs
 
     @contextmanager
     def _closing_on_failure(self) -> Iterator[None]:

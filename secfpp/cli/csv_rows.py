@@ -55,7 +55,7 @@ class CsvRows:
     """Decisions that the user may not have meant."""
 
 
-def read_csv(content: bytes, headings: Headings = "auto") -> CsvRows:
+def read_csv(content: bytes, headings: Headings = "auto", most_rows: int = MAX_POINTS) -> CsvRows:
     """Read numbers, a row a line.
 
     Parameters
@@ -64,6 +64,8 @@ def read_csv(content: bytes, headings: Headings = "auto") -> CsvRows:
         UTF-8, or UTF-16 with its mark. Lines that are empty or begin with ``#`` are skipped.
     headings : {"auto", "yes", "no"}
         Whether the first line is headings.
+    most_rows : int
+        More rows are refused.
 
     Raises
     ------
@@ -74,7 +76,7 @@ def read_csv(content: bytes, headings: Headings = "auto") -> CsvRows:
         raise DataError(f"more than {LARGEST >> 30} GiB of text; save it with numpy.save")
     text = _decoded(content)
     separator = _separator(text)
-    lines = list(_lines(text, separator))
+    lines = list(_lines(text, separator, most_rows))
     if not lines:
         raise DataError("holds no numbers: the file is empty")
     lines, about_commas = _with_points(lines, separator)
@@ -112,7 +114,7 @@ def _counts(line: str) -> bool:
     return bool(line.strip()) and not line.startswith("#")
 
 
-def _lines(text: str, separator: str) -> Iterator[Line]:
+def _lines(text: str, separator: str, most_rows: int) -> Iterator[Line]:
     """Yield the lines that have content."""
     raw = text.splitlines(keepends=True)
     if separator == " ":
@@ -124,8 +126,8 @@ def _lines(text: str, separator: str) -> Iterator[Line]:
             if not cells or cells[0].startswith("#") or not (any(cells) or len(cells) > 1):
                 continue
             count += 1
-            if count > MAX_POINTS + 1:
-                raise DataError(f"more than {MAX_POINTS} rows, the most points that are possible")
+            if count > most_rows + 1:
+                raise DataError(f"more than {most_rows} rows, the most points that are possible")
             yield Line(reader.line_num, tuple(cell.strip() for cell in cells))
     except csv.Error as error:
         raise DataError(f"line {reader.line_num}: {error}") from error

@@ -36,6 +36,8 @@ class Choice:
     """Name of the tensor in a safetensors file; not needed when it holds one."""
     headings: Headings = "auto"
     """Whether the first line of a csv file is headings."""
+    most_rows: int = MAX_POINTS
+    """More rows are refused."""
 
 
 def read_vectors(path: Path, choice: Choice | None = None) -> FloatArray:
@@ -61,8 +63,9 @@ def read_vectors(path: Path, choice: Choice | None = None) -> FloatArray:
     name = f"--input {path}"
     try:
         with _as_file(path) as file:
-            array = _reader(path, file)(file, choice or Choice())
-            return checked(array, name)
+            chosen = choice or Choice()
+            array = _reader(path, file)(file, chosen)
+            return checked(array, name, chosen.most_rows)
     except DataError as error:
         said = str(error)
         raise DataError(said if said.startswith(name) else f"{name}: {said}") from error
@@ -70,7 +73,7 @@ def read_vectors(path: Path, choice: Choice | None = None) -> FloatArray:
         raise DataError(f"{name}: cannot be read: {reason(error)}") from error
 
 
-def checked(array: Array, name: str) -> FloatArray:
+def checked(array: Array, name: str, most_rows: int = MAX_POINTS) -> FloatArray:
     """Return `array` as float64 (N, D), or raise DataError with the reason."""
     if array.dtype.kind not in "fiub":
         raise DataError(f"{name}: dtype {array.dtype}; real numbers are needed")
@@ -79,8 +82,9 @@ def checked(array: Array, name: str) -> FloatArray:
         raise DataError(f"{name}: shape {array.shape}; (points, dimensions) is needed; {remedy}")
     if array.size == 0:
         raise DataError(f"{name}: shape {array.shape} holds no numbers")
-    if len(array) > MAX_POINTS:
-        raise DataError(f"{name}: {len(array)} points; at most {MAX_POINTS} are possible")
+    if len(array) > most_rows:
+        more = "; --shard-size takes more" if most_rows == MAX_POINTS else ""
+        raise DataError(f"{name}: {len(array)} points; at most {most_rows} are possible{more}")
     with np.errstate(over="ignore"):
         vectors_ND = array.astype(np.float64)
     bad_N = ~np.isfinite(vectors_ND).all(axis=1)
@@ -173,7 +177,7 @@ def _read_csv(file: Path, choice: Choice) -> Array:
     """Read text, and print notes on decisions."""
     with file.open("rb") as opened:
         content = opened.read(LARGEST + 1)  # one more is refused, without the rest in memory
-    found = read_csv(content, choice.headings)
+    found = read_csv(content, choice.headings, choice.most_rows)
     for note in found.notes:
         say(f"secfpp: note: {note}")
     return found.rows_ND

@@ -16,11 +16,20 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from mpc.errors import BudgetError
-from mpc.jobs.bounds import Prepared, lost_to_rounding, prepared, with_bounds
+from mpc.jobs.bounds import Prepared, lost_to_rounding, prepared
 from mpc.jobs.default_start import start_of
-from mpc.jobs.job import K_CANDIDATES_MAX, ClusterJob, Comparisons, Init, RevealPolicy
+from mpc.jobs.job import (
+    K_CANDIDATES_MAX,
+    MAX_POINTS,
+    ClusterJob,
+    Comparisons,
+    Init,
+    RevealPolicy,
+)
 from mpc.jobs.result import ClusterResult, Session
+from mpc.jobs.sharding import MAX_SHARD_CLUSTERS
 from mpc.ring.fixedpoint import FloatArray
+from mpc.session.held_rows import ShardSizes, bounded_job, cluster_rows, shard_sizes
 from secfpp.cli.csv_rows import Headings
 from secfpp.cli.outcome import Outcome
 from secfpp.cli.owners import data_owners
@@ -81,6 +90,12 @@ class Cluster(Verb):
     owners: int | None = None
     """Data owners to stand in for, each with links of its own; rows go to them in turn. Default:
     64, or with `--network` as many as `--certs` has, at most 64."""
+    shard_size: int | None = None
+    """Cluster in shards of at most so many rows, then the clusters of all shards: for more than
+    8191 rows. All rows of an owner are in one shard. Needs `--reveal own-mean` and a given
+    `--k`."""
+    shard_k: int | None = None
+    """Clusters of each shard. Default: 2 k, but at most 16 unless k is larger."""
     tensor: str | None = None
     """Name of the tensor in a safetensors file that holds several."""
     headings: Headings = "auto"
@@ -105,15 +120,16 @@ class Cluster(Verb):
 
     def execute(self) -> Outcome:
         """Share, cluster, and show what the policy opens."""
-        points_ND = read_vectors(self.input, Choice(tensor=self.tensor, headings=self.headings))
+        points_ND = read_vectors(self.input, self._choice())
         check_writable(self.out)
         if (self.network is None) != (self.certs is None):
             raise ConfigError("--network and --certs go together: addresses and credentials")
         owners = data_owners(self.owners, len(points_ND), self.certs)
-        job, given = self._public_and_shared(points_ND)
+        shards = shard_sizes(self.k, self.shard_size, self.shard_k)
+        job, given = self._public_and_shared(points_ND, owners, shards)
         lost = lost_to_rounding(job, given.points_ND)
         with working(self._doing()), self._session() as session:
-            result = session.cluster(job, given.points_ND, given.payload_ND, owners)
+            result = cluster_rows(session, job, given, owners, shards)
         saved = self.out is None or save_array(self.out, given.restored(result.means_NM))
         opened = result.labels_N is not None and self.reveal != "own-mean"
         return Outcome(
@@ -122,11 +138,16 @@ class Cluster(Verb):
             exit_code=0 if saved else OutputError.exit_code,
         )
 
-    def _job(self, num_points: int) -> ClusterJob:
+    def _choice(self) -> Choice:
+        """Return which part of the file to read; shards hold more rows than a job does."""
+        most = MAX_POINTS if self.shard_size is None else MAX_POINTS * MAX_SHARD_CLUSTERS
+        return Choice(tensor=self.tensor, headings=self.headings, most_rows=most)
+
+    def _job(self, num_points: int, shards: ShardSizes | None) -> ClusterJob:
         """Return the public description of the job."""
         start = start_of(
-            num_points,
-            self.k,
+            num_points if shards is None else min(num_points, shards.size),
+            self.k if shards is None else shards.k,
             init=self.init,
             restarts=self.restarts,
             iterations=self.iterations,
@@ -150,13 +171,14 @@ class Cluster(Verb):
             label=f"cluster {self.input.name}",
         )
 
-    def _public_and_shared(self, points_ND: FloatArray) -> tuple[ClusterJob, Prepared]:
+    def _public_and_shared(
+        self, points_ND: FloatArray, owners: tuple[int, ...], shards: ShardSizes | None
+    ) -> tuple[ClusterJob, Prepared]:
         """Return the job with all its bounds, and the rows as they are shared."""
-        job = self._job(len(points_ND))
+        job = self._job(len(points_ND), shards)
         try:
             given = prepared(points_ND)
-            job.check_points(given.points_ND, given.payload_ND)
-            return with_bounds(job, given.points_ND, given.payload_ND), given
+            return bounded_job(job, given, owners, shards), given
         except BudgetError as error:
             raise DataError(f"--input {self.input}: {error}") from error
 

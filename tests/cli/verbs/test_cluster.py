@@ -289,3 +289,51 @@ def test_rows_too_long_for_a_bound_name_the_file(
     np.save(tmp_path / "x.npy", np.array([[1e308, -1e308], [-1e308, 1e308]]))
     assert main(["cluster", "--plain", "--k", "1", "--input", str(tmp_path / "x.npy")]) == 2
     assert f"--input {tmp_path / 'x.npy'}: rows too long" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_shards_hand_back_the_means_of_all_rows(
+    blobs: Path, tmp_path: Path, engine: tuple[str, ...], capfd: pytest.CaptureFixture[str]
+) -> None:
+    means = tmp_path / "means.npy"
+    words = ("--k", "3", "--shard-size", "9", "--shard-k", "4", "--restarts", "1", "--out", means)
+    record = record_of(capfd, "--input", blobs, *words, *engine)
+    assert record["k"] == 3
+    assert "labels" not in record
+    rows = np.load(blobs).reshape(NUM_BLOBS, BLOB_SIZE, DIMENSIONS)
+    expected = np.repeat(rows.mean(axis=1), BLOB_SIZE, axis=0)
+    assert np.allclose(np.load(means), expected, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--shard-k", "4"), "shard_size is not given"),
+        (("--shard-size", "9", "--k", "none"), "cannot choose one"),
+        (("--shard-size", "9", "--reveal", "assignments"), "reveal='assignments' but a shard has"),
+        (("--shard-size", "18"), "18 points fit one shard of 18"),
+    ],
+)
+def test_what_shards_cannot_do_is_told(
+    blobs: Path, words: tuple[str, ...], said: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["cluster", "--input", str(blobs), "--plain", *words]) == 2
+    assert said in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("kind", ["npy", "csv"])
+def test_shards_hold_more_rows_than_a_job(
+    tmp_path: Path, kind: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    rows = np.repeat(4.0 * np.eye(3), 3000, axis=0) + np.tile([0.0, 0.25, 0.5], 3000)[:, None]
+    file, means = tmp_path / f"many.{kind}", tmp_path / "means.npy"
+    if kind == "npy":
+        np.save(file, rows)
+    else:
+        np.savetxt(file, rows, delimiter=",")
+    words = ("--input", file, "--k", "3", "--plain", "--owners", "900", "--out", means)
+    assert main(["cluster", *map(str, words)]) == 2
+    assert "8191" in capfd.readouterr().err
+    record_of(capfd, *words, "--shard-size", "1000", "--restarts", "1")
+    expected = 4.0 * np.eye(3) + 0.25
+    assert np.allclose(np.load(means), np.repeat(expected, 3000, axis=0), atol=1e-4)

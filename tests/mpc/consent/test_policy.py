@@ -17,6 +17,7 @@ BEYOND: list[tuple[dict[str, Any], str]] = [
     ({"min_cluster_size": 2}, "min_cluster_size"),
     ({"iterations": 101}, "iterations"),
     ({"warm_iterations": 101}, "iterations"),
+    ({"shards": 2, "final_k": 2, "final_iterations": 101}, "final_iterations"),
     ({"rows": {name: ROWS[name] for name in list(ROWS)[:4]}}, "owners"),
     ({"rows": {"client:0": [0, 1, 2], "client:1": [3, 4, 5]}}, "owners"),
 ]

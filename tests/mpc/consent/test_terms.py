@@ -35,11 +35,19 @@ OTHER: dict[str, Any] = {
     "comparisons": "lut",
     "label": "round 2",
     "round": 2,
+    "shards": 4,
+    "shard": 2,
+    "final_k": 3,
+    "final_restarts": 3,
+    "final_iterations": 9,
 }
 """Another value of every field of a job."""
 TOGETHER: dict[str, dict[str, Any]] = {
     "restarts": {"init": "k-means++"},
     "feature_bounds": {"standardize": True},
+    "shards": {"shards": 3, "final_k": 2},
+    "shard": {"shards": 3, "final_k": 2},
+    "final_k": {"shards": 3, "final_k": 2},
 }
 """Fields that need others."""
 

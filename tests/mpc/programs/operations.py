@@ -235,7 +235,7 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "within_bounds": _within_bounds,
     "kept_and_rows": _kept_and_rows,
     "cut": lambda x, bits: open_now(centring.cut(x, bits)),
-    "centred": centring.centred,
+    "centred": lambda x: x - centring.mean_of(x),
     "first_kept": lambda valid: seeding._first_valid(open_now(masked(valid))),
     "gram": lambda points: gram_matrix(_within(points)),
     "start": _start,

@@ -1,0 +1,136 @@
+"""The exact cost of a sharded clustering: that of its shards, of the second level, and of results.
+
+Let J = S k be the clusters of S shards. The second level takes 5 rounds for points and weights, and
+then the rounds of a job on J points with a k-means++ start. Its bytes depend on N by the size of
+look-up tables only. Results of a shard of N points take one round, and 8 (N k + k (M + 1)) bytes
+from each party to each other.
+
+Shape letters: N points of a shard, k clusters of a shard, K clusters of the second level, D
+dimensions of a point, M of a payload.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache, partial
+
+from mpc.costs.job_cost import Cost, cost_of, job_steps, total
+from mpc.jobs.encoding import shape_of
+from mpc.jobs.job import ClusterJob
+from mpc.jobs.sharding import final_job
+from mpc.preprocessing.mask_refs import ITERATION
+from mpc.roles.dry_run import JobShape, StepCounts
+from mpc.roles.sharded_dry_run import SecondLevelShape, ShardShape, dry_hand_back, dry_second_level
+
+Steps = Mapping[str, StepCounts]
+"""Counts of the steps of one job, by name, in the order in which they are done."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ShardedShape:
+    """The public shape of a sharded clustering."""
+
+    job: ClusterJob
+    """Of the first shard, with all its bounds; see `mpc.jobs.shard_plan.planned_shards`."""
+    shards: tuple[ShardShape, ...]
+    """Points of each shard, and whose they are."""
+    dim: int
+    payload: int
+    num_parties: int
+
+    @property
+    def second_level(self) -> SecondLevelShape:
+        """The shape of the second level."""
+        return SecondLevelShape(
+            job=shape_of(final_job(self.job)),
+            shards=self.shards,
+            clusters=self.job.k or 1,
+            dim=self.dim,
+            payload=self.payload,
+            num_parties=self.num_parties,
+        )
+
+    def of_shard(self, number: int) -> JobShape:
+        """Return the shape of the job of shard 1, 2, ..."""
+        shard = self.shards[number - 1]
+        return JobShape(
+            job=shape_of(replace(self.job, shard=number)),
+            num_points=shard.num_points,
+            dim=self.dim,
+            payload=self.payload,
+            owner_of_N=shard.owner_of_N,
+            num_parties=self.num_parties,
+        )
+
+
+def sharded_steps(
+    shape: ShardedShape, *, iterations: Sequence[int] | None = None, final: int | None = None
+) -> tuple[Steps, ...]:
+    """Return the counts of every job of a sharded clustering, in the order of jobs.
+
+    Parameters
+    ----------
+    shape : ShardedShape
+    iterations : sequence of int, optional
+        Reassignments done in each shard; None: as many as are possible. If they are fewer, the
+        last one found that nothing changed, as in `mpc.costs.job_cost.job_cost`.
+    final : int, optional
+        The same for the second level.
+
+    Returns
+    -------
+    tuple of mapping
+        Of each shard, of the second level, and of handing results back to each shard.
+    """
+    most, last = shape.job.iterations, shape.job.final_iterations
+    done = [most] * len(shape.shards) if iterations is None else iterations
+    level = last if final is None else final
+    shards = [
+        _of_shard(shape.of_shard(number), of, converged=of < most)
+        for number, of in enumerate(done, start=1)
+    ]
+    counted = partial(dry_second_level, shape.second_level)
+    second = _steps_done(counted, iterations=level, ends=level < last)
+    results = [
+        _of_results(shard.num_points, shape.job.k or 1, shape.payload, shape.num_parties)
+        for shard in shape.shards
+    ]
+    return (*shards, second, *results)
+
+
+def sharded_cost(
+    shape: ShardedShape, *, iterations: Sequence[int] | None = None, final: int | None = None
+) -> Cost:
+    """Return the cost of all jobs of a sharded clustering; parameters are of `sharded_steps`.
+
+    Notes
+    -----
+    The dealer deals all tuples of an iteration that is cut short; the cost includes only the
+    requests that it reached.
+    """
+    jobs = sharded_steps(shape, iterations=iterations, final=final)
+    return total(cost_of(counts) for steps in jobs for counts in steps.values())
+
+
+@lru_cache(maxsize=4)
+def _of_shard(shape: JobShape, iterations: int, *, converged: bool) -> Steps:
+    """Return the counts of a shard's job; most shards have the same shape."""
+    return job_steps(shape, iterations=iterations, converged=converged)
+
+
+_of_results = lru_cache(maxsize=4)(dry_hand_back)
+
+
+def _steps_done(
+    counted: Callable[..., dict[str, StepCounts]], *, iterations: int, ends: bool
+) -> dict[str, StepCounts]:
+    """Return the counts of the steps that a second level does; `counted` does its dry run."""
+    counts = counted()
+    loop = [step for step in counts if step.startswith(ITERATION)]
+    first = list(counts).index(loop[0])
+    done = {step: counts[step] for step in list(counts)[:first]}
+    for number in range(1, iterations + 1):
+        done[f"{ITERATION}{number}"] = counts[f"{ITERATION}{min(number, len(loop))}"]
+    if ends:
+        number = min(iterations + 1, len(loop))
+        done[f"{ITERATION}{iterations + 1}"] = counted(converges=number)[f"{ITERATION}{number}"]
+    return done | {step: counts[step] for step in list(counts)[first + len(loop) :]}

@@ -1,0 +1,266 @@
+"""A party's shares of the shards of a sharded clustering, and the jobs that follow the shards.
+
+The server orders shards one after another, then the second level, then that each shard's results
+are handed back. All that the latter two do follows from the terms of the shards, to which their
+owners consented: the server's orders say nothing but which comes next.
+"""
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+import torch
+
+from mpc.clustering.pipeline import Clustering
+from mpc.clustering.second_level import ShardShares, hand_back, second_level
+from mpc.consent.chain import Ledger
+from mpc.engine.context import SharedTensor
+from mpc.engine.reveal import OWN_MEAN, PartyRevealer
+from mpc.errors import FrameError, PeerClosedError
+from mpc.jobs.encoding import shape_of
+from mpc.jobs.job import Comparisons
+from mpc.jobs.order import Order
+from mpc.jobs.sharding import final_job, same_clustering
+from mpc.net.frames import CONTROL
+from mpc.net.handshake import Reception
+from mpc.net.link import Link
+from mpc.preprocessing.provider import DealerProvider
+from mpc.preprocessing.schedule import Schedule
+from mpc.roles.job_meter import Meter, Network
+from mpc.roles.mailbox import Mailbox
+from mpc.roles.sharded_dry_run import (
+    SecondLevelShape,
+    ShardShape,
+    dry_hand_back,
+    dry_second_level,
+    schedule_from,
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class _KeptShard:
+    order: Order
+    shares: ShardShares = field(repr=False)
+
+
+class Shards:
+    """What a party keeps of a sharded clustering, from its first shard until all is handed back."""
+
+    def __init__(self) -> None:
+        self._were_here: tuple[str, ...] = ()
+        """Owners of the last shard that was clustered or handed back; many of them hang up."""
+        self._forget()
+
+    def _forget(self) -> None:
+        self._kept: list[_KeptShard] = []
+        self._origin: SharedTensor | None = None
+        self._results: dict[int, SharedTensor] = {}
+        """What is still to be handed back, by shard."""
+
+    def check(self, order: Order) -> None:
+        """Refuse a shard that does not follow those that are kept.
+
+        Raises
+        ------
+        FrameError
+            Its number, settings or shapes do not fit; or an owner has taken part already, and
+            would be counted as two.
+        """
+        job = order.job
+        if not job.is_shard or job.shard == 1:
+            return
+        if job.shard != len(self._kept) + 1 or self._results:
+            raise FrameError(
+                f"the server sent shard {job.shard}, but {len(self._kept)} are kept of this "
+                "clustering"
+            )
+        first = self._kept[0].order
+        if not same_clustering(first.job, job) or _lengths(first) != _lengths(order):
+            raise FrameError(f"the server sent a shard {job.shard} of another clustering")
+        for kept in self._kept:
+            again = kept.order.rows.keys() & order.rows.keys()
+            if again:
+                raise FrameError(
+                    f"the server sent {min(again)} in shards {kept.order.job.shard} and {job.shard}"
+                )
+
+    def origin_for(self, order: Order) -> SharedTensor | None:
+        """Return what the points of a shard are measured from; None: their own mean."""
+        return self._origin if order.job.is_shard and order.job.shard > 1 else None
+
+    def keep(self, order: Order, done: Clustering) -> None:
+        """Keep a shard's result; the first shard of a clustering replaces all that was kept."""
+        if done.sums is None:
+            return
+        if order.job.shard == 1:
+            self._forget()
+            self._origin = done.sums.origin_enc_D
+        shares = ShardShares(
+            points_enc_KD=done.sums.points_enc_KD,
+            payload_enc_KM=done.sums.payload_enc_KM,
+            assignment_enc_NK=done.assignment_enc_NK,
+            owner_of_N=order.owner_of_N,
+        )
+        self._kept.append(_KeptShard(order=order, shares=shares))
+        self._were_here = tuple(order.rows)
+
+    def drop_ended(self, reception: Reception) -> None:
+        """Forget links of owners that hung up after the last shard, so that few stay open."""
+        reception.drop_ended(self._were_here)
+
+    def run_second_level(self, network: Network, ledger: Ledger, number: int) -> None:
+        """Cluster the clusters of all shards, keep what owners are to receive, and report.
+
+        Raises
+        ------
+        FrameError
+            Shards are missing, or it was done before.
+        """
+        if not self._kept or len(self._kept) != self._kept[0].order.job.shards or self._results:
+            raise FrameError(
+                f"the server asked for a second level, but {len(self._kept)} shards are kept"
+            )
+        job = final_job(self._kept[0].order.job)
+        meter = _begun(network, ledger, number, {"second_level_of": self._numbers})
+        _expect(network, number, job.comparisons, _second_level_schedule(self._shape(network)))
+        meter.inputs_are_in()
+        line = {"run": network.provider.run, "job": number}
+        revealer = PartyRevealer(
+            network.server,
+            {},
+            job,
+            number=number,
+            record=lambda entry: ledger.write("opened", **line, **entry.as_line()),
+        )
+        shares = [kept.shares for kept in self._kept]
+        done = second_level(job, shares, revealer=revealer, meter=meter)
+        self._results = dict(enumerate(done.results, start=1))
+        _report(network, ledger, number, meter, revealer, done.iterations)
+
+    def run_hand_back(
+        self,
+        network: Network,
+        ledger: Ledger,
+        number: int,
+        shard: int,
+        reception: Reception,
+        mailbox: Mailbox,
+    ) -> None:
+        """Send the owners of a shard their results; what an absent one gets stays in the mailbox.
+
+        Raises
+        ------
+        FrameError
+            There is no second level yet, or the shard's results were handed back before.
+        """
+        results_enc_KM = self._results.pop(shard, None)
+        if results_enc_KM is None:
+            raise FrameError(f"the server asked for results of shard {shard}, but none are kept")
+        kept = self._kept[shard - 1]
+        order, assignment = kept.order, kept.shares.assignment_enc_NK
+        meter = _begun(network, ledger, number, {"hand_back_of": [order.number]})
+        payload = results_enc_KM.size(1) - 1
+        shape = (*assignment.size(), payload, network.communicator.get_world_size())
+        _expect(network, number, order.job.comparisons, _hand_back_schedule(*shape))
+        meter.inputs_are_in()
+        self.drop_ended(reception)
+        self._were_here = tuple(order.rows)
+        reception.drop_ended(order.rows)
+        links = reception.present(order.rows)
+        line = {"run": network.provider.run, "job": order.number}
+        revealer = PartyRevealer(
+            network.server,
+            {link: order.rows[name] for name, link in links.items()},
+            final_job(order.job),
+            number=order.number,
+            record=lambda entry: ledger.write("opened", **line, **entry.as_line()),
+            keep=mailbox.put,
+            absent={name: held for name, held in order.rows.items() if name not in links},
+            keep_for=mailbox.put_for,
+        )
+        with meter.step("means"):
+            own_enc_NM = hand_back(assignment, results_enc_KM)
+        revealer.reveal(own_enc_NM, OWN_MEAN, why="own mean, one row each")
+        for name in revealer.undelivered:
+            reception.drop(name)
+        if self._results:
+            self._kept[shard - 1] = _KeptShard(order=order, shares=_nothing(kept.shares))
+        else:
+            self._forget()
+        _report(network, ledger, number, meter, revealer, 0, list(links.values()))
+
+    @property
+    def _numbers(self) -> list[int]:
+        return [kept.order.number for kept in self._kept]
+
+    def _shape(self, network: Network) -> SecondLevelShape:
+        first = self._kept[0].order
+        return SecondLevelShape(
+            job=shape_of(final_job(first.job)),
+            shards=tuple(
+                ShardShape(num_points=kept.order.num_points, owner_of_N=kept.order.owner_of_N)
+                for kept in self._kept
+            ),
+            clusters=first.job.k or 1,
+            dim=first.dim,
+            payload=first.payload,
+            num_parties=network.communicator.get_world_size(),
+        )
+
+
+def _lengths(order: Order) -> tuple[int, int]:
+    return order.dim, order.payload
+
+
+def _nothing(shares: ShardShares) -> ShardShares:
+    """Return a shard that was handed back, without its shares."""
+    empty = shares.assignment_enc_NK.like(torch.zeros(0, 0, dtype=torch.int64))
+    return ShardShares(
+        points_enc_KD=empty, payload_enc_KM=empty, assignment_enc_NK=empty, owner_of_N=()
+    )
+
+
+def _begun(network: Network, ledger: Ledger, number: int, terms: Mapping[str, list[int]]) -> Meter:
+    """Write down what is about to be done, under consents given in earlier jobs."""
+    ledger.write("agreed", run=network.provider.run, job=number, terms=dict(terms))
+    ledger.sync()
+    return Meter(network, job=number)
+
+
+def _expect(network: Network, number: int, comparisons: Comparisons, schedule: Schedule) -> None:
+    network.provider.compare_by(comparisons)
+    if isinstance(network.provider, DealerProvider):
+        network.provider.expect(number, schedule)
+
+
+def _report(
+    network: Network,
+    ledger: Ledger,
+    number: int,
+    meter: Meter,
+    revealer: PartyRevealer,
+    iterations: int,
+    owners: Sequence[Link] = (),
+) -> None:
+    """Write that a job is done, and tell the server its public values and its traffic."""
+    undelivered = revealer.undelivered
+    ledger.write("done", run=network.provider.run, job=number, undelivered=len(undelivered))
+    ledger.sync()
+    told = {
+        "iterations": iterations,
+        "ledger": [entry.as_json() for entry in revealer.ledger],
+        "undelivered": undelivered,
+    }
+    with suppress(PeerClosedError):  # the next server, or nobody, goes on
+        network.server.send_json(CONTROL, told | meter.report(owners), number=number)
+
+
+@lru_cache(maxsize=4)
+def _second_level_schedule(shape: SecondLevelShape) -> Schedule:
+    return schedule_from(dry_second_level(shape), limit=shape.job.iterations)
+
+
+@lru_cache(maxsize=4)
+def _hand_back_schedule(num_points: int, clusters: int, payload: int, num_parties: int) -> Schedule:
+    return schedule_from(dry_hand_back(num_points, clusters, payload, num_parties))
