@@ -85,15 +85,23 @@ class Containers:
         volumes = [f"{self.root}/code:{_CODE}:ro", f"{self.root}/probe.py:{_PROBE}:ro"]
         more: dict[str, Any] = {"environment": {"PYTHONPATH": _CODE}}
         if not images_are_built():
-            _make_image_of_this_machine()
-            folders = {Path("/usr"), Path(sys.base_prefix), Path(sys.prefix)}
-            folders |= {Path("/", name) for name in _FOLDERS if not Path("/", name).is_symlink()}
-            volumes += [f"{folder}:{folder}:ro" for folder in sorted(folders) if folder.is_dir()]
+            volumes += _volumes_of_this_machine()
             more["image"] = _OF_THIS_MACHINE
         services = {name: {**more, "volumes": volumes, **_WITHOUT_SYSTEMD} for name in SERVICES}
         services["credentials"] = {**more, "volumes": volumes}
         self._today.write_text(json.dumps({"services": services}))
         self._settings.write_text(_settings_of_this_machine())
+        _make_image_of_this_machine()
+
+    def why_none_starts(self) -> str | None:
+        """Return what podman says if it cannot start a container on a bridge; None if it can."""
+        volumes = [word for volume in _volumes_of_this_machine() for word in ("--volume", volume)]
+        words = ("--network", "podman", "--entrypoint", "/usr/bin/true", _OF_THIS_MACHINE)
+        try:
+            self.podman("run", "--rm", *volumes, *words)
+        except AssertionError as error:
+            return f"podman starts no container here: {error}"
+        return None
 
     @property
     def _today(self) -> Path:
@@ -121,6 +129,10 @@ class Containers:
         (found,) = json.loads(self.podman("inspect", self.name(service)))
         assert isinstance(found, dict)
         return found
+
+    def networks(self, service: str) -> set[str]:
+        """Return the names of a service's networks."""
+        return set(self.inspect(service)["NetworkSettings"]["Networks"])
 
     def await_end(self, service: str, within_s: float) -> None:
         """Wait until a service has ended with 0."""
@@ -179,6 +191,13 @@ def _make_image_of_this_machine() -> None:
     changes = [word for setting in settings for word in ("--change", setting)]
     words = ["podman", "import", "--quiet", *changes, "-", _OF_THIS_MACHINE]
     subprocess.run(words, input=layer.getvalue(), capture_output=True, timeout=SOON_S, check=True)
+
+
+def _volumes_of_this_machine() -> list[str]:
+    """Return what an image without files needs to run this machine's Python."""
+    folders = {Path("/usr"), Path(sys.base_prefix), Path(sys.prefix)}
+    folders |= {Path("/", name) for name in _FOLDERS if not Path("/", name).is_symlink()}
+    return [f"{folder}:{folder}:ro" for folder in sorted(folders) if folder.is_dir()]
 
 
 def _settings_of_this_machine() -> str:
