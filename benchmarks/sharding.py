@@ -19,11 +19,16 @@ from provenance import provenance
 
 from mpc import ClusterJob, ClusterResult, PlainSession, cluster_in_shards, open_session
 from mpc.costs.sharded_cost import ShardedShape, sharded_cost
+from mpc.costs.sharded_plan import plan_shards
+from mpc.costs.speeds import TWO_CORES
 from mpc.jobs.default_start import start_of
 from mpc.jobs.shard_plan import planned_shards, shard_clusters
 from mpc.ring.fixedpoint import FloatArray
+from mpc.roles.dry_run import JobShape
 from mpc.roles.sharded_dry_run import ShardShape
 
+ITERATIONS = 10
+"""Reassignments in a shard that the planner reckons with."""
 KINDS = ("blobs", "uneven", "uniform")
 """Ten clusters that overlap; thirty clusters of uneven sizes, for K = 10; and a plane without any
 clusters, for which shards are worst."""
@@ -121,7 +126,13 @@ def chain(settings: Settings) -> None:
         num_parties=settings.parties,
     )
     most = sharded_cost(shape)
-    show(**provenance(), shards=len(shards), most_rounds=most.rounds, most_online=most.online)
+    show(
+        **provenance(),
+        shards=len(shards),
+        most_rounds=most.rounds,
+        most_online=most.online,
+        predicted=predicted(job, settings),
+    )
     began = time.perf_counter()
     plain = settings.links == "plain"
     with open_session(
@@ -146,6 +157,22 @@ def chain(settings: Settings) -> None:
         ledger=len(result.ledger),
         links=settings.links,
     )
+
+
+def predicted(job: ClusterJob, settings: Settings) -> dict[str, float]:
+    """Return the seconds that the planner expects of all jobs, and of connecting twice."""
+    shape = JobShape(
+        job=job,
+        num_points=settings.owners,
+        dim=settings.dim,
+        payload=settings.dim,
+        num_parties=settings.parties,
+    )
+    plans = plan_shards(shape, iterations=ITERATIONS, shard_size=settings.shard_size)
+    return {
+        "jobs": round(sum(times * TWO_CORES.seconds(plan.work) for _, times, plan in plans), 1),
+        "connecting": round(2 * settings.owners * settings.parties * TWO_CORES.connection_s, 1),
+    }
 
 
 def bytes_by_role(result: ClusterResult) -> dict[str, int]:

@@ -34,7 +34,6 @@ class JobPlan:
     """What one job sends, computes, and waits for."""
 
     shape: JobShape
-    iterations: int
     steps: tuple[PlannedStep, ...]
     """In the order in which they are done."""
     traffic: tuple[PlannedTraffic, ...]
@@ -93,21 +92,44 @@ def plan_job(shape: JobShape, *, iterations: int, converged: bool = True) -> Job
     converged : bool
         Whether one more iteration finds that nothing changes; there is none after the limit.
     """
-    shape = replace(shape, job=_as_done(shape.job))
+    shape = replace(shape, job=as_done(shape.job))
     iterations = min(iterations, shape.job.iterations)
     done = job_steps(shape, iterations=iterations, converged=converged)
     begun = sum(map(_is_iteration_name, done))
-    dealt = job_steps(shape, iterations=begun)
+    return plan_of_steps(shape, done, job_steps(shape, iterations=begun))
+
+
+def plan_of_steps(
+    shape: JobShape,
+    done: Mapping[str, StepCounts],
+    dealt: Mapping[str, StepCounts],
+    *,
+    meets_owners: bool = True,
+) -> JobPlan:
+    """Return the plan of a job whose steps are counted.
+
+    Parameters
+    ----------
+    shape : JobShape
+    done, dealt : mapping of str to StepCounts
+        Steps in the order in which they are done, and what the dealer deals for each.
+    meets_owners : bool
+        Whether data owners share and receive; without them only parties and dealer take part.
+    """
+    counted = tuple(done.values()), tuple(dealt.values())
+    traffic, work = planned_traffic(shape, *counted), work_of(shape, *counted)
+    if not meets_owners:
+        traffic = tuple(line for line in traffic if line.phase in ("online", "offline"))
+        work = replace(work, owners=0, shared=0)
     return JobPlan(
         shape=shape,
-        iterations=iterations,
         steps=tuple(_planned(name, counts, dealt, shape) for name, counts in done.items()),
-        traffic=planned_traffic(shape, tuple(done.values()), tuple(dealt.values())),
-        work=work_of(shape, tuple(done.values()), tuple(dealt.values())),
+        traffic=traffic,
+        work=work,
     )
 
 
-def _as_done(job: ClusterJob) -> ClusterJob:
+def as_done(job: ClusterJob) -> ClusterJob:
     """Return the job as it is done: with all bounds, and if it begins warm, its own limit."""
     if job.start == "warm" and job.warm_iterations is not None:
         job = replace(job, iterations=job.warm_iterations)

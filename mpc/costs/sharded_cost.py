@@ -89,7 +89,7 @@ def sharded_steps(
         for number, of in enumerate(done, start=1)
     ]
     counted = partial(dry_second_level, shape.second_level)
-    second = _steps_done(counted, iterations=level, ends=level < last)
+    second = steps_done(counted, iterations=level, ends=level < last)
     results = [
         _of_results(shard.num_points, shape.job.k or 1, shape.payload, shape.num_parties)
         for shard in shape.shards
@@ -120,7 +120,7 @@ def _of_shard(shape: JobShape, iterations: int, *, converged: bool) -> Steps:
 _of_results = lru_cache(maxsize=4)(dry_hand_back)
 
 
-def _steps_done(
+def steps_done(
     counted: Callable[..., dict[str, StepCounts]], *, iterations: int, ends: bool
 ) -> dict[str, StepCounts]:
     """Return the counts of the steps that a second level does; `counted` does its dry run."""

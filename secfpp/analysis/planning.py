@@ -2,23 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from typing import Final
 
 from mpc.costs.network import LAN, ONE_MACHINE, WAN, Network
 from mpc.costs.plan import JobPlan, plan_job
+from mpc.costs.sharded_plan import plan_shards
 from mpc.costs.speeds import Memory, Speeds, memory_of
 from mpc.errors import InputError
+from mpc.jobs.job import MAX_POINTS
+from mpc.jobs.shard_plan import SHARD_SIZE
 from mpc.roles.dry_run import JobShape
 from secfpp.config.clustering import ClusteringConfig
 from secfpp.errors import ConfigError
 from secfpp.methods.shared.round_job import job_of
 
-__all__ = ["FEW_ITERATIONS", "NETWORKS", "FederationSize", "Plan", "plan_rounds"]
+__all__ = [
+    "FEW_ITERATIONS",
+    "NETWORKS",
+    "SHARD_ITERATIONS",
+    "FederationSize",
+    "Plan",
+    "plan_rounds",
+]
 
 FEW_ITERATIONS: Final = 2
 """Reassignments of k-means in separated clusters, before one that finds that nothing changes."""
+SHARD_ITERATIONS: Final = 10
+"""The same in a shard, which has more clusters than are looked for, and in the second level."""
 NETWORKS: Final = (ONE_MACHINE, LAN, WAN)
 
 
@@ -50,15 +63,21 @@ class FederationSize:
                 f"--clusters {self.clusters}: more than the {self.clients} clients of a round"
             )
 
+    @property
+    def in_shards(self) -> bool:
+        """Whether clients are more than a job holds, and are clustered in shards."""
+        return self.clients > MAX_POINTS
+
 
 @dataclass(frozen=True, kw_only=True)
-class PlannedRound:
-    """The secure part of one round of communication."""
+class PlannedJob:
+    """A kind of job."""
 
-    begins: str
-    """Where its clustering begins: `fresh`, `warm` or `both`; see `mpc.ClusterJob`."""
+    name: str
+    """Where a round's clustering begins: `fresh`, `warm` or `both`, see `mpc.ClusterJob`; or with
+    shards `shard`, `second level` or `results`, see `mpc.cluster_in_shards`."""
     times: int
-    """How many of the federation's rounds are like this."""
+    """How often it is done in all rounds."""
     job: JobPlan
 
 
@@ -67,13 +86,18 @@ class Plan:
     """The secure parts of all rounds."""
 
     size: FederationSize
-    rounds: tuple[PlannedRound, ...]
-    """Rounds of each kind, in the order in which they first occur."""
+    jobs: tuple[PlannedJob, ...]
+    """Each kind of job, in the order in which they first occur."""
     speeds: Speeds
 
+    @property
+    def iterations(self) -> int:
+        """Reassignments that are reckoned with where k-means begins fresh."""
+        return SHARD_ITERATIONS if self.size.in_shards else FEW_ITERATIONS
+
     def total(self, of: Callable[[JobPlan], float]) -> float:
-        """Add up something over all rounds."""
-        return sum(each.times * of(each.job) for each in self.rounds)
+        """Add up something over all jobs."""
+        return sum(each.times * of(each.job) for each in self.jobs)
 
     def seconds(self, job: JobPlan, network: Network) -> float:
         """Return the time of a job: its messages on a network, and all computing on one machine."""
@@ -85,13 +109,18 @@ class Plan:
 
     @property
     def connecting_s(self) -> float:
-        """Seconds for all clients to connect to all parties, once, on one machine."""
-        return self.size.clients * self.size.parties * self.speeds.connection_s
+        """Seconds for all clients to connect to all parties, on one machine.
+
+        It is once, but if clients are more than a job holds: those of a shard connect for it, and
+        again for its results.
+        """
+        once = self.size.clients * self.size.parties * self.speeds.connection_s
+        return 2 * self.size.rounds * once if self.size.in_shards else once
 
     @property
     def memory(self) -> Memory:
         """The most memory of any round."""
-        taken = [memory_of(each.job) for each in self.rounds]
+        taken = [memory_of(each.job) for each in self.jobs]
         return Memory(
             party=max(each.party for each in taken),
             dealer=max(each.dealer for each in taken),
@@ -112,27 +141,33 @@ def plan_rounds(size: FederationSize, speeds: Speeds) -> Plan:
     ConfigError
         A job of these sizes is not possible.
     """
-    settings = ClusteringConfig(k=size.clusters)
-    planned: dict[str, list[JobPlan]] = {}
-    for index in range(size.rounds):
-        job = job_of(settings, size.clients, index)
-        if job.start in planned:
-            planned[job.start] += planned[job.start][:1]
-            continue
-        shape = JobShape(
-            job=job,
-            num_points=size.clients,
-            dim=size.dims,
-            payload=size.payload,
-            num_parties=size.parties,
-        )
-        try:
-            job.check_shapes(size.clients, size.dims, size.payload)
-        except InputError as error:
-            raise ConfigError(str(error)) from error
-        planned[job.start] = [plan_job(shape, iterations=FEW_ITERATIONS)]
-    rounds = (
-        PlannedRound(begins=begins, times=len(jobs), job=jobs[0])
-        for begins, jobs in planned.items()
+    shape = JobShape(
+        job=job_of(ClusteringConfig(k=size.clusters, evaluate=False), size.clients),
+        num_points=size.clients,
+        dim=size.dims,
+        payload=size.payload,
+        num_parties=size.parties,
     )
-    return Plan(size=size, rounds=tuple(rounds), speeds=speeds)
+    planned = _in_shards if size.in_shards else _rounds
+    try:
+        shape.job.check_shapes(min(size.clients, SHARD_SIZE), size.dims, size.payload)
+        return Plan(size=size, jobs=tuple(planned(shape, size)), speeds=speeds)
+    except InputError as error:
+        raise ConfigError(str(error)) from error
+
+
+def _rounds(shape: JobShape, size: FederationSize) -> Iterator[PlannedJob]:
+    """Plan each kind of round; clusterings after the first may begin at the one before."""
+    settings = ClusteringConfig(k=size.clusters)
+    jobs = [job_of(settings, size.clients, index) for index in range(size.rounds)]
+    times = Counter(job.start for job in jobs)
+    for start, many in times.items():
+        job = next(job for job in jobs if job.start == start)
+        plan = plan_job(replace(shape, job=job), iterations=FEW_ITERATIONS)
+        yield PlannedJob(name=start, times=many, job=plan)
+
+
+def _in_shards(shape: JobShape, size: FederationSize) -> Iterator[PlannedJob]:
+    """Plan the jobs of a clustering in shards, which is done in every round."""
+    for name, many, plan in plan_shards(shape, iterations=SHARD_ITERATIONS):
+        yield PlannedJob(name=name, times=size.rounds * many, job=plan)

@@ -22,9 +22,13 @@ if TYPE_CHECKING:
     from secfpp.analysis.planning import Plan as Planned
 
 CAUTION = (
-    "Rounds and bytes are counted, without headers of TLS and TCP, for 2 reassignments of k-means "
-    "in a fresh start. Seconds are messages on the network, and all computing of all roles as if "
-    "on one machine; roles on hosts of their own compute at the same time, so it is less there."
+    "Rounds and bytes are counted, without headers of TLS and TCP, for {iterations} reassignments "
+    "of k-means in a fresh start. Seconds are messages on the network, and all computing of all "
+    "roles as if on one machine; roles on hosts of their own compute at the same time, so it is "
+    "less there."
+)
+IN_SHARDS = (
+    "So many are clustered in shards, by mpc.cluster_in_shards; secfpp server does not do that."
 )
 
 
@@ -104,9 +108,9 @@ class Plan(Verb):
 
 def _record(planned: Planned, networks: Sequence[Network]) -> dict[str, object]:
     """Return a plan for machines."""
-    rounds = [
+    jobs = [
         {
-            "begins": each.begins,
+            "job": each.name,
             "times": each.times,
             "rounds": each.job.rounds,
             "bytes": {
@@ -115,11 +119,11 @@ def _record(planned: Planned, networks: Sequence[Network]) -> dict[str, object]:
             },
             "seconds": {net.name: planned.seconds(each.job, net) for net in networks},
         }
-        for each in planned.rounds
+        for each in planned.jobs
     ]
     return {
         **asdict(planned.size),
-        "kinds_of_rounds": rounds,
+        "jobs": jobs,
         "seconds": {net.name: planned.total_seconds(net) for net in networks},
         "connecting_s": planned.connecting_s,
         "memory_bytes": asdict(planned.memory),
@@ -150,16 +154,18 @@ def _shown(planned: Planned, networks: Sequence[Network]) -> Iterator[Renderable
         "machine"
     )
     yield f"speeds: {planned.speeds.machine}"
-    yield CAUTION
+    yield CAUTION.format(iterations=planned.iterations)
+    if size.in_shards:
+        yield IN_SHARDS
 
 
 def _costs(planned: Planned) -> Table:
     """Draw rounds of messages, and bytes by role."""
     columns = ("messages in turn", "party 0", "another party", "dealer sends", "server", "a client")
-    drawn = table("Rounds and bytes, sent and received", "a round begins", "times", *columns)
-    for each in planned.rounds:
-        drawn.add_row(each.begins, str(each.times), *_bytes_of(each.job.rounds, each.job.bytes_of))
-    if len(planned.rounds) > 1:
+    drawn = table("Rounds and bytes, sent and received", "job", "times", *columns)
+    for each in planned.jobs:
+        drawn.add_row(each.name, str(each.times), *_bytes_of(each.job.rounds, each.job.bytes_of))
+    if len(planned.jobs) > 1:
         drawn.add_row(
             "all",
             str(planned.size.rounds),
@@ -185,14 +191,14 @@ def _bytes_of(rounds: float, bytes_of: Callable[[str], tuple[float, float]]) -> 
 
 def _times(planned: Planned, networks: Sequence[Network]) -> Table:
     """Draw the seconds on each network."""
-    begins = [each.begins for each in planned.rounds]
-    columns = ("round trip", "bandwidth", *(f"a {name} round" for name in begins), "all rounds")
+    names = [each.name for each in planned.jobs]
+    columns = ("round trip", "bandwidth", *names, "all")
     drawn = table("Time", "network", *columns)
     for net in networks:
         drawn.add_row(
             net.name,
             *_link(net),
-            *(duration(planned.seconds(each.job, net)) for each in planned.rounds),
+            *(duration(planned.seconds(each.job, net)) for each in planned.jobs),
             duration(planned.total_seconds(net)),
         )
     return drawn

@@ -21,9 +21,9 @@ def record(capfd: pytest.CaptureFixture[str], *words: str) -> dict[str, object]:
 
 def test_rounds_of_each_kind_and_their_sum(capfd: pytest.CaptureFixture[str]) -> None:
     found = record(capfd, "--rounds", "7", "--rtt", "10", "--bandwidth", "50")
-    kinds = found["kinds_of_rounds"]
+    kinds = found["jobs"]
     assert isinstance(kinds, list)
-    assert [(kind["begins"], kind["times"]) for kind in kinds] == [
+    assert [(kind["job"], kind["times"]) for kind in kinds] == [
         ("fresh", 1),
         ("warm", 5),
         ("both", 1),
@@ -39,8 +39,19 @@ def test_rounds_of_each_kind_and_their_sum(capfd: pytest.CaptureFixture[str]) ->
 def test_people_see_tables(capfd: pytest.CaptureFixture[str]) -> None:
     assert main(["plan", *SIZE, "--rounds", "3"]) == 0
     said = capfd.readouterr().out
-    for words in ("100 clients", "a warm round", "WAN", "40 ms", "the dealer", "memory: a party"):
+    for words in ("100 clients", "warm", "WAN", "40 ms", "the dealer", "memory: a party"):
         assert words in said
+
+
+def test_more_clients_than_a_job_holds_are_planned_in_shards(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    found = record(capfd, "--clients", "9000", "--dims", "4", "--payload", "4")
+    assert [(job["job"], job["times"]) for job in found["jobs"]] == [  # type: ignore[attr-defined]
+        ("shard", 2),
+        ("second level", 1),
+        ("results", 2),
+    ]
 
 
 @pytest.mark.slow

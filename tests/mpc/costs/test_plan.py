@@ -9,11 +9,14 @@ import pytest
 from mpc import ClusterJob, ClusterResult, SecureSession
 from mpc.costs.network import LAN, ONE_MACHINE, WAN, Network
 from mpc.costs.plan import JobPlan, plan_job
+from mpc.costs.sharded_cost import ShardedShape, sharded_cost
+from mpc.costs.sharded_plan import plan_shards
 from mpc.costs.speeds import TWO_CORES, Speeds, memory_of, read_speeds
 from mpc.costs.work import COUNTS, Work
 from mpc.errors import InputError
 from mpc.ring.fixedpoint import FloatArray
 from mpc.roles.dry_run import JobShape
+from mpc.roles.sharded_dry_run import ShardShape
 from mpc.session.session import join_session
 from tests.mpc.deployment import free_addresses, make_credentials, running
 from tests.mpc.slow_network import slow_network
@@ -136,3 +139,22 @@ def test_files_that_hold_no_speeds_are_named(tmp_path: Path, text: str) -> None:
     path.write_text(text)
     with pytest.raises(InputError, match=r"speeds\.json"):
         read_speeds(path)
+
+
+def test_a_plan_in_shards_has_the_rounds_and_bytes_of_its_jobs() -> None:
+    job = ClusterJob(k=3, centre=False, norm_bound=1.0, value_bound=1.0, payload_bound=1.0)
+    shape = JobShape(job=job, num_points=90, dim=4, payload=5, num_parties=2)
+    plans = plan_shards(shape, iterations=4, shard_size=30)
+    assert [(name, times) for name, times, _ in plans] == [
+        ("shard", 3),
+        ("second level", 1),
+        ("results", 3),
+    ]
+    of_shard = replace(job, k=6, final_k=3, shards=3)
+    points = ShardShape(num_points=30, owner_of_N=tuple(range(30)))
+    whole = ShardedShape(job=of_shard, shards=(points,) * 3, dim=4, payload=5, num_parties=2)
+    cost = sharded_cost(whole, iterations=[4] * 3, final=4)
+    assert sum(times * plan.rounds for _, times, plan in plans) == cost.rounds
+    payloads = sum(times * step.online for _, times, plan in plans for step in plan.steps)
+    assert payloads == cost.online
+    assert plans[1][2].bytes_of("client") == (0, 0)
