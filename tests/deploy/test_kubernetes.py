@@ -1,5 +1,6 @@
 """Files for Kubernetes are valid by its schemas, and keep roles apart. No cluster is needed."""
 
+import os
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,8 @@ from typing import Any
 import pytest
 import yaml  # type: ignore[import-untyped]
 
-from mpc.net.certificates import certificate_name, role_of, uses_of
+from mpc.net.certificates import Authority, certificate_name, role_of, uses_of
+from mpc.net.renewal import RenewedCredentials
 from tests.deploy.files import KUBERNETES, OVERLAYS, program, said
 
 FILES = [path for path in sorted(KUBERNETES.rglob("*.yaml")) if path.name != "kustomization.yaml"]
@@ -150,3 +152,33 @@ def test_ranks_of_the_organisations() -> None:
         (party,) = [each for each in resources if each["kind"] == "StatefulSet"]
         (container,) = party["spec"]["template"]["spec"]["containers"]
         assert {"name": "RANK", "value": rank} in container["env"]
+
+
+def _as_the_kubelet_does(folder: Path, authority: Authority, version: str) -> None:
+    """Write a Secret of party 0 into a new folder, and swap the link that files go through."""
+    issued = authority.issue("party:0")
+    texts = {
+        "ca.pem": issued.authority_pem,
+        "party-0.pem": issued.certificate_pem,
+        "party-0.key": issued.key_pem,
+    }
+    (folder / f"..{version}").mkdir()
+    for name, text in texts.items():
+        file = folder / f"..{version}" / name
+        file.write_text(text)
+        file.chmod(0o440)
+        os.chown(file, -1, os.getegid())  # the pod's fsGroup
+        if not (folder / name).is_symlink():
+            (folder / name).symlink_to(f"..data/{name}")
+    (folder / "..data_tmp").symlink_to(f"..{version}")
+    (folder / "..data_tmp").rename(folder / "..data")
+
+
+def test_a_secret_that_the_kubelet_replaces_is_taken_up(tmp_path: Path) -> None:
+    authority, complaints = Authority.create(), list[str]()
+    _as_the_kubelet_does(tmp_path, authority, "first")
+    credentials = RenewedCredentials(tmp_path, "party:0", say=complaints.append)
+    before = credentials().certificate_pem
+    _as_the_kubelet_does(tmp_path, authority, "second")
+    assert credentials().certificate_pem != before
+    assert complaints == []
