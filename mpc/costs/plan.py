@@ -27,6 +27,8 @@ class PlannedStep:
     """Bytes that a party sends to all others."""
     dealt: int
     """Bytes that the dealer sends for it to all parties, whether it is cut short or not."""
+    dealt_to_first: int
+    """The part of these that party 0 receives."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -58,26 +60,25 @@ class JobPlan:
         messages of a round cross, so a round takes half a round trip. Before the protocol come the
         order, the terms, the shares, and two messages by which the server lets the parties go on;
         after it, the results. The dealer sends the tuples of the first steps as soon as the parties
-        have the order, and those of an iteration while the one before is done. All data owners
-        have links of their own, and a party's carries the messages of all of them.
+        have the order, so that they share party 0's link with the owners' shares, which come after
+        them. It sends those of a later iteration while the one before is done. Owners have links
+        of their own, and a party's carries the messages of all of them.
         """
         way = network.round_trip_s / 2
+        first = [step for step in self.steps if not _is_later(step)]
+        told, shared = self.bytes_of("party:0", "input")
         ordered = way + network.seconds(self.bytes_of("server", "control")[0])
-        of_owners = network.seconds(sum(self.bytes_of("party:0", "input")))
-        now = ordered + of_owners + 4 * way
-        dealer = ordered + 2 * way
-        ready = {}
-        for step in sorted(self.steps, key=_is_iteration):
-            if not _is_later(step):
-                dealer += network.seconds(step.dealt)
-                ready[step.name] = dealer
+        dealer = ordered + 2 * way + network.seconds(sum(step.dealt for step in first))
+        link = network.seconds(shared + sum(step.dealt_to_first for step in first))
+        now = max(dealer, ordered + 2 * way + link) + 2 * way
+        ready = dict.fromkeys((step.name for step in first), dealer)
         for step, following in zip(self.steps, (*self.steps[1:], None), strict=True):
             now = max(now, ready[step.name])
             if following is not None and _is_later(following):
                 dealer = max(dealer, now + 2 * way) + network.seconds(following.dealt)
                 ready[following.name] = dealer
             now += step.rounds * way + network.seconds(step.online)
-        return now + way
+        return now + way + network.seconds(told)
 
 
 def plan_job(shape: JobShape, *, iterations: int, converged: bool = True) -> JobPlan:
@@ -95,7 +96,7 @@ def plan_job(shape: JobShape, *, iterations: int, converged: bool = True) -> Job
     shape = replace(shape, job=as_done(shape.job))
     iterations = min(iterations, shape.job.iterations)
     done = job_steps(shape, iterations=iterations, converged=converged)
-    begun = sum(map(_is_iteration_name, done))
+    begun = sum(map(_is_iteration, done))
     return plan_of_steps(shape, done, job_steps(shape, iterations=begun))
 
 
@@ -151,17 +152,14 @@ def _planned(
         rounds=counts.rounds,
         online=others * cost_of(counts).online,
         dealt=cost.dealer_to_first + others * cost.dealer_to_others,
+        dealt_to_first=cost.dealer_to_first,
     )
 
 
-def _is_iteration_name(name: str) -> bool:
+def _is_iteration(name: str) -> bool:
     return name.startswith(ITERATION)
-
-
-def _is_iteration(step: PlannedStep) -> bool:
-    return _is_iteration_name(step.name)
 
 
 def _is_later(step: PlannedStep) -> bool:
     """Return whether the step is an iteration after the first, which is dealt when it is near."""
-    return _is_iteration(step) and step.name != f"{ITERATION}1"
+    return _is_iteration(step.name) and step.name != f"{ITERATION}1"

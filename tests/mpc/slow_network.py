@@ -43,9 +43,10 @@ class Wire:
     def arrival(self, source: Host, target: Host, num_bytes: int) -> float:
         """Return when the last of these bytes arrives, monotonic seconds."""
         with self.lock:
-            begins = max(time.monotonic(), source.out_free, target.in_free)
-            source.out_free = begins + 8 * num_bytes / source.bits_per_s
-            target.in_free = begins + 8 * num_bytes / target.bits_per_s
+            leaves = max(time.monotonic(), source.out_free)
+            enters = max(leaves, target.in_free)
+            source.out_free = leaves + 8 * num_bytes / source.bits_per_s
+            target.in_free = enters + 8 * num_bytes / target.bits_per_s
             return max(source.out_free, target.in_free) + self.way_s
 
 
