@@ -53,7 +53,9 @@ __all__ = ["ROUNDS", "SimulatedRound", "SimulationSettings", "app"]
 
 ROUNDS: Final = "rounds.jsonl"
 """File of `SimulatedRound`."""
-_POLL_S: Final = 0.2
+_POLL_S: Final = 0.1
+_NODES_S: Final = 30.0
+"""Longest wait for nodes, which Flower makes while the ServerApp begins."""
 
 app = ServerApp()
 
@@ -148,13 +150,11 @@ class _Clients:
         ConfigError
             There are more or fewer nodes than clients.
         """
-        deadline = time.monotonic() + self.wait_s
-        nodes = sorted(self.grid.get_node_ids())
-        while not nodes and time.monotonic() < deadline:
+        deadline = time.monotonic() + _NODES_S
+        while len(nodes := sorted(self.grid.get_node_ids())) < count:
+            if time.monotonic() > deadline:
+                break
             time.sleep(_POLL_S)
-            nodes = sorted(self.grid.get_node_ids())
-        time.sleep(_POLL_S)  # nodes are made one by one
-        nodes = sorted(self.grid.get_node_ids())
         if len(nodes) != count:
             raise ConfigError(
                 f"there are {len(nodes)} simulated nodes but {count} clients; say "
@@ -177,13 +177,16 @@ class _Clients:
         messages = [
             Message(content, self.node_of[client], kind) for client, content in contents.items()
         ]
-        client_of = {node: client for client, node in self.node_of.items()}
+        client_of = dict(zip(self.grid.push_messages(messages), contents, strict=True))
+        deadline = time.monotonic() + self.wait_s
         answers: dict[int, RecordDict] = {}
-        for reply in self.grid.send_and_receive(messages, timeout=self.wait_s):
-            client = client_of[reply.metadata.src_node_id]
-            if reply.has_error():
-                raise RunError(f"client {client} failed: {reply.error.reason}")
-            answers[client] = reply.content
+        while client_of and time.monotonic() < deadline:
+            for reply in self.grid.pull_messages(list(client_of)):
+                client = client_of.pop(reply.metadata.reply_to_message_id)
+                if reply.has_error():
+                    raise RunError(f"client {client} failed: {reply.error.reason}")
+                answers[client] = reply.content
+            time.sleep(_POLL_S)
         late = sorted(contents.keys() - answers.keys())
         if late:
             raise RunError(f"clients {late} did not answer in {self.wait_s:g} s; raise wait-s")
