@@ -36,10 +36,14 @@ __all__ = [
     "Federation",
     "RoundRecord",
     "RoundResult",
+    "Shared",
+    "after_exchange",
+    "before_exchange",
     "begin",
     "batch_of",
     "draw_participants",
     "run_round",
+    "score",
     "score_start",
 ]
 
@@ -142,6 +146,17 @@ class RoundResult:
         )
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Shared:
+    """A round before its exchange."""
+
+    state: PromptState
+    """Of all clients; participants have trained P_G."""
+    contribution: Contribution
+    loss_n: torch.Tensor
+    """Of each participant, float32."""
+
+
 def draw_participants(
     seeds: Seeds, round_index: int, num_clients: int, participation: float
 ) -> IntArray:
@@ -187,30 +202,77 @@ def run_round(federation: Federation, state: PromptState, clients_n: IntArray) -
         If the secure session fails.
     """
     started = time.perf_counter()
-    rows_n = torch.from_numpy(clients_n).to(state.shared_NTW.device)
-    batch = batch_of(federation, clients_n, state.rounds_done)
-    trained, loss_n = _work(federation, federation.trainer.shared, clients_n, state.rows(rows_n))
-    trained = _described(federation, batch, trained)
-    contribution = _contribute(federation, batch, trained, state.updates()[clients_n])
+    shared = before_exchange(federation, state, clients_n)
     seconds_train = time.perf_counter() - started
-    exchanged = federation.exchange(contribution)
+    exchanged = federation.exchange(shared.contribution)
     started = time.perf_counter()
-    merged = _received(state.with_rows(rows_n, trained), exchanged)
-    final_n, last_loss_n = _work(
-        federation, federation.trainer.local, clients_n, merged.rows(rows_n)
-    )
-    final = merged.with_rows(rows_n, final_n).replace(rounds_done=state.rounds_done + 1)
+    final, last_loss_n = after_exchange(federation, shared.state, clients_n, exchanged)
     seconds_train += time.perf_counter() - started
-    loss_n = torch.where(last_loss_n != 0, last_loss_n, loss_n)
+    loss_n = torch.where(last_loss_n != 0, last_loss_n, shared.loss_n)
     return RoundResult(
         state=final,
         scores=score(federation, final),
         exchanged=exchanged,
         clients_n=clients_n,
-        descriptor_nD=contribution.descriptor_nD,
+        descriptor_nD=shared.contribution.descriptor_nD,
         train_loss=float(loss_n.mean()),
         seconds_train=seconds_train,
     )
+
+
+def before_exchange(federation: Federation, state: PromptState, clients_n: IntArray) -> Shared:
+    """Let the participants do the first half of a round.
+
+    Parameters
+    ----------
+    federation, state, clients_n
+        As for `run_round`.
+
+    Raises
+    ------
+    RunError
+        If training diverges.
+    """
+    rows_n = torch.from_numpy(clients_n).to(state.shared_NTW.device)
+    batch = batch_of(federation, clients_n, state.rounds_done)
+    trained, loss_n = _work(federation, federation.trainer.shared, clients_n, state.rows(rows_n))
+    trained = _described(federation, batch, trained)
+    return Shared(
+        state=state.with_rows(rows_n, trained),
+        contribution=_contribute(federation, batch, trained, state.updates()[clients_n]),
+        loss_n=loss_n,
+    )
+
+
+def after_exchange(
+    federation: Federation, state: PromptState, clients_n: IntArray, exchanged: ExchangeResult
+) -> tuple[PromptState, torch.Tensor]:
+    """Let the participants do the second half of a round; others only receive.
+
+    Parameters
+    ----------
+    federation, clients_n
+        As for `run_round`.
+    state : PromptState
+        Of `before_exchange`.
+    exchanged : ExchangeResult
+
+    Returns
+    -------
+    PromptState, Tensor of float32, (n,)
+        The prompts after the round, and the loss of each participant; 0 without local steps.
+
+    Raises
+    ------
+    RunError
+        If training diverges.
+    """
+    merged = _received(state, exchanged)
+    if len(clients_n) == 0:
+        return merged.replace(rounds_done=state.rounds_done + 1), torch.zeros(0)
+    rows_n = torch.from_numpy(clients_n).to(state.shared_NTW.device)
+    final_n, loss_n = _work(federation, federation.trainer.local, clients_n, merged.rows(rows_n))
+    return merged.with_rows(rows_n, final_n).replace(rounds_done=state.rounds_done + 1), loss_n
 
 
 def score_start(federation: Federation, state: PromptState) -> RoundResult:

@@ -33,9 +33,12 @@ class Superlink:
     ----------
     root : Path
         Folder of their files; each node has a home of its own in it.
+    kind : str
+        Flag that says what nodes there are: SuperNodes with keys, or simulated ones.
     """
 
     root: Path
+    kind: str = "--enable-supernode-auth"
     started: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -54,7 +57,7 @@ class Superlink:
 
     def _serving(self) -> list[str | Path]:
         host, port = self.address.split(":")
-        words: list[str | Path] = ["--host", host, "--port", port, "--enable-supernode-auth"]
+        words: list[str | Path] = ["--host", host, "--port", port, self.kind]
         words += ["--ssl-certfile", "tls.pem", "--ssl-keyfile", "tls.key"]
         return [*words, "--ssl-ca-certfile", "tls.pem", "--disable-runtime-dependency-installation"]
 
@@ -83,16 +86,20 @@ class Superlink:
         words += ["--auth-supernode-private-key", node, "--host", host, "--port", port]
         self._start(node, "flower-supernode", *words, "--node-config", f'socket="{socket}"')
 
-    def run(self, app: Path, **config: str | int | float) -> None:
+    def run(self, app: Path, *words: str, **config: str | int | float) -> None:
         """Start a run of an app, as a user does."""
         values = [f"{key.replace('_', '-')}={json.dumps(each)}" for key, each in config.items()]
-        done = self._flwr("run", app, NAME, "-c", " ".join(values))
+        done = self._flwr("run", app, NAME, *words, "-c", " ".join(values))
         assert done.returncode == 0, done.stdout
 
+    def family(self, name: str) -> list[psutil.Process]:
+        """Return a program and all that it started, ClientApps included."""
+        return _family(self.started[name].pid)
+
     def kill(self, name: str) -> None:
-        """Kill a program and all that it started, ClientApps included."""
+        """Kill a program and all that it started."""
+        family = self.family(name)
         process = self.started.pop(name)
-        family = _family(process.pid)
         for each in family:
             with suppress(psutil.NoSuchProcess):
                 each.send_signal(signal.SIGKILL)
@@ -189,10 +196,10 @@ def _family(pid: int) -> list[psutil.Process]:
 
 
 @contextmanager
-def superlink(root: Path) -> Iterator[Superlink]:
+def superlink(root: Path, kind: str = "--enable-supernode-auth") -> Iterator[Superlink]:
     """Start a SuperLink; end it and all nodes afterwards."""
     root.mkdir()
-    link = Superlink(root)
+    link = Superlink(root, kind)
     try:
         yield link
     finally:
