@@ -128,8 +128,14 @@ class Memory:
     """The process that plays the server and all data owners, where one does."""
 
 
-def memory_of(plan: JobPlan) -> Memory:
+def memory_of(plan: JobPlan, *, connected: int | None = None) -> Memory:
     """Return about what the processes of a job take.
+
+    Parameters
+    ----------
+    plan : JobPlan
+    connected : int, optional
+        Owners that are connected to every party; None: those of the job.
 
     Notes
     -----
@@ -140,8 +146,9 @@ def memory_of(plan: JobPlan) -> Memory:
     shape = plan.shape
     entries = shape.num_points * (shape.dim + shape.payload)
     step = max((step.dealt for step in plan.steps), default=0)
+    owners = shape.num_owners if connected is None else connected
     return Memory(
-        party=353 * _MEGABYTE + 0.29 * _MEGABYTE * shape.num_owners + 143 * entries + 0.154 * step,
+        party=353 * _MEGABYTE + 0.29 * _MEGABYTE * owners + 143 * entries + 0.154 * step,
         dealer=327 * _MEGABYTE + 73 * entries + 0.10 * step,
-        simulation=53 * _MEGABYTE + 0.59 * _MEGABYTE * shape.num_owners + 87 * entries,
+        simulation=53 * _MEGABYTE + 0.59 * _MEGABYTE * owners + 87 * entries,
     )

@@ -119,8 +119,13 @@ class Plan:
 
     @property
     def memory(self) -> Memory:
-        """The most memory of any round."""
-        taken = [memory_of(each.job) for each in self.jobs]
+        """The most memory of any job; with shards, owners of two of them are connected."""
+        shards = 2 if self.size.in_shards else 1
+        taken = [
+            memory_of(each.job, connected=shards * each.job.shape.num_owners)
+            for each in self.jobs
+            if each.job.bytes_of("client") != (0, 0)
+        ]
         return Memory(
             party=max(each.party for each in taken),
             dealer=max(each.dealer for each in taken),
