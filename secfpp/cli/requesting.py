@@ -81,7 +81,7 @@ class Request(Verb):
 
     role: tyro.conf.Positional[str]
     """Role to ask for, such as party:0, dealer, server or client:north_hospital."""
-    certs: Path
+    certs: Path = Path("certs")
     """Folder of this role's credentials on this host; made if there is none."""
 
     def execute(self) -> Outcome:
@@ -155,7 +155,7 @@ class Install(Verb):
     """Role of this host."""
     certificate: tyro.conf.Positional[Path]
     """The certificate that the authority sent."""
-    certs: Path
+    certs: Path = Path("certs")
     """Folder where `secfpp certs request` wrote."""
     authority: Path | None = None
     """The authority's certificate, copied to the folder as ca.pem. None: the folder has it."""
