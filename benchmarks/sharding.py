@@ -9,6 +9,7 @@ Shape letters: N rows, K clusters, D dimensions.
 
 import argparse
 import json
+import os
 import sys
 import time
 from dataclasses import dataclass
@@ -150,7 +151,7 @@ def chain(settings: Settings) -> None:
         seconds_online=round(result.traffic.seconds_online, 1),
         rounds=result.traffic.rounds_online,
         bytes=bytes_by_role(result),
-        peak_memory=peaks | {"server and owners": peak_bytes("self")},
+        peak_memory=peaks | {"server and owners": peak_bytes(os.getpid())},
         inertia_of_truth=round(inertia(rows_ND, result.means_NM) / (4.0 * rows_ND.size), 4),
         clusters=len(np.unique(result.sizes_N)),
         iterations=result.iterations,

@@ -4,8 +4,9 @@ Bytes are those of payloads, without frame headers, TLS and TCP.
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 
 from mpc.preprocessing.mask_refs import ITERATION
 from mpc.preprocessing.requests import TupleRequest
@@ -25,6 +26,10 @@ class Cost:
     """Bytes from the dealer to party 0."""
     dealer_to_others: int = 0
     """Bytes from the dealer to each of the other parties: keys, with two parties."""
+
+    def dealt(self, parties: int) -> int:
+        """Return the bytes that the dealer sends to all parties together."""
+        return self.dealer_to_first + (parties - 1) * self.dealer_to_others
 
     def __add__(self, other: "Cost") -> "Cost":
         return Cost(
@@ -55,17 +60,37 @@ def job_steps(
         Whether the job ended because the last iteration changed nothing. If assignments are secret,
         the result includes the iteration that finds this.
     """
-    counts = dry_run(shape)
+    return steps_done(
+        partial(dry_run, shape),
+        iterations=iterations,
+        ends=converged and iterations < shape.job.iterations,
+    )
+
+
+def steps_done(
+    counted: Callable[..., dict[str, StepCounts]], *, iterations: int, ends: bool
+) -> dict[str, StepCounts]:
+    """Return the counts of every step that is done, by name, in the order they are done.
+
+    Parameters
+    ----------
+    counted : callable
+        Does a dry run; takes `converges`, as `mpc.roles.dry_run.dry_run` has it.
+    iterations : int
+        Reassignments done.
+    ends : bool
+        Whether one more iteration finds that the last one changed nothing.
+    """
+    counts = counted()
     steps = list(counts)
     loop = [step for step in steps if step.startswith(ITERATION)]
     first = steps.index(loop[0]) if loop else len(steps)
     done = {step: counts[step] for step in steps[:first]}
     for number in range(1, iterations + 1) if loop else ():
         done[f"{ITERATION}{number}"] = counts[f"{ITERATION}{min(number, len(loop))}"]
-    if converged and iterations < shape.job.iterations:
+    if ends:
         number = min(iterations + 1, len(loop))
-        cut_short = dry_run(shape, converges=number)[f"{ITERATION}{number}"]
-        done[f"{ITERATION}{iterations + 1}"] = cut_short
+        done[f"{ITERATION}{iterations + 1}"] = counted(converges=number)[f"{ITERATION}{number}"]
     return done | {step: counts[step] for step in steps[first + len(loop) :]}
 
 

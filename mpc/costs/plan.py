@@ -145,13 +145,12 @@ def as_done(job: ClusterJob) -> ClusterJob:
 def _planned(
     name: str, counts: StepCounts, dealt: Mapping[str, StepCounts], shape: JobShape
 ) -> PlannedStep:
-    others = shape.num_parties - 1
     cost = cost_of(dealt[name])
     return PlannedStep(
         name=name,
         rounds=counts.rounds,
-        online=others * cost_of(counts).online,
-        dealt=cost.dealer_to_first + others * cost.dealer_to_others,
+        online=(shape.num_parties - 1) * cost_of(counts).online,
+        dealt=cost.dealt(shape.num_parties),
         dealt_to_first=cost.dealer_to_first,
     )
 

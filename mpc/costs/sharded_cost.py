@@ -9,15 +9,14 @@ Shape letters: N points of a shard, k clusters of a shard, K clusters of the sec
 dimensions of a point, M of a payload.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 
-from mpc.costs.job_cost import Cost, cost_of, job_steps, total
+from mpc.costs.job_cost import Cost, cost_of, job_steps, steps_done, total
 from mpc.jobs.encoding import shape_of
 from mpc.jobs.job import ClusterJob
 from mpc.jobs.sharding import final_job
-from mpc.preprocessing.mask_refs import ITERATION
 from mpc.roles.dry_run import JobShape, StepCounts
 from mpc.roles.sharded_dry_run import SecondLevelShape, ShardShape, dry_hand_back, dry_second_level
 
@@ -118,19 +117,3 @@ def _of_shard(shape: JobShape, iterations: int, *, converged: bool) -> Steps:
 
 
 _of_results = lru_cache(maxsize=4)(dry_hand_back)
-
-
-def steps_done(
-    counted: Callable[..., dict[str, StepCounts]], *, iterations: int, ends: bool
-) -> dict[str, StepCounts]:
-    """Return the counts of the steps that a second level does; `counted` does its dry run."""
-    counts = counted()
-    loop = [step for step in counts if step.startswith(ITERATION)]
-    first = list(counts).index(loop[0])
-    done = {step: counts[step] for step in list(counts)[:first]}
-    for number in range(1, iterations + 1):
-        done[f"{ITERATION}{number}"] = counts[f"{ITERATION}{min(number, len(loop))}"]
-    if ends:
-        number = min(iterations + 1, len(loop))
-        done[f"{ITERATION}{iterations + 1}"] = counted(converges=number)[f"{ITERATION}{number}"]
-    return done | {step: counts[step] for step in list(counts)[first + len(loop) :]}

@@ -7,8 +7,9 @@ import math
 from dataclasses import replace
 from functools import partial
 
+from mpc.costs.job_cost import steps_done
 from mpc.costs.plan import JobPlan, as_done, plan_job, plan_of_steps
-from mpc.costs.sharded_cost import ShardedShape, steps_done
+from mpc.costs.sharded_cost import ShardedShape
 from mpc.jobs.job import MAX_COLUMNS
 from mpc.jobs.shard_plan import SHARD_SIZE, shard_clusters
 from mpc.roles.dry_run import JobShape

@@ -57,7 +57,7 @@ def table() -> Iterator[str]:
     for num_points, shards, num_parties in SIZES:
         cost = sharded_cost(shape_of(num_points, shards, num_parties))
         online = (num_parties - 1) * cost.online
-        offline = cost.dealer_to_first + (num_parties - 1) * cost.dealer_to_others
+        offline = cost.dealt(num_parties)
         cells = (
             f"{num_points:,}",
             str(shards),

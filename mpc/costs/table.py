@@ -55,7 +55,7 @@ def table() -> Iterator[str]:
 def _line(sizes: tuple[int, int, int], num_parties: int, comparisons: Comparisons) -> str:
     cost = later_iteration(sizes, num_parties, comparisons)
     online = (num_parties - 1) * cost.online
-    offline = cost.dealer_to_first + (num_parties - 1) * cost.dealer_to_others
+    offline = cost.dealt(num_parties)
     cells: Sequence[object] = (
         ", ".join(map(str, sizes)),
         f"{num_parties}, {comparisons}",

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass, fields
-from typing import Final, Self
+from typing import Final
 
 from mpc.costs.job_cost import cost_of, total
 from mpc.net.frames import DIGIT_KINDS, SIGN_KINDS
@@ -13,7 +13,7 @@ from mpc.roles.dry_run import JobShape, StepCounts
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Work:
-    """Counts of one job, or of several."""
+    """Counts of one job."""
 
     jobs: float = 0
     rounds: float = 0
@@ -31,13 +31,6 @@ class Work:
     """Bits of all compared numbers."""
     multiplied: float = 0
     """Multiplications of all products."""
-
-    def __add__(self, other: "Work") -> "Work":
-        return Work(**{name: getattr(self, name) + getattr(other, name) for name in COUNTS})
-
-    def times(self, factor: float) -> Self:
-        """Return the work of so many equal jobs."""
-        return type(self)(**{name: factor * getattr(self, name) for name in COUNTS})
 
     def as_row(self) -> tuple[float, ...]:
         """Return the counts in the order of `COUNTS`."""
@@ -60,7 +53,6 @@ def work_of(shape: JobShape, done: Sequence[StepCounts], dealt: Sequence[StepCou
     """
     parties = shape.num_parties
     requests = [request for step in dealt for request in step.requests]
-    cost = total(map(cost_of, dealt))
     return Work(
         jobs=1,
         rounds=sum(step.rounds for step in done),
@@ -68,7 +60,7 @@ def work_of(shape: JobShape, done: Sequence[StepCounts], dealt: Sequence[StepCou
         owners=parties * shape.num_owners,
         shared=parties * shape.num_points * (shape.dim + shape.payload),
         opened=parties * (parties - 1) * sum(step.elements for step in done),
-        dealt=cost.dealer_to_first + (parties - 1) * cost.dealer_to_others,
+        dealt=total(map(cost_of, dealt)).dealt(parties),
         compared=sum(map(_compared, requests)),
         multiplied=parties * sum(map(_multiplied, requests)),
     )

@@ -15,22 +15,16 @@ from mpc.errors import InputError
 from mpc.jobs.job import MAX_POINTS
 from mpc.jobs.shard_plan import SHARD_SIZE
 from mpc.roles.dry_run import JobShape
+from secfpp.analysis.estimate.secure_cost import FEW_ITERATIONS
 from secfpp.config.clustering import ClusteringConfig
 from secfpp.errors import ConfigError
 from secfpp.methods.shared.round_job import job_of
 
-__all__ = [
-    "FEW_ITERATIONS",
-    "NETWORKS",
-    "SHARD_ITERATIONS",
-    "FederationSize",
-    "Plan",
-    "plan_rounds",
-]
+__all__ = ["NETWORKS", "FederationSize", "Plan", "plan_rounds"]
 
-FEW_ITERATIONS: Final = 2
+REASSIGNMENTS: Final = FEW_ITERATIONS - 1
 """Reassignments of k-means in separated clusters, before one that finds that nothing changes."""
-SHARD_ITERATIONS: Final = 10
+SHARD_REASSIGNMENTS: Final = 10
 """The same in a shard, which has more clusters than are looked for, and in the second level."""
 NETWORKS: Final = (ONE_MACHINE, LAN, WAN)
 
@@ -93,7 +87,7 @@ class Plan:
     @property
     def iterations(self) -> int:
         """Reassignments that are reckoned with where k-means begins fresh."""
-        return SHARD_ITERATIONS if self.size.in_shards else FEW_ITERATIONS
+        return SHARD_REASSIGNMENTS if self.size.in_shards else REASSIGNMENTS
 
     def total(self, of: Callable[[JobPlan], float]) -> float:
         """Add up something over all jobs."""
@@ -163,16 +157,16 @@ def plan_rounds(size: FederationSize, speeds: Speeds) -> Plan:
 
 def _rounds(shape: JobShape, size: FederationSize) -> Iterator[PlannedJob]:
     """Plan each kind of round; clusterings after the first may begin at the one before."""
-    settings = ClusteringConfig(k=size.clusters)
+    settings = ClusteringConfig(k=size.clusters, evaluate=False)
     jobs = [job_of(settings, size.clients, index) for index in range(size.rounds)]
     times = Counter(job.start for job in jobs)
     for start, many in times.items():
         job = next(job for job in jobs if job.start == start)
-        plan = plan_job(replace(shape, job=job), iterations=FEW_ITERATIONS)
+        plan = plan_job(replace(shape, job=job), iterations=REASSIGNMENTS)
         yield PlannedJob(name=start, times=many, job=plan)
 
 
 def _in_shards(shape: JobShape, size: FederationSize) -> Iterator[PlannedJob]:
     """Plan the jobs of a clustering in shards, which is done in every round."""
-    for name, many, plan in plan_shards(shape, iterations=SHARD_ITERATIONS):
+    for name, many, plan in plan_shards(shape, iterations=SHARD_REASSIGNMENTS):
         yield PlannedJob(name=name, times=size.rounds * many, job=plan)

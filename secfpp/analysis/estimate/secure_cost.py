@@ -76,7 +76,7 @@ def secure_cost(
         iterations=iterations,
         rounds=cost.rounds,
         bytes_party=(parties - 1) * cost.online,
-        bytes_dealer=cost.dealer_to_first + (parties - 1) * cost.dealer_to_others,
+        bytes_dealer=cost.dealt(parties),
         bytes_client=ELEMENT_BYTES * parties * (dim + payload),
     )
 
