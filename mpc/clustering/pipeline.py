@@ -133,7 +133,9 @@ def cluster_shares(
     sums = None
     if job.is_shard and isinstance(points, Points):
         with meter.step("means"):
-            sums = shard_sums(found.assignment_enc_NK, points)
+            sums = shard_sums(
+                found.assignment_enc_NK, points, keep_rows=job.point_reassignments > 0
+            )
     else:
         with meter.step("means"):
             sums_enc = cluster_sums(

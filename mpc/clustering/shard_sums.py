@@ -1,4 +1,4 @@
-"""What a shard leaves for the second level: sums and sizes of its clusters, which stay shares.
+"""What a shard leaves for the second level and what follows it, all of which stays shares.
 
 Shape letters: N points, K clusters, D dimensions of a point, M of a payload.
 """
@@ -14,6 +14,18 @@ from mpc.protocols.comparison import local
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class ShardRows:
+    """Shares of a shard's points and payloads, kept for their reassignment."""
+
+    points_enc_ND: SharedTensor = field(repr=False)
+    """Within the bound; rejected points are at the origin."""
+    valid_enc_N: SharedTensor = field(repr=False)
+    """1 for valid points, 0 for rejected ones."""
+    payload_enc_NM: SharedTensor = field(repr=False)
+    """Those of rejected points are unchanged."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class ShardSums:
     """Shares of a shard's result; exact integers, zero for empty clusters."""
 
@@ -23,9 +35,13 @@ class ShardSums:
     """Sums of their payloads and, in a last column, their number, (K, M + 1)."""
     origin_enc_D: SharedTensor | None = field(repr=False)
     """What points were measured from; None if they were not centred."""
+    rows: ShardRows | None = field(repr=False)
+    """None if points are not reassigned."""
 
 
-def shard_sums(assignment_enc_NK: SharedTensor, points: Points) -> ShardSums:
+def shard_sums(
+    assignment_enc_NK: SharedTensor, points: Points, *, keep_rows: bool = False
+) -> ShardSums:
     """Add up points and payloads in every cluster.
 
     Parameters
@@ -33,6 +49,8 @@ def shard_sums(assignment_enc_NK: SharedTensor, points: Points) -> ShardSums:
     assignment_enc_NK : SharedTensor, (N, K)
         Rows one-hot, or zero for rejected points.
     points : Points
+    keep_rows : bool
+        Whether points and payloads are needed again.
 
     Notes
     -----
@@ -46,4 +64,13 @@ def shard_sums(assignment_enc_NK: SharedTensor, points: Points) -> ShardSums:
         points_enc_KD=multiply("id,ik->dk", assignment, points.rows),
         payload_enc_KM=payload_enc_KM.like(both),
         origin_enc_D=points.origin_enc_D,
+        rows=_rows_of(points) if keep_rows else None,
+    )
+
+
+def _rows_of(points: Points) -> ShardRows:
+    return ShardRows(
+        points_enc_ND=points.rows.secret,
+        valid_enc_N=points.valid.secret,
+        payload_enc_NM=points.payload.secret,
     )

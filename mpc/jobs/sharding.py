@@ -2,7 +2,8 @@
 
 More points than a job holds are clustered in shards. Each shard is a job of its own, whose cluster
 sums, sizes and assignment stay at the parties as shares. A second level then clusters the clusters
-of all shards, each weighing as much as it has points; see `mpc.clustering.second_level`.
+of all shards, each weighing as much as it has points; see `mpc.clustering.second_level`. Points of
+all shards are then reassigned to its centres; see `mpc.clustering.reassignment`.
 
 Shape letters: N points of all shards, J clusters of all shards, K clusters of the second level.
 """
@@ -28,12 +29,19 @@ MAX_SHARD_CLUSTERS: Final = 4095
 """Most clusters of all shards together: half of `MAX_WEIGHT`, so that weights can tell them apart.
 """
 SECOND_LEVEL: Final = "second level"
+REASSIGN: Final = "reassign"
+JOIN: Final = "join"
 HAND_BACK: Final = "hand back"
-"""What a server asks of parties after the shards."""
+"""What a server asks of parties after the shards, in this order: the second level; then, for each
+reassignment of points, that of every shard, and to join them; then to hand results back."""
 FINAL_STARTS: Final = 32
 """Default starts of the second level."""
 FINAL_ITERATIONS: Final = 30
 """Default limit of reassignments of the second level."""
+POINT_REASSIGNMENTS: Final = 2
+"""Default reassignments of points to the clusters of all shards."""
+MAX_POINT_REASSIGNMENTS: Final = 100
+"""Most of them: each takes a job for every shard, in which nothing is opened that could end it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -57,6 +65,11 @@ class ShardFields:
     `final_k` is so large that they would have more than `mpc.jobs.job.MAX_COLUMNS` centres."""
     final_iterations: int = FINAL_ITERATIONS
     """Most reassignments of the second level."""
+    point_reassignments: int = POINT_REASSIGNMENTS
+    """How often the points of all shards are reassigned after the second level: each point goes to
+    the nearest centre, and centres become the means of their points. 0: a cluster of a shard goes
+    to one cluster as a whole. If there are several shards, the parties keep points and payloads, as
+    shares, until the last one."""
 
     @property
     def is_shard(self) -> bool:
@@ -71,6 +84,12 @@ class ShardFields:
             if number < 1:
                 raise InputError(f"{name}={number} but at least 1 is needed")
             object.__setattr__(self, name, number)
+        again = integer_of("point_reassignments", self.point_reassignments)
+        if not 0 <= again <= MAX_POINT_REASSIGNMENTS:
+            raise InputError(
+                f"point_reassignments={again} but 0 to {MAX_POINT_REASSIGNMENTS} are possible"
+            )
+        object.__setattr__(self, "point_reassignments", again)
         if self.shard > self.shards:
             raise InputError(f"shard={self.shard} but there are {self.shards} shards")
         if (self.final_k is None) == self.is_shard:
@@ -103,6 +122,13 @@ def check_shard(job: "ClusterJob") -> None:
         )
     if job.final_k is not None and job.final_k > clusters:
         raise InputError(f"final_k={job.final_k} but the shards have only {clusters} clusters")
+    again = (job.final_k or 1) * job.shards
+    if job.point_reassignments > 1 and again > MAX_SHARD_CLUSTERS:
+        raise InputError(
+            f"point_reassignments={job.point_reassignments} with {job.shards} shards and "
+            f"final_k={job.final_k} are {again} means, but {MAX_SHARD_CLUSTERS} are possible at "
+            "most; lower point_reassignments to 1"
+        )
     final_job(job)
 
 

@@ -1,8 +1,10 @@
-"""The plaintext twin of `mpc.session.sharded`: same shards, same second level, no secrecy.
+"""The plaintext twin of `mpc.session.sharded`: same shards, second level and reassignments.
+
+Nothing is secret here.
 
 A cluster's point x_j = s_j / c_j is rounded down here, and down or up under sharing, by one unit of
-2^-18 of the norm bound. Labels are equal but for ties as near as that; where labels are equal,
-means and sizes are equal bit for bit.
+2^-18 of the norm bound, and so are means of clusters in a shard after a reassignment. Labels are
+equal but for ties as near as that; where labels are equal, means and sizes are equal bit for bit.
 
 Shape letters: N points, J clusters of all shards, K clusters of the second level, D dimensions of a
 point, M of a payload.
@@ -25,6 +27,7 @@ from mpc.reference.kmeans import (
     Valid,
     handicaps,
     iterated,
+    nearest,
     onehot,
     plus_plus,
     quotient,
@@ -66,14 +69,24 @@ def cluster_shards_in_the_clear(
     encoded_NM = encode_payload(payload_NM, job)
     ring_ND, valid_N = _ring_points(points_ND, job, shards[0].rows)
     k, first_N = job.k or 1, np.zeros(len(points_ND), dtype=np.int64)
+    shard_of_N = np.zeros(len(points_ND), dtype=np.int64)
     for shard in shards:
         rows = np.asarray(shard.rows)
+        shard_of_N[rows] = shard.number - 1
         labels_R, _, _ = cluster_points(ring_ND[rows], job, valid_N[rows])
         first_N[rows] = labels_R + k * (shard.number - 1)
     most = max(len(shard.rows) for shard in shards)
     weighted = _weighted(first_N, ring_ND, valid_N, num_clusters=k * len(shards), most=most)
     second_J, iterations = _second_level(weighted, final_job(job))
     labels_N = np.where(valid_N, second_J[first_N], 0)
+    centres, final_k = weighted.centres(second_J, job.final_k or 1), job.final_k or 1
+    for _ in range(job.point_reassignments):
+        labels_N = nearest(centres.distances(ring_ND), valid_N)
+        of_shards_N = labels_N + final_k * shard_of_N
+        weighted = _weighted(
+            of_shards_N, ring_ND, valid_N, num_clusters=final_k * len(shards), most=most
+        )
+        centres = weighted.centres(np.tile(np.arange(final_k), len(shards)), final_k)
     sums_NM = _own_sums(labels_N, valid_N, encoded_NM, shards, job.min_cluster_size)
     sizes_N = sums_NM[:, -1]
     return ClusterResult(
@@ -85,6 +98,23 @@ def cluster_shards_in_the_clear(
         ledger=(),
         traffic=replace(NO_TRAFFIC, seconds_total=time.perf_counter() - started),
     )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Centres:
+    """Centres of all shards: weighted sums of points, and their weights."""
+
+    sums_KD: FloatArray = field(repr=False)
+    """Integers."""
+    sqnorms_K: Int64Array = field(repr=False)
+    weights_K: Int64Array = field(repr=False)
+    most: int
+    """A public bound on the sum of all weights."""
+
+    def distances(self, ring_ND: FloatArray) -> Int64Array:
+        """Return distances of points to the centres, (N, K)."""
+        inner_NK = (ring_ND @ self.sums_KD.T).astype(np.int64)
+        return rounded_distances(inner_NK, self.sqnorms_K, self.weights_K, self.most)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -116,22 +146,28 @@ class _Weighted:
 
     def to_means(self, assignment_JK: FloatArray) -> Int64Array:
         """Return distances to weighted means, (J, K)."""
-        sums_KD, sqnorms_K, counts_K = self._sums(assignment_JK)
-        inner_JK = (self.ring_JD @ sums_KD.T).astype(np.int64)
-        return rounded_distances(inner_JK, sqnorms_K, counts_K, self.most)
+        return self._centres(assignment_JK).distances(self.ring_JD)
+
+    def centres(self, labels_J: Labels, k: int) -> _Centres:
+        """Return the weighted means of the clusters with these labels."""
+        return self._centres(onehot(labels_J, self.valid_J, k))
 
     def loss(self, labels_J: Labels, k: int) -> int:
         """Return minus the between-cluster sum of squares; see `mpc.clustering.restarts`."""
-        _, sqnorms_K, counts_K = self._sums(onehot(labels_J, self.valid_J, k))
+        of = self.centres(labels_J, k)
         tables = between_tables(self.most)
-        return -int(quotient(sqnorms_K, counts_K, tables, HIGHER_SHIFT).sum())
+        return -int(quotient(of.sqnorms_K, of.weights_K, tables, HIGHER_SHIFT).sum())
 
-    def _sums(self, assignment_JK: FloatArray) -> tuple[FloatArray, Int64Array, Int64Array]:
-        """Return weighted sums (K, D), their squared norms (K,) and sums of weights (K,)."""
+    def _centres(self, assignment_JK: FloatArray) -> _Centres:
         weights_JK = assignment_JK * self.weights_J[:, None]
         sums_KD = weights_JK.T @ self.ring_JD
         exact_KD = sums_KD.astype(np.int64)
-        return sums_KD, (exact_KD * exact_KD).sum(axis=1), weights_JK.sum(axis=0).astype(np.int64)
+        return _Centres(
+            sums_KD=sums_KD,
+            sqnorms_K=(exact_KD * exact_KD).sum(axis=1),
+            weights_K=weights_JK.sum(axis=0).astype(np.int64),
+            most=self.most,
+        )
 
 
 def _ring_points(

@@ -25,7 +25,7 @@ from mpc.errors import (
     TransportError,
 )
 from mpc.jobs.order import Order
-from mpc.jobs.sharding import HAND_BACK, SECOND_LEVEL
+from mpc.jobs.sharding import HAND_BACK, JOIN, REASSIGN, SECOND_LEVEL
 from mpc.net.frames import AGREEMENT, CONTROL, FAILED, PRESENT, RoundClock
 from mpc.net.handshake import Reception, connect
 from mpc.net.last_words import last_words
@@ -227,15 +227,21 @@ def _follows_shards(
     if asked.get("do") == SECOND_LEVEL:
         shards.run_second_level(network, charter.ledger, number)
         return True
-    if asked.get("do") == HAND_BACK:
-        shard = asked.get("shard")
-        if not isinstance(shard, int):
-            raise FrameError("the server asked for results of no shard")
+    if asked.get("do") == JOIN:
+        shards.run_join(network, charter.ledger, number)
+        return True
+    if asked.get("do") not in (REASSIGN, HAND_BACK):
+        return False
+    shard = asked.get("shard")
+    if not isinstance(shard, int):
+        raise FrameError("the server asked for results of no shard")
+    if asked["do"] == REASSIGN:
+        shards.run_reassignment(network, charter.ledger, number, shard)
+    else:
         shards.run_hand_back(
             network, charter.ledger, number, shard, meeting.reception, meeting.mailbox
         )
-        return True
-    return False
+    return True
 
 
 def _greet(meeting: Meeting, charter: Charter, number: int) -> None:

@@ -19,7 +19,7 @@ from mpc.jobs.job import ClusterJob
 from mpc.jobs.result import ELSEWHERE, ClusterResult, LedgerEntry
 from mpc.jobs.rows import decode_mean
 from mpc.jobs.shard_plan import SHARD_SIZE, Shard, planned_shards
-from mpc.jobs.sharding import HAND_BACK, SECOND_LEVEL
+from mpc.jobs.sharding import HAND_BACK, JOIN, REASSIGN, SECOND_LEVEL
 from mpc.net.frames import CONTROL
 from mpc.net.link import allow_open_files
 from mpc.reference.session import PlainSession
@@ -47,8 +47,9 @@ def cluster_in_shards(
     """Cluster points in shards, and average payloads inside clusters of all points.
 
     Each shard is a job with more clusters than asked for. Its sums, sizes and assignment stay at
-    the parties as shares. A second level clusters the clusters of all shards, and each owner
-    receives the mean and the size of its own cluster of all points.
+    the parties as shares. A second level clusters the clusters of all shards. Points are then
+    reassigned to its centres, and each owner receives the mean and the size of its own cluster of
+    all points.
 
     Parameters
     ----------
@@ -95,6 +96,8 @@ def cluster_in_shards(
     for shard in shards:
         run.cluster(shard, points_ND, payload_NM)
     run.second_level()
+    for _ in range(job.point_reassignments):
+        run.reassign(shards)
     sums_NM = np.zeros((len(points_ND), payload_NM.shape[1] + 1), dtype=np.int64)
     sums_NM[:, -1] = ELSEWHERE
     for shard in shards:
@@ -136,6 +139,18 @@ class _Run:
         reply = agreed(replies, ("iterations", "ledger"))
         self._iterations = int(str(reply["iterations"]))
         self._note(replies, {}, started)
+
+    def reassign(self, shards: Sequence[Shard]) -> None:
+        """Let the parties reassign the points of all shards once."""
+        orders: list[dict[str, object]] = [
+            {"do": REASSIGN, "shard": shard.number} for shard in shards
+        ]
+        orders.append({"do": JOIN})
+        for order in orders:
+            started = time.perf_counter()
+            with self._session.numbered() as number:
+                replies = self._asked(order, number)
+            self._note(replies, {}, started)
 
     def hand_back(self, shard: Shard, sums_NM: Int64Array) -> None:
         """Let the owners of a shard receive their results; fill in their rows."""
