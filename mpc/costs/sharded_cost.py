@@ -1,15 +1,17 @@
-"""The exact cost of a sharded clustering: that of its shards, of the second level, and of results.
+"""The exact cost of a sharded clustering: that of its shards, and of all that follows them.
 
 Let J = S k be the clusters of S shards. The second level takes 5 rounds for points and weights, and
 then the rounds of a job on J points with a k-means++ start. Its bytes depend on N by the size of
-look-up tables only. Results of a shard of N points take one round, and 8 (N k + k (M + 1)) bytes
-from each party to each other.
+look-up tables only. A reassignment of a shard's points takes 3 rounds and those of
+`mpc.protocols.argmin.nearest`; between two reassignments there are 6 rounds for means, and after
+the last one those that withhold small clusters. Results of a shard of N points take one round, and
+8 (N K + K (M + 1)) bytes from each party to each other.
 
 Shape letters: N points of a shard, k clusters of a shard, K clusters of the second level, D
 dimensions of a point, M of a payload.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 
@@ -18,7 +20,14 @@ from mpc.jobs.encoding import shape_of
 from mpc.jobs.job import ClusterJob
 from mpc.jobs.sharding import final_job
 from mpc.roles.dry_run import JobShape, StepCounts
-from mpc.roles.sharded_dry_run import SecondLevelShape, ShardShape, dry_hand_back, dry_second_level
+from mpc.roles.sharded_dry_run import (
+    SecondLevelShape,
+    ShardShape,
+    dry_hand_back,
+    dry_join,
+    dry_reassignment,
+    dry_second_level,
+)
 
 Steps = Mapping[str, StepCounts]
 """Counts of the steps of one job, by name, in the order in which they are done."""
@@ -78,7 +87,8 @@ def sharded_steps(
     Returns
     -------
     tuple of mapping
-        Of each shard, of the second level, and of handing results back to each shard.
+        Of each shard; of the second level; for each reassignment of points, of every shard and of
+        what joins them; and of handing results back to each shard.
     """
     most, last = shape.job.iterations, shape.job.final_iterations
     done = [most] * len(shape.shards) if iterations is None else iterations
@@ -89,11 +99,18 @@ def sharded_steps(
     ]
     counted = partial(dry_second_level, shape.second_level)
     second = steps_done(counted, iterations=level, ends=level < last)
+    again = shape.job.point_reassignments
+    reassigned = [
+        steps
+        for number in range(1, again + 1)
+        for steps in _of_reassignment(shape.second_level, last=number == again)
+    ]
+    clusters = (shape.job.final_k if again else shape.job.k) or 1
     results = [
-        _of_results(shard.num_points, shape.job.k or 1, shape.payload, shape.num_parties)
+        _of_results(shard.num_points, clusters, shape.payload, shape.num_parties)
         for shard in shape.shards
     ]
-    return (*shards, second, *results)
+    return (*shards, second, *reassigned, *results)
 
 
 def sharded_cost(
@@ -116,4 +133,12 @@ def _of_shard(shape: JobShape, iterations: int, *, converged: bool) -> Steps:
     return job_steps(shape, iterations=iterations, converged=converged)
 
 
+def _of_reassignment(shape: SecondLevelShape, *, last: bool) -> Iterator[Steps]:
+    """Yield the counts of reassigning the points of every shard, and of what joins them."""
+    for number in range(1, len(shape.shards) + 1):
+        yield _of_points(shape.reassignment(number, last=last))
+    yield dry_join(shape, last=last)
+
+
+_of_points = lru_cache(maxsize=4)(dry_reassignment)
 _of_results = lru_cache(maxsize=4)(dry_hand_back)

@@ -69,24 +69,19 @@ def cluster_shards_in_the_clear(
     encoded_NM = encode_payload(payload_NM, job)
     ring_ND, valid_N = _ring_points(points_ND, job, shards[0].rows)
     k, first_N = job.k or 1, np.zeros(len(points_ND), dtype=np.int64)
-    shard_of_N = np.zeros(len(points_ND), dtype=np.int64)
     for shard in shards:
         rows = np.asarray(shard.rows)
-        shard_of_N[rows] = shard.number - 1
         labels_R, _, _ = cluster_points(ring_ND[rows], job, valid_N[rows])
         first_N[rows] = labels_R + k * (shard.number - 1)
     most = max(len(shard.rows) for shard in shards)
     weighted = _weighted(first_N, ring_ND, valid_N, num_clusters=k * len(shards), most=most)
     second_J, iterations = _second_level(weighted, final_job(job))
     labels_N = np.where(valid_N, second_J[first_N], 0)
-    centres, final_k = weighted.centres(second_J, job.final_k or 1), job.final_k or 1
-    for _ in range(job.point_reassignments):
+    centres = weighted.centres(second_J, job.final_k or 1)
+    for done in range(job.point_reassignments):
+        if done:
+            centres = _means(job, labels_N, shards, ring_ND, valid_N)
         labels_N = nearest(centres.distances(ring_ND), valid_N)
-        of_shards_N = labels_N + final_k * shard_of_N
-        weighted = _weighted(
-            of_shards_N, ring_ND, valid_N, num_clusters=final_k * len(shards), most=most
-        )
-        centres = weighted.centres(np.tile(np.arange(final_k), len(shards)), final_k)
     sums_NM = _own_sums(labels_N, valid_N, encoded_NM, shards, job.min_cluster_size)
     sizes_N = sums_NM[:, -1]
     return ClusterResult(
@@ -182,6 +177,18 @@ def _ring_points(
         ring_ND = (whole_ND - origin_D).astype(np.float64)
     sqnorms_N = np.einsum("nd,nd->n", ring_ND, ring_ND)
     return ring_ND, np.asarray(sqnorms_N <= squared_norm_limit(job, points_ND.shape[1]))
+
+
+def _means(
+    job: ClusterJob, labels_N: Labels, shards: Sequence[Shard], ring_ND: FloatArray, valid_N: Valid
+) -> _Centres:
+    """Return the means of points with one label, averaged over shards by weight."""
+    k, of_shards_N = job.final_k or 1, labels_N.copy()
+    for shard in shards:
+        of_shards_N[np.asarray(shard.rows)] += k * (shard.number - 1)
+    most = max(len(shard.rows) for shard in shards)
+    weighted = _weighted(of_shards_N, ring_ND, valid_N, num_clusters=k * len(shards), most=most)
+    return weighted.centres(np.tile(np.arange(k), len(shards)), k)
 
 
 def _weighted(

@@ -9,7 +9,7 @@ from typing import Final
 
 from mpc.costs.network import LAN, ONE_MACHINE, WAN, Network
 from mpc.costs.plan import JobPlan, plan_job
-from mpc.costs.sharded_plan import plan_shards
+from mpc.costs.sharded_plan import kept_bytes, plan_shards
 from mpc.costs.speeds import Memory, Speeds, memory_of
 from mpc.errors import InputError
 from mpc.jobs.job import MAX_POINTS
@@ -62,6 +62,17 @@ class FederationSize:
         """Whether clients are more than a job holds, and are clustered in shards."""
         return self.clients > MAX_POINTS
 
+    @property
+    def shape(self) -> JobShape:
+        """The shape of a round's clustering that begins fresh, as one job."""
+        return JobShape(
+            job=job_of(ClusteringConfig(k=self.clusters, evaluate=False), self.clients),
+            num_points=self.clients,
+            dim=self.dims,
+            payload=self.payload,
+            num_parties=self.parties,
+        )
+
 
 @dataclass(frozen=True, kw_only=True)
 class PlannedJob:
@@ -69,7 +80,7 @@ class PlannedJob:
 
     name: str
     """Where a round's clustering begins: `fresh`, `warm` or `both`, see `mpc.ClusterJob`; or with
-    shards `shard`, `second level` or `results`, see `mpc.cluster_in_shards`."""
+    shards one of `mpc.costs.sharded_plan.ShardedPlan`."""
     times: int
     """How often it is done in all rounds."""
     job: JobPlan
@@ -113,15 +124,19 @@ class Plan:
 
     @property
     def memory(self) -> Memory:
-        """The most memory of any job; with shards, owners of two of them are connected."""
+        """The most memory of any job.
+
+        With shards, owners of two of them are connected, and the parties keep what owners shared.
+        """
         shards = 2 if self.size.in_shards else 1
+        kept = kept_bytes(self.size.shape) if self.size.in_shards else 0
         taken = [
             memory_of(each.job, connected=shards * each.job.shape.num_owners)
             for each in self.jobs
             if each.job.bytes_of("client") != (0, 0)
         ]
         return Memory(
-            party=max(each.party for each in taken),
+            party=max(each.party for each in taken) + kept,
             dealer=max(each.dealer for each in taken),
             simulation=max(each.simulation for each in taken),
         )
@@ -140,13 +155,7 @@ def plan_rounds(size: FederationSize, speeds: Speeds) -> Plan:
     ConfigError
         A job of these sizes is not possible.
     """
-    shape = JobShape(
-        job=job_of(ClusteringConfig(k=size.clusters, evaluate=False), size.clients),
-        num_points=size.clients,
-        dim=size.dims,
-        payload=size.payload,
-        num_parties=size.parties,
-    )
+    shape = size.shape
     planned = _in_shards if size.in_shards else _rounds
     try:
         shape.job.check_shapes(min(size.clients, SHARD_SIZE), size.dims, size.payload)

@@ -190,21 +190,20 @@ def _bytes_of(rounds: float, bytes_of: Callable[[str], tuple[float, float]]) -> 
 
 
 def _times(planned: Planned, networks: Sequence[Network]) -> Table:
-    """Draw the seconds on each network."""
-    names = [each.name for each in planned.jobs]
-    columns = ("round trip", "bandwidth", *names, "all")
-    drawn = table("Time", "network", *columns)
-    for net in networks:
-        drawn.add_row(
-            net.name,
-            *_link(net),
-            *(duration(planned.seconds(each.job, net)) for each in planned.jobs),
-            duration(planned.total_seconds(net)),
-        )
+    """Draw the seconds of each kind of job on each network."""
+    drawn = table("Time", "job", "times", *map(_link, networks))
+    for each in planned.jobs:
+        seconds = [duration(planned.seconds(each.job, net)) for net in networks]
+        drawn.add_row(each.name, str(each.times), *seconds)
+    drawn.add_row(
+        "all",
+        str(planned.size.rounds),
+        *(duration(planned.total_seconds(net)) for net in networks),
+    )
     return drawn
 
 
-def _link(net: Network) -> tuple[str, str]:
+def _link(net: Network) -> str:
     if net.bits_per_s == float("inf"):
-        return "\N{EN DASH}", "\N{EN DASH}"
-    return f"{net.round_trip_s * 1e3:g} ms", f"{net.bits_per_s / 1e6:,.0f} Mbit/s"
+        return net.name
+    return f"{net.name}\n{net.round_trip_s * 1e3:g} ms\n{net.bits_per_s / 1e6:,.0f} Mbit/s"
