@@ -50,6 +50,10 @@ def test_more_clients_than_a_job_holds_are_planned_in_shards(
     assert [(job["job"], job["times"]) for job in found["jobs"]] == [  # type: ignore[attr-defined]
         ("shard", 2),
         ("second level", 1),
+        ("reassignment", 2),
+        ("join", 1),
+        ("last reassignment", 2),
+        ("last join", 1),
         ("results", 2),
     ]
     alone = record(capfd, "--clients", "4500", "--dims", "4", "--payload", "4")

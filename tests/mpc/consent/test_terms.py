@@ -40,6 +40,7 @@ OTHER: dict[str, Any] = {
     "final_k": 3,
     "final_restarts": 3,
     "final_iterations": 9,
+    "point_reassignments": 0,
 }
 """Another value of every field of a job."""
 TOGETHER: dict[str, dict[str, Any]] = {

@@ -141,13 +141,23 @@ def test_files_that_hold_no_speeds_are_named(tmp_path: Path, text: str) -> None:
         read_speeds(path)
 
 
-def test_a_plan_in_shards_has_the_rounds_and_bytes_of_its_jobs() -> None:
-    job = ClusterJob(k=3, centre=False, norm_bound=1.0, value_bound=1.0, payload_bound=1.0)
+@pytest.mark.parametrize("again", [0, 1, 3])
+def test_a_plan_in_shards_has_the_rounds_and_bytes_of_its_jobs(again: int) -> None:
+    job = ClusterJob(
+        k=3,
+        centre=False,
+        norm_bound=1.0,
+        value_bound=1.0,
+        payload_bound=1.0,
+        point_reassignments=again,
+    )
     shape = JobShape(job=job, num_points=90, dim=4, payload=5, num_parties=2)
     plans = plan_shards(shape, iterations=4, shard_size=30)
     assert [(name, times) for name, times, _ in plans] == [
         ("shard", 3),
         ("second level", 1),
+        *([("reassignment", 3 * again - 3), ("join", again - 1)] if again > 1 else []),
+        *([("last reassignment", 3), ("last join", 1)] if again else []),
         ("results", 3),
     ]
     of_shard = replace(job, k=6, final_k=3, shards=3)

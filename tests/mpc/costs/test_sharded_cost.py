@@ -20,7 +20,9 @@ JOBS = {
     "one start": ClusterJob(k=3, init="k-means++", iterations=4, final_restarts=1),
     "not centred": ClusterJob(k=2, centre=False, init="random", restarts=3, iterations=4),
     "no minimum": ClusterJob(k=2, iterations=4, min_cluster_size=1),
-    "limit": ClusterJob(k=4, iterations=2, final_iterations=2),
+    "limit": ClusterJob(k=4, iterations=2, final_iterations=2, point_reassignments=3),
+    "none again": ClusterJob(k=3, iterations=3, point_reassignments=0),
+    "once": ClusterJob(k=3, iterations=3, point_reassignments=1, min_cluster_size=1),
 }
 OWNERS: dict[str, list[int] | None] = {
     "one row each": None,
@@ -40,14 +42,24 @@ def shape_of(shards: Sequence[Shard], job: ClusterJob, num_parties: int) -> Shar
     return ShardedShape(job=job, shards=tuple(shapes), dim=6, payload=3, num_parties=num_parties)
 
 
-def jobs_in(steps: Sequence[StepCost], num_shards: int) -> list[list[StepCost]]:
-    """Return the steps of each shard and of the second level, which begin with norms, then rest."""
+def jobs_in(steps: Sequence[StepCost], num_shards: int, reassignments: int) -> list[list[StepCost]]:
+    """Return the steps of each job; shards and the second level begin with norms."""
+    one = ("distances", "assignments", "means")
+    names = [
+        [*[one] * num_shards, ("means",) if last else ("norms", "means")]
+        for last in [False] * (reassignments - 1) + [True] * (reassignments > 0)
+    ]
+    rest = [*(job for each in names for job in each), *[("means",)] * num_shards]
+    first = len(steps) - sum(map(len, rest))
     jobs: list[list[StepCost]] = []
-    for step in steps[:-num_shards]:
+    for step in steps[:first]:
         if step.name == "norms":
             jobs.append([])
         jobs[-1].append(step)
-    return jobs + [[step] for step in steps[-num_shards:]]
+    for job in rest:
+        jobs.append(list(steps[first : first + len(job)]))
+        first += len(job)
+    return jobs
 
 
 def done(job: Sequence[StepCost], limit: int) -> int:
@@ -77,7 +89,7 @@ def test_every_step_costs_what_its_dry_run_says(
     result = cluster_in_shards(
         secure_session, JOBS[name], POINTS, PAYLOAD, OWNERS[owners], shard_size=24
     )
-    found = jobs_in(result.traffic.steps, len(shards))
+    found = jobs_in(result.traffic.steps, len(shards), first.point_reassignments)
     iterations = [done(job, first.iterations) for job in found[: len(shards)]]
     expected = sharded_steps(shape, iterations=iterations, final=result.iterations)
     assert [[(s.name, s.rounds, s.payload_sent) for s in job] for job in found] == [

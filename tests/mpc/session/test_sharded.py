@@ -17,7 +17,7 @@ import pytest
 from mpc import ClusterJob, ClusterResult, PlainSession, SecureSession, cluster_in_shards
 from mpc.errors import InputError, MpcError, OwnerError
 from mpc.jobs.shard_plan import planned_shards
-from mpc.jobs.sharding import HAND_BACK, SECOND_LEVEL
+from mpc.jobs.sharding import HAND_BACK, JOIN, REASSIGN, SECOND_LEVEL
 from mpc.ring.fixedpoint import FloatArray, Int64Array
 from mpc.session.session import open_session
 from mpc.session.sharded import _Run
@@ -65,6 +65,9 @@ def test_every_owner_receives_the_mean_of_its_cluster_of_all_shards(
         ({"k": 1}, {"shard_k": 3}),
         ({"k": 2, "final_restarts": 1}, {}),
         ({"k": 3, "final_iterations": 1}, {}),
+        ({"point_reassignments": 0}, {}),
+        ({"point_reassignments": 1, "min_cluster_size": 1}, {}),
+        ({"k": 5, "point_reassignments": 4}, {"shard_k": 4}),
     ],
     ids=str,
 )
@@ -96,6 +99,7 @@ def test_random_jobs_are_the_twin_s(secure_session: SecureSession, seed: int) ->
         seed=seed,
         min_cluster_size=int(rng.integers(1, 30)),
         final_restarts=int(rng.integers(1, 5)),
+        point_reassignments=int(rng.integers(0, 4)),
     )
     size = int(rng.integers(25, 45))
     results = [
@@ -120,6 +124,30 @@ def test_too_few_owners_of_all_shards_and_rejected_points(
     assert np.array_equal(result.too_small_N, truth == 3)
     inside = (truth == 0) & ~result.rejected_N
     assert set(result.sizes_N[inside]) == {inside.sum()}
+
+
+def test_rows_at_the_border_go_to_the_nearest_centre(
+    session: PlainSession | SecureSession,
+) -> None:
+    """On a plane without clusters, a cluster of a shard is no good unit."""
+    rng = np.random.default_rng(3)
+    points = rng.uniform(size=(120, 2))
+
+    def inertia(again: int) -> float:
+        job = replace(JOB, point_reassignments=again)
+        result = cluster_in_shards(session, job, points, points, shard_size=SIZE)
+        return float(((points - result.means_NM) ** 2).sum())
+
+    assert inertia(2) <= inertia(1) < 0.97 * inertia(0)
+
+
+def test_an_empty_cluster_stays_empty(session: PlainSession | SecureSession) -> None:
+    """Two places for three clusters: the centre of the third has no weight."""
+    points = np.repeat(np.eye(2), 30, axis=0)
+    job = replace(JOB, k=3, min_cluster_size=1)
+    result = cluster_in_shards(session, job, points, points, shard_size=SIZE, shard_k=3)
+    assert np.array_equal(result.sizes_N, np.full(60, 30))
+    assert np.allclose(result.means_NM, points, atol=1e-5)
 
 
 def test_what_is_opened_is_in_the_ledger_and_nothing_else(secure_session: SecureSession) -> None:
@@ -161,6 +189,8 @@ def test_absent_owners_keep_nobody_else_from_a_result(secure_session: SecureSess
     for shard in shards:
         run.cluster(shard, points, payload)
     run.second_level()
+    for _ in range(job.point_reassignments):
+        run.reassign(shards)
     name, held = next(iter(shards[0].owner_names.items()))
     owner = secure_session.owners([name])[name]
     with secure_session.numbered() as number:
@@ -186,7 +216,7 @@ def test_an_owner_that_fails_is_named_with_its_shard(secure_session: SecureSessi
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("before", ["second_level", "hand_back"])
+@pytest.mark.parametrize("before", ["second_level", "reassign", "hand_back"])
 def test_a_party_that_dies_after_the_shards_is_named(
     monkeypatch: pytest.MonkeyPatch, before: str
 ) -> None:
@@ -209,6 +239,11 @@ OUT_OF_TURN: dict[str, tuple[dict[str, object], str]] = {
     "a second level without shards": ({"do": SECOND_LEVEL}, "second level, but 0 shards are kept"),
     "results without a second level": ({"do": HAND_BACK, "shard": 1}, "results of shard 1, but"),
     "results of no shard": ({"do": HAND_BACK, "shard": "1"}, "results of no shard"),
+    "a reassignment without shards": (
+        {"do": REASSIGN, "shard": 1},
+        "asked to reassign shard 1, but 0 of 0 are reassigned",
+    ),
+    "nothing to join": ({"do": JOIN}, "asked to join shards, but 0 of 0 are reassigned"),
 }
 
 
@@ -221,6 +256,46 @@ def test_parties_refuse_what_is_out_of_turn(name: str) -> None:
         run = _Run(session, replace(JOB, shards=2, final_k=2), hangs_up=False)
         with pytest.raises(MpcError, match=words), session.numbered() as number:
             run._asked(message, number)
+
+
+ALL: list[dict[str, object]] = [{"do": REASSIGN, "shard": shard} for shard in (1, 2, 3)]
+AFTER_THE_SECOND_LEVEL: dict[str, tuple[list[dict[str, object]], str]] = {
+    "second level": ([{"do": SECOND_LEVEL}], "a second level, but 3 shards are kept"),
+    "results": ([{"do": HAND_BACK, "shard": 1}], "results of shard 1, but none are kept"),
+    "join": ([{"do": JOIN}], "to join shards, but 0 of 3 are reassigned"),
+    "second first": ([{"do": REASSIGN, "shard": 2}], "reassign shard 2, but 0 of 3"),
+    "first again": ([{"do": REASSIGN, "shard": 1}] * 2, "reassign shard 1, but 1 of 3"),
+    "one too few": ([{"do": REASSIGN, "shard": 1}, {"do": JOIN}], "but 1 of 3 are reassigned"),
+    "no such shard": (
+        [*ALL, {"do": REASSIGN, "shard": 4}],
+        "reassign shard 4, but 3 of 3",
+    ),
+    "once too often": (
+        [*ALL, {"do": JOIN}, *ALL, {"do": JOIN}, *ALL],
+        "reassign shard 1, but 0 of 3",
+    ),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", AFTER_THE_SECOND_LEVEL)
+def test_parties_refuse_a_reassignment_that_does_not_follow(name: str) -> None:
+    orders, words = AFTER_THE_SECOND_LEVEL[name]
+    points, payload, _ = rows(15)
+    job, shards = planned_shards(JOB, points, payload, None, shard_size=SIZE)
+    with open_session(2) as session:
+        run = _Run(session, job, hangs_up=False)
+        for shard in shards:
+            run.cluster(shard, points, payload)
+        run.second_level()
+
+        def ask() -> None:
+            for order in orders:
+                with session.numbered() as number:
+                    run._asked(order, number)
+
+        with pytest.raises(MpcError, match=words):
+            ask()
 
 
 @pytest.mark.slow
