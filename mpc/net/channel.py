@@ -15,7 +15,10 @@ from typing import Final, Protocol
 
 from mpc.errors import InputError, PeerClosedError, PeerTimeoutError, TransportError
 
+_FIRST_BUFFER_BYTES: Final = 1 << 13
+"""A party has a link to each of thousands of data owners, most of which send little."""
 _BUFFER_BYTES: Final = 1 << 18
+"""Size up to which the buffer of a link grows while its reads fill it."""
 _RECORD_BATCH: Final = 1 << 18
 """Bytes encrypted at a time; bounds the memory for copies of a large payload."""
 _MOST_KEEP_ALIVE_S: Final = 32_767
@@ -55,13 +58,31 @@ class Channel(Protocol):
         """Whether bytes can be read although the socket is not readable."""
 
 
+class ReadBuffer:
+    """A buffer for reads of one socket, which is small until a read fills it."""
+
+    def __init__(self) -> None:
+        self._buffer = memoryview(bytearray(_FIRST_BUFFER_BYTES))
+        self._next_size = _FIRST_BUFFER_BYTES
+
+    def filled(self, sock: socket.socket, *, wait: bool, spin_s: float) -> memoryview:
+        """Read some bytes, and return them until the next call; none if the peer closed."""
+        if len(self._buffer) < self._next_size:
+            self._buffer = memoryview(bytearray(self._next_size))
+        count = receive(sock, self._buffer, wait=wait, spin_s=spin_s)
+        if count == len(self._buffer) < _BUFFER_BYTES:
+            self._next_size = min(4 * count, _BUFFER_BYTES)
+        return self._buffer[:count]
+
+
 class PlainChannel:
     """Unencrypted bytes. For debugging on loopback only."""
 
     def __init__(self, sock: socket.socket) -> None:
         self.sock = sock
         self.spin_s = 0.0
-        self._buffer = memoryview(bytearray(_BUFFER_BYTES))
+        self._buffer = ReadBuffer()
+        self._held = memoryview(b"")
         self._start = self._end = 0
 
     def encode(self, data: Buffer) -> Iterator[Buffer]:
@@ -77,10 +98,10 @@ class PlainChannel:
         if self._start == self._end:
             if len(view) >= _BUFFER_BYTES:
                 return receive(self.sock, view, wait=wait, spin_s=self.spin_s)
-            count = receive(self.sock, self._buffer, wait=wait, spin_s=self.spin_s)
-            self._start, self._end = 0, count
+            self._held = self._buffer.filled(self.sock, wait=wait, spin_s=self.spin_s)
+            self._start, self._end = 0, len(self._held)
         count = min(len(view), self._end - self._start)
-        view[:count] = self._buffer[self._start : self._start + count]
+        view[:count] = self._held[self._start : self._start + count]
         self._start += count
         return count
 
@@ -107,7 +128,7 @@ class TlsChannel:
         self._tls: ssl.SSLObject | None = context.wrap_bio(
             self._incoming, self._outgoing, server_side=server_side, server_hostname=peer_name
         )
-        self._buffer = memoryview(bytearray(_BUFFER_BYTES))
+        self._buffer = ReadBuffer()
 
     def shake_hands(self, deadline: float) -> None:
         """Run the handshake until `deadline` (monotonic seconds)."""
@@ -174,10 +195,10 @@ class TlsChannel:
         return self._tls is not None and bool(self._tls.pending() or self._incoming.pending)
 
     def _fill(self, *, wait: bool) -> int:
-        count = receive(self.sock, self._buffer, wait=wait, spin_s=self.spin_s)
-        if count:
-            self._incoming.write(self._buffer[:count])
-        return count
+        ciphertext = self._buffer.filled(self.sock, wait=wait, spin_s=self.spin_s)
+        if ciphertext:
+            self._incoming.write(ciphertext)
+        return len(ciphertext)
 
 
 def handshake(
