@@ -1,8 +1,9 @@
 """Measure clustering in shards: its inertia beside one job's, and a chain of very many owners.
 
 `python benchmarks/sharding.py inertia` compares four shards with one job at N = 8000 in the clear,
-whose labels are those under sharing. `python benchmarks/sharding.py chain --owners 100000` runs the
-whole chain under sharing, in which every owner has one row and its own links.
+whose labels are those under sharing, for each given number of `--reassignments` of points.
+`python benchmarks/sharding.py chain --owners 100000` runs the whole chain under sharing, in which
+every owner has one row and its own links.
 
 Shape letters: N rows, K clusters, D dimensions.
 """
@@ -12,7 +13,7 @@ import json
 import os
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from peers.engines.ours import peak_bytes
@@ -24,6 +25,7 @@ from mpc.costs.sharded_plan import plan_shards
 from mpc.costs.speeds import TWO_CORES
 from mpc.jobs.default_start import start_of
 from mpc.jobs.shard_plan import planned_shards, shard_clusters
+from mpc.jobs.sharding import POINT_REASSIGNMENTS
 from mpc.ring.fixedpoint import FloatArray
 from mpc.roles.dry_run import JobShape
 from mpc.roles.sharded_dry_run import ShardShape
@@ -46,6 +48,8 @@ class Settings:
     seeds: tuple[int, ...]
     parties: int
     restarts: int | None
+    reassignments: tuple[int, ...]
+    """Of points, after the second level; a chain has the first."""
     links: str
 
 
@@ -73,6 +77,7 @@ def job_of(settings: Settings, num_points: int, k: int, seed: int) -> ClusterJob
         restarts=start.restarts,
         iterations=start.iterations if settings.restarts is None else k + 3,
         seed=seed,
+        point_reassignments=settings.reassignments[0],
     )
 
 
@@ -82,32 +87,45 @@ def inertia(rows_ND: FloatArray, means_ND: FloatArray) -> float:
     return float(np.einsum("nd,nd->", gap_ND, gap_ND))
 
 
-def ratio(kind: str, settings: Settings, seed: int) -> float:
-    """Return the inertia of shards, divided by that of one job."""
+def ratios(kind: str, settings: Settings, seed: int) -> list[float]:
+    """Return the inertia of shards divided by that of one job, by reassignments of points."""
     rows_ND = rows_of(kind, settings, seed)
     alone = job_of(settings, len(rows_ND), settings.k, seed)
-    one = PlainSession().cluster(alone, rows_ND, rows_ND)
+    one = inertia(rows_ND, PlainSession().cluster(alone, rows_ND, rows_ND).means_NM)
     job = job_of(settings, settings.shard_size, shard_clusters(settings.k), seed)
-    several = cluster_in_shards(
-        PlainSession(), job, rows_ND, rows_ND, shard_size=settings.shard_size
-    )
-    return inertia(rows_ND, several.means_NM) / inertia(rows_ND, one.means_NM)
+    return [
+        inertia(
+            rows_ND,
+            cluster_in_shards(
+                PlainSession(),
+                replace(job, point_reassignments=again),
+                rows_ND,
+                rows_ND,
+                shard_size=settings.shard_size,
+            ).means_NM,
+        )
+        / one
+        for again in settings.reassignments
+    ]
 
 
 def compare(settings: Settings) -> None:
     """Print the ratio of inertias for every kind of rows: mean, and standard error over seeds."""
     for kind in KINDS:
-        ratios = np.array([ratio(kind, settings, seed) for seed in settings.seeds])
-        error = ratios.std(ddof=1) / np.sqrt(len(ratios)) if len(ratios) > 1 else float("nan")
-        show(
-            kind=kind,
-            n=settings.owners,
-            shard_size=settings.shard_size,
-            seeds=list(settings.seeds),
-            ratios=ratios.round(5).tolist(),
-            mean=round(float(ratios.mean()), 5),
-            standard_error=round(float(error), 5),
-        )
+        found = np.array([ratios(kind, settings, seed) for seed in settings.seeds])
+        for again, of_seeds in zip(settings.reassignments, found.T, strict=True):
+            several = len(of_seeds) > 1
+            error = of_seeds.std(ddof=1) / np.sqrt(len(of_seeds)) if several else float("nan")
+            show(
+                kind=kind,
+                n=settings.owners,
+                shard_size=settings.shard_size,
+                reassignments=again,
+                seeds=list(settings.seeds),
+                ratios=of_seeds.round(5).tolist(),
+                mean=round(float(of_seeds.mean()), 5),
+                standard_error=round(float(error), 5),
+            )
 
 
 def chain(settings: Settings) -> None:
@@ -202,10 +220,18 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[350, 351, 352])
     parser.add_argument("--parties", type=int, default=2)
     parser.add_argument("--restarts", type=int, help="starts of each shard; default: by its size")
+    parser.add_argument(
+        "--reassignments",
+        type=int,
+        nargs="+",
+        default=[POINT_REASSIGNMENTS],
+        help="of points, after the second level; a chain has the first",
+    )
     parser.add_argument("--links", choices=("tls", "plain"), default="tls")
     given = vars(parser.parse_args())
     what = given.pop("what")
-    settings = Settings(**{**given, "seeds": tuple(given["seeds"])})
+    lists = {name: tuple(given[name]) for name in ("seeds", "reassignments")}
+    settings = Settings(**{**given, **lists})
     compare(settings) if what == "inertia" else chain(settings)
 
 

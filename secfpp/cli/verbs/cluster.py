@@ -27,7 +27,7 @@ from mpc.jobs.job import (
     RevealPolicy,
 )
 from mpc.jobs.result import ClusterResult, Session
-from mpc.jobs.sharding import MAX_SHARD_CLUSTERS
+from mpc.jobs.sharding import MAX_SHARD_CLUSTERS, POINT_REASSIGNMENTS
 from mpc.ring.fixedpoint import FloatArray
 from mpc.session.held_rows import ShardSizes, bounded_job, cluster_rows, shard_sizes
 from secfpp.cli.csv_rows import Headings
@@ -96,6 +96,9 @@ class Cluster(Verb):
     `--k`."""
     shard_k: int | None = None
     """Clusters of each shard. Default: 2 k, but at most 16 unless k is larger."""
+    point_reassignments: int = POINT_REASSIGNMENTS
+    """With shards: how often every row goes to the nearest of the k centres after the clusters of
+    all shards were clustered. 0: a cluster of a shard goes to one cluster as a whole."""
     tensor: str | None = None
     """Name of the tensor in a safetensors file that holds several."""
     headings: Headings = "auto"
@@ -169,6 +172,7 @@ class Cluster(Verb):
             norm_bound=self.norm_bound,
             value_bound=self.value_bound,
             label=f"cluster {self.input.name}",
+            point_reassignments=self.point_reassignments,
         )
 
     def _public_and_shared(
