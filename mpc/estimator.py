@@ -93,8 +93,8 @@ class SecureKMeans(ClusterMixin, BaseEstimator):  # type: ignore[misc]
     shard_size : int, optional
         Most rows of a shard, up to 8191. The rows of shards are clustered one shard after another,
         then the clusters of all shards, and rows are reassigned to their centres, so that X may
-        have any number of rows; see `mpc.cluster_in_shards`. Needs `reveal="own-mean"`, `n_clusters` and no `standardize`. None:
-        all rows are one job, of up to 8191.
+        have any number of rows; see `mpc.cluster_in_shards`. Needs `reveal="own-mean"`,
+        `n_clusters` and no `standardize`. None: all rows are one job, of up to 8191.
     shard_k : int, optional
         Clusters of each shard. None: 2 K, but at most 16 unless K is larger.
     timeout_s : float, default=60.0

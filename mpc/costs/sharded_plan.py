@@ -25,6 +25,8 @@ from mpc.roles.sharded_dry_run import (
 )
 
 _ELEMENT_BYTES: Final = 8
+_NAME_BYTES: Final = 300
+"""About what it takes to keep which rows an owner has."""
 
 ShardedPlan = tuple[tuple[str, int, JobPlan], ...]
 """The kinds of jobs, how often each is done, and its plan. Kinds are `shard`; `second level`;
@@ -105,6 +107,6 @@ def _plan_after(of_shard: JobShape, steps: Steps) -> JobPlan:
 
 
 def kept_bytes(shape: JobShape) -> int:
-    """Return about what a party keeps of all shards: points, payloads, and assignments."""
-    k = shard_clusters(shape.job.k or 1)
-    return _ELEMENT_BYTES * shape.num_points * (shape.dim + shape.payload + 1 + k)
+    """Return about what a party keeps of all shards: points, payloads, assignments, and names."""
+    kept = shape.dim + shape.payload + 1 + shard_clusters(shape.job.k or 1)
+    return _ELEMENT_BYTES * shape.num_points * kept + _NAME_BYTES * shape.num_owners

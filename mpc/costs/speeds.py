@@ -140,7 +140,7 @@ def memory_of(plan: JobPlan, *, connected: int | None = None) -> Memory:
     Notes
     -----
     Fitted to the largest resident memory of jobs with 20 to 3000 owners, and within 7 % of each. A
-    party holds 0.29 MB for every owner that is connected, and 143 bytes for every number that is
+    party holds 0.05 MB for every owner that is connected, and 143 bytes for every number that is
     shared; a step's tuples take a sixth of what the dealer sends for it.
     """
     shape = plan.shape
@@ -148,7 +148,7 @@ def memory_of(plan: JobPlan, *, connected: int | None = None) -> Memory:
     step = max((step.dealt for step in plan.steps), default=0)
     owners = shape.num_owners if connected is None else connected
     return Memory(
-        party=353 * _MEGABYTE + 0.29 * _MEGABYTE * owners + 143 * entries + 0.154 * step,
+        party=353 * _MEGABYTE + 0.05 * _MEGABYTE * owners + 143 * entries + 0.154 * step,
         dealer=327 * _MEGABYTE + 73 * entries + 0.10 * step,
-        simulation=53 * _MEGABYTE + 0.59 * _MEGABYTE * owners + 87 * entries,
+        simulation=53 * _MEGABYTE + 0.10 * _MEGABYTE * owners + 87 * entries,
     )

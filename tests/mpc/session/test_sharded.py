@@ -109,6 +109,21 @@ def test_random_jobs_are_the_twin_s(secure_session: SecureSession, seed: int) ->
     assert_same(*results)
 
 
+@pytest.mark.slow
+def test_more_points_than_weights_are_the_twin_s() -> None:
+    """With more points than a job holds, weights are multiples of sizes, rounded."""
+    rng = np.random.default_rng(2)
+    points, payload = rng.uniform(size=(9000, 3)), rng.normal(size=(9000, 2))
+    owners = (np.arange(9000) % 300).tolist()
+    job = ClusterJob(k=4, init="k-means++", iterations=3, final_restarts=2)
+    with open_session(2) as session:
+        results = [
+            cluster_in_shards(each, job, points, payload, owners, shard_size=1500)
+            for each in (session, PlainSession())
+        ]
+    assert_same(*results)
+
+
 def test_too_few_owners_of_all_shards_and_rejected_points(
     session: PlainSession | SecureSession,
 ) -> None:
