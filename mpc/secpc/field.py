@@ -138,7 +138,8 @@ class Field:
         low = (x & _u(0xFFFFFFFF)).sum(axis=axis, dtype=np.uint64)
         high = (x >> _u(32)).sum(axis=axis, dtype=np.uint64)
         prime = _u(self.prime)
-        return self.add(self.mul(high % prime, _u((1 << 32) % self.prime)), low % prime)
+        shift = np.full_like(high, (1 << 32) % self.prime)
+        return self.add(self.mul(high % prime, shift), low % prime)
 
     def matmul(self, x: Elements, y: Elements) -> Elements:
         """Return the matrix product of x, (A, B), and y, (B, C), as (A, C).
@@ -196,9 +197,9 @@ class Field:
             Unknowns that the equations leave free are 0.
         """
         rows = np.concatenate([matrix, right[:, None]], axis=1)
-        num_unknowns, pivots = matrix.shape[1], []
+        num_unknowns, pivots = matrix.shape[1], list[int]()
         for column in range(num_unknowns):
-            below = np.flatnonzero(rows[len(pivots) :, column])
+            below = np.flatnonzero(rows[len(pivots) :][:, column])
             if not len(below):
                 continue
             at, chosen = len(pivots), len(pivots) + int(below[0])

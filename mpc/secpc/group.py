@@ -28,9 +28,8 @@ class ClientGroup(Protocol):
     tally: Tally
     """Of the current job."""
 
-    @property
-    def rounds(self) -> int:
-        """Longest chain of dependent messages of the current job."""
+    rounds: int
+    """Longest chain of dependent messages of the current job."""
 
     def share(self, order: CodedOrder, rows: Mapping[int, OwnRows]) -> Received:
         """Let all clients share their rows and first mask polynomials with one another."""

@@ -15,7 +15,7 @@ from mpc.net.frames import ANSWER, CODED_MASK, CODED_SHARE, CONTROL, OPENED, REC
 from mpc.ring.fixedpoint import FloatArray, Int64Array
 from mpc.secpc.client import ClientJob
 from mpc.secpc.field import Elements
-from mpc.secpc.messages import CodedOrder, OwnRows, Query
+from mpc.secpc.messages import CodedOrder, OwnRows, Query, first_number
 from mpc.secpc.tally import SERVER, Tally
 
 
@@ -34,6 +34,7 @@ class LocalClients:
         self.on_phase: Callable[[str], None] = lambda phase: None
         self.tally, self.rounds = Tally(), 0
         self._jobs: dict[int, ClientJob] = {}
+        self._number = 0
 
     def drop(self, client: int, why: str = "it was dropped") -> None:
         """Lose a client, as if its process had ended."""
@@ -44,6 +45,7 @@ class LocalClients:
         self.tally, self.rounds = Tally(), 0
         self.on_phase("share")
         self._jobs = {at: ClientJob(at, order, own) for at, own in rows.items()}
+        self._number = first_number(order) - 1
         self._announce(order.as_json())
         sent = {at: self._jobs[at].shares() for at in self._alive()}
         self._exchange(CODED_SHARE, sent, ClientJob.take)
@@ -52,7 +54,7 @@ class LocalClients:
     def share_masks(self, polynomials: int) -> dict[int, Int64Array]:
         """Let all clients share further mask polynomials with one another."""
         self.on_phase("masks")
-        self._announce({"do": "masks", "polynomials": polynomials, "number": 0})
+        self._announce({"do": "masks", "polynomials": polynomials})
         for at in self._alive():
             self._jobs[at].forget_masks()
         sent = {at: self._jobs[at].mask_shares(polynomials) for at in self._alive()}
@@ -85,9 +87,10 @@ class LocalClients:
         return [at for at in self._jobs if at not in self.lost]
 
     def _announce(self, message: dict[str, object]) -> None:
-        self.rounds += 1
+        self.rounds, self._number = self.rounds + 1, self._number + 1
+        payload = json.dumps(message | {"number": self._number}).encode()
         for at in self._alive():
-            self._count(SERVER, at, CONTROL, len(json.dumps(message).encode()))
+            self._count(SERVER, at, CONTROL, len(payload))
 
     def _exchange(
         self,
@@ -112,7 +115,7 @@ class LocalClients:
         self, what: str, query: Query, answer: Callable[[ClientJob, Query], Elements]
     ) -> dict[int, Elements]:
         self.on_phase(what)
-        self._announce(query.as_json(what) | {"number": 0})
+        self._announce(query.as_json(what))
         self.rounds += 1
         answers = {at: answer(self._jobs[at], query).reshape(-1) for at in self._alive()}
         self._count_answers(ANSWER, answers.items())

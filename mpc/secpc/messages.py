@@ -65,7 +65,6 @@ class CodedOrder:
         """Return plain values for a control message."""
         return self.order.as_json() | {
             "do": "share",
-            "number": self.order.number,
             "slices": self.slices,
             "colluders": self.colluders,
             "masking": self.masking,
@@ -93,6 +92,14 @@ class CodedOrder:
             )
         except (KeyError, TypeError, ValueError) as error:
             raise FrameError(f"the server sent a malformed job: {error}") from None
+
+
+_NUMBER_BITS = 12
+
+
+def first_number(order: CodedOrder) -> int:
+    """Return the number of a job's first frames; each further exchange or answer has the next."""
+    return order.order.number << _NUMBER_BITS
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)

@@ -67,7 +67,7 @@ class ServerJob:
         return found, self._deliver(self._sums(found, valid_N))
 
     def _share(self, rows: Mapping[int, OwnRows]) -> None:
-        started, before = time.perf_counter(), self.group.rounds
+        started = time.perf_counter()
         received = self.group.share(self.order, rows)
         code = self.order.code
         self._sharers = _held_by_all(received, self.group.lost)
@@ -76,7 +76,7 @@ class ServerJob:
             raise OwnerError("share: no client's rows reached all others")
         if self.order.masking:
             self._gain_masks(self._sharers, self.order.polynomials)
-        self._step("share", started, before)
+        self._step("share", started, 0)
 
     def _gain_masks(self, maskers: tuple[int, ...], polynomials: int) -> None:
         colluders = self.order.colluders

@@ -20,6 +20,7 @@ from mpc.jobs.order import Order, rows_by_owner
 from mpc.jobs.result import DROPPED, ClusterResult
 from mpc.net.channel import check_seconds
 from mpc.ring.fixedpoint import FloatArray
+from mpc.secpc.client_processes import ClientProcesses
 from mpc.secpc.first_queries import first_polynomials
 from mpc.secpc.group import ClientGroup
 from mpc.secpc.local_clients import LocalClients
@@ -243,7 +244,12 @@ class SecPCSession:
     def _opened(self, clients: tuple[str, ...]) -> ClientGroup:
         if self._clients == "objects":
             return LocalClients(clients)
-        raise NotImplementedError
+        return ClientProcesses(
+            clients,
+            timeout_s=self._timeout_s,
+            job_timeout_s=self._job_timeout_s,
+            tls=self._links == "tls",
+        )
 
     def _result(
         self,
