@@ -204,7 +204,7 @@ class ClientProcess:
         self._job = None
 
     def _report_counts(self, message: Message, number: int) -> None:
-        """Tell the server what was sent and received on links to other clients since the last time."""
+        """Tell the server what went over links to other clients since the last time."""
         rows = []
         for tag in COUNTED_TAGS:
             counts = [link.counts.get(tag, LinkCount()) for link in self._links.values()]

@@ -187,8 +187,9 @@ class ClientProcesses:
             self._send(at, self._links[at], OPENED, raw_view(result_RM))
         shapes = {at: results[at].shape for at in self._alive()}
         made = self._collected(self._owners, OWN_ROWS, shapes, number=first_number(self._current))
-        self.rounds = self._clock.depth - self._depth + 1  # no message to the server follows
+        rounds = self._clock.depth - self._depth + 1  # no message to the server follows
         self._count()
+        self.rounds = rounds
         return {at: array.view(np.float64) for at, array in made.items()}
 
     @property

@@ -1,8 +1,8 @@
 """Lagrange coding: several secret slices, hidden by uniform ones, evaluated for each client.
 
 A vector is cut into l slices. With t uniform slices they are the values of a polynomial of degree
-l + t - 1 at l + t points; client j has its value at a point of its own. Any t clients learn nothing:
-the values that they hold are uniform whatever the slices are. The sum of polynomials is a
+l + t - 1 at l + t points; client j has its value at a point of its own. Any t clients learn
+nothing: the values that they hold are uniform whatever the slices are. The sum of polynomials is a
 polynomial of the same degree, and a squared distance of two of them has degree 2 (l + t - 1), so a
 sum is decoded from l + t answers and a distance from 2 l + 2 t - 1.
 
@@ -119,7 +119,7 @@ class LagrangeCode:
         return self._interpolation(clients[:num_answers], np.arange(self.slices))
 
     def extrapolation(self, clients: Sequence[int], num_answers: int) -> Elements:
-        """Return what the other answers are of the first `num_answers`, if none is wrong, (., A)."""
+        """Return what the answers after the first `num_answers` are of those, if none is wrong."""
         others = np.asarray(clients[num_answers:], dtype=np.int64) + self.answers_for_distances
         return self._interpolation(clients[:num_answers], others)
 

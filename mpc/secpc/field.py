@@ -1,8 +1,8 @@
 """Arithmetic of a prime field on NumPy arrays.
 
-An element is a uint64 below the prime. The protocol uses the Mersenne prime 2^61 - 1, whose products
-are reduced by shifts; a prime below 2^31 is computed by remainders, so that a small field can be
-enumerated in tests.
+An element is a uint64 below the prime. The protocol uses the Mersenne prime 2^61 - 1, whose
+products are reduced by shifts; a prime below 2^31 is computed by remainders, so that a small field
+can be enumerated in tests.
 
 References
 ----------

@@ -1,12 +1,12 @@
 """Rows as field elements: the unit, and the condition that no distance wraps around.
 
-The paper names its quantiser by (lambda, q): numbers are multiplied by lambda, rounded, and embedded
-in a field of q elements. The condition below is inferred from what is computed:
+The paper names its quantiser by (lambda, q): numbers are multiplied by lambda, rounded, and
+embedded in a field of q elements. The condition below is inferred from what is computed:
 
     p > 2 max |S|^2 sum (lambda Delta)^2,
 
-where |S| is the largest set whose mean is formed, and sum Delta^2 bounds the squared distance of two
-rows. The scaled squared distance |S|^2 d^2 is then an integer below p / 2.
+where |S| is the largest set whose mean is formed, and sum Delta^2 bounds the squared distance of
+two rows. The scaled squared distance |S|^2 d^2 is then an integer below p / 2.
 
 Shape letters: R rows of a client, D dimensions, M of a payload, L slices, X entries of a slice.
 """
@@ -119,7 +119,7 @@ def quantiser_of(
             return quantiser
     raise BudgetError(
         f"distances could wrap around: {_WORDS} is needed, but p = {field.prime}, |S| may be "
-        f"{num_points}, and (lambda Delta)^2 sums to {quantiser.spread(dim)} for rows of norm up to "
+        f"{num_points}, and sum (lambda Delta)^2 is {quantiser.spread(dim)} for rows of norm up to "
         f"{radius:.6g} with {quantiser.bits} bits below {scale:.6g}; give fewer rows or bits, or "
         "subtract a public number from all rows, so that they are nearer to 0"
     )

@@ -80,7 +80,9 @@ class _Search:
         sizes = range(1, largest_candidate(n, job.k_max) + 1)
         if job.by_random_rows:
             counts = [min(job.restarts, 8 * k - 7) for k in sizes]
-            drawn = [public_rows(job.seed, n, count, k) for count, k in zip(counts, sizes)]
+            drawn = [
+                public_rows(job.seed, n, count, k) for count, k in zip(counts, sizes, strict=True)
+            ]
             return self._chosen_early([list(rows_BK) for rows_BK in drawn])
         (rows_K,) = centres.starts(sizes[-1])
         return self._all(centres, [rows_K[:k] for k in sizes])
@@ -150,7 +152,7 @@ class _Search:
 
 def _labels(assignment_NK: FloatArray) -> Labels:
     """Return the cluster of each row, 0 for one that is in none."""
-    return np.argmax(assignment_NK, axis=1).astype(np.int64)
+    return np.asarray(np.argmax(assignment_NK, axis=1), dtype=np.int64)
 
 
 def _candidate(dist_NK: FloatArray, assignment_NK: FloatArray) -> Candidate:

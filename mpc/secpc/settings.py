@@ -40,8 +40,8 @@ class SecPCSettings:
     wrong: int = 0
     """Clients whose wrong answers are found and left out; each takes two further answers."""
     masking: bool = True
-    """Mask slice-wise distances. False is the published form, as far as it is known: the server sees
-    them, and the server and t clients together can find points. Results are stamped."""
+    """Mask slice-wise distances. False is the published form, as far as it is known: the server
+    sees them, and the server and t clients together can find rows. Results are stamped."""
     point_bits: int | None = None
     """Bits of a coordinate below the bound on a row's norm, 8 to 18. None: as many as the field has
     room for."""
@@ -83,9 +83,9 @@ class SecPCSettings:
         if colluders < 1 or num_clients - lost < needed:
             raise InputError(
                 f"{num_clients} clients of which {lost - 2 * self.wrong} may drop out and "
-                f"{self.wrong} answer wrongly: distances need 2 l + 2 t - 1 = {needed} answers with "
+                f"{self.wrong} answer wrongly: distances need 2 l + 2 t - 1 = {needed} answers for "
                 f"l = {self.slices} slices against t = {max(colluders, 1)} colluders, and 2 more "
-                f"for each wrong one; add clients, or lower slices, colluders, dropouts or wrong"
+                "for each wrong one; add clients, or lower slices, colluders, dropouts or wrong"
             )
         return LagrangeCode(num_clients, self.slices, colluders, Field(self.prime))
 
