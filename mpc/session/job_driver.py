@@ -175,6 +175,7 @@ class Coordination:
             k=int(str(reply["k"])),
             iterations=int(str(reply["iterations"])),
             start=self._job.start,
+            protocol=self._job.protocol,
             means_NM=means_NM,
             sizes_N=sizes_N,
             labels_N=None if labels is None else np.asarray(labels, dtype=np.int64),
