@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Final, Literal
 
-from mpc.errors import InputError
+from mpc.errors import BudgetError, InputError
 
 if TYPE_CHECKING:
     from mpc.jobs.job import ClusterJob
@@ -11,6 +11,15 @@ ProtocolName = Literal["additive", "crypten"]
 PROTOCOLS: Final[tuple[ProtocolName, ...]] = ("additive", "crypten")
 """`additive`: our own protocols on additive shares mod 2^64, with a dealer. `crypten`: shares and
 dealer are the same, but every operation is CrypTen's own."""
+
+STOCK_BITS: Final = 16
+"""Fractional bits of points and payloads that CrypTen's own operations compute on."""
+MAX_STOCK_POINTS: Final = 1023
+"""Most points of such a job. The ten Newton steps of CrypTen's reciprocal are too few for a cluster
+of one among more of them."""
+MAX_STOCK_VALUE: Final = 256.0
+"""Most times that its value bound may be over its norm bound: CrypTen's division by a public number
+fails with probability 2^-63 times the sum that it divides."""
 
 _POSSIBLE: Final[dict[str, tuple[object, ...]]] = {
     "reveal": ("own-mean", "assignments"),
@@ -43,3 +52,31 @@ def check_protocol(job: "ClusterJob") -> None:
             raise InputError(
                 f"{name}={getattr(job, name)!r} but protocol={job.protocol!r} has {name}={listed}"
             )
+
+
+def check_sizes(job: "ClusterJob", num_points: int) -> None:
+    """Refuse a job that is too large for the job's protocol.
+
+    Parameters
+    ----------
+    job : ClusterJob
+        All its bounds are known.
+    num_points : int
+
+    Raises
+    ------
+    BudgetError
+    """
+    if job.protocol == "additive":
+        return
+    if num_points > MAX_STOCK_POINTS:
+        raise BudgetError(
+            f"{num_points} points, but protocol={job.protocol!r} has at most {MAX_STOCK_POINTS}"
+        )
+    value, norm = job.value_bound, job.norm_bound
+    if isinstance(value, float) and norm is not None and value > MAX_STOCK_VALUE * norm:
+        raise BudgetError(
+            f"value_bound={value:.6g} is over {MAX_STOCK_VALUE:g} times norm_bound={norm:.6g}, but "
+            f"protocol={job.protocol!r} centres points in {STOCK_BITS} fractional bits; subtract a "
+            "public number from all rows, so that they are nearer to 0"
+        )

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from mpc.clustering.pipeline import Decision, cluster_shares
+from mpc.clustering.pipeline import Decision
 from mpc.engine.communicator import MeshCommunicator
 from mpc.engine.context import Party, SharedTensor
 from mpc.engine.correlations import SignKeys
@@ -29,6 +29,7 @@ from mpc.preprocessing.requests import TupleRequest, matmul_shape
 from mpc.preprocessing.schedule import Schedule, Tuples, schedule_of
 from mpc.ring.fixedpoint import Int64Array
 from mpc.ring.randomness import AesCtrStream, new_key
+from mpc.roles.by_protocol import cluster_by_protocol
 
 _ITERATIONS = 4
 """The first iteration starts from chosen points, the second has no earlier assignment to compare,
@@ -221,7 +222,7 @@ def dry_run(shape: JobShape, *, converges: int = 0) -> dict[str, StepCounts]:
     job, n, k = shape.job, shape.num_points, shape.job.k or 1
 
     def cluster(party: Party, revealer: Revealer, steps: Steps) -> None:
-        cluster_shares(
+        cluster_by_protocol(
             at_most_four(job),
             party.holds(zeros(n, shape.dim)),
             party.holds(zeros(n, shape.payload)),
