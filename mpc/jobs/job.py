@@ -167,8 +167,8 @@ class ClusterJob(ShardFields):
         self._check_start()
         if self.init_rows is not None:
             self._check_init_rows(self.init_rows)
-        check_shard(self)
         check_protocol(self)
+        check_shard(self)
 
     def _take_integers(self) -> None:
         """Convert NumPy integers to Python integers; refuse other types, such as 2.5 or "2"."""

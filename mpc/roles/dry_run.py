@@ -43,6 +43,7 @@ class SilentCommunicator(MeshCommunicator):
         super().__init__(0, {}, RoundClock())
         self._num_parties = num_parties
         self.num_rounds = 0
+        self._gathering = False
         self.num_elements = 0
         """Ring elements that it would have sent to each of the other parties."""
 
@@ -51,7 +52,12 @@ class SilentCommunicator(MeshCommunicator):
         return self._num_parties
 
     def gather(self, value: torch.Tensor, dst: int) -> list[torch.Tensor] | None:
-        """Return as many tensors as there are parties."""
+        """Return as many tensors as there are parties; others than party 0 send theirs to it.
+
+        Messages to party 0 that follow one another do not wait for it, and are one round.
+        """
+        self.num_rounds += not self._gathering
+        self._gathering = True
         return [value] * self._num_parties
 
     def scatter(
@@ -62,6 +68,7 @@ class SilentCommunicator(MeshCommunicator):
 
     def _combine(self, tensor: torch.Tensor, op: object) -> torch.Tensor:
         self.num_rounds += 1
+        self._gathering = False
         self.num_elements += tensor.numel()
         return tensor
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 import torch
 
+from mpc.clustering.cluster_sums import num_owners_and_most
 from mpc.clustering.lloyd import labels_of
 from mpc.clustering.pipeline import Clustering
 from mpc.engine._crypten import fixed_point, plugged
@@ -199,10 +200,19 @@ def _handed_back(
     """
     means_KM, counts_K = means(assignment_NK, payload_NM, len(payload_NM.share))
     if job.min_cluster_size > 1:
-        owners_K = counts_K if owner_of_N is None else owners_in(assignment_NK, owner_of_N)
+        owners_K = _owners_in_each(assignment_NK, counts_K, owner_of_N)
         small_K = owners_K.lt(job.min_cluster_size)
         means_KM = means_KM - means_KM * small_K.unsqueeze(1)
         counts_K = counts_K - (counts_K - TOO_SMALL) * small_K
     own_NM = assignment_NK.matmul(means_KM)
     sizes_N1 = assignment_NK.matmul(counts_K.unsqueeze(1))
     return torch.cat([own_NM.share, sizes_N1.share], dim=1)
+
+
+def _owners_in_each(
+    assignment_NK: StockTensor, counts_K: StockTensor, owner_of_N: Sequence[int] | None
+) -> StockTensor:
+    """Return the number of owners with a point in each cluster, (K,); often that of points."""
+    if owner_of_N is None or num_owners_and_most(owner_of_N)[1] == 1:
+        return counts_K
+    return owners_in(assignment_NK, owner_of_N)
