@@ -68,6 +68,7 @@ __all__ = [
     "TrustedFirstParty",
     "count_wraps",
     "fill_wrapper",
+    "fixed_point",
     "plugged",
 ]
 
@@ -121,6 +122,14 @@ def plugged(
         _cfg.__dict__.clear()
         _cfg.__dict__.update(settings[1])
         crypten.set_grad_enabled(grad_enabled)
+
+
+@contextmanager
+def fixed_point(bits: int) -> Iterator[None]:
+    """Let CrypTen encode numbers with so many fractional bits, and expect positive divisors."""
+    override = {"encoder.precision_bits": bits, "functions.reciprocal_all_pos": True}
+    with _cfg.temp_override(override):
+        yield
 
 
 _DRAWN_BY: Final = tuple(

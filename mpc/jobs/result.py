@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mpc.jobs.job import Beginning, ClusterJob
+from mpc.jobs.protocol import ProtocolName
 from mpc.ring.fixedpoint import FloatArray
 from mpc.traffic import Traffic
 
@@ -75,6 +76,8 @@ class ClusterResult:
     traffic: Traffic
     start: Beginning = "fresh"
     """Where the job began: `fresh` if too little was kept for the start that it asked for."""
+    protocol: ProtocolName = "additive"
+    """What the job asks to be computed by; the plaintext twin computes the same for each."""
 
     @property
     def rejected_N(self) -> npt.NDArray[np.bool_]:

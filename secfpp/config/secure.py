@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from mpc.jobs.protocol import ProtocolName
 from mpc.session.stamps import insecure_stamps
 from secfpp.config.checks import require, require_positive
 from secfpp.errors import ConfigError
@@ -18,6 +19,10 @@ class SecureConfig:
 
     parties: int = 2
     """Computing parties; any `parties - 1` of them may pool what they see."""
+    protocol: ProtocolName = "additive"
+    """What computes the clustering: `additive`, our own protocols; `crypten`, CrypTen's own
+    operations on the same shares, as a yardstick. With it, each round begins fresh, at rows that
+    are far from one another, and all iterations are done."""
     timeout_s: float = 60.0
     """Seconds after which a silent party counts as dead."""
     provider: ProviderName = "dealer"

@@ -60,7 +60,7 @@ def secure_cost(
     prompt = config.training.num_context * width
     dim = _dimensions(config.clustering.descriptor, config, sizes, prompt)
     payload = prompt + (sizes.classes * sizes.embed_dim if config.personal.prototypes else 0)
-    job = job_of(config.clustering, clients, round_index)
+    job = job_of(config.clustering, clients, round_index, protocol=config.secure.protocol)
     if iterations is None:
         most = job.warm_iterations if job.start == "warm" else None
         iterations = min(most or job.iterations, FEW_ITERATIONS)

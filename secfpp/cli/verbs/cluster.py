@@ -26,6 +26,7 @@ from mpc.jobs.job import (
     Init,
     RevealPolicy,
 )
+from mpc.jobs.protocol import ProtocolName
 from mpc.jobs.result import ClusterResult, Session
 from mpc.jobs.sharding import MAX_SHARD_CLUSTERS
 from mpc.ring.fixedpoint import FloatArray
@@ -57,6 +58,10 @@ class Cluster(Verb):
     """With `--k none`, the most clusters to choose."""
     parties: int = 2
     """Computing parties; any `parties - 1` of them may pool what they see."""
+    protocol: ProtocolName = "additive"
+    """What computes it: `additive`, our own protocols; `crypten`, CrypTen's own operations on the
+    same shares, as a yardstick: k given, one start (`--init farthest-first` or `random`), and all
+    iterations are done."""
     reveal: RevealPolicy = "own-mean"
     """What is opened: each owner's own mean; the labels too; the distances too."""
     iterations: int | None = None
@@ -145,11 +150,12 @@ class Cluster(Verb):
 
     def _job(self, num_points: int, shards: ShardSizes | None) -> ClusterJob:
         """Return the public description of the job."""
+        one_start = self.protocol != "additive"
         start = start_of(
             num_points if shards is None else min(num_points, shards.size),
             self.k if shards is None else shards.k,
-            init=self.init,
-            restarts=self.restarts,
+            init=self.init or ("farthest-first" if one_start else None),
+            restarts=self.restarts or (1 if one_start else None),
             iterations=self.iterations,
             rows_given=self.init_rows is not None,
             k_max=self.k_max,
@@ -165,6 +171,7 @@ class Cluster(Verb):
             seed=self.seed,
             k_max=self.k_max,
             comparisons=self.comparisons,
+            protocol=self.protocol,
             standardize=self.standardize,
             norm_bound=self.norm_bound,
             value_bound=self.value_bound,
@@ -213,6 +220,7 @@ def _record(result: ClusterResult, opened: bool) -> dict[str, object]:
     traffic = result.traffic
     record: dict[str, object] = {
         "k": result.k,
+        "protocol": result.protocol,
         "iterations": result.iterations,
         "rounds": traffic.rounds_online,
         "bytes": sum(role.bytes_sent for role in traffic.roles),

@@ -63,6 +63,13 @@ JOBS = {
     "distances, no k": (ClusterJob(k=None, reveal="distances"), 24, 5),
     "as they are": (ClusterJob(k=3, centre=False), 12, 5),
     "far from the origin": (ClusterJob(k=3, value_bound=2.0**24), 12, 5),
+    "by CrypTen": (ClusterJob(k=3, protocol="crypten", iterations=3, evaluate=True), 12, 5),
+    "by CrypTen, once": (ClusterJob(k=2, protocol="crypten", iterations=1, centre=False), 5, 3),
+    "by CrypTen, assignments": (
+        ClusterJob(k=3, protocol="crypten", init="random", reveal="assignments"),
+        12,
+        5,
+    ),
     "standardised": (ClusterJob(k=3, standardize=True), 12, 5),
     "standardised, far": (ClusterJob(k=3, standardize=True, value_bound=2.0**22), 12, 5),
 }
