@@ -135,11 +135,11 @@ class Field:
 
     def sum(self, x: Elements, axis: int) -> Elements:
         """Return sums along an axis, of at most 2^32 elements."""
-        low = (x & _u(0xFFFFFFFF)).sum(axis=axis, dtype=np.uint64)
-        high = (x >> _u(32)).sum(axis=axis, dtype=np.uint64)
+        low = (x & _u(0xFFFFFFFF)).sum(axis=axis, dtype=np.uint64, keepdims=True)
+        high = (x >> _u(32)).sum(axis=axis, dtype=np.uint64, keepdims=True)
         prime = _u(self.prime)
         shift = np.full_like(high, (1 << 32) % self.prime)
-        return self.add(self.mul(high % prime, shift), low % prime)
+        return self.add(self.mul(high % prime, shift), low % prime).squeeze(axis)
 
     def matmul(self, x: Elements, y: Elements) -> Elements:
         """Return the matrix product of x, (A, B), and y, (B, C), as (A, C).
