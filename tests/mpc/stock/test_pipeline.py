@@ -80,14 +80,21 @@ def test_ours_and_cryptens_agree_on_clear_data(secure_session: SecureSession) ->
 
 
 def test_rows_over_a_bound_are_in_no_cluster(session: Session) -> None:
-    """Centred, so that no owner can tell; the mean of all rows is not moved far by one of them."""
-    points_ND, payload_NM, _ = domains(2)
+    """Points are centred, so that their owners cannot tell. A cluster without points stays empty:
+    that of the rejected row, which stands for the origin, between two domains."""
+    points_ND, payload_NM, truth_N = domains(2)
+    rows = np.flatnonzero(truth_N < 2)
+    points_ND, payload_NM, truth_N = points_ND[rows], payload_NM[rows], truth_N[rows]
     points_ND[5] *= 3.0
-    job = replace(JOB, centre=True, norm_bound=1.2, init_rows=(0, 1, 5, 2), min_cluster_size=2)
+    first = [int(np.flatnonzero(truth_N == domain)[0]) for domain in (0, 1)]
+    job = replace(JOB, k=3, centre=True, norm_bound=1.2, init_rows=(5, *first), min_cluster_size=2)
     result = session.cluster(job, points_ND, payload_NM)
     assert result.rejected_N.nonzero()[0].tolist() == [5]
     assert np.isnan(result.means_NM[5]).all()
-    assert_near(result, PlainSession().cluster(job, points_ND, payload_NM))
+    valid = ~result.rejected_N
+    assert (labels_of(result)[valid] == truth_N[valid] + 1).all()
+    twin = PlainSession().cluster(job, points_ND, payload_NM)
+    assert_near(result, twin)
 
 
 def test_nothing_is_opened_of_a_cluster_with_few_owners(session: Session) -> None:
