@@ -14,7 +14,6 @@ from mpc.errors import FrameError, InputError
 from mpc.jobs.order import Order
 from mpc.ring.fixedpoint import FloatArray
 from mpc.secpc.coding import LagrangeCode
-from mpc.secpc.field import MERSENNE_61, Field
 from mpc.secpc.quantiser import Quantiser, slice_width
 
 Sets = npt.NDArray[np.bool_]
@@ -32,7 +31,6 @@ class CodedOrder:
     quantiser: Quantiser
     polynomials: int
     """Mask polynomials that each client shares with its rows."""
-    prime: int = MERSENNE_61
 
     @property
     def clients(self) -> tuple[str, ...]:
@@ -42,7 +40,7 @@ class CodedOrder:
     @property
     def code(self) -> LagrangeCode:
         """The code of the job."""
-        return LagrangeCode(len(self.clients), self.slices, self.colluders, Field(self.prime))
+        return LagrangeCode(len(self.clients), self.slices, self.colluders)
 
     @property
     def widths(self) -> tuple[int, int]:

@@ -8,7 +8,7 @@ Shape letters: N rows, D dimensions, M of a payload.
 
 import time
 from collections.abc import Mapping, Sequence
-from typing import Final, Literal, Self
+from typing import Final, Self
 
 import numpy as np
 
@@ -36,31 +36,6 @@ from mpc.traffic import Traffic
 UNMASKED_STAMP: Final = "masking off: the server sees slice-wise distances"
 ONE_PROCESS_STAMP: Final = "clients are objects of one process, which holds all shares"
 
-Clients = Literal["processes", "objects"]
-
-_POSSIBLE: Final[Mapping[str, tuple[object, ...]]] = {
-    "reveal": ("distances",),
-    "standardize": (False,),
-    "comparisons": ("auto",),
-    "shards": (1,),
-}
-"""Values that fields of a job may have under this protocol."""
-
-
-def check_secpc(job: ClusterJob) -> None:
-    """Refuse settings of a job that this protocol does not honour.
-
-    Raises
-    ------
-    InputError
-    """
-    for name, possible in _POSSIBLE.items():
-        if getattr(job, name) not in possible:
-            listed = " or ".join(map(repr, possible))
-            raise InputError(
-                f"{name}={getattr(job, name)!r} but protocol='secpc' has {name}={listed}"
-            )
-
 
 class SecPCSession:
     """A session whose clients compute for one another.
@@ -68,9 +43,6 @@ class SecPCSession:
     Parameters
     ----------
     settings : SecPCSettings, optional
-    clients : {"processes", "objects"}
-        A process each, with links to all others, or objects of this process: a simulation, with
-        which results are stamped.
     timeout_s : float
         Longest silence of a client; after it the client has dropped out.
     job_timeout_s : float
@@ -85,7 +57,6 @@ class SecPCSession:
         self,
         settings: SecPCSettings | None = None,
         *,
-        clients: Clients = "processes",
         timeout_s: float = 60.0,
         job_timeout_s: float = 600.0,
         links: Links = "tls",
@@ -93,8 +64,6 @@ class SecPCSession:
     ) -> None:
         check_seconds("timeout_s", timeout_s)
         check_seconds("job_timeout_s", job_timeout_s)
-        if clients not in ("processes", "objects"):
-            raise InputError(f"clients={clients!r} is none of processes, objects")
         if links not in ("tls", "plain"):
             raise InputError(f"links={links!r} is none of tls, plain")
         if links == "plain" and not insecure_dev:
@@ -103,7 +72,7 @@ class SecPCSession:
         self.lost: dict[str, str] = {}
         """Why clients dropped out of the last job, by role."""
         self.group: ClientGroup | None = None
-        self._clients, self._links = clients, links
+        self._links = links
         self._timeout_s, self._job_timeout_s = timeout_s, job_timeout_s
         self._jobs = 0
 
@@ -127,7 +96,7 @@ class SecPCSession:
         """What is not secure in results of this session; empty if nothing is."""
         stamps = {
             UNMASKED_STAMP: not self.settings.masking,
-            ONE_PROCESS_STAMP: self._clients == "objects",
+            ONE_PROCESS_STAMP: not self.settings.client_processes,
             PLAIN_STAMP: self._links == "plain",
         }
         return tuple(stamp for stamp, holds in stamps.items() if holds)
@@ -144,7 +113,8 @@ class SecPCSession:
         Parameters
         ----------
         job : ClusterJob
-            Its policy is `distances`: the server learns distances of rows to centres.
+            With `protocol="secpc"`, so its policy is `distances`: the server learns distances of
+            rows to centres.
         points_ND : ndarray of float64, (N, D)
         payload_NM : ndarray of float64, (N, M)
         owners : sequence of int, optional
@@ -174,7 +144,8 @@ class SecPCSession:
         """
         started = time.perf_counter()
         job.check_points(points_ND, payload_NM)
-        check_secpc(job)
+        if job.protocol != "secpc":
+            raise InputError(f"protocol={job.protocol!r}, but this session computes 'secpc'")
         job = with_bounds(job, points_ND, payload_NM)
         check_bounds(job, *points_ND.shape)
         order = self._order(job, points_ND, payload_NM, owners)
@@ -228,7 +199,6 @@ class SecPCSession:
             polynomials=first_polynomials(job, code, len(points_ND))
             if self.settings.masking
             else 0,
-            prime=self.settings.prime,
         )
 
     def _group(self, order: CodedOrder) -> ClientGroup:
@@ -242,7 +212,7 @@ class SecPCSession:
         return group
 
     def _opened(self, clients: tuple[str, ...]) -> ClientGroup:
-        if self._clients == "objects":
+        if not self.settings.client_processes:
             return LocalClients(clients)
         return ClientProcesses(
             clients,
@@ -268,6 +238,7 @@ class SecPCSession:
         return ClusterResult(
             k=found.k,
             iterations=found.iterations,
+            protocol=order.order.job.protocol,
             means_NM=means_NM,
             sizes_N=size_N,
             labels_N=found.labels_N,

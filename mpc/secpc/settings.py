@@ -1,12 +1,11 @@
 """How many clients may collude, drop out or answer wrongly, and what that needs."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 from mpc.errors import InputError
 from mpc.jobs.job_numbers import integer_of
 from mpc.secpc.coding import LagrangeCode
-from mpc.secpc.field import MERSENNE_61, Field
 
 DROPOUTS_SHARE: Final = 5
 """By default one client of so many may drop out."""
@@ -33,11 +32,11 @@ class SecPCSettings:
     one from `colluders`."""
     colluders: int | None = None
     """t: clients that together learn nothing of another's vectors. None: as many as `dropouts` and
-    `wrong` leave."""
+    `wrong_answers` leave."""
     dropouts: int | None = None
     """Clients that may drop out before distances are decoded. None: one of five, or, if `colluders`
     is given, as many as it leaves."""
-    wrong: int = 0
+    wrong_answers: int = 0
     """Clients whose wrong answers are found and left out; each takes two further answers."""
     masking: bool = True
     """Mask slice-wise distances. False is the published form, as far as it is known: the server
@@ -45,11 +44,12 @@ class SecPCSettings:
     point_bits: int | None = None
     """Bits of a coordinate below the bound on a row's norm, 8 to 18. None: as many as the field has
     room for."""
-    prime: int = field(default=MERSENNE_61, repr=False)
-    """Prime of the field."""
+    client_processes: bool = True
+    """A process for each client, with links to all others. False: objects of one process, with
+    which results are stamped; the same numbers and bytes."""
 
     def __post_init__(self) -> None:
-        for name, least in (("slices", 1), ("colluders", 1), ("dropouts", 0), ("wrong", 0)):
+        for name, least in (("slices", 1), ("colluders", 1), ("dropouts", 0), ("wrong_answers", 0)):
             value = getattr(self, name)
             if value is None:
                 continue
@@ -75,19 +75,20 @@ class SecPCSettings:
                 f"{num_clients} clients, but at most {MAX_CLIENTS} run the protocol secpc; let "
                 "clients hold more rows each"
             )
-        lost = self._wanted_dropouts(num_clients) + 2 * self.wrong
+        wrong = self.wrong_answers
+        lost = self._wanted_dropouts(num_clients) + 2 * wrong
         colluders = self.colluders
         if colluders is None:
             colluders = (num_clients - lost + 1) // 2 - self.slices
         needed = 2 * (self.slices + max(colluders, 1)) - 1
         if colluders < 1 or num_clients - lost < needed:
             raise InputError(
-                f"{num_clients} clients of which {lost - 2 * self.wrong} may drop out and "
-                f"{self.wrong} answer wrongly: distances need 2 l + 2 t - 1 = {needed} answers for "
+                f"{num_clients} clients of which {lost - 2 * wrong} may drop out and {wrong} answer "
+                f"wrongly: distances need 2 l + 2 t - 1 = {needed} answers for "
                 f"l = {self.slices} slices against t = {max(colluders, 1)} colluders, and 2 more "
-                "for each wrong one; add clients, or lower slices, colluders, dropouts or wrong"
+                "for each wrong one; add clients, or lower slices, colluders or dropouts"
             )
-        return LagrangeCode(num_clients, self.slices, colluders, Field(self.prime))
+        return LagrangeCode(num_clients, self.slices, colluders)
 
     def _wanted_dropouts(self, num_clients: int) -> int:
         if self.dropouts is not None:

@@ -98,7 +98,7 @@ def test_a_wrong_answer_among_no_more_than_needed_cannot_be_seen() -> None:
         (10, SecPCSettings(dropouts=3, slices=2), 2, 2),
         (30, SecPCSettings(dropouts=11, slices=4), 4, 6),
         (30, SecPCSettings(dropouts=1, slices=5), 5, 10),
-        (30, SecPCSettings(dropouts=1, wrong=2, slices=5), 5, 8),
+        (30, SecPCSettings(dropouts=1, wrong_answers=2, slices=5), 5, 8),
         (100, SecPCSettings(), 1, 39),
         (100, SecPCSettings(colluders=5), 1, 5),
     ],
@@ -109,7 +109,7 @@ def test_as_many_colluders_as_dropouts_leave(
     code = wanted.code(num_clients)
     assert (code.slices, code.colluders) == (slices, colluders)
     lost = wanted.dropouts or 0
-    assert code.answers_for_distances + lost + 2 * wanted.wrong <= num_clients
+    assert code.answers_for_distances + lost + 2 * wanted.wrong_answers <= num_clients
 
 
 def test_masks_cost_little_more_than_the_answers_that_they_hide() -> None:
