@@ -45,6 +45,8 @@ class ServerJob:
     group: ClientGroup
     revealer: CodedRevealer
     steps: list[StepCost] = field(default_factory=list)
+    sets_asked: list[Sets] = field(default_factory=list)
+    """The sets of each query."""
     _sharers: tuple[int, ...] = ()
     _maskers: tuple[int, ...] = ()
     _masks: int = 0
@@ -109,6 +111,7 @@ class ServerJob:
             self._share_masks(count)
         started, before = time.perf_counter(), self.group.rounds
         query = Query(sets_NC=sets_NC, sharers=self._sharers, maskers=self._maskers)
+        self.sets_asked.append(sets_NC)
         answers = self.group.ask_distances(query)
         self._maskers, self._masks = (), self._masks - count
         lost = self.group.lost

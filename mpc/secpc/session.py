@@ -7,7 +7,7 @@ Shape letters: N rows, D dimensions, M of a payload.
 """
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, Self
 
 import numpy as np
@@ -24,7 +24,7 @@ from mpc.secpc.client_processes import ClientProcesses
 from mpc.secpc.first_queries import first_polynomials
 from mpc.secpc.group import ClientGroup
 from mpc.secpc.local_clients import LocalClients
-from mpc.secpc.messages import CodedOrder, OwnRows
+from mpc.secpc.messages import CodedOrder, OwnRows, Sets
 from mpc.secpc.quantiser import check_payload, quantiser_of, radius_of
 from mpc.secpc.reveal import CodedRevealer
 from mpc.secpc.search import Found
@@ -71,6 +71,13 @@ class SecPCSession:
         self.settings = settings or SecPCSettings()
         self.lost: dict[str, str] = {}
         """Why clients dropped out of the last job, by role."""
+        self.wrong: frozenset[str] = frozenset()
+        """Clients whose answers in the last job contradicted those of the others."""
+        self.sets_asked: tuple[Sets, ...] = ()
+        """The sets of each query of the last job; see `mpc.secpc.leakage`."""
+        self.on_phase: Callable[[str], None] = lambda phase: None
+        """Is told of each phase of a job before it begins: share, masks, distances, sums,
+        result."""
         self.group: ClientGroup | None = None
         self._links = links
         self._timeout_s, self._job_timeout_s = timeout_s, job_timeout_s
@@ -162,6 +169,8 @@ class SecPCSession:
             found, means = server.run(rows)
         finally:
             self.lost = {order.clients[at]: why for at, why in group.lost.items()}
+            self.wrong = frozenset(order.clients[at] for at in revealer.wrong)
+            self.sets_asked = tuple(server.sets_asked)
         return self._result(order, found, means, server, time.perf_counter() - started)
 
     def _order(
@@ -208,7 +217,7 @@ class SecPCSession:
         if group is None or not fits:
             self.close()
             group = self._opened(order.clients)
-        self.group = group
+        self.group, group.on_phase = group, self.on_phase
         return group
 
     def _opened(self, clients: tuple[str, ...]) -> ClientGroup:

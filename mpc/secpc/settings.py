@@ -83,8 +83,8 @@ class SecPCSettings:
         needed = 2 * (self.slices + max(colluders, 1)) - 1
         if colluders < 1 or num_clients - lost < needed:
             raise InputError(
-                f"{num_clients} clients of which {lost - 2 * wrong} may drop out and {wrong} answer "
-                f"wrongly: distances need 2 l + 2 t - 1 = {needed} answers for "
+                f"{num_clients} clients, of which {lost - 2 * wrong} may drop out and {wrong} "
+                f"answer wrongly: distances need 2 l + 2 t - 1 = {needed} answers for "
                 f"l = {self.slices} slices against t = {max(colluders, 1)} colluders, and 2 more "
                 "for each wrong one; add clients, or lower slices, colluders or dropouts"
             )
