@@ -25,7 +25,7 @@ from mpc.secpc.first_queries import first_polynomials
 from mpc.secpc.group import ClientGroup
 from mpc.secpc.local_clients import LocalClients
 from mpc.secpc.messages import CodedOrder, OwnRows, Sets
-from mpc.secpc.quantiser import check_payload, quantiser_of, radius_of
+from mpc.secpc.quantiser import check_payload, payload_integers, quantiser_of, radius_of
 from mpc.secpc.reveal import CodedRevealer
 from mpc.secpc.search import Found
 from mpc.secpc.server import ServerJob
@@ -162,6 +162,7 @@ class SecPCSession:
         }
         for own in rows.values():
             order.quantiser.encode(own.points_RD, job)  # refused before anything is shared
+            payload_integers(own.payload_RM, job)
         group = self._group(order)
         revealer = CodedRevealer(order.code, order.clients, job, order.masking)
         server = ServerJob(order, group, revealer)
