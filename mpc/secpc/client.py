@@ -13,10 +13,11 @@ import numpy as np
 import numpy.typing as npt
 
 from mpc.errors import FrameError, InputError
+from mpc.jobs.rows import encode_payload
 from mpc.secpc.field import Elements
 from mpc.secpc.masks import extracted, zero_sum_shares
 from mpc.secpc.messages import CodedOrder, OwnRows, Query, check_clusters, check_sets
-from mpc.secpc.quantiser import payload_integers, sliced
+from mpc.secpc.quantiser import sliced
 from mpc.secpc.uniform import UniformElements
 
 
@@ -58,7 +59,7 @@ class ClientJob:
         order, code = self.order, self.order.code
         job, uniform = order.order.job, UniformElements(code.field)
         points_RD = order.quantiser.encode(self.own.points_RD, job)
-        payload_RM = payload_integers(self.own.payload_RM, job)
+        payload_RM = encode_payload(self.own.payload_RM, job)
         parts = []
         for whole in (points_RD, payload_RM):
             slices_LX = sliced(code.field, whole, code.slices)

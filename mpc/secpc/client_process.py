@@ -157,9 +157,16 @@ class ClientProcess:
     def _share_masks(self, message: Message, number: int) -> None:
         job, count = self._current, int(str(message["polynomials"]))
         job.forget_masks()
+        self._leave(message["lost"])
         sizes = dict.fromkeys(range(len(self._names)), count)
         self._exchange(CODED_MASK, job.mask_shares(count), sizes, job.take_masks, number)
         self._server.send_ring(RECEIVED, job.received(of_masks=True), number=number)
+
+    def _leave(self, lost: object) -> None:
+        """Close the links to clients that the server has lost, which would be waited for."""
+        for at in lost if isinstance(lost, list) else ():
+            if at in self._links:
+                self._links[at].close()
 
     def _exchange(
         self,

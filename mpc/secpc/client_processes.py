@@ -166,7 +166,7 @@ class ClientProcesses:
         """Let all clients share further mask polynomials with one another."""
         self.on_phase("masks")
         self._number += 1
-        self._announce({"do": "masks", "polynomials": polynomials})
+        self._announce({"do": "masks", "polynomials": polynomials, "lost": sorted(self.lost)})
         return self._reports()
 
     def ask_distances(self, query: Query) -> Mapping[int, Elements]:

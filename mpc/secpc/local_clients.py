@@ -54,7 +54,7 @@ class LocalClients:
     def share_masks(self, polynomials: int) -> dict[int, Int64Array]:
         """Let all clients share further mask polynomials with one another."""
         self.on_phase("masks")
-        self._announce({"do": "masks", "polynomials": polynomials})
+        self._announce({"do": "masks", "polynomials": polynomials, "lost": sorted(self.lost)})
         for at in self._alive():
             self._jobs[at].forget_masks()
         sent = {at: self._jobs[at].mask_shares(polynomials) for at in self._alive()}

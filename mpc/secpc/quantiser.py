@@ -21,7 +21,7 @@ from mpc.errors import BudgetError
 from mpc.jobs.bounds import public_bound
 from mpc.jobs.encoding import TOLERANCE, bounds_of, payload_width, point_scale
 from mpc.jobs.job import ClusterJob
-from mpc.jobs.rows import encode_payload, encode_point
+from mpc.jobs.rows import encode_point
 from mpc.ring.fixedpoint import POINT_BITS, FloatArray, Int64Array
 from mpc.secpc.field import Elements, Field
 from mpc.secpc.settings import POINT_BITS_MAX, POINT_BITS_MIN
@@ -152,8 +152,3 @@ def sliced(field: Field, whole_RX: Int64Array, slices: int) -> Elements:
 def slice_width(width: int, slices: int) -> int:
     """Return the entries of a slice of a row."""
     return -(-width // slices)
-
-
-def payload_integers(payload_RM: FloatArray, job: ClusterJob) -> Int64Array:
-    """Return payloads as integers; raises as `mpc.jobs.rows.encode_payload`."""
-    return encode_payload(payload_RM, job)

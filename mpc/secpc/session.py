@@ -18,14 +18,15 @@ from mpc.jobs.encoding import check_bounds
 from mpc.jobs.job import ClusterJob
 from mpc.jobs.order import Order, rows_by_owner
 from mpc.jobs.result import DROPPED, ClusterResult
+from mpc.jobs.rows import encode_payload
 from mpc.net.channel import check_seconds
 from mpc.ring.fixedpoint import FloatArray
-from mpc.secpc.client_processes import ClientProcesses
+from mpc.secpc.client_processes import CLIENT_MODULE, ClientProcesses
 from mpc.secpc.first_queries import first_polynomials
 from mpc.secpc.group import ClientGroup
 from mpc.secpc.local_clients import LocalClients
 from mpc.secpc.messages import CodedOrder, OwnRows, Sets
-from mpc.secpc.quantiser import check_payload, payload_integers, quantiser_of, radius_of
+from mpc.secpc.quantiser import check_payload, quantiser_of, radius_of
 from mpc.secpc.reveal import CodedRevealer
 from mpc.secpc.search import Found
 from mpc.secpc.server import ServerJob
@@ -79,6 +80,8 @@ class SecPCSession:
         """Is told of each phase of a job before it begins: share, masks, distances, sums,
         result."""
         self.group: ClientGroup | None = None
+        self.client_module = CLIENT_MODULE
+        """What a client's process runs; tests replace it."""
         self._links = links
         self._timeout_s, self._job_timeout_s = timeout_s, job_timeout_s
         self._jobs = 0
@@ -162,7 +165,7 @@ class SecPCSession:
         }
         for own in rows.values():
             order.quantiser.encode(own.points_RD, job)  # refused before anything is shared
-            payload_integers(own.payload_RM, job)
+            encode_payload(own.payload_RM, job)
         group = self._group(order)
         revealer = CodedRevealer(order.code, order.clients, job, order.masking)
         server = ServerJob(order, group, revealer)
@@ -229,6 +232,7 @@ class SecPCSession:
             timeout_s=self._timeout_s,
             job_timeout_s=self._job_timeout_s,
             tls=self._links == "tls",
+            module=self.client_module,
         )
 
     def _result(

@@ -120,7 +120,7 @@ def test_masks_cost_little_more_than_the_answers_that_they_hide() -> None:
 @pytest.mark.parametrize(
     ("num_clients", "wanted", "words"),
     [
-        (2, SecPCSettings(), "2 clients .* 2 l \\+ 2 t - 1 = 3 answers"),
+        (2, SecPCSettings(), "2 clients, .* 2 l \\+ 2 t - 1 = 3 answers"),
         (10, SecPCSettings(dropouts=8), "8 may drop out"),
         (10, SecPCSettings(colluders=5), "= 11 answers"),
         (10, SecPCSettings(colluders=3, dropouts=4), "= 7 answers"),

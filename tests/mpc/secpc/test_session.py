@@ -5,13 +5,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mpc.errors import BudgetError, InputError, InsecureError
+from mpc.errors import BudgetError, InputError, InsecureError, OwnerError, PartyError
 from mpc.jobs.bounds import with_bounds
 from mpc.jobs.job import ClusterJob
-from mpc.jobs.result import TOO_SMALL, ClusterResult
+from mpc.jobs.result import DROPPED, TOO_SMALL, ClusterResult
 from mpc.reference.session import PlainSession
+from mpc.secpc.client import ClientJob
 from mpc.secpc.cost import coded_cost
-from mpc.secpc.field import Field
+from mpc.secpc.field import Elements, Field
+from mpc.secpc.local_clients import LocalClients
+from mpc.secpc.messages import Query
 from mpc.secpc.quantiser import quantiser_of, radius_of
 from mpc.secpc.reveal import openings_of
 from mpc.secpc.session import ONE_PROCESS_STAMP, UNMASKED_STAMP, SecPCSession
@@ -192,3 +195,46 @@ def test_a_job_takes_no_more_than_it_was_said_to(
     )
     assert 0.3 * said.bytes_client < sent <= said.bytes_client + headers
     assert result.traffic.rounds_online <= said.rounds
+
+
+@pytest.mark.parametrize("opened", ["distances", "sums"])
+def test_wrong_answers_are_left_out_and_named(opened: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two of 12 clients answer with other numbers: results are those of the others."""
+    points_ND, payload_NM = blobs(10)
+    expected = PlainSession().cluster(job_of(), points_ND, payload_NM)
+    answer = getattr(ClientJob, opened)
+
+    def spoiled(self: ClientJob, query: Query) -> Elements:
+        found: Elements = answer(self, query)
+        return found // np.uint64(2) if self.me in (3, 8) else found
+
+    monkeypatch.setattr(ClientJob, opened, spoiled)
+    with objects(SecPCSettings(wrong_answers=2, dropouts=1)) as session:
+        assert_equal(session.cluster(job_of(), points_ND, payload_NM), expected)
+        assert session.wrong == {"client:3", "client:8"}
+    with objects(SecPCSettings(colluders=5)) as session:
+        if opened == "distances":
+            with pytest.raises(PartyError, match="contradict one another; 11 are needed"):
+                session.cluster(job_of(), points_ND, payload_NM)
+
+
+@pytest.mark.parametrize("phase", ["share", "masks", "distances", "sums", "result"])
+def test_objects_can_be_dropped_in_each_phase(phase: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As many as may be, and one more."""
+    monkeypatch.setattr("mpc.secpc.first_queries.ITERATIONS_AHEAD", 0)
+    points_ND, payload_NM = blobs(14, num_points=11)
+    for num_lost in (2, 3):
+        session = objects(SecPCSettings(dropouts=2, slices=2))
+
+        def drop(now: str, session: SecPCSession = session, num_lost: int = num_lost) -> None:
+            assert isinstance(session.group, LocalClients)
+            for client in range(num_lost) if now == phase else ():
+                session.group.drop(client)
+
+        session.on_phase = drop
+        if num_lost == 3 and phase in ("share", "masks", "distances"):
+            with pytest.raises(OwnerError, match="client:0: it was dropped; client:1"):
+                session.cluster(job_of(), points_ND, payload_NM)
+            continue
+        found = session.cluster(job_of(), points_ND, payload_NM)
+        assert (found.sizes_N == DROPPED).tolist() == [row < num_lost for row in range(11)]
