@@ -32,6 +32,8 @@ from mpc.session.loader import borrow_loader, give_back_loader
 
 CLIENT_MODULE: Final = "mpc.secpc.client_process"
 _FILES_OF_A_CHILD: Final = 8
+_MEETING: Final = 4
+"""Clients that connect to others at a time; if all did, some handshakes would time out."""
 _END_S: Final = 0.5
 """Longest wait for the exit of a process whose link broke, to say how it ended."""
 
@@ -120,18 +122,23 @@ class ClientProcesses:
         return None if self._authority is None else self._authority.issue(role, listens=listens)
 
     def _meet(self) -> None:
-        """Connect to all clients, and let each connect to those before it, one client at a time."""
+        """Connect to all clients, and let each connect to those before it, a few at a time."""
         server = Identity(role=SERVER, session=self._session, credentials=self._credentials(SERVER))
         for at, role in enumerate(self.clients):
             self._links[at] = self._connect(at, server, self._clock)
             owner = Identity(role=role, session=self._session, credentials=self._credentials(role))
             self._owners[at] = self._connect(at, owner, RoundClock())
-        for at, role in enumerate(self.clients):
-            self._links[at].send_json(CONTROL, {"do": "meet", "clients": list(self.clients)})
-            met = self._collected(self._links, RECEIVED, {at: (len(self.clients),)}).get(at)
-            if met is None or not met[: at + 1].all():
-                why = self.lost.get(at, "it cannot reach all others")
-                raise SessionError(f"{role} did not meet the clients before it: {why}")
+        everyone = range(len(self.clients))
+        for first in everyone[::_MEETING]:
+            some = everyone[first : first + _MEETING]
+            for at in some:
+                self._links[at].send_json(CONTROL, {"do": "meet", "clients": list(self.clients)})
+            met = self._collected(self._links, RECEIVED, dict.fromkeys(some, (len(everyone),)))
+            for at in some:
+                if at not in met or not met[at][: at + 1].all():
+                    why = self.lost.get(at, "it cannot reach all of them")
+                    role = self.clients[at]
+                    raise SessionError(f"{role} did not meet the clients before it: {why}")
 
     def _connect(self, at: int, me: Identity, clock: RoundClock) -> Link:
         return connect(

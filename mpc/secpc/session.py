@@ -152,7 +152,6 @@ class SecPCSession:
         bytes again, times (J - 1) / (J - t). Leakage: see `mpc.secpc.reveal`; to any t clients that
         pool what they see, with the server or without, no more than that.
         """
-        started = time.perf_counter()
         job.check_points(points_ND, payload_NM)
         if job.protocol != "secpc":
             raise InputError(f"protocol={job.protocol!r}, but this session computes 'secpc'")
@@ -167,6 +166,7 @@ class SecPCSession:
             order.quantiser.encode(own.points_RD, job)  # refused before anything is shared
             encode_payload(own.payload_RM, job)
         group = self._group(order)
+        started = time.perf_counter()
         revealer = CodedRevealer(order.code, order.clients, job, order.masking)
         server = ServerJob(order, group, revealer)
         try:
