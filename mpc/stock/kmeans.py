@@ -7,14 +7,19 @@ Shape letters: N points, K clusters, D dimensions of a point, M of a payload, W 
 """
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import Final
 
 import torch
 
+from mpc.engine._crypten import all_pairs
 from mpc.stock.tensor import FRACTION_BITS, StockTensor, fixed, integer
 
 FAR: Final = 16
 """Added to distances to an empty cluster; all others are between -2 and 4."""
+
+PAIRS_UP_TO: Final = 8
+"""Most clusters of which CrypTen compares all pairs; its tree of comparisons is faster for more."""
 
 
 def centred(points_ND: StockTensor, num_points: int) -> StockTensor:
@@ -87,7 +92,9 @@ def nearest(
     sqdist_NK = centres_KD.square().sum(1).unsqueeze(0) - points_ND.matmul(centres_KD.t()) * 2
     if counts_K is not None:
         sqdist_NK = sqdist_NK + (counts_K.lt(1) * FAR).unsqueeze(0)
-    return sqdist_NK.argmin(1, one_hot=True)
+    few = sqdist_NK.share.shape[1] <= PAIRS_UP_TO
+    with all_pairs() if few else nullcontext():
+        return sqdist_NK.argmin(1, one_hot=True)
 
 
 def means(
