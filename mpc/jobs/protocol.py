@@ -7,10 +7,11 @@ from mpc.errors import BudgetError, InputError
 if TYPE_CHECKING:
     from mpc.jobs.job import ClusterJob
 
-ProtocolName = Literal["additive", "crypten"]
-PROTOCOLS: Final[tuple[ProtocolName, ...]] = ("additive", "crypten")
+ProtocolName = Literal["additive", "secpc", "crypten"]
+PROTOCOLS: Final[tuple[ProtocolName, ...]] = ("additive", "secpc", "crypten")
 """`additive`: our own protocols on additive shares mod 2^64, with a dealer. `crypten`: shares and
-dealer are the same, but every operation is CrypTen's own."""
+dealer are the same, but every operation is CrypTen's own. `secpc`: the paper's protocol, in which
+clients compute for one another, without parties and dealer; see `mpc.secpc`."""
 
 STOCK_BITS: Final = 16
 """Fractional bits of points and payloads that CrypTen's own operations compute on."""
@@ -21,16 +22,25 @@ MAX_STOCK_VALUE: Final = 256.0
 """Most times that its value bound may be over its norm bound: CrypTen's division by a public number
 fails with probability 2^-63 times the sum that it divides."""
 
-_POSSIBLE: Final[dict[str, tuple[object, ...]]] = {
-    "reveal": ("own-mean", "assignments"),
-    "init": ("farthest-first", "random"),
-    "restarts": (1,),
-    "start": ("fresh",),
-    "standardize": (False,),
-    "comparisons": ("auto",),
-    "shards": (1,),
+_POSSIBLE: Final[dict[ProtocolName, dict[str, tuple[object, ...]]]] = {
+    "additive": {},
+    "crypten": {
+        "reveal": ("own-mean", "assignments"),
+        "init": ("farthest-first", "random"),
+        "restarts": (1,),
+        "start": ("fresh",),
+        "standardize": (False,),
+        "comparisons": ("auto",),
+        "shards": (1,),
+    },
+    "secpc": {
+        "reveal": ("distances",),
+        "standardize": (False,),
+        "comparisons": ("auto",),
+        "shards": (1,),
+    },
 }
-"""Values that fields of a job may have if CrypTen's own operations compute it."""
+"""Values that fields of a job may have if a protocol computes it; all values of other fields."""
 
 
 def check_protocol(job: "ClusterJob") -> None:
@@ -42,16 +52,25 @@ def check_protocol(job: "ClusterJob") -> None:
     """
     if job.protocol not in PROTOCOLS:
         raise InputError(f"protocol={job.protocol!r} is none of {', '.join(PROTOCOLS)}")
-    if job.protocol == "additive":
-        return
-    if job.k is None:
+    if job.k is None and job.protocol == "crypten":
         raise InputError(f"k=None but protocol={job.protocol!r} does not choose k; give it")
-    for name, possible in _POSSIBLE.items():
+    for name, possible in _POSSIBLE[job.protocol].items():
         if getattr(job, name) not in possible:
             listed = " or ".join(map(repr, possible))
             raise InputError(
                 f"{name}={getattr(job, name)!r} but protocol={job.protocol!r} has {name}={listed}"
             )
+
+
+def check_for_parties(job: "ClusterJob") -> None:
+    """Refuse a job that clients compute themselves, without computing parties.
+
+    Raises
+    ------
+    InputError
+    """
+    if job.protocol == "secpc":
+        raise InputError("protocol='secpc' is computed by clients: open an mpc.SecPCSession for it")
 
 
 def check_sizes(job: "ClusterJob", num_points: int) -> None:
@@ -67,7 +86,7 @@ def check_sizes(job: "ClusterJob", num_points: int) -> None:
     ------
     BudgetError
     """
-    if job.protocol == "additive":
+    if job.protocol != "crypten":
         return
     if num_points > MAX_STOCK_POINTS:
         raise BudgetError(

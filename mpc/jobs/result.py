@@ -19,6 +19,8 @@ TOO_SMALL: Final = -1
 """Stands for the size of a cluster that has fewer owners than the minimum and is not opened."""
 ELSEWHERE: Final = -2
 """Stands for the size of a cluster that only an owner in another process learns."""
+DROPPED: Final = -3
+"""Stands for the size of a cluster of a point whose owner dropped out, and learns nothing."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -66,7 +68,8 @@ class ClusterResult:
     """Row i: the mean payload of point i's cluster, which its owner reconstructed, or NaN."""
     sizes_N: npt.NDArray[np.int64]
     """Size of each point's cluster; 0 for a rejected point, `TOO_SMALL` for a cluster with fewer
-    owners than the minimum, `ELSEWHERE` for a point whose owner is another process."""
+    owners than the minimum, `ELSEWHERE` for a point whose owner is another process, `DROPPED` for
+    one whose owner dropped out."""
     labels_N: npt.NDArray[np.int64] | None
     """Labels 0..K-1 if the policy or `evaluate` opens them, else None."""
     ledger: tuple[LedgerEntry, ...]

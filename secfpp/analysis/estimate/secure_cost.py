@@ -7,7 +7,9 @@ from math import ceil
 from typing import Final
 
 from mpc.costs.job_cost import job_cost, total
+from mpc.jobs.job import ClusterJob
 from mpc.roles.dry_run import JobShape
+from mpc.secpc.cost import coded_cost
 from secfpp.analysis.estimate.sizes import Sizes
 from secfpp.config.clustering import DescriptorName
 from secfpp.experiment.config import RunConfig
@@ -70,6 +72,8 @@ def secure_cost(
         value_bound=1.0,
         payload_bound=1.0,
     )
+    if job.protocol == "secpc":
+        return _coded_cost(config, job, clients, (dim, payload))
     shape = JobShape(job=job, num_points=clients, dim=dim, payload=payload, num_parties=parties)
     cost = total(job_cost(shape, iterations=iterations).values())
     return SecureCost(
@@ -78,6 +82,27 @@ def secure_cost(
         bytes_party=(parties - 1) * cost.online,
         bytes_dealer=cost.dealt(parties),
         bytes_client=ELEMENT_BYTES * parties * (dim + payload),
+    )
+
+
+def _coded_cost(
+    config: RunConfig, job: ClusterJob, clients: int, shape: tuple[int, int]
+) -> SecureCost:
+    """Return the cost of a round in which clients compute for one another."""
+    cost = coded_cost(
+        job,
+        config.secure.secpc.code(clients),
+        dim=shape[0],
+        payload=shape[1],
+        iterations=job.iterations,
+        masking=config.secure.secpc.masking,
+    )
+    return SecureCost(
+        iterations=job.iterations,
+        rounds=cost.rounds,
+        bytes_party=0,
+        bytes_dealer=0,
+        bytes_client=cost.bytes_client,
     )
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -27,9 +27,10 @@ from mpc.jobs.job import (
     RevealPolicy,
 )
 from mpc.jobs.protocol import ProtocolName
-from mpc.jobs.result import ClusterResult, Session
+from mpc.jobs.result import DROPPED, ClusterResult, Session
 from mpc.jobs.sharding import MAX_SHARD_CLUSTERS
 from mpc.ring.fixedpoint import FloatArray
+from mpc.secpc.settings import SecPCSettings
 from mpc.session.held_rows import ShardSizes, bounded_job, cluster_rows, shard_sizes
 from secfpp.cli.csv_rows import Headings
 from secfpp.cli.outcome import Outcome
@@ -61,7 +62,10 @@ class Cluster(Verb):
     protocol: ProtocolName = "additive"
     """What computes it: `additive`, our own protocols; `crypten`, CrypTen's own operations on the
     same shares, as a yardstick: k given, one start (`--init farthest-first` or `random`), and all
-    iterations are done."""
+    iterations are done; `secpc`, the paper's, in which owners compute for one another, without
+    parties and dealer, and this process, the server, learns distances (`--reveal distances`)."""
+    secpc: SecPCSettings = field(default_factory=SecPCSettings)
+    """How the protocol `secpc` codes vectors; not used by others."""
     reveal: RevealPolicy = "own-mean"
     """What is opened: each owner's own mean; the labels too; the distances too."""
     iterations: int | None = None
@@ -129,6 +133,8 @@ class Cluster(Verb):
         check_writable(self.out)
         if (self.network is None) != (self.certs is None):
             raise ConfigError("--network and --certs go together: addresses and credentials")
+        if self.network is not None and self.protocol == "secpc":
+            raise ConfigError("--network names parties, and --protocol secpc has none")
         owners = data_owners(self.owners, len(points_ND), self.certs)
         shards = shard_sizes(self.k, self.shard_size, self.shard_k)
         job, given = self._public_and_shared(points_ND, owners, shards)
@@ -193,6 +199,8 @@ class Cluster(Verb):
         """Return the text that is shown meanwhile."""
         if self.plain:
             return "clustering in the clear"
+        if self.protocol == "secpc":
+            return f"clustering by {self.protocol}, data owners among one another"
         where = f"{self.parties} parties" if self.network is None else "the parties of the network"
         return f"clustering under secret shares, {where} and a dealer"
 
@@ -202,6 +210,15 @@ class Cluster(Verb):
             from mpc.reference.session import PlainSession
 
             return PlainSession()
+        if self.protocol == "secpc":
+            from mpc.secpc.session import SecPCSession
+
+            return SecPCSession(
+                self.secpc,
+                timeout_s=self.timeout_s,
+                links=self.links,
+                insecure_dev=self.insecure_dev,
+            )
         from mpc.session.session import join_session, open_session
 
         if self.network is not None and self.certs is not None:
@@ -263,5 +280,8 @@ def _shown(
             f"{withheld} of {n} rows are in clusters with fewer than {minimum} owners "
             "(--min-cluster-size): nothing was opened of them"
         )
+    dropped = int((result.sizes_N == DROPPED).sum())
+    if dropped:
+        parts.append(f"{dropped} of {n} rows are of owners that dropped out")
     parts.extend([cost_table(result.traffic), ledger_table(result.ledger)])
     return tuple(parts)
