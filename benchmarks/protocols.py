@@ -14,7 +14,7 @@ import os
 import statistics
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -22,9 +22,18 @@ from typing import Final
 import numpy as np
 from provenance import provenance
 
-from mpc import ClusterJob, ClusterResult, PlainSession, Session, open_session
-from mpc.jobs.protocol import ProtocolName
+from mpc import (
+    ClusterJob,
+    ClusterResult,
+    PlainSession,
+    SecPCSession,
+    SecPCSettings,
+    Session,
+    open_session,
+)
+from mpc.jobs.protocol import PROTOCOLS, ProtocolName
 from mpc.ring.fixedpoint import FloatArray
+from mpc.session.stamps import Links
 from secfpp.config.clustering import ClusteringConfig
 from secfpp.methods.shared.round_job import job_of
 
@@ -42,7 +51,7 @@ class Settings:
     parties: int
     seeds: tuple[int, ...]
     protocols: tuple[ProtocolName, ...]
-    links: str
+    links: Links
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +62,7 @@ class Entrant:
     session: Session
     job: Callable[[ClusterJob], ClusterJob]
     server_learns: str
+    client_learns: str
     colluders: str
     dropouts: str
 
@@ -107,15 +117,16 @@ def shared_job(points_ND: FloatArray, payload_NM: FloatArray) -> ClusterJob:
 def entrants(settings: Settings, num_clients: int, stack: ExitStack) -> Iterator[Entrant]:
     """Open what each protocol runs on."""
     of_parties: dict[str, str] = {
-        "server_learns": "who took part, number of iterations",
-        "colluders": f"{settings.parties - 1} of {settings.parties} parties; dealer with none",
-        "dropouts": "clients: any number; parties, dealer: none",
+        "server_learns": "number of iterations",
+        "client_learns": "own mean and size",
+        "colluders": f"{settings.parties - 1} of {settings.parties} parties, dealer with nobody",
+        "dropouts": "clients that have shared: all; parties, dealer: none",
     }
     if {"additive", "crypten"} & set(settings.protocols):
         session = stack.enter_context(
             open_session(
                 settings.parties,
-                links=settings.links,  # type: ignore[arg-type]
+                links=settings.links,
                 insecure_dev=settings.links == "plain",
             )
         )
@@ -132,7 +143,27 @@ def entrants(settings: Settings, num_clients: int, stack: ExitStack) -> Iterator
             name="crypten",
             session=session,
             job=lambda job: replace(job, protocol="crypten"),
-            **of_parties,
+            **of_parties | {"server_learns": "nothing, iterations are fixed"},
+        )
+    if "secpc" in settings.protocols:
+        yield stack.enter_context(coded_session(settings, num_clients))
+
+
+@contextmanager
+def coded_session(settings: Settings, num_clients: int) -> Iterator[Entrant]:
+    """Open a session of clients that compute for one another, as the defaults have it."""
+    how = SecPCSettings()
+    code = how.code(num_clients)
+    spare = num_clients - code.answers_for_distances
+    with SecPCSession(how, links=settings.links, insecure_dev=settings.links == "plain") as session:
+        yield Entrant(
+            name="secpc",
+            session=session,
+            job=lambda job: replace(job, protocol="secpc", reveal="distances", evaluate=False),
+            server_learns="labels, distances of rows to means of clusters, sums of clusters",
+            client_learns="labels of all, own mean and size",
+            colluders=f"{code.colluders} of {num_clients} clients",
+            dropouts=f"{spare} of {num_clients} clients",
         )
 
 
@@ -193,6 +224,7 @@ COLUMNS: Final = (
     "N",
     "protocol",
     "the server learns",
+    "a client learns",
     "may collude",
     "may drop out",
     "client",
@@ -217,6 +249,7 @@ def line(num_clients: int, entrant: Entrant, done: Sequence[Measured]) -> list[s
         str(num_clients),
         entrant.name,
         entrant.server_learns,
+        entrant.client_learns,
         entrant.colluders,
         entrant.dropouts,
         *(size(median(role)) for role in ("client", "party", "dealer", "server")),
@@ -288,7 +321,7 @@ def asked() -> tuple[Settings, Path | None]:
     parser.add_argument("--sizes", type=int, nargs="+", default=[10, 30, 100])
     parser.add_argument("--parties", type=int, default=2)
     parser.add_argument("--seeds", type=int, nargs="+", default=[400, 401, 402])
-    parser.add_argument("--protocols", nargs="+", default=["additive", "crypten"])
+    parser.add_argument("--protocols", nargs="+", default=list(PROTOCOLS))
     parser.add_argument("--links", choices=["tls", "plain"], default="tls")
     parser.add_argument("--json", type=Path)
     words = parser.parse_args()
