@@ -296,6 +296,18 @@ def markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(f"| {' | '.join(each)} |" for each in lines)
 
 
+def note(settings: Settings) -> str:
+    """Return what the table is of, for whoever reads it elsewhere."""
+    seeds = ", ".join(map(str, settings.seeds))
+    return (
+        f"N clients with a descriptor of {DIM} and an update of {PAYLOAD} numbers, {K} clusters, "
+        f"{settings.parties} parties, links by {settings.links} on one machine of "
+        f"{os.cpu_count()} cores. Bytes are sent and received by the busiest of a role, in a "
+        f"whole job. Medians of {len(settings.seeds)} jobs, in turns (seeds {seeds}); in brackets "
+        "the fastest and the slowest. Printed by python benchmarks/protocols.py."
+    )
+
+
 def main() -> None:
     settings, file = asked()
     kept: dict[str, object] = {**provenance(), "settings": asdict(settings)}
@@ -311,7 +323,14 @@ def main() -> None:
             print_out(f"\nN = {num_clients}, additive / crypten, and crypten over additive:\n")
             print_out(markdown(head, steps))
     print_out("\n" + markdown(COLUMNS, rows))
-    kept |= {"load_after": os.getloadavg()[0], "jobs": jobs, "table": [COLUMNS, *rows]}
+    kept |= {
+        "load_after": os.getloadavg()[0],
+        "jobs": jobs,
+        "columns": list(COLUMNS),
+        "lines": [{"cells": cells} for cells in rows],
+        "note": note(settings),
+    }
+    print_out(f"\n{note(settings)}")
     if file is not None:
         file.write_text(json.dumps(kept, indent=1))
 
