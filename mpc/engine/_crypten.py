@@ -66,6 +66,7 @@ __all__ = [
     "BinarySharedTensor",
     "MPCTensor",
     "TrustedFirstParty",
+    "all_pairs",
     "count_wraps",
     "fill_wrapper",
     "fixed_point",
@@ -129,6 +130,13 @@ def fixed_point(bits: int) -> Iterator[None]:
     """Let CrypTen encode numbers with so many fractional bits, and expect positive divisors."""
     override = {"encoder.precision_bits": bits, "functions.reciprocal_all_pos": True}
     with _cfg.temp_override(override):
+        yield
+
+
+@contextmanager
+def all_pairs() -> Iterator[None]:
+    """Let CrypTen find a maximum by comparing all pairs, in place of a tree: fewer rounds."""
+    with _cfg.temp_override({"functions.max_method": "pairwise"}):
         yield
 
 

@@ -20,7 +20,7 @@ MAX_STOCK_POINTS: Final = 1023
 of one among more of them."""
 MAX_STOCK_VALUE: Final = 256.0
 """Most times that its value bound may be over its norm bound: CrypTen's division by a public number
-fails with probability 2^-63 times the sum that it divides."""
+fails with probability 2^-64 times the sum that it divides."""
 
 _POSSIBLE: Final[dict[ProtocolName, dict[str, tuple[object, ...]]]] = {
     "additive": {},

@@ -55,7 +55,8 @@ def secure_cost(
     round_index : int
         0 for the first round, which begins at fresh centres; later ones begin warm.
     iterations : int, optional
-        Iterations of k-means. None: `FEW_ITERATIONS`, or as many as a warm round has.
+        Iterations of k-means. None: `FEW_ITERATIONS`, as many as a warm round has, or all of a
+        protocol that does not stop early.
     """
     parties = config.secure.parties
     clients = max(1, ceil(config.participation * sizes.clients - 1e-9))
@@ -65,7 +66,9 @@ def secure_cost(
     job = job_of(config.clustering, clients, round_index, protocol=config.secure.protocol)
     if iterations is None:
         most = job.warm_iterations if job.start == "warm" else None
-        iterations = min(most or job.iterations, FEW_ITERATIONS)
+        iterations = most or job.iterations
+        if job.protocol != "crypten":  # which does them all
+            iterations = min(iterations, FEW_ITERATIONS)
     job = replace(
         job,
         iterations=iterations,

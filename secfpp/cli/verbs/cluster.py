@@ -262,6 +262,8 @@ def _shown(
     parts: list[RenderableType] = [
         f"{n} points of {d} dimensions, k = {result.k}, {result.iterations} iterations"
     ]
+    if result.protocol != "additive":
+        parts.append(f"computed by the protocol {result.protocol}")
     if result.traffic.insecure:
         parts.append(Text(f"not secure: {', '.join(result.traffic.insecure)}", style="bold red"))
     if opened and result.labels_N is not None:

@@ -69,6 +69,21 @@ def test_own_mean_gives_means_to_owners_and_labels_to_nobody(blobs: Path, tmp_pa
 
 
 @pytest.mark.slow
+def test_cryptens_own_operations_find_the_same_and_the_record_names_them(
+    blobs: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    words = ("--input", blobs, "--k", "3", "--iterations", "4", "--reveal", "assignments")
+    of: dict[str, Any] = {}
+    for name in ("additive", "crypten"):
+        how = ("--protocol", name, "--out", tmp_path / f"{name}.npy")
+        of[name] = record_of(capfd, *words, "--init", "farthest-first", *how)
+        assert of[name]["protocol"] == name
+    assert of["crypten"]["labels"] == of["additive"]["labels"]
+    found, ours = (np.load(tmp_path / f"{name}.npy") for name in ("crypten", "additive"))
+    np.testing.assert_allclose(found, ours, rtol=0, atol=64 * 2.0**-12)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("load", "k"),
     [(load_iris, 3), (load_wine, 3), (load_digits, 10)],
@@ -160,6 +175,9 @@ def test_nothing_of_a_small_cluster_is_opened(
         (("--k", "3", "--norm-bound", "1e-9"), "value_bound is 1.72e+10 times norm_bound"),
         (("--k", "3", "--norm-bound", "0"), "norm_bound=0.0"),
         (("--k", "3", "--owners", "0"), "--owners 0"),
+        (("--k", "none", "--protocol", "crypten"), "does not choose k"),
+        (("--k", "3", "--protocol", "crypten", "--standardize"), "standardize=False"),
+        (("--k", "3", "--protocol", "crypten", "--shard-size", "6"), "shards=1"),
         (("--k", "3", "--out", "means.txt"), ".npy"),
         (("--k", "3", "--out", "absent/means.npy"), "no such folder"),
         (("--k", "3", "--out", "/proc/means.npy"), "cannot be written"),

@@ -93,3 +93,21 @@ def test_a_small_secure_run_and_its_page(tmp_path: Path) -> None:
     assert secure["uniform"]["mean"] == pytest.approx(plain["uniform"]["mean"], abs=0.02)
     assert main(["report", str(folder)]) == 0
     assert (folder / "report.html").stat().st_size > 50_000
+
+
+@pytest.mark.slow
+def test_a_run_by_cryptens_own_operations_is_stamped_with_it(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    words = ("--protocol", "crypten", "--iterations", "3", "--methods", "secfpp-plain", "secfpp")
+    done = secfpp("run", "--json", "--out", folder, *words, *SMALL)
+    assert done.returncode == 0, done.stderr
+    plain, secure = (json.loads(done.stdout)["results"][name] for name in words[-2:])
+    assert (plain["protocol"], secure["protocol"]) == (None, "crypten")
+    assert secure["uniform"]["mean"] == pytest.approx(plain["uniform"]["mean"], abs=0.02)
+    assert main(["report", str(folder)]) == 0
+    assert "computed by the protocol crypten" in (folder / "report.html").read_text()
+
+
+def test_a_run_by_crypten_needs_a_given_k(capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", "--protocol", "crypten", "--k", "none"]) == 2
+    assert "does not choose k" in capfd.readouterr().err

@@ -191,3 +191,10 @@ def test_too_many_points_or_too_large_values_are_refused(session: Session) -> No
     far = np.ones((5, 2)) * 300
     with pytest.raises(BudgetError, match="subtract a public number"):
         session.cluster(replace(JOB, centre=True), far, far)
+
+
+def test_rounds_of_an_iteration_are_as_documented() -> None:
+    job = with_bounds(JOB, *domains()[:2])
+    shape = JobShape(job=replace(job, k=5), num_points=100, dim=8, payload=8, num_parties=2)
+    rounds = {name: counts.rounds for name, counts in dry_run(shape).items()}
+    assert (rounds["iteration 1"], rounds["iteration 2"]) == (22 + 1, 30 + 30 + 1)
