@@ -15,6 +15,7 @@ import numpy as np
 from mpc.errors import OwnerError
 from mpc.jobs.encoding import squared_norm_limit
 from mpc.jobs.result import TOO_SMALL
+from mpc.net.frames import HEADER_BYTES
 from mpc.reference.kmeans import Valid, averaged_together, onehot
 from mpc.ring.fixedpoint import FloatArray, Int64Array
 from mpc.secpc.field import Elements
@@ -78,7 +79,8 @@ class ServerJob:
             raise OwnerError("share: no client's rows reached all others")
         if self.order.masking:
             self._gain_masks(self._sharers, self.order.polynomials)
-        self._step("share", started, 0)
+        busiest = max(self.order.share_size(at) for at in range(code.num_clients))
+        self._step("share", started, 0, sent=(code.num_clients - 1) * _frame(busiest))
 
     def _gain_masks(self, maskers: tuple[int, ...], polynomials: int) -> None:
         colluders = self.order.colluders
@@ -120,7 +122,7 @@ class ServerJob:
             scaled_X = self.order.code.field.sum(slices_LX, axis=0)
         else:
             scaled_X = self.revealer.reveal(answers, DISTANCES, why=why, lost=lost)[0]
-        self._step("distances", started, before)
+        self._step("distances", started, before, sent=_frame(count))
         size_C = sets_NC.sum(axis=0).astype(np.float64)
         sqdist_NC = np.zeros(sets_NC.shape)
         sqdist_NC[rows] = scaled_X.reshape(len(rows), -1).astype(np.float64) / size_C**2
@@ -133,7 +135,8 @@ class ServerJob:
         polynomials = num_polynomials(self.order.code, ahead, max(alive, self.order.colluders + 1))
         maskers = _held_by_all(self.group.share_masks(polynomials), self.group.lost)
         self._gain_masks(maskers, polynomials)
-        self._step("masks", started, before)
+        others = self.order.code.num_clients - 1
+        self._step("masks", started, before, sent=others * _frame(polynomials))
         if self._masks < count:  # clients were lost meanwhile
             raise OwnerError(f"masks: too few are left; missing are {self._missing()}")
 
@@ -170,7 +173,8 @@ class ServerJob:
         slices_LX = self.revealer.reveal(
             answers, SUMS, why="the mean of each cluster, for its members", lost=self.group.lost
         )
-        self._step("sums", started, before)
+        elements = sets_NK.shape[1] * self.order.widths[1]
+        self._step("sums", started, before, sent=_frame(elements))
         return _joined(self.order, slices_LX, sets_NK.shape[1])
 
     def _deliver(self, result_NM: Int64Array) -> Mapping[int, FloatArray]:
@@ -178,20 +182,33 @@ class ServerJob:
         self.revealer.note(OWN_MEAN, shape=result_NM.shape, why="the result of the job")
         parts = {at: result_NM[self.order.rows_of([at])] for at in range(len(self.order.clients))}
         means = self.group.deliver(parts)
-        self._step("result", started, before)
+        self._step("result", started, before, sent=0)
         return means
 
-    def _step(self, name: str, started: float, rounds_before: int) -> None:
-        seconds = time.perf_counter() - started
-        rounds = self.group.rounds - rounds_before
-        last = next((at for at, step in enumerate(self.steps) if step.name == name), None)
-        if last is None:
-            self.steps.append(StepCost(name=name, rounds=rounds, bytes_sent=0, seconds=seconds))
-            return
-        known = self.steps[last]
-        self.steps[last] = StepCost(
-            name=name, rounds=known.rounds + rounds, bytes_sent=0, seconds=known.seconds + seconds
+    def _step(self, name: str, started: float, rounds_before: int, *, sent: int) -> None:
+        """Add to the cost of a step, with the bytes that the busiest client sent."""
+        step = StepCost(
+            name=name,
+            rounds=self.group.rounds - rounds_before,
+            bytes_sent=sent,
+            seconds=time.perf_counter() - started,
         )
+        at = next((at for at, each in enumerate(self.steps) if each.name == name), None)
+        if at is None:
+            self.steps.append(step)
+            return
+        known = self.steps[at]
+        self.steps[at] = StepCost(
+            name=name,
+            rounds=known.rounds + step.rounds,
+            bytes_sent=known.bytes_sent + sent,
+            seconds=known.seconds + step.seconds,
+        )
+
+
+def _frame(elements: int) -> int:
+    """Return the bytes of a frame of field elements."""
+    return HEADER_BYTES + 8 * elements
 
 
 def _held_by_all(received: Received, lost: dict[int, str]) -> tuple[int, ...]:

@@ -70,6 +70,7 @@ class SecPCSession:
         if links == "plain" and not insecure_dev:
             raise InsecureError(f"{PLAIN_STAMP}. To debug with it, say --insecure-dev")
         self.settings = settings or SecPCSettings()
+        self.settings.check()
         self.lost: dict[str, str] = {}
         """Why clients dropped out of the last job, by role."""
         self.wrong: frozenset[str] = frozenset()

@@ -19,13 +19,7 @@ POINT_BITS_MAX: Final = 18
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SecPCSettings:
-    """Settings of the protocol.
-
-    Raises
-    ------
-    InputError
-        A value is out of range.
-    """
+    """Settings of the protocol, which `check` refuses if they are out of range."""
 
     slices: int = 1
     """l: parts that a vector is cut into. A share is 1 / l of the vector; each further slice takes
@@ -48,13 +42,18 @@ class SecPCSettings:
     """A process for each client, with links to all others. False: objects of one process, with
     which results are stamped; the same numbers and bytes."""
 
-    def __post_init__(self) -> None:
+    def check(self) -> None:
+        """Refuse values that are out of range for any number of clients.
+
+        Raises
+        ------
+        InputError
+        """
         for name, least in (("slices", 1), ("colluders", 1), ("dropouts", 0), ("wrong_answers", 0)):
             value = getattr(self, name)
             if value is None:
                 continue
-            object.__setattr__(self, name, integer_of(name, value))
-            if value < least:
+            if integer_of(name, value) < least:
                 raise InputError(f"{name}={value} but at least {least} is needed")
         bits = self.point_bits
         if bits is not None and not POINT_BITS_MIN <= bits <= POINT_BITS_MAX:
@@ -70,6 +69,7 @@ class SecPCSettings:
         InputError
             They are too few, or too many.
         """
+        self.check()
         if num_clients > MAX_CLIENTS:
             raise InputError(
                 f"{num_clients} clients, but at most {MAX_CLIENTS} run the protocol secpc; let "

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from mpc.errors import InputError
 from mpc.jobs.protocol import ProtocolName
 from mpc.secpc.settings import SecPCSettings
 from mpc.session.stamps import insecure_stamps
@@ -53,6 +54,10 @@ class SecureConfig:
             )
         if self.network is not None and self.protocol == "secpc":
             raise ConfigError("secure.network names parties, and secure.protocol=secpc has none")
+        try:
+            self.secpc.check()
+        except InputError as error:
+            raise ConfigError(f"secure.secpc: {error}") from error
         if self.insecure and not self.insecure_dev:
             raise ConfigError(
                 f"{'; '.join(self.insecure)}. To debug with it, set secure.insecure_dev"

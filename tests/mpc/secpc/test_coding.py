@@ -140,7 +140,7 @@ def test_settings_that_leave_too_few_answers_are_refused(
 )
 def test_settings_out_of_range_are_refused(values: dict[str, int]) -> None:
     with pytest.raises(InputError, match=next(iter(values))):
-        SecPCSettings(**values)  # type: ignore[arg-type]
+        SecPCSettings(**values).check()  # type: ignore[arg-type]
 
 
 def test_a_field_with_too_few_points_is_refused() -> None:

@@ -89,6 +89,11 @@ def test_processes_give_the_results_and_the_traffic_of_objects() -> None:
                 (s.name, s.rounds) for s in same.traffic.steps
             ]
             assert found.traffic.insecure == ()
+            sent = sum(step.bytes_sent for step in found.traffic.steps)
+            busiest = {role.role: 0 for role in found.traffic.roles}
+            for role in found.traffic.roles:
+                busiest[role.role] += role.bytes_sent if role.phase != "control" else 0
+            assert sent == max(busiest[name] for name in busiest if name != "server")
         first = pids_of(session)
         fewer = session.cluster(JOB, points_ND[1:], payload_NM[1:], owners=range(1, NUM_CLIENTS))
         assert fewer.k == 3
