@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from mpc.jobs.job import ClusterJob
     from mpc.jobs.result import ClusterResult, LedgerEntry, Session
     from mpc.reference.session import PlainSession
+    from mpc.secpc.session import SecPCSession
+    from mpc.secpc.settings import SecPCSettings
     from mpc.session.owner import Owner
     from mpc.session.session import SecureSession, open_session
     from mpc.session.sharded import cluster_in_shards
@@ -36,6 +38,8 @@ __all__ = [
     "MpcError",
     "Owner",
     "PlainSession",
+    "SecPCSession",
+    "SecPCSettings",
     "SecureKMeans",
     "SecureSession",
     "Session",
@@ -51,6 +55,8 @@ _MODULES: Final = {
     "MpcError": "mpc.errors",
     "Owner": "mpc.session.owner",
     "PlainSession": "mpc.reference.session",
+    "SecPCSession": "mpc.secpc.session",
+    "SecPCSettings": "mpc.secpc.settings",
     "SecureKMeans": "mpc.estimator",
     "SecureSession": "mpc.session.session",
     "Session": "mpc.jobs.result",

@@ -36,7 +36,7 @@ from mpc.engine.context import SharedTensor
 from mpc.engine.openings import Masked, masked, multiply, open_batch, open_now
 from mpc.engine.reveal import DISTANCES, EVALUATION, LABELS, OWN_MEAN, Revealer
 from mpc.engine.steps import Steps
-from mpc.errors import FrameError
+from mpc.errors import FrameError, InputError
 from mpc.jobs.job import ClusterJob
 from mpc.protocols.comparison import local
 from mpc.reference.separation import largest_candidate
@@ -114,6 +114,8 @@ def cluster_shares(
     ledger says. Rounds and bytes depend on the job, N, D, M and the number of iterations, never on
     which points are rejected; see `mpc.clustering.inner_products` for what can be inferred.
     """
+    if job.protocol != "additive":
+        raise InputError(f"protocol={job.protocol!r}, but this computes 'additive'")
     points: Points | GramPoints
     if by_gram_alone(job, *points_enc_ND.size()):
         with meter.step("norms"):

@@ -2,13 +2,13 @@
 
 A policy is a small JSON file. Keys that are left out have the defaults of `Policy`::
 
-    {"reveal": ["own-mean"], "min_cluster_size": 3, "min_owners": 5, "max_iterations": 100,
-     "max_jobs_per_hour": 60, "evaluate": false}
+    {"reveal": ["own-mean"], "protocols": ["additive"], "min_cluster_size": 3, "min_owners": 5,
+     "max_iterations": 100, "max_jobs_per_hour": 60, "evaluate": false}
 """
 
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Final, Self
@@ -19,6 +19,7 @@ from mpc.consent.terms import Terms
 from mpc.errors import ConsentError, InputError
 from mpc.jobs.job import MAX_ITERATIONS, REVEAL_POLICIES, RevealPolicy
 from mpc.jobs.job_numbers import integer_of, positive
+from mpc.jobs.protocol import PROTOCOLS, ProtocolName
 from mpc.whole_file import read_json
 
 _HOUR_S: Final = 3600.0
@@ -59,6 +60,9 @@ class Policy:
 
     reveal: tuple[RevealPolicy, ...] = ("own-mean",)
     """Reveal policies that a job may have."""
+    protocols: tuple[ProtocolName, ...] = ("additive",)
+    """Protocols that may compute a job. Others have to be named: they open the same, but what holds
+    of the parties' own protocols need not hold of them."""
     min_cluster_size: int = 3
     """Least `min_cluster_size` of a job: owners that a cluster must have before its mean is
     opened."""
@@ -81,7 +85,8 @@ class Policy:
 
     def __post_init__(self) -> None:
         """Refuse values that no job could be compared with."""
-        self._check_reveal()
+        self._check_names("reveal", REVEAL_POLICIES)
+        self._check_names("protocols", PROTOCOLS)
         for name in _COUNTS:
             self._set(name, _at_least_one(name, getattr(self, name)))
         if self.max_iterations > MAX_ITERATIONS:
@@ -100,20 +105,22 @@ class Policy:
     def _set(self, name: str, value: object) -> None:
         object.__setattr__(self, name, value)
 
-    def _check_reveal(self) -> None:
-        given = (self.reveal,) if isinstance(self.reveal, str) else tuple(self.reveal)
+    def _check_names(self, field: str, known: Sequence[str]) -> None:
+        listed = getattr(self, field)
+        given = (listed,) if isinstance(listed, str) else tuple(listed)
         for name in given:
-            if name not in REVEAL_POLICIES:
-                raise InputError(f"reveal {name!r} is none of {', '.join(REVEAL_POLICIES)}")
+            if name not in known:
+                raise InputError(f"{field} {name!r} is none of {', '.join(known)}")
         if not given:
-            raise InputError("reveal allows nothing; name at least one reveal policy")
-        self._set("reveal", given)
+            raise InputError(f"{field} allows nothing; name at least one of {', '.join(known)}")
+        self._set(field, given)
 
     @classmethod
     def of_simulation(cls) -> Self:
         """Return the policy of processes that one user starts for itself: all is allowed."""
         return cls(
             reveal=REVEAL_POLICIES,
+            protocols=PROTOCOLS,
             min_cluster_size=1,
             min_owners=1,
             max_iterations=MAX_ITERATIONS,
@@ -135,14 +142,15 @@ class Policy:
         for key in value:
             if key not in known:
                 raise InputError(f"unknown key {key!r}; known are {', '.join(known)}")
-        reveal = value.get("reveal", ["own-mean"])
-        if not isinstance(reveal, str | list) or not all(isinstance(each, str) for each in reveal):
-            raise InputError(f"reveal={reveal!r} but a list of reveal policies is needed")
+        for name in ("reveal", "protocols"):
+            listed = value.get(name, [])
+            if not isinstance(listed, str | list) or not all(isinstance(n, str) for n in listed):
+                raise InputError(f"{name}={listed!r} but a list of names is needed")
         return cls(**value)
 
     def as_json(self) -> dict[str, object]:
         """Return the content of a policy file."""
-        return asdict(self) | {"reveal": list(self.reveal)}
+        return asdict(self) | {"reveal": list(self.reveal), "protocols": list(self.protocols)}
 
     def refusals(self, terms: Terms, role: str) -> tuple[Refusal, ...]:
         """Return what a job asks beyond this policy; empty if it allows the job.
@@ -158,6 +166,7 @@ class Policy:
         final_iterations = job.final_iterations if job.is_shard else 1
         checks: tuple[tuple[str, object, bool, object], ...] = (
             ("reveal", job.reveal, job.reveal in self.reveal, ", ".join(self.reveal)),
+            ("protocol", job.protocol, job.protocol in self.protocols, ", ".join(self.protocols)),
             ("evaluate", job.evaluate, self.evaluate or not job.evaluate, False),
             ("k", job.k, self.choose_k or job.k is not None, "a given number"),
             self._least("min_cluster_size", job.min_cluster_size, self.min_cluster_size),

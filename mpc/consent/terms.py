@@ -19,13 +19,13 @@ from mpc.jobs.job_numbers import integer_of
 from mpc.jobs.order import Order
 from mpc.whole_file import read_json
 
-PROTOCOL: Final = 1
+VERSION: Final = 2
 """Version of the protocols and of this description; roles of different versions never agree."""
 DIGEST_BYTES: Final = 32
 _CONTEXT: Final = b"secfpp terms of a job\0"
-_NUMBERS: Final = ("protocol", "parties", "number", "owners", "points", "dim", "payload", "kept")
+_NUMBERS: Final = ("version", "parties", "number", "owners", "points", "dim", "payload", "kept")
 _EXAMPLE: Final[dict[str, object]] = {
-    "protocol": PROTOCOL,
+    "version": VERSION,
     "parties": 2,
     "number": 1,
     "owners": 20,
@@ -79,7 +79,7 @@ class Terms:
     """SHA-256, in hexadecimal, of who takes part with which rows; see `cohort_of`."""
     kept: int = 0
     """The job whose assignment a warm start begins with; 0 for none."""
-    protocol: int = PROTOCOL
+    version: int = VERSION
 
     @classmethod
     def of(cls, order: Order, *, session: str, run: str, parties: int) -> Self:
@@ -173,8 +173,8 @@ def _terms_of(values: dict[str, object]) -> Terms:
     """Return the terms in plain values, which are used up."""
     own: dict[str, object] = {name: str(values.pop(name)) for name in _TEXTS}
     own |= {name: integer_of(name, values.pop(name)) for name in _NUMBERS}
-    if own["protocol"] != PROTOCOL:
-        raise InputError(f"protocol={own['protocol']}, but this role's is {PROTOCOL}")
+    if own["version"] != VERSION:
+        raise InputError(f"version={own['version']}, but this role's is {VERSION}")
     return Terms(job=ClusterJob.from_json(values), **own)  # type: ignore[arg-type]
 
 

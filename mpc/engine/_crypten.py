@@ -66,8 +66,10 @@ __all__ = [
     "BinarySharedTensor",
     "MPCTensor",
     "TrustedFirstParty",
+    "all_pairs",
     "count_wraps",
     "fill_wrapper",
+    "fixed_point",
     "plugged",
 ]
 
@@ -121,6 +123,21 @@ def plugged(
         _cfg.__dict__.clear()
         _cfg.__dict__.update(settings[1])
         crypten.set_grad_enabled(grad_enabled)
+
+
+@contextmanager
+def fixed_point(bits: int) -> Iterator[None]:
+    """Let CrypTen encode numbers with so many fractional bits, and expect positive divisors."""
+    override = {"encoder.precision_bits": bits, "functions.reciprocal_all_pos": True}
+    with _cfg.temp_override(override):
+        yield
+
+
+@contextmanager
+def all_pairs() -> Iterator[None]:
+    """Let CrypTen find a maximum by comparing all pairs, in place of a tree: fewer rounds."""
+    with _cfg.temp_override({"functions.max_method": "pairwise"}):
+        yield
 
 
 _DRAWN_BY: Final = tuple(

@@ -56,6 +56,14 @@ BATCH_OPENINGS: Final[Mapping[RevealPolicy, frozenset[tuple[Audience, Opening]]]
 random rows, or a warm start."""
 
 
+_STOCK_OPENINGS: Final[Mapping[RevealPolicy, frozenset[tuple[Audience, Opening]]]] = {
+    "own-mean": frozenset({OWN_MEAN}),
+    "assignments": frozenset({OWN_MEAN, LABELS}),
+    "distances": frozenset(),
+}
+"""Openings of jobs that CrypTen's own operations compute: no bit, since all iterations are done."""
+
+
 def openings_of(job: ClusterJob) -> frozenset[tuple[Audience, Opening]]:
     """Return all allowed openings of a job, with their audiences.
 
@@ -64,6 +72,8 @@ def openings_of(job: ClusterJob) -> frozenset[tuple[Audience, Opening]]:
     """
     if job.is_shard:
         return frozenset({UNCHANGED})
+    if job.protocol == "crypten":
+        return frozenset(_STOCK_OPENINGS[job.reveal] | ({EVALUATION} if job.evaluate else set()))
     allowed = (BATCH_OPENINGS if job.opens_labels_last else OPENINGS)[job.reveal]
     if job.k is None and job.reveal != "distances":
         allowed |= {CHOSEN_K}

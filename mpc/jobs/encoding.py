@@ -16,6 +16,7 @@ import numpy as np
 
 from mpc.errors import BudgetError, InputError
 from mpc.jobs.job import ClusterJob
+from mpc.jobs.protocol import STOCK_BITS, check_sizes
 from mpc.ring.deviation_tables import check_standardized
 from mpc.ring.fixedpoint import PAYLOAD_BITS, POINT_BITS, FloatArray, binary_scale
 
@@ -86,7 +87,13 @@ def payload_width(payload: int) -> int:
 
 def payload_unit(job: ClusterJob, payload: int) -> float:
     """Return the real number that the integer 1 encodes in a payload."""
-    return math.ldexp(binary_scale(bounds_of(job)[2]), -payload_bits(payload))
+    bits = STOCK_BITS if job.protocol == "crypten" else payload_bits(payload)
+    return math.ldexp(binary_scale(bounds_of(job)[2]), -bits)
+
+
+def point_bits(job: ClusterJob) -> int:
+    """Return the fractional bits of a coordinate below `point_scale`, as owners share it."""
+    return STOCK_BITS if job.protocol == "crypten" else POINT_BITS
 
 
 def norm_limit(job: ClusterJob, dim: int) -> float:
@@ -186,6 +193,7 @@ def check_bounds(job: ClusterJob, num_points: int, dim: int) -> None:
             raise InputError(f"{name} has {len(given)} numbers, but points have {dim}")
     if job.standardize and job.feature_bounds is None:
         raise InputError("the job's feature_bounds are not set, but standardize=True needs them")
+    check_sizes(job, num_points)
     points_shift(job, dim)
     if job.standardize:
         check_standardized(num_points, dim, bounds_of(job)[0])

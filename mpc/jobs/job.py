@@ -10,6 +10,7 @@ from typing import Any, Final, Literal, Self
 from mpc.errors import BudgetError, InputError
 from mpc.jobs.arrays import check_arrays
 from mpc.jobs.job_numbers import bounds_of, integer_of
+from mpc.jobs.protocol import ProtocolName, check_protocol
 from mpc.jobs.sharding import ShardFields, check_shard
 from mpc.ring.fixedpoint import FloatArray
 
@@ -134,6 +135,9 @@ class ClusterJob(ShardFields):
     look-up tables of digits (fewest bytes); `boolean`, Boolean circuits (most rounds). `auto` is
     `fss` for two parties and few comparisons, else `lut`. With more than two parties `fss` falls
     back to `lut`. See `mpc.gates.comparison_choice`."""
+    protocol: ProtocolName = "additive"
+    """What computes the job: `additive`, our own protocols; `crypten`, CrypTen's own operations on
+    the same shares. See `mpc.jobs.protocol`."""
     label: str = ""
     """Text that is copied to every ledger line, e.g. "round 3"."""
     round: int = 0
@@ -163,6 +167,7 @@ class ClusterJob(ShardFields):
         self._check_start()
         if self.init_rows is not None:
             self._check_init_rows(self.init_rows)
+        check_protocol(self)
         check_shard(self)
 
     def _take_integers(self) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mpc.jobs.job import Beginning, ClusterJob
+from mpc.jobs.protocol import ProtocolName
 from mpc.ring.fixedpoint import FloatArray
 from mpc.traffic import Traffic
 
@@ -18,6 +19,8 @@ TOO_SMALL: Final = -1
 """Stands for the size of a cluster that has fewer owners than the minimum and is not opened."""
 ELSEWHERE: Final = -2
 """Stands for the size of a cluster that only an owner in another process learns."""
+DROPPED: Final = -3
+"""Stands for the size of a cluster of a point whose owner dropped out, and learns nothing."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -65,13 +68,16 @@ class ClusterResult:
     """Row i: the mean payload of point i's cluster, which its owner reconstructed, or NaN."""
     sizes_N: npt.NDArray[np.int64]
     """Size of each point's cluster; 0 for a rejected point, `TOO_SMALL` for a cluster with fewer
-    owners than the minimum, `ELSEWHERE` for a point whose owner is another process."""
+    owners than the minimum, `ELSEWHERE` for a point whose owner is another process, `DROPPED` for
+    one whose owner dropped out."""
     labels_N: npt.NDArray[np.int64] | None
     """Labels 0..K-1 if the policy or `evaluate` opens them, else None."""
     ledger: tuple[LedgerEntry, ...]
     traffic: Traffic
     start: Beginning = "fresh"
     """Where the job began: `fresh` if too little was kept for the start that it asked for."""
+    protocol: ProtocolName = "additive"
+    """What the job asks to be computed by; the plaintext twin computes the same for each."""
 
     @property
     def rejected_N(self) -> npt.NDArray[np.bool_]:

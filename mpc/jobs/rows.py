@@ -6,9 +6,9 @@ Shape letters: R rows, D dimensions, M of a payload.
 import numpy as np
 
 from mpc.errors import BudgetError, InputError
-from mpc.jobs.encoding import TOLERANCE, bounds_of, payload_unit, point_scale
+from mpc.jobs.encoding import TOLERANCE, bounds_of, payload_unit, point_bits, point_scale
 from mpc.jobs.job import ClusterJob
-from mpc.ring.fixedpoint import POINT_BITS, FloatArray, Int64Array
+from mpc.ring.fixedpoint import FloatArray, Int64Array
 
 
 def encode_point(points_RD: FloatArray, job: ClusterJob) -> Int64Array:
@@ -22,7 +22,7 @@ def encode_point(points_RD: FloatArray, job: ClusterJob) -> Int64Array:
 
     Returns
     -------
-    ndarray of int64, (R, D), with `POINT_BITS` fractional bits below
+    ndarray of int64, (R, D), with `mpc.jobs.encoding.point_bits` fractional bits below
     `mpc.jobs.encoding.point_scale`
 
     Raises
@@ -38,7 +38,7 @@ def encode_point(points_RD: FloatArray, job: ClusterJob) -> Int64Array:
     if not job.centre:
         _check_within("a point has norm", _longest(points_RD), "norm", bounds_of(job)[0])
     check_values(points_RD, job)
-    return np.rint(points_RD / point_scale(job) * 2.0**POINT_BITS).astype(np.int64)
+    return np.rint(points_RD / point_scale(job) * 2.0 ** point_bits(job)).astype(np.int64)
 
 
 def check_values(points_RD: FloatArray, job: ClusterJob) -> None:
@@ -92,3 +92,18 @@ def decode_mean(sums_RM: Int64Array, sizes_R: Int64Array, unit: float) -> FloatA
     """
     sizes_R1 = np.where(sizes_R > 0, sizes_R, np.nan)[:, None]
     return sums_RM.astype(np.float64) * unit / sizes_R1
+
+
+def own_means(whole_RX: Int64Array, job: ClusterJob) -> tuple[FloatArray, Int64Array]:
+    """Return what an owner reconstructed as means, (R, M) float64, and sizes, (R,).
+
+    Parameters
+    ----------
+    whole_RX : ndarray of int64, (R, M + 1)
+        Sums, or means if CrypTen's own operations computed the job, and sizes; see `decode_mean`.
+    job : ClusterJob
+    """
+    size_R = whole_RX[:, -1].copy()
+    over_R = np.minimum(size_R, 1) if job.protocol == "crypten" else size_R
+    unit = payload_unit(job, whole_RX.shape[1] - 1)
+    return decode_mean(whole_RX[:, :-1], over_R, unit), size_R

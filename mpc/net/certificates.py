@@ -211,8 +211,14 @@ class Authority:
         """The private key, unencrypted. It can impersonate every role: keep it secret."""
         return private_pem(self._key)
 
-    def issue(self, role: str) -> Credentials:
+    def issue(self, role: str, *, listens: bool = False) -> Credentials:
         """Create a new key and certificate for a role.
+
+        Parameters
+        ----------
+        role : str
+        listens : bool
+            Whether the role also accepts connections, if its kind only connects by itself.
 
         Raises
         ------
@@ -222,13 +228,18 @@ class Authority:
         key = ec.generate_private_key(ec.SECP256R1())
         return Credentials(
             role=role,
-            certificate_pem=self.certify(role, key.public_key()),
+            certificate_pem=self.certify(role, key.public_key(), listens=listens),
             key_pem=private_pem(key),
             authority_pem=self.certificate_pem,
         )
 
     def certify(
-        self, role: str, key: ec.EllipticCurvePublicKey, *, valid_days: int | None = None
+        self,
+        role: str,
+        key: ec.EllipticCurvePublicKey,
+        *,
+        valid_days: int | None = None,
+        listens: bool = False,
     ) -> str:
         """Return a certificate, as PEM text, of a public key for a role.
 
@@ -238,6 +249,8 @@ class Authority:
         key : ec.EllipticCurvePublicKey
         valid_days : int, optional
             1 to 3650, and no longer than the authority; None: as long as the authority.
+        listens : bool
+            As for `issue`.
 
         Raises
         ------
@@ -250,12 +263,13 @@ class Authority:
         if valid_days is not None:
             _check_days(valid_days)
             until = min(until, utc_now() + dt.timedelta(days=valid_days))
+        uses = dict.fromkeys((*uses_of(role), *((_LISTENS,) if listens else ())))
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
         builder = _builder(self._certificate.subject, subject, key, until)
         for extension, critical in (
             (x509.BasicConstraints(ca=False, path_length=None), True),
             (_key_usage(for_certificates=False), True),
-            (x509.ExtendedKeyUsage(uses_of(role)), False),
+            (x509.ExtendedKeyUsage(uses), False),
             (x509.SubjectAlternativeName([x509.DNSName(name)]), False),
             (self._identifier, False),
         ):

@@ -43,6 +43,12 @@ SHARE: Final = b"SHAR"  # digest of the terms and a data owner's share, to one p
 DECLINED: Final = b"DENY"  # JSON: why a data owner takes no part in a job, to a party
 GIVEN_UP: Final = b"GVUP"  # JSON: why a job ends without a result, from a party to its data owners
 OPENED: Final = b"OPEN"  # a party's share of a revealed value, to its audience
+CODED_SHARE: Final = b"LCSH"  # shares of a client's rows under Lagrange coding, to another client
+CODED_MASK: Final = b"LCMK"  # shares of a client's mask polynomials, to another client
+RECEIVED: Final = b"LCRC"  # whose shares a client has, to the server
+ANSWER: Final = b"LCAN"  # a client's share of distances or sums, to the server
+OWN_ROWS: Final = b"OWNR"  # a client's own rows or result, between its owner and its process
+COUNTED: Final = b"CNTD"  # what a client counted on its links to other clients, to the server
 MASKED_SUM: Final = b"MSUM"  # a party's additive share of a masked value, to the others
 MASKED_XOR: Final = b"MXOR"  # a party's XOR share of a masked value, to the others
 GATHERED: Final = b"GATH"  # shares collected at one party
@@ -99,6 +105,12 @@ OPERATIONS: Final[Mapping[bytes, str]] = {
     DECLINED: "job declined",
     GIVEN_UP: "job given up",
     OPENED: "opening",
+    CODED_SHARE: "coded share",
+    CODED_MASK: "coded mask",
+    RECEIVED: "received",
+    ANSWER: "coded answer",
+    OWN_ROWS: "own rows",
+    COUNTED: "counted",
     MASKED_SUM: "masked sum",
     MASKED_XOR: "masked xor",
     GATHERED: "gather",

@@ -240,6 +240,7 @@ class PlainSession:
             k=k,
             iterations=iterations,
             start=job.start,
+            protocol=job.protocol,
             means_NM=means_NM,
             sizes_N=sizes_N,
             labels_N=labels_N,

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from mpc.clustering.pipeline import Decision, cluster_shares
+from mpc.clustering.pipeline import Decision
 from mpc.engine.communicator import MeshCommunicator
 from mpc.engine.context import Party, SharedTensor
 from mpc.engine.correlations import SignKeys
@@ -29,6 +29,7 @@ from mpc.preprocessing.requests import TupleRequest, matmul_shape
 from mpc.preprocessing.schedule import Schedule, Tuples, schedule_of
 from mpc.ring.fixedpoint import Int64Array
 from mpc.ring.randomness import AesCtrStream, new_key
+from mpc.roles.by_protocol import cluster_by_protocol
 
 _ITERATIONS = 4
 """The first iteration starts from chosen points, the second has no earlier assignment to compare,
@@ -42,6 +43,7 @@ class SilentCommunicator(MeshCommunicator):
         super().__init__(0, {}, RoundClock())
         self._num_parties = num_parties
         self.num_rounds = 0
+        self._gathering = False
         self.num_elements = 0
         """Ring elements that it would have sent to each of the other parties."""
 
@@ -50,7 +52,12 @@ class SilentCommunicator(MeshCommunicator):
         return self._num_parties
 
     def gather(self, value: torch.Tensor, dst: int) -> list[torch.Tensor] | None:
-        """Return as many tensors as there are parties."""
+        """Return as many tensors as there are parties; others than party 0 send theirs to it.
+
+        Messages to party 0 that follow one another do not wait for it, and are one round.
+        """
+        self.num_rounds += not self._gathering
+        self._gathering = True
         return [value] * self._num_parties
 
     def scatter(
@@ -61,6 +68,7 @@ class SilentCommunicator(MeshCommunicator):
 
     def _combine(self, tensor: torch.Tensor, op: object) -> torch.Tensor:
         self.num_rounds += 1
+        self._gathering = False
         self.num_elements += tensor.numel()
         return tensor
 
@@ -221,7 +229,7 @@ def dry_run(shape: JobShape, *, converges: int = 0) -> dict[str, StepCounts]:
     job, n, k = shape.job, shape.num_points, shape.job.k or 1
 
     def cluster(party: Party, revealer: Revealer, steps: Steps) -> None:
-        cluster_shares(
+        cluster_by_protocol(
             at_most_four(job),
             party.holds(zeros(n, shape.dim)),
             party.holds(zeros(n, shape.payload)),

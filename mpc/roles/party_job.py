@@ -13,7 +13,7 @@ from functools import lru_cache
 import numpy as np
 import torch
 
-from mpc.clustering.pipeline import Decision, cluster_shares
+from mpc.clustering.pipeline import Decision
 from mpc.consent.chain import Ledger
 from mpc.consent.policy import Consent
 from mpc.consent.terms import Terms
@@ -36,6 +36,7 @@ from mpc.net.link import Link
 from mpc.preprocessing.provider import DealerProvider
 from mpc.preprocessing.schedule import Schedule
 from mpc.ring.fixedpoint import Int64Array
+from mpc.roles.by_protocol import cluster_by_protocol
 from mpc.roles.dry_run import JobShape, schedule_for
 from mpc.roles.inputs import Inputs
 from mpc.roles.job_meter import Meter, Network
@@ -218,7 +219,7 @@ def _computed(
     """Do the job on points and payload, send results, and return the public values."""
     points_enc_ND, payload_enc_NM = inputs
     kept, shards = keep
-    done = cluster_shares(
+    done = cluster_by_protocol(
         order.job,
         points_enc_ND,
         payload_enc_NM,

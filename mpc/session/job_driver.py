@@ -23,12 +23,11 @@ from mpc.errors import (
     SessionError,
     TransportError,
 )
-from mpc.jobs.encoding import payload_unit
 from mpc.jobs.job import ClusterJob
 from mpc.jobs.kept import Kept
 from mpc.jobs.order import Order
 from mpc.jobs.result import ELSEWHERE, ClusterResult, LedgerEntry
-from mpc.jobs.rows import decode_mean, encode_payload, encode_point
+from mpc.jobs.rows import encode_payload, encode_point, own_means
 from mpc.net.frames import CONTROL, DECISION, OPENED
 from mpc.net.link import Link
 from mpc.net.link_meter import LinkMeter
@@ -175,6 +174,7 @@ class Coordination:
             k=int(str(reply["k"])),
             iterations=int(str(reply["iterations"])),
             start=self._job.start,
+            protocol=self._job.protocol,
             means_NM=means_NM,
             sizes_N=sizes_N,
             labels_N=None if labels is None else np.asarray(labels, dtype=np.int64),
@@ -325,9 +325,7 @@ class Coordination:
             except TransportError as error:
                 self._group.check()
                 undelivered_to[name] = str(error)
-        sizes_N = whole[:, -1].copy()
-        unit = payload_unit(self._job, given.payload)
-        return decode_mean(whole[:, :-1], sizes_N, unit), sizes_N, undelivered_to
+        return *own_means(whole, self._job), undelivered_to
 
     def _check_results(self, replies: Sequence[Reply], undelivered_to: dict[str, str]) -> None:
         """Raise if owners did not receive their results; they reconnect for the next job."""

@@ -34,8 +34,7 @@ from mpc.errors import (
     SessionError,
     TransportError,
 )
-from mpc.jobs.encoding import payload_unit
-from mpc.jobs.rows import decode_mean, encode_payload, encode_point
+from mpc.jobs.rows import encode_payload, encode_point, own_means
 from mpc.net.addresses import Addresses
 from mpc.net.channel import check_seconds
 from mpc.net.handshake import Identity
@@ -261,8 +260,7 @@ class Owner:
         except SessionError as error:
             self._write("given up", terms, why=str(error))
             raise
-        size_R = whole[:, -1].copy()
-        mean_RM = decode_mean(whole[:, :-1], size_R, payload_unit(terms.job, terms.payload))
+        mean_RM, size_R = own_means(whole, terms.job)
         self._write("received", terms, shape=list(whole.shape))
         self._ledger.sync()
         self._fetched = {key: OwnResult(mean_RM=mean_RM, size_R=size_R)}

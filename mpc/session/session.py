@@ -28,6 +28,7 @@ from mpc.jobs.encoding import check_bounds
 from mpc.jobs.job import MAX_JOBS, ClusterJob
 from mpc.jobs.kept import Kept
 from mpc.jobs.order import Order, check_rows, rows_by_owner
+from mpc.jobs.protocol import check_for_parties
 from mpc.jobs.result import ClusterResult
 from mpc.net.addresses import MAX_PARTIES, read_addresses
 from mpc.net.channel import check_seconds
@@ -228,10 +229,8 @@ class SecureSession:
         ------
         InputError
             Refused before anything is shared; the session stays usable.
-        OwnerError
-            Data owners failed; the session stays usable.
-        ConsentError
-            A party's policy does not allow the job; the session stays usable.
+        OwnerError, ConsentError
+            Data owners failed, or a party's policy forbids the job; the session stays usable.
         SessionError, TransportError
             A process or a link failed; the session is closed.
 
@@ -290,6 +289,7 @@ class SecureSession:
             raise InputError(f"a session has {MAX_JOBS} jobs at most; open a new one")
 
     def _run(self, job: ClusterJob, given: EncodedInput) -> ClusterResult:
+        check_for_parties(job)
         with self.numbered() as number:
             coordination = Coordination(
                 self,

@@ -1,9 +1,12 @@
 """How the computing parties are run."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from mpc.errors import InputError
+from mpc.jobs.protocol import ProtocolName
+from mpc.secpc.settings import SecPCSettings
 from mpc.session.stamps import insecure_stamps
 from secfpp.config.checks import require, require_positive
 from secfpp.errors import ConfigError
@@ -18,6 +21,14 @@ class SecureConfig:
 
     parties: int = 2
     """Computing parties; any `parties - 1` of them may pool what they see."""
+    protocol: ProtocolName = "additive"
+    """What computes the clustering: `additive`, our own protocols; `crypten`, CrypTen's own
+    operations on the same shares, as a yardstick. With it, each round begins fresh, at rows that
+    are far from one another, and all iterations are done; `secpc`, the paper's, in which clients
+    compute for one another and the server learns distances (`clustering.reveal` is then
+    `distances`)."""
+    secpc: SecPCSettings = field(default_factory=SecPCSettings)
+    """How the protocol `secpc` codes vectors; not used by others."""
     timeout_s: float = 60.0
     """Seconds after which a silent party counts as dead."""
     provider: ProviderName = "dealer"
@@ -41,6 +52,12 @@ class SecureConfig:
             raise ConfigError(
                 "secure.network and secure.certs go together: addresses and credentials"
             )
+        if self.network is not None and self.protocol == "secpc":
+            raise ConfigError("secure.network names parties, and secure.protocol=secpc has none")
+        try:
+            self.secpc.check()
+        except InputError as error:
+            raise ConfigError(f"secure.secpc: {error}") from error
         if self.insecure and not self.insecure_dev:
             raise ConfigError(
                 f"{'; '.join(self.insecure)}. To debug with it, set secure.insecure_dev"

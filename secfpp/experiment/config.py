@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, fields, make_dataclass, replace
 from pathlib import Path
 from typing import Final, TypeVar
 
+from mpc.errors import InputError
 from secfpp.config.checks import require
 from secfpp.config.clustering import ClusteringConfig
 from secfpp.config.partition import PartitionConfig
@@ -20,9 +21,11 @@ from secfpp.config.secure import SecureConfig
 from secfpp.config.training import TrainingConfig
 from secfpp.config.tree import from_json
 from secfpp.config.workload import WorkloadConfig
+from secfpp.errors import ConfigError
 from secfpp.json_file import JsonValue
 from secfpp.methods.interface import Method, MethodSettings
 from secfpp.methods.registry import METHODS, MethodName
+from secfpp.methods.shared.round_job import job_of
 
 __all__ = ["RunConfig", "load_config"]
 
@@ -109,6 +112,16 @@ class RunConfig(WorkloadConfig):
         require(
             0 < self.participation <= 1, "participation", self.participation, "above 0, at most 1"
         )
+        self._check_protocol()
+
+    def _check_protocol(self) -> None:
+        """Refuse settings of clustering that the protocol of a method with parties lacks."""
+        protocol = self.secure.protocol
+        if protocol != "additive" and any(METHODS[name].uses_parties for name in self.methods):
+            try:
+                job_of(self.clustering, self.clustering.k or 1, protocol=protocol)
+            except InputError as error:
+                raise ConfigError(f"secure.protocol={protocol}: {error}") from error
 
     @property
     def seed_list(self) -> tuple[int, ...]:
@@ -125,6 +138,7 @@ class RunConfig(WorkloadConfig):
             privacy=self.privacy,
             personal=self.personal,
             images_per_client=self.partition.images_per_client,
+            protocol=self.secure.protocol,
         )
 
     def _clustering(self) -> ClusteringConfig:

@@ -282,7 +282,16 @@ class _Run:
 
 
 def _open_processes(secure: SecureConfig) -> OpenedSession:
-    """Start parties and dealer, or join those that run elsewhere."""
+    """Start parties and dealer, or join those that run elsewhere; or let clients compute."""
+    if secure.protocol == "secpc":
+        from mpc.secpc.session import SecPCSession
+
+        return SecPCSession(
+            secure.secpc,
+            timeout_s=secure.timeout_s,
+            links=secure.links,
+            insecure_dev=secure.insecure_dev,
+        )
     from mpc.session.session import join_session, open_session
 
     if secure.network is not None and secure.certs is not None:

@@ -5,6 +5,7 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from mpc.jobs.protocol import ProtocolName
 from secfpp.config.partition import ScoreOn
 from secfpp.experiment.config import RunConfig
 from secfpp.federation.round import RoundRecord
@@ -56,6 +57,8 @@ class MethodResult:
     """The whole statement in one sentence; empty without a guarantee."""
     insecure: tuple[str, ...] = ()
     """The reasons why the secure part was not secure; empty if it was, or if there was none."""
+    protocol: ProtocolName | None = None
+    """What computed the clustering under sharing; None for a method without computing parties."""
     score_on: ScoreOn = "reporting"
     """Images that accuracies are measured on. `validation`: for choices, not to be reported."""
 
@@ -125,6 +128,7 @@ def _summarise_method(
         epsilon=privacy.epsilon_pld if privacy else None,
         privacy_in_words=privacy.in_words if privacy else "",
         insecure=config.secure.insecure if method.uses_parties else (),
+        protocol=config.secure.protocol if method.uses_parties else None,
         score_on=config.partition.score_on,
     )
 

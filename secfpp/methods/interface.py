@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from mpc.jobs.protocol import ProtocolName
 from mpc.jobs.result import LedgerEntry, Session
 from mpc.traffic import NO_TRAFFIC, Traffic
 from secfpp.config.clustering import ClusteringConfig
@@ -213,6 +214,8 @@ class MethodSettings(Generic[OwnT]):
     personal: PersonalConfig
     images_per_client: int
     """Public number of training images of a client."""
+    protocol: ProtocolName = "additive"
+    """What computes the clustering of a method that uses the parties."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

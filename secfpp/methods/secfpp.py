@@ -13,6 +13,7 @@ def begin(context: MethodContext[NoSettings]) -> ClusteredExchange:
     return ClusteredExchange(
         session=context.open_session(),
         clustering=context.settings.clustering,
+        protocol=context.settings.protocol,
         label=f"secfpp, seed {context.seeds.root}",
         seed=context.seeds.number("first centres"),
     )

@@ -14,6 +14,7 @@ def begin(context: MethodContext[NoSettings]) -> ClusteredExchange:
     return ClusteredExchange(
         session=PlainSession(),
         clustering=context.settings.clustering,
+        protocol=context.settings.protocol,
         label=f"secfpp-plain, seed {context.seeds.root}",
         seed=context.seeds.number("first centres"),
     )

@@ -7,7 +7,9 @@ from math import ceil
 from typing import Final
 
 from mpc.costs.job_cost import job_cost, total
+from mpc.jobs.job import ClusterJob
 from mpc.roles.dry_run import JobShape
+from mpc.secpc.cost import coded_cost
 from secfpp.analysis.estimate.sizes import Sizes
 from secfpp.config.clustering import DescriptorName
 from secfpp.experiment.config import RunConfig
@@ -53,23 +55,28 @@ def secure_cost(
     round_index : int
         0 for the first round, which begins at fresh centres; later ones begin warm.
     iterations : int, optional
-        Iterations of k-means. None: `FEW_ITERATIONS`, or as many as a warm round has.
+        Iterations of k-means. None: `FEW_ITERATIONS`, as many as a warm round has, or all of a
+        protocol that does not stop early.
     """
     parties = config.secure.parties
     clients = max(1, ceil(config.participation * sizes.clients - 1e-9))
     prompt = config.training.num_context * width
     dim = _dimensions(config.clustering.descriptor, config, sizes, prompt)
     payload = prompt + (sizes.classes * sizes.embed_dim if config.personal.prototypes else 0)
-    job = job_of(config.clustering, clients, round_index)
+    job = job_of(config.clustering, clients, round_index, protocol=config.secure.protocol)
     if iterations is None:
         most = job.warm_iterations if job.start == "warm" else None
-        iterations = min(most or job.iterations, FEW_ITERATIONS)
+        iterations = most or job.iterations
+        if job.protocol != "crypten":  # which does them all
+            iterations = min(iterations, FEW_ITERATIONS)
     job = replace(
         job,
         iterations=iterations,
         value_bound=1.0,
         payload_bound=1.0,
     )
+    if job.protocol == "secpc":
+        return _coded_cost(config, job, clients, (dim, payload))
     shape = JobShape(job=job, num_points=clients, dim=dim, payload=payload, num_parties=parties)
     cost = total(job_cost(shape, iterations=iterations).values())
     return SecureCost(
@@ -78,6 +85,27 @@ def secure_cost(
         bytes_party=(parties - 1) * cost.online,
         bytes_dealer=cost.dealt(parties),
         bytes_client=ELEMENT_BYTES * parties * (dim + payload),
+    )
+
+
+def _coded_cost(
+    config: RunConfig, job: ClusterJob, clients: int, shape: tuple[int, int]
+) -> SecureCost:
+    """Return the cost of a round in which clients compute for one another."""
+    cost = coded_cost(
+        job,
+        config.secure.secpc.code(clients),
+        dim=shape[0],
+        payload=shape[1],
+        iterations=job.iterations,
+        masking=config.secure.secpc.masking,
+    )
+    return SecureCost(
+        iterations=job.iterations,
+        rounds=cost.rounds,
+        bytes_party=0,
+        bytes_dealer=0,
+        bytes_client=cost.bytes_client,
     )
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -26,9 +26,11 @@ from mpc.jobs.job import (
     Init,
     RevealPolicy,
 )
-from mpc.jobs.result import ClusterResult, Session
+from mpc.jobs.protocol import ProtocolName
+from mpc.jobs.result import DROPPED, ClusterResult, Session
 from mpc.jobs.sharding import MAX_SHARD_CLUSTERS, POINT_REASSIGNMENTS
 from mpc.ring.fixedpoint import FloatArray
+from mpc.secpc.settings import SecPCSettings
 from mpc.session.held_rows import ShardSizes, bounded_job, cluster_rows, shard_sizes
 from secfpp.cli.csv_rows import Headings
 from secfpp.cli.outcome import Outcome
@@ -57,6 +59,13 @@ class Cluster(Verb):
     """With `--k none`, the most clusters to choose."""
     parties: int = 2
     """Computing parties; any `parties - 1` of them may pool what they see."""
+    protocol: ProtocolName = "additive"
+    """What computes it: `additive`, our own protocols; `crypten`, CrypTen's own operations on the
+    same shares, as a yardstick: k given, one start (`--init farthest-first` or `random`), and all
+    iterations are done; `secpc`, the paper's, in which owners compute for one another, without
+    parties and dealer, and this process, the server, learns distances (`--reveal distances`)."""
+    secpc: SecPCSettings = field(default_factory=SecPCSettings)
+    """How the protocol `secpc` codes vectors; not used by others."""
     reveal: RevealPolicy = "own-mean"
     """What is opened: each owner's own mean; the labels too; the distances too."""
     iterations: int | None = None
@@ -127,6 +136,8 @@ class Cluster(Verb):
         check_writable(self.out)
         if (self.network is None) != (self.certs is None):
             raise ConfigError("--network and --certs go together: addresses and credentials")
+        if self.network is not None and self.protocol == "secpc":
+            raise ConfigError("--network names parties, and --protocol secpc has none")
         owners = data_owners(self.owners, len(points_ND), self.certs)
         shards = shard_sizes(self.k, self.shard_size, self.shard_k)
         job, given = self._public_and_shared(points_ND, owners, shards)
@@ -148,11 +159,12 @@ class Cluster(Verb):
 
     def _job(self, num_points: int, shards: ShardSizes | None) -> ClusterJob:
         """Return the public description of the job."""
+        one_start = self.protocol != "additive"
         start = start_of(
             num_points if shards is None else min(num_points, shards.size),
             self.k if shards is None else shards.k,
-            init=self.init,
-            restarts=self.restarts,
+            init=self.init or ("farthest-first" if one_start else None),
+            restarts=self.restarts or (1 if one_start else None),
             iterations=self.iterations,
             rows_given=self.init_rows is not None,
             k_max=self.k_max,
@@ -168,6 +180,7 @@ class Cluster(Verb):
             seed=self.seed,
             k_max=self.k_max,
             comparisons=self.comparisons,
+            protocol=self.protocol,
             standardize=self.standardize,
             norm_bound=self.norm_bound,
             value_bound=self.value_bound,
@@ -190,6 +203,8 @@ class Cluster(Verb):
         """Return the text that is shown meanwhile."""
         if self.plain:
             return "clustering in the clear"
+        if self.protocol == "secpc":
+            return f"clustering by {self.protocol}, data owners among one another"
         where = f"{self.parties} parties" if self.network is None else "the parties of the network"
         return f"clustering under secret shares, {where} and a dealer"
 
@@ -199,6 +214,15 @@ class Cluster(Verb):
             from mpc.reference.session import PlainSession
 
             return PlainSession()
+        if self.protocol == "secpc":
+            from mpc.secpc.session import SecPCSession
+
+            return SecPCSession(
+                self.secpc,
+                timeout_s=self.timeout_s,
+                links=self.links,
+                insecure_dev=self.insecure_dev,
+            )
         from mpc.session.session import join_session, open_session
 
         if self.network is not None and self.certs is not None:
@@ -217,6 +241,7 @@ def _record(result: ClusterResult, opened: bool) -> dict[str, object]:
     traffic = result.traffic
     record: dict[str, object] = {
         "k": result.k,
+        "protocol": result.protocol,
         "iterations": result.iterations,
         "rounds": traffic.rounds_online,
         "bytes": sum(role.bytes_sent for role in traffic.roles),
@@ -241,6 +266,8 @@ def _shown(
     parts: list[RenderableType] = [
         f"{n} points of {d} dimensions, k = {result.k}, {result.iterations} iterations"
     ]
+    if result.protocol != "additive":
+        parts.append(f"computed by the protocol {result.protocol}")
     if result.traffic.insecure:
         parts.append(Text(f"not secure: {', '.join(result.traffic.insecure)}", style="bold red"))
     if opened and result.labels_N is not None:
@@ -257,5 +284,8 @@ def _shown(
             f"{withheld} of {n} rows are in clusters with fewer than {minimum} owners "
             "(--min-cluster-size): nothing was opened of them"
         )
+    dropped = int((result.sizes_N == DROPPED).sum())
+    if dropped:
+        parts.append(f"{dropped} of {n} rows are of owners that dropped out")
     parts.extend([cost_table(result.traffic), ledger_table(result.ledger)])
     return tuple(parts)

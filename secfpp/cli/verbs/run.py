@@ -74,8 +74,10 @@ def _outcome(summary: RunSummary) -> Outcome:
         "results": {row.name: to_json(row) for row in summary.results},
     }
     reasons = dict.fromkeys(reason for row in summary.results for reason in row.insecure)
+    others = [row for row in summary.results if row.protocol not in (None, "additive")]
     shown: tuple[RenderableType, ...] = (
         *(Text(f"not secure: {reason}", style="bold red") for reason in reasons),
+        *(f"{row.title}: clusters are computed by the protocol {row.protocol}" for row in others),
         result_table(summary.results),
         *(f"{row.title}: {row.privacy_in_words}" for row in summary.results if row.epsilon),
         "",

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mpc.jobs.job import ClusterJob
+from mpc.jobs.protocol import ProtocolName
 from mpc.jobs.result import ClusterResult, Session
 from secfpp.config.clustering import ClusteringConfig
 from secfpp.learning.prompts import FloatArray
@@ -26,6 +27,8 @@ class ClusteredExchange:
     seed: int = 0
     """Of the public draws of first centres, which the round's number is added to. Each run has its
     own, so that draws that are bad by chance are not those of all runs."""
+    protocol: ProtocolName = "additive"
+    """What computes the clustering."""
 
     def __call__(self, contribution: Contribution) -> ExchangeResult:
         """Give descriptors and updates to the session; each participant gets its cluster's mean."""
@@ -56,6 +59,7 @@ class ClusteredExchange:
             contribution.round_index,
             seed=self.seed,
             label=f"{self.label}, round {contribution.round_index + 1}",
+            protocol=self.protocol,
         )
 
 

@@ -4,6 +4,7 @@ from typing import Final
 
 from mpc.jobs.default_start import LEADERS_STARTS, RANDOM_STARTS, open_starts
 from mpc.jobs.job import Beginning, ClusterJob, Init
+from mpc.jobs.protocol import ProtocolName
 from secfpp.config.clustering import ClusteringConfig
 
 __all__ = ["job_of"]
@@ -31,15 +32,24 @@ def job_of(
     *,
     seed: int = 0,
     label: str = "",
+    protocol: ProtocolName = "additive",
 ) -> ClusterJob:
-    """Return the job of a round; never more clusters than participants."""
+    """Return the job of a round; never more clusters than participants.
+
+    Protocols that have one start begin every round at rows that are far from one another.
+    """
     k = None if settings.k is None else min(settings.k, num_clients)
-    start = _start(settings, k, round_index)
-    init, restarts = _fresh(num_clients, k, settings.k_max)
+    start: Beginning = "fresh"
+    init: Init = "farthest-first"
+    restarts = 1
+    if protocol == "additive":
+        start = _start(settings, k, round_index)
+        init, restarts = _fresh(num_clients, k, settings.k_max)
     return ClusterJob(
         k=k,
         k_max=settings.k_max,
         comparisons=settings.comparisons,
+        protocol=protocol,
         iterations=settings.iterations,
         start=start,
         warm_iterations=settings.warm_iterations,

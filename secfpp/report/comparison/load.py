@@ -11,6 +11,7 @@ from pathlib import Path
 
 from secfpp.errors import RunFolderError
 from secfpp.report.comparison.differences import corrected
+from secfpp.report.comparison.protocols import FILE_NAME
 from secfpp.report.comparison.records import Comparison, CurvePoint, Guarantee, Line, Row
 from secfpp.report.kit.fields import Fields
 from secfpp.report.run.load import load_run, read_object
@@ -64,6 +65,7 @@ def load_comparison(folder: Path) -> Comparison:
                 key=lambda drawn: drawn.seed,
             )
         ),
+        protocols=read_object(folder / FILE_NAME),
         num_clients=max((cell.num_clients for cell in cells), default=0),
     )
     return replace(found, p_holm=corrected(found))

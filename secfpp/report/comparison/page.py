@@ -13,6 +13,7 @@ from secfpp.report.comparison.expenses import expense_rows, timing_note
 from secfpp.report.comparison.front import front_legend, front_note, front_panels
 from secfpp.report.comparison.headline import QUESTION, answer, not_best, tiles
 from secfpp.report.comparison.learning import CardRow, MethodLedger, card_rows, ledgers
+from secfpp.report.comparison.protocols import ProtocolTable, protocol_table
 from secfpp.report.comparison.records import Comparison
 from secfpp.report.comparison.stamps import stamps, tuning_note
 from secfpp.report.comparison.statements import Statement, statements
@@ -75,6 +76,7 @@ class ComparePage:
     timing_note: str
     traffic: TrafficTable | None
     steps: tuple[StepRow, ...]
+    protocols: ProtocolTable | None
     clusters: ClusterSection | None
     cluster_seeds: tuple[SeedRow, ...]
     statements: tuple[Statement, ...]
@@ -115,6 +117,7 @@ def compose(found: Comparison) -> ComparePage:
         timing_note=timing_note(found),
         traffic=traffic_table(found.jobs),
         steps=step_rows(found.jobs),
+        protocols=protocol_table(found.protocols),
         clusters=cluster_section(first_map) if first_map else None,
         cluster_seeds=_cluster_seeds(first),
         statements=statements(first),

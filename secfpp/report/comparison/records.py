@@ -207,6 +207,8 @@ class Comparison:
     num_clients: int
     p_holm: Mapping[tuple[Line, str], float] = field(default_factory=dict)
     """P of the t-test of a line in a column, corrected for all lines and columns."""
+    protocols: Fields = field(default_factory=lambda: Fields({}))
+    """What `secfpp.report.comparison.protocols` shows; empty if it was not measured."""
 
     @property
     def base(self) -> Fields:

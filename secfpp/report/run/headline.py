@@ -118,6 +118,9 @@ def stamps(run: RunRecord) -> tuple[Stamp, ...]:
     if run.config.child("partition").text("score_on") == "validation":
         found.append(Stamp(text=VALIDATION_STAMP, alarm=True))
     found.extend(Stamp(text=f"Not secure: {reason}", alarm=True) for reason in run.insecure)
+    protocol = run.config.child("secure").text("protocol")
+    if protocol not in ("", "additive"):
+        found.append(Stamp(text=f"Clusters computed by the protocol {protocol}"))
     if not run.complete:
         found.append(Stamp(text=_unfinished(run), alarm=True))
     if run.config.child("clustering").flag("evaluate"):

@@ -10,6 +10,7 @@ from mpc import open_session
 from secfpp.analysis.estimate.secure_cost import secure_cost
 from secfpp.analysis.estimate.sizes import count_sizes
 from secfpp.cli import main
+from secfpp.config.secure import SecureConfig
 from secfpp.experiment.config import RunConfig
 from secfpp.federation.workload import Sources, open_sources
 from secfpp.methods.registry import METHODS
@@ -123,3 +124,12 @@ def test_rounds_of_a_real_job_are_the_estimated(sources: Sources, parties: int) 
         if entry.phase == "online" and entry.role.startswith("party")
     )
     assert online == pytest.approx(said.bytes_party, rel=0.15)
+
+
+def test_cryptens_own_operations_do_all_iterations_of_every_round(sources: Sources) -> None:
+    config = RunConfig(secure=SecureConfig(protocol="crypten"))
+    sizes = count_sizes(config, sources)
+    first, later = (secure_cost(config, sizes, width=64, round_index=at) for at in (0, 1))
+    assert first == later
+    assert first.iterations == config.clustering.iterations
+    assert first.rounds > 20 * first.iterations

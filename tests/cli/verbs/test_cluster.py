@@ -21,6 +21,7 @@ FEW = 600
 pytestmark = pytest.mark.usefixtures("parties_stay_open")  # other processes open their own
 ISSUE_KEYS = {"k", "rounds", "bytes", "seconds", "ledger"}
 ENGINES = [("--plain",), pytest.param(("--parties", "2"), marks=pytest.mark.slow)]
+SECPC = ("--protocol", "secpc", "--reveal", "distances")
 
 
 @pytest.fixture(scope="module")
@@ -66,6 +67,43 @@ def test_own_mean_gives_means_to_owners_and_labels_to_nobody(blobs: Path, tmp_pa
     points = np.load(blobs).reshape(NUM_BLOBS, BLOB_SIZE, DIMENSIONS)
     expected = np.repeat(points.mean(axis=1), BLOB_SIZE, axis=0)
     np.testing.assert_allclose(np.load(means), expected, atol=public_bound(np.load(blobs)) * 1e-5)
+
+
+@pytest.mark.slow
+def test_cryptens_own_operations_find_the_same_and_the_record_names_them(
+    blobs: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    words = ("--input", blobs, "--k", "3", "--iterations", "4", "--reveal", "assignments")
+    of: dict[str, Any] = {}
+    for name in ("additive", "crypten"):
+        how = ("--protocol", name, "--out", tmp_path / f"{name}.npy")
+        of[name] = record_of(capfd, *words, "--init", "farthest-first", *how)
+        assert of[name]["protocol"] == name
+    assert of["crypten"]["labels"] == of["additive"]["labels"]
+    found, ours = (np.load(tmp_path / f"{name}.npy") for name in ("crypten", "additive"))
+    np.testing.assert_allclose(found, ours, rtol=0, atol=64 * 2.0**-12)
+
+
+@pytest.mark.parametrize(
+    "how", [("--no-client-processes",), pytest.param((), marks=pytest.mark.slow)], ids=str
+)
+@pytest.mark.parametrize("k", ["3", "none"])
+def test_owners_find_the_same_by_themselves(
+    k: str, how: tuple[str, ...], blobs: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The paper's protocol: labels and means of the plaintext twin, and no party in the traffic."""
+    words = ("--input", blobs, "--k", k, "--init", "farthest-first", "--reveal", "distances")
+    plain = record_of(capfd, *words, "--plain", "--out", tmp_path / "plain.npy")
+    coded = ("--protocol", "secpc", "--dropouts", "4", "--out", tmp_path / "coded.npy", *how)
+    found = record_of(capfd, *words, *coded)
+    assert (found["protocol"], found["k"]) == ("secpc", 3)
+    assert found["labels"] == plain["labels"]
+    assert np.array_equal(np.load(tmp_path / "coded.npy"), np.load(tmp_path / "plain.npy"))
+    roles = {line["role"] for line in found["traffic"]["roles"]}
+    assert roles == {"server", *(f"client:{owner}" for owner in range(NUM_BLOBS * BLOB_SIZE))}
+    assert bool(found["traffic"]["insecure"]) == bool(how)
+    learned = {line["to"] for line in found["ledger"]}
+    assert learned == {"server", "server and clients", "each client"}
 
 
 @pytest.mark.slow
@@ -160,6 +198,14 @@ def test_nothing_of_a_small_cluster_is_opened(
         (("--k", "3", "--norm-bound", "1e-9"), "value_bound is 1.72e+10 times norm_bound"),
         (("--k", "3", "--norm-bound", "0"), "norm_bound=0.0"),
         (("--k", "3", "--owners", "0"), "--owners 0"),
+        (("--k", "3", "--protocol", "secpc"), "protocol='secpc' has reveal='distances'"),
+        ((*SECPC, "--shard-size", "6", "--k", "3"), "shards=1"),
+        ((*SECPC, "--owners", "2"), "2 clients, of which 0 may drop out"),
+        ((*SECPC, "--slices", "0"), "slices=0"),
+        ((*SECPC, "--network", "n.json", "--certs", "c"), "--protocol secpc has none"),
+        (("--k", "none", "--protocol", "crypten"), "does not choose k"),
+        (("--k", "3", "--protocol", "crypten", "--standardize"), "standardize=False"),
+        (("--k", "3", "--protocol", "crypten", "--shard-size", "6"), "shards=1"),
         (("--k", "3", "--out", "means.txt"), ".npy"),
         (("--k", "3", "--out", "absent/means.npy"), "no such folder"),
         (("--k", "3", "--out", "/proc/means.npy"), "cannot be written"),

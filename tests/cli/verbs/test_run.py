@@ -93,3 +93,46 @@ def test_a_small_secure_run_and_its_page(tmp_path: Path) -> None:
     assert secure["uniform"]["mean"] == pytest.approx(plain["uniform"]["mean"], abs=0.02)
     assert main(["report", str(folder)]) == 0
     assert (folder / "report.html").stat().st_size > 50_000
+
+
+@pytest.mark.slow
+def test_a_run_by_cryptens_own_operations_is_stamped_with_it(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    words = ("--protocol", "crypten", "--iterations", "3", "--methods", "secfpp-plain", "secfpp")
+    done = secfpp("run", "--json", "--out", folder, *words, *SMALL)
+    assert done.returncode == 0, done.stderr
+    plain, secure = (json.loads(done.stdout)["results"][name] for name in words[-2:])
+    assert (plain["protocol"], secure["protocol"]) == (None, "crypten")
+    assert secure["uniform"]["mean"] == pytest.approx(plain["uniform"]["mean"], abs=0.02)
+    assert main(["report", str(folder)]) == 0
+    assert "computed by the protocol crypten" in (folder / "report.html").read_text()
+
+
+@pytest.mark.slow
+def test_a_run_whose_clients_compute_for_one_another(tmp_path: Path) -> None:
+    """The paper's protocol in the federation: accuracies of the plaintext twin."""
+    folder = tmp_path / "run"
+    coded = ("--protocol", "secpc", "--reveal", "distances", "--dropouts", "1")
+    methods = ("--methods", "secfpp-plain", "secfpp")
+    done = secfpp("run", "--json", "--out", folder, *coded, *methods, *SMALL)
+    assert done.returncode == 0, done.stderr
+    plain, secure = (json.loads(done.stdout)["results"][name] for name in methods[-2:])
+    assert secure["protocol"] == "secpc"
+    assert secure["uniform"] == plain["uniform"]
+    assert secure["rounds"] > 0
+    assert main(["report", str(folder)]) == 0
+    assert "computed by the protocol secpc" in (folder / "report.html").read_text()
+
+
+def test_a_run_by_secpc_must_say_that_distances_are_opened(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["run", "--protocol", "secpc"]) == 2
+    assert "reveal='distances'" in capfd.readouterr().err
+    assert main(["run", "--protocol", "secpc", "--reveal", "distances", "--slices", "0"]) == 2
+    assert "secure.secpc: slices=0" in capfd.readouterr().err
+
+
+def test_a_run_by_crypten_needs_a_given_k(capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", "--protocol", "crypten", "--k", "none"]) == 2
+    assert "does not choose k" in capfd.readouterr().err

@@ -13,6 +13,7 @@ from tests.mpc.consent.examples import ROWS, terms
 BEYOND: list[tuple[dict[str, Any], str]] = [
     ({"reveal": "assignments"}, "reveal"),
     ({"reveal": "distances"}, "reveal"),
+    ({"protocol": "crypten"}, "protocol"),
     ({"evaluate": True}, "evaluate"),
     ({"min_cluster_size": 2}, "min_cluster_size"),
     ({"iterations": 101}, "iterations"),
@@ -69,6 +70,7 @@ def test_all_that_is_refused_is_named_with_what_is_allowed() -> None:
 def test_the_policy_of_a_simulation_allows_everything() -> None:
     asked = terms(reveal="distances", evaluate=True, min_cluster_size=1, iterations=10_000, k=None)
     assert Policy.of_simulation().refusals(asked, "party:0") == ()
+    assert Policy.of_simulation().refusals(terms(protocol="crypten"), "party:0") == ()
 
 
 def test_jobs_of_any_hour_are_counted_and_refused_jobs_are_not() -> None:
@@ -107,7 +109,7 @@ def test_an_empty_file_has_the_defaults(tmp_path: Path) -> None:
         ('{"reveals": ["own-mean"]}', "unknown key 'reveals'; known are reveal"),
         ('{"reveal": ["own"]}', "reveal 'own' is none of own-mean"),
         ('{"reveal": []}', "allows nothing"),
-        ('{"reveal": [1]}', "a list of reveal policies"),
+        ('{"reveal": [1]}', "a list of names"),
         ('{"min_owners": 0}', "min_owners=0 but an integer of at least 1"),
         ('{"min_owners": true}', "min_owners=True"),
         ('{"min_owners": 2.5}', "min_owners=2.5"),

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mpc import ClusterJob
-from mpc.consent.terms import PROTOCOL, Terms, cohort_of
+from mpc.consent.terms import VERSION, Terms, cohort_of
 from mpc.errors import FrameError
 from tests.mpc.consent.examples import JOB, terms
 
@@ -33,6 +33,7 @@ OTHER: dict[str, Any] = {
     "feature_bounds": [1.0, 1.0, 1.0],
     "payload_bound": 2.0,
     "comparisons": "lut",
+    "protocol": "crypten",
     "label": "round 2",
     "round": 2,
     "shards": 4,
@@ -107,7 +108,7 @@ MALFORMED: list[bytes] = [
     json.dumps(terms().as_json() | {"points": "six"}).encode(),
     json.dumps(terms().as_json() | {"unknown": 1}).encode(),
     json.dumps(terms().as_json() | {"k": 0}).encode(),
-    replace(terms(), protocol=PROTOCOL + 1).encoded(),
+    replace(terms(), version=VERSION + 1).encoded(),
     terms().encoded() + b" ",
     json.dumps(terms().as_json()).encode(),
 ]

@@ -30,7 +30,7 @@ from mpc.clustering.inner_products import (
     gram_matrix,
     points_within_bounds,
 )
-from mpc.engine._crypten import plugged
+from mpc.engine._crypten import fixed_point, plugged
 from mpc.engine.context import Party
 from mpc.engine.openings import Masked, masked, multiply, open_batch, open_now, reshaped
 from mpc.errors import PeerClosedError
@@ -51,6 +51,7 @@ from mpc.roles.bootstrap import Start, serve_process
 from mpc.roles.dry_run import record
 from mpc.roles.job_meter import Network
 from mpc.roles.party import meet
+from mpc.stock.tensor import fixed
 
 
 def _opened(*secrets: Any) -> tuple[Masked, ...]:
@@ -213,11 +214,18 @@ def _looked_up(x: Any, table: list[int]) -> Any:
     return open_now(lookup.look_up(x, [np.array(table, dtype=np.int64)]))[0]
 
 
+def _crypten_reciprocal(x: Any, shift: int) -> Any:
+    """Return CrypTen's reciprocal of x / 2^shift, with 16 fractional bits."""
+    with fixed_point(16):
+        return fixed(x.share << (16 - shift)).reciprocal()
+
+
 OPERATIONS: dict[str, Callable[..., Any]] = {
     "identity": lambda x: x,
     "square": lambda x: x.square(),
     "product": lambda x: x * x,
     "crypten_division": lambda x: x.div(1 << 20),
+    "crypten_reciprocal": _crypten_reciprocal,
     "opened": lambda x: open_now(masked(x)).secret,
     "products": _products,
     "bilinear_square": _square,

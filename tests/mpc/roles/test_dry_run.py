@@ -68,6 +68,17 @@ JOBS = {
 }
 
 
+STOCK_JOBS = {
+    "by CrypTen": (ClusterJob(k=3, protocol="crypten", iterations=3, evaluate=True), 12, 5),
+    "by CrypTen, once": (ClusterJob(k=2, protocol="crypten", iterations=1, centre=False), 5, 3),
+    "by CrypTen, assignments": (
+        ClusterJob(k=3, protocol="crypten", init="random", reveal="assignments"),
+        12,
+        5,
+    ),
+}
+
+
 @pytest.fixture(scope="module", params=[2, 3], ids=["2-party", "3-party"])
 def checking_session(request: pytest.FixtureRequest) -> Iterator[SecureSession]:
     group = ProcessGroup(
@@ -96,6 +107,18 @@ def test_a_job_draws_what_its_dry_run_says(checking_session: SecureSession, name
     assert np.array_equal(result.sizes_N, twin.sizes_N)
     assert np.allclose(result.means_NM, twin.means_NM, rtol=0, atol=2.0**-24, equal_nan=True)
     assert result.iterations == twin.iterations
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", STOCK_JOBS)
+def test_cryptens_own_operations_draw_what_a_dry_run_says(
+    checking_session: SecureSession, name: str
+) -> None:
+    """The parties end if they do not; means are held to the twin's in `tests.mpc.stock`."""
+    job, n, d = STOCK_JOBS[name]
+    result = checking_session.cluster(job, points(n, d), points(n, 2))
+    assert result.iterations == job.iterations
+    assert result.sizes_N.max() <= n
 
 
 @pytest.mark.slow

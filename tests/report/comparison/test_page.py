@@ -330,3 +330,14 @@ def test_a_table_of_an_earlier_release_makes_the_same_page(folder: Path, tmp_pat
     _, older = write_comparison(folder, tmp_path / "older")
     assert older.read_bytes() == numbers.read_bytes()
     assert json.loads(older.read_text())["curves"][1]["own_mix_percent"], "cells are found"
+
+
+def test_protocols_that_were_measured_are_a_table(folder: Path) -> None:
+    assert "Protocols on the same jobs" not in page_of(folder)
+    table = {"columns": ["N", "protocol"], "lines": [{"cells": ["10", "crypten"]}], "note": "Two."}
+    (folder / "protocols.json").write_text(json.dumps(table))
+    words = page_of(folder)
+    assert "Protocols on the same jobs" in words
+    assert "crypten" in words
+    (folder / "protocols.json").write_text(json.dumps(table | {"lines": [{"cells": ["10"]}]}))
+    assert "Protocols on the same jobs" not in page_of(folder)
