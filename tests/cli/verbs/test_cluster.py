@@ -92,6 +92,7 @@ def test_owners_find_the_same_by_themselves(
     k: str, how: tuple[str, ...], blobs: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """The paper's protocol: labels and means of the plaintext twin, and no party in the traffic."""
+    words: tuple[str | Path, ...]
     words = ("--input", blobs, "--k", k, "--init", "farthest-first", "--reveal", "distances")
     plain = record_of(capfd, *words, "--plain", "--out", tmp_path / "plain.npy")
     coded = ("--protocol", "secpc", "--dropouts", "4", "--out", tmp_path / "coded.npy", *how)
