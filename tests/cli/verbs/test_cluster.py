@@ -92,11 +92,10 @@ def test_owners_find_the_same_by_themselves(
     k: str, how: tuple[str, ...], blobs: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """The paper's protocol: labels and means of the plaintext twin, and no party in the traffic."""
-    words: tuple[str | Path, ...]
     words = ("--input", blobs, "--k", k, "--init", "farthest-first", "--reveal", "distances")
     plain = record_of(capfd, *words, "--plain", "--out", tmp_path / "plain.npy")
-    coded = ("--protocol", "secpc", "--dropouts", "4", "--out", tmp_path / "coded.npy", *how)
-    found = record_of(capfd, *words, *coded)
+    coded = ("--protocol", "secpc", "--dropouts", "4", *how)
+    found = record_of(capfd, *words, *coded, "--out", tmp_path / "coded.npy")
     assert (found["protocol"], found["k"]) == ("secpc", 3)
     assert found["labels"] == plain["labels"]
     assert np.array_equal(np.load(tmp_path / "coded.npy"), np.load(tmp_path / "plain.npy"))
