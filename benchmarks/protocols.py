@@ -319,7 +319,8 @@ def note(settings: Settings) -> str:
         f"{settings.parties} parties, links by {settings.links} on one machine of "
         f"{os.cpu_count()} cores. Bytes are sent and received by the busiest of a role, in a "
         f"whole job. Medians of {len(settings.seeds)} jobs, in turns (seeds {seeds}); in brackets "
-        "the fastest and the slowest. Printed by python benchmarks/protocols.py."
+        "the fastest and the slowest. Additive and crypten open labels to an evaluator here, to "
+        "compare them. Printed by python benchmarks/protocols.py."
     )
 
 
