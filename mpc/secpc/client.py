@@ -41,6 +41,8 @@ class ClientJob:
     _polynomials: dict[int, Elements] = field(default_factory=dict, repr=False)
     """Shares of mask polynomials of the last exchange, (Q,), by client."""
     _masks: Elements = field(default_factory=lambda: np.zeros(0, np.uint64), repr=False)
+    _sqnorms: dict[tuple[int, ...], Elements] = field(default_factory=dict, repr=False)
+    """Shares of squared norms of rows, (N,), by clients that share."""
     _has_opened: bool = False
 
     def shares(self) -> Elements:
@@ -118,12 +120,14 @@ class ClientJob:
         check_sets(self.order, query)
         point_width, _ = self.order.widths
         f = self.order.code.field
-        points_NX = self._rows(query)[:, :point_width]
+        points_NX = np.ascontiguousarray(self._rows(query)[:, :point_width])
         sets_NC = query.sets_NC[self.order.rows_of(query.sharers)].astype(np.uint64)
         centres_CX = f.matmul(np.ascontiguousarray(sets_NC.T), points_NX)
         size_C = sets_NC.sum(axis=0, dtype=np.uint64)
         inner_NC = f.matmul(points_NX, np.ascontiguousarray(centres_CX.T))
-        sqnorm_N = f.sum(f.mul(points_NX, points_NX), axis=1)
+        if query.sharers not in self._sqnorms:
+            self._sqnorms[query.sharers] = f.sum(f.mul(points_NX, points_NX), axis=1)
+        sqnorm_N = self._sqnorms[query.sharers]
         sqnorm_C = f.sum(f.mul(centres_CX, centres_CX), axis=1)
         size_C = size_C % np.uint64(f.prime)
         scaled_NC = f.mul(sqnorm_N[:, None], f.mul(size_C, size_C)[None, :])

@@ -78,16 +78,15 @@ class Field:
 
     def add(self, x: Elements, y: Elements) -> Elements:
         """Return sums of elements."""
-        total = x + y
-        return np.where(total >= _u(self.prime), total - _u(self.prime), total)
+        return _below(x + y, self.prime)
 
     def sub(self, x: Elements, y: Elements) -> Elements:
         """Return differences of elements."""
-        return self.add(x, self.neg(y))
+        return _below(x + (_u(self.prime) - y), self.prime)
 
     def neg(self, x: Elements) -> Elements:
         """Return the negatives of elements."""
-        return np.where(x == 0, x, _u(self.prime) - x)
+        return _below(_u(self.prime) - x, self.prime)
 
     def mul(self, x: Elements, y: Elements) -> Elements:
         """Return products of elements.
@@ -108,9 +107,7 @@ class Field:
 
     def _reduced(self, x: Elements) -> Elements:
         """Return numbers below 2^64 modulo 2^61 - 1."""
-        prime = _u(MERSENNE_61)
-        folded = (x & prime) + (x >> _u(_BITS))
-        return np.where(folded >= prime, folded - prime, folded)
+        return _below((x & _u(MERSENNE_61)) + (x >> _u(_BITS)), MERSENNE_61)
 
     def power(self, x: Elements, exponent: int) -> Elements:
         """Return powers of elements; 0 to the power 0 is 1."""
@@ -164,7 +161,10 @@ class Field:
         result = np.zeros((len(x), y.shape[1]), dtype=np.uint64)
         for place in range(2 * _LIMBS - 1):
             among = range(max(0, place - _LIMBS + 1), min(_LIMBS, place + 1))
-            parts = [(of_x[i] @ of_y[place - i]).astype(np.uint64) for i in among]
+            pairs = [(of_x[i], of_y[place - i]) for i in among if i in of_x and place - i in of_y]
+            if not pairs:
+                continue
+            parts = [(one @ other).astype(np.uint64) for one, other in pairs]
             total = self._reduced(sum(parts[1:], start=parts[0]))
             result = self.add(result, self._shifted(total, _LIMB_BITS * place % _BITS))
         return result
@@ -218,7 +218,13 @@ class Field:
         return solution
 
 
-def _limbs(x: Elements) -> list[npt.NDArray[np.float64]]:
-    """Return limbs of 21 bits, lowest first, as float64."""
+def _below(x: Elements, prime: int) -> Elements:
+    """Subtract the prime from numbers that are not below it; less than it, they wrap around."""
+    return np.minimum(x, x - _u(prime))
+
+
+def _limbs(x: Elements) -> dict[int, npt.NDArray[np.float64]]:
+    """Return limbs of 21 bits by their places, as float64, without those that are 0 throughout."""
     low = _u((1 << _LIMB_BITS) - 1)
-    return [((x >> _u(_LIMB_BITS * i)) & low).astype(np.float64) for i in range(_LIMBS)]
+    places = range(-(-int(x.max(initial=0)).bit_length() // _LIMB_BITS))
+    return {i: ((x >> _u(_LIMB_BITS * i)) & low).astype(np.float64) for i in places}

@@ -5,7 +5,8 @@ Shape letters: N rows, C sets, J clients.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Self
+from functools import lru_cache
+from typing import Final, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -40,7 +41,7 @@ class CodedOrder:
     @property
     def code(self) -> LagrangeCode:
         """The code of the job."""
-        return LagrangeCode(len(self.clients), self.slices, self.colluders)
+        return _code(len(self.clients), self.slices, self.colluders)
 
     @property
     def widths(self) -> tuple[int, int]:
@@ -92,7 +93,13 @@ class CodedOrder:
             raise FrameError(f"the server sent a malformed job: {error}") from None
 
 
-_NUMBER_BITS = 12
+_NUMBER_BITS: Final = 12
+
+
+@lru_cache(maxsize=4)
+def _code(num_clients: int, slices: int, colluders: int) -> LagrangeCode:
+    """Return a code, with the matrices that it keeps."""
+    return LagrangeCode(num_clients, slices, colluders)
 
 
 def first_number(order: CodedOrder) -> int:

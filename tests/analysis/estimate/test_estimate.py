@@ -6,10 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mpc import open_session
+from mpc import SecPCSession, SecPCSettings, open_session
 from secfpp.analysis.estimate.secure_cost import secure_cost
 from secfpp.analysis.estimate.sizes import count_sizes
 from secfpp.cli import main
+from secfpp.config.clustering import ClusteringConfig
 from secfpp.config.secure import SecureConfig
 from secfpp.experiment.config import RunConfig
 from secfpp.federation.workload import Sources, open_sources
@@ -133,3 +134,23 @@ def test_cryptens_own_operations_do_all_iterations_of_every_round(sources: Sourc
     assert first == later
     assert first.iterations == config.clustering.iterations
     assert first.rounds > 20 * first.iterations
+
+
+def test_a_job_of_clients_alone_takes_no_more_than_is_estimated(sources: Sources) -> None:
+    """The paper's protocol, in which a client sends more than it would to parties."""
+    secure = SecureConfig(protocol="secpc", secpc=SecPCSettings(client_processes=False))
+    config = RunConfig(
+        secure=secure, clustering=ClusteringConfig(reveal="distances"), methods=("secfpp",)
+    )
+    rng = np.random.default_rng(0)
+    points = rng.normal(size=(5, 1280))[np.arange(20) % 5] + 0.1 * rng.normal(size=(20, 1280))
+    points /= np.linalg.norm(points, axis=1, keepdims=True)
+    payload = rng.normal(size=(20, 1792))
+    with SecPCSession(secure.secpc) as session:
+        result = session.cluster(job_of(config.clustering, 20, protocol="secpc"), points, payload)
+    sizes = count_sizes(config, sources)
+    said = secure_cost(config, sizes, width=64, iterations=result.iterations)
+    sent = sum(step.bytes_sent for step in result.traffic.steps)
+    assert 0.9 * said.bytes_client < sent < 1.01 * said.bytes_client
+    assert said.rounds - 4 <= result.traffic.rounds_online <= said.rounds
+    assert (said.bytes_party, said.bytes_dealer) == (0, 0)
