@@ -267,11 +267,26 @@ def size(num_bytes: float) -> str:
     return f"{num_bytes / 1e6:.3g} MB" if num_bytes >= 1e6 else f"{num_bytes / 1e3:.3g} kB"
 
 
-def step_table(ours: Measured, theirs: Measured) -> list[list[str]]:
+Step = tuple[int, int, float]
+
+
+def typical(done: Sequence[Measured]) -> dict[str, Step]:
+    """Return rounds and bytes of every step of the first job, and median seconds over all."""
+    seconds: dict[str, list[float]] = {}
+    for one in done:
+        for name, _, _, taken in one.steps:
+            seconds.setdefault(name, []).append(taken)
+    return {
+        name: (rounds, sent, statistics.median(seconds[name]))
+        for name, rounds, sent, _ in done[0].steps
+    }
+
+
+def step_table(ours: Sequence[Measured], theirs: Sequence[Measured]) -> list[list[str]]:
     """Return steps of CrypTen's own operations beside ours: rounds, bytes of a party, seconds."""
-    of_ours = {name: (rounds, sent, s) for name, rounds, sent, s in ours.steps}
+    of_ours = typical(ours)
     rows = [["step", "rounds", "a party sends", "milliseconds", "rounds", "bytes", "seconds"]]
-    for name, rounds, sent, seconds in theirs.steps:
+    for name, (rounds, sent, seconds) in typical(theirs).items():
         mine = of_ours.get(name)
         ratios = ["-"] * 3
         if mine is not None:
@@ -284,7 +299,7 @@ def step_table(ours: Measured, theirs: Measured) -> list[list[str]]:
     return rows
 
 
-def pair(mine: tuple[int, int, float] | None, at: int, theirs: float) -> str:
+def pair(mine: Step | None, at: int, theirs: float) -> str:
     """Return our number and theirs."""
     shown = size if at == 1 else lambda seconds: f"{1e3 * seconds:.0f}"
     return f"{'-' if mine is None else shown(mine[at])} / {shown(theirs)}"
@@ -304,7 +319,8 @@ def note(settings: Settings) -> str:
         f"{settings.parties} parties, links by {settings.links} on one machine of "
         f"{os.cpu_count()} cores. Bytes are sent and received by the busiest of a role, in a "
         f"whole job. Medians of {len(settings.seeds)} jobs, in turns (seeds {seeds}); in brackets "
-        "the fastest and the slowest. Printed by python benchmarks/protocols.py."
+        "the fastest and the slowest. Additive and crypten open labels to an evaluator here, to "
+        "compare them. Printed by python benchmarks/protocols.py."
     )
 
 
@@ -318,7 +334,7 @@ def main() -> None:
             rows.append(line(num_clients, entrant, done))
             jobs += [{"n": num_clients, "protocol": entrant.name, **asdict(o)} for o in done]
         if {"additive", "crypten"} <= found.keys():
-            ours, theirs = (found[name][1][0] for name in ("additive", "crypten"))
+            ours, theirs = (found[name][1] for name in ("additive", "crypten"))
             head, *steps = step_table(ours, theirs)
             print_out(f"\nN = {num_clients}, additive / crypten, and crypten over additive:\n")
             print_out(markdown(head, steps))
