@@ -1,0 +1,247 @@
+"""The exchange of SecFPP with differential privacy inside the secure sum.
+
+Clients are clustered once; afterwards the parties keep the assignment as shares. In every round
+clients send clipped steps, and the parties add noise to the sums before anything is opened. What
+a client receives is its cluster's noised sum over its size.
+
+Shape letters: n participants, N clients, D dimensions of a descriptor, d kept ones, K clusters, M
+numbers of a shared prompt.
+"""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+import numpy as np
+
+from mpc.jobs.job import ClusterJob
+from mpc.jobs.result import ClusterResult, Session
+from mpc.traffic import combined
+from secfpp.config.clustering import ClusteringConfig
+from secfpp.config.inside import InsideConfig
+from secfpp.errors import ConfigError
+from secfpp.learning.prompts import FloatArray
+from secfpp.methods.interface import Contribution, ExchangeResult, IntArray
+from secfpp.methods.shared.averaging import bytes_of
+from secfpp.methods.shared.round_job import job_of
+from secfpp.methods.shared.sizes import SizeEstimates
+from secfpp.privacy.inside import InsideNoise, Release
+from secfpp.privacy.noise import clip_rows
+
+__all__ = ["NoisedExchange"]
+
+FINGERPRINT_NUMBERS: Final = 16
+"""Numbers of a fingerprint, which stands for a prompt that members of a cluster have in common."""
+_FINGERPRINT_ITERATIONS: Final = 2
+
+
+@dataclass(kw_only=True, eq=False)
+class NoisedExchange:
+    """Cluster clients once, then move each by its cluster's noised mean step.
+
+    A client to whom nothing is opened keeps its P_G of before the round, so that members of a
+    cluster always count their steps from the same point.
+    """
+
+    session: Session
+    clustering: ClusteringConfig
+    inside: InsideConfig
+    noise: InsideNoise
+    delta: float
+    num_draws: int
+    """Draws of noise in a sum: the computing parties."""
+    given_N: IntArray
+    """Public cluster of every client; read with guarantee `known-assignment` alone."""
+    axes: Callable[[], FloatArray]
+    """Returns public axes of descriptors, (D, d); called with guarantee `pipeline` alone."""
+    label: str
+    """Name of the run, copied to every ledger line with the round."""
+    seed: int = 0
+    """Of the public draws of first centres."""
+    _assigned: frozenset[int] = field(default=frozenset(), init=False)
+    """Clients whose clusters the parties keep."""
+    _sizes: SizeEstimates | None = field(default=None, init=False)
+
+    def __call__(self, contribution: Contribution) -> ExchangeResult:
+        """Give clipped steps to the session; each participant gets its cluster's noised mean.
+
+        Raises
+        ------
+        ConfigError
+            If not all clients take part in the round that clusters them.
+        """
+        step_nM = clip_rows(
+            contribution.update_nM - contribution.before_nM, self.inside.dp_clip_norm
+        )
+        results = []
+        pipeline = self.inside.dp_guarantee == "pipeline" and contribution.round_index == 0
+        if not pipeline and not self._assigned.issuperset(contribution.clients_n.tolist()):
+            results.append(self._assign(contribution))
+        if pipeline:
+            self._check_all_present(contribution)
+            results.append(self._cluster_and_move(contribution, step_nM))
+        else:
+            results.append(self._move(contribution, step_nM))
+        self._assigned |= frozenset(contribution.clients_n.tolist())
+        return self._received(contribution, results)
+
+    def _cluster_and_move(self, contribution: Contribution, step_nM: FloatArray) -> ClusterResult:
+        """Do the first round of a pipeline: one job clusters with noised centres and moves."""
+        points_nd = contribution.descriptor_nD @ self.axes()
+        norm_n1 = np.linalg.norm(points_nd, axis=1, keepdims=True)
+        release = self.noise.first
+        job = replace(
+            self._job(contribution, release),
+            guarantee="pipeline",
+            start="fresh",
+            init="directions",
+            iterations=self.inside.dp_iterations,
+            centre_share=release.centre_share,
+        )
+        points_nd = points_nd / np.where(norm_n1 > 0, norm_n1, 1.0)
+        return self._run(contribution, job, points_nd, step_nM)
+
+    def _move(self, contribution: Contribution, step_nM: FloatArray) -> ClusterResult:
+        """Average noised steps in the clusters that the parties keep; points are not looked at."""
+        job = self._job(contribution, self.noise.of_round(contribution.round_index))
+        return self._run(contribution, job, np.zeros((len(step_nM), 1)), step_nM)
+
+    def _assign(self, contribution: Contribution) -> ClusterResult:
+        """Let the parties find clusters, and open nothing: every cluster is below the minimum."""
+        job, points_nD = self._assignment(contribution)
+        job = replace(
+            job,
+            reveal="own-mean",
+            min_cluster_size=len(points_nD) + 1,
+            payload_bound=1.0,
+            label=f"{job.label}, clusters",
+        )
+        return self._run(contribution, job, points_nD, np.zeros((len(points_nD), 1)))
+
+    def _assignment(self, contribution: Contribution) -> tuple[ClusterJob, FloatArray]:
+        """Return the job that finds clusters, and its points."""
+        count = len(contribution.clients_n)
+        found = job_of(self.clustering, count, seed=self.seed, label=self._label(contribution))
+        if self.inside.dp_guarantee == "known-assignment":
+            of_n = self.given_N[contribution.clients_n]
+            clusters, rows, place_n = np.unique(of_n, return_index=True, return_inverse=True)
+            given = replace(
+                found,
+                k=len(clusters),
+                init="farthest-first",
+                init_rows=tuple(rows.tolist()),
+                restarts=1,
+                iterations=1,
+            )
+            return given, np.eye(len(clusters))[place_n]
+        if contribution.round_index == 0:
+            return found, contribution.descriptor_nD
+        resumed = replace(
+            found, init="farthest-first", restarts=1, iterations=_FINGERPRINT_ITERATIONS
+        )
+        return resumed, _fingerprints(contribution.before_nM)
+
+    def _job(self, contribution: Contribution, release: Release) -> ClusterJob:
+        """Return the job of a round's noised means."""
+        return ClusterJob(
+            k=None if self._k is None else min(self._k, len(contribution.clients_n)),
+            k_max=self.clustering.k_max,
+            comparisons=self.clustering.comparisons,
+            iterations=1,
+            start="warm",
+            seed=self.seed,
+            min_cluster_size=self.clustering.min_cluster_size,
+            evaluate=self.clustering.evaluate,
+            centre=False,
+            norm_bound=1.0,
+            payload_bound=self.inside.dp_clip_norm,
+            label=self._label(contribution),
+            guarantee="known-assignment",
+            noise_multiplier=release.noise_multiplier,
+            delta=self.delta,
+            releases=1 if release.centre_updates else self.noise.rounds,
+            size_share=release.size_share,
+        )
+
+    @property
+    def _k(self) -> int | None:
+        """Return the number of clusters; None if it was chosen by the first round's job."""
+        if self.inside.dp_guarantee == "known-assignment":
+            return len(np.unique(self.given_N))
+        return self.clustering.k
+
+    def _label(self, contribution: Contribution) -> str:
+        return f"{self.label}, round {contribution.round_index + 1}"
+
+    def _run(
+        self,
+        contribution: Contribution,
+        job: ClusterJob,
+        points_nD: FloatArray,
+        payload_nM: FloatArray,
+    ) -> ClusterResult:
+        """Do one job of this round's participants."""
+        owners = contribution.clients_n.tolist()
+        return self.session.cluster(job, points_nD, payload_nM, owners=owners)
+
+    def _check_all_present(self, contribution: Contribution) -> None:
+        """Refuse to cluster some clients: the budget is for one clustering."""
+        present = len(contribution.clients_n)
+        if present < contribution.num_clients:
+            raise ConfigError(
+                f"{present} of {contribution.num_clients} clients are in the first round, but "
+                "inside.dp_guarantee=pipeline clusters them there, once; set participation to 1, "
+                "or choose another guarantee"
+            )
+
+    def _received(
+        self, contribution: Contribution, results: list[ClusterResult]
+    ) -> ExchangeResult:
+        """Move every participant to which a mean was opened."""
+        last = results[-1]
+        opened_n1 = (last.sizes_N > 0)[:, None]
+        mean_nM = np.where(opened_n1, last.means_NM, 0.0)
+        if self.noise.later.size_share:
+            mean_nM = mean_nM * self._over_estimated_sizes(contribution, last.sizes_N)[:, None]
+        return ExchangeResult(
+            clients_r=contribution.clients_n,
+            update_rM=contribution.before_nM + mean_nM,
+            k=last.k,
+            clusters_descriptors=self.inside.dp_guarantee != "known-assignment",
+            labels_n=last.labels_N,
+            ledger=tuple(entry for result in results for entry in result.ledger),
+            traffic=combined([result.traffic for result in results]),
+            bytes_client=bytes_of(*[mean_nM.shape[1]] * 2),
+        )
+
+    def _over_estimated_sizes(self, contribution: Contribution, sizes_n: IntArray) -> FloatArray:
+        """Return released sizes over what all releases so far say of them, (n,)."""
+        if self._sizes is None:
+            self._sizes = SizeEstimates(
+                num_clients=contribution.num_clients,
+                num_clusters=self.clustering.k or 1,
+                variance=self.num_draws * self._size_variance,
+            )
+        return self._sizes.corrections(contribution.clients_n, sizes_n)
+
+    @property
+    def _size_variance(self) -> float:
+        """Variance of one draw of noise on a size."""
+        later = self.noise.later
+        return later.noise_multiplier**2 / later.size_share
+
+
+def _fingerprints(before_nM: FloatArray) -> FloatArray:
+    """Return a unit vector for each row, the same for equal rows alone, (n, 16).
+
+    Members of a cluster have received the same prompt, and no others have. Their fingerprints
+    therefore say which clients belong together, as the assignment does, and nothing else. The
+    parties get them as shares.
+    """
+    words = [
+        np.frombuffer(hashlib.sha256(row_M.tobytes()).digest(), dtype="<i2") for row_M in before_nM
+    ]
+    rows_nF = np.array(words, dtype=np.float64)[:, :FINGERPRINT_NUMBERS] + 0.5
+    unit_nF: FloatArray = rows_nF / np.linalg.norm(rows_nF, axis=1, keepdims=True)
+    return unit_nF
