@@ -61,6 +61,8 @@ class NoisedExchange:
     """Of the public draws of first centres."""
     _assigned: frozenset[int] = field(default=frozenset(), init=False)
     """Clients whose clusters the parties keep."""
+    _found: tuple[IntArray | None, IntArray] | None = field(default=None, init=False)
+    """Labels as they were opened when the clusters were found, and whose they are."""
     _sizes: SizeEstimates | None = field(default=None, init=False)
 
     def __call__(self, contribution: Contribution) -> ExchangeResult:
@@ -84,6 +86,8 @@ class NoisedExchange:
         else:
             results.append(self._move(contribution, step_nM))
         self._assigned |= frozenset(contribution.clients_n.tolist())
+        if pipeline or len(results) > 1:
+            self._found = results[0].labels_N, contribution.clients_n
         return self._received(contribution, results)
 
     def _cluster_and_move(self, contribution: Contribution, step_nM: FloatArray) -> ClusterResult:
@@ -98,6 +102,7 @@ class NoisedExchange:
             init="directions",
             iterations=self.inside.dp_iterations,
             centre_share=release.centre_share,
+            evaluate=self.clustering.evaluate,
         )
         points_nd = points_nd / np.where(norm_n1 > 0, norm_n1, 1.0)
         return self._run(contribution, job, points_nd, step_nM)
@@ -152,7 +157,7 @@ class NoisedExchange:
             start="warm",
             seed=self.seed,
             min_cluster_size=self.clustering.min_cluster_size,
-            evaluate=self.clustering.evaluate,
+            evaluate=False,  # labels were opened, if at all, when the clusters were found
             centre=False,
             norm_bound=1.0,
             payload_bound=self.inside.dp_clip_norm,
@@ -209,11 +214,18 @@ class NoisedExchange:
             update_rM=contribution.before_nM + mean_nM,
             k=last.k,
             clusters_descriptors=self.inside.dp_guarantee != "known-assignment",
-            labels_n=last.labels_N,
+            labels_n=self._labels(contribution.clients_n),
             ledger=tuple(entry for result in results for entry in result.ledger),
             traffic=combined([result.traffic for result in results]),
             bytes_client=bytes_of(*[mean_nM.shape[1]] * 2),
         )
+
+    def _labels(self, clients_n: IntArray) -> IntArray | None:
+        """Return the labels of some clients, if they were opened to the evaluator."""
+        if self._found is None or self._found[0] is None:
+            return None
+        labels_m, clients_m = self._found
+        return np.asarray(labels_m[np.searchsorted(clients_m, clients_n)])
 
     def _over_estimated_sizes(self, contribution: Contribution, sizes_n: IntArray) -> FloatArray:
         """Return released sizes over what all releases so far say of them, (n,)."""
