@@ -52,7 +52,9 @@ class InsideConfig:
         for name in ("dp_clustering_share", "dp_size_share"):
             share = getattr(self, name)
             require(0 < share < 1, f"inside.{name}", share, "above 0 and below 1")
-        require(2 <= self.dp_iterations <= 64, "inside.dp_iterations", self.dp_iterations, "in 2..64")
+        require(
+            2 <= self.dp_iterations <= 64, "inside.dp_iterations", self.dp_iterations, "in 2..64"
+        )
         require(self.dp_dimensions >= 1, "inside.dp_dimensions", self.dp_dimensions, "at least 1")
         draws = self.dp_plain_draws
         require(draws is None or 1 <= draws <= 5, "inside.dp_plain_draws", draws, "in 1..5")

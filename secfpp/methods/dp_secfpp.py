@@ -89,8 +89,8 @@ def make_exchange_on(
     settings = context.settings
     if settings.inside.dp_guarantee == "pipeline" and settings.clustering.k is None:
         raise ConfigError(
-            "clustering.k=none but inside.dp_guarantee=pipeline needs it given: a choice of k is not "
-            "covered; give --k"
+            "clustering.k=none but inside.dp_guarantee=pipeline needs it given: a choice of k is "
+            "not covered; give --k"
         )
     if settings.clustering.reveal != "own-mean":
         raise ConfigError(
@@ -133,8 +133,8 @@ METHOD = Method(
         "computing party",
         gets="shares of its own cluster's noised sum of steps and its size",
         keeps="P_L and its images",
-        privacy="secret sharing hides every step, and client-level differential privacy bounds what "
-        "the released means say; --dp-guarantee chooses what is covered",
+        privacy="secret sharing hides every step, and client-level differential privacy bounds "
+        "what the released means say; --dp-guarantee chooses what is covered",
         source="central DP without a trusted server: noise of each party under secret sharing",
     ),
     settings=NoSettings,

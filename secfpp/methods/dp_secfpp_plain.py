@@ -22,8 +22,8 @@ def statement(settings: MethodSettings[NoSettings]) -> PrivacyStatement:
     draws = draws_of(settings)
     return statement_of(
         settings,
-        "one process sees every descriptor and step, clusters, and adds the noise; epsilon is by one "
-        f"of {draws} draw{'s' if draws > 1 else ''}",
+        "one process sees every descriptor and step, clusters, and adds the noise; epsilon is by "
+        f"one of {draws} draw{'s' if draws > 1 else ''}",
     )
 
 

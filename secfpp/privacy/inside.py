@@ -6,10 +6,10 @@ as many draws as there are parties.
 
 All releases of a run together are one Gaussian mechanism, whose squared inverse multiplier is the
 sum of theirs (Dong, Roth, Su, JRSS-B 2022). Noise is on integers. Discrete Gaussian noise of
-variance s^2 on M integers is a post-processing of continuous noise of variance s^2 - r^2, rounded at
-random by a discrete Gaussian of variance r^2 around each number, but for a factor of at most
-1 + 8 M exp(-2 pi^2 r^2) in each probability, by Poisson's summation (Peikert, CRYPTO 2010, theorem
-3.1, is the general case). So epsilon is that of continuous noise of less variance: 6.25 squares of
+variance s^2 on M integers is a post-processing of continuous noise of variance s^2 - r^2, rounded
+at random by a discrete Gaussian of variance r^2 around each number, but for a factor of at most 1 +
+8 M exp(-2 pi^2 r^2) in each probability, by Poisson's summation (Peikert, CRYPTO 2010, theorem 3.1,
+is the general case). So epsilon is that of continuous noise of less variance: 6.25 squares of
 the last bit less for sums, which have thousands of such bits, and 1.5625 less for sizes, which have
 few. The factors then add less than 1e-8 to epsilon, for up to a million numbers and a thousand
 sizes. Renyi divergences need no such step (Canonne, Kamath, Steinke, NeurIPS 2020).

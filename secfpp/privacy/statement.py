@@ -60,7 +60,7 @@ class PrivacyStatement:
             clustering = f" and {self.compositions_clustering} of the clustering"
         return (
             f"{guarantee}epsilon {self.epsilon_pld:.2f} at delta {self.delta:g} (by Renyi DP "
-            f"{self.epsilon_rdp:.2f}{paper}), {self.compositions} releases{clustering}; unit: {self.unit}; "
-            f"neighbours: {self.neighbours}; sampling: {self.sampling}; covers: {self.covers}; "
-            f"trust: {self.trust}"
+            f"{self.epsilon_rdp:.2f}{paper}), {self.compositions} releases{clustering}; "
+            f"unit: {self.unit}; neighbours: {self.neighbours}; sampling: {self.sampling}; "
+            f"covers: {self.covers}; trust: {self.trust}"
         )

@@ -14,13 +14,13 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 
 from mpc.jobs.job import ClusterJob
 from mpc.jobs.result import ClusterResult, Session
 from mpc.traffic import combined
 from secfpp.config.clustering import ClusteringConfig
 from secfpp.config.inside import InsideConfig
-from secfpp.errors import ConfigError
 from secfpp.learning.prompts import FloatArray
 from secfpp.methods.interface import Contribution, ExchangeResult, IntArray
 from secfpp.methods.shared.averaging import bytes_of
@@ -40,8 +40,10 @@ _FINGERPRINT_ITERATIONS: Final = 2
 class NoisedExchange:
     """Cluster clients once, then move each by its cluster's noised mean step.
 
-    A client to whom nothing is opened keeps its P_G of before the round, so that members of a
-    cluster always count their steps from the same point.
+    A client to whom nothing is opened goes back to its P_G of before the round, so that members of
+    a cluster always count their steps from the same point. With guarantees `pipeline` and `means`,
+    clusters are found in the first round, once: a client that is away then is in no cluster, and
+    sends and receives nothing.
     """
 
     session: Session
@@ -59,36 +61,38 @@ class NoisedExchange:
     """Name of the run, copied to every ledger line with the round."""
     seed: int = 0
     """Of the public draws of first centres."""
-    _assigned: frozenset[int] = field(default=frozenset(), init=False)
-    """Clients whose clusters the parties keep."""
-    _found: tuple[IntArray | None, IntArray] | None = field(default=None, init=False)
-    """Labels as they were opened when the clusters were found, and whose they are."""
+    _found: "_Found | None" = field(default=None, init=False)
     _sizes: SizeEstimates | None = field(default=None, init=False)
 
     def __call__(self, contribution: Contribution) -> ExchangeResult:
-        """Give clipped steps to the session; each participant gets its cluster's noised mean.
-
-        Raises
-        ------
-        ConfigError
-            If not all clients take part in the round that clusters them.
-        """
+        """Give clipped steps to the session; each participant gets its cluster's noised mean."""
         step_nM = clip_rows(
             contribution.update_nM - contribution.before_nM, self.inside.dp_clip_norm
         )
-        results = []
-        pipeline = self.inside.dp_guarantee == "pipeline" and contribution.round_index == 0
-        if not pipeline and not self._assigned.issuperset(contribution.clients_n.tolist()):
-            results.append(self._assign(contribution))
-        if pipeline:
-            self._check_all_present(contribution)
-            results.append(self._cluster_and_move(contribution, step_nM))
-        else:
-            results.append(self._move(contribution, step_nM))
-        self._assigned |= frozenset(contribution.clients_n.tolist())
-        if pipeline or len(results) > 1:
-            self._found = results[0].labels_N, contribution.clients_n
-        return self._received(contribution, results)
+        if self._begins_pipeline(contribution):
+            result = self._cluster_and_move(contribution, step_nM)
+            self._found = _Found.by(result, contribution.clients_n)
+            return self._received(contribution, (result,), contribution.clients_n)
+        results: tuple[ClusterResult, ...] = ()
+        if self._found is None or self._has_news(contribution, self._found):
+            results = (self._assign(contribution),)
+            self._found = _Found.by(results[0], contribution.clients_n)
+        present_n = np.isin(contribution.clients_n, self._found.clients_m)
+        some = _rows_of(contribution, present_n)
+        if len(some.clients_n) < self._found.k:
+            return _nothing(contribution)
+        results = (*results, self._move(some, step_nM[present_n], self._found.k))
+        return self._received(some, results, contribution.clients_n)
+
+    def _begins_pipeline(self, contribution: Contribution) -> bool:
+        """Whether this round's job clusters with noised centres, and moves."""
+        return self.inside.dp_guarantee == "pipeline" and contribution.round_index == 0
+
+    def _has_news(self, contribution: Contribution, found: "_Found") -> bool:
+        """Whether clients whose public clusters the parties do not keep take part."""
+        if self.inside.dp_guarantee != "known-assignment":
+            return False
+        return not np.isin(contribution.clients_n, found.clients_m).all()
 
     def _cluster_and_move(self, contribution: Contribution, step_nM: FloatArray) -> ClusterResult:
         """Do the first round of a pipeline: one job clusters with noised centres and moves."""
@@ -107,9 +111,10 @@ class NoisedExchange:
         points_nd = points_nd / np.where(norm_n1 > 0, norm_n1, 1.0)
         return self._run(contribution, job, points_nd, step_nM)
 
-    def _move(self, contribution: Contribution, step_nM: FloatArray) -> ClusterResult:
+    def _move(self, contribution: Contribution, step_nM: FloatArray, k: int) -> ClusterResult:
         """Average noised steps in the clusters that the parties keep; points are not looked at."""
-        job = self._job(contribution, self.noise.of_round(contribution.round_index))
+        release = self.noise.of_round(contribution.round_index)
+        job = replace(self._job(contribution, release), k=k)
         return self._run(contribution, job, np.zeros((len(step_nM), 1)), step_nM)
 
     def _assign(self, contribution: Contribution) -> ClusterResult:
@@ -150,8 +155,7 @@ class NoisedExchange:
     def _job(self, contribution: Contribution, release: Release) -> ClusterJob:
         """Return the job of a round's noised means."""
         return ClusterJob(
-            k=None if self._k is None else min(self._k, len(contribution.clients_n)),
-            k_max=self.clustering.k_max,
+            k=min(self.clustering.k or 1, len(contribution.clients_n)),
             comparisons=self.clustering.comparisons,
             iterations=1,
             start="warm",
@@ -169,13 +173,6 @@ class NoisedExchange:
             size_share=release.size_share,
         )
 
-    @property
-    def _k(self) -> int | None:
-        """Return the number of clusters; None if it was chosen by the first round's job."""
-        if self.inside.dp_guarantee == "known-assignment":
-            return len(np.unique(self.given_N))
-        return self.clustering.k
-
     def _label(self, contribution: Contribution) -> str:
         return f"{self.label}, round {contribution.round_index + 1}"
 
@@ -190,18 +187,8 @@ class NoisedExchange:
         owners = contribution.clients_n.tolist()
         return self.session.cluster(job, points_nD, payload_nM, owners=owners)
 
-    def _check_all_present(self, contribution: Contribution) -> None:
-        """Refuse to cluster some clients: the budget is for one clustering."""
-        present = len(contribution.clients_n)
-        if present < contribution.num_clients:
-            raise ConfigError(
-                f"{present} of {contribution.num_clients} clients are in the first round, but "
-                "inside.dp_guarantee=pipeline clusters them there, once; set participation to 1, "
-                "or choose another guarantee"
-            )
-
     def _received(
-        self, contribution: Contribution, results: list[ClusterResult]
+        self, contribution: Contribution, results: tuple[ClusterResult, ...], everybody: IntArray
     ) -> ExchangeResult:
         """Move every participant to which a mean was opened."""
         last = results[-1]
@@ -214,18 +201,17 @@ class NoisedExchange:
             update_rM=contribution.before_nM + mean_nM,
             k=last.k,
             clusters_descriptors=self.inside.dp_guarantee != "known-assignment",
-            labels_n=self._labels(contribution.clients_n),
+            labels_n=self._labels(everybody),
             ledger=tuple(entry for result in results for entry in result.ledger),
             traffic=combined([result.traffic for result in results]),
             bytes_client=bytes_of(*[mean_nM.shape[1]] * 2),
         )
 
     def _labels(self, clients_n: IntArray) -> IntArray | None:
-        """Return the labels of some clients, if they were opened to the evaluator."""
-        if self._found is None or self._found[0] is None:
+        """Return the labels of participants, if they were opened, and if all are in a cluster."""
+        if self._found is None or not np.isin(clients_n, self._found.clients_m).all():
             return None
-        labels_m, clients_m = self._found
-        return np.asarray(labels_m[np.searchsorted(clients_m, clients_n)])
+        return self._found.labels_of(clients_n)
 
     def _over_estimated_sizes(self, contribution: Contribution, sizes_n: IntArray) -> FloatArray:
         """Return released sizes over what all releases so far say of them, (n,)."""
@@ -242,6 +228,47 @@ class NoisedExchange:
         """Variance of one draw of noise on a size."""
         later = self.noise.later
         return later.noise_multiplier**2 / later.size_share
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Found:
+    """The clusters that the parties keep."""
+
+    clients_m: IntArray
+    """Clients that are in one, ascending."""
+    k: int
+    labels_m: IntArray | None
+    """Opened when the clusters were found, to an evaluator; None if they were not."""
+
+    @classmethod
+    def by(cls, result: ClusterResult, clients_n: IntArray) -> "_Found":
+        """Return the clusters that a job of some clients has found."""
+        return cls(clients_m=clients_n, k=result.k, labels_m=result.labels_N)
+
+    def labels_of(self, clients_n: IntArray) -> IntArray | None:
+        """Return the labels of some of the clients."""
+        if self.labels_m is None:
+            return None
+        return np.asarray(self.labels_m[np.searchsorted(self.clients_m, clients_n)])
+
+
+def _rows_of(contribution: Contribution, present_n: npt.NDArray[np.bool_]) -> Contribution:
+    """Return the contributions of some participants."""
+    return replace(
+        contribution,
+        clients_n=contribution.clients_n[present_n],
+        descriptor_nD=contribution.descriptor_nD[present_n],
+        before_nM=contribution.before_nM[present_n],
+        update_nM=contribution.update_nM[present_n],
+        sent={name: rows_n[present_n] for name, rows_n in contribution.sent.items()},
+    )
+
+
+def _nothing(contribution: Contribution) -> ExchangeResult:
+    """Release nothing: fewer clients than clusters are there."""
+    return ExchangeResult(
+        clients_r=contribution.clients_n[:0], update_rM=contribution.update_nM[:0]
+    )
 
 
 def _fingerprints(before_nM: FloatArray) -> FloatArray:
