@@ -80,8 +80,7 @@ class Order:
         except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
             raise FrameError(f"the server sent a malformed job: {error}") from None
         try:
-            check_rows(rows)
-            check_rows_per_owner(order.job, rows)
+            check_rows(rows, order.job)
             order.job.check_shapes(order.num_points, order.dim, order.payload)
             check_bounds(order.job, order.num_points, order.dim)
         except InputError as error:
@@ -113,14 +112,15 @@ class Order:
             )
 
 
-def check_rows(rows: Mapping[str, Rows]) -> int:
+def check_rows(rows: Mapping[str, Rows], job: ClusterJob) -> int:
     """Return the number of rows N of all owners together.
 
     Raises
     ------
     InputError
-        The rows are not 0 .. N - 1, each of one owner.
+        The rows are not 0 .. N - 1, each of one owner, or an owner has more than noise hides.
     """
+    check_rows_per_owner(job, rows)
     listed = sorted(row for held in rows.values() for row in held)
     if listed != list(range(len(listed))):
         raise InputError("the rows of a job must be 0 .. N - 1, each of one owner")

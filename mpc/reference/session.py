@@ -37,7 +37,7 @@ from mpc.reference.kmeans import (
 )
 from mpc.reference.noised import noised_labels, noised_means
 from mpc.reference.runs import least, runs_of
-from mpc.reference.separation import RESOLUTION, candidate_of, chosen_k
+from mpc.reference.separation import RESOLUTION, candidate_of, chosen_k, largest_candidate
 from mpc.ring.discrete_gaussian import PrivateNoise
 from mpc.ring.fixedpoint import GRAM_BITS, FloatArray, Int64Array
 from mpc.ring.quotient_tables import HIGHER_SHIFT, between_bits, between_tables
@@ -175,6 +175,15 @@ def _averaged(
     return _means(labels_N, sizes_N, encoded_NM, payload_unit(job, encoded_NM.shape[1])), sizes_N
 
 
+def _padded(job: ClusterJob, assignment_NK: FloatArray) -> FloatArray:
+    """Return an assignment with as many columns as the parties have: noise is drawn for each."""
+    if job.k is not None:
+        return assignment_NK
+    num_points, k = assignment_NK.shape
+    most = job.k_max if job.reveal == "distances" else largest_candidate(num_points, job.k_max)
+    return np.pad(assignment_NK, ((0, 0), (0, most - k)))
+
+
 class PlainSession:
     """A session that computes in the clear, for comparison with `mpc.open_session`.
 
@@ -257,7 +266,7 @@ class PlainSession:
             self._jobs, job, k, {name: assignment_NK[list(held)] for name, held in rows.items()}
         )
         if job.is_private:
-            whole_NK = assignment_NK.astype(np.int64)
+            whole_NK = _padded(job, assignment_NK).astype(np.int64)
             sums_NM, sizes_N = noised_means(whole_NK, encoded_NM, job, self._noise)
             means_NM = decode_mean(sums_NM, sizes_N, payload_unit(job, payload_NM.shape[1]))
         else:

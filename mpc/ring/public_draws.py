@@ -52,6 +52,13 @@ def public_orders(seed: int, num_points: int, restarts: int) -> Int64Array:
     return np.argsort(drawn, axis=1, kind="stable")
 
 
+def near_normal(purpose: str, shape: tuple[int, int]) -> Int64Array:
+    """Return nearly normal integers of mean 0, determined by the purpose and the shape alone."""
+    key = sha256(purpose.encode()).digest()[:KEY_BYTES]
+    dice = AesCtrStream(key).bits((*shape, _DICE), _DIE_BITS)
+    return np.asarray(dice.sum(axis=2) * 2 - _DICE * ((1 << _DIE_BITS) - 1))
+
+
 def public_directions(seed: int, k: int, dim: int) -> Int64Array:
     """Return directions far from one another, (K, D), determined by the arguments alone.
 
@@ -63,10 +70,8 @@ def public_directions(seed: int, k: int, dim: int) -> Int64Array:
     Some random directions for each cluster are drawn; the first one is taken, then always the one
     that is farthest from those taken.
     """
-    key = sha256(f"mpc.draws: directions {seed}".encode()).digest()[:KEY_BYTES]
-    drawn = AesCtrStream(key).bits((_DIRECTIONS * k, dim, _DICE), _DIE_BITS)
-    near_normal = drawn.sum(axis=2) * 2 - _DICE * ((1 << _DIE_BITS) - 1)
-    vectors = np.stack([_of_length(row) for row in near_normal])
+    drawn = near_normal(f"mpc.draws: directions {seed}", (_DIRECTIONS * k, dim))
+    vectors = np.stack([_of_length(row) for row in drawn])
     taken = [0]
     products = vectors @ vectors.T
     while len(taken) < k:

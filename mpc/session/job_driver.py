@@ -26,7 +26,7 @@ from mpc.errors import (
 from mpc.jobs.encoding import payload_unit
 from mpc.jobs.job import ClusterJob
 from mpc.jobs.kept import Kept
-from mpc.jobs.order import Order
+from mpc.jobs.order import Order, check_rows_per_owner
 from mpc.jobs.result import ELSEWHERE, ClusterResult, LedgerEntry
 from mpc.jobs.rows import decode_mean, encode_payload, encode_point
 from mpc.jobs.statement import NoiseStatement
@@ -94,6 +94,7 @@ def encode_input(
     ------
     InputError, BudgetError
     """
+    check_rows_per_owner(job, rows)
     ring = {}
     for name, held in rows.items():
         points = encode_point(points_ND[list(held)], job)

@@ -27,7 +27,7 @@ from mpc.jobs.bounds import with_bounds
 from mpc.jobs.encoding import check_bounds
 from mpc.jobs.job import MAX_JOBS, ClusterJob
 from mpc.jobs.kept import Kept
-from mpc.jobs.order import Order, check_rows, check_rows_per_owner, rows_by_owner
+from mpc.jobs.order import Order, check_rows, rows_by_owner
 from mpc.jobs.result import ClusterResult
 from mpc.net.addresses import MAX_PARTIES, read_addresses
 from mpc.net.channel import check_seconds
@@ -245,7 +245,6 @@ class SecureSession:
         job = with_bounds(job, points_ND, payload_NM)
         check_bounds(job, *points_ND.shape)
         held = rows_by_owner(owners, len(points_ND))
-        check_rows_per_owner(job, held)
         job = self._kept.settled(job, held)
         given = encode_input(job, points_ND, payload_NM, held)
         allow_open_files(sum(name not in self._owners for name in held) * self.num_parties)
@@ -278,8 +277,7 @@ class SecureSession:
             As for `cluster`.
         """
         self._check_usable()
-        num_points = check_rows(rows)
-        check_rows_per_owner(job, rows)
+        num_points = check_rows(rows, job)
         job.check_shapes(num_points, dim, payload)
         check_bounds(job, num_points, dim)
         job = self._kept.settled(job, rows)
