@@ -35,8 +35,9 @@ MOST_DELTA: Final = 0.1
 """The largest delta of a job of the computing parties."""
 _SLACK: Final = 1e-8
 """What the factors of random rounding may add to epsilon, for all numbers of a run."""
-_MARGIN: Final = 1.0005
-_STEPS: Final = 2000
+_MOST_EXCESS: Final = 3.0
+"""Noise is at most so many times what a single continuous draw would need."""
+_HALVINGS: Final = 30
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,19 +130,23 @@ def calibrate_inside(
             f"privacy.delta={privacy.delta:g} but it must be at most {MOST_DELTA:g} with noise "
             "inside the secure sum; lower --delta"
         )
-    most = max(privacy.epsilon - 2 * _SLACK, privacy.epsilon / 2)
-    one = least_multiplier(most, privacy.delta)
-    for _ in range(_STEPS):
-        noise = _divided(one, rounds, size_share, clustering_share, centre_updates)
-        spent = spent_by((noise[0], *[noise[1]] * (rounds - 1)), privacy.delta)
-        if spent[0] <= privacy.epsilon:
-            break
-        one *= _MARGIN
-    else:
-        raise ConfigError(f"privacy.epsilon={privacy.epsilon:g} cannot be kept; raise --epsilon")
+    low = least_multiplier(max(privacy.epsilon - 2 * _SLACK, privacy.epsilon / 2), privacy.delta)
+    high = _MOST_EXCESS * low
+    for _ in range(_HALVINGS):
+        middle = (low + high) / 2
+        noise = _divided(middle, rounds, size_share, clustering_share, centre_updates)
+        low, high = (low, middle) if _keeps(privacy, rounds, noise) else (middle, high)
+    first, later = _divided(high, rounds, size_share, clustering_share, centre_updates)
+    spent = spent_by((first, *[later] * (rounds - 1)), privacy.delta)
     return InsideNoise(
-        first=noise[0], later=noise[1], rounds=rounds, epsilon_pld=spent[0], epsilon_rdp=spent[1]
+        first=first, later=later, rounds=rounds, epsilon_pld=spent[0], epsilon_rdp=spent[1]
     )
+
+
+def _keeps(privacy: PrivacyConfig, rounds: int, noise: tuple[Release, Release]) -> bool:
+    """Whether the noise of all rounds keeps a budget."""
+    first, later = noise
+    return spent_by((first, *[later] * (rounds - 1)), privacy.delta)[0] <= privacy.epsilon
 
 
 def _divided(
