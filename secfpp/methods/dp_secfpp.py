@@ -13,12 +13,12 @@ from secfpp.errors import ConfigError
 from secfpp.learning.prompts import FloatArray
 from secfpp.methods.interface import Card, Method, MethodContext, MethodSettings, NoSettings
 from secfpp.methods.shared.noised import NoisedExchange
+from secfpp.methods.shared.noised_jobs import NoisedJobs
 from secfpp.methods.shared.plans import two_level
 from secfpp.methods.shared.trainers import two_phase
-from secfpp.privacy.inside import InsideNoise, calibrate_inside
 from secfpp.privacy.statement import PrivacyStatement
 
-__all__ = ["METHOD", "make_exchange_on", "noise_of", "statement_of"]
+__all__ = ["METHOD", "jobs_of", "make_exchange_on", "statement_of"]
 
 COVERS: Final[dict[GuaranteeName, str]] = {
     "pipeline": "P_G of every cluster, and the clustering of descriptors, whose centres are noised "
@@ -41,23 +41,20 @@ TRUST: Final = (
 )
 
 
-def noise_of(settings: MethodSettings[NoSettings]) -> InsideNoise:
-    """Return the noise of all rounds."""
-    inside, rounds = settings.inside, settings.training.rounds
-    if inside.dp_guarantee != "pipeline":
-        return calibrate_inside(settings.privacy, rounds)
-    return calibrate_inside(
-        settings.privacy,
-        rounds,
-        size_share=inside.dp_size_share,
-        clustering_share=inside.dp_clustering_share,
-        centre_updates=inside.dp_iterations - 1,
+def jobs_of(settings: MethodSettings[NoSettings], seed: int = 0) -> NoisedJobs:
+    """Return the maker of a run's jobs."""
+    return NoisedJobs(
+        clustering=settings.clustering,
+        inside=settings.inside,
+        privacy=settings.privacy,
+        rounds=settings.training.rounds,
+        seed=seed,
     )
 
 
 def statement_of(settings: MethodSettings[NoSettings], trust: str) -> PrivacyStatement:
     """State the guarantee of a run, and who must be trusted for it."""
-    inside, noise = settings.inside, noise_of(settings)
+    inside, noise = settings.inside, jobs_of(settings).noise
     return PrivacyStatement(
         epsilon_target=settings.privacy.epsilon,
         epsilon_pld=noise.epsilon_pld,
@@ -99,15 +96,11 @@ def make_exchange_on(
         )
     return NoisedExchange(
         session=session,
-        clustering=settings.clustering,
-        inside=settings.inside,
-        noise=noise_of(settings),
-        delta=settings.privacy.delta,
+        jobs=jobs_of(settings, context.seeds.number("first centres")),
         num_draws=num_draws,
         given_N=context.domain_N,
         axes=partial(_axes, context),
         label=f"{name}, seed {context.seeds.root}",
-        seed=context.seeds.number("first centres"),
     )
 
 

@@ -21,7 +21,7 @@ from secfpp.config.training import TrainingConfig
 from secfpp.errors import ConfigError
 from secfpp.experiment.config import RunConfig
 from secfpp.methods.dp_clusters import NoisedClusters
-from secfpp.methods.dp_secfpp import METHOD, make_exchange_on, noise_of
+from secfpp.methods.dp_secfpp import METHOD, jobs_of, make_exchange_on
 from secfpp.methods.dp_secfpp_plain import METHOD as TWIN
 from secfpp.methods.interface import Contribution, MethodContext
 from secfpp.methods.shared.clustered import ClusteredExchange
@@ -145,7 +145,7 @@ def test_a_client_moves_its_cluster_by_the_bound_at_most(guarantee: GuaranteeNam
 @pytest.mark.parametrize("draws", [1, 2, 3])
 def test_noise_of_every_party_is_in_the_means(draws: int) -> None:
     exchange = exchange_on(PlainSession([PrivateNoise() for _ in range(draws)]), "known-assignment")
-    one = exchange.noise.later.means_multiplier * CLIP
+    one = exchange.jobs.noise.later.means_multiplier * CLIP
     found = exchange(contribution(np.zeros((N, 20_000))))
     for group in range(K):
         rows = found.update_rM[group == GROUP_N]
@@ -162,7 +162,7 @@ def test_jobs_of_a_run_spend_the_budget_once(guarantee: GuaranteeName) -> None:
         before_nM = exchange(contribution(steps(), round_index, before_nM)).update_rM
     private = [job for job in session.jobs if job.is_private]
     assert len(private) == 4
-    noise = exchange.noise
+    noise = exchange.jobs.noise
     whole = 0.5 / noise.first.noise_multiplier**2 + 1.5 / noise.later.noise_multiplier**2
     assert sum(job.rho for job in private) == pytest.approx(whole)
     first = "pipeline" if guarantee == "pipeline" else "known-assignment"
@@ -187,11 +187,10 @@ def test_a_resumed_run_finds_its_clusters_without_budget(guarantee: GuaranteeNam
     found = exchange_on(resumed, guarantee)(contribution(steps(1), 1, before_nM))
     assert [job.guarantee for job in resumed.jobs] == ["none", "known-assignment"]
     assert (resumed.results[0].sizes_N == TOO_SMALL).all()
-    labels = [session.results[0].labels_N for session in (first, resumed)]
-    assert labels[0] is not None
-    assert labels[1] is not None
-    same = [label[:, None] == label for label in labels]
-    assert np.array_equal(*same)
+    before, after = (session.results[0].labels_N for session in (first, resumed))
+    assert before is not None
+    assert after is not None
+    assert np.array_equal(before[:, None] == before, after[:, None] == after)
     assert found.labels_n is not None
 
 
@@ -255,7 +254,7 @@ def test_the_twin_says_that_it_is_trusted_and_how_much_noise_it_adds() -> None:
     assert "one of 3 draws" in TWIN.statement(three.settings_of(TWIN)).trust
     one = replace(three, inside=InsideConfig(dp_plain_draws=1))
     assert "one of 1 draw" in TWIN.statement(one.settings_of(TWIN)).trust
-    assert noise_of(one.settings_of(TWIN)) == noise_of(three.settings_of(TWIN))
+    assert jobs_of(one.settings_of(TWIN)).noise == jobs_of(three.settings_of(TWIN)).noise
 
 
 @pytest.mark.parametrize(
@@ -284,7 +283,10 @@ def test_real_parties_need_hardly_more_than_without_noise(
     """
     noised = exchange_on(opened(2), guarantee)
     plain = ClusteredExchange(
-        session=opened(2), clustering=ClusteringConfig(k=K), label="without noise", seed=noised.seed
+        session=opened(2),
+        clustering=ClusteringConfig(k=K),
+        label="without noise",
+        seed=noised.jobs.seed,
     )
 
     def traffic_of(exchange: NoisedExchange | ClusteredExchange) -> list[tuple[int, int, int]]:

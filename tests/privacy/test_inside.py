@@ -44,7 +44,7 @@ def test_a_sum_is_charged_as_dp_accounting_charges_its_discrete_noise() -> None:
 @pytest.mark.parametrize("epsilon", [0.01, 1.0, 8.0, 50.0, 1e4, 1e9])
 @pytest.mark.parametrize("parts", [{}, PIPELINE])
 def test_a_budget_is_kept_and_used(epsilon: float, parts: dict[str, float]) -> None:
-    noise = calibrate_inside(PrivacyConfig(epsilon=epsilon), 10, **parts)  # type: ignore[arg-type]
+    noise = calibrate_inside(PrivacyConfig(epsilon=epsilon), 10, **parts)
     assert 0.99 * epsilon < noise.epsilon_pld <= epsilon
     assert noise.epsilon_pld <= noise.epsilon_rdp
 
@@ -62,7 +62,7 @@ def rho_of(noise: InsideNoise) -> float:
 
 
 def test_a_pipeline_divides_the_budget_as_asked() -> None:
-    noise = calibrate_inside(PrivacyConfig(), 10, **PIPELINE)  # type: ignore[arg-type]
+    noise = calibrate_inside(PrivacyConfig(), 10, **PIPELINE)
     centres = 0.5 / noise.first.noise_multiplier**2 * noise.first.centre_share
     assert centres / rho_of(noise) == pytest.approx(0.5)
     for_steps = 0.5 / noise.first.noise_multiplier**2 * (1 - noise.first.centre_share)

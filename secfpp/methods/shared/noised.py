@@ -19,21 +19,18 @@ import numpy.typing as npt
 from mpc.jobs.job import ClusterJob
 from mpc.jobs.result import ClusterResult, Session
 from mpc.traffic import combined
-from secfpp.config.clustering import ClusteringConfig
-from secfpp.config.inside import InsideConfig
+from secfpp.config.inside import GuaranteeName
 from secfpp.learning.prompts import FloatArray
 from secfpp.methods.interface import Contribution, ExchangeResult, IntArray
 from secfpp.methods.shared.averaging import bytes_of
-from secfpp.methods.shared.round_job import job_of
+from secfpp.methods.shared.noised_jobs import NoisedJobs
 from secfpp.methods.shared.sizes import SizeEstimates
-from secfpp.privacy.inside import InsideNoise, Release
 from secfpp.privacy.noise import clip_rows
 
 __all__ = ["NoisedExchange"]
 
 FINGERPRINT_NUMBERS: Final = 16
 """Numbers of a fingerprint, which stands for a prompt that members of a cluster have in common."""
-_FINGERPRINT_ITERATIONS: Final = 2
 
 
 @dataclass(kw_only=True, eq=False)
@@ -47,10 +44,7 @@ class NoisedExchange:
     """
 
     session: Session
-    clustering: ClusteringConfig
-    inside: InsideConfig
-    noise: InsideNoise
-    delta: float
+    jobs: NoisedJobs
     num_draws: int
     """Draws of noise in a sum: the computing parties."""
     given_N: IntArray
@@ -59,15 +53,17 @@ class NoisedExchange:
     """Returns public axes of descriptors, (D, d); called with guarantee `pipeline` alone."""
     label: str
     """Name of the run, copied to every ledger line with the round."""
-    seed: int = 0
-    """Of the public draws of first centres."""
     _found: "_Found | None" = field(default=None, init=False)
     _sizes: SizeEstimates | None = field(default=None, init=False)
+
+    @property
+    def _guarantee(self) -> GuaranteeName:
+        return self.jobs.inside.dp_guarantee
 
     def __call__(self, contribution: Contribution) -> ExchangeResult:
         """Give clipped steps to the session; each participant gets its cluster's noised mean."""
         step_nM = clip_rows(
-            contribution.update_nM - contribution.before_nM, self.inside.dp_clip_norm
+            contribution.update_nM - contribution.before_nM, self.jobs.inside.dp_clip_norm
         )
         if self._begins_pipeline(contribution):
             result = self._cluster_and_move(contribution, step_nM)
@@ -86,11 +82,11 @@ class NoisedExchange:
 
     def _begins_pipeline(self, contribution: Contribution) -> bool:
         """Whether this round's job clusters with noised centres, and moves."""
-        return self.inside.dp_guarantee == "pipeline" and contribution.round_index == 0
+        return self._guarantee == "pipeline" and contribution.round_index == 0
 
     def _has_news(self, contribution: Contribution, found: "_Found") -> bool:
         """Whether clients whose public clusters the parties do not keep take part."""
-        if self.inside.dp_guarantee != "known-assignment":
+        if self._guarantee != "known-assignment":
             return False
         return not np.isin(contribution.clients_n, found.clients_m).all()
 
@@ -98,80 +94,31 @@ class NoisedExchange:
         """Do the first round of a pipeline: one job clusters with noised centres and moves."""
         points_nd = contribution.descriptor_nD @ self.axes()
         norm_n1 = np.linalg.norm(points_nd, axis=1, keepdims=True)
-        release = self.noise.first
-        job = replace(
-            self._job(contribution, release),
-            guarantee="pipeline",
-            start="fresh",
-            init="directions",
-            iterations=self.inside.dp_iterations,
-            centre_share=release.centre_share,
-            evaluate=self.clustering.evaluate,
-        )
         points_nd = points_nd / np.where(norm_n1 > 0, norm_n1, 1.0)
+        job = self.jobs.cluster_and_move(len(step_nM), self._label(contribution))
         return self._run(contribution, job, points_nd, step_nM)
 
     def _move(self, contribution: Contribution, step_nM: FloatArray, k: int) -> ClusterResult:
-        """Average noised steps in the clusters that the parties keep; points are not looked at."""
-        release = self.noise.of_round(contribution.round_index)
-        job = replace(self._job(contribution, release), k=k)
+        """Average noised steps in the clusters that the parties keep."""
+        job = self.jobs.move(len(step_nM), k, contribution.round_index, self._label(contribution))
         return self._run(contribution, job, np.zeros((len(step_nM), 1)), step_nM)
 
     def _assign(self, contribution: Contribution) -> ClusterResult:
-        """Let the parties find clusters, and open nothing: every cluster is below the minimum."""
+        """Let the parties find clusters, and open nothing."""
         job, points_nD = self._assignment(contribution)
-        job = replace(
-            job,
-            reveal="own-mean",
-            min_cluster_size=len(points_nD) + 1,
-            payload_bound=1.0,
-            label=f"{job.label}, clusters",
-        )
         return self._run(contribution, job, points_nD, np.zeros((len(points_nD), 1)))
 
     def _assignment(self, contribution: Contribution) -> tuple[ClusterJob, FloatArray]:
         """Return the job that finds clusters, and its points."""
-        count = len(contribution.clients_n)
-        found = job_of(self.clustering, count, seed=self.seed, label=self._label(contribution))
-        if self.inside.dp_guarantee == "known-assignment":
+        count, label = len(contribution.clients_n), self._label(contribution)
+        if self._guarantee == "known-assignment":
             of_n = self.given_N[contribution.clients_n]
             clusters, rows, place_n = np.unique(of_n, return_index=True, return_inverse=True)
-            given = replace(
-                found,
-                k=len(clusters),
-                init="farthest-first",
-                init_rows=tuple(rows.tolist()),
-                restarts=1,
-                iterations=1,
-            )
-            return given, np.eye(len(clusters))[place_n]
+            one_hot_nK = np.eye(len(clusters))[place_n]
+            return self.jobs.given_clusters(count, rows.tolist(), label), one_hot_nK
         if contribution.round_index == 0:
-            return found, contribution.descriptor_nD
-        resumed = replace(
-            found, init="farthest-first", restarts=1, iterations=_FINGERPRINT_ITERATIONS
-        )
-        return resumed, _fingerprints(contribution.before_nM)
-
-    def _job(self, contribution: Contribution, release: Release) -> ClusterJob:
-        """Return the job of a round's noised means."""
-        return ClusterJob(
-            k=min(self.clustering.k or 1, len(contribution.clients_n)),
-            comparisons=self.clustering.comparisons,
-            iterations=1,
-            start="warm",
-            seed=self.seed,
-            min_cluster_size=self.clustering.min_cluster_size,
-            evaluate=False,  # labels were opened, if at all, when the clusters were found
-            centre=False,
-            norm_bound=1.0,
-            payload_bound=self.inside.dp_clip_norm,
-            label=self._label(contribution),
-            guarantee="known-assignment",
-            noise_multiplier=release.noise_multiplier,
-            delta=self.delta,
-            releases=1 if release.centre_updates else self.noise.rounds,
-            size_share=release.size_share,
-        )
+            return self.jobs.clusters(count, label), contribution.descriptor_nD
+        return self.jobs.former_clusters(count, label), _fingerprints(contribution.before_nM)
 
     def _label(self, contribution: Contribution) -> str:
         return f"{self.label}, round {contribution.round_index + 1}"
@@ -194,13 +141,13 @@ class NoisedExchange:
         last = results[-1]
         opened_n1 = (last.sizes_N > 0)[:, None]
         mean_nM = np.where(opened_n1, last.means_NM, 0.0)
-        if self.noise.later.size_share:
+        if self.jobs.noise.later.size_share:
             mean_nM = mean_nM * self._over_estimated_sizes(contribution, last.sizes_N)[:, None]
         return ExchangeResult(
             clients_r=contribution.clients_n,
             update_rM=contribution.before_nM + mean_nM,
             k=last.k,
-            clusters_descriptors=self.inside.dp_guarantee != "known-assignment",
+            clusters_descriptors=self._guarantee != "known-assignment",
             labels_n=self._labels(everybody),
             ledger=tuple(entry for result in results for entry in result.ledger),
             traffic=combined([result.traffic for result in results]),
@@ -218,7 +165,7 @@ class NoisedExchange:
         if self._sizes is None:
             self._sizes = SizeEstimates(
                 num_clients=contribution.num_clients,
-                num_clusters=self.clustering.k or 1,
+                num_clusters=self.jobs.clustering.k or 1,
                 variance=self.num_draws * self._size_variance,
             )
         return self._sizes.corrections(contribution.clients_n, sizes_n)
@@ -226,7 +173,7 @@ class NoisedExchange:
     @property
     def _size_variance(self) -> float:
         """Variance of one draw of noise on a size."""
-        later = self.noise.later
+        later = self.jobs.noise.later
         return later.noise_multiplier**2 / later.size_share
 
 
