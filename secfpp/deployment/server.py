@@ -132,9 +132,9 @@ def run_server(
     SessionError, TransportError
         The parties cannot be joined, or fail again and again.
     """
-    kept = RecordFolder(open_folder(folder, config))
+    records = RecordFolder(open_folder(folder, config))
     gathering = gathering or Gathering()
-    done = kept.records(ROUNDS, ServerRound)
+    done = records.records(ROUNDS, ServerRound)
     ledger = Ledger(folder / LEDGER, role="server", listener=on_event)
     failures = 0
     try:
@@ -142,12 +142,13 @@ def run_server(
             finished = len(done)
             try:
                 with opener() as session:
+                    kept = KeptClusters()
                     for number in range(finished + 1, config.training.rounds + 1):
                         gathering.begin(number)
                         record = _round(
-                            config, number, lengths, session, ledger, patience, gathering, say
+                            config, number, lengths, session, ledger, patience, gathering, say, kept
                         )
-                        kept.append(ROUNDS, [asdict(record)])
+                        records.append(ROUNDS, [asdict(record)])
                         done.append(record)
                         observe(record)
                         gathering.end(record)
@@ -172,14 +173,18 @@ def _round(
     patience: Patience,
     gathering: Gathering,
     say: Callable[[str], None],
+    kept: KeptClusters,
 ) -> ServerRound:
     """Drive one round, with as many jobs as it takes."""
     started = time.monotonic()
     for attempt in range(1, _MOST_ATTEMPTS + 1):
         names = _await_clients(session, config, patience, gathering)
-        result = _attempt(
-            session, _job(config, lengths.model, number, len(names)), names, lengths, ledger, say
-        )
+        result = None
+        for order in orders_of(config, lengths, number, names, kept):
+            result = _attempt(session, order, names, ledger, say)
+            if result is None:
+                break
+            order.done(result, names)
         if result is not None:
             return _record(number, attempt, len(names), result, time.monotonic() - started)
     raise RunError(f"round {number} came to nothing {_MOST_ATTEMPTS} times")
@@ -187,22 +192,21 @@ def _round(
 
 def _attempt(
     session: SecureSession,
-    job: ClusterJob,
+    order: Order,
     names: Sequence[str],
-    lengths: Lengths,
     ledger: Ledger,
     say: Callable[[str], None],
 ) -> ClusterResult | None:
     """Order one job of the clients; None if some of them failed, so that nothing was opened."""
     rows = {name: [row] for row, name in enumerate(names)}
     try:
-        result = session.order(job, rows, dim=lengths.dim, payload=lengths.payload)
+        result = session.order(order.job, rows, dim=order.dim, payload=order.payload)
     except (OwnerError, ConsentError) as error:
         _write_terms(ledger, session)
         _write(ledger, session, "given up", why=str(error))
         if isinstance(error, ConsentError):
             raise
-        say(f"{job.label} came to nothing: {error}")
+        say(f"{order.job.label} came to nothing: {error}")
         return None
     _write_terms(ledger, session)
     for entry in result.ledger:
