@@ -8,22 +8,20 @@ without torch, which the process that counts lengths has to itself.
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final, Protocol
 
 from mpc.consent.chain import Ledger, Listener
 from mpc.errors import ConsentError, OwnerError, SessionError, TransportError
-from mpc.jobs.job import ClusterJob
 from mpc.jobs.result import ClusterResult
 from mpc.session.session import SecureSession
-from secfpp.deployment.config import FederationConfig, label_of
+from secfpp.deployment.config import FederationConfig
 from secfpp.deployment.folder import open_folder
 from secfpp.deployment.lengths import Lengths
+from secfpp.deployment.orders import KeptClusters, Order, next_order
 from secfpp.errors import RunError
 from secfpp.experiment.record_folder import RecordFolder
-from secfpp.methods.shared.round_job import job_of
-from secfpp.seeds import Seeds
 
 __all__ = ["Gathering", "Patience", "ServerRound", "SessionOpener", "run_server"]
 
@@ -179,13 +177,10 @@ def _round(
     started = time.monotonic()
     for attempt in range(1, _MOST_ATTEMPTS + 1):
         names = _await_clients(session, config, patience, gathering)
-        result = None
-        for order in orders_of(config, lengths, number, names, kept):
-            result = _attempt(session, order, names, ledger, say)
-            if result is None:
-                break
-            order.done(result, names)
+        order = next_order(config, lengths, number, names, kept)
+        result = _attempt(session, order, names, ledger, say)
         if result is not None:
+            kept.done(order, names, result)
             return _record(number, attempt, len(names), result, time.monotonic() - started)
     raise RunError(f"round {number} came to nothing {_MOST_ATTEMPTS} times")
 
@@ -249,18 +244,6 @@ def _await_clients(
                 f"{config.quorum} are needed: {', '.join(present) or 'none'}"
             )
         time.sleep(_POLL_S)
-
-
-def _job(config: FederationConfig, model: str, number: int, num_clients: int) -> ClusterJob:
-    """Return the job of a round."""
-    job = job_of(
-        config.clustering,
-        num_clients,
-        number - 1,
-        seed=Seeds(config.seed).number("first centres"),
-        label=label_of(config, model, number),
-    )
-    return replace(job, payload_bound=config.payload_bound, round=number)
 
 
 def _record(
