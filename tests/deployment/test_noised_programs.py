@@ -163,7 +163,7 @@ def test_a_budget_that_cannot_be_kept_is_refused(
 @pytest.mark.slow
 def test_programs_of_a_federation_spend_a_budget(tmp_path: Path) -> None:
     certs = make_credentials(tmp_path / "certs", clients=CLIENTS)
-    folders = make_client_folders(tmp_path)
+    folders = make_client_folders(tmp_path / "images")
     settings = write_settings(tmp_path / "federation.json", privacy=BUDGET)
     files = ("--config", settings, "--network", certs / "network.json", "--certs", certs)
     programs = Programs(tmp_path, files, CLIENTS)
