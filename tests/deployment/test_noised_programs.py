@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 from mpc import ClusterJob
+from mpc.consent.chain import read_ledger
+from mpc.consent.compare import differences
 from mpc.consent.terms import Terms
 from mpc.errors import ConsentError
 from mpc.session.owner import Owner, OwnResult
@@ -21,7 +23,8 @@ from secfpp.methods.interface import Contribution
 from tests.deployment.folders import CLIENTS, make_client_folders, write_settings
 from tests.deployment.programs import Programs
 from tests.mpc.consent.examples import terms
-from tests.mpc.deployment import make_credentials, running
+from tests.mpc.deployment import ROLES, ledger_of, make_credentials, running
+from tests.patience import SOON_S
 
 LENGTHS = Lengths(dim=3, payload=2, model="ab")
 NAMES = [f"client:{number}" for number in range(CLIENTS)]
@@ -173,7 +176,7 @@ def test_programs_of_a_federation_spend_a_budget(tmp_path: Path) -> None:
                 programs.client(number, folder)
             programs.server()
             for role in ("server", *NAMES):
-                code, said = programs.wait(role)
+                code, said = programs.wait(role, 6 * SOON_S)
                 assert code == 0, said
         finally:
             programs.end()
@@ -188,6 +191,9 @@ def test_programs_of_a_federation_spend_a_budget(tmp_path: Path) -> None:
         each["label"] == label_of(config, each["label"].split("model ")[1].split(",")[0], n)
         for n, each in enumerate(ordered, start=1)
     )
+    kept = [programs.folder(role) / "ledger.jsonl" for role in ("server", *NAMES)]
+    kept += [ledger_of(certs, role) for role in ROLES]
+    assert list(differences([read_ledger(path) for path in kept])) == []
     for role in NAMES:
         rounds = programs.lines(role, "metrics.jsonl")
         assert [line["round"] for line in rounds] == [1, 2, 3, 4]
