@@ -8,7 +8,8 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from mpc.costs.job_cost import Cost, job_cost
-from mpc.jobs.job import ClusterJob, Comparisons
+from mpc.jobs.comparisons import Comparisons
+from mpc.jobs.job import ClusterJob
 from mpc.roles.dry_run import JobShape
 
 SIZES: Final = ((20, 1280, 5), (100, 128, 4), (100, 512, 8), (1000, 128, 8), (5000, 512, 16))

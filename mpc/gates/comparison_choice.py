@@ -14,7 +14,7 @@ from typing import Final, Literal
 
 from mpc.fss import sign_layout
 from mpc.gates.lut_comparison import MOST_BITS, plan_of
-from mpc.jobs.job import Comparisons
+from mpc.jobs.comparisons import Comparisons
 
 Method = Literal["fss", "lut", "boolean"]
 

@@ -3,13 +3,14 @@
 Shape letters: N points, D dimensions of a point, M of a payload.
 """
 
-import warnings
 from dataclasses import asdict, dataclass
 from typing import Any, Final, Literal, Self
 
 from mpc.errors import BudgetError, InputError
 from mpc.jobs.arrays import check_arrays
+from mpc.jobs.comparisons import COMPARISONS, FORMER_COMPARISONS, Comparisons, renamed
 from mpc.jobs.job_numbers import bounds_of, integer_of
+from mpc.jobs.privacy import check_private
 from mpc.jobs.protocol import ProtocolName, check_protocol
 from mpc.jobs.sharding import ShardFields, check_shard
 from mpc.ring.fixedpoint import FloatArray
@@ -24,21 +25,17 @@ MAX_POINTS: Final = 8191
 K_CANDIDATES_MAX: Final = 8
 """Default of `k_max`, the largest number of clusters to try if k is None."""
 
-Comparisons = Literal["auto", "fss", "lut", "boolean"]
-COMPARISONS: Final[tuple[Comparisons, ...]] = ("auto", "fss", "lut", "boolean")
-FORMER_COMPARISONS: Final[dict[object, Comparisons]] = {
-    "keys": "fss",
-    "digits": "lut",
-    "circuits": "boolean",
-}
-"""Names of version 0.1, accepted with a warning until version 0.3."""
-
-
-Init = Literal["farthest-first", "k-means++", "leaders", "random"]
+Init = Literal["farthest-first", "k-means++", "leaders", "random", "directions"]
 K_MAX_LIMIT: Final = 16
 """The largest `k_max`: the set of legal candidates is an index into a table of 2^15 entries."""
 
-INITS: Final[tuple[Init, ...]] = ("farthest-first", "k-means++", "leaders", "random")
+INITS: Final[tuple[Init, ...]] = (
+    "farthest-first",
+    "k-means++",
+    "leaders",
+    "random",
+    "directions",
+)
 """Ways to choose the first centres; see `mpc.clustering.seeding` and `mpc.clustering.leaders`."""
 
 MAX_LEADERS_POINTS: Final = 64
@@ -90,7 +87,8 @@ class ClusterJob(ShardFields):
     """How first centres are chosen: `farthest-first`, one after another; `k-means++`, drawn with
     `seed`; `leaders`, all at once, for at most `MAX_LEADERS_POINTS` points; `random`, distinct
     rows drawn with `seed`, which takes no round. A drawn row that is rejected stands for the
-    origin. Centres of the first three are secret; of `random`, the numbers of rows are public."""
+    origin. Centres of the first three are secret; of `random`, the numbers of rows are public.
+    `directions`, for guarantee `pipeline` alone: public directions drawn with `seed`."""
     restarts: int = 1
     """Number of fresh starts, run in the same rounds; the one with least inertia is kept. For
     k-means++ it is chosen at the end. For leaders and random rows it is chosen after the first
@@ -159,7 +157,7 @@ class ClusterJob(ShardFields):
             raise InputError(f"min_cluster_size={self.min_cluster_size} but at least 1 is needed")
         self._check_bounds()
         if self.comparisons in FORMER_COMPARISONS:
-            object.__setattr__(self, "comparisons", _renamed(self.comparisons))
+            object.__setattr__(self, "comparisons", renamed(self.comparisons))
         if self.comparisons not in COMPARISONS:
             raise InputError(
                 f"comparisons={self.comparisons!r} is none of {', '.join(COMPARISONS)}"
@@ -169,6 +167,8 @@ class ClusterJob(ShardFields):
             self._check_init_rows(self.init_rows)
         check_protocol(self)
         check_shard(self)
+        self._settle_privacy()
+        check_private(self)
 
     def _take_integers(self) -> None:
         """Convert NumPy integers to Python integers; refuse other types, such as 2.5 or "2"."""
@@ -224,6 +224,8 @@ class ClusterJob(ShardFields):
             raise InputError(f"k_max={self.k_max} but k is chosen from {K_MAX_LIMIT} at most")
         if self.seed < 0:
             raise InputError(f"seed={self.seed} but a number of at least 0 is needed")
+        if self.init == "directions" and self.guarantee != "pipeline":
+            raise InputError("init='directions' is for guarantee='pipeline'")
         drawn = self.init != "farthest-first" and self.init_rows is None
         if self.restarts > 1 and not drawn:
             raise InputError(
@@ -383,11 +385,3 @@ _TUPLES: Final = ("init_rows", "feature_bounds", "value_bound")
 def _tuple(value: Any) -> Any:
     """Return a JSON list as a tuple; return other values unchanged, for a later check to refuse."""
     return tuple(value) if isinstance(value, list) else value
-
-
-def _renamed(former: object) -> Comparisons:
-    """Return the current name of a comparison protocol, with a warning."""
-    now = FORMER_COMPARISONS[former]
-    what = f"comparisons={former!r} is now {now!r}; the old name is understood until version 0.3"
-    warnings.warn(what, FutureWarning, stacklevel=4)
-    return now

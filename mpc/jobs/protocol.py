@@ -32,12 +32,14 @@ _POSSIBLE: Final[dict[ProtocolName, dict[str, tuple[object, ...]]]] = {
         "standardize": (False,),
         "comparisons": ("auto",),
         "shards": (1,),
+        "guarantee": ("none",),
     },
     "secpc": {
         "reveal": ("distances",),
         "standardize": (False,),
         "comparisons": ("auto",),
         "shards": (1,),
+        "guarantee": ("none",),
     },
 }
 """Values that fields of a job may have if a protocol computes it; all values of other fields."""

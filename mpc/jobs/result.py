@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from mpc.jobs.job import Beginning, ClusterJob
 from mpc.jobs.protocol import ProtocolName
+from mpc.jobs.statement import NoiseStatement
 from mpc.ring.fixedpoint import FloatArray
 from mpc.traffic import Traffic
 
@@ -78,6 +79,8 @@ class ClusterResult:
     """Where the job began: `fresh` if too little was kept for the start that it asked for."""
     protocol: ProtocolName = "additive"
     """What the job asks to be computed by; the plaintext twin computes the same for each."""
+    privacy: NoiseStatement | None = None
+    """What the noise promises; None without a guarantee."""
 
     @property
     def rejected_N(self) -> npt.NDArray[np.bool_]:

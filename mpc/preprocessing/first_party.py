@@ -10,7 +10,7 @@ from mpc.engine.communicator import MeshCommunicator
 from mpc.engine.correlations import Mask, Truncation
 from mpc.engine.mask_id import MaskId
 from mpc.gates.comparison_choice import Comparing
-from mpc.jobs.job import Comparisons
+from mpc.jobs.comparisons import Comparisons
 from mpc.preprocessing.expander import (
     Masks,
     division_pair,

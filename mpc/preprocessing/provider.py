@@ -23,7 +23,7 @@ from mpc.errors import PartyError
 from mpc.fss import CorrectionWords, PointKeys, point_layout
 from mpc.gates.comparison_choice import Comparing
 from mpc.gates.lut_comparison import Bits, Words
-from mpc.jobs.job import Comparisons
+from mpc.jobs.comparisons import Comparisons
 from mpc.net.frames import (
     CORRECTIONS,
     DEALER_KEY,
@@ -296,6 +296,10 @@ class DealerProvider(TupleProvider):
         following = self._schedule.after(self._step)
         if following is not None:
             self._ask(segment_of(self._job, following), self._schedule.tuples_of(following))
+
+    def forget(self) -> None:
+        """Await nothing of this job from the dealer: party 0 has not asked for anything."""
+        self._unread.clear()
 
     def finish(self) -> tuple[RoleTraffic, list[OperationTraffic]] | None:
         """Discard unused tuples; party 0 returns the dealer's counts.

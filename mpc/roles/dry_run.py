@@ -7,6 +7,7 @@ shapes. Running the protocols determines them more reliably than separate formul
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from fractions import Fraction
 
 import numpy as np
 import torch
@@ -20,7 +21,8 @@ from mpc.engine.reveal import UNCHANGED, Audience, Opening, Revealer
 from mpc.engine.steps import Steps
 from mpc.fss.correction_words import RingArray
 from mpc.gates.comparison_choice import Comparing
-from mpc.jobs.job import ClusterJob, Comparisons
+from mpc.jobs.comparisons import Comparisons
+from mpc.jobs.job import ClusterJob
 from mpc.net.frames import SIGN_KINDS, RoundClock, TupleKind
 from mpc.preprocessing.fss_keys import sign_requests
 from mpc.preprocessing.mask_refs import ITERATION, MaskCounter
@@ -129,6 +131,13 @@ class _ZeroSignKeys:
 
     def evaluate(self, opened: Int64Array) -> RingArray:
         return np.zeros(self._count, dtype=self._dtype)
+
+
+class _NoNoise:
+    """Draws zeros: a dry run opens nothing."""
+
+    def draw(self, shape: Sequence[int], variance: Fraction) -> Int64Array:
+        return np.zeros(tuple(shape), dtype=np.int64)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -245,7 +254,12 @@ def dry_run(shape: JobShape, *, converges: int = 0) -> dict[str, StepCounts]:
 
 
 def at_most_four(job: ClusterJob) -> ClusterJob:
-    """Return a job with at most as many iterations as a dry run has."""
+    """Return a job with at most as many iterations as a dry run has.
+
+    If centres have noise, it depends on the number of iterations, and all of them are run.
+    """
+    if job.guarantee == "pipeline":
+        return job
     return replace(job, iterations=min(job.iterations, _ITERATIONS))
 
 
@@ -306,4 +320,5 @@ def _alone(communicator: SilentCommunicator, provider: RecordingProvider) -> Par
         previous=AesCtrStream(new_key()),
         following=AesCtrStream(new_key()),
         matmul=_no_product,
+        noise=_NoNoise(),
     )

@@ -9,7 +9,8 @@ from contextlib import suppress
 from mpc.consent.chain import Ledger
 from mpc.engine.reveal import PartyRevealer
 from mpc.errors import PeerClosedError
-from mpc.jobs.job import ClusterJob, Comparisons
+from mpc.jobs.comparisons import Comparisons
+from mpc.jobs.job import ClusterJob
 from mpc.net.frames import CONTROL
 from mpc.net.link import Link
 from mpc.preprocessing.provider import DealerProvider

@@ -15,7 +15,8 @@ from mpc.clustering.weighted_points import ShardShares
 from mpc.engine.context import Party
 from mpc.engine.reveal import Revealer
 from mpc.engine.steps import Steps
-from mpc.jobs.job import ClusterJob, Comparisons
+from mpc.jobs.comparisons import Comparisons
+from mpc.jobs.job import ClusterJob
 from mpc.jobs.sharding import most_weight
 from mpc.preprocessing.schedule import Schedule, schedule_of
 from mpc.roles.dry_run import StepCounts, at_most_four, counted, zeros

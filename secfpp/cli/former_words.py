@@ -4,7 +4,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
-from mpc.jobs.job import FORMER_COMPARISONS
+from mpc.jobs.comparisons import FORMER_COMPARISONS
 
 FORMER_VALUES: Final[Mapping[str, Mapping[object, str]]] = {"--comparisons": FORMER_COMPARISONS}
 """By flag: former value to present one."""

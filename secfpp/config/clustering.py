@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from mpc.jobs.job import Comparisons, RevealPolicy
+from mpc.jobs.comparisons import Comparisons
+from mpc.jobs.job import RevealPolicy
 from secfpp.config.checks import require
 
 DescriptorName = Literal[

@@ -21,7 +21,7 @@ from typing import (
     runtime_checkable,
 )
 
-from mpc.jobs.job import FORMER_COMPARISONS
+from mpc.jobs.comparisons import FORMER_COMPARISONS
 from secfpp.errors import ConfigError, reason
 from secfpp.json_file import JsonValue, read_json
 

@@ -34,6 +34,7 @@ from secfpp.federation.round import (
     score_start,
 )
 from secfpp.federation.workload import Sources, Workload, load_workload
+from secfpp.learning.descriptors import public_axes
 from secfpp.learning.prompts import PromptState
 from secfpp.methods.interface import MethodContext, Trainer
 from secfpp.methods.registry import METHODS
@@ -236,6 +237,12 @@ class _Run:
             seeds=seeds,
             domain_N=cohort.domain_N,
             open_session=lambda: self._open(stack),
+            public_axes=lambda num_axes: public_axes(
+                self.config.clustering.descriptor,
+                self.workload.tower,
+                self.workload.initial_TW,
+                num_axes,
+            ),
         )
         return Federation(
             cohort=cohort if trainer.needs_patches else cohort.without_patches(),

@@ -16,6 +16,7 @@ from mpc.jobs.protocol import ProtocolName
 from mpc.jobs.result import LedgerEntry, Session
 from mpc.traffic import NO_TRAFFIC, Traffic
 from secfpp.config.clustering import ClusteringConfig
+from secfpp.config.inside import InsideConfig
 from secfpp.config.personal import PersonalConfig
 from secfpp.config.privacy import PrivacyConfig
 from secfpp.config.training import TrainingConfig
@@ -216,6 +217,9 @@ class MethodSettings(Generic[OwnT]):
     """Public number of training images of a client."""
     protocol: ProtocolName = "additive"
     """What computes the clustering of a method that uses the parties."""
+    inside: InsideConfig = field(default_factory=InsideConfig)
+    parties: int = 2
+    """Computing parties of a run that starts its own."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -228,6 +232,9 @@ class MethodContext(Generic[OwnT]):
     """True domains. Only methods whose cards say so may use them."""
     open_session: Callable[[], Session]
     """Start the computing parties, or return those that run already."""
+    public_axes: Callable[[int], FloatArray] | None = None
+    """Return so many public axes of descriptors; see `secfpp.learning.descriptors.public_axes`.
+    None: no model is at hand."""
 
 
 @dataclass(frozen=True, kw_only=True)

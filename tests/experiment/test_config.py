@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from mpc.jobs.job import FORMER_COMPARISONS
+from mpc.jobs.comparisons import FORMER_COMPARISONS
 from secfpp.comparison.config import CompareConfig
 from secfpp.config.clustering import ClusteringConfig
 from secfpp.config.privacy import PrivacyConfig

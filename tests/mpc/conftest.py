@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mpc.errors import TransportError
-from mpc.jobs.job import Comparisons
+from mpc.jobs.comparisons import Comparisons
 from mpc.net.frames import CONTROL, OPENED, SHARE
 from mpc.reference.session import PlainSession
 from mpc.session.data_owner import reconstruct, split

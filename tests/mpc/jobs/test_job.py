@@ -7,14 +7,8 @@ import pytest
 
 from mpc import ClusterJob, SecureSession
 from mpc.errors import BudgetError, InputError
-from mpc.jobs.job import (
-    FORMER_COMPARISONS,
-    MAX_ENTRIES,
-    MAX_ITERATIONS,
-    MAX_JOBS,
-    MAX_LABEL,
-    MAX_POINTS,
-)
+from mpc.jobs.comparisons import FORMER_COMPARISONS
+from mpc.jobs.job import MAX_ENTRIES, MAX_ITERATIONS, MAX_JOBS, MAX_LABEL, MAX_POINTS
 
 POINTS = np.random.default_rng(3).normal(size=(8, 4)) / 8
 

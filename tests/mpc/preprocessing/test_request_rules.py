@@ -9,7 +9,8 @@ import pytest
 
 from mpc.errors import FrameError, InputError, PeerFailedError
 from mpc.jobs.bounds import with_bounds
-from mpc.jobs.job import COMPARISONS, REVEAL_POLICIES, ClusterJob
+from mpc.jobs.comparisons import COMPARISONS
+from mpc.jobs.job import REVEAL_POLICIES, ClusterJob
 from mpc.net.frames import TupleKind
 from mpc.preprocessing.mask_refs import MaskRef, MaskStore
 from mpc.preprocessing.request_rules import FORMS, MAX_NUMBERS, check_requests

@@ -34,7 +34,8 @@ from mpc.engine._crypten import fixed_point, plugged
 from mpc.engine.context import Party
 from mpc.engine.openings import Masked, masked, multiply, open_batch, open_now, reshaped
 from mpc.errors import PeerClosedError
-from mpc.jobs.job import ClusterJob, Comparisons
+from mpc.jobs.comparisons import Comparisons
+from mpc.jobs.job import ClusterJob
 from mpc.net.frames import CONTROL, OPENED, SHARE
 from mpc.preprocessing.schedule import Schedule
 from mpc.protocols import argmin, comparison, division, lookup

@@ -7,7 +7,7 @@ import pytest
 
 from mpc.gates.lut_comparison import plan_of
 from mpc.gates.pairs import differences, num_pairs, pairs_of
-from mpc.jobs.job import Comparisons
+from mpc.jobs.comparisons import Comparisons
 from mpc.protocols.argmin import BRACKET, PAIRS_MAX
 from mpc.ring.fixedpoint import COMPARED_BITS, EXACT_BITS, Int64Array
 from tests.mpc.conftest import Parties, every_method

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from mpc.gates.lut_comparison import MOST_BITS
-from mpc.jobs.job import Comparisons
+from mpc.jobs.comparisons import Comparisons
 from mpc.jobs.result import TOO_SMALL
 from mpc.reference import kmeans as plain
 from mpc.ring.fixedpoint import (
