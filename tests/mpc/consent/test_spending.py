@@ -84,9 +84,9 @@ def test_noise_can_be_required(policy: Policy, job: dict[str, Any], allowed: boo
 @pytest.mark.parametrize(
     ("value", "words"),
     [
-        ({"guarantees": ["all"]}, "guarantee 'all' is none of none, means"),
+        ({"guarantees": ["all"]}, "guarantees 'all' is none of none, means"),
         ({"guarantees": []}, "allows nothing"),
-        ({"guarantees": 3}, "a list of guarantees"),
+        ({"guarantees": 3}, "a list of names"),
         ({"max_epsilon": 0}, "max_epsilon=0"),
         ({"max_delta": 0.5}, "at most 0.1"),
     ],
