@@ -40,7 +40,7 @@ from mpc.secpc.messages import CodedOrder, OwnRows, Query
 COUNTED_TAGS: Final = (CODED_SHARE, CODED_MASK)
 """Kinds of messages between clients, whose traffic the server cannot count itself."""
 _MEETING_S: Final = 60.0
-_PATIENCE: Final = 0.5
+_PATIENCE: Final = 0.7
 """Longest silence of another client, as a part of the longest silence towards the server."""
 
 Message = Mapping[str, object]

@@ -151,6 +151,11 @@ class ClientProcesses:
         )
 
     @property
+    def is_whole(self) -> bool:
+        """Whether no client is lost or has ended."""
+        return not self.lost and not any(child.has_ended for child in self.children)
+
+    @property
     def pids(self) -> dict[str, int]:
         """Process number of each client."""
         return {child.role: child.pid for child in self.children}

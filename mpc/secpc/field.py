@@ -220,7 +220,7 @@ class Field:
 
 def _below(x: Elements, prime: int) -> Elements:
     """Subtract the prime from numbers that are not below it; less than it, they wrap around."""
-    return np.minimum(x, x - _u(prime))
+    return np.asarray(np.minimum(x, x - _u(prime)))
 
 
 def _limbs(x: Elements) -> dict[int, npt.NDArray[np.float64]]:

@@ -28,6 +28,10 @@ class ClientGroup(Protocol):
     tally: Tally
     """Of the current job."""
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether no client is lost or has ended."""
+
     rounds: int
     """Longest chain of dependent messages of the current job."""
 

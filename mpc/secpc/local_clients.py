@@ -36,6 +36,11 @@ class LocalClients:
         self._jobs: dict[int, ClientJob] = {}
         self._number = 0
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether no client is lost."""
+        return not self.lost
+
     def drop(self, client: int, why: str = "it was dropped") -> None:
         """Lose a client, as if its process had ended."""
         self.lost.setdefault(client, why)

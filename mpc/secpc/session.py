@@ -100,7 +100,7 @@ class SecPCSession:
         self.group = None
 
     def check(self) -> None:
-        """Do nothing: a client that has ended is a dropout, which the next job replaces."""
+        """Do nothing: a client that has ended is replaced by the next job."""
 
     @property
     def stamps(self) -> tuple[str, ...]:
@@ -142,7 +142,7 @@ class SecPCSession:
         InputError, BudgetError
             Refused before anything is shared.
         OwnerError
-            Too few clients are left; the session stays usable.
+            Too few clients are left; the next job starts them anew.
         SessionError, TransportError
             A process did not start.
 
@@ -172,6 +172,9 @@ class SecPCSession:
         server = ServerJob(order, group, revealer)
         try:
             found, means = server.run(rows)
+        except BaseException:
+            self.close()  # what clients wait for is not known
+            raise
         finally:
             self.lost = {order.clients[at]: why for at, why in group.lost.items()}
             self.wrong = frozenset(order.clients[at] for at in revealer.wrong)
@@ -218,8 +221,7 @@ class SecPCSession:
     def _group(self, order: CodedOrder) -> ClientGroup:
         """Return clients for a job: those of the job before if they are the same and all there."""
         group = self.group
-        fits = group is not None and group.clients == order.clients and not group.lost
-        if group is None or not fits:
+        if group is None or group.clients != order.clients or not group.is_whole:
             self.close()
             group = self._opened(order.clients)
         self.group, group.on_phase = group, self.on_phase

@@ -94,8 +94,8 @@ def test_owners_find_the_same_by_themselves(
     """The paper's protocol: labels and means of the plaintext twin, and no party in the traffic."""
     words = ("--input", blobs, "--k", k, "--init", "farthest-first", "--reveal", "distances")
     plain = record_of(capfd, *words, "--plain", "--out", tmp_path / "plain.npy")
-    coded = ("--protocol", "secpc", "--dropouts", "4", "--out", tmp_path / "coded.npy", *how)
-    found = record_of(capfd, *words, *coded)
+    coded = ("--protocol", "secpc", "--dropouts", "4", *how)
+    found = record_of(capfd, *words, *coded, "--out", tmp_path / "coded.npy")
     assert (found["protocol"], found["k"]) == ("secpc", 3)
     assert found["labels"] == plain["labels"]
     assert np.array_equal(np.load(tmp_path / "coded.npy"), np.load(tmp_path / "plain.npy"))

@@ -122,6 +122,17 @@ def test_a_leaf_says_what_it_is_for_and_no_more(
     assert leaf.signature_hash_algorithm.name == "sha256"
 
 
+@pytest.mark.parametrize("role", ["client:7", "party:1"])
+def test_a_role_that_listens_may_do_both(authority: Authority, role: str) -> None:
+    """A client of the protocol in which clients compute for one another."""
+    leaf = parsed(authority.issue(role, listens=True))
+    uses = list(extension(leaf, x509.ExtendedKeyUsage).value)
+    assert sorted(uses, key=lambda use: use.dotted_string) == [
+        ExtendedKeyUsageOID.SERVER_AUTH,
+        ExtendedKeyUsageOID.CLIENT_AUTH,
+    ]
+
+
 def test_the_authority_may_sign_leaves_and_nothing_else(authority: Authority) -> None:
     root = x509.load_pem_x509_certificate(authority.certificate_pem.encode())
     basic = extension(root, x509.BasicConstraints)

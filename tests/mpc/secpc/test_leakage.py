@@ -11,7 +11,8 @@ from mpc.secpc.field import Elements, Field
 from mpc.secpc.leakage import determined_pairs, scaled_distances
 from mpc.secpc.local_clients import LocalClients
 from mpc.secpc.messages import CodedOrder, Query
-from mpc.secpc.reveal import CodedRevealer
+from mpc.secpc.reveal import SUMS, CodedRevealer
+from mpc.secpc.session import SecPCSession
 from mpc.secpc.settings import SecPCSettings
 from mpc.secpc.uniform import UniformElements
 from tests.mpc.secpc.examples import blobs, job_of, objects
@@ -148,3 +149,62 @@ def test_clients_do_not_answer_what_would_tell_more() -> None:
         client.sums(Query(sets_NC=two_N1, sharers=everyone))
     with pytest.raises(InputError, match="not shared"):
         client.distances(Query(sets_NC=sets_NC, sharers=everyone[:8]))
+
+
+def slice_wise(masking: bool, monkeypatch: pytest.MonkeyPatch) -> list[list[list[int]]]:
+    """Decode every query of a job slice by slice, as a curious server would."""
+    seen: list[list[list[int]]] = []
+    reveal = CodedRevealer.reveal
+
+    def curious(
+        self: CodedRevealer, answers: dict[int, Elements], *given: object, **named: object
+    ) -> Elements:
+        needed = self.code.answers_for_distances
+        if given != (SUMS,):
+            answers_AX = np.stack([answers[at] for at in range(needed)])
+            decoding = self.code.decoding(range(needed), needed)
+            seen.append(self.code.field.matmul(decoding, answers_AX).tolist())
+        return reveal(self, answers, *given, **named)  # type: ignore[arg-type]
+
+    with monkeypatch.context() as patched:
+        patched.setattr(CodedRevealer, "reveal", curious)
+        with objects(SecPCSettings(slices=2, dropouts=1, masking=masking)) as session:
+            session.cluster(job_of(k=None), *blobs(16))
+    return seen
+
+
+def test_a_real_job_hides_slice_wise_distances(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Slices are others in every job and in no case the true ones; their sums are the distances."""
+    prime = Field().prime
+    bare = slice_wise(False, monkeypatch)
+    assert slice_wise(False, monkeypatch) == bare
+    first, second = (slice_wise(True, monkeypatch) for _ in range(2))
+    assert len(first) == len(second) == len(bare) > 5
+    masks: list[int] = []
+    for true, one, other in zip(bare, first, second, strict=True):
+        assert np.sum(true, axis=0, dtype=object).tolist() == [
+            sum(pair) % prime for pair in zip(*one, strict=True)
+        ]
+        for hidden in (one, other):
+            assert all(a != b for a, b in zip(true[0], hidden[0], strict=True))
+        assert all(a != b for a, b in zip(one[0], other[0], strict=True))
+        masks += [(a - b) % prime for a, b in zip(one[0], true[0], strict=True)]
+    assert len(set(masks)) == len(masks)  # none is used twice, in a query or in another
+
+
+def test_what_clients_hold_differs_from_job_to_job() -> None:
+    """Shares are made with fresh uniform slices: no share of the same rows comes again."""
+    held = []
+    for _ in range(2):
+        session, kept = objects(), list[Elements]()
+
+        def keep(phase: str, session: SecPCSession = session, kept: list[Elements] = kept) -> None:
+            if phase == "sums":
+                assert isinstance(session.group, LocalClients)
+                kept += [session.group._jobs[0]._held[sender] for sender in range(12)]
+
+        session.on_phase = keep
+        session.cluster(job_of(), *blobs(17))
+        held.append(np.concatenate(kept))
+    assert held[0].shape == (12, 5 + 7)
+    assert not (held[0] == held[1]).any()

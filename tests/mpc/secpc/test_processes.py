@@ -170,14 +170,15 @@ def test_a_client_that_ends_while_it_shares_is_left_out() -> None:
 
 
 @pytest.mark.slow
-def test_a_client_that_is_silent_is_lost_after_the_time_out() -> None:
-    """Some seconds are enough for all others, and if not, one of five may be late as well."""
+@pytest.mark.parametrize("where", ["share", "distances"])
+def test_a_client_that_is_silent_is_lost_after_the_time_out(where: str) -> None:
+    """Some seconds are enough for all others; if not, several may be late as well."""
     points_ND, payload_NM = blobs(12, num_points=NUM_CLIENTS)
     with SecPCSession(SecPCSettings(colluders=1), timeout_s=6.0) as session:
         stopped: list[int] = []
 
         def stop(phase: str) -> None:
-            if phase == "distances" and not stopped:
+            if phase == where and not stopped:
                 stopped.append(pids_of(session)["client:3"])
                 os.kill(stopped[0], signal.SIGSTOP)
 
@@ -186,6 +187,21 @@ def test_a_client_that_is_silent_is_lost_after_the_time_out() -> None:
         assert "client:3 was silent towards server for 6 s" in session.lost["client:3"]
     assert found.sizes_N[3] == DROPPED
     assert not alive(stopped)
+
+
+def test_a_client_that_ends_between_jobs_is_replaced() -> None:
+    points_ND, payload_NM = blobs(15, num_points=4)
+    with SecPCSession() as session:
+        session.cluster(job_of(k=2), points_ND, payload_NM)
+        first = pids_of(session)
+        os.kill(first["client:1"], signal.SIGKILL)
+        deadline = time.monotonic() + SOON_S
+        while alive([first["client:1"]]):
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        assert session.cluster(job_of(k=2), points_ND, payload_NM).sizes_N.min() > DROPPED
+        assert session.lost == {}
+    assert not alive(list(first.values()))
 
 
 def test_plain_links_are_stamped() -> None:
