@@ -242,6 +242,7 @@ class _Run:
                 self.workload.tower,
                 self.workload.initial_TW,
                 num_axes,
+                self.config.clustering.projection_dim,
             ),
         )
         return Federation(

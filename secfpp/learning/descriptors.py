@@ -89,7 +89,11 @@ def random_projection(num_inputs: int, num_outputs: int) -> FloatArray:
 
 
 def public_axes(
-    name: DescriptorName, tower: TextTower, initial_TW: torch.Tensor, num_axes: int
+    name: DescriptorName,
+    tower: TextTower,
+    initial_TW: torch.Tensor,
+    num_axes: int,
+    projection_dim: int = 64,
 ) -> FloatArray:
     """Return the axes along which descriptors of random prompts vary most, orthonormal (D, d).
 
@@ -105,6 +109,8 @@ def public_axes(
     initial_TW : Tensor of float32, (T, W)
     num_axes : int
         d, at most D and `AXES_PROMPTS`.
+    projection_dim : int
+        Of the projected descriptors.
 
     Raises
     ------
@@ -120,7 +126,7 @@ def public_axes(
     noise_STW = torch.randn((AXES_PROMPTS, *initial_TW.shape), generator=generator)
     prompts_STW = initial_TW + AXES_DEVIATION * noise_STW.to(initial_TW)
     described = [
-        describe(name, _view_of(tower, some_STW, initial_TW), num_axes)
+        describe(name, _view_of(tower, some_STW, initial_TW), projection_dim)
         for some_STW in torch.split(prompts_STW, _AT_ONCE)
     ]
     axes_SD = np.linalg.svd(np.concatenate(described), full_matrices=False)[2]

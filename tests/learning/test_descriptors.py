@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from secfpp.config.clustering import DescriptorName
-from secfpp.errors import RunError
-from secfpp.learning.descriptors import ClientView, describe, random_projection
+from secfpp.errors import ConfigError, RunError
+from secfpp.learning.descriptors import ClientView, describe, public_axes, random_projection
 from tests.federation.toy import C, E, T, ToyTower, W, ragged_shards
 
 WIDTHS = {
@@ -93,3 +93,29 @@ def test_text_shift_is_the_way_that_text_features_went() -> None:
     assert np.allclose(describe("text-shift", seen, 5), expected, atol=1e-6)
     moved = replace(seen, initial_TW=seen.initial_TW + 1)
     assert not np.allclose(describe("text-shift", moved, 5), expected, atol=1e-2)
+
+
+def test_public_axes_depend_on_the_model_alone_and_keep_more_than_random_ones() -> None:
+    start_TW = torch.zeros(T, W)
+    axes_Dd = public_axes("text-shift", ToyTower(), start_TW, 3)
+    assert np.allclose(axes_Dd.T @ axes_Dd, np.eye(3))
+    assert np.array_equal(axes_Dd, public_axes("text-shift", ToyTower(), start_TW, 3))
+    generator = torch.Generator().manual_seed(1)
+    moved_NTW = 0.02 * torch.randn(40, T, W, generator=generator)
+    clients = ClientView(
+        tower=ToyTower(),
+        shared_NTW=moved_NTW,
+        update_NM=moved_NTW.flatten(1).double().numpy(),
+        initial_TW=start_TW,
+        shards=ragged_shards(),
+    )
+    described_ND = describe("text-shift", clients, 3)
+    random_Dd = np.linalg.qr(random_projection(described_ND.shape[1], 3))[0]
+    kept, by_chance = (np.linalg.norm(described_ND @ some) for some in (axes_Dd, random_Dd))
+    assert kept > 1.2 * by_chance
+
+
+@pytest.mark.parametrize(("name", "axes"), [("mean-image", 3), ("text-shift", 1000)])
+def test_axes_that_there_are_not_are_refused(name: DescriptorName, axes: int) -> None:
+    with pytest.raises(ConfigError, match=r"mean-image has no public axes|dp_dims=1000"):
+        public_axes(name, ToyTower(), torch.zeros(T, W), axes)
