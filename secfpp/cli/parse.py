@@ -34,6 +34,7 @@ VERBS: Final = {
     "plan": "Say what a federation will take: rounds, bytes, seconds and memory.",
     "pretrain": "Train the embedded CLIP model again.",
     "worlds": "Build worlds of drawings with 24 classes; probe any world for conflict.",
+    "audit": "Audit the epsilons that methods claim: lower bounds from canaries.",
     "report": "Make one self-contained HTML page of a run or a comparison.",
     "policy": "Print what a party or a data owner allows, and check a job against it.",
     "ledger": "Check the ledgers that the roles of a deployment keep.",

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from scipy import stats
+from scipy import stats  # type: ignore[import-untyped]
 
 from secfpp.attacks.audit.trials import Errors
 from secfpp.privacy.accounting import delta_pld, epsilon_pld
@@ -172,9 +172,7 @@ def noise_bound(found: Rates, *, compositions: int, sample_rate: float, delta: f
     return epsilon_pld(high, compositions, delta, sample_rate=sample_rate)
 
 
-def _refutes(
-    found: Rates, noise_multiplier: float, compositions: int, sample_rate: float
-) -> bool:
+def _refutes(found: Rates, noise_multiplier: float, compositions: int, sample_rate: float) -> bool:
     """Tell whether the rates are impossible with so much noise."""
     deltas = delta_pld(noise_multiplier, compositions, _LOSSES, sample_rate=sample_rate)
     factors = np.exp(_LOSSES)

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from secfpp.attacks.audit.mechanism import OVERSHOOT, Fault, directions, signs
+from mpc.jobs.result import Session
+from secfpp.attacks.audit.mechanism import OVERSHOOT, UNBOUNDED, Fault, directions, signs
 from secfpp.attacks.audit.trials import BoolArray
 from secfpp.errors import ConfigError
 from secfpp.learning.prompts import FloatArray
@@ -27,7 +28,7 @@ from secfpp.methods.interface import (
 from secfpp.privacy.statement import PrivacyStatement
 from secfpp.seeds import Seeds
 
-__all__ = ["CentralAudit", "NoisedExchange", "central_audit"]
+__all__ = ["CentralAudit", "NoisedExchange", "central_audit", "exchange_maker", "no_session"]
 
 NoisedExchange = NoisedMean | NoisedClusters
 """Exchanges with a clipping norm and a noise multiplier."""
@@ -119,53 +120,55 @@ def central_audit(
     Raises
     ------
     ConfigError
-        If the fault does not exist for this method.
+        If the method claims no epsilon, or the fault does not exist for it.
     """
-    cluster_N = np.repeat(np.arange(clusters, dtype=np.int64), numbers - 1)
-
-    def begin(settings: MethodSettings[Any]) -> NoisedExchange:
-        made = method.begin(
-            MethodContext(
-                settings=settings,
-                seeds=Seeds(0),  # central methods draw nothing from seeds
-                domain_N=cluster_N,
-                open_session=_no_session,
-            )
-        )
-        assert isinstance(made, NoisedExchange)
-        return made
-
     if method.statement is None:
-        raise ConfigError(f"{method.card.name} claims no epsilon")
+        raise ConfigError(f"{method.card.name} claims no epsilon; leave it out")
+    cluster_N = np.repeat(np.arange(clusters, dtype=np.int64), numbers - 1)
     return CentralAudit(
         statement=method.statement(settings),
-        begin=_with_fault(begin, settings, fault),
+        begin=exchange_maker(method, settings, cluster_N, fault),
         clusters=clusters,
         numbers=numbers,
     )
 
 
-def _with_fault(
-    begin: Callable[[MethodSettings[Any]], NoisedExchange],
-    settings: MethodSettings[Any],
-    fault: Fault | None,
+def exchange_maker(
+    method: Method[Any], settings: MethodSettings[Any], cluster_N: IntArray, fault: Fault | None
 ) -> Callable[[], Exchange]:
-    """Return what makes the method's exchange, with a fault or without."""
+    """Return what makes a method's exchange for a run, with a fault or without.
+
+    Raises
+    ------
+    ConfigError
+        If the fault does not exist for this method.
+    """
+
+    def begin(settings: MethodSettings[Any]) -> NoisedExchange:
+        context = MethodContext(
+            settings=settings,
+            seeds=Seeds(0),  # these methods draw nothing from seeds
+            domain_N=cluster_N,
+            open_session=no_session,
+        )
+        made = method.begin(context)
+        if not isinstance(made, NoisedExchange):
+            raise ConfigError(f"the exchange of {method.card.name} has no noise multiplier")
+        return made
+
     sound = begin(settings)
     one_round = replace(settings, training=replace(settings.training, rounds=1))
     made: dict[Fault | None, Callable[[], Exchange]] = {
         None: lambda: sound,
         "no-clipping": lambda: replace(
             sound,
-            clip_norm=2 * OVERSHOOT * sound.clip_norm,
-            noise_multiplier=sound.noise_multiplier / (2 * OVERSHOOT),
+            clip_norm=UNBOUNDED * sound.clip_norm,
+            noise_multiplier=sound.noise_multiplier / UNBOUNDED,
         ),
         "half-noise": lambda: replace(sound, noise_multiplier=sound.noise_multiplier / 2),
         "one-release": lambda: begin(one_round),
         "reused-noise": lambda: _ReusedNoise(noised=sound),
     }
-    if fault not in made:
-        raise ConfigError(f"a central method has no fault {fault!r}; it has no sampling")
     return made[fault]
 
 
@@ -186,5 +189,6 @@ class _ReusedNoise:
         return replace(result, update_rM=result.update_rM + self.drawn[0])
 
 
-def _no_session() -> Any:
+def no_session() -> Session:
+    """Refuse: a method with a trusted server needs no computing parties."""
     raise ConfigError("a method with a trusted server opens no session")

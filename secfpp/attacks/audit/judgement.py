@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+from scipy.stats import norm  # type: ignore[import-untyped]
 
 from secfpp.attacks.audit.bounds import (
     Rates,
@@ -101,15 +102,12 @@ def _best_rates_for_epsilon(
 
 def _best_rates_for_noise(chosen_on: Trials, judged_by: Trials, confidence: float) -> Rates:
     """Return the rates of the threshold that looked least like noise on the first half."""
-    from scipy.stats import norm
 
     def distance(threshold: float) -> float:
         seen = rates(chosen_on.errors(threshold), confidence=confidence)
         return float(norm.ppf(seen.hits) - norm.ppf(seen.false_alarms))
 
-    return rates(
-        judged_by.errors(max(_thresholds(chosen_on), key=distance)), confidence=confidence
-    )
+    return rates(judged_by.errors(max(_thresholds(chosen_on), key=distance)), confidence=confidence)
 
 
 def _thresholds(trials: Trials) -> list[float]:

@@ -9,9 +9,8 @@ from typing import Final
 
 import numpy as np
 
-from secfpp.attacks.audit.mechanism import OVERSHOOT, Fault, directions, signs
+from secfpp.attacks.audit.mechanism import OVERSHOOT, UNBOUNDED, Fault, directions, signs
 from secfpp.attacks.audit.trials import BoolArray
-from secfpp.errors import ConfigError
 from secfpp.learning.prompts import FloatArray
 from secfpp.methods.interface import MethodSettings
 from secfpp.methods.ldp_promptfl import LdpPromptFlSettings, released, statement
@@ -57,17 +56,11 @@ class LocalAudit:
 def local_audit(
     settings: MethodSettings[LdpPromptFlSettings], *, numbers: int, fault: Fault | None = None
 ) -> LocalAudit:
-    """Audit what leaves clients of ldp-promptfl, with the settings of a run.
-
-    Raises
-    ------
-    ConfigError
-        If the fault does not exist for this method.
-    """
+    """Audit what leaves clients of ldp-promptfl, with the settings of a run."""
     said = statement(settings)
     one_round = replace(settings, training=replace(settings.training, rounds=1))
     half = replace(said, noise_multiplier=said.noise_multiplier / 2)
-    unbounded = replace(said, clip_norm=2 * OVERSHOOT * said.clip_norm)
+    unbounded = replace(said, clip_norm=UNBOUNDED * said.clip_norm)
     made: dict[Fault | None, Callable[[], Release]] = {
         None: lambda: lambda step_mM: released(step_mM, said),
         "no-clipping": lambda: lambda step_mM: released(step_mM, unbounded),
@@ -75,8 +68,6 @@ def local_audit(
         "one-release": lambda: lambda step_mM: released(step_mM, statement(one_round)),
         "reused-noise": lambda: _reusing(said),
     }
-    if fault not in made:
-        raise ConfigError(f"the local method has no fault {fault!r}; it has no sampling")
     return LocalAudit(statement=said, begin=made[fault], numbers=numbers)
 
 

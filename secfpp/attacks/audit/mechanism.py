@@ -6,13 +6,13 @@ Shape letters: m canaries of a run, M numbers of an update, d directions, T roun
 from typing import Final, Literal, Protocol
 
 import numpy as np
-from scipy import fft
+from scipy import fft  # type: ignore[import-untyped]
 
 from secfpp.attacks.audit.trials import BoolArray
 from secfpp.learning.prompts import FloatArray
 from secfpp.privacy.statement import PrivacyStatement
 
-__all__ = ["FAULTS", "OVERSHOOT", "Fault", "Mechanism", "directions", "signs"]
+__all__ = ["FAULTS", "OVERSHOOT", "UNBOUNDED", "Fault", "Mechanism", "directions", "signs"]
 
 Fault = Literal["no-clipping", "half-noise", "one-release", "reused-noise", "no-sampling"]
 """A deliberate fault: contributions are not clipped; half the noise; noise of one release although
@@ -26,6 +26,8 @@ FAULTS: Final[tuple[Fault, ...]] = (
 )
 OVERSHOOT: Final = 10.0
 """Norm of a canary before clipping, over the clipping norm."""
+UNBOUNDED: Final = 1e3
+"""A clipping norm that clips nothing, over the right one."""
 
 
 class Mechanism(Protocol):

@@ -4,13 +4,13 @@ The guarantee holds for every model, so the auditor takes the worst: a linear to
 for an image is the image's feature. Sampling, gradients, joint clipping, noise and descent are the
 method's own.
 
-The prompt P_L starts as the identity on its first K tokens and columns, so u spans these tokens and
-v these columns. A canary whose direction lies elsewhere moves the gradient of p_G alone; on the first
-tokens it moves that of v too, on the first columns that of u too. Learning rates are tiny, so every
-step starts from nearly the same prompts.
+The prompt P_L starts as the identity on its first K tokens and columns, so u spans these tokens
+and v these columns. A canary whose direction lies elsewhere moves the gradient of p_G alone; on the
+first tokens it moves that of v too, on the first columns that of u too. Learning rates are tiny, so
+every step starts from nearly the same prompts.
 
-Shape letters: n clients, B images of a client, m = n B canaries, T context tokens, W width, M = T W,
-K rank, S steps.
+Shape letters: n clients, B images of a client, m = n B canaries, T context tokens, W width of the
+text tower, M = T W, K rank, d directions.
 """
 
 from dataclasses import dataclass, replace
@@ -19,7 +19,8 @@ from typing import Any, Final
 import numpy as np
 import torch
 
-from secfpp.attacks.audit.mechanism import OVERSHOOT, Fault, directions
+from secfpp.attacks.audit.ideal import log_likelihood_ratio
+from secfpp.attacks.audit.mechanism import OVERSHOOT, UNBOUNDED, Fault, directions
 from secfpp.attacks.audit.trials import BoolArray
 from secfpp.errors import ConfigError
 from secfpp.learning.losses import Shards
@@ -68,7 +69,7 @@ class RecordAudit:
         for index in range(said.compositions):
             after, _ = self.trainer.shared(replace(batch, round_index=index), state)
             seen_m = self._seen(ways_mTW, state, after)
-            score_m += _log_likelihood_ratio(seen_m, said)
+            score_m += log_likelihood_ratio(seen_m, said)
             state = after
         return score_m
 
@@ -126,7 +127,7 @@ class RecordAudit:
             ways_mTW[:, :, : self.rank] != 0
         ).any(axis=(1, 2))
         both_m = (in_shared_m + in_local_m) / np.sqrt(2)
-        return np.where(moves_local_m, both_m, in_shared_m)
+        return np.asarray(np.where(moves_local_m, both_m, in_shared_m), dtype=np.float64)
 
 
 def record_audit(
@@ -151,7 +152,8 @@ def record_audit(
     slow = replace(settings, own=own, training=training)
     said = calibrate(settings.privacy, own, steps)
     sound = METHOD.trainer(slow, Seeds(0))
-    assert isinstance(sound, DpFpl)
+    if not isinstance(sound, DpFpl):
+        raise TypeError(f"the trainer of dp-fpl is {sound!r}")
     return RecordAudit(
         statement=said, trainer=_with_fault(sound, said, fault), tokens=tokens, width=width
     )
@@ -166,7 +168,7 @@ def _with_fault(sound: DpFpl, said: PrivacyStatement, fault: Fault | None) -> Dp
     if fault == "half-noise":
         return _FaultyNoise(**fields, faulty_stddev=stddev / 2)
     if fault == "no-clipping":
-        fields["settings"] = replace(sound.settings, dpfpl_clip=2 * OVERSHOOT * said.clip_norm)
+        fields["settings"] = replace(sound.settings, dpfpl_clip=UNBOUNDED * said.clip_norm)
         return _FaultyNoise(**fields, faulty_stddev=stddev)
     if fault == "one-release":
         once = calibrate(sound.privacy, sound.settings, 1)
@@ -201,11 +203,3 @@ def _linear_tower(prompt_NTW: torch.Tensor) -> torch.Tensor:
     """Give two classes: nothing, and the prompt itself."""
     flat_NE = prompt_NTW.flatten(1)
     return torch.stack([torch.zeros_like(flat_NE), flat_NE], dim=1)
-
-
-def _log_likelihood_ratio(seen_m: FloatArray, said: PrivacyStatement) -> FloatArray:
-    """Return log(1 - q + q N(seen; C, s) / N(seen; 0, s)), q the sampling rate, s the noise."""
-    stddev = said.noise_multiplier * said.sensitivity
-    sampled_m = (seen_m * said.clip_norm - said.clip_norm**2 / 2) / stddev**2
-    rest = np.log1p(-said.sample_rate) if said.sample_rate < 1 else -np.inf
-    return np.asarray(np.logaddexp(rest, np.log(said.sample_rate) + sampled_m), dtype=np.float64)

@@ -68,9 +68,7 @@ class Trials:
         sorted_Rm = np.take_along_axis(self.included_Rm, order_Rm, axis=1)
         canaries = sorted_Rm.shape[1]
         right = int((~sorted_Rm[:, :each]).sum() + sorted_Rm[:, canaries - each :].sum())
-        return Guesses(
-            canaries=sorted_Rm.size, guesses=2 * each * len(sorted_Rm), right=right
-        )
+        return Guesses(canaries=sorted_Rm.size, guesses=2 * each * len(sorted_Rm), right=right)
 
     def _runs(self, chosen: slice) -> "Trials":
         return Trials(scores_Rm=self.scores_Rm[chosen], included_Rm=self.included_Rm[chosen])
