@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import tyro
 from rich.console import RenderableType
 
-from secfpp.attacks.audit.audit import AUDITED, AuditConfig, FAULTS_OF
+from secfpp.attacks.audit.audit import AUDITED, FAULTS_OF, AuditConfig
 from secfpp.cli.outcome import Outcome
 from secfpp.cli.tables import table
 from secfpp.cli.verb import Verb
