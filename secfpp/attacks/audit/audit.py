@@ -3,7 +3,7 @@
 Shape letters: R runs, m canaries of a run.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
@@ -25,7 +25,7 @@ from secfpp.experiment.config import RunConfig
 from secfpp.methods.registry import METHODS, MethodName
 from secfpp.seeds import Seeds
 
-__all__ = ["AUDITED", "AuditConfig", "AuditResult", "FAULTS_OF", "audit"]
+__all__ = ["AUDITED", "AuditConfig", "AuditResult", "FAULTS_OF", "audit", "check_audited"]
 
 _WIDTH: Final = 64
 """Width of a context token of the embedded model."""
@@ -157,12 +157,18 @@ def audit(
     )
 
 
+def check_audited(names: Sequence[MethodName]) -> None:
+    """Raise ConfigError with the name of the first method that cannot be audited."""
+    for name in names:
+        if name not in AUDITED:
+            raise ConfigError(f"{name} claims no epsilon; audit one of {', '.join(AUDITED)}")
+
+
 def _mechanism(
     config: RunConfig, name: MethodName, seed: int, fault: Fault | None, *, real_training: bool
 ) -> Mechanism:
     """Return what is audited."""
-    if name not in AUDITED:
-        raise ConfigError(f"{name} claims no epsilon; audit one of {', '.join(AUDITED)}")
+    check_audited((name,))
     if fault is not None and fault not in FAULTS_OF[name]:
         raise ConfigError(f"{name} has no fault {fault!r}; it has {', '.join(FAULTS_OF[name])}")
     if real_training:

@@ -30,8 +30,8 @@ __all__ = [
 ]
 
 _LARGEST: Final = 64.0  # an epsilon that no audit reaches
-_BISECTIONS: Final = 40
-_COARSE_BISECTIONS: Final = 14
+_BISECTIONS: Final = 20
+_COARSE_BISECTIONS: Final = 10
 _MULTIPLIERS: Final = (0.1, 100.0)
 """Where the noise is looked for; the accountant does not credit sampling below the first."""
 _LOSSES: Final = np.concatenate([np.arange(0.0, 4.0, 0.25), np.arange(4.0, 25.0, 0.5)])

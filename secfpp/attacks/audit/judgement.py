@@ -18,7 +18,7 @@ from secfpp.privacy.statement import PrivacyStatement
 
 __all__ = ["Found", "judge"]
 
-_THRESHOLDS: Final = 400
+_THRESHOLDS: Final = 120
 _SHARES: Final = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.35, 0.5)
 """Parts of a run's canaries about which the auditor guesses at either end."""
 

@@ -13,6 +13,7 @@ import tyro
 from rich.console import RenderableType
 
 from secfpp.attacks.audit.audit import AUDITED, FAULTS_OF, AuditConfig
+from secfpp.attacks.audit.mechanism import Fault
 from secfpp.cli.outcome import Outcome
 from secfpp.cli.tables import table
 from secfpp.cli.verb import Verb
@@ -24,7 +25,6 @@ from secfpp.report.kit.text import decimal, spread_of
 if TYPE_CHECKING:
     from secfpp.attacks.audit.audit import AuditResult
     from secfpp.attacks.audit.judgement import Found
-    from secfpp.attacks.audit.mechanism import Fault
     from secfpp.experiment.config import RunConfig
 
 EXIT_FAILED = 1
@@ -40,14 +40,16 @@ NOTE = (
 class Audit(Verb):
     """Audit what methods claim of differential privacy: guess which canaries were in.
 
-    A lower bound above the claim refutes it, and the command exits with 1. With `--controls` it
-    also does so if a deliberate fault is not found.
+    A lower bound above the claim refutes it, and the command exits with 1. It also does so if a
+    deliberate fault is not refuted.
     """
 
     methods: tuple[MethodName, ...] = AUDITED
     """Methods to audit, in this order."""
-    controls: bool = False
-    """Audit deliberately faulty variants too; each must be refuted."""
+    faults: tuple[Fault, ...] = ()
+    """Faulty variants of the methods to audit too, where a method can have the fault: contributions
+    are not clipped; half the noise; the noise of one release although there are many; the noise of
+    the first release in all; every image in every sample."""
     seeds: int = 1
     """Audits of each method; their lower bounds are averaged."""
     first_seed: int = 0
@@ -63,9 +65,10 @@ class Audit(Verb):
 
     def execute(self) -> Outcome:
         """Audit every method, and its faults if asked to."""
-        from secfpp.attacks.audit.audit import audit
+        from secfpp.attacks.audit.audit import audit, check_audited
         from secfpp.experiment.progress import working
 
+        check_audited(self.methods)
         config = self._settings()
         with working("auditing"):
             results = [
@@ -94,11 +97,10 @@ class Audit(Verb):
         )
 
     def _variants(self) -> Iterator[tuple[MethodName, Fault | None]]:
-        """Yield each method as it is, then its faults if asked for."""
+        """Yield each method as it is, then with the faults asked for that it can have."""
         for name in self.methods:
             yield name, None
-            if self.controls:
-                yield from ((name, fault) for fault in FAULTS_OF.get(name, ()))
+            yield from ((name, fault) for fault in self.faults if fault in FAULTS_OF[name])
 
 
 def _table(results: Sequence[AuditResult], size: AuditConfig) -> RenderableType:
