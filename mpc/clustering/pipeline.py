@@ -14,6 +14,7 @@ from mpc.clustering.begin import Begun, begun_by_gram, beside_warm
 from mpc.clustering.choose_k import chosen_k
 from mpc.clustering.cluster_sums import cluster_sums
 from mpc.clustering.distances import comparable
+from mpc.clustering.given_assignment import sums_of_given
 from mpc.clustering.gram_points import GramPoints, checked, opened_start
 from mpc.clustering.inner_products import (
     GramInnerProducts,
@@ -31,6 +32,8 @@ from mpc.clustering.lloyd import (
     lloyd_public_labels,
     lloyd_secret_labels,
 )
+from mpc.clustering.noised_lloyd import noised_lloyd
+from mpc.clustering.noised_sums import noised_cluster_sums
 from mpc.clustering.shard_sums import ShardSums, shard_sums
 from mpc.engine.context import SharedTensor
 from mpc.engine.openings import Masked, masked, multiply, open_batch, open_now
@@ -38,6 +41,7 @@ from mpc.engine.reveal import DISTANCES, EVALUATION, LABELS, OWN_MEAN, Revealer
 from mpc.engine.steps import Steps
 from mpc.errors import FrameError
 from mpc.jobs.job import ClusterJob
+from mpc.jobs.noise import noise_of_means
 from mpc.protocols.comparison import local
 from mpc.reference.separation import largest_candidate
 from mpc.ring.fixedpoint import GRAM_BITS
@@ -114,6 +118,12 @@ def cluster_shares(
     ledger says. Rounds and bytes depend on the job, N, D, M and the number of iterations, never on
     which points are rejected; see `mpc.clustering.inner_products` for what can be inferred.
     """
+    if job.guarantee == "known-assignment" and kept_enc_NK is not None:
+        sums_enc = sums_of_given(payload_enc_NM, kept_enc_NK, job, meter)
+        revealer.reveal(sums_enc, OWN_MEAN, why="own mean, one row each")
+        return Clustering(
+            k=kept_enc_NK.size(1), iterations=0, labels=None, assignment_enc_NK=kept_enc_NK
+        )
     points: Points | GramPoints
     if by_gram_alone(job, *points_enc_ND.size()):
         with meter.step("norms"):
@@ -122,7 +132,9 @@ def cluster_shares(
     else:
         with meter.step("norms"):
             points = points_within_bounds(points_enc_ND, payload_enc_NM, job, origin_enc_D)
-        if job.reveal == "distances":
+        if job.guarantee == "pipeline":
+            found = noised_lloyd(job, points, meter)
+        elif job.reveal == "distances":
             found = _decided_by_server(job, points, revealer, meter, decide)
         else:
             found = _found_by_points(job, points, kept_enc_NK, revealer, meter)
@@ -136,9 +148,7 @@ def cluster_shares(
             sums = shard_sums(found.assignment_enc_NK, points)
     else:
         with meter.step("means"):
-            sums_enc = cluster_sums(
-                found.assignment_enc_NK, points.payload, job.min_cluster_size, owner_of_N
-            )
+            sums_enc = _sums(job, found.assignment_enc_NK, points.payload, owner_of_N)
         revealer.reveal(sums_enc, OWN_MEAN, why="own mean, one row each")
     return Clustering(
         k=found.k,
@@ -149,13 +159,27 @@ def cluster_shares(
     )
 
 
+def _sums(
+    job: ClusterJob,
+    assignment_enc_NK: SharedTensor,
+    payload: Masked,
+    owner_of_N: Sequence[int] | None,
+) -> SharedTensor:
+    """Return shares of what each owner receives, (N, M + 1), with noise if the job says so."""
+    if not job.is_private:
+        return cluster_sums(assignment_enc_NK, payload, job.min_cluster_size, owner_of_N)
+    num_points, width = payload.share.shape
+    noise = noise_of_means(job, num_points, width, payload.party.num_parties)
+    return noised_cluster_sums(assignment_enc_NK, payload, job.min_cluster_size, noise)
+
+
 def by_gram_alone(job: ClusterJob, num_points: int, dim: int) -> bool:
     """Whether a job uses inner products alone, and never the points themselves.
 
     Warm starts, leaders and random rows do, unless the Gram matrix is larger than the points; fresh
     leaders do always. The choice of k needs more.
     """
-    if job.reveal == "distances" or job.is_shard:
+    if job.reveal == "distances" or job.is_shard or job.guarantee == "pipeline":
         return False
     if job.start == "warm" or (job.by_random_rows and job.k is not None):
         return num_points <= 2 * dim

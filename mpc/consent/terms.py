@@ -19,7 +19,7 @@ from mpc.jobs.job_numbers import integer_of
 from mpc.jobs.order import Order
 from mpc.whole_file import read_json
 
-PROTOCOL: Final = 1
+PROTOCOL: Final = 2
 """Version of the protocols and of this description; roles of different versions never agree."""
 DIGEST_BYTES: Final = 32
 _CONTEXT: Final = b"secfpp terms of a job\0"

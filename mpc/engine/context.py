@@ -13,6 +13,8 @@ import torch
 
 from mpc.engine._crypten import MPCTensor, fill_wrapper
 from mpc.engine.correlations import Provider
+from mpc.jobs.noise import NoiseSource
+from mpc.ring.discrete_gaussian import PrivateNoise
 from mpc.ring.fixedpoint import Int64Array
 from mpc.ring.randomness import AesCtrStream
 
@@ -46,6 +48,8 @@ class Party:
         Streams shared with the previous and the next party in the ring, for zero sharings.
     matmul : callable
         Product of integer matrices; a dry run has one that computes nothing.
+    noise : NoiseSource
+        This party's own noise, under a fresh key that nobody else knows; a dry run has none.
     """
 
     communicator: Communicator
@@ -53,6 +57,7 @@ class Party:
     previous: AesCtrStream = field(repr=False)
     following: AesCtrStream = field(repr=False)
     matmul: Matmul = torch.matmul
+    noise: NoiseSource = field(default_factory=PrivateNoise, repr=False)
 
     @property
     def rank(self) -> int:

@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from mpc.errors import BudgetError
+from mpc.errors import BudgetError, InputError
 from mpc.jobs.encoding import VALUE_BITS, bounds_of, check_bounds, point_scale
 from mpc.jobs.job import ClusterJob
 from mpc.jobs.job_numbers import GREATEST_BOUND
@@ -76,6 +76,7 @@ def with_bounds(job: ClusterJob, points_ND: FloatArray, payload_NM: FloatArray) 
     -----
     Leakage: the parties and the server learn the bounds, each a power of two.
     """
+    _check_given(job)
     if job.payload_bound is None:
         job = replace(job, payload_bound=public_bound(payload_NM))
     if job.centre and job.value_bound is None:
@@ -85,6 +86,17 @@ def with_bounds(job: ClusterJob, points_ND: FloatArray, payload_NM: FloatArray) 
     if job.norm_bound is None:
         job = replace(job, norm_bound=public_bound(measured_rows(job, points_ND)))
     return job
+
+
+def _check_given(job: ClusterJob) -> None:
+    """Refuse a guarantee whose bounds would come from the rows: they would not be private."""
+    needed = {"none": (), "pipeline": ("norm_bound", "payload_bound")}
+    for name in needed.get(job.guarantee, ("payload_bound",)):
+        if getattr(job, name) is None:
+            raise InputError(
+                f"guarantee={job.guarantee!r} needs a {name} that does not depend on the rows; "
+                "give one, and clip rows to it"
+            )
 
 
 def measured_rows(job: ClusterJob, points_ND: FloatArray) -> FloatArray:

@@ -25,6 +25,9 @@ VALUE_BITS: Final = MAX_WIDTH - 3 - POINT_BITS
 """The value bound may be up to 2 to this power times the norm bound."""
 TOLERANCE: Final = 1e-9
 """Relative error of an owner's own float64 test of a bound."""
+HEADROOM_BITS: Final = 6
+"""If centres have noise, points have so many bits less, and a noised centre may be so much longer
+than any point."""
 _SQUARES_BITS: Final = 63
 """Bits that sums of squares may have."""
 _CENTRING_ERROR: Final = 2
@@ -51,7 +54,11 @@ def point_scale(job: ClusterJob) -> FloatArray:
     """Return the power of two that coordinates are divided by, () or (D,)."""
     if job.feature_bounds is not None:
         return np.array([binary_scale(bound) for bound in job.feature_bounds])
-    return np.array(binary_scale(bounds_of(job)[0]))
+    return np.array(math.ldexp(binary_scale(bounds_of(job)[0]), _headroom(job)))
+
+
+def _headroom(job: ClusterJob) -> int:
+    return HEADROOM_BITS if job.guarantee == "pipeline" else 0
 
 
 def point_width(job: ClusterJob) -> int:
@@ -102,7 +109,7 @@ def norm_limit(job: ClusterJob, dim: int) -> float:
     norm = bounds_of(job)[0]
     moved = 0.5 + _CENTRING_ERROR * job.centre + 1.5 * job.standardize
     rate = 2.0**-12 if job.standardize else 2.0**-28
-    units = norm / binary_scale(norm) * 2.0**POINT_BITS
+    units = norm / binary_scale(norm) * 2.0 ** (POINT_BITS - _headroom(job))
     return units * (1 + rate) + moved * math.sqrt(dim)
 
 
@@ -195,6 +202,7 @@ def shape_of(job: ClusterJob) -> ClusterJob:
     """Return a job with the same widths and the same preprocessing requests, for a dry run."""
     width = point_width(job)
     norm = binary_scale(bounds_of(job)[0]) if job.standardize else 1.0
+    value = math.ldexp(1.0, width - 3 - POINT_BITS + _headroom(job))
     scales = None if job.feature_bounds is None else (1.0,) * len(job.feature_bounds)
     return replace(
         job,
@@ -203,7 +211,7 @@ def shape_of(job: ClusterJob) -> ClusterJob:
         seed=0,
         shard=min(job.shard, 2),  # later ones have the first one's origin
         norm_bound=norm,
-        value_bound=math.ldexp(1.0, width - 3 - POINT_BITS),  # in units of the scale
+        value_bound=value,  # in units of the scale
         payload_bound=1.0,
         feature_bounds=scales,
     )

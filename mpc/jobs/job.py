@@ -10,6 +10,7 @@ from typing import Any, Final, Literal, Self
 from mpc.errors import BudgetError, InputError
 from mpc.jobs.arrays import check_arrays
 from mpc.jobs.job_numbers import bounds_of, integer_of
+from mpc.jobs.privacy import check_private
 from mpc.jobs.sharding import ShardFields, check_shard
 from mpc.ring.fixedpoint import FloatArray
 
@@ -33,11 +34,17 @@ FORMER_COMPARISONS: Final[dict[object, Comparisons]] = {
 """Names of version 0.1, accepted with a warning until version 0.3."""
 
 
-Init = Literal["farthest-first", "k-means++", "leaders", "random"]
+Init = Literal["farthest-first", "k-means++", "leaders", "random", "directions"]
 K_MAX_LIMIT: Final = 16
 """The largest `k_max`: the set of legal candidates is an index into a table of 2^15 entries."""
 
-INITS: Final[tuple[Init, ...]] = ("farthest-first", "k-means++", "leaders", "random")
+INITS: Final[tuple[Init, ...]] = (
+    "farthest-first",
+    "k-means++",
+    "leaders",
+    "random",
+    "directions",
+)
 """Ways to choose the first centres; see `mpc.clustering.seeding` and `mpc.clustering.leaders`."""
 
 MAX_LEADERS_POINTS: Final = 64
@@ -89,7 +96,8 @@ class ClusterJob(ShardFields):
     """How first centres are chosen: `farthest-first`, one after another; `k-means++`, drawn with
     `seed`; `leaders`, all at once, for at most `MAX_LEADERS_POINTS` points; `random`, distinct
     rows drawn with `seed`, which takes no round. A drawn row that is rejected stands for the
-    origin. Centres of the first three are secret; of `random`, the numbers of rows are public."""
+    origin. Centres of the first three are secret; of `random`, the numbers of rows are public.
+    `directions`, for guarantee `pipeline` alone: public directions drawn with `seed`."""
     restarts: int = 1
     """Number of fresh starts, run in the same rounds; the one with least inertia is kept. For
     k-means++ it is chosen at the end. For leaders and random rows it is chosen after the first
@@ -164,6 +172,8 @@ class ClusterJob(ShardFields):
         if self.init_rows is not None:
             self._check_init_rows(self.init_rows)
         check_shard(self)
+        self._settle_privacy()
+        check_private(self)
 
     def _take_integers(self) -> None:
         """Convert NumPy integers to Python integers; refuse other types, such as 2.5 or "2"."""
@@ -219,6 +229,8 @@ class ClusterJob(ShardFields):
             raise InputError(f"k_max={self.k_max} but k is chosen from {K_MAX_LIMIT} at most")
         if self.seed < 0:
             raise InputError(f"seed={self.seed} but a number of at least 0 is needed")
+        if self.init == "directions" and self.guarantee != "pipeline":
+            raise InputError("init='directions' is for guarantee='pipeline'")
         drawn = self.init != "farthest-first" and self.init_rows is None
         if self.restarts > 1 and not drawn:
             raise InputError(

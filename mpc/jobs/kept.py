@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence, Sized
 from dataclasses import dataclass, field, replace
 from typing import Final, Generic, TypeVar
 
+from mpc.errors import InputError
 from mpc.jobs.job import ClusterJob
 
 ENOUGH: Final = (3, 4)
@@ -69,6 +70,12 @@ class Kept(Generic[KeptRows]):
         enough = ENOUGH[1] * known >= ENOUGH[0] * total
         k = self.k if job.k is None else job.k
         if job.reveal == "distances" or not enough or k != self.k or k > total:
+            if job.guarantee == "known-assignment":
+                raise InputError(
+                    f"guarantee='known-assignment' takes the kept assignment as it is, but of "
+                    f"{total} rows {known} are kept, and in {self.k} clusters; run a job that "
+                    f"assigns all rows to {k or 'k'} clusters first"
+                )
             return replace(job, start="fresh")
         iterations = job.iterations
         if job.start == "warm" and job.warm_iterations is not None:

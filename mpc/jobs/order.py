@@ -80,7 +80,7 @@ class Order:
         except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
             raise FrameError(f"the server sent a malformed job: {error}") from None
         try:
-            check_rows(rows)
+            check_rows(rows, order.job)
             order.job.check_shapes(order.num_points, order.dim, order.payload)
             check_bounds(order.job, order.num_points, order.dim)
         except InputError as error:
@@ -101,25 +101,47 @@ class Order:
             raise FrameError(
                 f"the server begins at the result of job {self.kept}, but job {kept.number} is kept"
             )
-        if kept.settled(self.job, self.rows) != self.job:
+        try:
+            settled = kept.settled(self.job, self.rows)
+        except InputError as error:
+            raise FrameError(f"the server sent a job that is invalid: {error}") from None
+        if settled != self.job:
             raise FrameError(
                 f"the server sent start={self.job.start!r}, but too few rows or other clusters are "
                 "kept"
             )
 
 
-def check_rows(rows: Mapping[str, Rows]) -> int:
+def check_rows(rows: Mapping[str, Rows], job: ClusterJob) -> int:
     """Return the number of rows N of all owners together.
 
     Raises
     ------
     InputError
-        The rows are not 0 .. N - 1, each of one owner.
+        The rows are not 0 .. N - 1, each of one owner, or an owner has more than noise hides.
     """
+    check_rows_per_owner(job, rows)
     listed = sorted(row for held in rows.values() for row in held)
     if listed != list(range(len(listed))):
         raise InputError("the rows of a job must be 0 .. N - 1, each of one owner")
     return len(listed)
+
+
+def check_rows_per_owner(job: ClusterJob, rows: Mapping[str, Rows]) -> None:
+    """Refuse an owner with more rows than the noise of a job hides.
+
+    Raises
+    ------
+    InputError
+    """
+    if not job.is_private:
+        return
+    for name, held in rows.items():
+        if len(held) > job.rows_per_owner:
+            raise InputError(
+                f"{name} has {len(held)} rows, but the job's noise hides rows_per_owner="
+                f"{job.rows_per_owner} of an owner; raise it, which takes more noise"
+            )
 
 
 def rows_by_owner(owners: Sequence[int] | None, num_points: int) -> dict[str, list[int]]:

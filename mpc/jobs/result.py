@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mpc.jobs.job import Beginning, ClusterJob
+from mpc.jobs.statement import NoiseStatement
 from mpc.ring.fixedpoint import FloatArray
 from mpc.traffic import Traffic
 
@@ -72,6 +73,8 @@ class ClusterResult:
     traffic: Traffic
     start: Beginning = "fresh"
     """Where the job began: `fresh` if too little was kept for the start that it asked for."""
+    privacy: NoiseStatement | None = None
+    """What the noise promises; None without a guarantee."""
 
     @property
     def rejected_N(self) -> npt.NDArray[np.bool_]:

@@ -15,6 +15,7 @@ import numpy as np
 
 from mpc.errors import InputError
 from mpc.jobs.job_numbers import integer_of
+from mpc.jobs.privacy import PrivacyFields
 from mpc.ring.fixedpoint import Int64Array
 from mpc.ring.public_draws import public_rows
 
@@ -37,7 +38,7 @@ FINAL_ITERATIONS: Final = 30
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class ShardFields:
+class ShardFields(PrivacyFields):
     """What a job says of the larger clustering that it is a shard of.
 
     A data owner that takes part in a shard consents to all of it: its result comes after the second

@@ -18,9 +18,11 @@ from mpc.jobs.bounds import with_bounds
 from mpc.jobs.encoding import check_bounds, payload_unit
 from mpc.jobs.job import ClusterJob
 from mpc.jobs.kept import Kept
-from mpc.jobs.order import rows_by_owner
+from mpc.jobs.noise import NoiseSource
+from mpc.jobs.order import check_rows_per_owner, rows_by_owner
 from mpc.jobs.result import TOO_SMALL, ClusterResult
-from mpc.jobs.rows import check_values, encode_payload
+from mpc.jobs.rows import check_values, decode_mean, encode_payload
+from mpc.jobs.statement import NoiseStatement
 from mpc.reference.kmeans import (
     Labels,
     OpenedDistances,
@@ -33,8 +35,10 @@ from mpc.reference.kmeans import (
     ring_points,
     squared_distances,
 )
+from mpc.reference.noised import noised_labels, noised_means
 from mpc.reference.runs import least, runs_of
-from mpc.reference.separation import RESOLUTION, candidate_of, chosen_k
+from mpc.reference.separation import RESOLUTION, candidate_of, chosen_k, largest_candidate
+from mpc.ring.discrete_gaussian import PrivateNoise
 from mpc.ring.fixedpoint import GRAM_BITS, FloatArray, Int64Array
 from mpc.ring.quotient_tables import HIGHER_SHIFT, between_bits, between_tables
 from mpc.traffic import NO_TRAFFIC
@@ -155,11 +159,43 @@ def _means(
     return means_NM
 
 
-class PlainSession:
-    """A session that computes in the clear, for comparison with `mpc.open_session`."""
+def _averaged(
+    job: ClusterJob,
+    labels_N: Labels,
+    assignment_NK: FloatArray,
+    encoded_NM: Int64Array,
+    owners: Sequence[int] | None,
+) -> tuple[FloatArray, Int64Array]:
+    """Return each point's cluster mean as its owner reconstructs it, (N, M), and size, (N,)."""
+    valid_N = np.asarray(assignment_NK.any(axis=1))
+    numbered = None if owners is None else np.unique(owners, return_inverse=True)[1]
+    together_NN = averaged_together(labels_N, valid_N, job.min_cluster_size, numbered)
+    sizes_N = together_NN.sum(axis=1).astype(np.int64)
+    sizes_N[valid_N & (sizes_N == 0)] = TOO_SMALL
+    return _means(labels_N, sizes_N, encoded_NM, payload_unit(job, encoded_NM.shape[1])), sizes_N
 
-    def __init__(self) -> None:
+
+def _padded(job: ClusterJob, assignment_NK: FloatArray) -> FloatArray:
+    """Return an assignment with as many columns as the parties have: noise is drawn for each."""
+    if job.k is not None:
+        return assignment_NK
+    num_points, k = assignment_NK.shape
+    most = job.k_max if job.reveal == "distances" else largest_candidate(num_points, job.k_max)
+    return np.pad(assignment_NK, ((0, 0), (0, most - k)))
+
+
+class PlainSession:
+    """A session that computes in the clear, for comparison with `mpc.open_session`.
+
+    Parameters
+    ----------
+    noise : sequence of NoiseSource, optional
+        Of each party of the session that it stands for; None: of two parties, under fresh keys.
+    """
+
+    def __init__(self, noise: Sequence[NoiseSource] | None = None) -> None:
         self._jobs = 0
+        self._noise = (PrivateNoise(), PrivateNoise()) if noise is None else tuple(noise)
         self._kept: Kept[FloatArray] = Kept()
 
     def __reduce__(self) -> tuple[type[Self], tuple[()]]:
@@ -222,20 +258,19 @@ class PlainSession:
         if job.centre:
             check_values(points_ND, job)
         rows = rows_by_owner(owners, len(points_ND))
+        check_rows_per_owner(job, rows)
         job, self._jobs = self._kept.settled(job, rows), self._jobs + 1
-        ring_ND, valid_N = ring_points(points_ND, job)
-        labels_N, k, iterations = cluster_points(ring_ND, job, valid_N, self._known(job, rows))
-        assignment_NK = onehot(labels_N, valid_N, k)
+        known_NK = self._known(job, rows)
+        labels_N, k, iterations, assignment_NK = self._assigned(job, points_ND, known_NK)
         self._kept.keep(
             self._jobs, job, k, {name: assignment_NK[list(held)] for name, held in rows.items()}
         )
-        numbered = None if owners is None else np.unique(owners, return_inverse=True)[1]
-        together_NN = averaged_together(labels_N, valid_N, job.min_cluster_size, numbered)
-        sizes_N = together_NN.sum(axis=1).astype(np.int64)
-        sizes_N[valid_N & (sizes_N == 0)] = TOO_SMALL
-        unit = payload_unit(job, payload_NM.shape[1])
-        means_NM = _means(labels_N, sizes_N, encoded_NM, unit)
-        elapsed = time.perf_counter() - started
+        if job.is_private:
+            whole_NK = _padded(job, assignment_NK).astype(np.int64)
+            sums_NM, sizes_N = noised_means(whole_NK, encoded_NM, job, self._noise)
+            means_NM = decode_mean(sums_NM, sizes_N, payload_unit(job, payload_NM.shape[1]))
+        else:
+            means_NM, sizes_N = _averaged(job, labels_N, assignment_NK, encoded_NM, owners)
         return ClusterResult(
             k=k,
             iterations=iterations,
@@ -244,8 +279,29 @@ class PlainSession:
             sizes_N=sizes_N,
             labels_N=labels_N,
             ledger=(),
-            traffic=replace(NO_TRAFFIC, seconds_total=elapsed),
+            traffic=replace(NO_TRAFFIC, seconds_total=time.perf_counter() - started),
+            privacy=NoiseStatement.of(
+                job,
+                num_points=len(points_ND),
+                dim=points_ND.shape[1],
+                payload=payload_NM.shape[1],
+                num_parties=len(self._noise),
+            ),
         )
+
+    def _assigned(
+        self, job: ClusterJob, points_ND: FloatArray, known_NK: FloatArray | None
+    ) -> tuple[Labels, int, int, FloatArray]:
+        """Return labels, k, iterations done, and the assignment, (N, K)."""
+        if job.guarantee == "known-assignment" and known_NK is not None:
+            return known_NK.argmax(axis=1).astype(np.int64), known_NK.shape[1], 0, known_NK
+        ring_ND, valid_N = ring_points(points_ND, job)
+        if job.guarantee == "pipeline":
+            labels_N, k = noised_labels(ring_ND, job, valid_N, self._noise), job.k or 1
+            iterations = job.iterations
+        else:
+            labels_N, k, iterations = cluster_points(ring_ND, job, valid_N, known_NK)
+        return labels_N, k, iterations, onehot(labels_N, valid_N, k)
 
     def _known(self, job: ClusterJob, rows: Mapping[str, Sequence[int]]) -> FloatArray | None:
         """Return the rows of the kept assignment, zero where none is kept; None if not used."""

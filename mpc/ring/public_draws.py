@@ -13,13 +13,20 @@ from typing import Final
 
 import numpy as np
 
-from mpc.ring.fixedpoint import GRAM_BITS, Int64Array
+from mpc.ring.fixedpoint import GRAM_BITS, POINT_BITS, Int64Array
 from mpc.ring.randomness import KEY_BYTES, AesCtrStream
 
 _WEIGHT_BITS: Final = GRAM_BITS + 2
 """Bits of a squared distance between points, which is at most 4."""
 _MOST_BITS: Final = 16
 """Most bits of a draw; fewer if N leaves less room in the ring."""
+
+_DIRECTIONS: Final = 8
+"""Candidates for each direction."""
+_DICE: Final = 8
+_DIE_BITS: Final = 16
+"""The sum of 8 uniform numbers is nearly normal, so that directions are nearly uniform."""
+_LENGTH_BITS: Final = POINT_BITS - 2
 
 
 def draw_bits(num_points: int) -> int:
@@ -43,6 +50,42 @@ def public_orders(seed: int, num_points: int, restarts: int) -> Int64Array:
     drawn = AesCtrStream(key).ring((restarts, num_points))
     drawn[0] = np.arange(num_points)
     return np.argsort(drawn, axis=1, kind="stable")
+
+
+def near_normal(purpose: str, shape: tuple[int, int]) -> Int64Array:
+    """Return nearly normal integers of mean 0, determined by the purpose and the shape alone."""
+    key = sha256(purpose.encode()).digest()[:KEY_BYTES]
+    dice = AesCtrStream(key).bits((*shape, _DICE), _DIE_BITS)
+    return np.asarray(dice.sum(axis=2) * 2 - _DICE * ((1 << _DIE_BITS) - 1))
+
+
+def public_directions(seed: int, k: int, dim: int) -> Int64Array:
+    """Return directions far from one another, (K, D), determined by the arguments alone.
+
+    Vectors have a quarter of the length of `mpc.jobs.encoding.point_scale`, in units of 2^-18 of
+    it. All arithmetic is exact, so all machines get the same.
+
+    Notes
+    -----
+    Some random directions for each cluster are drawn; the first one is taken, then always the one
+    that is farthest from those taken.
+    """
+    drawn = near_normal(f"mpc.draws: directions {seed}", (_DIRECTIONS * k, dim))
+    vectors = np.stack([_of_length(row) for row in drawn])
+    taken = [0]
+    products = vectors @ vectors.T
+    while len(taken) < k:
+        taken.append(int(np.argmin(products[taken].max(axis=0))))
+    return vectors[taken]
+
+
+def _of_length(row_D: Int64Array) -> Int64Array:
+    """Return a vector of length 2^`_LENGTH_BITS`, rounded down in magnitude."""
+    length = math.isqrt(sum(int(x) ** 2 for x in row_D)) or 1
+    return np.array(
+        [int(math.copysign((abs(int(x)) << _LENGTH_BITS) // length, x)) for x in row_D],
+        dtype=np.int64,
+    )
 
 
 def first_rows(seed: int, num_points: int, blocks: Sequence[int]) -> Int64Array:

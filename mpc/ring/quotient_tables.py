@@ -60,6 +60,26 @@ def squared_reciprocals(num_points: int, shift: int = HIGH_SHIFT) -> Tables:
     return tables_of(of_counts(num_points, lambda c: 2.0**TABLE_BITS / c**2), shift)
 
 
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class NoisedTables:
+    """Tables of noised sizes, by the size plus an offset."""
+
+    squared: Tables
+    """Of 1/c^2 with `TABLE_BITS` fractional bits, h = `HIGHER_SHIFT`."""
+    once: Tables
+    """Of 1/c with as many, h = `HIGH_SHIFT`."""
+
+
+@lru_cache(maxsize=4)
+def noised_tables(bits: int, offset: int, floor: int) -> NoisedTables:
+    """Return tables of 2^bits noised sizes; one below `floor` counts as `floor`."""
+    counts = np.maximum(np.arange(1 << bits, dtype=np.float64) - offset, floor)
+    return NoisedTables(
+        squared=tables_of(2.0**TABLE_BITS / counts**2, HIGHER_SHIFT),
+        once=tables_of(2.0**TABLE_BITS / counts),
+    )
+
+
 def mean_reciprocals(num_points: int) -> Int64Array:
     """Return the table of 1/c with `MEAN_SHIFT` fractional bits; 0 for an empty cluster."""
     return np.rint(of_counts(num_points, lambda c: 2.0**MEAN_SHIFT / c)).astype(np.int64)

@@ -26,9 +26,10 @@ from mpc.errors import (
 from mpc.jobs.encoding import payload_unit
 from mpc.jobs.job import ClusterJob
 from mpc.jobs.kept import Kept
-from mpc.jobs.order import Order
+from mpc.jobs.order import Order, check_rows_per_owner
 from mpc.jobs.result import ELSEWHERE, ClusterResult, LedgerEntry
 from mpc.jobs.rows import decode_mean, encode_payload, encode_point
+from mpc.jobs.statement import NoiseStatement
 from mpc.net.frames import CONTROL, DECISION, OPENED
 from mpc.net.link import Link
 from mpc.net.link_meter import LinkMeter
@@ -93,6 +94,7 @@ def encode_input(
     ------
     InputError, BudgetError
     """
+    check_rows_per_owner(job, rows)
     ring = {}
     for name, held in rows.items():
         points = encode_point(points_ND[list(held)], job)
@@ -186,6 +188,13 @@ class Coordination:
                 started=self._started,
                 seconds_share=seconds_share,
                 insecure=insecure,
+            ),
+            privacy=NoiseStatement.of(
+                self._job,
+                num_points=self._given.num_points,
+                dim=self._given.dim,
+                payload=self._given.payload,
+                num_parties=len(self._group.server_links),
             ),
         )
 

@@ -277,7 +277,7 @@ class SecureSession:
             As for `cluster`.
         """
         self._check_usable()
-        num_points = check_rows(rows)
+        num_points = check_rows(rows, job)
         job.check_shapes(num_points, dim, payload)
         check_bounds(job, num_points, dim)
         job = self._kept.settled(job, rows)

@@ -137,9 +137,10 @@ def _guarantee(lines: Sequence[Line]) -> str:
     by_paper = ""
     if any(line.epsilon_paper is not None for line in lines):
         by_paper = f"; by its paper {_listed(line.epsilon_paper for line in lines)}"
+    guarantee = f"guarantee {first.guarantee}, " if first.guarantee else ""
     return (
-        f"{_named(first)}: epsilon {_listed(line.epsilon_pld for line in lines)} (by Renyi DP "
-        f"{_listed(line.epsilon_rdp for line in lines)}{by_paper}) at delta "
+        f"{_named(first)}: {guarantee}epsilon {_listed(line.epsilon_pld for line in lines)} "
+        f"(by Renyi DP {_listed(line.epsilon_rdp for line in lines)}{by_paper}) at delta "
         f"{_listed({line.delta: 0 for line in lines}, 'g')}, {first.compositions} releases; unit: "
         f"{first.unit}; neighbours: {first.neighbours}; sampling: {first.sampling}; trust: "
         f"{first.trust}"

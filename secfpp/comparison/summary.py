@@ -72,6 +72,8 @@ class Line:
     sampling: str | None
     compositions: int | None
     trust: str | None
+    guarantee: str | None
+    """Name of the guarantee, for a method with several to choose from."""
     seeds: tuple[int, ...]
     """Finished seeds."""
     metrics: dict[str, MeanOverSeeds]
@@ -214,6 +216,7 @@ def _line(rows: Sequence[Row], reference: Sequence[Row]) -> Line:
         sampling=first.sampling,
         compositions=first.compositions,
         trust=first.trust,
+        guarantee=first.guarantee,
         seeds=tuple(row.seed for row in rows),
         metrics={name: found for name in METRICS if (found := _mean(rows, name))},
         paired=_paired(rows, reference),

@@ -36,7 +36,7 @@ class Row:
     """Empty for a method as the settings have it."""
     title: str
     epsilon_target: float | None
-    """The budget of the run. None for a method without a guarantee, like the nine fields below."""
+    """The budget of the run. None for a method without a guarantee, like the ten fields below."""
     epsilon_pld: float | None
     epsilon_rdp: float | None
     epsilon_paper: float | None
@@ -47,6 +47,8 @@ class Row:
     sampling: str | None
     compositions: int | None
     trust: str | None
+    guarantee: str | None
+    """Name of the guarantee, for a method with several to choose from."""
     seed: int
     cell: str
     """Name of its run folder."""
@@ -195,6 +197,7 @@ class _Privacy(TypedDict):
     sampling: str | None
     compositions: int | None
     trust: str | None
+    guarantee: str | None
 
 
 def _privacy(statement: Mapping[str, JsonValue]) -> _Privacy:
@@ -209,6 +212,7 @@ def _privacy(statement: Mapping[str, JsonValue]) -> _Privacy:
         sampling=_text(statement, "sampling"),
         compositions=_whole(statement, "compositions"),
         trust=_text(statement, "trust"),
+        guarantee=_text(statement, "guarantee"),
     )
 
 

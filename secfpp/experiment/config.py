@@ -12,6 +12,7 @@ from typing import Final, TypeVar
 
 from secfpp.config.checks import require
 from secfpp.config.clustering import ClusteringConfig
+from secfpp.config.inside import InsideConfig
 from secfpp.config.partition import PartitionConfig
 from secfpp.config.personal import PersonalConfig
 from secfpp.config.presets import read_start
@@ -85,6 +86,8 @@ class RunConfig(WorkloadConfig):
     """How the computing parties are run."""
     privacy: PrivacyConfig = field(default_factory=PrivacyConfig)
     """The budget of differentially private methods."""
+    inside: InsideConfig = field(default_factory=InsideConfig)
+    """Noise inside the secure sum."""
     methods: tuple[MethodName, ...] = DEFAULT_METHODS
     """Methods to run, in this order."""
     seeds: int = 1
@@ -125,6 +128,8 @@ class RunConfig(WorkloadConfig):
             privacy=self.privacy,
             personal=self.personal,
             images_per_client=self.partition.images_per_client,
+            inside=self.inside,
+            parties=self.secure.parties,
         )
 
     def _clustering(self) -> ClusteringConfig:

@@ -106,7 +106,7 @@ def _summarise_method(
     privacy = method.statement(config.settings_of(method)) if method.statement else None
     return MethodResult(
         name=name,
-        title=method.card.title,
+        title=_title(method.card.title, privacy),
         seeds=tuple(seeds),
         rounds_done=min(record.round for record in last),
         own_mix=estimate([record.own_mix for record in last]),
@@ -127,6 +127,11 @@ def _summarise_method(
         insecure=config.secure.insecure if method.uses_parties else (),
         score_on=config.partition.score_on,
     )
+
+
+def _title(title: str, privacy: PrivacyStatement | None) -> str:
+    """Return a method's title, with the name of its guarantee if it has several."""
+    return f"{title} ({privacy.guarantee})" if privacy and privacy.guarantee else title
 
 
 def _ari(records: Sequence[RoundRecord]) -> Estimate | None:

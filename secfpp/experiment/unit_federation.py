@@ -8,6 +8,7 @@ from secfpp.experiment.units import Unit
 from secfpp.federation.cohort import Cohort
 from secfpp.federation.round import Federation
 from secfpp.federation.workload import Workload
+from secfpp.learning.descriptors import public_axes
 from secfpp.methods.interface import MethodContext, Trainer
 from secfpp.methods.registry import METHODS
 from secfpp.methods.shared.personal import make_trainer
@@ -53,6 +54,9 @@ def federation_of(
         seeds=Seeds(unit.seed),
         domain_N=cohort.domain_N,
         open_session=open_session,
+        public_axes=lambda num_axes: public_axes(
+            config.clustering.descriptor, workload.tower, workload.initial_TW, num_axes
+        ),
     )
     return Federation(
         cohort=cohort if trainer.needs_patches else cohort.without_patches(),

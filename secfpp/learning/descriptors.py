@@ -11,16 +11,21 @@ import numpy as np
 import torch
 
 from secfpp.config.clustering import DescriptorName
-from secfpp.errors import RunError
+from secfpp.errors import ConfigError, RunError
 from secfpp.learning.losses import Shards
 from secfpp.learning.prompts import FloatArray
 from secfpp.learning.training import TextTower
 from secfpp.seeds import Seeds
 
-__all__ = ["PROJECTION_SEED", "ClientView", "describe", "random_projection"]
+__all__ = ["PROJECTION_SEED", "ClientView", "describe", "public_axes", "random_projection"]
 
 PROJECTION_SEED = 20_250_522
 """Public, because all clients must project onto the same axes."""
+AXES_PROMPTS = 512
+AXES_DEVIATION = 0.03
+"""Random prompts whose descriptors show the axes, and how far their numbers are from the start:
+about as far as those of a client after its first round."""
+_AT_ONCE = 64
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -81,6 +86,62 @@ def random_projection(num_inputs: int, num_outputs: int) -> FloatArray:
     rng = Seeds(PROJECTION_SEED).numpy(f"projection {num_inputs} x {num_outputs}")
     axes = rng.standard_normal((num_inputs, num_outputs)) / np.sqrt(num_outputs)
     return np.asarray(axes, dtype=np.float64)
+
+
+def public_axes(
+    name: DescriptorName, tower: TextTower, initial_TW: torch.Tensor, num_axes: int
+) -> FloatArray:
+    """Return the axes along which descriptors of random prompts vary most, orthonormal (D, d).
+
+    They depend on the public model and the public start alone, so that a projection onto them tells
+    nothing of any client. A random projection keeps less of what tells descriptors apart.
+
+    Parameters
+    ----------
+    name : str
+        A descriptor that depends on prompts alone, as all but `mean-image` do.
+    tower : callable
+        The frozen text tower.
+    initial_TW : Tensor of float32, (T, W)
+    num_axes : int
+        d, at most D and `AXES_PROMPTS`.
+
+    Raises
+    ------
+    ConfigError
+        If the descriptor depends on images, or there are fewer axes.
+    """
+    if name == "mean-image":
+        raise ConfigError(
+            "clustering.descriptor=mean-image has no public axes, since it does not depend on "
+            "prompts; choose another descriptor"
+        )
+    generator = Seeds(PROJECTION_SEED).torch("prompts that show axes")
+    noise_STW = torch.randn((AXES_PROMPTS, *initial_TW.shape), generator=generator)
+    prompts_STW = initial_TW + AXES_DEVIATION * noise_STW.to(initial_TW)
+    described = [
+        describe(name, _view_of(tower, some_STW, initial_TW), num_axes)
+        for some_STW in prompts_STW.split(_AT_ONCE)
+    ]
+    axes_SD = np.linalg.svd(np.concatenate(described), full_matrices=False)[2]
+    if num_axes > len(axes_SD):
+        raise ConfigError(
+            f"inside.dp_dimensions={num_axes} but descriptors have {len(axes_SD)} axes at most; "
+            "lower it"
+        )
+    return np.asarray(axes_SD[:num_axes].T, dtype=np.float64)
+
+
+def _view_of(tower: TextTower, prompts_STW: torch.Tensor, initial_TW: torch.Tensor) -> ClientView:
+    """Return a view of prompts without images."""
+    none = torch.zeros(len(prompts_STW), 0)
+    return ClientView(
+        tower=tower,
+        shared_NTW=prompts_STW,
+        update_NM=_float64((prompts_STW - initial_TW).flatten(1)),
+        initial_TW=initial_TW,
+        shards=Shards(features_NBE=none[..., None], labels_NB=none.long(), mask_NB=none.bool()),
+    )
 
 
 @torch.no_grad()

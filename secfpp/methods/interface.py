@@ -15,6 +15,7 @@ import torch
 from mpc.jobs.result import LedgerEntry, Session
 from mpc.traffic import NO_TRAFFIC, Traffic
 from secfpp.config.clustering import ClusteringConfig
+from secfpp.config.inside import InsideConfig
 from secfpp.config.personal import PersonalConfig
 from secfpp.config.privacy import PrivacyConfig
 from secfpp.config.training import TrainingConfig
@@ -213,6 +214,9 @@ class MethodSettings(Generic[OwnT]):
     personal: PersonalConfig
     images_per_client: int
     """Public number of training images of a client."""
+    inside: InsideConfig = field(default_factory=InsideConfig)
+    parties: int = 2
+    """Computing parties of a run that starts its own."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -225,6 +229,9 @@ class MethodContext(Generic[OwnT]):
     """True domains. Only methods whose cards say so may use them."""
     open_session: Callable[[], Session]
     """Start the computing parties, or return those that run already."""
+    public_axes: Callable[[int], FloatArray] | None = None
+    """Return so many public axes of descriptors; see `secfpp.learning.descriptors.public_axes`.
+    None: no model is at hand."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -31,6 +31,8 @@ _MODULES: Final = (
     "oracle",
     "secfpp_plain",
     "secfpp",
+    "dp_secfpp_plain",
+    "dp_secfpp",
 )
 """Modules of this folder and of `alone`, in the order of the table."""
 

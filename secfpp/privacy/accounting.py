@@ -21,7 +21,13 @@ from secfpp.privacy.statement import PrivacyStatement
 if TYPE_CHECKING:  # it takes a second to import, and runs without noise do not need it
     import dp_accounting
 
-__all__ = ["calibrate_gaussian", "delta_pld", "epsilon_pld", "epsilon_rdp"]
+__all__ = [
+    "calibrate_gaussian",
+    "delta_pld",
+    "epsilon_pld",
+    "epsilon_rdp",
+    "least_multiplier",
+]
 
 _MARGIN: Final = 1.0005
 _ROUNDING: Final = 1e-9  # of the library's root finding
@@ -187,7 +193,7 @@ def _calibrate(
     credited.
     """
     epsilon, delta = privacy.epsilon, privacy.delta
-    unsampled = math.sqrt(compositions) * _least_multiplier(epsilon, delta)
+    unsampled = math.sqrt(compositions) * least_multiplier(epsilon, delta)
     multiplier = unsampled
     if sample_rate < 1 and unsampled > _LEAST:
         multiplier = _nearly_least(epsilon, delta, compositions, sample_rate, at_most=unsampled)
@@ -220,7 +226,7 @@ def _nearly_least(
     return math.exp(x)
 
 
-def _least_multiplier(epsilon: float, delta: float) -> float:
+def least_multiplier(epsilon: float, delta: float) -> float:
     """Return the least noise multiplier of one Gaussian release, plus a billionth of it."""
     import dp_accounting
 

@@ -40,6 +40,13 @@ class PrivacyStatement:
     epsilon_paper: float | None = None
     """Epsilon of the same noise by the formula of the method's paper, if it has one. This is not a
     guarantee."""
+    guarantee: str = ""
+    """Name of the guarantee, if the method has several to choose from."""
+    noise_multiplier_clustering: float | None = None
+    """Standard deviation over sensitivity of the noise inside the clustering, if the clustering has
+    a share of the budget."""
+    compositions_clustering: int = 0
+    """Noised releases of the clustering."""
 
     @property
     def in_words(self) -> str:
@@ -47,9 +54,13 @@ class PrivacyStatement:
         paper = ""
         if self.epsilon_paper is not None:
             paper = f"; by its paper's formula {self.epsilon_paper:.2f}"
+        guarantee = f"guarantee: {self.guarantee}; " if self.guarantee else ""
+        clustering = ""
+        if self.compositions_clustering:
+            clustering = f" and {self.compositions_clustering} of the clustering"
         return (
-            f"epsilon {self.epsilon_pld:.2f} at delta {self.delta:g} (by Renyi DP "
-            f"{self.epsilon_rdp:.2f}{paper}), {self.compositions} releases; unit: {self.unit}; "
-            f"neighbours: {self.neighbours}; sampling: {self.sampling}; covers: {self.covers}; "
-            f"trust: {self.trust}"
+            f"{guarantee}epsilon {self.epsilon_pld:.2f} at delta {self.delta:g} (by Renyi DP "
+            f"{self.epsilon_rdp:.2f}{paper}), {self.compositions} releases{clustering}; "
+            f"unit: {self.unit}; neighbours: {self.neighbours}; sampling: {self.sampling}; "
+            f"covers: {self.covers}; trust: {self.trust}"
         )

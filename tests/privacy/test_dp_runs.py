@@ -37,7 +37,8 @@ def one_thread() -> None:
 
 @pytest.mark.slow
 def test_every_result_carries_its_whole_statement(tmp_path: Path) -> None:
-    assert set(PRIVATE) == {"dp-promptfl", "ldp-promptfl", "dp-clusters", "dp-fpl"}
+    others = {"dp-promptfl", "ldp-promptfl", "dp-clusters", "dp-fpl"}
+    assert set(PRIVATE) == others | {"dp-secfpp", "dp-secfpp-plain"}
     summary = run_experiment(config(tmp_path / "run"), Silence(), workload=toy_workload())
     results = json.loads((summary.folder / "results.json").read_text())["methods"]
     for name in PRIVATE:
@@ -48,6 +49,8 @@ def test_every_result_carries_its_whole_statement(tmp_path: Path) -> None:
         for part in ("unit", "neighbours", "sampling", "covers", "trust"):
             assert said[part]
             assert said[part] in words
+        assert (said["guarantee"] == "pipeline") == ("secfpp" in name)
+        assert ("(pipeline)" in results[name]["title"]) == ("secfpp" in name)
 
 
 @pytest.mark.slow

@@ -13,6 +13,8 @@ from rich.text import Text
 from secfpp.cli.console import say
 from secfpp.cli.outcome import Outcome
 from secfpp.cli.verb import ConfigurableVerb
+from secfpp.config.privacy import PrivacyConfig
+from secfpp.errors import ConfigError
 from secfpp.experiment.config import RunConfig, load_config
 
 if TYPE_CHECKING:
@@ -31,6 +33,9 @@ class Run(ConfigurableVerb):
     `secfpp presets`; flags override."""
     settings: Annotated[RunConfig, tyro.conf.arg(name="")] = field(default_factory=RunConfig)
     """Settings of the run."""
+    dp_epsilon: float | None = None
+    """Run SecFPP with differential privacy inside the secure sum, with this budget: dp-secfpp in
+    place of secfpp. `--dp-guarantee` says what is covered. None: secfpp as it is."""
     estimate: bool = False
     """Say what the run will take, and do not run: images to encode, memory, seconds by method, and
     rounds and bytes of the secure part. Takes short probes on the device at hand."""
@@ -49,13 +54,37 @@ class Run(ConfigurableVerb):
         from secfpp.experiment.experiment import run_experiment
         from secfpp.experiment.progress import TerminalProgress
 
+        settings = with_budget(self.settings, self.dp_epsilon)
         if self.estimate:
-            return estimated(resumed(self.settings))
-        _warn_of_ignored_flags(self.settings)
+            return estimated(resumed(settings))
+        _warn_of_ignored_flags(settings)
         check = None if self.beyond_memory else check_memory
         with TerminalProgress() as progress:
-            summary = run_experiment(self.settings, progress, check=check)
+            summary = run_experiment(settings, progress, check=check)
         return _outcome(summary)
+
+
+def with_budget(settings: RunConfig, dp_epsilon: float | None) -> RunConfig:
+    """Return settings with dp-secfpp in place of secfpp, or as a further method.
+
+    Raises
+    ------
+    ConfigError
+        If the budget is out of range, or another one is given by `--epsilon`.
+    """
+    if dp_epsilon is None:
+        return settings
+    if settings.privacy.epsilon not in (PrivacyConfig().epsilon, dp_epsilon):
+        raise ConfigError(
+            f"--dp-epsilon {dp_epsilon:g} but privacy.epsilon={settings.privacy.epsilon:g}; all "
+            "methods of a run have one budget: give one of the two"
+        )
+    named = ("dp-secfpp" if name == "secfpp" else name for name in settings.methods)
+    return replace(
+        settings,
+        methods=tuple(dict.fromkeys((*named, "dp-secfpp"))),
+        privacy=replace(settings.privacy, epsilon=dp_epsilon),
+    )
 
 
 def _warn_of_ignored_flags(settings: RunConfig) -> None:

@@ -20,7 +20,7 @@ SETTINGS_NAME = "compare.json"
 TABLE_NAME = "table.csv"
 WORDS = (
     *("mix", "method", "variant", "title", "cell", "score_on"),
-    *("unit", "neighbours", "sampling", "trust", "insecure"),
+    *("unit", "neighbours", "sampling", "trust", "guarantee", "insecure"),
 )
 REQUIRED = ("method", "seed")
 
@@ -162,6 +162,7 @@ def _guarantee(values: Mapping[str, float], words: Mapping[str, str]) -> Guarant
         neighbours=words["neighbours"],
         sampling=words["sampling"],
         trust=words["trust"],
+        name=words["guarantee"],
     )
 
 

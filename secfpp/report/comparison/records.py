@@ -61,6 +61,8 @@ class Guarantee:
     neighbours: str
     sampling: str
     trust: str
+    name: str = ""
+    """Of the guarantee, for a method with several to choose from."""
 
     @property
     def epsilon(self) -> float:

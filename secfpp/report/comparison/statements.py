@@ -8,7 +8,9 @@ from secfpp.report.comparison.records import Comparison, Guarantee
 from secfpp.report.kit.text import NOTHING, count
 from secfpp.report.run.headline import Fact
 
-_WORDS = ("unit", "neighbours", "sampling", "trust")
+_WORDS = ("name", "unit", "neighbours", "sampling", "trust")
+_SHOWN = {"name": "guarantee"}
+"""Words that are left out if they are empty, and what they are called."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,8 +41,9 @@ def statements(found: Comparison) -> tuple[Statement, ...]:
         Statement(
             title=budgets[0][0],
             words=tuple(
-                Fact(name=name, value=value or "not stated")
+                Fact(name=_SHOWN.get(name, name), value=value or "not stated")
                 for name, value in zip(_WORDS, words, strict=True)
+                if value or name not in _SHOWN
             ),
             rows=tuple(BudgetRow(cells=_cells(guarantee)) for _, guarantee in budgets),
         )

@@ -93,3 +93,31 @@ def test_a_small_secure_run_and_its_page(tmp_path: Path) -> None:
     assert secure["uniform"]["mean"] == pytest.approx(plain["uniform"]["mean"], abs=0.02)
     assert main(["report", str(folder)]) == 0
     assert (folder / "report.html").stat().st_size > 50_000
+
+
+def test_a_budget_puts_noise_inside_the_sum_of_secfpp(asked: list[RunConfig]) -> None:
+    words = ["run", "--methods", "local-only", "secfpp", "--dp-guarantee", "means"]
+    assert main([*words, "--dp-epsilon", "3"]) == 0
+    assert asked[0].methods == ("local-only", "dp-secfpp")
+    assert asked[0].privacy.epsilon == 3.0
+    assert asked[0].inside.dp_guarantee == "means"
+    assert main(["run", "--methods", "local-only", "--dp-epsilon", "3"]) == 0
+    assert asked[1].methods == ("local-only", "dp-secfpp")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--dp-epsilon", "0"), "privacy.epsilon=0"),
+        (("--dp-epsilon", "nan"), "privacy.epsilon=nan"),
+        (("--dp-epsilon", "3", "--epsilon", "2"), "one budget"),
+        (("--dp-epsilon", "3", "--dp-clip-norm", "-1"), "inside.dp_clip_norm=-1"),
+        (("--dp-epsilon", "3", "--dp-clustering-share", "1"), "inside.dp_clustering_share=1"),
+    ],
+)
+def test_a_bad_budget_is_refused_in_a_line(
+    words: tuple[str, ...], said: str, asked: list[RunConfig], capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["run", *words]) == 2
+    assert said in capfd.readouterr().err
+    assert not asked

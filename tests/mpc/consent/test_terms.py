@@ -40,14 +40,26 @@ OTHER: dict[str, Any] = {
     "final_k": 3,
     "final_restarts": 3,
     "final_iterations": 9,
+    "guarantee": "known-assignment",
+    "epsilon": 9.0,
+    "delta": 1e-6,
+    "releases": 2,
+    "noise_multiplier": 6.0,
+    "rows_per_owner": 2,
+    "size_share": 0.2,
+    "centre_share": 0.4,
 }
 """Another value of every field of a job."""
+NOISED = {"guarantee": "means", "start": "warm", "epsilon": 8.0, "noise_multiplier": 5.0}
 TOGETHER: dict[str, dict[str, Any]] = {
     "restarts": {"init": "k-means++"},
     "feature_bounds": {"standardize": True},
     "shards": {"shards": 3, "final_k": 2},
     "shard": {"shards": 3, "final_k": 2},
     "final_k": {"shards": 3, "final_k": 2},
+    "guarantee": NOISED,
+    "epsilon": NOISED,
+    "noise_multiplier": NOISED,
 }
 """Fields that need others."""
 
