@@ -3,50 +3,24 @@
 Shape letters: R runs, m canaries of a run.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
 import torch
 
-from secfpp.attacks.audit.central import central_audit
 from secfpp.attacks.audit.ideal import ideal_trials
 from secfpp.attacks.audit.judgement import Found, judge
-from secfpp.attacks.audit.local import local_audit
 from secfpp.attacks.audit.mechanism import Fault, Mechanism
-from secfpp.attacks.audit.records import record_audit
-from secfpp.attacks.audit.trained import trained_audit
+from secfpp.attacks.audit.targets import opened_mechanism
 from secfpp.attacks.audit.trials import Trials
 from secfpp.config.checks import require
-from secfpp.errors import ConfigError
 from secfpp.experiment.config import RunConfig
-from secfpp.methods.registry import METHODS, MethodName
+from secfpp.methods.registry import MethodName
 from secfpp.seeds import Seeds
 
-__all__ = ["AUDITED", "AuditConfig", "AuditResult", "FAULTS_OF", "audit", "check_audited"]
-
-_WIDTH: Final = 64
-"""Width of a context token of the embedded model."""
-_CLUSTERS: Final = 5
-"""Clusters of dp-clusters: as many as the embedded data have domains."""
-_SERVER_FAULTS: Final[tuple[Fault, ...]] = (
-    "no-clipping",
-    "half-noise",
-    "one-release",
-    "reused-noise",
-)
-FAULTS_OF: Final[dict[str, tuple[Fault, ...]]] = {
-    "dp-promptfl": _SERVER_FAULTS,
-    "ldp-promptfl": _SERVER_FAULTS,
-    "dp-clusters": _SERVER_FAULTS,
-    "dp-fpl": ("no-clipping", "half-noise", "one-release", "no-sampling"),
-}
-"""Deliberate faults by method."""
-AUDITED: Final[tuple[MethodName, ...]] = tuple(FAULTS_OF)
-"""Methods that can be audited."""
-_TRAINED: Final = ("dp-promptfl", "dp-clusters")
+__all__ = ["AuditConfig", "AuditResult", "audit"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,7 +76,6 @@ def audit(
     size: AuditConfig,
     *,
     fault: Fault | None = None,
-    heartbeat: Callable[[], None] = lambda: None,
 ) -> AuditResult:
     """Audit a method, as a run with these settings would use it.
 
@@ -117,24 +90,18 @@ def audit(
     size : AuditConfig
     fault : Fault, optional
         Deliberate fault, one of the method's in `FAULTS_OF`.
-    heartbeat : callable
-        Called before each run.
 
     Raises
     ------
     ConfigError
         If the method cannot be audited so.
     """
-    mechanism = _mechanism(config, name, seed, fault, real_training=size.real_training)
-    runs = max(2, -(-size.canaries // mechanism.canaries))
-    rng = Seeds(seed).numpy(f"coins of the audit of {name}")
-    included_Rm = rng.random((runs, mechanism.canaries)) < 0.5
-    scores = []
-    with _one_thread():
-        for included_m in included_Rm:
-            heartbeat()
-            scores.append(mechanism.run(included_m))
-    said = mechanism.statement
+    with (
+        opened_mechanism(config, name, seed, fault, real_training=size.real_training) as mechanism,
+        _one_thread(),
+    ):
+        trials = _trials(mechanism, size, Seeds(seed).numpy(f"coins of the audit of {name}"))
+    said, included_Rm = mechanism.statement, trials.included_Rm
     ideal = None
     if fault is None:
         exact = ideal_trials(said, included_Rm, Seeds(seed).numpy(f"ideal audit of {name}"))
@@ -146,46 +113,19 @@ def audit(
         claimed=said.epsilon_pld,
         delta=said.delta,
         unit=said.unit,
-        runs=runs,
+        runs=len(included_Rm),
         canaries=included_Rm.size,
-        found=judge(
-            Trials(scores_Rm=np.stack(scores), included_Rm=included_Rm),
-            said,
-            confidence=size.confidence,
-        ),
+        found=judge(trials, said, confidence=size.confidence),
         ideal=ideal,
     )
 
 
-def check_audited(names: Sequence[MethodName]) -> None:
-    """Raise ConfigError with the name of the first method that cannot be audited."""
-    for name in names:
-        if name not in AUDITED:
-            raise ConfigError(f"{name} claims no epsilon; audit one of {', '.join(AUDITED)}")
-
-
-def _mechanism(
-    config: RunConfig, name: MethodName, seed: int, fault: Fault | None, *, real_training: bool
-) -> Mechanism:
-    """Return what is audited."""
-    check_audited((name,))
-    if fault is not None and fault not in FAULTS_OF[name]:
-        raise ConfigError(f"{name} has no fault {fault!r}; it has {', '.join(FAULTS_OF[name])}")
-    if real_training:
-        if name not in _TRAINED:
-            raise ConfigError(
-                f"{name} has no audit with real training; it is there for {', '.join(_TRAINED)}"
-            )
-        return trained_audit(config, name, seed, fault=fault)
-    method = METHODS[name]
-    settings = config.settings_of(method)
-    tokens = config.training.num_context
-    if name == "dp-fpl":
-        return record_audit(settings, tokens=tokens, width=_WIDTH, fault=fault)
-    if name == "ldp-promptfl":
-        return local_audit(settings, numbers=tokens * _WIDTH, fault=fault)
-    clusters = _CLUSTERS if name == "dp-clusters" else 1
-    return central_audit(method, settings, clusters=clusters, numbers=tokens * _WIDTH, fault=fault)
+def _trials(mechanism: Mechanism, size: AuditConfig, rng: np.random.Generator) -> Trials:
+    """Flip the coins and run the mechanism as often as is needed."""
+    runs = max(2, -(-size.canaries // mechanism.canaries))
+    included_Rm = rng.random((runs, mechanism.canaries)) < 0.5
+    scores = [mechanism.run(included_m) for included_m in included_Rm]
+    return Trials(scores_Rm=np.stack(scores), included_Rm=included_Rm)
 
 
 @contextmanager

@@ -12,18 +12,14 @@ from secfpp.attacks.audit.trials import BoolArray
 from secfpp.learning.prompts import FloatArray
 from secfpp.privacy.statement import PrivacyStatement
 
-__all__ = ["FAULTS", "OVERSHOOT", "UNBOUNDED", "Fault", "Mechanism", "directions", "signs"]
+__all__ = ["OVERSHOOT", "UNBOUNDED", "Fault", "Mechanism", "directions", "signs"]
 
-Fault = Literal["no-clipping", "half-noise", "one-release", "reused-noise", "no-sampling"]
+Fault = Literal[
+    "no-clipping", "half-noise", "one-release", "reused-noise", "split-noise", "no-sampling"
+]
 """A deliberate fault: contributions are not clipped; half the noise; noise of one release although
-there are many; the noise of the first release in all; every image in every sample."""
-FAULTS: Final[tuple[Fault, ...]] = (
-    "no-clipping",
-    "half-noise",
-    "one-release",
-    "reused-noise",
-    "no-sampling",
-)
+there are many; the noise of the first release in all; the noise of one party split among all
+parties; every image in every sample."""
 OVERSHOOT: Final = 10.0
 """Norm of a canary before clipping, over the clipping norm."""
 UNBOUNDED: Final = 1e3
