@@ -34,7 +34,7 @@ from secfpp.methods.interface import (
 from secfpp.methods.shared.noised import NoisedExchange
 from secfpp.seeds import Seeds
 
-__all__ = ["Overheard", "ScaledNoise", "inside_audit", "overhearing", "secure_audit"]
+__all__ = ["Overheard", "ScaledNoise", "exchange_on", "inside_audit", "overhearing", "secure_audit"]
 
 _UNCLIPPED = 2 * OVERSHOOT
 """A clipping norm that clips no canary, over the right one; larger ones leave fewer bits."""
@@ -141,7 +141,7 @@ def inside_audit(
         ]
         known = [Overheard(source=party) for party in parties[:-1]]
         session = PlainSession([*known, parties[-1]])
-        exchange = _exchange_on(session, _settings_with_fault(settings, fault), cluster_N)
+        exchange = exchange_on(session, _settings_with_fault(settings, fault), cluster_N)
         return overhearing(exchange, known, cluster_N)
 
     return _audit_of(settings, begin, clusters, numbers)
@@ -156,9 +156,7 @@ def secure_audit(
     say.
     """
     cluster_N = np.repeat(np.arange(clusters, dtype=np.int64), numbers - 1)
-    return _audit_of(
-        settings, lambda: _exchange_on(session, settings, cluster_N), clusters, numbers
-    )
+    return _audit_of(settings, lambda: exchange_on(session, settings, cluster_N), clusters, numbers)
 
 
 def _audit_of(
@@ -172,7 +170,7 @@ def _audit_of(
     return CentralAudit(statement=said, begin=begin, clusters=clusters, numbers=numbers)
 
 
-def _exchange_on(
+def exchange_on(
     session: Session, settings: MethodSettings[NoSettings], cluster_N: IntArray
 ) -> NoisedExchange:
     """Make the method's exchange with given clusters."""

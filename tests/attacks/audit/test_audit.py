@@ -119,6 +119,7 @@ def test_real_training_tells_clients_apart_where_noise_is_missing() -> None:
         assert np.abs(private.run(included)).max() < 30
 
 
+@pytest.mark.slow
 def test_real_training_runs_through_the_audit_and_refutes_missing_clipping() -> None:
     config = replace(
         CONFIG,
