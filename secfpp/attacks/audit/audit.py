@@ -12,33 +12,15 @@ import torch
 
 from secfpp.attacks.audit.ideal import ideal_trials
 from secfpp.attacks.audit.judgement import Found, judge
-from secfpp.attacks.audit.mechanism import Fault, Mechanism
+from secfpp.attacks.audit.mechanism import Mechanism
 from secfpp.attacks.audit.targets import opened_mechanism
 from secfpp.attacks.audit.trials import Trials
-from secfpp.config.checks import require
+from secfpp.config.audit import AuditConfig, Fault
 from secfpp.experiment.config import RunConfig
 from secfpp.methods.registry import MethodName
 from secfpp.seeds import Seeds
 
-__all__ = ["AuditConfig", "AuditResult", "audit"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class AuditConfig:
-    """How much to audit."""
-
-    canaries: int = 5000
-    """Canaries of one audit, over all of its runs; rounded up to whole runs, at least two."""
-    confidence: float = 0.95
-    """Confidence of the lower bounds, of all of an audit together."""
-    real_training: bool = False
-    """Whether canaries are the clients of a simulation, which train on images. Otherwise they are
-    contributions made for the purpose."""
-
-    def __post_init__(self) -> None:
-        """Refuse values out of range."""
-        require(self.canaries >= 2, "canaries", self.canaries, "at least 2")
-        require(0.5 <= self.confidence < 1, "confidence", self.confidence, "in 0.5..1")
+__all__ = ["AuditResult", "audit"]
 
 
 @dataclass(frozen=True, kw_only=True)

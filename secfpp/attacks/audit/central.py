@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from mpc.jobs.result import Session
-from secfpp.attacks.audit.mechanism import OVERSHOOT, UNBOUNDED, Fault, directions, signs
+from secfpp.attacks.audit.mechanism import OVERSHOOT, UNBOUNDED, directions, signs
 from secfpp.attacks.audit.trials import BoolArray
+from secfpp.config.audit import Fault
 from secfpp.errors import ConfigError
 from secfpp.learning.prompts import FloatArray
 from secfpp.methods.dp_clusters import NoisedClusters

@@ -20,7 +20,8 @@ from mpc.reference.session import PlainSession
 from mpc.ring.discrete_gaussian import PrivateNoise
 from mpc.ring.fixedpoint import Int64Array
 from secfpp.attacks.audit.central import CentralAudit, no_session
-from secfpp.attacks.audit.mechanism import OVERSHOOT, Fault
+from secfpp.attacks.audit.mechanism import OVERSHOOT
+from secfpp.config.audit import Fault
 from secfpp.methods.dp_secfpp import METHOD, make_exchange_on, statement_of
 from secfpp.methods.interface import (
     Contribution,

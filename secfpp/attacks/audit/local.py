@@ -9,8 +9,9 @@ from typing import Final
 
 import numpy as np
 
-from secfpp.attacks.audit.mechanism import OVERSHOOT, UNBOUNDED, Fault, directions, signs
+from secfpp.attacks.audit.mechanism import OVERSHOOT, UNBOUNDED, directions, signs
 from secfpp.attacks.audit.trials import BoolArray
+from secfpp.config.audit import Fault
 from secfpp.learning.prompts import FloatArray
 from secfpp.methods.interface import MethodSettings
 from secfpp.methods.ldp_promptfl import LdpPromptFlSettings, released, statement

@@ -3,7 +3,7 @@
 Shape letters: m canaries of a run, M numbers of an update, d directions, T rounds.
 """
 
-from typing import Final, Literal, Protocol
+from typing import Final, Protocol
 
 import numpy as np
 from scipy import fft  # type: ignore[import-untyped]
@@ -12,14 +12,8 @@ from secfpp.attacks.audit.trials import BoolArray
 from secfpp.learning.prompts import FloatArray
 from secfpp.privacy.statement import PrivacyStatement
 
-__all__ = ["OVERSHOOT", "UNBOUNDED", "Fault", "Mechanism", "directions", "signs"]
+__all__ = ["OVERSHOOT", "UNBOUNDED", "Mechanism", "directions", "signs"]
 
-Fault = Literal[
-    "no-clipping", "half-noise", "one-release", "reused-noise", "split-noise", "no-sampling"
-]
-"""A deliberate fault: contributions are not clipped; half the noise; noise of one release although
-there are many; the noise of the first release in all; the noise of one party split among all
-parties; every image in every sample."""
 OVERSHOOT: Final = 10.0
 """Norm of a canary before clipping, over the clipping norm."""
 UNBOUNDED: Final = 1e3

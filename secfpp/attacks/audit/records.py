@@ -20,8 +20,9 @@ import numpy as np
 import torch
 
 from secfpp.attacks.audit.ideal import log_likelihood_ratio
-from secfpp.attacks.audit.mechanism import OVERSHOOT, UNBOUNDED, Fault, directions
+from secfpp.attacks.audit.mechanism import OVERSHOOT, UNBOUNDED, directions
 from secfpp.attacks.audit.trials import BoolArray
+from secfpp.config.audit import Fault
 from secfpp.errors import ConfigError
 from secfpp.learning.losses import Shards
 from secfpp.learning.prompts import FloatArray, PromptState

@@ -1,6 +1,6 @@
 """What can be audited: the mechanism of each method that claims an epsilon."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Final
@@ -9,14 +9,15 @@ from mpc.session.session import SecureSession, open_session
 from secfpp.attacks.audit.central import central_audit
 from secfpp.attacks.audit.inside import inside_audit, secure_audit
 from secfpp.attacks.audit.local import local_audit
-from secfpp.attacks.audit.mechanism import Fault, Mechanism
+from secfpp.attacks.audit.mechanism import Mechanism
 from secfpp.attacks.audit.records import record_audit
 from secfpp.attacks.audit.trained import trained_audit
+from secfpp.config.audit import AUDITED, FAULTS_OF, Fault
 from secfpp.errors import ConfigError
 from secfpp.experiment.config import RunConfig
 from secfpp.methods.registry import METHODS, MethodName
 
-__all__ = ["AUDITED", "DEFAULT", "FAULTS_OF", "TRAINED", "check_audited", "opened_mechanism"]
+__all__ = ["TRAINED", "opened_mechanism"]
 
 _WIDTH: Final = 64
 """Width of a context token of the embedded model."""
@@ -24,34 +25,8 @@ _CLUSTERS: Final = 5
 """Clusters of dp-clusters: as many as the embedded data have domains."""
 _CLUSTERS_INSIDE: Final = 2
 """Clusters of dp-secfpp, whose jobs take more memory."""
-_SERVER_FAULTS: Final[tuple[Fault, ...]] = (
-    "no-clipping",
-    "half-noise",
-    "one-release",
-    "reused-noise",
-)
-FAULTS_OF: Final[dict[str, tuple[Fault, ...]]] = {
-    "dp-promptfl": _SERVER_FAULTS,
-    "ldp-promptfl": _SERVER_FAULTS,
-    "dp-clusters": _SERVER_FAULTS,
-    "dp-secfpp-plain": (*_SERVER_FAULTS, "split-noise"),
-    "dp-secfpp": (),
-    "dp-fpl": ("no-clipping", "half-noise", "one-release", "no-sampling"),
-}
-"""Deliberate faults by method. Parties that run as processes of their own have none."""
-AUDITED: Final[tuple[MethodName, ...]] = tuple(FAULTS_OF)
-"""Methods that can be audited."""
-DEFAULT: Final[tuple[MethodName, ...]] = tuple(name for name in AUDITED if name != "dp-secfpp")
-"""Those that take seconds. Real parties take minutes."""
 TRAINED: Final = ("dp-promptfl", "dp-clusters")
 """Methods that can be audited with real training."""
-
-
-def check_audited(names: Sequence[MethodName]) -> None:
-    """Raise ConfigError with the name of the first method that cannot be audited."""
-    for name in names:
-        if name not in AUDITED:
-            raise ConfigError(f"{name} claims no epsilon; audit one of {', '.join(AUDITED)}")
 
 
 @contextmanager
@@ -83,7 +58,8 @@ def opened_mechanism(
     ConfigError
         If the method cannot be audited so.
     """
-    check_audited((name,))
+    if name not in AUDITED:
+        raise ConfigError(f"{name} claims no epsilon; audit one of {', '.join(AUDITED)}")
     if fault is not None and fault not in FAULTS_OF[name]:
         raise ConfigError(f"{name} has no fault {fault!r}; it has {', '.join(FAULTS_OF[name])}")
     if real_training and name not in TRAINED:

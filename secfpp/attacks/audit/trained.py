@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from secfpp.attacks.audit.central import exchange_maker, no_session
-from secfpp.attacks.audit.mechanism import Fault
 from secfpp.attacks.audit.trials import BoolArray
+from secfpp.config.audit import Fault
 from secfpp.errors import ConfigError
 from secfpp.experiment.config import RunConfig
 from secfpp.experiment.unit_federation import federation_of

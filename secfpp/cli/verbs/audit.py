@@ -12,15 +12,12 @@ from typing import TYPE_CHECKING, Annotated
 import tyro
 from rich.console import RenderableType
 
-from secfpp.attacks.audit.audit import AuditConfig
-from secfpp.attacks.audit.mechanism import Fault
-from secfpp.attacks.audit.targets import DEFAULT, FAULTS_OF, check_audited
 from secfpp.cli.outcome import Outcome
 from secfpp.cli.tables import table
 from secfpp.cli.verb import Verb
+from secfpp.config.audit import FAULTS_OF, QUICKLY_AUDITED, AuditConfig, AuditedName, Fault
 from secfpp.config.privacy import PrivacyConfig
 from secfpp.config.training import TrainingConfig
-from secfpp.methods.registry import MethodName
 from secfpp.report.kit.text import decimal, spread_of
 
 if TYPE_CHECKING:
@@ -45,7 +42,7 @@ class Audit(Verb):
     deliberate fault is not refuted.
     """
 
-    methods: tuple[MethodName, ...] = DEFAULT
+    methods: tuple[AuditedName, ...] = QUICKLY_AUDITED
     """Methods to audit, in this order; dp-secfpp, with parties as processes, takes minutes."""
     faults: tuple[Fault, ...] = ()
     """Faulty variants of the methods to audit too, where a method can have the fault: contributions
@@ -70,7 +67,6 @@ class Audit(Verb):
         from secfpp.attacks.audit.audit import audit
         from secfpp.experiment.progress import working
 
-        check_audited(self.methods)
         config = self._settings()
         with working("auditing"):
             results = [
@@ -98,7 +94,7 @@ class Audit(Verb):
             training=self.training,
         )
 
-    def _variants(self) -> Iterator[tuple[MethodName, Fault | None]]:
+    def _variants(self) -> Iterator[tuple[AuditedName, Fault | None]]:
         """Yield each method as it is, then with the faults asked for that it can have."""
         for name in self.methods:
             yield name, None
