@@ -23,9 +23,9 @@ class InsideConfig:
     centres, which are never opened, and its clusters stay. known-assignment: steps; the clusters
     are public, here the true domains. means: steps; the clusters of the first round come from
     descriptors without noise, and are not covered."""
-    dp_clip_norm: float = 0.03
+    dp_clip_norm: float = 0.12
     """Bound on the L2 norm of one client's step in one round, for dp-secfpp; parties check it."""
-    dp_clustering_share: float = 0.5
+    dp_clustering_share: float = 0.25
     """Part of a pipeline's budget that the noised centres have; the rest is for steps."""
     dp_iterations: int = 4
     """Reassignments of a pipeline's clustering. The first goes by public directions, each further
@@ -33,9 +33,10 @@ class InsideConfig:
     dp_dimensions: int = 8
     """Dimensions that a pipeline keeps of a descriptor: fewer take less noise, and tell less. The
     axes are public: those along which descriptors of random prompts vary most."""
-    dp_size_share: float = 0.1
-    """Part of each release's budget that sizes of clusters have in a pipeline. With the other
-    guarantees sizes follow from the clusters and have no noise."""
+    dp_size_share: float = 0.05
+    """Part of each release's budget that sizes of clusters have, in every round of a pipeline, and
+    in the rounds of `means` that find clusters. Otherwise sizes follow from the clusters and have
+    no noise."""
     dp_plain_draws: int | None = None
     """Draws of noise of dp-secfpp-plain. None: one for each computing party, as dp-secfpp has. 1:
     the noise that a trusted server would add."""

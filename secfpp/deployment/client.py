@@ -27,14 +27,15 @@ from secfpp.federation.round import Federation, RoundResult, begin, run_round
 from secfpp.learning.losses import Shards
 from secfpp.learning.prompts import PromptState
 from secfpp.learning.training import TextTower, pick_device
+from secfpp.methods import dp_secfpp, secfpp
 from secfpp.methods.interface import (
     Contribution,
     Exchange,
     ExchangeResult,
+    Method,
     MethodSettings,
     NoSettings,
 )
-from secfpp.methods.secfpp import METHOD
 from secfpp.methods.shared.personal import make_trainer
 from secfpp.methods.shared.prototypes import WithUpdate, averages_prototypes
 from secfpp.seeds import Seeds
@@ -121,14 +122,14 @@ def load_client(
 
 def federation_of(config: FederationConfig, loaded: LoadedClient, exchange: Exchange) -> Federation:
     """Return the constants of all rounds, with prototypes where clients average them."""
-    settings = _settings_of(config)
-    if averages_prototypes(METHOD, config.personal):
+    settings, method = _settings_of(config), _method_of(config)
+    if averages_prototypes(method, config.personal):
         exchange = WithUpdate(exchange=exchange)
     return Federation(
         cohort=loaded.cohort,
         tower=loaded.tower,
         logit_scale=loaded.logit_scale,
-        trainer=make_trainer(METHOD, settings, Seeds(config.seed)),
+        trainer=make_trainer(method, settings, Seeds(config.seed)),
         exchange=exchange,
         descriptor=config.clustering.descriptor,
         projection_dim=config.clustering.projection_dim,
@@ -138,13 +139,19 @@ def federation_of(config: FederationConfig, loaded: LoadedClient, exchange: Exch
     )
 
 
+def _method_of(config: FederationConfig) -> Method[NoSettings]:
+    """Return SecFPP, or with a budget the one that averages nothing besides noised steps."""
+    return secfpp.METHOD if config.privacy is None else dp_secfpp.METHOD
+
+
 def _settings_of(config: FederationConfig) -> MethodSettings[NoSettings]:
     """Return the settings that SecFPP's local work reads."""
     return MethodSettings(
         own=NoSettings(),
         training=config.training,
         clustering=config.clustering,
-        privacy=PrivacyConfig(),
+        privacy=config.privacy or PrivacyConfig(),
+        inside=config.inside,
         personal=config.personal,
         images_per_client=0,
     )

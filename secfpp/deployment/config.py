@@ -11,11 +11,16 @@ import numpy.typing as npt
 
 from secfpp.config.checks import require, require_positive
 from secfpp.config.clustering import ClusteringConfig
+from secfpp.config.inside import InsideConfig
 from secfpp.config.personal import PersonalConfig
+from secfpp.config.privacy import PrivacyConfig
 from secfpp.config.training import TrainingConfig
 from secfpp.config.tree import from_json, read_settings, to_json
 from secfpp.config.workload import PrecisionName, Views
 from secfpp.errors import ConfigError
+from secfpp.methods.shared.noised_jobs import NoisedJobs
+from secfpp.privacy.inside import calibrate_inside
+from secfpp.seeds import Seeds
 
 __all__ = ["FederationConfig", "label_of", "load_federation", "model_digest", "settings_digest"]
 
@@ -24,6 +29,10 @@ _DIGEST_CHARACTERS: Final = 16
 
 def _deployed() -> ClusteringConfig:
     return ClusteringConfig(evaluate=False)
+
+
+def _inside_a_deployment() -> InsideConfig:
+    return InsideConfig(dp_guarantee="means")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +59,11 @@ class FederationConfig:
     """How clients are clustered, and what is opened."""
     payload_bound: float = 64.0
     """Public bound on the norm of what is averaged: the update and sums of image features. A client
-    over it scales its own down."""
+    over it scales its own down. With a budget the bound is `inside.dp_clip_norm`."""
+    privacy: PrivacyConfig | None = None
+    """Budget of differential privacy inside the secure sum. None: means have no noise."""
+    inside: InsideConfig = field(default_factory=_inside_a_deployment)
+    """What a budget covers, and the bound on a client's step."""
     quorum: int = 5
     """Fewest clients of a round."""
     seed: int = 0
@@ -71,6 +84,33 @@ class FederationConfig:
             self.clustering.evaluate,
             "false: it opens labels to an evaluator, which only a simulation has",
         )
+        if self.privacy is not None:
+            require(
+                self.inside.dp_guarantee == "means",
+                "inside.dp_guarantee",
+                self.inside.dp_guarantee,
+                "means: clients that are programs of their own have no other guarantee yet",
+            )
+            require(
+                self.clustering.reveal == "own-mean",
+                "clustering.reveal",
+                self.clustering.reveal,
+                "own-mean with a budget: noise covers nothing else",
+            )
+            calibrate_inside(self.privacy, self.training.rounds)  # refuses what cannot be kept
+
+    @property
+    def noised_jobs(self) -> NoisedJobs | None:
+        """The maker of jobs with a budget; None without one."""
+        if self.privacy is None:
+            return None
+        return NoisedJobs(
+            clustering=self.clustering,
+            inside=self.inside,
+            privacy=self.privacy,
+            rounds=self.training.rounds,
+            seed=Seeds(self.seed).number("first centres"),
+        )
 
 
 def load_federation(path: Path) -> FederationConfig:
@@ -86,6 +126,9 @@ def load_federation(path: Path) -> FederationConfig:
         clustering = value.setdefault("clustering", {})
         if isinstance(clustering, dict):
             clustering.setdefault("evaluate", False)
+        inside = value.setdefault("inside", {})
+        if isinstance(inside, dict):
+            inside.setdefault("dp_guarantee", "means")
     return from_json(FederationConfig, value)
 
 

@@ -10,12 +10,14 @@ import numpy as np
 
 from mpc.consent.terms import Terms
 from mpc.errors import ConsentError, MpcError, PartyError, TransportError
-from mpc.session.owner import Owner
+from mpc.session.owner import Owner, OwnResult
 from secfpp.deployment.config import FederationConfig, label_of
+from secfpp.deployment.orders import GIVEN_DIM, expected_job, unexpected
 from secfpp.errors import RunError
 from secfpp.learning.prompts import FloatArray
 from secfpp.methods.interface import Contribution, ExchangeResult
 from secfpp.methods.shared.averaging import bytes_of
+from secfpp.methods.shared.sizes import SizeEstimates
 
 __all__ = ["OwnerExchange"]
 
@@ -51,25 +53,59 @@ class OwnerExchange:
         PeerTimeoutError
             No round came in time.
         """
-        payload_nM = _within(contribution.update_nM, self.config.payload_bound)
+        payload_nM = self._payload(contribution)
         while True:
             terms = self._next_terms()
             try:
                 self._check_settings(terms)
-                self.owner.share(terms, contribution.descriptor_nD, payload_nM)
+                self.owner.share(terms, self._points(contribution, terms), payload_nM)
                 result = self.owner.fetch(terms)
                 break
             except (ConsentError, PartyError, TransportError) as error:
                 self._go_on_after(error)
         opened = result.size_R > 0
         self.round, self.opened = terms.job.round, bool(opened.all())
+        received_nM = np.where(opened[:, None], result.mean_RM, payload_nM)
+        if terms.job.is_private:
+            received_nM = contribution.before_nM + self._noised_step(terms, result)
         return ExchangeResult(
             clients_r=contribution.clients_n,
-            update_rM=np.where(opened[:, None], result.mean_RM, payload_nM),
+            update_rM=received_nM,
             k=terms.job.k,
             clusters_descriptors=True,
             bytes_client=bytes_of(terms.dim, terms.payload, terms.payload),
         )
+
+    def _payload(self, contribution: Contribution) -> FloatArray:
+        """Return what this client lets be averaged: its update, or with a budget its step."""
+        if self.config.privacy is None:
+            return _within(contribution.update_nM, self.config.payload_bound)
+        step_nM = contribution.update_nM - contribution.before_nM
+        return _within(step_nM, self.config.inside.dp_clip_norm)
+
+    def _points(self, contribution: Contribution, terms: Terms) -> FloatArray:
+        """Return this client's descriptor, or zero where a job does not look at points."""
+        if terms.job.guarantee == "known-assignment":
+            return np.zeros((len(contribution.descriptor_nD), GIVEN_DIM))
+        return contribution.descriptor_nD
+
+    def _noised_step(self, terms: Terms, result: OwnResult) -> FloatArray:
+        """Return the noised mean step; zero if none was opened, so that members stay together.
+
+        A noised size is corrected by what is known before: there are N clients in K clusters.
+        """
+        opened = result.size_R > 0
+        step_nM = np.where(opened[:, None], result.mean_RM, 0.0)
+        if not terms.job.size_share:
+            return step_nM
+        jobs = self.config.noised_jobs
+        sizes = SizeEstimates(
+            num_clients=terms.owners,
+            num_clusters=terms.job.k or 1,
+            variance=terms.parties * (jobs.noise.first.size_variance if jobs else 0.0),
+        )
+        ratio = sizes.corrections(np.zeros(len(opened), dtype=np.int64), result.size_R)
+        return np.asarray(step_nM * ratio[:, None])
 
     def _next_terms(self) -> Terms:
         """Wait for the next job that no party refuses or gives up at once."""
@@ -91,6 +127,10 @@ class OwnerExchange:
         expected = label_of(self.config, self.model, terms.job.round)
         if terms.job.label != expected:
             self.owner.decline(terms, "label", asked=terms.job.label, allowed=expected)
+        job = expected_job(self.config, terms, expected)
+        if job is not None and (name := unexpected(terms.job, job)) is not None:
+            asked, allowed = getattr(terms.job, name), getattr(job, name)
+            self.owner.decline(terms, name, asked=asked, allowed=allowed)
         if not 1 <= terms.job.round <= self.config.training.rounds:
             raise RunError(f"the server announced round {terms.job.round}, which there is not")
 

@@ -8,22 +8,20 @@ without torch, which the process that counts lengths has to itself.
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final, Protocol
 
 from mpc.consent.chain import Ledger, Listener
 from mpc.errors import ConsentError, OwnerError, SessionError, TransportError
-from mpc.jobs.job import ClusterJob
 from mpc.jobs.result import ClusterResult
 from mpc.session.session import SecureSession
-from secfpp.deployment.config import FederationConfig, label_of
+from secfpp.deployment.config import FederationConfig
 from secfpp.deployment.folder import open_folder
 from secfpp.deployment.lengths import Lengths
+from secfpp.deployment.orders import KeptClusters, Order, next_order
 from secfpp.errors import RunError
 from secfpp.experiment.record_folder import RecordFolder
-from secfpp.methods.shared.round_job import job_of
-from secfpp.seeds import Seeds
 
 __all__ = ["Gathering", "Patience", "ServerRound", "SessionOpener", "run_server"]
 
@@ -132,9 +130,9 @@ def run_server(
     SessionError, TransportError
         The parties cannot be joined, or fail again and again.
     """
-    kept = RecordFolder(open_folder(folder, config))
+    records = RecordFolder(open_folder(folder, config))
     gathering = gathering or Gathering()
-    done = kept.records(ROUNDS, ServerRound)
+    done = records.records(ROUNDS, ServerRound)
     ledger = Ledger(folder / LEDGER, role="server", listener=on_event)
     failures = 0
     try:
@@ -142,12 +140,13 @@ def run_server(
             finished = len(done)
             try:
                 with opener() as session:
+                    kept = KeptClusters()
                     for number in range(finished + 1, config.training.rounds + 1):
                         gathering.begin(number)
                         record = _round(
-                            config, number, lengths, session, ledger, patience, gathering, say
+                            config, number, lengths, session, ledger, patience, gathering, say, kept
                         )
-                        kept.append(ROUNDS, [asdict(record)])
+                        records.append(ROUNDS, [asdict(record)])
                         done.append(record)
                         observe(record)
                         gathering.end(record)
@@ -172,37 +171,37 @@ def _round(
     patience: Patience,
     gathering: Gathering,
     say: Callable[[str], None],
+    kept: KeptClusters,
 ) -> ServerRound:
     """Drive one round, with as many jobs as it takes."""
     started = time.monotonic()
     for attempt in range(1, _MOST_ATTEMPTS + 1):
         names = _await_clients(session, config, patience, gathering)
-        result = _attempt(
-            session, _job(config, lengths.model, number, len(names)), names, lengths, ledger, say
-        )
+        order = next_order(config, lengths, number, names, kept)
+        result = _attempt(session, order, names, ledger, say)
         if result is not None:
+            kept.done(order, names, result)
             return _record(number, attempt, len(names), result, time.monotonic() - started)
     raise RunError(f"round {number} came to nothing {_MOST_ATTEMPTS} times")
 
 
 def _attempt(
     session: SecureSession,
-    job: ClusterJob,
+    order: Order,
     names: Sequence[str],
-    lengths: Lengths,
     ledger: Ledger,
     say: Callable[[str], None],
 ) -> ClusterResult | None:
     """Order one job of the clients; None if some of them failed, so that nothing was opened."""
     rows = {name: [row] for row, name in enumerate(names)}
     try:
-        result = session.order(job, rows, dim=lengths.dim, payload=lengths.payload)
+        result = session.order(order.job, rows, dim=order.dim, payload=order.payload)
     except (OwnerError, ConsentError) as error:
         _write_terms(ledger, session)
         _write(ledger, session, "given up", why=str(error))
         if isinstance(error, ConsentError):
             raise
-        say(f"{job.label} came to nothing: {error}")
+        say(f"{order.job.label} came to nothing: {error}")
         return None
     _write_terms(ledger, session)
     for entry in result.ledger:
@@ -245,18 +244,6 @@ def _await_clients(
                 f"{config.quorum} are needed: {', '.join(present) or 'none'}"
             )
         time.sleep(_POLL_S)
-
-
-def _job(config: FederationConfig, model: str, number: int, num_clients: int) -> ClusterJob:
-    """Return the job of a round."""
-    job = job_of(
-        config.clustering,
-        num_clients,
-        number - 1,
-        seed=Seeds(config.seed).number("first centres"),
-        label=label_of(config, model, number),
-    )
-    return replace(job, payload_bound=config.payload_bound, round=number)
 
 
 def _record(

@@ -75,6 +75,13 @@ class Release:
         return math.sqrt(each / (1 - self.size_share))
 
     @property
+    def size_variance(self) -> float:
+        """Variance of one party's noise on the size of a cluster; 0 if sizes have none."""
+        if not self.size_share:
+            return 0.0
+        return self.noise_multiplier**2 / (1 - self.centre_share) / self.size_share
+
+    @property
     def means_multiplier(self) -> float:
         """Standard deviation of the noise on sums of steps over the clipping norm."""
         return self.noise_multiplier / math.sqrt((1 - self.centre_share) * (1 - self.size_share))

@@ -165,7 +165,7 @@ def test_jobs_of_a_run_spend_the_budget_once(guarantee: GuaranteeName) -> None:
     noise = exchange.jobs.noise
     whole = 0.5 / noise.first.noise_multiplier**2 + 1.5 / noise.later.noise_multiplier**2
     assert sum(job.rho for job in private) == pytest.approx(whole)
-    first = "pipeline" if guarantee == "pipeline" else "known-assignment"
+    first = guarantee
     assert [job.guarantee for job in private] == [first, *["known-assignment"] * 3]
     assert {job.payload_bound for job in private} == {CLIP}
     others = [
@@ -173,20 +173,26 @@ def test_jobs_of_a_run_spend_the_budget_once(guarantee: GuaranteeName) -> None:
         for job, result in zip(session.jobs, session.results, strict=True)
         if not job.is_private
     ]
-    assert len(others) == (guarantee != "pipeline")
+    assert len(others) == (guarantee == "known-assignment")
     for result in others:
         assert (result.sizes_N == TOO_SMALL).all()
         assert np.isnan(result.means_NM).all() or not result.means_NM.any()
 
 
 @pytest.mark.parametrize("guarantee", GUARANTEES)
-def test_a_resumed_run_finds_its_clusters_without_budget(guarantee: GuaranteeName) -> None:
+def test_a_resumed_run_finds_its_clusters_again(guarantee: GuaranteeName) -> None:
+    """The noise of the round is the same, whatever finds the clusters."""
     first = Remembering([Silence()])
     before_nM = exchange_on(first, guarantee)(contribution(steps())).update_rM
     resumed = Remembering([Silence()])
     found = exchange_on(resumed, guarantee)(contribution(steps(1), 1, before_nM))
-    assert [job.guarantee for job in resumed.jobs] == ["none", "known-assignment"]
-    assert (resumed.results[0].sizes_N == TOO_SMALL).all()
+    if guarantee == "means":
+        assert [job.guarantee for job in resumed.jobs] == ["means"]
+    else:
+        assert [job.guarantee for job in resumed.jobs] == ["none", "known-assignment"]
+        assert (resumed.results[0].sizes_N == TOO_SMALL).all()
+    later = exchange_on(first, guarantee).jobs.noise.later
+    assert resumed.jobs[-1].noise_multiplier == later.noise_multiplier
     before, after = (session.results[0].labels_N for session in (first, resumed))
     assert before is not None
     assert after is not None
@@ -194,16 +200,16 @@ def test_a_resumed_run_finds_its_clusters_without_budget(guarantee: GuaranteeNam
     assert found.labels_n is not None
 
 
-def test_a_client_that_was_away_when_clusters_were_found_stays_alone() -> None:
+@pytest.mark.parametrize("guarantee", GUARANTEES)
+def test_a_client_that_was_away_at_first(guarantee: GuaranteeName) -> None:
+    """A pipeline has no budget to cluster it; otherwise clusters are found anew."""
     session = Remembering([Silence()])
-    exchange = exchange_on(session, "means")
+    exchange = exchange_on(session, guarantee)
     exchange(contribution(steps()[:16]))
     found = exchange(contribution(steps(), 1))
-    assert found.clients_r.tolist() == list(range(16))
-    assert found.labels_n is None
-    known = exchange_on(Remembering([Silence()]), "known-assignment")
-    known(contribution(steps()[:16]))
-    assert known(contribution(steps(), 1)).clients_r.tolist() == list(range(N))
+    alone = guarantee == "pipeline"
+    assert found.clients_r.tolist() == list(range(16 if alone else N))
+    assert (found.labels_n is None) == alone
 
 
 def test_where_clusters_are_too_small_nothing_moves() -> None:

@@ -25,6 +25,7 @@ from secfpp.methods.interface import Contribution, ExchangeResult, IntArray
 from secfpp.methods.shared.averaging import bytes_of
 from secfpp.methods.shared.noised_jobs import NoisedJobs
 from secfpp.methods.shared.sizes import SizeEstimates
+from secfpp.privacy.inside import Release
 from secfpp.privacy.noise import clip_rows
 
 __all__ = ["NoisedExchange"]
@@ -38,9 +39,9 @@ class NoisedExchange:
     """Cluster clients once, then move each by its cluster's noised mean step.
 
     A client to whom nothing is opened goes back to its P_G of before the round, so that members of
-    a cluster always count their steps from the same point. With guarantees `pipeline` and `means`,
-    clusters are found in the first round, once: a client that is away then is in no cluster, and
-    sends and receives nothing.
+    a cluster count their steps from the same point. A pipeline finds clusters in the first round,
+    once: a client that is away then is in no cluster, and sends and receives nothing. With the
+    other guarantees clusters are found anew when a new client takes part.
     """
 
     session: Session
@@ -65,43 +66,57 @@ class NoisedExchange:
         step_nM = clip_rows(
             contribution.update_nM - contribution.before_nM, self.jobs.inside.dp_clip_norm
         )
-        if self._begins_pipeline(contribution):
+        if self._clusters_with_noise(contribution):
             result = self._cluster_and_move(contribution, step_nM)
             self._found = _Found.by(result, contribution.clients_n)
-            return self._received(contribution, (result,), contribution.clients_n)
+            self._sizes, everybody = None, contribution.clients_n
+            return self._received(contribution, (result,), everybody, self.jobs.noise.first)
         results: tuple[ClusterResult, ...] = ()
-        if self._found is None or self._has_news(contribution, self._found):
+        if self._has_news(contribution):
             results = (self._assign(contribution),)
             self._found = _Found.by(results[0], contribution.clients_n)
-        present_n = np.isin(contribution.clients_n, self._found.clients_m)
-        some = _rows_of(contribution, present_n)
-        if len(some.clients_n) < self._found.k:
-            return _nothing(contribution)
-        results = (*results, self._move(some, step_nM[present_n], self._found.k))
-        return self._received(some, results, contribution.clients_n)
+        return self._move_all(contribution, step_nM, results)
 
-    def _begins_pipeline(self, contribution: Contribution) -> bool:
-        """Whether this round's job clusters with noised centres, and moves."""
-        return self._guarantee == "pipeline" and contribution.round_index == 0
+    def _clusters_with_noise(self, contribution: Contribution) -> bool:
+        """Whether this round's job finds clusters, and has noise."""
+        if self._guarantee == "pipeline":
+            return contribution.round_index == 0
+        return self._guarantee == "means" and self._has_news(contribution)
 
-    def _has_news(self, contribution: Contribution, found: "_Found") -> bool:
-        """Whether clients whose public clusters the parties do not keep take part."""
-        if self._guarantee != "known-assignment":
-            return False
-        return not np.isin(contribution.clients_n, found.clients_m).all()
+    def _has_news(self, contribution: Contribution) -> bool:
+        """Whether the parties keep no clusters, or not those of all that take part.
+
+        A pipeline has a budget for one clustering: whoever was away stays alone.
+        """
+        if self._found is None or self._guarantee == "pipeline":
+            return self._found is None
+        return not np.isin(contribution.clients_n, self._found.clients_m).all()
 
     def _cluster_and_move(self, contribution: Contribution, step_nM: FloatArray) -> ClusterResult:
-        """Do the first round of a pipeline: one job clusters with noised centres and moves."""
-        points_nd = contribution.descriptor_nD @ self.axes()
-        norm_n1 = np.linalg.norm(points_nd, axis=1, keepdims=True)
-        points_nd = points_nd / np.where(norm_n1 > 0, norm_n1, 1.0)
+        """Do a round whose job finds clusters and moves."""
+        points_nX = contribution.descriptor_nD
+        if self._guarantee == "pipeline":
+            projected_nd = points_nX @ self.axes()
+            norm_n1 = np.linalg.norm(projected_nd, axis=1, keepdims=True)
+            points_nX = projected_nd / np.where(norm_n1 > 0, norm_n1, 1.0)
         job = self.jobs.cluster_and_move(len(step_nM), self._label(contribution))
-        return self._run(contribution, job, points_nd, step_nM)
+        return self._run(contribution, job, points_nX, step_nM)
 
-    def _move(self, contribution: Contribution, step_nM: FloatArray, k: int) -> ClusterResult:
-        """Average noised steps in the clusters that the parties keep."""
-        job = self.jobs.move(len(step_nM), k, contribution.round_index, self._label(contribution))
-        return self._run(contribution, job, np.zeros((len(step_nM), 1)), step_nM)
+    def _move_all(
+        self, contribution: Contribution, step_nM: FloatArray, results: tuple[ClusterResult, ...]
+    ) -> ExchangeResult:
+        """Do a round in the clusters that the parties keep."""
+        found = self._found
+        if found is None:
+            raise ValueError("the parties keep no clusters")
+        present_n = np.isin(contribution.clients_n, found.clients_m)
+        some = _rows_of(contribution, present_n)
+        if len(some.clients_n) < found.k:
+            return _nothing(contribution)
+        job = self.jobs.move(len(some.clients_n), found.k, self._label(contribution))
+        points_n1 = np.zeros((len(some.clients_n), 1))
+        results = (*results, self._run(some, job, points_n1, step_nM[present_n]))
+        return self._received(some, results, contribution.clients_n, self.jobs.noise.later)
 
     def _assign(self, contribution: Contribution) -> ClusterResult:
         """Let the parties find clusters, and open nothing."""
@@ -116,8 +131,6 @@ class NoisedExchange:
             clusters, rows, place_n = np.unique(of_n, return_index=True, return_inverse=True)
             one_hot_nK = np.eye(len(clusters))[place_n]
             return self.jobs.given_clusters(count, rows.tolist(), label), one_hot_nK
-        if contribution.round_index == 0:
-            return self.jobs.clusters(count, label), contribution.descriptor_nD
         return self.jobs.former_clusters(count, label), _fingerprints(contribution.before_nM)
 
     def _label(self, contribution: Contribution) -> str:
@@ -135,14 +148,18 @@ class NoisedExchange:
         return self.session.cluster(job, points_nD, payload_nM, owners=owners)
 
     def _received(
-        self, contribution: Contribution, results: tuple[ClusterResult, ...], everybody: IntArray
+        self,
+        contribution: Contribution,
+        results: tuple[ClusterResult, ...],
+        everybody: IntArray,
+        release: Release,
     ) -> ExchangeResult:
         """Move every participant to which a mean was opened."""
         last = results[-1]
         opened_n1 = (last.sizes_N > 0)[:, None]
         mean_nM = np.where(opened_n1, last.means_NM, 0.0)
-        if self.jobs.noise.later.size_share:
-            mean_nM = mean_nM * self._over_estimated_sizes(contribution, last.sizes_N)[:, None]
+        if release.size_share:
+            mean_nM = mean_nM * self._over_estimated_sizes(contribution, last, release)[:, None]
         return ExchangeResult(
             clients_r=contribution.clients_n,
             update_rM=contribution.before_nM + mean_nM,
@@ -160,21 +177,17 @@ class NoisedExchange:
             return None
         return self._found.labels_of(clients_n)
 
-    def _over_estimated_sizes(self, contribution: Contribution, sizes_n: IntArray) -> FloatArray:
+    def _over_estimated_sizes(
+        self, contribution: Contribution, last: ClusterResult, release: Release
+    ) -> FloatArray:
         """Return released sizes over what all releases so far say of them, (n,)."""
         if self._sizes is None:
             self._sizes = SizeEstimates(
                 num_clients=contribution.num_clients,
-                num_clusters=self.jobs.clustering.k or 1,
-                variance=self.num_draws * self._size_variance,
+                num_clusters=last.k,
+                variance=self.num_draws * release.size_variance,
             )
-        return self._sizes.corrections(contribution.clients_n, sizes_n)
-
-    @property
-    def _size_variance(self) -> float:
-        """Variance of one draw of noise on a size."""
-        later = self.jobs.noise.later
-        return later.noise_multiplier**2 / later.size_share
+        return self._sizes.corrections(contribution.clients_n, last.sizes_N)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
