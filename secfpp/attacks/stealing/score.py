@@ -18,11 +18,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from secfpp.attacks.intervals import Interval, clopper_pearson, mean_over
+from secfpp.attacks.intervals import Interval, bootstrap, clopper_pearson, mean_over
 from secfpp.attacks.results import AttackRow, Subject, attack_row
 from secfpp.attacks.scene import Scene
 from secfpp.attacks.stealing.view import View
 from secfpp.learning.prompts import FloatArray
+from secfpp.methods.interface import IntArray
 
 __all__ = ["StolenScores", "cosines", "score_view", "stealing_rows"]
 
@@ -120,10 +121,28 @@ def matched_and_mismatched(
         Bootstrapped over the clients that are attacked, all seeds together.
     """
     matched = np.concatenate([np.diagonal(table) for table in tables])
-    beside = np.concatenate(
-        [(table.sum(axis=0) - np.diagonal(table)) / max(1, len(table) - 1) for table in tables]
-    )
-    return mean_over(matched, rng), mean_over(beside, rng)
+    return mean_over(matched, rng), _beside(tables, rng)
+
+
+def _beside(tables: Sequence[FloatArray], rng: np.random.Generator) -> Interval:
+    """Return the mean of all that is beside the diagonals.
+
+    Clients are drawn for rows and columns alike, because both a reconstruction and a victim may be
+    like all others at once.
+    """
+    owner = np.concatenate([np.full(len(table), at) for at, table in enumerate(tables)])
+    place = np.concatenate([np.arange(len(table)) for table in tables])
+
+    def mean(some: IntArray) -> float:
+        total = count = 0.0
+        for at, table in enumerate(tables):
+            here = place[some[owner[some] == at]]
+            beside = here[:, None] != here[None, :]
+            total += float(table[np.ix_(here, here)][beside].sum())
+            count += float(beside.sum())
+        return total / count if count else float("nan")
+
+    return bootstrap(len(owner), mean, rng)
 
 
 def _identified(tables: Sequence[FloatArray]) -> tuple[Interval, Interval]:
