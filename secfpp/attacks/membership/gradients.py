@@ -1,11 +1,11 @@
 """Membership from the prompt vector alone, without asking the model for outputs.
 
-Training moves a prompt against the gradients of the losses of its images. The features of an image
-are the direction and length of its own gradient at the public start, held against the prompt; a
-classifier learns from prompts of other clients, as in `learned`.
+Local steps move a prompt against the gradients of the losses of the client's images. The attacker
+computes the gradient of an image where the steps began, and takes its cosine with the way that the
+prompt went. What that cosine is with and without the image among the client's, shadows tell, as in
+`likelihood`.
 
-Shape letters: S federations, N clients, B images of a client (padded), M numbers of a prompt, F
-features.
+Shape letters: S federations, N clients, B images of a client (padded), M numbers of a prompt.
 
 References
 ----------
@@ -13,6 +13,7 @@ After the idea of output-free attacks on prompts: "PIPRA" (AAAI 2026), whose fea
 """
 
 import numpy as np
+import torch
 
 from secfpp.attacks.membership.halved import Observations
 from secfpp.federation.cohort import Cohort
@@ -20,48 +21,45 @@ from secfpp.federation.workload import Workload
 from secfpp.learning.prompts import FloatArray
 from secfpp.privacy.per_image import image_gradients
 
-__all__ = ["gradients_at_start", "vector_features"]
+__all__ = ["alignment", "gradients"]
+
+AT_ONCE = 300
 
 
-def gradients_at_start(workload: Workload, cohort: Cohort) -> FloatArray:
-    """Return the gradient of each image's loss at the public start, (N, B, M)."""
+def gradients(workload: Workload, cohort: Cohort, prompt_NM: FloatArray) -> FloatArray:
+    """Return the gradient of each image's loss at its client's prompt, (N, B, M).
+
+    Parameters
+    ----------
+    workload : Workload
+    cohort : Cohort
+        With all images of the clients.
+    prompt_NM : ndarray of float64, (N, M)
+        Prompts minus the public start.
+    """
     images = cohort.train
-    flat_E = images.features_NBE.flatten(0, 1)
     start_TW = workload.initial_TW
+    moved = torch.from_numpy(prompt_NM).to(start_TW).reshape(-1, *start_TW.shape)
+    prompt_STW = (start_TW + moved).repeat_interleave(images.labels_NB.shape[1], dim=0)
     gradient, _ = image_gradients(
         workload.tower,
-        start_TW.expand(len(flat_E), -1, -1),
-        flat_E,
+        prompt_STW,
+        images.features_NBE.flatten(0, 1),
         images.labels_NB.flatten(),
         workload.logit_scale,
-        at_once=256,
+        at_once=AT_ONCE,
     )
-    shape = (*images.labels_NB.shape, start_TW.numel())
-    return np.asarray(gradient.double().reshape(shape).cpu().numpy())
+    return np.asarray(gradient.double().reshape(*images.labels_NB.shape, -1).cpu().numpy())
 
 
-def vector_features(seen: Observations, gradient_NBM: FloatArray) -> FloatArray:
-    """Return features of every prompt and image, (S, N, B, F).
-
-    They are the product of prompt and gradient, their cosine, both less the client's mean over its
-    images of the same class, the gradient's length, and the class, one-hot.
-    """
-    length_NB = np.linalg.norm(gradient_NBM, axis=2).clip(min=1e-12)
-    length_SN = np.linalg.norm(seen.prompt_SNM, axis=2).clip(min=1e-12)
-    product_SNB = np.einsum("snm,nbm->snb", seen.prompt_SNM, gradient_NBM, optimize=True)
-    cosine_SNB = product_SNB / length_NB / length_SN[..., None]
-    num_classes = seen.log_SNBC.shape[3]
-    onehot_NBC = np.eye(num_classes)[seen.label_NB] * seen.valid_NB[..., None]
-    columns = [product_SNB, cosine_SNB]
-    columns += [column - _class_means(column, onehot_NBC) for column in columns]
-    columns.append(np.broadcast_to(length_NB, product_SNB.shape))
-    onehot = np.broadcast_to(onehot_NBC, (*product_SNB.shape, num_classes))
-    return np.concatenate([np.stack(columns, axis=3), onehot], axis=3)
-
-
-def _class_means(value_SNB: FloatArray, onehot_NBC: FloatArray) -> FloatArray:
-    """Return for each image the mean over the client's images of its class, (S, N, B)."""
-    sum_SNC = np.einsum("snb,nbc->snc", value_SNB, onehot_NBC)
-    mean_SNC = sum_SNC / onehot_NBC.sum(axis=1).clip(min=1)
-    found: FloatArray = np.einsum("snc,nbc->snb", mean_SNC, onehot_NBC)
-    return found
+def alignment(workload: Workload, cohort: Cohort, seen: Observations) -> FloatArray:
+    """Return the cosine of every prompt's way with the descent of every image, (S, N, B)."""
+    found = []
+    for prompt_NM, before_NM in zip(seen.prompt_SNM, seen.before_SNM, strict=True):
+        way_NM = prompt_NM - before_NM
+        gradient_NBM = gradients(workload, cohort, before_NM)
+        product_NB = -np.einsum("nm,nbm->nb", way_NM, gradient_NBM)
+        length_N1 = np.linalg.norm(way_NM, axis=1, keepdims=True)
+        length_NB = np.linalg.norm(gradient_NBM, axis=2) * length_N1
+        found.append(product_NB / length_NB.clip(min=1e-12))
+    return np.stack(found)

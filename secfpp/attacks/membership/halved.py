@@ -53,6 +53,9 @@ class Observations:
     """Of the first federation; gives names."""
     prompt_SNM: FloatArray
     """The prompt that he has of each client, minus the public start."""
+    before_SNM: FloatArray
+    """What each client's last local steps began at, minus the public start; the attacker knows it
+    from the round before."""
     log_SNBC: FloatArray
     """Log-probabilities that it gives the client's images."""
     member_SNB: BoolArray
@@ -143,24 +146,31 @@ def observe(
     member_SNB: BoolArray,
 ) -> list[Observations]:
     """Train a federation on every set of members; return what is seen of them, a view each."""
-    per_federation = [
-        seen(last_round(config, unit, workload, with_members(cohort, member_NB)))
-        for member_NB in member_SNB
-    ]
+    per_federation, befores = [], []
+    for member_NB in member_SNB:
+        scene = last_round(config, unit, workload, with_members(cohort, member_NB))
+        per_federation.append(seen(scene))
+        befores.append(scene.contribution.before_nM)
+    before_SNM = np.stack(befores)
     return [
-        _observations(workload, cohort, member_SNB, views)
+        _observations(workload, cohort, member_SNB, before_SNM, views)
         for views in zip(*per_federation, strict=True)
     ]
 
 
 def _observations(
-    workload: Workload, cohort: Cohort, member_SNB: BoolArray, views: Sequence[View]
+    workload: Workload,
+    cohort: Cohort,
+    member_SNB: BoolArray,
+    before_SNM: FloatArray,
+    views: Sequence[View],
 ) -> Observations:
     """Gather one view of all federations."""
     prompt_SNM = np.stack([_shortened(view.stolen_NM) for view in views])
     return Observations(
         view=views[0],
         prompt_SNM=prompt_SNM,
+        before_SNM=before_SNM,
         log_SNBC=np.stack([log_probabilities(workload, cohort, rows) for rows in prompt_SNM]),
         member_SNB=member_SNB,
         label_NB=cohort.train.labels_NB.cpu().numpy(),

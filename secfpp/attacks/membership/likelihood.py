@@ -36,12 +36,17 @@ def logit_confidence(seen: Observations) -> FloatArray:
     return found
 
 
-def likelihood_ratios(seen: Observations) -> FloatArray:
+def likelihood_ratios(seen: Observations, logit_SNB: FloatArray) -> FloatArray:
     """Return the score of every image in every federation, (S, N, B); larger for members.
 
     The target's own values are in no Gaussian. An image that all shadows have, or none, scores 0.
+
+    Parameters
+    ----------
+    seen : Observations
+    logit_SNB : ndarray of float64, (S, N, B)
+        Of `logit_confidence`, or any other number that is larger or smaller for members.
     """
-    logit_SNB = logit_confidence(seen)
     score_SNB = np.zeros_like(logit_SNB)
     for target in range(len(logit_SNB)):
         shadows = np.delete(np.arange(len(logit_SNB)), target)
