@@ -49,7 +49,7 @@ def clopper_pearson(hits: int, trials: int) -> Interval:
     trials : int
         Independent trials, at least 1.
     """
-    from scipy.stats import beta
+    from scipy.stats import beta  # type: ignore[import-untyped]
 
     tail = (1 - CONFIDENCE) / 2
     low = float(beta.ppf(tail, hits, trials - hits + 1)) if hits else 0.0

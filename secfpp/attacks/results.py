@@ -2,26 +2,19 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final, Literal
+from typing import Literal
 
 from secfpp.attacks.intervals import Interval
+from secfpp.attacks.names import AttackName
 from secfpp.json_file import JsonValue
 
 __all__ = [
-    "ATTACKS",
-    "ATTACKS_NAME",
-    "AttackName",
     "AttackRecord",
     "AttackRow",
     "Kind",
     "Subject",
     "attack_row",
 ]
-
-AttackName = Literal["stealing", "membership", "labels"]
-ATTACKS: Final[tuple[AttackName, ...]] = ("stealing", "membership", "labels")
-ATTACKS_NAME: Final = "attacks.json"
-"""Name of the file in the folder of a run or a comparison."""
 
 Kind = Literal["attack", "positive control"]
 """A positive control must succeed: it shows that the attack can find what is there."""
@@ -111,9 +104,11 @@ class AttackRecord:
     """Seeds of the runs that were attacked."""
     shadows: int
     """Federations that were trained for membership inference, for each method and seed."""
-    clients: int
-    """Clients of a federation."""
+    attacks: tuple[AttackName, ...]
+    """Attacks that were asked for."""
     seconds: float
     complete: bool
     versions: Mapping[str, JsonValue] = field(default_factory=dict)
+    done: tuple[str, ...] = ()
+    """Names of what is finished."""
     rows: tuple[AttackRow, ...] = ()

@@ -80,12 +80,13 @@ class Scene:
     def own_accuracy_N(self) -> FloatArray:
         """Accuracy of each client's own prompt P_G + P_L, alone, on its own label mix."""
         whole_NM = self.update_NM + _flat(self.state.local_NTW)
-        return np.diagonal(self.accuracies(whole_NM)).copy()
+        return np.array(np.diagonal(self.accuracies(whole_NM)))
 
     @cached_property
     def start_accuracy_N(self) -> FloatArray:
         """Accuracy of the public start on each client's own label mix."""
-        return self.accuracies(np.zeros((1, self.update_NM.shape[1])))[0]
+        start_1M = np.zeros((1, self.update_NM.shape[1]))
+        return np.asarray(self.accuracies(start_1M)[0])
 
     @torch.no_grad()
     def accuracies(self, update_RM: FloatArray) -> FloatArray:

@@ -16,7 +16,7 @@ from typing import Final
 
 import numpy as np
 
-from secfpp.attacks.membership.halved import Observations
+from secfpp.attacks.membership.halved import BoolArray, Observations
 from secfpp.learning.prompts import FloatArray
 
 __all__ = ["learned_scores", "probability_features"]
@@ -61,7 +61,7 @@ def learned_scores(seen: Observations, feature_SNBF: FloatArray, seed: int) -> F
 
 
 def _fit_and_score(
-    feature_TF: FloatArray, member_T: FloatArray, asked: FloatArray, seed: int
+    feature_TF: FloatArray, member_T: BoolArray, asked: FloatArray, seed: int
 ) -> FloatArray:
     """Learn from some images and score others."""
     import warnings

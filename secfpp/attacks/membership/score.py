@@ -44,7 +44,7 @@ def area_under_curve(score: FloatArray, member: BoolArray) -> float:
     score : ndarray of float64, (images,)
     member : ndarray of bool, (images,)
     """
-    from scipy.stats import rankdata
+    from scipy.stats import rankdata  # type: ignore[import-untyped]
 
     inside = int(member.sum())
     outside = len(member) - inside

@@ -107,5 +107,3 @@ def epsilon_of(scene: Scene) -> float | None:
     if method.statement is None:
         return None
     return method.statement(scene.config.settings_of(method)).epsilon_target
-
-

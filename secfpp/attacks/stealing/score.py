@@ -2,9 +2,9 @@
 
 *Cosine*: between the reconstruction and the victim's P_G, both minus the public start, which
 everybody knows. *Step cosine*: the same of what the victim's own local steps added in the attacked
-round, which no mean of earlier rounds has told anybody. *Identified*: how often the reconstruction has its largest cosine with the victim's
-P_G among those of all clients. *Accuracy*: of the reconstruction, used as a prompt, on the victim's
-test images.
+round, which no mean of earlier rounds has told anybody. *Identified*: how often the reconstruction
+has its largest cosine with the victim's P_G among those of all clients. *Accuracy*: of the
+reconstruction, used as a prompt, on the victim's test images.
 
 The level of chance of cosines and accuracy is the same attack on another client: what the attacker
 saw of client j, held against client i. An attack is above chance only if what it saw of a client
