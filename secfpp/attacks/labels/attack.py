@@ -9,8 +9,9 @@ from secfpp.attacks.labels.score import LabelScores, label_rows, score_lengths, 
 from secfpp.attacks.labels.sums_views import sums_views
 from secfpp.attacks.results import AttackRow
 from secfpp.attacks.scene import Scene
+from secfpp.attacks.stealing.own_views import own_views
+from secfpp.attacks.stealing.shares import share_views
 from secfpp.attacks.stealing.view import View
-from secfpp.attacks.stealing.views import scene_views
 from secfpp.learning.losses import LossTerms
 from secfpp.learning.training import LocalSteps, train_part
 
@@ -41,7 +42,9 @@ def attack_labels(
     """
     per_seed: list[list[LabelScores]] = []
     for scene in scenes:
-        views = scene_views(scene, rng, other_settings=other_settings, epsilons=epsilons)
+        views = own_views(scene)
+        if other_settings:
+            views += [view for view in share_views(scene) if view.kind == "attack"]
         sums = sums_views(scene, other_settings=other_settings, epsilons=epsilons)
         prompts = [score_prior(scene, view) for view in views]
         per_seed.append([*prompts, *(score_lengths(scene, view) for view in sums)])

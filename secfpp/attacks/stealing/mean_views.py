@@ -30,10 +30,21 @@ NOISED_SIZES: Final = (3, 5, 10)
 
 
 def mean_views(scene: Scene, sizes: Sequence[int] = SIZES) -> list[View]:
-    """Open the mean of the victim and the s - 1 clients that are most like it."""
+    """Open the mean of the victim and the s - 1 clients that are most like it.
+
+    The first view is what a client of the same cluster knows already: the mean of the last round.
+    """
     update_NM = scene.update_NM
     like = like_clients(scene.contribution.descriptor_nD)
-    found = []
+    known_NM = scene.contribution.before_nM[[others[0] for others in like]]
+    found = [
+        View(
+            setting="mean of the round before",
+            attacker=FELLOW,
+            technique="taken as it is",
+            stolen_NM=known_NM,
+        )
+    ]
     for size in sizes:
         if size > len(update_NM):
             continue

@@ -66,20 +66,19 @@ def _fellow(scene: Scene, result: ExchangeResult) -> View:
         labels_N = np.zeros(len(scene.everyone), dtype=np.int64)
     received_NM = contribution.update_nM.copy()
     received_NM[result.clients_r] = result.update_rM
+    noised = METHODS[scene.unit.method].statement is not None
     stolen_NM = np.empty_like(received_NM)
-    nearest_NN = like_clients(contribution.descriptor_nD)
-    for victim, order in enumerate(nearest_NN):
+    for victim, order in enumerate(like_clients(contribution.descriptor_nD)):
         same = [j for j in order if labels_N[j] == labels_N[victim]]
         attacker = same[0] if same else order[0]
         size = int((labels_N == labels_N[attacker]).sum()) if same else 1
-        stolen_NM[victim] = less_own_part(
-            received_NM[attacker], contribution.update_nM[attacker], size
-        )
-    noised = METHODS[scene.unit.method].statement is not None
+        own_M = contribution.update_nM[attacker]
+        received_M = received_NM[attacker]
+        stolen_NM[victim] = received_M if noised else less_own_part(received_M, own_M, size)
     return View(
         setting="mean that it receives, with noise" if noised else "mean that it receives",
         attacker=FELLOW,
-        technique="mean less its own part",
+        technique="taken as it is" if noised else "mean less its own part",
         stolen_NM=stolen_NM,
         epsilon=epsilon_of(scene) if noised else None,
     )

@@ -25,6 +25,11 @@ TITLES = {
     "labels": "Label inference",
 }
 
+HOW_TO_READ = (
+    "value > chance: the whole 95 % interval is above that of chance; value ~ chance: they meet. "
+    "Intervals are in attacks.json."
+)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Attack(Verb):
@@ -59,32 +64,46 @@ class Attack(Verb):
 
 
 def _tables(record: AttackRecord) -> tuple[RenderableType, ...]:
-    """Return one table for each attack."""
+    """Return one table for each attack, and how to read it."""
     tables: list[RenderableType] = []
     for attack in record.attacks:
         rows = [row for row in record.rows if row.attack == attack]
         if rows:
             tables += [_table(TITLES[attack], rows), ""]
-    return tuple(tables)
+    return (*tables, HOW_TO_READ)
 
 
 def _table(title: str, rows: Sequence[AttackRow]) -> RenderableType:
-    """Return a table with a line for each setting and measure."""
-    drawn = table(title, "method", "what is seen", "epsilon", "measure", "value", "chance", "")
+    """Return a table with a line for each setting and a column for each measure."""
+    measures = list(dict.fromkeys(row.measure for row in rows))
+    drawn = table(title, "method", "what is seen", *measures)
+    drawn.columns[1].justify = "left"
+    for column in drawn.columns[2:]:
+        column.no_wrap = True
+    lines: dict[tuple[str, ...], dict[str, AttackRow]] = {}
     for row in rows:
-        drawn.add_row(
-            f"{row.title}{', ' + row.variant if row.variant else ''}",
-            f"{row.setting} ({row.technique or 'as it is'})",
-            NOTHING if row.epsilon is None else f"{row.epsilon:g}",
-            row.measure,
-            f"{decimal(row.value)} ({decimal(row.low)} to {decimal(row.high)})",
-            f"{decimal(row.chance)} ({decimal(row.chance_low)} to {decimal(row.chance_high)})",
-            _verdict(row),
-        )
+        method = f"{row.title}, {row.variant}" if row.variant else row.title
+        lines.setdefault((method, _seen(row)), {})[row.measure] = row
+    for names, found in lines.items():
+        drawn.add_row(*names, *(_cell(found.get(measure)) for measure in measures))
     return drawn
 
 
-def _verdict(row: AttackRow) -> str:
-    """Say whether the attack is above chance; a control is named."""
-    found = "above" if row.above_chance else "chance" if row.within_chance else "below"
-    return f"{found}, control" if row.kind == "positive control" else found
+def _seen(row: AttackRow) -> str:
+    """Say what the attacker sees, and how he attacks where there are several ways."""
+    words = [row.setting]
+    if row.epsilon is not None:
+        words.append(f"epsilon {row.epsilon:g}")
+    if row.attack != "stealing":
+        words.append(row.technique)
+    if row.kind == "positive control":
+        words.append("control")
+    return ", ".join(words)
+
+
+def _cell(row: AttackRow | None) -> str:
+    """Return a value, whether it is above chance, and the level of chance."""
+    if row is None:
+        return NOTHING
+    sign = ">" if row.above_chance else "~" if row.within_chance else "<"
+    return f"{decimal(row.value)} {sign} {decimal(row.chance)}"
