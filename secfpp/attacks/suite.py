@@ -32,6 +32,7 @@ from secfpp.experiment.record_folder import write_json
 from secfpp.experiment.run_folder import RunFolder
 from secfpp.experiment.unit_federation import trainer_of
 from secfpp.experiment.versions import collect_versions
+from secfpp.federation.workload import Workload
 from secfpp.json_file import read_json
 from secfpp.methods.registry import METHODS
 from secfpp.seeds import Seeds
@@ -82,6 +83,8 @@ def run_attacks(
     folder: Path,
     settings: AttackSettings,
     watch: Callable[[str, int, int], None] = lambda name, done, total: None,
+    *,
+    workload: Workload | None = None,
 ) -> AttackRecord:
     """Attack every method of a run or a comparison, and write `attacks.json`.
 
@@ -92,9 +95,13 @@ def run_attacks(
     settings : AttackSettings
     watch : callable
         Is told what is worked on, and how much of how much is done.
+    workload : Workload, optional
+        Data and model, if the caller has loaded them already.
 
     Raises
     ------
+    RunInterruptedError
+        On Ctrl-C; what is finished is saved.
     SecfppError
         If the folder cannot be used or is not finished.
     """
@@ -108,7 +115,7 @@ def run_attacks(
         for target in targets
     ]
     record = _begun(folder, settings, targets)
-    prepared, began = Prepared(), time.monotonic() - record.seconds
+    prepared, began = Prepared(workload), time.monotonic() - record.seconds
     try:
         for at, job in enumerate(jobs):
             watch(job.name, at, len(jobs))

@@ -104,14 +104,23 @@ def reference_of(targets: Sequence[Target]) -> Target | None:
 
 
 class Prepared:
-    """Loads data and model once, and makes the clients of a seed once."""
+    """Loads data and model once, and makes the clients of a seed once.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    workload : Workload, optional
+        Data and model of all targets, if they are loaded already.
+    """
+
+    def __init__(self, workload: Workload | None = None) -> None:
+        self._given = workload
         self._workloads: dict[str, Workload] = {}
         self._cohorts: dict[str, Cohort] = {}
 
     def workload(self, config: RunConfig) -> Workload:
         """Return data and model of a run's settings."""
+        if self._given is not None:
+            return self._given
         common = {entry.name: getattr(config, entry.name) for entry in fields(WorkloadConfig)}
         key = f"{common} {config.training.num_context}"
         if key not in self._workloads:
