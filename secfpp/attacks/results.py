@@ -39,6 +39,8 @@ class Subject:
     targets: int
     """Clients that were attacked, over all seeds."""
     kind: Kind = "attack"
+    shown: bool = False
+    """Whether the method itself shows it to the attacker; otherwise other settings would."""
     epsilon: float | None = None
     """Budget of differential privacy of what the attacker sees, if there is one."""
     mix: str = ""

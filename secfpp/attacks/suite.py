@@ -259,5 +259,6 @@ def _subject(method: str, title: str, per_seed: Sequence[MembershipScores]) -> S
         technique=per_seed[0].technique,
         targets=sum(len(scores.seen.valid_NB) for scores in per_seed),
         kind=view.kind,
+        shown=view.shown,
         epsilon=view.epsilon,
     )

@@ -89,6 +89,7 @@ def label_rows(
         technique=per_seed[0].technique,
         targets=sum(len(scores.hit_NN) for scores in per_seed),
         kind=view.kind,
+        shown=view.shown,
         epsilon=view.epsilon,
     )
     correlation = [scores.correlation_NN for scores in per_seed]

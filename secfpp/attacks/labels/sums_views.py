@@ -43,9 +43,9 @@ def sums_views(scene: Scene, *, other_settings: bool, epsilons: Sequence[float])
         attacker=SERVER,
         technique="",
         stolen_NM=sums_NQ,
+        shown=not METHODS[scene.unit.method].uses_parties,
     )
-    hidden = METHODS[scene.unit.method].uses_parties
-    found = [clear] if other_settings or not hidden else []
+    found = [clear] if other_settings or clear.shown else []
     result = scene.federation.exchange(scene.contribution)
     labels_N = result.labels_n
     if labels_N is None:
@@ -76,4 +76,5 @@ def _mean(scene: Scene, sums_NQ: FloatArray, labels_N: IntArray, stddev: float) 
         attacker=FELLOW,
         technique="mean less its own part",
         stolen_NM=stolen_NQ,
+        shown=stddev == 0,
     )

@@ -31,6 +31,7 @@ def own_views(scene: Scene) -> list[View]:
                 attacker=NOBODY,
                 technique="the public start",
                 stolen_NM=nothing_NM,
+                shown=True,
             )
         ]
     return [_above(scene), _fellow(scene, result)]
@@ -46,6 +47,7 @@ def _above(scene: Scene) -> View:
             setting=f"{parties - 1} of {parties} shares",
             attacker=PARTIES,
             technique="sum of the shares held",
+            shown=True,
             stolen_NM=decoded_from(scene, upload_NM, parties, range(1, parties)),
         )
     noised = not np.array_equal(upload_NM, scene.update_NM)
@@ -54,6 +56,7 @@ def _above(scene: Scene) -> View:
         attacker=SERVER,
         technique="taken as it is",
         stolen_NM=upload_NM,
+        shown=True,
         epsilon=epsilon_of(scene) if noised else None,
     )
 
@@ -80,6 +83,7 @@ def _fellow(scene: Scene, result: ExchangeResult) -> View:
         attacker=FELLOW,
         technique="taken as it is" if noised else "mean less its own part",
         stolen_NM=stolen_NM,
+        shown=True,
         epsilon=epsilon_of(scene) if noised else None,
     )
 

@@ -91,6 +91,7 @@ def stealing_rows(
         technique=view.technique,
         targets=sum(len(scores.cosine_NN) for scores in per_seed),
         kind=view.kind,
+        shown=view.shown,
         epsilon=view.epsilon,
     )
     cosine = [scores.cosine_NN for scores in per_seed]

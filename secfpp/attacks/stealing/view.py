@@ -24,5 +24,7 @@ class View:
     stolen_NM: FloatArray
     """Row i: his reconstruction of client i's P_G minus the public start."""
     kind: Kind = "attack"
+    shown: bool = False
+    """Whether the method itself shows it to him; otherwise other settings would."""
     epsilon: float | None = None
     """Budget of what he sees, if it is noised."""
