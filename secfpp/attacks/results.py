@@ -43,6 +43,8 @@ class Subject:
     """Whether the method itself shows it to the attacker; otherwise other settings would."""
     epsilon: float | None = None
     """Budget of differential privacy of what the attacker sees, if there is one."""
+    budget: float | None = None
+    """Budget of the method in its settings, whether what is seen is noised or not."""
     mix: str = ""
     """Mix of a comparison; empty without a grid."""
     variant: str = ""

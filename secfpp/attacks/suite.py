@@ -178,7 +178,7 @@ def _decisive(record: AttackRecord) -> tuple[object, ...]:
 def _attack(job: _Job, prepared: Prepared, settings: AttackSettings) -> list[AttackRow]:
     """Carry out one attack on one target."""
     return [
-        replace(row, mix=job.target.mix, variant=job.target.variant)
+        replace(row, mix=job.target.mix, variant=job.target.variant, budget=job.target.epsilon)
         for row in _rows(job, prepared, settings)
     ]
 

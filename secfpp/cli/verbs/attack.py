@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,21 +13,9 @@ from secfpp.attacks.names import ATTACKS, AttackName
 from secfpp.cli.outcome import Outcome
 from secfpp.cli.tables import table
 from secfpp.cli.verb import Verb
-from secfpp.report.kit.text import NOTHING, decimal
 
 if TYPE_CHECKING:
-    from secfpp.attacks.results import AttackRecord, AttackRow
-
-TITLES = {
-    "stealing": "Prompt stealing",
-    "membership": "Membership inference",
-    "labels": "Label inference",
-}
-
-HOW_TO_READ = (
-    "value > chance: the whole 95 % interval is above that of chance; value ~ chance: they meet. "
-    "Intervals are in attacks.json."
-)
+    from secfpp.report.attacks.tables import AttackTable
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,51 +46,29 @@ class Attack(Verb):
         settings = AttackSettings(attacks=self.attacks, shadows=self.shadows, seed=self.seed)
         with counting("attacks") as watch:
             record = run_attacks(self.folder, settings, watch)
-        shown = (*_tables(record), f"page: secfpp report {self.folder}")
+        shown = (*_shown(self.folder), f"page: secfpp report {self.folder}")
         return Outcome(record={"folder": str(self.folder), "attacks": to_json(record)}, shown=shown)
 
 
-def _tables(record: AttackRecord) -> tuple[RenderableType, ...]:
+def _shown(folder: Path) -> list[RenderableType]:
     """Return one table for each attack, and how to read it."""
-    tables: list[RenderableType] = []
-    for attack in record.attacks:
-        rows = [row for row in record.rows if row.attack == attack]
-        if rows:
-            tables += [_table(TITLES[attack], rows), ""]
-    return (*tables, HOW_TO_READ)
+    from secfpp.report.attacks.records import load_attacks
+    from secfpp.report.attacks.tables import HOW_TO_READ, attack_tables
+
+    found = load_attacks(folder)
+    drawn: list[RenderableType] = []
+    for each in attack_tables(found) if found else ():
+        drawn += [_table(each), ""]
+    return [*drawn, HOW_TO_READ, "Intervals are in attacks.json and on the page."]
 
 
-def _table(title: str, rows: Sequence[AttackRow]) -> RenderableType:
+def _table(found: AttackTable) -> RenderableType:
     """Return a table with a line for each setting and a column for each measure."""
-    measures = list(dict.fromkeys(row.measure for row in rows))
-    drawn = table(title, "method", "what is seen", *measures)
+    drawn = table(found.title, "method", "what is seen", *found.measures)
     drawn.columns[1].justify = "left"
     for column in drawn.columns[2:]:
         column.no_wrap = True
-    lines: dict[tuple[str, ...], dict[str, AttackRow]] = {}
-    for row in rows:
-        method = f"{row.title}, {row.variant}" if row.variant else row.title
-        lines.setdefault((method, _seen(row)), {})[row.measure] = row
-    for names, found in lines.items():
-        drawn.add_row(*names, *(_cell(found.get(measure)) for measure in measures))
+    for line in found.lines:
+        cells = (f"{cell.text} {cell.sign} {cell.chance}".rstrip() for cell in line.cells)
+        drawn.add_row(line.method, line.seen, *cells)
     return drawn
-
-
-def _seen(row: AttackRow) -> str:
-    """Say what the attacker sees, and how he attacks where there are several ways."""
-    words = [row.setting]
-    if row.epsilon is not None:
-        words.append(f"epsilon {row.epsilon:g}")
-    if row.attack != "stealing":
-        words.append(row.technique)
-    if row.kind == "positive control":
-        words.append("control")
-    return ", ".join(words)
-
-
-def _cell(row: AttackRow | None) -> str:
-    """Return a value, whether it is above chance, and the level of chance."""
-    if row is None:
-        return NOTHING
-    sign = ">" if row.above_chance else "~" if row.within_chance else "<"
-    return f"{decimal(row.value)} {sign} {decimal(row.chance)}"
