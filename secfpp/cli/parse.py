@@ -23,6 +23,7 @@ from secfpp.cli.verb import ConfigurableVerb, Verb
 VERBS: Final = {
     "run": "Run methods on clients' images, and print a table of accuracies and costs.",
     "compare": "Compare methods over seeds and privacy budgets: a tidy table, means, paired tests.",
+    "attack": "Attack a run or a comparison: steal prompts, find members, infer labels.",
     "presets": "List ready settings for published data sets, and where they depart from papers.",
     "methods": "List all methods: what a client sends, gets and keeps, and what hides its update.",
     "cluster": "Cluster the rows of a file by k-means over secret shares.",
