@@ -170,6 +170,8 @@ def exchange_maker(
         "one-release": lambda: begin(one_round),
         "reused-noise": lambda: _ReusedNoise(noised=sound),
     }
+    if fault not in made:
+        raise ConfigError(f"{method.card.name} has no fault {fault!r}")
     return made[fault]
 
 
