@@ -17,20 +17,24 @@ from sklearn.base import BaseEstimator, ClusterMixin
 from sklearn.metrics import pairwise_distances_argmin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from mpc.errors import BudgetError, InputError, PolicyError, PrecisionWarning
-from mpc.estimator_parameters import init_rows, says, seed_of, whole
-from mpc.jobs.bounds import (
-    Prepared,
-    deviations_of,
-    lost_to_rounding,
-    measured_rows,
-    prepared,
-    public_bound,
+from mpc.errors import InputError, PolicyError, PrecisionWarning
+from mpc.estimator_parameters import (
+    budget_of,
+    check_norms,
+    init_rows,
+    named_init,
+    owners_of,
+    seed_of,
+    whole,
 )
+from mpc.jobs.bounds import Prepared, deviations_of, lost_to_rounding
 from mpc.jobs.default_start import start_of
-from mpc.jobs.encoding import TOLERANCE, bounds_of
-from mpc.jobs.job import INITS, K_CANDIDATES_MAX, ClusterJob, Comparisons, Init, RevealPolicy
+from mpc.jobs.encoding import bounds_of
+from mpc.jobs.job import K_CANDIDATES_MAX, ClusterJob, Comparisons, Init, RevealPolicy
+from mpc.jobs.privacy import DEFAULT_DELTA, Guarantee
+from mpc.jobs.private_rows import Budget, prepared_for, private_job
 from mpc.jobs.result import ClusterResult, LedgerEntry, Session
+from mpc.jobs.statement import NoiseStatement
 from mpc.ring.fixedpoint import FloatArray
 from mpc.session.held_rows import ShardSizes, bounded_job, cluster_rows, shard_sizes
 from mpc.session.session import open_session
@@ -97,6 +101,16 @@ class SecureKMeans(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         all rows are one job, of up to 8191.
     shard_k : int, optional
         Clusters of each shard. None: 2 K, but at most 16 unless K is larger.
+    dp_epsilon : float, optional
+        Add discrete Gaussian noise under sharing that keeps this epsilon for each data owner; see
+        `mpc.jobs.statement`. Needs a `norm_bound`, on the length of rows as they are.
+    dp_delta : float, default=1e-5
+        Probability that the privacy loss exceeds epsilon.
+    dp_guarantee : {"pipeline", "means"}, default="pipeline"
+        What the noise covers: all that is computed (`n_clusters` given, labels secret), or means
+        alone, given the assignment, which is then computed without noise.
+    dp_dims : int, optional
+        With `pipeline`: dimensions onto which rows are projected for the assignment.
     timeout_s : float, default=60.0
         Longest silence of a peer, if no session is given.
     links : {"tls", "plain"}, default="tls"
@@ -121,6 +135,8 @@ class SecureKMeans(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         Standard deviations of X if `standardize`, else ones; stays in this process.
     ledger_ : tuple of LedgerEntry
         Who learned what.
+    privacy_ : NoiseStatement or None
+        What the noise promises; sizes have noise, too.
     traffic_ : Traffic
         Rounds, bytes and seconds.
     n_features_in_ : int
@@ -168,6 +184,10 @@ class SecureKMeans(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         owners: int | Sequence[int] | npt.NDArray[np.int64] | None = 64,
         shard_size: int | None = None,
         shard_k: int | None = None,
+        dp_epsilon: float | None = None,
+        dp_delta: float = DEFAULT_DELTA,
+        dp_guarantee: Guarantee = "pipeline",
+        dp_dims: int | None = None,
         timeout_s: float = 60.0,
         links: Links = "tls",
         insecure_dev: bool = False,
@@ -188,6 +208,10 @@ class SecureKMeans(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         self.owners = owners
         self.shard_size = shard_size
         self.shard_k = shard_k
+        self.dp_epsilon = dp_epsilon
+        self.dp_delta = dp_delta
+        self.dp_guarantee = dp_guarantee
+        self.dp_dims = dp_dims
         self.timeout_s = timeout_s
         self.links = links
         self.insecure_dev = insecure_dev
@@ -218,10 +242,12 @@ class SecureKMeans(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         Cost and leakage: those of `SecureSession.cluster`, with a payload of the row itself.
         """
         points_ND = validate_data(self, X, dtype=np.float64, order="C")
-        given = prepared(points_ND)
-        owners = self._owners(len(points_ND))
+        seed = seed_of(self.random_state)
+        budget = budget_of(self.dp_epsilon, self.dp_delta, self.dp_guarantee, self.dp_dims)
+        given = prepared_for(points_ND, budget, norm_bound=self.norm_bound, seed=seed)
+        owners = owners_of(self.owners, len(points_ND))
         shards = shard_sizes(self.n_clusters, self.shard_size, self.shard_k)
-        job = self._job(given, owners, shards)
+        job = self._job(given, owners, shards, seed, budget)
         for lost in lost_to_rounding(job, given.points_ND):
             warnings.warn(lost, PrecisionWarning, stacklevel=2)
         with self._session() as session:
@@ -281,18 +307,23 @@ class SecureKMeans(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def _job(
-        self, given: Prepared, owners: Sequence[int] | None, shards: ShardSizes | None
+        self,
+        given: Prepared,
+        owners: Sequence[int] | None,
+        shards: ShardSizes | None,
+        seed: int,
+        budget: Budget | None,
     ) -> ClusterJob:
         """Return the public description of the job with its bounds; refuse invalid parameters."""
         n = len(given.points_ND)
         k = None if self.n_clusters is None else whole("n_clusters", self.n_clusters)
         if k is not None and k > n:
             raise InputError(f"n_samples={n} should be >= n_clusters={k}")
-        rows = init_rows(self.init)
+        rows, init = init_rows(self.init), named_init(self.init, budget)
         start = start_of(
             n if shards is None else min(n, shards.size),
             k if shards is None else shards.k,
-            init=next((name for name in INITS if says(self.init, name)), None),
+            init=init,
             restarts=None if self.n_init is None else whole("n_init", self.n_init),
             iterations=None if self.max_iter is None else whole("max_iter", self.max_iter),
             rows_given=rows is not None,
@@ -306,29 +337,19 @@ class SecureKMeans(ClusterMixin, BaseEstimator):  # type: ignore[misc]
             init_rows=rows,
             init=start.init,
             restarts=start.restarts,
-            seed=seed_of(self.random_state),
+            seed=seed,
             k_max=whole("k_max", self.k_max),
             comparisons=self.comparisons,
             standardize=self.standardize,
             norm_bound=self.norm_bound,
             label="fit",
         )
+        said = (init, rows, self.n_init)
+        job = private_job(job, budget, owners, iterations=self.max_iter, start=said)
         bounded = bounded_job(job, given, owners, shards)
         if shards is None:
-            _check_norms(given, bounded)
+            check_norms(given, bounded)
         return bounded
-
-    def _owners(self, n: int) -> tuple[int, ...] | None:
-        """Return the owner of each row, (N,), or None if each row has its own."""
-        if self.owners is None:
-            return None
-        if isinstance(self.owners, Sequence | np.ndarray):
-            owners = tuple(whole("owners", owner, least=0) for owner in self.owners)
-            if len(owners) != n:
-                raise InputError(f"owners names {len(owners)} rows, but X has {n}")
-            return owners
-        num_owners = whole("owners", self.owners)
-        return tuple(row % num_owners for row in range(n))
 
     def _session(self) -> AbstractContextManager[Session]:
         """Return the given session, which stays open, or a new one for this fit."""
@@ -356,6 +377,7 @@ class SecureKMeans(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         self.own_sizes_ = result.sizes_N
         self.ledger_: tuple[LedgerEntry, ...] = result.ledger
         self.traffic_: Traffic = result.traffic
+        self.privacy_: NoiseStatement | None = result.privacy
         if job.reveal in LABELS_OPEN and result.labels_N is not None:
             self.labels_ = result.labels_N
             self.cluster_centers_ = self._centres(points_ND)
@@ -368,16 +390,6 @@ class SecureKMeans(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         for label in np.unique(self.labels_):
             centres_KD[label] = points_ND[self.labels_ == label].mean(axis=0)
         return centres_KD
-
-
-def _check_norms(given: Prepared, job: ClusterJob) -> None:
-    """Refuse rows over the given norm bound; this process holds the rows and can test them."""
-    rows_ND, bound = measured_rows(job, given.points_ND), bounds_of(job)[0]
-    if float(np.linalg.norm(rows_ND, axis=1).max()) > bound * (1 + TOLERANCE):
-        raise BudgetError(
-            f"a row of X is farther from the mean than norm_bound={bound:.6g}; raise it to "
-            f"{public_bound(rows_ND):.6g}, or clip the row"
-        )
 
 
 def _withheld(name: str, policy: RevealPolicy) -> WithheldError:

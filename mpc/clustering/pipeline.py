@@ -120,7 +120,7 @@ def cluster_shares(
     """
     if job.guarantee == "known-assignment" and kept_enc_NK is not None:
         sums_enc = sums_of_given(payload_enc_NM, kept_enc_NK, job, meter)
-        revealer.reveal(sums_enc, OWN_MEAN, why="own mean, one row each")
+        revealer.reveal(sums_enc, OWN_MEAN, why=_why(job))
         return Clustering(
             k=kept_enc_NK.size(1), iterations=0, labels=None, assignment_enc_NK=kept_enc_NK
         )
@@ -149,7 +149,7 @@ def cluster_shares(
     else:
         with meter.step("means"):
             sums_enc = _sums(job, found.assignment_enc_NK, points.payload, owner_of_N)
-        revealer.reveal(sums_enc, OWN_MEAN, why="own mean, one row each")
+        revealer.reveal(sums_enc, OWN_MEAN, why=_why(job))
     return Clustering(
         k=found.k,
         iterations=found.iterations,
@@ -157,6 +157,12 @@ def cluster_shares(
         assignment_enc_NK=local(found.assignment_enc_NK, lambda p: p[:, : found.k].clone()),
         sums=sums,
     )
+
+
+def _why(job: ClusterJob) -> str:
+    """Return why owners receive something, for the ledger, with what its noise covers."""
+    noise = f", with noise; guarantee: {job.guarantee}" if job.is_private else ""
+    return f"own mean, one row each{noise}"
 
 
 def _sums(

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from mpc.consent.spending import Spending
 from mpc.errors import InputError, LedgerError
 from mpc.whole_file import read_whole
 
@@ -84,6 +85,8 @@ class Ledger:
     ) -> None:
         self._role = role
         self._listener = listener
+        self.spending = Spending()
+        """What owners have spent, in this ledger's earlier runs too."""
         self._descriptor = -1
         self._count, self._last = 0, _FIRST
         if path is not None:
@@ -98,6 +101,8 @@ class Ledger:
             whole = read_whole(path, pipes=False)
             finished = whole[: whole.rfind(b"\n") + 1]
             lines = _chained(path, finished)
+            for line in lines:
+                self.spending.add_line(line)
             os.ftruncate(self._descriptor, len(finished))  # what was cut off by a sudden end
         except OSError as error:
             self.close()
@@ -121,6 +126,7 @@ class Ledger:
 
     def write(self, event: str, **values: object) -> None:
         """Append an event with public values; it outlives this process, but see `sync`."""
+        self.spending.add_line({"event": event, **values})
         self._listener(event, values)
         if self._descriptor < 0:
             return

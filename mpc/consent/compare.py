@@ -1,14 +1,15 @@
 """Whether the ledgers of several roles tell the same story; the first difference is named.
 
-The compared events are a party's `agreed` with the terms of a job, `refused`, `opened` with what
-was opened to whom, and `done`; the server's `ordered`, `opened` and `done`; the dealer's `dealt`;
-and an owner's `consented` and `received`.
+The compared events are a party's `agreed` with the terms of a job, `refused`, `spent`, `opened`
+with what was opened to whom, and `done`; the server's `ordered`, `opened` and `done`; the dealer's
+`dealt`; and an owner's `consented` and `received`.
 """
 
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from mpc.consent.chain import RoleLedger
+from mpc.consent.spending import SPENT
 
 _PUBLIC: Final = ("to", "what", "shape", "why", "policy", "label")
 _OWNERS: Final = "each client"
@@ -37,6 +38,8 @@ def _of_job(job: tuple[str, int], ledgers: Sequence[RoleLedger]) -> Iterator[str
     name = f"job {number} of run {run}"
     parties = [ledger for ledger in ledgers if ledger.role.startswith("party:")]
     yield from _terms(job, name, ledgers)
+    spent = {each.role: _spent(each, job) for each in parties if _is_witness(each, job)}
+    yield from _unequal(name, "what was spent", spent)
     told = [ledger for ledger in ledgers if _is_witness(ledger, job)]
     yield from _unequal(name, "what was opened", {each.role: _opened(each, job) for each in told})
     for ledger in ledgers:
@@ -104,6 +107,10 @@ def _is_witness(ledger: RoleLedger, job: tuple[str, int]) -> bool:
     """Whether a role saw the end of a job in which values were opened."""
     is_party = ledger.role.startswith("party:")
     return (is_party or ledger.role == "server") and bool(ledger.of(job, "done"))
+
+
+def _spent(ledger: RoleLedger, job: tuple[str, int]) -> list[dict[str, Any]]:
+    return [{name: line.get(name) for name in ("rho", "owners")} for line in ledger.of(job, SPENT)]
 
 
 def _opened(ledger: RoleLedger, job: tuple[str, int]) -> list[dict[str, Any]]:

@@ -4,25 +4,33 @@ A policy is a small JSON file. Keys that are left out have the defaults of `Poli
 
     {"reveal": ["own-mean"], "min_cluster_size": 3, "min_owners": 5, "max_iterations": 100,
      "max_jobs_per_hour": 60, "evaluate": false}
+
+    {"guarantees": ["means", "known-assignment", "pipeline"], "max_epsilon": 8, "max_delta": 1e-5}
 """
 
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Final, Self
 
 import numpy as np
 
+from mpc.consent.spending import Spending
 from mpc.consent.terms import Terms
 from mpc.errors import ConsentError, InputError
-from mpc.jobs.job import MAX_ITERATIONS, REVEAL_POLICIES, RevealPolicy
+from mpc.jobs.job import MAX_ITERATIONS, REVEAL_POLICIES, ClusterJob, RevealPolicy
 from mpc.jobs.job_numbers import integer_of, positive
+from mpc.jobs.privacy import DEFAULT_DELTA, GUARANTEES, MOST_DELTA, Guarantee
 from mpc.whole_file import read_json
 
 _HOUR_S: Final = 3600.0
 _COUNTS: Final = ("min_cluster_size", "min_owners", "max_iterations")
+_NAMED: Final = 3
+"""Most owners whose spent budget one refusal names."""
+_CLOSE: Final = 1 + 1e-9
+"""Rounding of a sum of what jobs spend."""
 _BOUNDS: Final = ("max_norm_bound", "max_value_bound", "max_payload_bound")
 
 
@@ -78,6 +86,13 @@ class Policy:
     """Greatest norm bound of payloads; None: any."""
     max_jobs_per_hour: int | None = None
     """Most jobs within any hour, since the process began; None: any."""
+    guarantees: tuple[Guarantee, ...] = GUARANTEES
+    """Guarantees that a job may have. Leave out `none`, and every job must have noise."""
+    max_epsilon: float | None = None
+    """Most epsilon that a data owner may spend over all jobs of this role's ledger, at `max_delta`;
+    every job must then have noise. None: any."""
+    max_delta: float = DEFAULT_DELTA
+    """The delta of `max_epsilon`."""
 
     def __post_init__(self) -> None:
         """Refuse values that no job could be compared with."""
@@ -93,6 +108,7 @@ class Policy:
         for name in ("choose_k", "evaluate"):
             if not isinstance(getattr(self, name), bool):
                 raise InputError(f"{name}={getattr(self, name)!r} but true or false is needed")
+        self._check_privacy()
         for name in _BOUNDS:
             if getattr(self, name) is not None:
                 self._set(name, positive(name, getattr(self, name)))
@@ -108,6 +124,20 @@ class Policy:
         if not given:
             raise InputError("reveal allows nothing; name at least one reveal policy")
         self._set("reveal", given)
+
+    def _check_privacy(self) -> None:
+        given = (self.guarantees,) if isinstance(self.guarantees, str) else tuple(self.guarantees)
+        for name in given:
+            if name not in GUARANTEES:
+                raise InputError(f"guarantee {name!r} is none of {', '.join(GUARANTEES)}")
+        if not given:
+            raise InputError("guarantees allows nothing; name at least one")
+        self._set("guarantees", given)
+        if self.max_epsilon is not None:
+            self._set("max_epsilon", positive("max_epsilon", self.max_epsilon))
+        self._set("max_delta", positive("max_delta", self.max_delta))
+        if self.max_delta > MOST_DELTA:
+            raise InputError(f"max_delta={self.max_delta} but at most {MOST_DELTA} is possible")
 
     @classmethod
     def of_simulation(cls) -> Self:
@@ -135,14 +165,15 @@ class Policy:
         for key in value:
             if key not in known:
                 raise InputError(f"unknown key {key!r}; known are {', '.join(known)}")
-        reveal = value.get("reveal", ["own-mean"])
-        if not isinstance(reveal, str | list) or not all(isinstance(each, str) for each in reveal):
-            raise InputError(f"reveal={reveal!r} but a list of reveal policies is needed")
+        for name, what in (("reveal", "reveal policies"), ("guarantees", "guarantees")):
+            listed = value.get(name, [])
+            if not isinstance(listed, str | list) or not all(isinstance(x, str) for x in listed):
+                raise InputError(f"{name}={listed!r} but a list of {what} is needed")
         return cls(**value)
 
     def as_json(self) -> dict[str, object]:
         """Return the content of a policy file."""
-        return asdict(self) | {"reveal": list(self.reveal)}
+        return asdict(self) | {"reveal": list(self.reveal), "guarantees": list(self.guarantees)}
 
     def refusals(self, terms: Terms, role: str) -> tuple[Refusal, ...]:
         """Return what a job asks beyond this policy; empty if it allows the job.
@@ -167,12 +198,18 @@ class Policy:
             self._most("norm_bound", job.norm_bound, self.max_norm_bound),
             self._most("value_bound", _greatest(job.value_bound), self.max_value_bound),
             self._most("payload_bound", job.payload_bound, self.max_payload_bound),
+            ("guarantee", job.guarantee, *self._guaranteed(job)),
         )
         return tuple(
             Refusal(role=role, field=field, asked=asked, allowed=allowed)
             for field, asked, holds, allowed in checks
             if not holds
         )
+
+    def _guaranteed(self, job: ClusterJob) -> tuple[bool, str]:
+        """Return whether a job's guarantee is allowed, and which are."""
+        allowed = [name for name in self.guarantees if self.max_epsilon is None or name != "none"]
+        return job.guarantee in allowed, ", ".join(allowed) or "none within max_epsilon"
 
     @staticmethod
     def _least(field: str, asked: int, least: int) -> tuple[str, object, bool, object]:
@@ -192,31 +229,66 @@ class Consent:
     ----------
     policy : Policy
     role : str
+    spending : Spending, optional
+        What owners have spent before; None: nothing.
     clock : callable
         Returns monotonic seconds.
     """
 
     def __init__(
-        self, policy: Policy, role: str, *, clock: Callable[[], float] = time.monotonic
+        self,
+        policy: Policy,
+        role: str,
+        *,
+        spending: Spending | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.policy = policy
         self.role = role
+        self._spending = spending or Spending()
         self._clock = clock
         self._allowed_at: deque[float] = deque()
 
-    def check(self, terms: Terms) -> None:
+    def check(self, terms: Terms, owners: Sequence[str] = ()) -> None:
         """Count a job that the policy allows; raise for any other.
+
+        Parameters
+        ----------
+        terms : Terms
+        owners : sequence of str
+            Who would spend what the job costs of a privacy budget.
 
         Raises
         ------
         ConsentError
             Its `refusals` name each field, what was asked, and what is allowed.
         """
-        refusals = self.policy.refusals(terms, self.role) or self._too_many()
+        refusals = self.policy.refusals(terms, self.role)
+        refusals = refusals or self._over_budget(terms.job, owners) or self._too_many()
         if refusals:
             raise refused(refusals)
         if self.policy.max_jobs_per_hour is not None:
             self._allowed_at.append(self._clock())
+
+    def _over_budget(self, job: ClusterJob, owners: Sequence[str]) -> tuple[Refusal, ...]:
+        """Return who would have spent more than the policy allows, with this job."""
+        most, delta = self.policy.max_epsilon, self.policy.max_delta
+        if most is None:
+            return ()
+        epsilons = {name: self._spending.epsilon_with(name, job.rho, delta) for name in owners}
+        over = [name for name in owners if epsilons[name] > most * _CLOSE]
+        return tuple(
+            Refusal(
+                role=self.role,
+                field=f"epsilon of {name}",
+                asked=round(epsilons[name], 4),
+                allowed=f"up to {most:g} at delta {delta:g}; "
+                f"{self._spending.epsilon_with(name, 0.0, delta):.4g} was spent in "
+                f"{self._spending.jobs.get(name, 0)} jobs"
+                + (f" ({len(over)} owners are over it)" if place == _NAMED < len(over) else ""),
+            )
+            for place, name in enumerate(over[:_NAMED], start=1)
+        )
 
     def _too_many(self) -> tuple[Refusal, ...]:
         most = self.policy.max_jobs_per_hour

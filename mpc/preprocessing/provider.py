@@ -297,6 +297,10 @@ class DealerProvider(TupleProvider):
         if following is not None:
             self._ask(segment_of(self._job, following), self._schedule.tuples_of(following))
 
+    def forget(self) -> None:
+        """Await nothing of this job from the dealer: party 0 has not asked for anything."""
+        self._unread.clear()
+
     def finish(self) -> tuple[RoleTraffic, list[OperationTraffic]] | None:
         """Discard unused tuples; party 0 returns the dealer's counts.
 

@@ -300,7 +300,7 @@ def run_party(start: Start) -> None:
     """
     torch.set_num_threads(1)
     ledger = Ledger(start.ledger, role=start.identity.role, listener=start.on_event)
-    consent = Consent(start.policy, start.identity.role)
+    consent = Consent(start.policy, start.identity.role, spending=ledger.spending)
     try:
         serve_sessions(start, ledger, lambda now: _serve_one_session(now, consent, ledger))
     finally:

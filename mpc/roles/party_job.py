@@ -5,7 +5,7 @@ Shape letters: N points, D dimensions of a point, M of a payload.
 
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
@@ -16,6 +16,7 @@ import torch
 from mpc.clustering.pipeline import Decision, cluster_shares
 from mpc.consent.chain import Ledger
 from mpc.consent.policy import Consent
+from mpc.consent.spending import SPENT
 from mpc.consent.terms import Terms
 from mpc.engine.context import Party, SharedTensor
 from mpc.engine.reveal import PartyRevealer
@@ -63,6 +64,14 @@ class Charter:
     def write(self, event: str, order: Order, **values: object) -> None:
         """Append an event of a job to the ledger."""
         self.ledger.write(event, run=self.run, job=order.number, **values)
+
+    def spend(self, order: Order) -> None:
+        """Write down what a job's owners spend, on disk before anything is opened."""
+        job = order.job
+        if job.is_private:
+            values = {"guarantee": job.guarantee, "rho": job.rho, "owners": list(order.rows)}
+            self.write(SPENT, order, **values)
+            self.ledger.sync()
 
 
 def run_job(
@@ -118,8 +127,8 @@ def run_job(
     )
     shares = _agreed_shares(network, order, terms, inputs, charter, heartbeat)
     if not _may_go_on(network, order, inputs, charter, within_s=job_timeout_s):
-        network.provider.finish()
         return
+    charter.spend(order)
     for name in order.rows:
         mailbox.forget(name)
     owners = {link: order.rows[link.peer] for link in shares}
@@ -155,7 +164,7 @@ def _agreed_shares(
 ) -> dict[Link, Int64Array]:
     """Check the policy, prepare the job, and collect the shares of owners that consent."""
     try:
-        charter.consent.check(terms)
+        charter.consent.check(terms, list(order.rows))
     except ConsentError as error:
         charter.write("refused", order, refusals=[dict(each) for each in error.refusals])
         inputs.refusals += error.refusals
@@ -193,8 +202,25 @@ def _may_go_on(
     why = str(decision.get("why", "the server gave no reason"))
     charter.write("given up", order, why=why)
     charter.ledger.sync()
+    refused_by = {str(each.get("role")) for each in refusals_in(decision)}
     inputs.give_up(why, refusals_in(decision))
+    _discard(network, order, refused_by, me=charter.consent.role)
     return False
+
+
+def _discard(network: Network, order: Order, refused_by: Collection[str], *, me: str) -> None:
+    """Discard what the dealer sends for a job that is given up.
+
+    Party 0 asks the dealer unless it refuses the job itself. What others then receive they have to
+    read, even if they refuse the job.
+    """
+    provider = network.provider
+    if isinstance(provider, DealerProvider):
+        if "party:0" in refused_by:
+            provider.forget()
+        elif me in refused_by:
+            provider.expect(order.number, _schedule_of(network, order))
+    provider.finish()
 
 
 def refusals_in(message: Mapping[str, object]) -> list[Mapping[str, object]]:

@@ -71,6 +71,8 @@ def bounded_job(
             )
         job.check_points(given.points_ND, given.payload_ND)
         return with_bounds(job, given.points_ND, given.payload_ND)
+    if job.is_private:
+        raise InputError("a guarantee is for rows of one job; leave shard_size out")
     of_shard, _ = planned_shards(
         job, given.points_ND, given.payload_ND, owners, shard_size=shards.size, shard_k=shards.k
     )

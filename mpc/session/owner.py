@@ -24,6 +24,7 @@ import numpy.typing as npt
 
 from mpc.consent.chain import Ledger, Listener
 from mpc.consent.policy import Consent, Policy, Refusal, refused
+from mpc.consent.spending import SPENT
 from mpc.consent.terms import Terms
 from mpc.errors import (
     ConsentError,
@@ -103,8 +104,8 @@ class Owner:
         credentials = RenewedCredentials(certificates, role)
         me = Identity(role=role, session=addresses.session, credentials=credentials)
         self._links = OwnerLinks(me, addresses, timeout_s=timeout_s)
-        self._consent = Consent(policy or Policy(), role)
         self._ledger = Ledger(ledger, role=role, listener=on_event)
+        self._consent = Consent(policy or Policy(), role, spending=self._ledger.spending)
         self._heard: tuple[str, int] = ("", 0)
         """Run and number of the last job."""
         self._shared: tuple[str, int] = ("", 0)
@@ -171,7 +172,7 @@ class Owner:
         self._heard = (terms.run, terms.number)
         self._links.heard = terms.number
         try:
-            self._consent.check(terms)
+            self._consent.check(terms, [self.role])
         except ConsentError as error:
             self._decline(error, terms.number, terms)
             raise
@@ -227,6 +228,9 @@ class Owner:
             self._decline(ConsentError(f"{self.role} does not take part"), terms.number, terms)
             raise
         self._write("consented", terms, digest=terms.digest.hex(), terms=terms.as_json())
+        if terms.job.is_private:
+            spent = {"guarantee": terms.job.guarantee, "rho": terms.job.rho}
+            self._write(SPENT, terms, **spent, owners=[self.role])
         self._ledger.sync()
         self._shared = (terms.run, terms.number)
         with self._hanging_up_on_failure():
@@ -300,6 +304,11 @@ class Owner:
             for field, (asked, rows) in lengths.items()
             if np.ndim(rows) and asked != np.shape(rows)[-1]
         )
+        most, rows = terms.job.rows_per_owner, len(points_RD)
+        if terms.job.is_private and rows > most:
+            refusals += (
+                Refusal(role=self.role, field="rows_per_owner", asked=most, allowed=f"{rows} rows"),
+            )
         if refusals:
             raise refused(refusals)
 

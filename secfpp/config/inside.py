@@ -30,7 +30,7 @@ class InsideConfig:
     dp_iterations: int = 4
     """Reassignments of a pipeline's clustering. The first goes by public directions, each further
     one by centres with noise of their own."""
-    dp_dimensions: int = 8
+    dp_dims: int = 8
     """Dimensions that a pipeline keeps of a descriptor: fewer take less noise, and tell less. The
     axes are public: those along which descriptors of random prompts vary most."""
     dp_size_share: float = 0.05
@@ -56,6 +56,6 @@ class InsideConfig:
         require(
             2 <= self.dp_iterations <= 64, "inside.dp_iterations", self.dp_iterations, "in 2..64"
         )
-        require(self.dp_dimensions >= 1, "inside.dp_dimensions", self.dp_dimensions, "at least 1")
+        require(self.dp_dims >= 1, "inside.dp_dims", self.dp_dims, "at least 1")
         draws = self.dp_plain_draws
         require(draws is None or 1 <= draws <= 5, "inside.dp_plain_draws", draws, "in 1..5")

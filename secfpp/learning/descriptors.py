@@ -126,8 +126,7 @@ def public_axes(
     axes_SD = np.linalg.svd(np.concatenate(described), full_matrices=False)[2]
     if num_axes > len(axes_SD):
         raise ConfigError(
-            f"inside.dp_dimensions={num_axes} but descriptors have {len(axes_SD)} axes at most; "
-            "lower it"
+            f"inside.dp_dims={num_axes} but descriptors have {len(axes_SD)} axes at most; lower it"
         )
     return np.asarray(axes_SD[:num_axes].T, dtype=np.float64)
 

@@ -108,7 +108,7 @@ def _axes(context: MethodContext[NoSettings]) -> FloatArray:
     """Return the public axes that descriptors are projected on."""
     if context.public_axes is None:
         raise ConfigError("no model is at hand for public axes; choose another dp_guarantee")
-    return context.public_axes(context.settings.inside.dp_dimensions)
+    return context.public_axes(context.settings.inside.dp_dims)
 
 
 def begin(context: MethodContext[NoSettings]) -> NoisedExchange:

@@ -1,6 +1,6 @@
 """A federation of programs with a budget: parties add noise, and clients insist on it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import cast
@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 from mpc import ClusterJob
+from mpc.consent.chain import read_ledger
+from mpc.consent.compare import differences
 from mpc.consent.terms import Terms
 from mpc.errors import ConsentError
 from mpc.session.owner import Owner, OwnResult
@@ -21,7 +23,8 @@ from secfpp.methods.interface import Contribution
 from tests.deployment.folders import CLIENTS, make_client_folders, write_settings
 from tests.deployment.programs import Programs
 from tests.mpc.consent.examples import terms
-from tests.mpc.deployment import make_credentials, running
+from tests.mpc.deployment import ROLES, ledger_of, make_credentials, running
+from tests.patience import SOON_S
 
 LENGTHS = Lengths(dim=3, payload=2, model="ab")
 NAMES = [f"client:{number}" for number in range(CLIENTS)]
@@ -160,24 +163,27 @@ def test_a_budget_that_cannot_be_kept_is_refused(
         load_federation(path)
 
 
-@pytest.mark.slow
-def test_programs_of_a_federation_spend_a_budget(tmp_path: Path) -> None:
+@pytest.fixture
+def programs(tmp_path: Path) -> Iterator[Programs]:
+    """Parties and dealer that run; the programs that a test starts end after it."""
     certs = make_credentials(tmp_path / "certs", clients=CLIENTS)
-    folders = make_client_folders(tmp_path)
     settings = write_settings(tmp_path / "federation.json", privacy=BUDGET)
     files = ("--config", settings, "--network", certs / "network.json", "--certs", certs)
     programs = Programs(tmp_path, files, CLIENTS)
     with running(certs):
-        try:
-            for number, folder in enumerate(folders):
-                programs.client(number, folder)
-            programs.server()
-            for role in ("server", *NAMES):
-                code, said = programs.wait(role)
-                assert code == 0, said
-        finally:
-            programs.end()
-    config = load_federation(settings)
+        yield programs
+        programs.end()
+
+
+@pytest.mark.slow
+def test_programs_of_a_federation_spend_a_budget(programs: Programs, tmp_path: Path) -> None:
+    for number, folder in enumerate(make_client_folders(tmp_path / "images")):
+        programs.client(number, folder)
+    programs.server()
+    for role in ("server", *NAMES):
+        code, said = programs.wait(role, 6 * SOON_S)
+        assert code == 0, said
+    config = load_federation(tmp_path / "federation.json")
     ordered = [
         line["terms"]
         for line in programs.lines("server", "ledger.jsonl")
@@ -188,6 +194,9 @@ def test_programs_of_a_federation_spend_a_budget(tmp_path: Path) -> None:
         each["label"] == label_of(config, each["label"].split("model ")[1].split(",")[0], n)
         for n, each in enumerate(ordered, start=1)
     )
+    kept = [programs.folder(role) / "ledger.jsonl" for role in ("server", *NAMES)]
+    kept += [ledger_of(tmp_path / "certs", role) for role in ROLES]
+    assert list(differences([read_ledger(path) for path in kept])) == []
     for role in NAMES:
         rounds = programs.lines(role, "metrics.jsonl")
         assert [line["round"] for line in rounds] == [1, 2, 3, 4]

@@ -16,7 +16,7 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from mpc.errors import BudgetError
-from mpc.jobs.bounds import Prepared, lost_to_rounding, prepared
+from mpc.jobs.bounds import Prepared, lost_to_rounding
 from mpc.jobs.default_start import start_of
 from mpc.jobs.job import (
     K_CANDIDATES_MAX,
@@ -26,8 +26,11 @@ from mpc.jobs.job import (
     Init,
     RevealPolicy,
 )
+from mpc.jobs.privacy import DEFAULT_DELTA
+from mpc.jobs.private_rows import Budget, prepared_for, private_job
 from mpc.jobs.result import ClusterResult, Session
 from mpc.jobs.sharding import MAX_SHARD_CLUSTERS
+from mpc.jobs.statement import NoiseStatement
 from mpc.ring.fixedpoint import FloatArray
 from mpc.session.held_rows import ShardSizes, bounded_job, cluster_rows, shard_sizes
 from secfpp.cli.csv_rows import Headings
@@ -96,6 +99,18 @@ class Cluster(Verb):
     `--k`."""
     shard_k: int | None = None
     """Clusters of each shard. Default: 2 k, but at most 16 unless k is larger."""
+    dp_epsilon: float | None = None
+    """Add discrete Gaussian noise under sharing, so that each data owner has this epsilon. Needs
+    `--norm-bound`, here on the length of rows as they are; rows over it are refused. Default: no
+    noise."""
+    dp_delta: float = DEFAULT_DELTA
+    """Probability that the privacy loss exceeds `--dp-epsilon`."""
+    dp_guarantee: Literal["pipeline", "means"] = "pipeline"
+    """What the noise covers: all that is computed (`pipeline`, with k given and labels secret), or
+    the means alone (`means`): the assignment is then computed without noise."""
+    dp_dims: int | None = None
+    """With `pipeline`: dimensions onto which rows are projected for the assignment, by a public
+    matrix; noise on centres grows with them. Default: no projection."""
     tensor: str | None = None
     """Name of the tensor in a safetensors file that holds several."""
     headings: Headings = "auto"
@@ -148,7 +163,7 @@ class Cluster(Verb):
         start = start_of(
             num_points if shards is None else min(num_points, shards.size),
             self.k if shards is None else shards.k,
-            init=self.init,
+            init=None if self.dp_epsilon and self.init == "directions" else self.init,
             restarts=self.restarts,
             iterations=self.iterations,
             rows_given=self.init_rows is not None,
@@ -177,10 +192,24 @@ class Cluster(Verb):
         """Return the job with all its bounds, and the rows as they are shared."""
         job = self._job(len(points_ND), shards)
         try:
-            given = prepared(points_ND)
+            budget = self._budget()
+            given = prepared_for(points_ND, budget, norm_bound=self.norm_bound, seed=self.seed)
+            said = (self.init, self.init_rows, self.restarts)
+            job = private_job(job, budget, owners, iterations=self.iterations, start=said)
             return bounded_job(job, given, owners, shards), given
         except BudgetError as error:
             raise DataError(f"--input {self.input}: {error}") from error
+
+    def _budget(self) -> Budget | None:
+        """Return the guarantee that is asked for."""
+        if self.dp_epsilon is None:
+            return None
+        return Budget(
+            epsilon=self.dp_epsilon,
+            delta=self.dp_delta,
+            guarantee=self.dp_guarantee,
+            dims=self.dp_dims,
+        )
 
     def _doing(self) -> str:
         """Return the text that is shown meanwhile."""
@@ -222,7 +251,19 @@ def _record(result: ClusterResult, opened: bool) -> dict[str, object]:
     }
     if opened:
         record["labels"] = result.labels_N
+    if result.privacy is not None:
+        record["privacy"] = {
+            **result.privacy.as_json(),
+            "epsilon_pld": _epsilon_pld(result.privacy),
+        }
     return record
+
+
+def _epsilon_pld(said: NoiseStatement) -> float:
+    """Return epsilon by privacy loss distributions, as of continuous noise."""
+    from secfpp.privacy.accounting import epsilon_pld
+
+    return epsilon_pld(said.noise_multiplier, said.releases, said.delta)
 
 
 def _shown(
@@ -253,5 +294,8 @@ def _shown(
             f"{withheld} of {n} rows are in clusters with fewer than {minimum} owners "
             "(--min-cluster-size): nothing was opened of them"
         )
+    if result.privacy is not None:
+        tight = f"; epsilon {_epsilon_pld(result.privacy):.4g} by PLD, as of continuous noise"
+        parts.append(Text(result.privacy.in_words + tight))
     parts.extend([cost_table(result.traffic), ledger_table(result.ledger)])
     return tuple(parts)

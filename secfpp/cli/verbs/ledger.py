@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
+from mpc.consent.spending import SPENT, Spending
+from mpc.jobs.privacy import DEFAULT_DELTA
 from secfpp.cli.outcome import Outcome
 from secfpp.cli.tables import table
 from secfpp.cli.verb import Verb
@@ -70,8 +72,17 @@ class Show(Verb):
             given = line.values
             at, job = str(given.get("at", "")), str(given.get("job", ""))
             drawn.add_row(str(given["line"]), at, job, line.event, _details(given))
-        record = {"role": ledger.role, "lines": [line.values for line in ledger.lines]}
-        return Outcome(record=record, shown=(drawn,))
+        spending = _spending_of(ledger)
+        record: dict[str, object] = {
+            "role": ledger.role,
+            "lines": [line.values for line in ledger.lines],
+            "spent": {
+                name: {"jobs": spending.jobs[name], "rho": rho}
+                for name, rho in spending.rho.items()
+            },
+        }
+        spent = (_spent_table(spending),) if spending.rho else ()
+        return Outcome(record=record, shown=(drawn, *spent))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,8 +111,28 @@ def _details(line: dict[str, Any]) -> str:
         return f"{line.get('what')} to {line.get('to')}: {line.get('why')}"
     if refusals := line.get("refusals"):
         return "; ".join(f"{each.get('role')}: {each.get('field')}" for each in refusals)
+    if line["event"] == SPENT:
+        return f"rho {line['rho']:.4g} of each of {len(line['owners'])} owners, {line['guarantee']}"
     known = ("why", "digest", "requests", "shape", "cut")
     return ", ".join(f"{name} {str(line[name])[:60]}" for name in known if name in line)
+
+
+def _spending_of(ledger: RoleLedger) -> Spending:
+    """Return what owners have spent by a ledger's lines."""
+    spending = Spending()
+    for line in ledger.lines:
+        spending.add_line(line.values)
+    return spending
+
+
+def _spent_table(spending: Spending) -> RenderableType:
+    drawn = table(
+        "Spent of privacy budgets", "owner", "jobs", "rho", f"epsilon at delta {DEFAULT_DELTA:g}"
+    )
+    for name, rho in spending.rho.items():
+        epsilon = spending.epsilon_with(name, 0.0, DEFAULT_DELTA)
+        drawn.add_row(name, str(spending.jobs[name]), f"{rho:.4g}", f"{epsilon:.4g}")
+    return drawn
 
 
 def _table(ledgers: Sequence[RoleLedger]) -> RenderableType:

@@ -31,6 +31,8 @@ _SHORT_NAMES: Final = {
     "oracle": "True domains",
     "secfpp-plain": "SecFPP in clear",
     "secfpp": "SecFPP",
+    "dp-secfpp-plain": "DP-SecFPP in clear",
+    "dp-secfpp": "DP-SecFPP",
     "fedotp": "FedOTP",
     "fedpgp": "FedPGP",
     "pfedprompt": "pFedPrompt",

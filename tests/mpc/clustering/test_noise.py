@@ -1,7 +1,7 @@
 """Noise inside the secure sum: the twin's with known keys, and of the stated variance without."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -12,10 +12,10 @@ import pytest
 from mpc import ClusterJob, ClusterResult, PlainSession, SecureSession
 from mpc.errors import InputError
 from mpc.jobs.encoding import payload_unit
-from mpc.jobs.noise import noise_of_means
+from mpc.jobs.noise import NoiseSource, noise_of_means
 from mpc.jobs.result import TOO_SMALL
 from mpc.ring.discrete_gaussian import PrivateNoise
-from mpc.ring.fixedpoint import FloatArray
+from mpc.ring.fixedpoint import FloatArray, Int64Array
 from mpc.session.local_group import ProcessGroup
 from tests.kept import Kept
 from tests.mpc.programs.noised_party import key_of
@@ -26,21 +26,18 @@ RNG = np.random.default_rng(5)
 CENTRES = np.eye(D)[:K] * 0.7
 POINTS = CENTRES[np.arange(N) % K] + RNG.normal(size=(N, D)) * 0.02
 PAYLOAD = np.eye(M)[np.arange(N) % K] * 0.9
-BOUNDS = {"norm_bound": 1.0, "value_bound": 1.0, "payload_bound": 1.0}
-BUDGET = {"epsilon": 30.0, "delta": 1e-5}
-MEANS = ClusterJob(k=K, guarantee="means", **BOUNDS, **BUDGET)
-PIPELINE = ClusterJob(
-    k=K,
+FRESH = ClusterJob(k=K, norm_bound=1.0, value_bound=1.0, payload_bound=1.0)
+MEANS = replace(FRESH, guarantee="means", epsilon=30.0)
+PIPELINE = replace(
+    FRESH,
     guarantee="pipeline",
+    epsilon=30.0,
     init="directions",
     seed=1,
     iterations=4,
     centre=False,
-    **BOUNDS,
-    **BUDGET,
 )
-KNOWN = ClusterJob(k=K, guarantee="known-assignment", start="warm", **BOUNDS, **BUDGET)
-FRESH = ClusterJob(k=K, **BOUNDS)
+KNOWN = replace(FRESH, guarantee="known-assignment", start="warm", epsilon=30.0)
 
 
 def keyed(parties: int) -> PlainSession:
@@ -176,11 +173,11 @@ def test_what_others_know_leaves_the_noise_of_one_party(pair: Pair, which_or_pla
     parties = which_or_plain or 2
     job = replace(WIDE_JOB, payload_bound=2.0**-18)  # small units, so that all can be counted
     noise = noise_of_means(job, N, 2000, parties)
-    before = [source for source in pair.twin._noise]
+    before = pair.twin._noise
     known = [_Recorded(source) for source in before]
     pair.twin._noise = tuple(known)
     found, _ = pair.cluster(job, payload=WIDE)
-    pair.twin._noise = tuple(before)
+    pair.twin._noise = before
     left = np.rint(noise_of(job, found)).astype(np.int64)
     for source in known[:-1]:
         left = left - source.drawn[-1].reshape(-1)
@@ -195,12 +192,13 @@ def test_what_others_know_leaves_the_noise_of_one_party(pair: Pair, which_or_pla
 class _Recorded:
     """A source of noise that remembers what it drew."""
 
-    def __init__(self, source: PrivateNoise) -> None:
-        self.source, self.drawn = source, []  # type: ignore[var-annotated]
+    def __init__(self, source: NoiseSource) -> None:
+        self.source = source
+        self.drawn: list[Int64Array] = []
 
-    def draw(self, shape: tuple[int, ...], variance: Fraction) -> np.ndarray:
+    def draw(self, shape: Sequence[int], variance: Fraction) -> Int64Array:
         self.drawn.append(self.source.draw(shape, variance))
-        return self.drawn[-1]  # type: ignore[no-any-return]
+        return self.drawn[-1]
 
 
 @pytest.mark.parametrize("job", [MEANS, PIPELINE, KNOWN], ids=lambda job: job.guarantee)

@@ -20,7 +20,7 @@ def key_of(rank: int) -> bytes:
 
 def run(start: Start) -> None:
     keyed = partial(Party, noise=PrivateNoise(key_of(start.rank)))
-    mpc.roles.party.Party = keyed  # type: ignore[attr-defined, misc, assignment]
+    mpc.roles.party.Party = keyed  # type: ignore[attr-defined, assignment]
     mpc.roles.party.run_party(start)
 
 

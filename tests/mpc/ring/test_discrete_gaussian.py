@@ -7,7 +7,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from scipy.stats import chi2
+from scipy.stats import chi2  # type: ignore[import-untyped]
 
 from mpc.ring import discrete_gaussian as module
 from mpc.ring.discrete_gaussian import PrivateNoise, bernoulli_exp, discrete_gaussian
@@ -114,8 +114,9 @@ def test_bits_are_drawn_until_a_trial_is_decided() -> None:
 def test_no_two_sources_draw_the_same_and_no_variance_is_no_noise() -> None:
     variance = Fraction(1 << 40)
     draws = [PrivateNoise().draw((50,), variance) for _ in range(2)]
-    assert not np.array_equal(*draws)
-    assert np.array_equal(*[PrivateNoise(KEY).draw((50,), variance) for _ in range(2)])
+    assert not np.array_equal(draws[0], draws[1])
+    one, other = (PrivateNoise(KEY).draw((50,), variance) for _ in range(2))
+    assert np.array_equal(one, other)
     assert not PrivateNoise().draw((3, 2), Fraction(0)).any()
 
 

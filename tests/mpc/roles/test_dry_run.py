@@ -98,6 +98,36 @@ def test_a_job_draws_what_its_dry_run_says(checking_session: SecureSession, name
     assert result.iterations == twin.iterations
 
 
+NOISED = ClusterJob(k=3, guarantee="means", epsilon=8.0, payload_bound=1.0)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "job",
+    [
+        NOISED,
+        replace(NOISED, k=None, k_max=4),
+        replace(
+            NOISED,
+            guarantee="pipeline",
+            init="directions",
+            centre=False,
+            norm_bound=1.0,
+            iterations=6,
+        ),
+        replace(NOISED, guarantee="known-assignment", start="warm"),
+    ],
+    ids=lambda job: f"{job.guarantee}-{job.k}",
+)
+def test_a_job_with_noise_draws_what_its_dry_run_says(
+    checking_session: SecureSession, job: ClusterJob
+) -> None:
+    checking_session.cluster(ClusterJob(k=3), points(20, 5), points(20, 2))
+    for _ in range(2):
+        result = checking_session.cluster(job, points(20, 5), points(20, 2))
+        assert result.privacy is not None
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("step", ["norms", "iteration 2"])
 def test_a_tuple_that_was_not_in_the_dry_run_would_be_missed(

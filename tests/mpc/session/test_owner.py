@@ -135,6 +135,34 @@ def test_what_a_policy_refuses_is_named_to_all_and_the_next_job_works(owners: Ow
     works(owners)
 
 
+NOISED = replace(JOB, guarantee="means", epsilon=40.0)
+
+
+def test_an_owner_counts_its_own_budget_and_declines_past_it(owners: Owners) -> None:
+    careful = owners.all["client:3"]._consent
+    before, careful.policy = careful.policy, Policy(max_epsilon=45.0)
+    try:
+        got = owners.run(NOISED)
+        assert np.abs(mean_of(got["client:3"]) - POINTS[3:].mean(axis=0)).max() < 16.0
+        assert owners.all["client:3"]._ledger.spending.jobs == {"client:3": 1}
+        with pytest.raises(ConsentError, match="was spent in 1 jobs") as caught:
+            owners.run(NOISED)
+    finally:
+        careful.policy = before
+    assert [each["field"] for each in caught.value.refusals] == ["epsilon of client:3"]
+    works(owners)
+
+
+def test_an_owner_with_more_rows_than_noise_hides_declines(owners: Owners) -> None:
+    def two_rows(owner: Owner, terms: Terms) -> OwnResult:
+        owner.share(terms, POINTS[2:4], POINTS[2:4])
+        return owner.fetch(terms, num_rows=2)
+
+    with pytest.raises(ConsentError, match="client:3 refuses rows_per_owner 1: allowed is 2 rows"):
+        owners.run(NOISED, client_3=two_rows)
+    works(owners)
+
+
 def test_a_row_over_a_bound_is_the_owner_s_own_secret(owners: Owners) -> None:
     def too_long(owner: Owner, terms: Terms) -> OwnResult:
         with pytest.raises(InputError, match=r"17\.6"):
