@@ -32,7 +32,8 @@ NEIGHBOURS: Final[dict[GuaranteeName, str]] = {
     "pipeline": "one client's descriptor and steps count nowhere, in any round; N is public",
     "known-assignment": "one client's steps are replaced by zero in every round; the clusters are "
     "public",
-    "means": "one client's steps are replaced by zero in every round; the clusters are the same",
+    "means": "one client's steps are replaced by zero in every round; the clusters, which are not "
+    "covered, are the same",
 }
 OWN: Final = "; P_L, memory and choices, which never leave their client, have no noise"
 TRUST: Final = (

@@ -154,6 +154,21 @@ def test_tables_fit_a_pipe_and_leave_nothing_out(
         assert said in words[0]
 
 
+def test_a_method_with_several_guarantees_names_the_one_it_has(
+    folder: CompareFolder, rows: tuple[Row, ...], tmp_path: Path
+) -> None:
+    assert {row.guarantee for row in rows} == {None, ""}
+    named = tuple(
+        dataclasses.replace(row, guarantee="pipeline") if row.epsilon_target else row
+        for row in rows
+    )
+    summary = summary_of(folder, named)
+    assert "guarantee pipeline" in next(iter(guarantees(summary)))
+    write_summary(tmp_path / "summary.json", summary)
+    read = json.loads((tmp_path / "summary.json").read_text())["methods"]
+    assert {line["guarantee"] for line in read} == {None, "pipeline"}
+
+
 def test_failures_are_in_the_summary(folder: CompareFolder, rows: tuple[Row, ...]) -> None:
     failure = Failure(cell="seed6", error="no room", exit_code=1)
     summary = summarise(folder.config, rows, [failure], complete=False)
