@@ -44,7 +44,9 @@ def attack_labels(
     for scene in scenes:
         views = own_views(scene)
         if other_settings:
-            views += [view for view in share_views(scene) if view.kind == "attack"]
+            known = {view.setting for view in views}
+            shares = (view for view in share_views(scene) if view.kind == "attack")
+            views += [view for view in shares if view.setting not in known]
         sums = sums_views(scene, other_settings=other_settings, epsilons=epsilons)
         prompts = [score_prior(scene, view) for view in views]
         per_seed.append([*prompts, *(score_lengths(scene, view) for view in sums)])

@@ -146,12 +146,12 @@ def observe(
     member_SNB: BoolArray,
 ) -> list[Observations]:
     """Train a federation on every set of members; return what is seen of them, a view each."""
-    per_federation, befores = [], []
+    per_federation, starts = [], []
     for member_NB in member_SNB:
         scene = last_round(config, unit, workload, with_members(cohort, member_NB))
         per_federation.append(seen(scene))
-        befores.append(scene.contribution.before_nM)
-    before_SNM = np.stack(befores)
+        starts.append(scene.contribution.before_nM)
+    before_SNM = np.stack(starts)
     return [
         _observations(workload, cohort, member_SNB, before_SNM, views)
         for views in zip(*per_federation, strict=True)

@@ -41,7 +41,8 @@ def scene_views(
     """
     found = own_views(scene)
     if other_settings:
-        found += share_views(scene)
+        known = {view.setting for view in found}
+        found += [view for view in share_views(scene) if view.setting not in known]
         found += distance_views(scene, rng)
         found += mean_views(scene)
         found += leaving_views(scene)

@@ -53,13 +53,13 @@ class Attack(Verb):
 def _shown(folder: Path) -> list[RenderableType]:
     """Return one table for each attack, and how to read it."""
     from secfpp.report.attacks.records import load_attacks
-    from secfpp.report.attacks.tables import HOW_TO_READ, attack_tables
+    from secfpp.report.attacks.tables import HOW_TO_READ, NOT_SHOWN, attack_tables
 
     found = load_attacks(folder)
     drawn: list[RenderableType] = []
     for each in attack_tables(found) if found else ():
         drawn += [_table(each), ""]
-    return [*drawn, HOW_TO_READ, "Intervals are in attacks.json and on the page."]
+    return [*drawn, HOW_TO_READ, NOT_SHOWN, "Intervals are in attacks.json and on the page."]
 
 
 def _table(found: AttackTable) -> RenderableType:

@@ -6,7 +6,8 @@ one; a hollow mark is a client of the same cluster.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from markupsafe import Markup
@@ -19,6 +20,7 @@ from secfpp.report.kit.figures import Look, looks, marks, panel, swatch
 from secfpp.report.kit.standalone import standalone_svg
 from secfpp.report.kit.svg import MUTED, PAPER, house_style, inline_svg
 from secfpp.report.run.clusters import LegendKey
+from secfpp.report.run.records import TWIN
 
 FELLOW = "client of the same cluster"
 PANELS = (
@@ -27,7 +29,8 @@ PANELS = (
 )
 PANEL_INCHES = (4.2, 3.4)
 X_AXIS = "accuracy on the client's own mix, %"
-LEGEND_COLUMNS = 3
+COLUMNS_OF_A_PANEL = 1.5
+EPSILON = "\N{GREEK SMALL LETTER EPSILON}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,7 +92,7 @@ def attacks_svg(found: Attacks, places: Sequence[Place]) -> str | None:
         figure.legend(
             handles=[*handles, *_attackers()],
             loc="outside lower left",
-            ncols=LEGEND_COLUMNS,
+            ncols=max(1, int(COLUMNS_OF_A_PANEL * len(drawn))),
             frameon=False,
         )
         return standalone_svg(figure)
@@ -124,26 +127,44 @@ def points_of(
 
 
 def attack_looks(found: Attacks, places: Sequence[Place]) -> dict[str, Look]:
-    """Return colour and marker of every method that was attacked, by its title."""
+    """Return colour and marker of every method that was attacked, by its title.
+
+    The twin has a colour of its own: at the same accuracy, its server sees what SecFPP hides.
+    """
     attacked = {row.method for row in found.rows}
-    names = list(dict.fromkeys(place.method for place in places if place.method in attacked))
-    known = looks(names)
-    titles: Mapping[str, str] = {place.method: place.title for place in places}
-    return {titles[name]: replace(known[name], dashed=False) for name in names}
+    titles = {place.method: place.title for place in places if place.method in attacked}
+    names = {title if name == TWIN else name: title for name, title in titles.items()}
+    return {names[name]: look for name, look in looks(list(names)).items()}
 
 
 def _draw(axes: Axes, points: Sequence[Point], known: dict[str, Look], label: str) -> None:
     """Draw one panel, with the level of chance as a line."""
     chance = sum(point.row.chance for point in points) / len(points)
     axes.axhline(chance, color=MUTED, lw=1, linestyle=(0, (3, 2)), zorder=1)
+    budgets = Counter(point.place.title for point in points if not point.by_fellow)
     for point in points:
         look = replace(known[point.place.title], dashed=point.by_fellow)
         x, row = 100 * point.place.accuracy, point.row
         spread = [[row.value - row.low], [row.high - row.value]]
         axes.errorbar([x], [row.value], yerr=spread, color=look.colour, lw=1, fmt="none")
-        marks(axes, [x], [row.value], look, 8.5 if look.heavy else 7)
+        marks(axes, [x], [row.value], look, 7)
+        if budgets[point.place.title] > 1 and point.place.epsilon is not None:
+            _name_budget(axes, x, row.value, point.place.epsilon)
     axes.set(xlabel=X_AXIS, ylabel=label)
     axes.margins(0.12)
+
+
+def _name_budget(axes: Axes, x: float, y: float, epsilon: float) -> None:
+    """Write the budget beside a point of a method that has several."""
+    axes.annotate(
+        f"{EPSILON}={epsilon:g}",
+        (x, y),
+        xytext=(5, 4),
+        textcoords="offset points",
+        fontsize=7,
+        color=MUTED,
+        parse_math=False,
+    )
 
 
 def _handle(look: Look, title: str) -> Line2D:

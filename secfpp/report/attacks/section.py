@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from secfpp.report.attacks.figure import Place, attack_legend, attack_panels
 from secfpp.report.attacks.records import Attacks
-from secfpp.report.attacks.tables import AttackTable, attack_tables
+from secfpp.report.attacks.tables import NOT_SHOWN, AttackTable, attack_tables
 from secfpp.report.run.clusters import LegendKey
 
 
@@ -28,7 +28,7 @@ def attack_section(found: Attacks | None, places: Sequence[Place]) -> AttackSect
     if found is None or not found.rows:
         return None
     seeds = ", ".join(map(str, found.seeds))
-    note = f"Seeds {seeds}."
+    note = f"{NOT_SHOWN} Seeds {seeds}."
     if any(row.attack == "membership" for row in found.rows):
         note += (
             f" Membership inference: {found.shadows} federations for each method and seed, each "

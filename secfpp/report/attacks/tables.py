@@ -17,6 +17,10 @@ HOW_TO_READ = (
     "value > chance: the whole 95 % interval is above that of chance; value ~ chance: the two "
     "meet; value < chance: it is below."
 )
+NOT_SHOWN = (
+    "* what the method does not show: other policies, sizes of clusters or noise, a client's own "
+    "prompt, controls."
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,8 +88,9 @@ def _table(title: str, rows: Sequence[Measured]) -> AttackTable:
 
 
 def _method(row: Measured) -> str:
-    """Return the method's name for readers, with its variant."""
-    return f"{row.title}, {row.variant}" if row.variant else row.title
+    """Return the method's name for readers, with its variant, marked if it does not show this."""
+    title = f"{row.title}, {row.variant}" if row.variant else row.title
+    return title if row.shown else f"{title} *"
 
 
 def _seen(row: Measured) -> str:
