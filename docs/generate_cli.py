@@ -31,7 +31,7 @@ Exit codes:
 | code | meaning |
 |---|---|
 | 0 | The work is done. |
-| 1 | A run failed, or `secfpp doctor` found a failure. |
+| 1 | A run failed, `secfpp doctor` found a failure, or `secfpp audit` refuted a claim. |
 | 2 | A flag, a file, a shape or a value is wrong. Nothing was shared. |
 | 3 | The secure part failed: a party or the dealer died, or a link broke. |
 | 70 | The program has a fault. |

@@ -3,7 +3,7 @@
 | code | meaning |
 |---|---|
 | 0 | done, also if the reader of standard output closes it early |
-| 1 | a run failed, or `doctor` found a failure |
+| 1 | a run failed, `doctor` found a failure, or `audit` refuted a claim |
 | 2 | wrong flags, files, shapes or values; nothing was shared |
 | 3 | the secure part failed: a party or the dealer died, a link broke |
 | 70 | an error in this program |

@@ -23,6 +23,7 @@ from secfpp.cli.verb import ConfigurableVerb, Verb
 VERBS: Final = {
     "run": "Run methods on clients' images, and print a table of accuracies and costs.",
     "compare": "Compare methods over seeds and privacy budgets: a tidy table, means, paired tests.",
+    "attack": "Attack a run or a comparison: steal prompts, find members, infer labels.",
     "presets": "List ready settings for published data sets, and where they depart from papers.",
     "methods": "List all methods: what a client sends, gets and keeps, and what hides its update.",
     "cluster": "Cluster the rows of a file by k-means over secret shares.",
@@ -34,6 +35,7 @@ VERBS: Final = {
     "plan": "Say what a federation will take: rounds, bytes, seconds and memory.",
     "pretrain": "Train the embedded CLIP model again.",
     "worlds": "Build worlds of drawings with 24 classes; probe any world for conflict.",
+    "audit": "Audit the epsilons that methods claim: lower bounds from canaries.",
     "report": "Make one self-contained HTML page of a run or a comparison.",
     "policy": "Print what a party or a data owner allows, and check a job against it.",
     "ledger": "Check the ledgers that the roles of a deployment keep.",

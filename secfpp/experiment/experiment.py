@@ -23,6 +23,7 @@ from secfpp.experiment.config import RunConfig
 from secfpp.experiment.recorder import Recorder
 from secfpp.experiment.results import MethodResult, summarise
 from secfpp.experiment.run_folder import RunFolder
+from secfpp.experiment.unit_federation import federation_of, trainer_of
 from secfpp.experiment.units import Observer, Silence, Unit, list_units
 from secfpp.federation.cohort import Cohort
 from secfpp.federation.round import (
@@ -34,12 +35,8 @@ from secfpp.federation.round import (
     score_start,
 )
 from secfpp.federation.workload import Sources, Workload, load_workload
-from secfpp.learning.descriptors import public_axes
 from secfpp.learning.prompts import PromptState
-from secfpp.methods.interface import MethodContext, Trainer
-from secfpp.methods.registry import METHODS
-from secfpp.methods.shared.personal import make_trainer
-from secfpp.methods.shared.prototypes import make_exchange
+from secfpp.methods.interface import Trainer
 from secfpp.seeds import Seeds
 
 __all__ = ["OpenedSession", "RunSummary", "SessionOpener", "run_experiment"]
@@ -190,7 +187,7 @@ class _Run:
 
     def _run_unit(self, unit: Unit, seeds: Seeds, cohort: Cohort, stack: ExitStack) -> None:
         """Run the remaining rounds of one method."""
-        federation = self._federation(unit, seeds, cohort, stack)
+        federation = self._federation(unit, cohort, stack)
         state = begin(federation, self.workload.initial_TW)
         saved = self.recorder.states.get(unit.key)
         if saved is not None:
@@ -228,35 +225,15 @@ class _Run:
         record = self.recorder.record(unit, result, cohort.domain_N, cohort.domain_names)
         self.observer.round_done(record)
 
-    def _federation(self, unit: Unit, seeds: Seeds, cohort: Cohort, stack: ExitStack) -> Federation:
+    def _federation(self, unit: Unit, cohort: Cohort, stack: ExitStack) -> Federation:
         """Gather what stays the same over the rounds of a unit."""
-        method = METHODS[unit.method]
-        trainer = self._trainer(unit)
-        context = MethodContext(
-            settings=self.config.settings_of(method),
-            seeds=seeds,
-            domain_N=cohort.domain_N,
+        return federation_of(
+            self.config,
+            unit,
+            self.workload,
+            cohort,
             open_session=lambda: self._open(stack),
-            public_axes=lambda num_axes: public_axes(
-                self.config.clustering.descriptor,
-                self.workload.tower,
-                self.workload.initial_TW,
-                num_axes,
-                self.config.clustering.projection_dim,
-            ),
-        )
-        return Federation(
-            cohort=cohort if trainer.needs_patches else cohort.without_patches(),
-            tower=self.workload.tower,
-            logit_scale=self.workload.logit_scale,
-            trainer=trainer,
-            exchange=make_exchange(method, context),
-            descriptor=self.config.clustering.descriptor,
-            projection_dim=self.config.clustering.projection_dim,
-            describe_once=self.config.clustering.describe_once,
-            rounds=self.config.training.rounds,
             heartbeat=self._heartbeat,
-            clients_at_once=self.config.training.clients_at_once,
         )
 
     def _heartbeat(self) -> None:
@@ -280,8 +257,7 @@ class _Run:
 
     def _trainer(self, unit: Unit) -> Trainer:
         """Make the local work of a unit."""
-        method = METHODS[unit.method]
-        return make_trainer(method, self.config.settings_of(method), Seeds(unit.seed))
+        return trainer_of(self.config, unit)
 
     def _is_done(self, unit: Unit) -> bool:
         """Tell whether a unit is finished."""

@@ -6,7 +6,7 @@ Progress goes to standard error. Nothing is shown if that is not a terminal.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -56,6 +56,31 @@ def working(text: str, console: Console | None = None) -> Iterator[None]:
         return
     with console.status(text):
         yield
+
+
+@contextmanager
+def counting(
+    unit: str, console: Console | None = None
+) -> Iterator[Callable[[str, int, int], None]]:
+    """Draw a bar of work that says itself what it does and how far it is.
+
+    Parameters
+    ----------
+    unit
+        What is counted.
+    console
+        Where to draw; standard error by default. Nothing is drawn if it is not a terminal.
+
+    Yields
+    ------
+    callable
+        To be called with a description, what is done, and the total.
+    """
+    with _bar(console, unit) as bar:
+        task = bar.add_task("loading data and model", total=None)
+        yield lambda text, done, total: bar.update(
+            task, description=text, completed=done, total=total
+        )
 
 
 class StepProgress:

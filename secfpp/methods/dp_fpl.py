@@ -128,6 +128,12 @@ class DpFpl:
         """Expected images of a client in a step's sample; each has a row of its own."""
         return self.settings.dpfpl_sample_rate * self.images_per_client
 
+    @property
+    def noise_stddev(self) -> float:
+        """Standard deviation of the noise on every number of a release."""
+        said = calibrate(self.privacy, self.settings, self.steps * self.rounds)
+        return said.noise_multiplier * said.sensitivity
+
     def begin(self, batch: ClientBatch, state: PromptState) -> PromptState:
         """Start every local prompt at random: a prompt of zeros would have no directions."""
         shape = state.local_NTW.shape
@@ -136,8 +142,7 @@ class DpFpl:
 
     def shared(self, batch: ClientBatch, state: PromptState) -> tuple[PromptState, torch.Tensor]:
         """Take all steps of a round; all participants have the same p_G."""
-        said = calibrate(self.privacy, self.settings, self.steps * self.rounds)
-        stddev = said.noise_multiplier * said.sensitivity
+        stddev = self.noise_stddev
         shared_TW, local_nTW = state.shared_NTW[0], state.local_NTW
         start_snWK = self._directions(batch, local_nTW)
         loss_n, count_n = torch.zeros(2, len(local_nTW), device=local_nTW.device).unbind()

@@ -25,7 +25,7 @@ from secfpp.privacy.noise import clip_rows, gaussian_noise
 from secfpp.privacy.statement import PrivacyStatement
 from secfpp.seeds import Seeds
 
-__all__ = ["METHOD", "LdpPromptFlSettings", "NoisedSteps", "noised_rows"]
+__all__ = ["METHOD", "LdpPromptFlSettings", "NoisedSteps", "noised_rows", "released"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +61,11 @@ def noised_rows(step_nM: FloatArray, clip_norm: float, stddev: float) -> FloatAr
     return clip_rows(step_nM, clip_norm) + noise_nM
 
 
+def released(step_nM: FloatArray, said: PrivacyStatement) -> FloatArray:
+    """Return what leaves n clients in one round under a statement: their noised steps, (n, M)."""
+    return noised_rows(step_nM, said.clip_norm, said.noise_multiplier * said.sensitivity)
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class NoisedSteps(TwoPhase):
     """Steps on P_G; only a clipped and noised version leaves the client."""
@@ -74,11 +79,7 @@ class NoisedSteps(TwoPhase):
         trained, loss_n = super().shared(batch, state)
         said = calibrate(self.privacy, self.rounds, self.clip_norm)
         step_nTW = (trained.shared_NTW.double() - state.shared_NTW.double()).cpu().numpy()
-        sent_nM = noised_rows(
-            step_nTW.reshape(len(step_nTW), -1),
-            said.clip_norm,
-            said.noise_multiplier * said.sensitivity,
-        )
+        sent_nM = released(step_nTW.reshape(len(step_nTW), -1), said)
         everyone_n = np.arange(len(sent_nM), dtype=np.int64)
         return trained.with_updates(everyone_n, state.updates() + sent_nM), loss_n
 

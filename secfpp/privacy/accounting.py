@@ -13,6 +13,7 @@ import math
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
+import numpy.typing as npt
 
 from secfpp.config.privacy import PrivacyConfig
 from secfpp.privacy.statement import PrivacyStatement
@@ -20,7 +21,13 @@ from secfpp.privacy.statement import PrivacyStatement
 if TYPE_CHECKING:  # it takes a second to import, and runs without noise do not need it
     import dp_accounting
 
-__all__ = ["calibrate_gaussian", "epsilon_pld", "epsilon_rdp", "least_multiplier"]
+__all__ = [
+    "calibrate_gaussian",
+    "delta_pld",
+    "epsilon_pld",
+    "epsilon_rdp",
+    "least_multiplier",
+]
 
 _MARGIN: Final = 1.0005
 _ROUNDING: Final = 1e-9  # of the library's root finding
@@ -74,6 +81,36 @@ def epsilon_pld(
     accountant = pld.PLDAccountant(relation, value_discretization_interval=grid)
     accountant.compose(_event(noise_multiplier, compositions, sample_rate))
     return float(accountant.get_epsilon(delta))
+
+
+def delta_pld(
+    noise_multiplier: float,
+    compositions: int,
+    epsilons: npt.NDArray[np.float64],
+    *,
+    sample_rate: float,
+) -> npt.NDArray[np.float64]:
+    """Return delta of composed Gaussian releases at several epsilons: their privacy profile.
+
+    Parameters
+    ----------
+    noise_multiplier, compositions, sample_rate
+        As in `epsilon_pld`.
+    epsilons : ndarray of float64, (E,)
+        At least 0.
+
+    Returns
+    -------
+    ndarray of float64, (E,)
+        Upper bounds, by discretised privacy losses.
+    """
+    import dp_accounting
+    from dp_accounting import pld
+
+    relation = dp_accounting.NeighboringRelation.ADD_OR_REMOVE_ONE
+    accountant = pld.PLDAccountant(relation, value_discretization_interval=_GRID * _COARSEST)
+    accountant.compose(_event(noise_multiplier, compositions, sample_rate))
+    return np.array([accountant.get_delta(float(epsilon)) for epsilon in epsilons])
 
 
 def _grid_for(rough_epsilon: float) -> float:

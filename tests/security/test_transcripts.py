@@ -230,6 +230,37 @@ def test_without_masks_it_would_not_be(num_parties: int, masked: str, recorded: 
         assert caught[tag] == set(range(num_parties)), caught
 
 
+def cosines_of_stolen(recording: Recording, prompts_NM: np.ndarray) -> np.ndarray:
+    """Return cosines of prompts with what all parties but the first make of the shares they got."""
+    words = 4  # the digest of the terms, before the share
+    sums: dict[str, Int64Array] = defaultdict(lambda: np.zeros(1, np.int64))
+    for rank in range(1, recording.session.num_parties):
+        for frame in recording.frames_of(rank):
+            if (frame.way, frame.tag) == ("got", "SHAR"):
+                share = np.frombuffer(frame.payload, np.int64)[words:]
+                sums[frame.peer] = sums[frame.peer] + share[-prompts_NM.shape[1] :]
+    stolen = np.stack([sums[name] for name in sorted(sums)]).astype(np.float64)
+    assert len(stolen) == len(prompts_NM)
+    lengths = np.linalg.norm(stolen, axis=1) * np.linalg.norm(prompts_NM, axis=1)
+    return np.asarray((stolen * prompts_NM).sum(axis=1) / lengths)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("num_parties", [2, 3])
+def test_no_prompt_is_stolen_by_all_parties_but_one(num_parties: int, recorded: Record) -> None:
+    """Prompts are alike, so that whatever leaks of each adds up; without masks all of it leaks."""
+    rng = np.random.default_rng(1)
+    prompts_NM = rng.normal(size=500) + 0.1 * rng.normal(size=(len(POINTS), 500))
+    for zero_masks in (False, True):
+        with recorded(num_parties, zero_masks=zero_masks) as recording:
+            recording.session.cluster(JOBS["own-mean"], POINTS, prompts_NM)
+            cosine_N = cosines_of_stolen(recording, prompts_NM)
+        if zero_masks:
+            assert cosine_N.min() > 0.999
+        else:
+            assert abs(cosine_N.mean()) < SIGMAS / np.sqrt(prompts_NM.size)
+
+
 def opened_sums(recording: Recording) -> Int64Array:
     """Return every number that the parties opened to each other in a whole transcript."""
     heard = [(rank, frame) for rank in (0, 1) for frame in recording.frames_of(rank)]

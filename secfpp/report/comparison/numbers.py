@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 
+from secfpp.report.attacks.records import Attacks, attack_records
 from secfpp.report.comparison.curves import TITLES, mean_by_round, shown_lines
 from secfpp.report.comparison.differences import correction_note
 from secfpp.report.comparison.headline import QUESTION, answer, not_best
@@ -15,7 +16,7 @@ from secfpp.report.comparison.tables import accuracy_records, cost_records
 from secfpp.report.run.cost import step_rows, traffic_table
 
 
-def numbers_json(found: Comparison) -> str:
+def numbers_json(found: Comparison, attacks: Attacks | None = None) -> str:
     """Return the content of the page as indented JSON."""
     traffic = traffic_table(found.jobs)
     first = found.of_mix(found.mixes[0])
@@ -42,6 +43,7 @@ def numbers_json(found: Comparison) -> str:
         "traffic_of_one_round": None if traffic is None else asdict(traffic),
         "steps_of_one_round": [asdict(row) for row in step_rows(found.jobs)],
         "clusters": [asdict(drawn) for drawn in found.maps],
+        "attacks": attack_records(attacks),
         "seeds": list(found.seeds),
         "tuned_on_seeds": list(tuned_on(found)),
         "tuning": tuning_note(found),

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from secfpp.report.attacks.figure import Place
+from secfpp.report.attacks.records import Attacks
+from secfpp.report.attacks.section import AttackSection, attack_section
 from secfpp.report.comparison.accuracy import AccuracyGroup, accuracy_groups
 from secfpp.report.comparison.curves import training_curves
 from secfpp.report.comparison.differences import correction_note
@@ -72,6 +75,7 @@ class ComparePage:
     utility_legend: tuple[LegendKey, ...]
     empty_key: LegendKey
     curves: tuple[Markup, ...]
+    attacks: AttackSection | None
     costs: tuple[CostRow, ...]
     timing_note: str
     traffic: TrafficTable | None
@@ -84,8 +88,11 @@ class ComparePage:
     settings: tuple[SettingsGroup, ...]
 
 
-def compose(found: Comparison) -> ComparePage:
-    """Turn a comparison into a page; what is not said of every mix is said of the first."""
+def compose(found: Comparison, attacks: Attacks | None = None) -> ComparePage:
+    """Turn a comparison, and the attacks on it if there were any, into a page.
+
+    What is not said of every mix is said of the first.
+    """
     first = found.of_mix(found.mixes[0])
     number = len(found.seeds)
     first_map = found.maps[0] if found.maps else None
@@ -113,6 +120,7 @@ def compose(found: Comparison) -> ComparePage:
         utility_legend=private_legend(first),
         empty_key=empty_key(),
         curves=training_curves(first),
+        attacks=attack_section(attacks, places_of(first)),
         costs=expense_rows(first),
         timing_note=timing_note(found),
         traffic=traffic_table(found.jobs),
@@ -124,6 +132,19 @@ def compose(found: Comparison) -> ComparePage:
         tuning=tuning_note(found),
         settings=settings_groups(found.config, found.versions),
     )
+
+
+def places_of(part: Comparison) -> tuple[Place, ...]:
+    """Return the places of methods, as the settings have them, on the axis of accuracy."""
+    found = []
+    for line in part.lines:
+        accuracy = line.mean("own_mix")
+        if accuracy is not None and not line.variant:
+            budget = line.rows[0].budget
+            found.append(
+                Place(method=line.method, title=line.title, epsilon=budget, accuracy=accuracy)
+            )
+    return tuple(found)
 
 
 def _part(part: Comparison, mix: str) -> MixPart:

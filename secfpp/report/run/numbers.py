@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 
+from secfpp.report.attacks.records import Attacks, attack_records
 from secfpp.report.run.disclosures import disclosures
 from secfpp.report.run.headline import QUESTION, answer, stamps
 from secfpp.report.run.records import RunRecord
 
 
-def numbers_json(run: RunRecord) -> str:
-    """Return the run's results, disclosures and stamps as indented JSON (fractions, bytes, s)."""
+def numbers_json(run: RunRecord, attacks: Attacks | None = None) -> str:
+    """Return the content of the page as indented JSON (fractions, bytes, s)."""
     record = {
         "run": run.folder.name,
         "question": QUESTION,
@@ -19,6 +20,7 @@ def numbers_json(run: RunRecord) -> str:
         "stamps": [asdict(stamp) for stamp in stamps(run)],
         "results": [asdict(result) for result in run.results],
         "disclosures": [asdict(line) for line in disclosures(run.reveals)],
+        "attacks": attack_records(attacks),
         "clusters": None if run.clusters is None else asdict(run.clusters),
         "config": dict(run.config.flattened()),
         "versions": dict(run.versions.flattened()),

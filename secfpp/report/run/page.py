@@ -7,6 +7,9 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from secfpp.report.attacks.figure import Place
+from secfpp.report.attacks.records import Attacks
+from secfpp.report.attacks.section import AttackSection, attack_section
 from secfpp.report.kit.cells import Cell, percent_column
 from secfpp.report.kit.figures import Look, both_measures, curves, looks, swatch
 from secfpp.report.kit.text import decimal
@@ -60,6 +63,7 @@ class Page:
     panels: tuple[Markup, ...]
     legend: tuple[LegendKey, ...]
     clusters: ClusterSection | None
+    attacks: AttackSection | None
     reveals: tuple[Disclosure, ...]
     costs: tuple[CostRow, ...]
     traffic: TrafficTable | None
@@ -67,8 +71,8 @@ class Page:
     settings: tuple[SettingsGroup, ...]
 
 
-def compose(run: RunRecord) -> Page:
-    """Turn a run into a page."""
+def compose(run: RunRecord, attacks: Attacks | None = None) -> Page:
+    """Turn a run, and the attacks on it if there were any, into a page."""
     known = looks([result.name for result in run.results], level=methods_without_rounds(run))
     num_seeds = len({point.seed for point in run.rounds})
     return Page(
@@ -101,11 +105,21 @@ def compose(run: RunRecord) -> Page:
             for result in run.results
         ),
         clusters=cluster_section(run.clusters) if run.clusters else None,
+        attacks=attack_section(attacks, places_of(run.results)),
         reveals=disclosures(run.reveals),
         costs=cost_rows(run.results, HERO),
         traffic=traffic_table(run.jobs),
         steps=step_rows(run.jobs),
         settings=settings_groups(run.config, run.versions),
+    )
+
+
+def places_of(results: Sequence[MethodRow]) -> tuple[Place, ...]:
+    """Return the places of methods on the axis of accuracy; a run has one budget."""
+    return tuple(
+        Place(method=row.name, title=row.title, epsilon=None, accuracy=row.own_mix.mean)
+        for row in results
+        if row.own_mix.mean is not None
     )
 
 
