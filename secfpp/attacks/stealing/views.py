@@ -6,6 +6,7 @@ from typing import Final
 import numpy as np
 
 from secfpp.attacks.scene import Scene
+from secfpp.attacks.stealing.coded_shares import coalition_views
 from secfpp.attacks.stealing.distance_views import distance_views
 from secfpp.attacks.stealing.mean_views import (
     leaving_views,
@@ -43,6 +44,7 @@ def scene_views(
     if other_settings:
         known = {view.setting for view in found}
         found += [view for view in share_views(scene) if view.setting not in known]
+        found += coalition_views(scene)
         found += distance_views(scene, rng)
         found += mean_views(scene)
         found += leaving_views(scene)

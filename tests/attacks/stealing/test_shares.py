@@ -5,7 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mpc.secpc.coding import LagrangeCode
 from secfpp.attacks.scene import Scene, open_scene
+from secfpp.attacks.stealing.coded_shares import decoded_by
 from secfpp.attacks.stealing.score import cosines
 from secfpp.attacks.stealing.shares import decoded_from
 from secfpp.experiment.run_folder import RunFolder
@@ -45,3 +47,14 @@ def test_all_shares_but_one_have_no_cosine(scene: Scene, parties: int) -> None:
 def test_all_shares_are_the_update(scene: Scene) -> None:
     update = updates(scene)
     assert np.allclose(decoded_from(scene, update, 3, range(3)), update, atol=1e-5)
+
+
+@pytest.mark.parametrize("slices", [1, 3])
+def test_a_coalition_of_t_clients_has_no_cosine(scene: Scene, slices: int) -> None:
+    """Shares of the paper's own protocol: t are nothing, one more for each slice are all."""
+    update = updates(scene)
+    code = LagrangeCode(len(update), slices=slices, colluders=2)
+    cosine = np.diagonal(cosines(decoded_by(scene, update, code, code.colluders), update))
+    assert abs(cosine.mean()) < SIGMAS / np.sqrt(NUMBERS * len(cosine))
+    whole = decoded_by(scene, update, code, code.answers_for_sums)
+    assert np.allclose(whole, update, atol=1e-5)
