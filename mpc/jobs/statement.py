@@ -72,6 +72,8 @@ class NoiseStatement:
     centre_size_stddev: float | None = None
     centre_updates: int = 0
     """Iterations whose centres have noise: all but the first, which has public directions."""
+    evaluated: bool = False
+    """Whether labels are opened to an evaluator, in a simulation; no noise covers that."""
 
     @classmethod
     def of(
@@ -95,6 +97,7 @@ class NoiseStatement:
             sum_sensitivity=length * unit,
             sum_stddev=math.sqrt(means.sum_variance) * unit,
             size_stddev=math.sqrt(means.size_variance),
+            evaluated=job.evaluate,
         )
         if job.guarantee != "pipeline" or job.iterations == 1:
             return statement
@@ -128,10 +131,13 @@ class NoiseStatement:
                 f"{self.centre_sensitivity:.4g} and noise {self.centre_stddev:.4g}, sizes with "
                 f"noise {self.centre_size_stddev:.4g}"
             )
+        covers = COVERS[self.guarantee]
+        if self.evaluated:
+            covers += ". Labels are opened to an evaluator, as in a simulation; that is not covered"
         releases = "1 release" if self.releases == 1 else f"{self.releases} releases"
         return (
             f"guarantee {self.guarantee}: epsilon {self.epsilon:.4g} at delta {self.delta:g} over "
-            f"{releases} (rho {self.rho:.4g} each); covers: {COVERS[self.guarantee]}; unit: one "
+            f"{releases} (rho {self.rho:.4g} each); covers: {covers}; unit: one "
             f"data owner, at most {self.rows_per_owner} rows; neighbours: {self.neighbours}; "
             f"sensitivity: {self.sum_sensitivity:.4g} for sums, {self.rows_per_owner} for sizes; "
             f"noise of each of {self.num_parties} parties: discrete Gaussian, standard deviation "

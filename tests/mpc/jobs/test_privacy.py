@@ -149,6 +149,16 @@ def test_a_statement_says_everything_in_words() -> None:
         assert ("centres: 4 updates" in words) == (job.guarantee == "pipeline")
         assert ("not covered" in words) == (job.guarantee == "means")
         assert said.as_json()["in_words"] == words
+    seen = NoiseStatement.of(
+        replace(PIPELINE, evaluate=True), num_points=50, dim=4, payload=9, num_parties=3
+    )
+    assert seen is not None
+    assert "Labels are opened to an evaluator" in seen.in_words
+    exact = NoiseStatement.of(
+        replace(KNOWN, size_share=0.0), num_points=50, dim=4, payload=9, num_parties=3
+    )
+    assert exact is not None
+    assert "clusters and their sizes are given" in exact.in_words
     assert NoiseStatement.of(FRESH, num_points=5, dim=1, payload=1, num_parties=2) is None
     assert GUARANTEES[0] == "none"
 
