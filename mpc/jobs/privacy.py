@@ -37,8 +37,9 @@ class PrivacyFields:
     guarantee: Guarantee = "none"
     """What noise protects. `none`: there is no noise. `means`: the payloads, given the assignment,
     which this job computes from the points without noise. `known-assignment`: the payloads, given
-    the assignment that the parties keep from earlier jobs; it is used as it is, and points are not
-    looked at. `pipeline`: points and payloads; centres have noise inside k-means, too."""
+    the assignment that the parties keep from earlier jobs; it is used as it is, points are not
+    looked at, and a row that is not kept is in no cluster. `pipeline`: points and payloads; centres
+    have noise inside k-means, too."""
     epsilon: float | None = None
     """Budget of one data owner over `releases` jobs. None: that of `noise_multiplier`."""
     delta: float = DEFAULT_DELTA

@@ -30,6 +30,10 @@ NEIGHBOURS: Final = (
     "all rows of one data owner count in no cluster, as if replaced by zero; who takes part, and "
     "with how many rows, is public"
 )
+NEIGHBOURS_OF_PAYLOADS: Final = (
+    "all payloads of one data owner are replaced by zero; clusters and their sizes are given, and "
+    "who takes part is public"
+)
 TRUST: Final = (
     "any one honest party, and the dealer not colluding: each party's own noise alone has the "
     "stated standard deviation"
@@ -105,6 +109,11 @@ class NoiseStatement:
             centre_updates=job.iterations - 1,
         )
 
+    @property
+    def neighbours(self) -> str:
+        """The neighbouring relation."""
+        return NEIGHBOURS if self.size_stddev else NEIGHBOURS_OF_PAYLOADS
+
     def as_json(self) -> dict[str, object]:
         """Return plain values, with the words."""
         return asdict(self) | {"in_words": self.in_words}
@@ -123,7 +132,7 @@ class NoiseStatement:
         return (
             f"guarantee {self.guarantee}: epsilon {self.epsilon:.4g} at delta {self.delta:g} over "
             f"{releases} (rho {self.rho:.4g} each); covers: {COVERS[self.guarantee]}; unit: one "
-            f"data owner, at most {self.rows_per_owner} rows; neighbours: {NEIGHBOURS}; "
+            f"data owner, at most {self.rows_per_owner} rows; neighbours: {self.neighbours}; "
             f"sensitivity: {self.sum_sensitivity:.4g} for sums, {self.rows_per_owner} for sizes; "
             f"noise of each of {self.num_parties} parties: discrete Gaussian, standard deviation "
             f"{self.sum_stddev:.4g} and {self.size_stddev:.4g}, in all "
