@@ -12,19 +12,21 @@ from safetensors.torch import load_file
 
 from mpc.reference.session import PlainSession
 from secfpp.config.clustering import ClusteringConfig
+from secfpp.config.inside import InsideConfig
 from secfpp.config.personal import PersonalConfig
 from secfpp.config.training import TrainingConfig
 from secfpp.errors import RunInterruptedError
 from secfpp.experiment.config import RunConfig
 from secfpp.experiment.experiment import run_experiment
 from secfpp.federation.round import Federation
+from secfpp.learning.descriptors import public_axes
 from secfpp.methods.interface import AnyMethod, Method, MethodContext
 from secfpp.methods.registry import MethodName
 from secfpp.methods.shared.personal import make_trainer
 from secfpp.methods.shared.prototypes import make_exchange
 from secfpp.seeds import Seeds
 from tests.experiment.test_experiment import StopAfter, plain_opener, without_seconds
-from tests.federation.toy import SCALE, TOY_PARTITION, E, T, ToyTower, toy_cohort, toy_workload
+from tests.federation.toy import SCALE, TOY_PARTITION, E, T, ToyTower, W, toy_cohort, toy_workload
 
 OwnT = TypeVar("OwnT")
 
@@ -40,6 +42,7 @@ def toy_config(personal: PersonalConfig = ALONE) -> RunConfig:
         partition=TOY_PARTITION,
         training=TrainingConfig(rounds=4, local_steps=6, shared_steps=4, num_context=T),
         clustering=ClusteringConfig(k=3),
+        inside=InsideConfig(dp_dims=3),
     )
 
 
@@ -57,6 +60,9 @@ def federation(method: AnyMethod, config: RunConfig, seed: int = 0) -> Federatio
         seeds=Seeds(seed),
         domain_N=np.full(cohort.num_clients, -1, dtype=np.int64),
         open_session=PlainSession,
+        public_axes=lambda num_axes: public_axes(
+            "text-features", ToyTower(), torch.zeros(T, W), num_axes, 4
+        ),
     )
     return Federation(
         cohort=cohort,
