@@ -152,8 +152,9 @@ class ClientProcesses:
 
     @property
     def is_whole(self) -> bool:
-        """Whether no client is lost or has ended."""
-        return not self.lost and not any(child.has_ended for child in self.children)
+        """Whether no client is lost, has ended or hung up."""
+        gone = any(child.has_ended for child in self.children)
+        return not (self.lost or gone or any(link.hung_up() for link in self._links.values()))
 
     @property
     def pids(self) -> dict[str, int]:

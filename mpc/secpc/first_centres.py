@@ -6,7 +6,7 @@ Shape letters: N rows, K clusters, B restarts.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
@@ -28,7 +28,7 @@ class FirstCentres:
 
     distances: SetDistances
     job: ClusterJob
-    valid_N: Valid
+    valid_N: Valid = field(repr=False)
 
     def starts(self, k: int) -> list[Labels]:
         """Return the rows of first centres of each restart, (K,) each."""

@@ -4,7 +4,7 @@ Shape letters: N rows, C sets, J clients.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from typing import Final, Self
 
@@ -111,7 +111,7 @@ def first_number(order: CodedOrder) -> int:
 class Query:
     """What the server asks of clients that hold shares."""
 
-    sets_NC: Sets
+    sets_NC: Sets = field(repr=False)
     sharers: tuple[int, ...]
     """Clients whose rows all clients that answer hold shares of."""
     maskers: tuple[int, ...] = ()
@@ -182,5 +182,5 @@ def check_clusters(order: CodedOrder, query: Query) -> None:
 class OwnRows:
     """The rows of one client."""
 
-    points_RD: FloatArray
-    payload_RM: FloatArray
+    points_RD: FloatArray = field(repr=False)
+    payload_RM: FloatArray = field(repr=False)

@@ -11,7 +11,7 @@ Shape letters: N rows, K clusters.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
@@ -34,7 +34,7 @@ CHOICE: Final = "choice among clusterings"
 class Found:
     """What a search ends with."""
 
-    labels_N: Labels
+    labels_N: Labels = field(repr=False)
     k: int
     iterations: int
 
@@ -68,7 +68,7 @@ class _Search:
 
     distances: SetDistances
     job: ClusterJob
-    valid_N: Valid
+    valid_N: Valid = field(repr=False)
 
     def runs(self) -> list[Run]:
         """Run Lloyd's iteration from every start, or from the best of each number of clusters."""

@@ -46,7 +46,7 @@ class ServerJob:
     group: ClientGroup
     revealer: CodedRevealer
     steps: list[StepCost] = field(default_factory=list)
-    sets_asked: list[Sets] = field(default_factory=list)
+    sets_asked: list[Sets] = field(default_factory=list, repr=False)
     """The sets of each query."""
     _sharers: tuple[int, ...] = ()
     _maskers: tuple[int, ...] = ()

@@ -71,6 +71,7 @@ def test_positive_controls_of_stealing_succeed(record: AttackRecord) -> None:
     controls = [r for r in record.rows if r.attack == "stealing" and r.kind != "attack"]
     assert {r.setting for r in controls} == {
         "both shares",
+        "secpc: shares of 4 of 9 clients",
         "mean of a cluster of 1",
         "mean of a cluster of 2",
         "means of one round, with and without a client",

@@ -16,7 +16,7 @@ from tests.data.pictures import save_noise
 from tests.methods import drift
 
 PACKAGE = Path(secfpp.__file__).parent
-LAST = '    "secfpp",\n)'
+LAST = '    "dp_secfpp",\n)'
 
 
 @pytest.fixture(scope="module")

@@ -55,7 +55,8 @@ def assert_equal(found: ClusterResult, twin: ClusterResult) -> None:
 
 
 def random_job(rng: np.random.Generator, k: int) -> ClusterJob:
-    init: Init = INITS[rng.integers(len(INITS))]
+    usual = tuple(init for init in INITS if init != "directions")
+    init: Init = usual[rng.integers(len(usual))]
     start: Beginning = ("fresh", "warm", "warm", "both")[rng.integers(4)]
     return replace(
         JOB,

@@ -20,6 +20,7 @@ from tests.patience import SOON_S
 pytestmark = pytest.mark.slow
 
 OWNERS = 6
+PARTIES = ("party:0", "party:1")
 POINTS = np.repeat(np.eye(3, 4), 4, axis=0) + np.random.default_rng(0).normal(size=(12, 4)) / 50
 LONG = np.random.default_rng(1).normal(size=(1500, 32))
 Roles = dict[str, subprocess.Popen[str]]
@@ -55,6 +56,14 @@ def long_job(session: SecureSession) -> None:
 
 def jobs_of(folder: Path, role: str) -> list[tuple[str, int]]:
     return read_ledger(ledger_of(folder, role)).jobs
+
+
+def wait_until_computing(folder: Path, before: dict[str, int]) -> None:
+    """Wait until every party has agreed to one more job."""
+    deadline = time.monotonic() + SOON_S
+    while any(len(jobs_of(folder, role)) == jobs for role, jobs in before.items()):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 def test_one_server_after_another_is_served_and_job_numbers_go_on(
@@ -108,8 +117,9 @@ def test_who_outlives_a_role_forms_a_new_session_with_it(
         run = jobs_of(folder, "party:0")[-1][0]
         failing = threading.Thread(target=fails, args=(session,))
         if busy:
+            before = {role: len(jobs_of(folder, role)) for role in PARTIES}
             failing.start()
-            time.sleep(1.0)
+            wait_until_computing(folder, before)
         roles[victim].kill()
         roles[victim].communicate()
         if busy:
@@ -139,8 +149,9 @@ def test_sigterm_lets_a_job_finish(folder: Path, roles: Roles) -> None:
     with joined(folder) as session:
         works(session)
         at_work = threading.Thread(target=work)
+        before = {role: len(jobs_of(folder, role)) for role in PARTIES}
         at_work.start()
-        time.sleep(1.0)
+        wait_until_computing(folder, before)
         for role in ROLES:
             roles[role].send_signal(signal.SIGTERM)
         at_work.join(3 * SOON_S)
