@@ -34,7 +34,7 @@ CLIENT_MODULE: Final = "mpc.secpc.client_process"
 _FILES_OF_A_CHILD: Final = 8
 _MEETING: Final = 4
 """Clients that connect to others at a time; if all did, some handshakes would time out."""
-_END_S: Final = 0.5
+_END_S: Final = 5.0
 """Longest wait for the exit of a process whose link broke, to say how it ended."""
 
 
